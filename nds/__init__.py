@@ -1,0 +1,1 @@
+"""The node discovery service: which networks exist and who leads each."""

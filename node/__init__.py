@@ -1,0 +1,1 @@
+"""The node: a member of any number of groups, and its faces."""
