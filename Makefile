@@ -39,8 +39,8 @@ check: $(STAMP)  ## lint, format, types, protos, generated code, import rules, s
 	@echo '== ruff check'; $(BIN)/ruff check --quiet
 	@echo '== ruff format'; $(BIN)/ruff format --quiet --check
 	@echo '== mypy --strict'; $(BIN)/mypy --no-error-summary
-	@echo '== buf lint'; $(BIN)/buf lint
-	@echo '== generated code'; $(call generate,diff -r -x __pycache__ $$fresh/p2pchat generated/p2pchat \
+	@echo '== buf lint'; BUF_CACHE_DIR=.venv/.buf $(BIN)/buf lint
+	@echo '== generated code'; $(call generate,diff -r -x __pycache__ generated/p2pchat $$fresh/p2pchat \
 	  || { echo 'generated/ is out of date: run make proto'; exit 1; })
 	@echo '== import rules'; $(BIN)/python -m pytest -q --no-header --tb=short -p no:cacheprovider tests/test_architecture.py
 	@echo '== codespell'; $(BIN)/codespell
