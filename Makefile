@@ -40,7 +40,7 @@ check: $(STAMP)  ## lint, format, types, protos, generated code, import rules, s
 	@echo '== ruff format'; $(BIN)/ruff format --quiet --check
 	@echo '== mypy --strict'; $(BIN)/mypy --no-error-summary
 	@echo '== buf lint'; BUF_CACHE_DIR=.venv/.buf $(BIN)/buf lint
-	@echo '== generated code'; $(call generate,diff -r -x __pycache__ generated/p2pchat $$fresh/p2pchat \
+	@echo '== generated code'; $(call generate,diff -rq -x __pycache__ generated/p2pchat $$fresh/p2pchat \
 	  || { echo 'generated/ is out of date: run make proto'; exit 1; })
 	@echo '== import rules'; $(BIN)/python -m pytest -q --no-header --tb=short -p no:cacheprovider tests/test_architecture.py
 	@echo '== codespell'; $(BIN)/codespell
@@ -62,7 +62,7 @@ bench: $(STAMP)  ## the figures of the README, measured on this machine
 # The second file is held to the versions of the first. UPGRADE=1 moves to the newest versions;
 # otherwise what is locked stays locked. Addresses are kept out: any package index will do.
 LOCK := $(BIN)/uv pip compile pyproject.toml --generate-hashes --universal --no-header --no-annotate \
-  --no-emit-index-url --no-emit-find-links --quiet $(if $(UPGRADE),--upgrade)
+  --no-emit-index-url --no-emit-find-links --system-certs --quiet $(if $(UPGRADE),--upgrade)
 lock: $(STAMP)  ## write both lock files anew (UPGRADE=1 takes the newest versions)
 	$(LOCK) --group dev -o requirements-dev.lock
 	$(LOCK) --constraints requirements-dev.lock -o requirements.lock
