@@ -1,0 +1,313 @@
+"""The decisions: pure functions from what is kept to what is to be kept, and what to say."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain, count
+
+from nds.record.values import (
+    AHEAD_S,
+    BLOCK,
+    GENERATION,
+    HIDDEN_MS,
+    IDLE_MS,
+    NAME_MAX,
+    NO_EPOCH,
+    NO_IDS,
+    SILENCE_MS,
+    Answer,
+    Ask,
+    Begun,
+    Claim,
+    Create,
+    Decision,
+    Epoch,
+    Facts,
+    Granted,
+    IdBlock,
+    Kept,
+    Noted,
+    Reason,
+    Record,
+    Refused,
+    Removal,
+    Removed,
+    Renewal,
+    Renewed,
+    Word,
+)
+
+
+def start_generation(stored: int, now_ms: int) -> int:
+    """The generation of a service that starts now; `stored` is that of its last start, or 0.
+
+    To be kept before it serves, and served only from `serves_at(generation)` on.
+    """
+    return max(stored + 1, now_ms // 1000)
+
+
+def serves_at(generation: int) -> int:
+    """The instant, in unix ms, before which a service of this generation must not answer.
+
+    So a service whose disk is lost within the second of its start cannot issue an epoch twice.
+    """
+    return (generation + 1) * 1000
+
+
+def believable(epoch: Epoch, now_ms: int) -> bool:
+    """Whether a service with a clock like ours can have issued this epoch.
+
+    A generation from the far future would keep this service from ever starting again.
+    """
+    return epoch.generation <= now_ms // 1000 + AHEAD_S
+
+
+def is_idle(record: Record, now_ms: int) -> bool:
+    """Whether the leader has not been heard for a minute."""
+    return now_ms - record.seen_ms >= IDLE_MS
+
+
+def is_hidden(record: Record, now_ms: int) -> bool:
+    """Whether the leader has not been heard for a day: no more listed unless asked for."""
+    return now_ms - record.seen_ms >= HIDDEN_MS
+
+
+def create(kept: Kept, request: Create, now_ms: int) -> Decision[Granted | Refused]:
+    """Make a network whose first leader is the caller.
+
+    `kept.record` is the network that this request id made before, if any: then nothing changes.
+    """
+    record = kept.record
+    if record is not None:
+        return Decision(record, kept.generation, _created_before(record, request))
+    if kept.taken(request.name):
+        return Decision(None, kept.generation, Refused(Reason.NAME_TAKEN))
+    ids = IdBlock(kept.generation * GENERATION + 1, BLOCK)
+    record = Record(
+        chat=request.chat,
+        name=request.name,
+        mode=request.mode,
+        created_ms=now_ms,
+        epoch=Epoch(kept.generation, 1),
+        leader=ids.first,
+        address=request.address,
+        next_n=1 + BLOCK,
+        seen_ms=now_ms,
+        ids=ids,
+        request=request.request,
+    )
+    return Decision(record, kept.generation, Granted(record, ids, _question(record)))
+
+
+def claim_begin(kept: Kept, claim: Claim, now_ms: int) -> Decision[Begun]:
+    """Decide a claim as far as that goes without the old leader; `Ask` where it must be asked.
+
+    The record's own leader, claiming after a restart, is not asked about itself.
+    """
+    record, generation = _recall(kept, claim.chat, claim.facts, now_ms)
+    if record is None:
+        return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
+    if record.nonce == claim.nonce and record.leader == claim.node:
+        return Decision(record, generation, Granted(record, record.ids))
+    if record.epoch != claim.expected or claim.only_fate:
+        return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
+    if record.address and record.leader != claim.node:
+        return Decision(record, generation, _question(record, claim.votes))
+    return _grant(replace(kept, record=record, generation=generation), record, claim, now_ms)
+
+
+def claim_finish(
+    kept: Kept, claim: Claim, ask: Ask, answer: Answer, now_ms: int
+) -> Decision[Granted | Refused]:
+    """Decide a claim with the old leader's answer to the `Ask` of `claim_begin`.
+
+    `kept` is read anew: renewals and deletions may have come between.
+    """
+    noted = heard(kept, ask, answer, now_ms)
+    record, generation = noted.record, noted.generation
+    if record is None:
+        return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
+    if _leads(answer, ask, now_ms) and answer.epoch == record.epoch and not record.deleted:
+        return Decision(record, generation, Refused(Reason.LEADER_ALIVE, record))
+    if record.epoch != claim.expected:
+        return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
+    if answer.word is Word.SILENT and _believed(record, claim, now_ms):
+        return Decision(record, generation, Refused(Reason.LEADER_ALIVE, record))
+    return _grant(replace(kept, generation=generation), record, claim, now_ms)
+
+
+def renew(kept: Kept, renewal: Renewal, now_ms: int) -> Decision[Renewed | Refused]:
+    """Take down that the leader lives.  A deposed one gets the record that replaced it.
+
+    A deleted network is unknown to its leader: only a claim revives it, so that a renewal which was
+    long on its way does not.
+    """
+    record, generation = _recall(kept, renewal.chat, _known_by_leader(renewal), now_ms)
+    if record is None or record.deleted:
+        return Decision(record, generation, Refused(Reason.UNKNOWN_NETWORK))
+    if record.epoch != renewal.epoch:
+        return Decision(record, generation, Renewed(record))
+    if record.leader not in {0, renewal.node}:
+        return Decision(record, generation, Refused(Reason.NOT_LEADER, record))
+    record = replace(
+        record,
+        leader=renewal.node,
+        address=renewal.address,
+        seen_ms=now_ms,
+        answered=record.answered and record.address == renewal.address,
+    )
+    ids = NO_IDS
+    if renewal.want_ids:
+        record, ids = _block(record, generation)
+    ask = None if record.answered else _question(record)
+    return Decision(record, generation, Renewed(record, ids, ask))
+
+
+def heard(kept: Kept, ask: Ask, answer: Answer, now_ms: int) -> Decision[Noted]:
+    """Take down what a leader said of itself; "I lead at a higher epoch" repairs the record."""
+    record, generation = kept.record, kept.generation
+    if record is None or record.deleted or record.epoch != ask.epoch or record.leader != ask.leader:
+        return Decision(record, generation, Noted())
+    if answer.word in {Word.SILENT, Word.REFUSED} or not believable(answer.epoch, now_ms):
+        return Decision(record, generation, Noted())
+    record = replace(record, answered=True)
+    if _leads(answer, ask, now_ms):
+        record = replace(record, seen_ms=now_ms)
+        if answer.epoch > record.epoch:
+            leader = answer.leader or record.leader
+            record = replace(record, epoch=answer.epoch, leader=leader, nonce=0, ids=NO_IDS)
+            generation = max(generation, answer.epoch.generation + 1)
+    return Decision(record, generation, Noted())
+
+
+def remove(kept: Kept, removal: Removal, now_ms: int) -> Decision[Removed | Refused]:
+    """End a network.  The name is free at once; epoch and ids stay as a tombstone for ever."""
+    record, generation = kept.record, kept.generation
+    if record is None:
+        return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
+    if record.epoch > removal.epoch and not record.deleted:
+        return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
+    if removal.epoch > record.epoch:
+        record = replace(record, epoch=removal.epoch)
+        generation = max(generation, removal.epoch.generation + 1)
+    record = replace(record, leader=0, address="", nonce=0, ids=NO_IDS, deleted=True)
+    return Decision(record, generation, Removed(record))
+
+
+def free_name(name: str, chat: int, taken: Callable[[str], bool]) -> str:
+    """`name`, or where another has it, `name-` and 4 hex digits of the chat (`-2`, ...)."""
+    if not taken(name):
+        return name
+    stem = f"{name[: NAME_MAX - 12]}-{f'{chat:016x}'[:4]}"
+    later = (f"{stem}-{k}" for k in count(2))
+    return next(free for free in chain([stem], later) if not taken(free))
+
+
+def _recall(kept: Kept, chat: int, facts: Facts, now_ms: int) -> tuple[Record | None, int]:
+    """The record and generation, repaired by what a caller knows that we forgot.
+
+    An epoch above the record's, or no record, proves that this service lost its disk or got an old
+    one back: the caller's epoch is taken over, and the next one will be of a higher generation.
+    """
+    record, generation = kept.record, kept.generation
+    if facts.epoch > NO_EPOCH and believable(facts.epoch, now_ms):
+        leader, address = (facts.leader, facts.address) if facts.leader else (0, "")
+        if record is None or facts.epoch > record.epoch:
+            if record is None or record.deleted:
+                record = _revived(record, chat, facts, kept.taken)
+            record = replace(record, epoch=facts.epoch, leader=leader, address=address)
+            record = replace(record, seen_ms=0, nonce=0, ids=NO_IDS, answered=False)
+            generation = max(generation, facts.epoch.generation + 1)
+        elif facts.epoch == record.epoch and not record.leader and not record.deleted:
+            record = replace(record, leader=leader, address=address)
+    if record is not None and record.next_n <= facts.highest_n:
+        record = replace(record, next_n=min(facts.highest_n + 1, GENERATION))
+    return record, generation
+
+
+def _revived(
+    record: Record | None, chat: int, facts: Facts, taken: Callable[[str], bool]
+) -> Record:
+    """A living record made of a tombstone, or of nothing but facts."""
+    kept_name = record.name if record is not None else f"{chat:016x}"
+    name = free_name(facts.name or kept_name, chat, taken)
+    if record is not None:
+        return replace(record, name=name, deleted=False)
+    return Record(
+        chat=chat,
+        name=name,
+        mode=facts.mode,
+        created_ms=facts.created_ms,
+        epoch=NO_EPOCH,
+        leader=0,
+        address="",
+        next_n=1,
+        seen_ms=0,
+    )
+
+
+def _known_by_leader(renewal: Renewal) -> Facts:
+    """The facts of a renewal: its sender leads the epoch that it renews."""
+    facts = renewal.facts
+    if facts.epoch > renewal.epoch:
+        return facts
+    return replace(facts, epoch=renewal.epoch, leader=renewal.node, address=renewal.address)
+
+
+def _created_before(record: Record, request: Create) -> Granted | Refused:
+    """The answer to a repeated request: the same, as long as nobody else has taken over."""
+    if record.deleted:
+        return Refused(Reason.UNKNOWN_NETWORK)
+    if record.name != request.name:
+        return Refused(Reason.REQUEST_REUSED, record)
+    first_epoch = record.epoch.n == 1 and record.ids != NO_IDS
+    return Granted(record, record.ids if first_epoch else NO_IDS)
+
+
+def _question(record: Record, votes: tuple[int, ...] = ()) -> Ask:
+    return Ask(record.leader, record.address, record.epoch, votes)
+
+
+def _leads(answer: Answer, ask: Ask, now_ms: int) -> bool:
+    """Whether the asked one leads the epoch that it was asked about, or a later one."""
+    leading = answer.word is Word.LEADING and answer.epoch >= ask.epoch
+    return leading and believable(answer.epoch, now_ms)
+
+
+def _believed(record: Record, claim: Claim, now_ms: int) -> bool:
+    """Whether a silent leader counts as leading, by its renewals.
+
+    Only one that we never reached (it may stand behind a wall that its members see through), that
+    renewed a moment ago, and that no majority of its members misses.
+    """
+    if record.answered or 2 * len(set(claim.votes)) > claim.electorate > 0:
+        return False
+    return 0 <= now_ms - record.seen_ms < SILENCE_MS
+
+
+def _grant(kept: Kept, record: Record, claim: Claim, now_ms: int) -> Decision[Granted]:
+    """Make the claimant leader of the next epoch."""
+    if record.deleted:
+        record = _revived(record, record.chat, claim.facts, kept.taken)
+    epoch = Epoch(kept.generation, record.epoch.n + 1)
+    assert epoch > record.epoch, f"{epoch} would not follow {record}"
+    record = replace(
+        record,
+        epoch=epoch,
+        leader=claim.node,
+        address=claim.address,
+        seen_ms=now_ms,
+        nonce=claim.nonce,
+        answered=False,
+    )
+    record, ids = _block(record, kept.generation)
+    record = replace(record, ids=ids)
+    return Decision(record, kept.generation, Granted(record, ids, _question(record)))
+
+
+def _block(record: Record, generation: int) -> tuple[Record, IdBlock]:
+    """Take the next block of ids; an empty one when a million have been given."""
+    size = min(BLOCK, GENERATION - record.next_n)
+    if size <= 0:
+        return record, NO_IDS
+    ids = IdBlock(generation * GENERATION + record.next_n, size)
+    return replace(record, next_n=record.next_n + size), ids

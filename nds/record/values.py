@@ -1,0 +1,222 @@
+"""What the decisions are made of: the record, requests, replies, and the limits between them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+NAME_MAX = 64  # characters of a name
+GENERATION = 1_000_000  # a member id is generation * GENERATION + n
+BLOCK = 8  # ids in a block
+RENEWAL_MS = 3_000  # how often a leader renews
+SILENCE_MS = 2 * RENEWAL_MS  # how long a leader that we never reached is believed by its renewals
+IDLE_MS = 60_000  # without renewal: listed as idle
+HIDDEN_MS = 24 * 3_600_000  # without renewal: listed no more
+AHEAD_S = 3_600  # generations further ahead of the clock than this are nobody's honest memory
+
+
+class Epoch(NamedTuple):
+    """A term of leadership; later ones compare greater, whatever the service forgot."""
+
+    generation: int
+    n: int
+
+
+NO_EPOCH = Epoch(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class IdBlock:
+    """Member ids to give out: `first`, `first + 1`, ... (`count` of them)."""
+
+    first: int
+    count: int
+
+
+NO_IDS = IdBlock(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that is kept of a network.  A deleted one stays as a tombstone."""
+
+    chat: int
+    name: str
+    mode: int
+    created_ms: int  # unix time
+    epoch: Epoch
+    leader: int  # member id; 0: unknown, or nobody
+    address: str  # where the leader can be called, HOST:PORT; empty with leader 0
+    next_n: int  # the n of the next id to give out
+    seen_ms: int  # when the leader was last heard in this epoch, unix time; 0: never
+    nonce: int = 0  # of the claim that won this epoch; 0: it was not won by a claim here
+    ids: IdBlock = NO_IDS  # the block that came with this epoch
+    answered: bool = False  # whether the leader has answered a question of ours in this epoch
+    request: str = ""  # the id of the request that created the network
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a caller knows of a network."""
+
+    name: str = ""
+    mode: int = 1
+    created_ms: int = 0
+    epoch: Epoch = NO_EPOCH
+    leader: int = 0  # of that epoch; 0: unknown
+    address: str = ""
+    highest_n: int = 0  # of any member id ever given
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Asks for a network; `chat` is a fresh random 63-bit number."""
+
+    chat: int
+    request: str  # a repeated request gets the same answer
+    name: str
+    address: str
+    mode: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Asks to lead the epoch after `expected`."""
+
+    chat: int
+    node: int
+    address: str
+    expected: Epoch
+    nonce: int  # not 0; repeated with a repeated claim
+    votes: tuple[int, ...] = ()  # members that found the leader unreachable
+    electorate: int = 0  # members that could have voted
+    only_fate: bool = False  # only: did this nonce win?
+    facts: Facts = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The leader's sign of life."""
+
+    chat: int
+    node: int
+    epoch: Epoch
+    address: str
+    want_ids: bool = False
+    facts: Facts = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Asks to end a network."""
+
+    chat: int
+    epoch: Epoch  # that the caller knows
+
+
+class Reason(StrEnum):
+    """Why a request was refused; the record is as it was, apart from what facts repaired."""
+
+    UNKNOWN_NETWORK = "UNKNOWN_NETWORK"
+    NAME_TAKEN = "NAME_TAKEN"
+    REQUEST_REUSED = "REQUEST_REUSED"  # one request id, two different requests
+    STALE_EPOCH = "STALE_EPOCH"  # the record's epoch is not the expected one; or the nonce lost
+    LEADER_ALIVE = "LEADER_ALIVE"
+    NOT_LEADER = "NOT_LEADER"  # somebody else leads that very epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to put: `LivenessPing(asks_leading=epoch, votes)` to `address`."""
+
+    leader: int
+    address: str
+    epoch: Epoch
+    votes: tuple[int, ...] = ()
+
+
+class Word(Enum):
+    """What came back from a question."""
+
+    LEADING = auto()
+    NOT_LEADING = auto()  # any other answer that is none of these
+    YIELD = auto()
+    SILENT = auto()  # no answer in time
+    REFUSED = auto()  # nobody listens there
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to an `Ask`: the word, and with it the epoch and leader that it is about."""
+
+    word: Word
+    epoch: Epoch = NO_EPOCH
+    leader: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The caller leads `record.epoch` and may give out `ids`."""
+
+    record: Record
+    ids: IdBlock
+    ask: Ask | None = None  # call it back once; None where this repeats an earlier answer
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No.  `record` is what stands instead, where there is one to show."""
+
+    reason: Reason
+    record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The record as it is: the caller leads only if this is still its epoch."""
+
+    record: Record
+    ids: IdBlock = NO_IDS
+    ask: Ask | None = None  # we never reached this leader: try again
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The answer of a leader has been taken down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The network has ended."""
+
+    record: Record
+
+
+def nobody(name: str) -> bool:
+    """The `taken` of a world with one network."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a decision starts from, read in the same atomic step that keeps its outcome."""
+
+    record: Record | None
+    generation: int
+    taken: Callable[[str], bool] = nobody  # whether another living network has that name
+
+
+Reply_co = TypeVar("Reply_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[Reply_co]):
+    """What to keep, and what to say once it is kept."""
+
+    record: Record | None
+    generation: int
+    reply: Reply_co
+
+
+Begun: TypeAlias = Granted | Refused | Ask  # what claim_begin says
