@@ -106,7 +106,7 @@ def claim_begin(kept: Kept, claim: Claim, now_ms: int) -> Decision[Begun]:
     record, generation = _recall(kept, claim.chat, claim.facts, now_ms)
     if record is None:
         return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
-    if record.nonce == claim.nonce and record.leader == claim.node:
+    if record.nonce == claim.nonce != 0 and record.leader == claim.node:
         return Decision(record, generation, Granted(record, record.ids))
     if record.epoch != claim.expected or claim.only_fate:
         return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
