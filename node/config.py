@@ -1,0 +1,312 @@
+"""Settings: what they are, where they come from, and what is wrong with them.
+
+A setting is taken from the first of: flag, environment, profile (what the profile's node was last
+started with, then `[profile.NAME]` of the file), the file, the default.  A broken file never stops
+anything: each mistake is named with file, line and key, and the next source counts.  Only timing
+settings that contradict each other are refused, since they would make a node that deposes leaders.
+"""
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import BadTiming, Usage, nearest
+from .limits import nick_fault
+from .names import parse_address, parse_listen
+from .places import Places
+
+if TYPE_CHECKING:
+    from .core.timing import Timing
+
+NDS_DEFAULT = "127.0.0.1:50050"
+
+
+# ---- what may be set ---------------------------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be a text, not {value!r}")
+    return value.strip()
+
+
+def _nick(value: object) -> str:
+    text = _text(value)
+    if fault := nick_fault(text):
+        raise ValueError(fault)
+    return text
+
+
+def _dialled(value: object) -> str:
+    return parse_address(_text(value))
+
+
+def _listen(value: object) -> str:
+    return parse_listen(_text(value))
+
+
+def _addresses(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.replace(",", " ").split()
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"must be a list of HOST:PORT, not {value!r}")
+    return tuple(dict.fromkeys(_dialled(one) for one in value))
+
+
+def _seconds(value: object) -> float:
+    try:
+        seconds = float(value) if isinstance(value, str | int | float) else -1.0
+    except ValueError:
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 < seconds <= 3600:
+        raise ValueError(f"must be a number of seconds above 0, at most 3600, not {value!r}")
+    return seconds
+
+
+def _one_of(*choices: str) -> Callable[[object], str]:
+    def choose(value: object) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}, not {value!r}")
+        return str(value)
+
+    return choose
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting: its key in the file and among flags, how it is read, and what it is for."""
+
+    key: str
+    read: Callable[[object], Any]
+    default: Any
+    help: str
+
+    @property
+    def variable(self) -> str:
+        return f"P2PCHAT_{self.key.upper()}"
+
+
+OPTIONS = (
+    Option("nick", _nick, "", "your name in chats; empty: the login name"),
+    Option("nds", _addresses, (), "discovery services, HOST:PORT each"),
+    Option("listen", _listen, "127.0.0.1:0", "where the node listens, HOST[:PORT]; 0 draws one"),
+    Option("advertise", _dialled, "", "the address that others are told; empty: found out"),
+    Option("timeout", _seconds, 10.0, "seconds that a verb waits for an answer"),
+    Option("preset", _one_of("lan", "wan"), "lan", "timing: lan, or wan (four times as patient)"),
+    Option("color", _one_of("auto", "always", "never"), "auto", "colour in the terminal"),
+    Option("log_level", _one_of("debug", "info", "warning"), "info", "how much the node logs"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings, where each comes from, and what was wrong with the file."""
+
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+    timing: Mapping[str, int]  # fields of Timing that differ from the preset
+    complaints: tuple[str, ...] = ()
+    file: Path = Path("config.toml")
+
+    nick: str = field(init=False)
+    nds: tuple[str, ...] = field(init=False)
+    listen: str = field(init=False)
+    advertise: str = field(init=False)
+    timeout: float = field(init=False)
+    preset: str = field(init=False)
+    color: str = field(init=False)
+    log_level: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        for option in OPTIONS:
+            object.__setattr__(self, option.key, self.values[option.key])
+
+    def build_timing(self) -> "Timing":
+        """The timing of a node.
+
+        Raises:
+            BadTiming: the settings contradict each other.
+        """
+        from dataclasses import replace
+
+        from .core.timing import PRESETS
+
+        try:
+            return replace(PRESETS[self.preset], **dict(self.timing))
+        except ValueError as error:
+            raise BadTiming(text=error, file=self.file) from error
+
+
+@dataclass(slots=True)
+class _File:
+    """config.toml as read: its tables, and complaints about it with their lines."""
+
+    path: Path
+    tables: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, path: Path) -> "_File":
+        file = cls(path)
+        try:
+            file.text = path.read_text("utf-8")
+            file.tables = tomllib.loads(file.text)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            file.complaints.append(f"{path}: {error.strerror or error}; defaults are used")
+        except UnicodeDecodeError as error:
+            file.complaints.append(f"{path}: not UTF-8 text ({error.reason}); defaults are used")
+        except tomllib.TOMLDecodeError as error:
+            line = re.search(r"\(at line (\d+), column \d+\)", str(error))
+            where = f"line {line[1]}" if line else "end"
+            what = str(error).split(" (at ")[0]
+            key = file.key_at(int(line[1])) if line else ""
+            named = f" key '{key}':" if key else ""
+            file.complaints.append(f"{path} {where}:{named} {what}; defaults are used")
+        return file
+
+    def key_at(self, number: int) -> str:
+        lines = self.text.splitlines()
+        text = lines[number - 1] if number <= len(lines) else ""
+        return text.split("=")[0].strip() if "=" in text else ""
+
+    def line_of(self, key: str, table: str = "") -> int:
+        """The line on which `key` of `table` is set, 1 if it cannot be found."""
+        inside = not table
+        for number, text in enumerate(self.text.splitlines(), 1):
+            if header := re.fullmatch(r"\s*\[\s*([^\]]+?)\s*\]\s*(#.*)?", text):
+                inside = header[1].replace('"', "") == table
+            elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*(=|\.)", text):
+                return number
+        return 1
+
+    def complain(self, key: str, text: str, kept: object, table: str = "") -> None:
+        line = self.line_of(key, table)
+        self.complaints.append(f"{self.path} line {line}: key '{key}': {text}; {kept!r} is used")
+
+
+def load(
+    spot: Places,
+    flags: Mapping[str, Any] | None = None,
+    profile: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """Every setting, by precedence.
+
+    Args:
+        spot: names the file.
+        flags: by key, as typed; None and missing ones count as not given.
+        profile: what the profile keeps, by key; empty values count as not given.
+        environ: where P2PCHAT_... variables are looked up.
+
+    Raises:
+        Usage: a flag or an environment variable is malformed.
+    """
+    file = _File.load(spot.config)
+    own = file.tables.get("profile", {})
+    table = own.get(spot.profile, {}) if isinstance(own, dict) else {}
+    table = table if isinstance(table, dict) else {}
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for option in OPTIONS:
+        values[option.key], sources[option.key] = _pick(
+            option, (profile or {}, table, file.tables), flags or {}, environ
+        )
+        for source, name in ((file.tables, ""), (table, f"profile.{spot.profile}")):
+            _check(option, file, source, name, values[option.key])
+    _name_unknown(file, f"profile.{spot.profile}", table)
+    timing = _timing(file, flags or {})
+    return Config(values, sources, timing, tuple(file.complaints), spot.config)
+
+
+def _pick(
+    option: Option,
+    lower: tuple[Mapping[str, Any], ...],
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+) -> tuple[Any, str]:
+    given = flags.get(option.key)
+    if given not in (None, [], ()):
+        flag = "--" + option.key.replace("_", "-")
+        return _strict(option, given, flag), f"flag {flag}"
+    if environ.get(option.variable):
+        return _strict(option, environ[option.variable], option.variable), option.variable
+    for source, name in zip(lower, ("profile", "file, [profile]", "file"), strict=True):
+        if source.get(option.key) not in (None, "", [], ()):
+            try:
+                return option.read(source[option.key]), name
+            except ValueError:
+                continue  # `_check` names it, with its line
+    return option.default, "default"
+
+
+def _strict(option: Option, value: object, name: str) -> Any:
+    try:
+        return option.read(value)
+    except ValueError as error:
+        raise Usage(text=f"{name}: {error}") from error
+
+
+def _check(
+    option: Option, file: _File, source: Mapping[str, Any], table: str, kept: object
+) -> None:
+    if option.key in source:
+        try:
+            option.read(source[option.key])
+        except ValueError as error:
+            file.complain(option.key, str(error), kept, table)
+
+
+def _name_unknown(file: _File, header: str, table: Mapping[str, Any]) -> None:
+    keys = [option.key for option in OPTIONS]
+    tables = ["timing", "profile", "keys"]
+    for source, name in ((file.tables, ""), (table, header)):
+        for key in source:
+            if key not in keys and not (not name and key in tables):
+                near = nearest(key, keys + tables, mark="")
+                line = file.line_of(key, name)
+                file.complaints.append(
+                    f"{file.path} line {line}: key '{key}': no such setting, ignored.{near}"
+                )
+
+
+def _timing(file: _File, flags: Mapping[str, Any]) -> dict[str, int]:
+    from dataclasses import fields
+
+    from .core.timing import Timing
+
+    known = [one.name for one in fields(Timing)]
+    found: dict[str, int] = {}
+    table = file.tables.get("timing", {})
+    for key, value in (table if isinstance(table, dict) else {}).items():
+        if key not in known:
+            near = nearest(key, known, mark="")
+            text = f"no such timing setting.{near} It is ignored"
+            file.complain(key, text, "the preset", "timing")
+        elif isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+            text = f"must be a whole number above 0, not {value!r}"
+            file.complain(key, text, "the preset", "timing")
+        else:
+            found[key] = value
+    for item in flags.get("timing") or ():
+        key, _, value = str(item).partition("=")
+        if key not in known:
+            near = nearest(key, known, mark="")
+            raise Usage(text=f"--timing: there is no setting {key!r}.{near}")
+        if not value.isdecimal() or int(value) == 0:
+            raise Usage(text=f"--timing {key}: must be a whole number above 0, not {value!r}")
+        found[key] = int(value)
+    return found
+
+
+def warn(config: Config) -> None:
+    """Says on stderr what is wrong with the file."""
+    for complaint in config.complaints:
+        print(f"p2pchat: {complaint}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""The local control service: how faces of this machine speak to their node."""

@@ -1,0 +1,95 @@
+"""Between the plain values of `node.words` and the messages of control.proto, by field name.
+
+Both ways walk over the dataclass: a field of the proto that the value lacks is left alone, so that a
+newer node and an older face understand each other.
+"""
+
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from google.protobuf.message import Message
+from p2pchat.v1 import control_pb2
+
+from ..happenings import KINDS, Happening
+from ..words import Epoch
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    name: str
+    kind: Any  # a dataclass, or None for a plain value
+    many: bool
+
+
+@cache
+def _shapes(kind: type) -> tuple[_Shape, ...]:
+    hints = get_type_hints(kind)
+    shapes = []
+    for one in fields(kind):
+        hint = hints[one.name]
+        many = get_origin(hint) is tuple
+        inner = get_args(hint)[0] if many else hint
+        shapes.append(_Shape(one.name, inner if is_dataclass(inner) else None, many))
+    return tuple(shapes)
+
+
+def to_proto(value: Any, message: Message) -> Message:
+    """Fills `message` from `value` and returns it."""
+    for shape in _shapes(type(value)):
+        held = getattr(value, shape.name)
+        target = getattr(message, shape.name)
+        if shape.many and shape.kind:
+            for one in held:
+                to_proto(one, target.add())
+        elif shape.many:
+            target.extend(held)
+        elif shape.kind:
+            target.SetInParent()
+            to_proto(held, target)
+        else:
+            setattr(message, shape.name, held)
+    return message
+
+
+def from_proto(kind: type[V], message: Message) -> V:
+    """A value of `kind` out of `message`."""
+    found: dict[str, Any] = {}
+    for shape in _shapes(kind):
+        held = getattr(message, shape.name)
+        if shape.many:
+            found[shape.name] = tuple(
+                from_proto(shape.kind, one) if shape.kind else one for one in held
+            )
+        else:
+            found[shape.name] = from_proto(shape.kind, held) if shape.kind else held
+    return kind(**found)
+
+
+def happening_to_proto(happening: Happening) -> control_pb2.WatchResponse:
+    """A WatchResponse with the one field set that the happening is of."""
+    message = control_pb2.WatchResponse(
+        chat=happening.chat, chat_id=happening.chat_id, at_ms=happening.at_ms
+    )
+    to_proto(happening.epoch, message.epoch)
+    name = next(name for name, kind in KINDS.items() if isinstance(happening.what, kind))
+    inner = getattr(message, name)
+    inner.SetInParent()
+    to_proto(happening.what, inner)
+    return message
+
+
+def happening_from_proto(message: control_pb2.WatchResponse) -> Happening | None:
+    """None for a kind that this version does not know."""
+    name = message.WhichOneof("what")
+    if name is None or name not in KINDS:
+        return None
+    return Happening(
+        what=from_proto(KINDS[name], getattr(message, name)),
+        chat=message.chat,
+        chat_id=message.chat_id,
+        epoch=from_proto(Epoch, message.epoch),
+        at_ms=message.at_ms,
+    )

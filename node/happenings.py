@@ -1,0 +1,160 @@
+"""What a node tells of its own accord: the happenings that faces watch, as plain values.
+
+They mirror the `WatchResponse` of control.proto; `KINDS` names the field that carries each.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .words import NO_CHAT, NO_EPOCH, Chat, Epoch, Line
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptEvent:
+    """A member acknowledged an own line."""
+
+    msg_id: str = ""
+    id: str = ""
+    member_id: int = 0
+    nick: str = ""
+    acked: int = 0
+    of: int = 0
+    way: str = ""
+    took_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEvent:
+    """Something about a member."""
+
+    member_id: int = 0
+    nick: str = ""
+    change: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectEvent:
+    """A member does not answer."""
+
+    member_id: int = 0
+    nick: str = ""
+    cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionEvent:
+    """An election moved on."""
+
+    by_id: int = 0
+    by_nick: str = ""
+    phase: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderEvent:
+    """There is a new leader."""
+
+    leader_id: int = 0
+    nick: str = ""
+    epoch: Epoch = NO_EPOCH
+    provisional: bool = False
+    self: bool = False
+    took_ms: int = 0
+    handed_over_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NdsEvent:
+    """A discovery service went away or came back."""
+
+    address: str = ""
+    up: bool = False
+    down_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEvent:
+    """The outbox changed."""
+
+    outbox: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SplitEvent:
+    """A split was noticed or healed."""
+
+    healed: bool = False
+    messages: int = 0
+    leader_nick: str = ""
+    epoch: Epoch = NO_EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class MergeEvent:
+    """Messages came by catch-up."""
+
+    messages: int = 0
+    member_id: int = 0
+    nick: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEvent:
+    """Something went wrong."""
+
+    reason: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEvent:
+    """The chat itself changed at this node."""
+
+    chat: Chat = NO_CHAT
+    change: str = ""
+
+
+What: TypeAlias = (
+    Line
+    | ReceiptEvent
+    | MemberEvent
+    | SuspectEvent
+    | ElectionEvent
+    | LeaderEvent
+    | NdsEvent
+    | QueueEvent
+    | SplitEvent
+    | MergeEvent
+    | ErrorEvent
+    | ChatEvent
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something happened, in `chat` or (where that is empty) to the whole node."""
+
+    what: What
+    chat: str = ""
+    chat_id: int = 0
+    epoch: Epoch = NO_EPOCH
+    at_ms: int = 0
+
+
+# The field of WatchResponse that carries each kind of happening; also its type in JSON.
+KINDS: dict[str, type[What]] = {
+    "message": Line,
+    "receipt": ReceiptEvent,
+    "member": MemberEvent,
+    "suspect": SuspectEvent,
+    "election": ElectionEvent,
+    "leader": LeaderEvent,
+    "nds": NdsEvent,
+    "queue": QueueEvent,
+    "split": SplitEvent,
+    "merge": MergeEvent,
+    "error": ErrorEvent,
+    "chat_changed": ChatEvent,
+}

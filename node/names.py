@@ -1,0 +1,148 @@
+"""Names that people type: addresses, nicks, chats, and the line that others run to join.
+
+`HOST:PORT/name[#secret]` is a join line; `name@HOST:PORT` says which discovery service is meant;
+`#name` and `name` are one chat.  Pure but for `route_to`, which asks the kernel.
+"""
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+
+from .limits import NICK_MAX, name_fault, nick_fault, split_address
+
+
+def nick_from_login(login: str) -> str:
+    """A nick out of a login name: what may not be in one is left out."""
+    kept = "".join(char for char in login if not nick_fault(char))[:NICK_MAX]
+    return kept or "me"
+
+
+# ---- addresses ---------------------------------------------------------------------------------
+
+
+def parse_address(text: str) -> str:
+    """HOST:PORT to be dialled, checked and put into one form.
+
+    Raises:
+        ValueError: it is none; the text says why.
+    """
+    host, port = _split(text)
+    if port is None:
+        raise ValueError(f"must be HOST:PORT, not {text!r}")
+    if not 1 <= port <= 65535:
+        raise ValueError(f"the port must be 1 to 65535, not {port}")
+    return join_address(host, port)
+
+
+def parse_listen(text: str) -> str:
+    """HOST[:PORT] to listen on; without a port, 0 is taken, which draws a free one.
+
+    Raises:
+        ValueError: it is none; the text says why.
+    """
+    host, port = _split(text)
+    if port is None:
+        port = 0
+    if not 0 <= port <= 65535:
+        raise ValueError(f"the port must be 0 to 65535, not {port}")
+    return join_address(host, port)
+
+
+def _split(text: str) -> tuple[str, int | None]:
+    text = text.strip()
+    if match := re.fullmatch(r"\[([0-9A-Fa-f:.%\w]+)\](?::(\d{1,6}))?", text):
+        host, port = match[1], match[2]
+    elif text.count(":") > 1:
+        host, port = text, None  # a bare IPv6 address
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            raise ValueError(f"must be HOST:PORT, not {text!r}") from None
+    elif match := re.fullmatch(r"([A-Za-z0-9_.-]{1,253})(?::(\d{1,6}))?", text):
+        host, port = match[1], match[2]
+    else:
+        raise ValueError(f"must be HOST:PORT, not {text!r}")
+    return host, int(port) if port is not None else None
+
+
+def join_address(host: str, port: int) -> str:
+    """HOST:PORT, with brackets around an IPv6 host."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can dial `address`."""
+    host, _ = split_address(address)
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether `host` stands for every address of the machine (0.0.0.0, ::)."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def route_to(address: str) -> str:
+    """The own IP address that packets towards `address` carry; nothing is sent.
+
+    Returns "127.0.0.1" where there is no route.
+    """
+    host, port = split_address(address)
+    try:
+        family, kind, _, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(target)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return "127.0.0.1"
+
+
+# ---- chats -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A chat as somebody named it: through `address` (an NDS or a member), or `at` an NDS."""
+
+    name: str
+    address: str = ""
+    at: str = ""
+    secret: str = ""
+
+    @property
+    def hinted(self) -> str:
+        return self.address or self.at
+
+
+def parse_target(line: str) -> Target:
+    """A join line, name@HOST:PORT, #name or name.
+
+    Raises:
+        ValueError: it is none; the text says why.
+    """
+    line = line.strip()
+    address = at = secret = ""
+    if "/" in line:
+        address, _, line = line.partition("/")
+        address = parse_address(address)
+        line, _, secret = line.removeprefix("#").partition("#")
+    elif "@" in line:
+        line, _, at = line.rpartition("@")
+        at = parse_address(at)
+    name = line.removeprefix("#")
+    if fault := name_fault(name):
+        raise ValueError(f"the name of a chat {fault}")
+    return Target(name, address, at, secret)
+
+
+def is_number(chat: str) -> bool:
+    """Whether `chat` is a chat's number: 16 hex digits."""
+    return bool(re.fullmatch(r"[0-9a-fA-F]{16}", chat))

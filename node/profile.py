@@ -1,0 +1,231 @@
+"""A profile: who one is, and what one's node goes on with at its next start.
+
+`identity.key` holds the Ed25519 key that *is* the person; it is made once, and a file that others
+could read is refused.  `profile.json` is replaced as a whole, never half written, and never
+overwritten where it could not be understood.  `node.lock` keeps a second process out.
+"""
+
+import fcntl
+import getpass
+import json
+import os
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import DamagedFile, NewerFile, OpenKey, ProfileInUse, Unwritable
+from .names import nick_from_login
+
+VERSION = 1
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A chat of the profile: enough to open it again, whatever the NDS has forgotten."""
+
+    chat_id: int  # 0 until admitted
+    name: str
+    nds: str  # HOST:PORT; empty where the group has none
+    archive: str  # file name below the data directory
+    nick: str = ""  # where it differs from the profile's
+    number: int = 0  # in order of joining
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a node was last started with, and its chats."""
+
+    nick: str = ""
+    listen: str = ""
+    advertise: str = ""
+    nds: tuple[str, ...] = ()
+    chats: tuple[Entry, ...] = ()
+
+    def settings(self) -> Mapping[str, Any]:
+        """Those values that `config` takes as the profile's."""
+        return {
+            "nick": self.nick,
+            "listen": self.listen,
+            "advertise": self.advertise,
+            "nds": self.nds,
+        }
+
+
+def login_nick() -> str:
+    """A nick out of the login name."""
+    try:
+        return nick_from_login(getpass.getuser())
+    except (OSError, KeyError):  # no such user, as in some containers
+        return "me"
+
+
+# ---- profile.json ------------------------------------------------------------------------------
+
+
+def load(directory: Path) -> Profile:
+    """The profile kept in `directory`, an empty one where there is none yet.
+
+    Raises:
+        DamagedFile: it cannot be understood.
+        NewerFile: a later version wrote it.
+    """
+    file = directory / "profile.json"
+    try:
+        read = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return Profile()
+    except OSError as error:
+        raise DamagedFile(file=file, text=error.strerror or error) from error
+    except ValueError as error:
+        raise DamagedFile(file=file, text=error) from error
+    if not isinstance(read, dict) or not isinstance(read.get("version"), int):
+        raise DamagedFile(file=file, text="it is no profile")
+    if read["version"] > VERSION:
+        raise NewerFile(file=file, text=f"version {read['version']}, this one reads {VERSION}")
+    try:
+        return Profile(
+            nick=_typed(read, "nick", str),
+            listen=_typed(read, "listen", str),
+            advertise=_typed(read, "advertise", str),
+            nds=tuple(str(one) for one in _typed(read, "nds", list)),
+            chats=tuple(_entry(one) for one in _typed(read, "chats", list)),
+        )
+    except (KeyError, TypeError) as error:
+        raise DamagedFile(file=file, text=f"{error} is missing or of the wrong type") from error
+
+
+def _typed(table: Mapping[str, Any], key: str, kind: type) -> Any:
+    if not isinstance(table[key], kind):
+        raise TypeError(key)
+    return table[key]
+
+
+def _entry(table: Mapping[str, Any]) -> Entry:
+    return Entry(**{f.name: _typed(table, f.name, f.type) for f in fields(Entry)})  # type: ignore[arg-type]
+
+
+def save(directory: Path, profile: Profile) -> None:
+    """Replaces the profile kept in `directory`.
+
+    Raises:
+        Unwritable: the disk refuses.
+    """
+    file = directory / "profile.json"
+    text = json.dumps({"version": VERSION, **asdict(profile)}, indent=1, ensure_ascii=False)
+    replace_file(file, text.encode())
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Puts `content` in place of `file` at once, readable by its owner only.
+
+    Raises:
+        Unwritable: the disk refuses.
+    """
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(file)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise Unwritable(file=file, text=error.strerror or error) from error
+
+
+# ---- identity.key ------------------------------------------------------------------------------
+
+
+def identity(directory: Path) -> bytes:
+    """The public key of the profile (32 bytes); makes the key at the first call.
+
+    Raises:
+        OpenKey: others can read the file.
+        DamagedFile: it holds no Ed25519 key.
+        Unwritable: a new one cannot be stored.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
+    file = directory / "identity.key"
+    if not file.exists():
+        made = Ed25519PrivateKey.generate()
+        pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        replace_file(file, pem)
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        raise OpenKey(file=file, mode=f"{mode:04o}")
+    try:
+        key = load_pem_private_key(file.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise DamagedFile(file=file, text="it holds no key that can be read") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise DamagedFile(file=file, text="the key in it is not an Ed25519 one")
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+# ---- node.lock ---------------------------------------------------------------------------------
+
+
+class Lock:
+    """Held while a node of the profile lives; the kernel lets go of it when the process ends."""
+
+    def __init__(self, directory: Path, profile: str) -> None:
+        """Takes the lock.
+
+        Raises:
+            ProfileInUse: another process has it.
+            Unwritable: the lock's file cannot be made.
+        """
+        self._file = directory / "node.lock"
+        try:
+            self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unwritable(file=self._file, text=error.strerror or error) from error
+        try:
+            self._take()
+        except BlockingIOError:
+            pid = os.read(self._descriptor, 32).decode("ascii", "replace").strip() or "?"
+            os.close(self._descriptor)
+            raise ProfileInUse(pid=pid, profile=profile) from None
+        os.truncate(self._descriptor, 0)
+        os.write(self._descriptor, f"{os.getpid()}\n".encode())
+
+    def _take(self) -> None:
+        for _ in range(3):  # `holder` of another process may have it for an instant
+            try:
+                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.02)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def release(self) -> None:
+        """Lets the next process in."""
+        os.close(self._descriptor)
+
+
+def holder(directory: Path) -> int:
+    """Pid of the process that holds the lock of the profile in `directory`; 0 for nobody."""
+    try:
+        descriptor = os.open(directory / "node.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return 0
+    except BlockingIOError:
+        text = os.read(descriptor, 32).decode("ascii", "replace").strip()
+        return int(text) if text.isdecimal() else 0
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,418 @@
+"""What a node tells its faces, as plain values: the messages of control.proto, field by field.
+
+The host makes them, `control` turns them into protobuf and the client back, by their fields' names;
+nothing else in the faces knows protobuf.  What each field means stands in control.proto.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Epoch:
+    """A term of leadership; people see `n`."""
+
+    generation: int = 0
+    n: int = 0
+
+
+NO_EPOCH = Epoch()
+
+
+class Kind(IntEnum):
+    """What kind of line a message is."""
+
+    TEXT = 1
+    ACTION = 2
+
+
+class Wait(IntEnum):
+    """Whose acknowledgement a sender waits for."""
+
+    NONE = 1
+    LEADER = 2
+    ALL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat as lists show it."""
+
+    name: str = ""
+    chat_id: int = 0
+    member_id: int = 0
+    epoch: Epoch = NO_EPOCH
+    leader_id: int = 0
+    leader_nick: str = ""
+    provisional: bool = False
+    alive: int = 0
+    known: int = 0
+    unread: int = 0
+    mentions: int = 0
+    outbox: int = 0
+    fingerprint: str = ""
+    nds: str = ""
+    topic: str = ""
+    topic_by: str = ""
+    mode: int = 0
+
+
+NO_CHAT = Chat()
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryService:
+    """A discovery service as a node sees it."""
+
+    address: str = ""
+    state: str = ""
+    down_since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The node's state."""
+
+    pid: int = 0
+    listen: str = ""
+    advertise: str = ""
+    control: str = ""
+    nds: tuple[DiscoveryService, ...] = ()
+    chats: tuple[Chat, ...] = ()
+    nick: str = ""
+    identity: str = ""
+    version: str = ""
+    log: str = ""
+    started_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The new chat."""
+
+    chat: Chat = NO_CHAT
+    join_line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The chat joined."""
+
+    chat: Chat = NO_CHAT
+    nick: str = ""
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The membership is over."""
+
+    told: int = 0
+    untold: int = 0
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network in a list."""
+
+    name: str = ""
+    chat_id: int = 0
+    leader_id: int = 0
+    address: str = ""
+    state: str = ""
+    nds: str = ""
+    seen_ms: int = 0
+    epoch: Epoch = NO_EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The networks, in order of name."""
+
+    networks: tuple[Network, ...] = ()
+    unreachable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member as lists show it."""
+
+    member_id: int = 0
+    nick: str = ""
+    state: str = ""
+    address: str = ""
+    leader: bool = False
+    self: bool = False
+    acked: int = 0
+    lacking: int = 0
+    seen_ms: int = 0
+    away: str = ""
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The members, in order of id."""
+
+    chat: str = ""
+    members: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the line has come.  The first answer comes when it is stored, the last has `done`."""
+
+    id: str = ""
+    msg_id: str = ""
+    acked: int = 0
+    of: int = 0
+    missing: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    done: bool = False
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A chat message as it is shown."""
+
+    msg_id: str = ""
+    id: str = ""
+    source_id: int = 0
+    nick: str = ""
+    text: str = ""
+    kind: int = 0
+    sent_ms: int = 0
+    epoch: Epoch = NO_EPOCH
+    backlog: bool = False
+    own: bool = False
+    acked: int = 0
+    of: int = 0
+    mention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of history in display order."""
+
+    lines: tuple[Line, ...] = ()
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who leads."""
+
+    chat: str = ""
+    leader_id: int = 0
+    nick: str = ""
+    epoch: Epoch = NO_EPOCH
+    provisional: bool = False
+    address: str = ""
+    seen_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A link to another node."""
+
+    chat: str = ""
+    member_id: int = 0
+    nick: str = ""
+    address: str = ""
+    link: str = ""
+    rtt_us: int = 0
+    calls: int = 0
+    failures: int = 0
+    last_error: str = ""
+    state: str = ""
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The links."""
+
+    peers: tuple[Peer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PingRow:
+    """One ping."""
+
+    member_id: int = 0
+    nick: str = ""
+    answered: bool = False
+    rtt_us: int = 0
+    said: str = ""
+    epoch: Epoch = NO_EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class Pings:
+    """The pings."""
+
+    chat: str = ""
+    rows: tuple[PingRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """One member's part in the way of a message."""
+
+    member_id: int = 0
+    nick: str = ""
+    state: str = ""
+    took_ms: int = 0
+    way: str = ""
+    last_status: str = ""
+    next_try_ms: int = 0
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Where a message is."""
+
+    line: Line = Line()
+    leader_nick: str = ""
+    rows: tuple[TraceRow, ...] = ()
+    follows: tuple[str, ...] = ()
+    stored_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Unread counts."""
+
+    unread: int = 0
+    mentions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The join line."""
+
+    join_line: str = ""
+    through: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionStep:
+    """One step of an election as this node saw it."""
+
+    at_ms: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Election:
+    """One election as this node saw it."""
+
+    began_ms: int = 0
+    took_ms: int = 0
+    winner: str = ""
+    epoch: Epoch = NO_EPOCH
+    steps: tuple[ElectionStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Elections:
+    """The last elections, oldest first, at most 20."""
+
+    elections: tuple[Election, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended."""
+
+    outcome: str = ""
+    leader: Leader = Leader()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One member's history."""
+
+    member_id: int = 0
+    nick: str = ""
+    fingerprint: str = ""
+    same: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The comparison."""
+
+    chat: str = ""
+    same: bool = False
+    rows: tuple[Compared, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallMade:
+    """One call that this node made."""
+
+    at_ms: int = 0
+    method: str = ""
+    address: str = ""
+    request_json: str = ""
+    status: str = ""
+    took_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The last calls, oldest first."""
+
+    calls: tuple[CallMade, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """An own line that somebody lacks."""
+
+    chat: str = ""
+    line: Line = Line()
+    missing: tuple[str, ...] = ()
+    next_try_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The outbox."""
+
+    rows: tuple[QueueRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NickSet:
+    """The name as it is shown."""
+
+    nick: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check."""
+
+    check: str = ""
+    ok: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The checks."""
+
+    rows: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """It is ending."""
+
+    pid: int = 0
+    nds_pid: int = 0
