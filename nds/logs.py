@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -19,9 +20,16 @@ PLAIN = re.compile(r"[A-Za-z0-9_.:/@+\[\]-]+", re.ASCII)
 Value = str | int | float | bool
 
 
-def say(event: str, level: int = logging.INFO, *, trace: bool = False, **fields: Value) -> None:
+def say(
+    event: str,
+    level: int = logging.INFO,
+    *,
+    about: Mapping[str, Value] | None = None,
+    trace: bool = False,
+    **fields: Value,
+) -> None:
     """Log one event with its fields; `trace` adds the exception that is being handled."""
-    LOG.log(level, event, exc_info=trace, extra={"fields": fields})
+    LOG.log(level, event, exc_info=trace, extra={"fields": {**(about or {}), **fields}})
 
 
 def start_logging(kind: str, stream: TextIO | None = None) -> None:

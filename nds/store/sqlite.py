@@ -6,6 +6,7 @@ than this program or not ours is refused and left as it is.
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,10 +46,7 @@ create table network (
 create unique index living_name on network (name) where not deleted;
 create unique index creation on network (request) where request <> '';
 """
-COLUMNS = (
-    "chat name mode created_ms generation n leader address next_n seen_ms nonce first_id id_count"
-    " answered request deleted"
-).split()
+COLUMNS = re.findall(r"^  (\w+) ", TABLES, re.MULTILINE)
 # Not "insert or replace": that would push out another network of the same name without a word.
 KEEP = (
     f"insert into network ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})"

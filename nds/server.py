@@ -1,0 +1,156 @@
+"""One server: its port, its services, its life from start to SIGTERM."""
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from contextlib import suppress
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from nds.config import Config
+from nds.errors import CannotListen
+from nds.ledger import Ledger
+from nds.logs import say
+from nds.record import serves_at
+from nds.service import NodeDiscovery
+from nds.service.questions import Questions
+from nds.store import Store
+from nds.watchers import Watchers
+from p2pchat.v1 import nds_pb2, nds_pb2_grpc
+
+SERVICE = nds_pb2.DESCRIPTOR.services_by_name["NodeDiscovery"].full_name
+GRACE_S = 1.0  # for calls that are being answered when the server is told to stop
+SWEEP_S = 5.0  # how often silent leaders are looked for
+WAIT_MS = 2_000  # a start that must wait longer than this for its clock says so
+OPTIONS = [
+    ("grpc.so_reuseport", 0),  # or two servers share a port without a word
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", 512 * 1024),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
+
+
+def unix_ms() -> int:
+    """The time of this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+class Server:
+    """A server on one port.  `start` and `stop` are to be called once each."""
+
+    def __init__(self, config: Config, store: Store, build: str) -> None:
+        self._config = config
+        self._store = store
+        self._watchers = Watchers()
+        self._ledger = Ledger(store, self._watchers, unix_ms)
+        self._questions = Questions(build)
+        self._health = health.aio.HealthServicer()
+        self._sweeping: asyncio.Task[None] | None = None
+        self._grpc = grpc.aio.server(options=OPTIONS)
+        service = NodeDiscovery(self._ledger, self._watchers, self._questions, unix_ms)
+        nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, self._grpc)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        names = [SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._grpc)
+
+    def bind(self) -> str:
+        """Take the port; the address that can be called.  Raises `CannotListen`."""
+        host, port = self._config.host, self._config.port
+        try:
+            port = self._grpc.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as error:
+            raise CannotListen(_why_not(host, port)) from error
+        return f"{host}:{port}"
+
+    async def start(self) -> None:
+        """Serve, once the clock has passed the second of this start."""
+        generation = self._store.start(unix_ms())
+        wait_ms = serves_at(generation) - unix_ms()
+        if wait_ms > WAIT_MS:
+            say(
+                "waiting",
+                logging.WARNING,
+                for_ms=wait_ms,
+                why="the clock is behind the last start's",
+            )
+        await self._pass(serves_at(generation))
+        await self._grpc.start()
+        for name in ("", SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._sweeping = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Answer what is being answered, end the rest, close the store; within two seconds."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        await self._health.enter_graceful_shutdown()
+        self._watchers.close()
+        await self._questions.close()
+        await self._grpc.stop(GRACE_S)
+        self._ledger.close()
+
+    @staticmethod
+    async def _pass(instant_ms: int) -> None:
+        """Wait for a time of day; the clock may be set meanwhile."""
+        for _ in iter(lambda: unix_ms() >= instant_ms, True):
+            await asyncio.sleep(min(max(instant_ms - unix_ms(), 1), 1000) / 1000)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self._ledger.sweep()
+            except Exception:
+                say("sweep-failed", logging.ERROR, trace=True)
+
+
+def _why_not(host: str, port: int) -> str:
+    """In words, why an address cannot be listened on."""
+    text = f"cannot listen on {host}:{port}"
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.bind(address)
+    except OSError as error:
+        return f"{text}: {error.strerror}; name another with --listen"
+    return f"{text}; name another with --listen"
+
+
+async def serve(config: Config, store: Store, build: str) -> None:
+    """Run a server until SIGTERM or SIGINT.  Raises `CannotListen` and `StoreUnusable`."""
+    told_to_stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, told_to_stop.set)
+    server = Server(config, store, build)
+    address = server.bind()
+    if not config.loopback:
+        say(
+            "unsecured",
+            logging.WARNING,
+            text=f"connections are not secured yet: whoever reaches {address} may claim and delete",
+        )
+    starting = asyncio.create_task(server.start())
+    stopping = asyncio.create_task(told_to_stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            say("listening", address=address)
+            await stopping
+            say("stopping")
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await server.stop()
+    say("stopped")

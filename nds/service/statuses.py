@@ -1,0 +1,156 @@
+"""Errors as they go over the wire: google.rpc.Status with ErrorInfo, and more where there is more.
+
+An ErrorInfo says: nothing has happened.  So it is only put where that is certain.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from functools import wraps
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from nds.errors import NdsError
+from nds.logs import say
+from nds.record import Reason, Refused
+from nds.service.wire import BadInput, network_of
+from nds.watchers import Closed, TooMany, TooSlow
+
+DOMAIN = "p2pchat.v1"
+
+CODES = {
+    Reason.UNKNOWN_NETWORK: code_pb2.NOT_FOUND,
+    Reason.NAME_TAKEN: code_pb2.ALREADY_EXISTS,
+    Reason.REQUEST_REUSED: code_pb2.ALREADY_EXISTS,
+    Reason.STALE_EPOCH: code_pb2.FAILED_PRECONDITION,
+    Reason.LEADER_ALIVE: code_pb2.FAILED_PRECONDITION,
+    Reason.NOT_LEADER: code_pb2.FAILED_PRECONDITION,
+}
+TEXTS = {
+    Reason.UNKNOWN_NETWORK: "no such network",
+    Reason.NAME_TAKEN: "a network of that name exists",
+    Reason.REQUEST_REUSED: "this request_id has made another network",
+    Reason.STALE_EPOCH: "the network is at another epoch",
+    Reason.LEADER_ALIVE: "the leader says that it leads",
+    Reason.NOT_LEADER: "another member leads this epoch",
+}
+
+
+class Refusal(Exception):
+    """A definite no, with the record that stands instead."""
+
+    def __init__(self, refused: Refused, now_ms: int) -> None:
+        super().__init__(refused.reason)
+        self.refused = refused
+        self.now_ms = now_ms
+
+
+def status(code: int, text: str, reason: str, *more: Message, **metadata: str) -> status_pb2.Status:
+    """A status that says that nothing has happened, and why."""
+    info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)
+    details = []
+    for message in (info, *more):
+        packed = any_pb2.Any()
+        packed.Pack(message)
+        details.append(packed)
+    return status_pb2.Status(code=code, message=text, details=details)
+
+
+def _refused(refusal: Refusal) -> status_pb2.Status:
+    """A refused request; the record goes along as a NetworkInformation."""
+    reason, record = refusal.refused.reason, refusal.refused.record
+    if record is None:
+        return status(CODES[reason], TEXTS[reason], reason)
+    return status(
+        CODES[reason],
+        TEXTS[reason],
+        reason,
+        network_of(record, refusal.now_ms),
+        leader_id=str(record.leader),
+        leader_address=record.address,
+        epoch=f"{record.epoch.generation}.{record.epoch.n}",
+    )
+
+
+def _bad_input(bad: BadInput) -> status_pb2.Status:
+    """Fields over their limits, each named with its limit."""
+    violations = [
+        error_details_pb2.BadRequest.FieldViolation(field=field, description=limit)
+        for field, limit in bad.violations
+    ]
+    field, limit = bad.violations[0]
+    return status(
+        code_pb2.INVALID_ARGUMENT,
+        "; ".join(f"{field}: {limit}" for field, limit in bad.violations),
+        "BAD_FIELD",
+        error_details_pb2.BadRequest(field_violations=violations),
+        field=field,
+        limit=limit,
+    )
+
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Self = TypeVar("Self")
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+def unary(method: Callable[[Self, Q], Awaitable[A]]) -> Callable[[Self, Q, Context], Awaitable[A]]:
+    """A handler whose exceptions become the status that the caller gets."""
+
+    @wraps(method)
+    async def handler(self: Self, request: Q, context: Context) -> A:
+        try:
+            return await method(self, request)
+        except Exception as error:
+            await _abort(context, error)
+
+    return handler
+
+
+def streaming(
+    method: Callable[[Self, Q], AsyncGenerator[A, None]],
+) -> Callable[[Self, Q, Context], AsyncIterator[A]]:
+    """The same for a handler that answers with a stream."""
+
+    @wraps(method)
+    async def handler(self: Self, request: Q, context: Context) -> AsyncIterator[A]:
+        try:
+            async with aclosing(method(self, request)) as answers:
+                async for answer in answers:
+                    yield answer
+        except Exception as error:
+            await _abort(context, error)
+
+    return handler
+
+
+async def _abort(context: Context, error: Exception) -> NoReturn:
+    """End the call.  The text of an unforeseen exception goes to the log, never to the caller."""
+    match error:
+        case BadInput():
+            await _refuse(context, _bad_input(error))
+        case Refusal():
+            await _refuse(context, _refused(error))
+        case TooSlow():
+            text = "this watcher reads too slowly; start again"
+            await _refuse(context, status(code_pb2.RESOURCE_EXHAUSTED, text, "SLOW_WATCHER"))
+        case TooMany():
+            text = "there are too many watchers"
+            await _refuse(context, status(code_pb2.RESOURCE_EXHAUSTED, text, "TOO_MANY_WATCHERS"))
+        case Closed():
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping")
+        case NdsError():
+            say("store-failed", logging.ERROR, error=str(error))
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the service cannot use its store")
+    say("bug", logging.ERROR, trace=True)
+    await context.abort(grpc.StatusCode.INTERNAL, "the service has a bug; its log has more")
+
+
+async def _refuse(context: Context, error: status_pb2.Status) -> NoReturn:
+    await context.abort_with_status(rpc_status.to_status(error))

@@ -1,0 +1,241 @@
+"""Messages to values and back.  Every field of every request is checked here, and nowhere else."""
+
+import base64
+import re
+import uuid
+from collections.abc import Callable
+
+from google.protobuf.message import Message
+
+from nds.record import (
+    GENERATION,
+    NAME_MAX,
+    NO_EPOCH,
+    Claim,
+    Create,
+    Epoch,
+    Facts,
+    IdBlock,
+    Record,
+    Removal,
+    Renewal,
+    believable,
+    is_idle,
+)
+from p2pchat.v1 import common_pb2, nds_pb2
+
+CHAT_MAX = 2**63 - 1
+INTEGER_MAX = 2**53 - 1  # exact in JSON
+ADDRESS_MAX = 255
+PORT_MIN = 1024  # no privileged service is to be called on a stranger's word
+VOTES_MAX = 4_096
+PAGE_MAX = 1_000
+PAGE_DEFAULT = 100
+
+NAME = f"1 to {NAME_MAX} letters, digits, - _ and ."
+ADDRESS = f"HOST:PORT of at most {ADDRESS_MAX} characters, port {PORT_MIN} to 65535"
+HOST_PORT = re.compile(
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):([0-9]{4,5})"
+)
+EVERYWHERE = {"0.0.0.0", "[::]"}  # where one listens, not where one is called
+
+
+class BadInput(Exception):
+    """A request with fields over their limits: pairs of the field and what it must be."""
+
+    def __init__(self, violations: list[tuple[str, str]]) -> None:
+        super().__init__(violations)
+        self.violations = violations
+
+
+class Check:
+    """Collects what is wrong with a request, so that its sender reads it all at once."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self._wrong: list[tuple[str, str]] = []
+
+    def require(self, field: str, limit: str, *, holds: bool) -> None:
+        if not holds:
+            self._wrong.append((field, limit))
+
+    def done(self) -> None:
+        """Raises `BadInput` if anything was wrong."""
+        if self._wrong:
+            raise BadInput(self._wrong)
+
+    def integer(self, field: str, value: int, low: int, high: int) -> int:
+        self.require(field, f"an integer of {low} to {high}", holds=low <= value <= high)
+        return value
+
+    def name(self, field: str, value: str) -> str:
+        self.require(field, NAME, holds=_is_name(value))
+        return value
+
+    def address(self, field: str, value: str) -> str:
+        match = HOST_PORT.fullmatch(value) if len(value) <= ADDRESS_MAX else None
+        callable_ = match is not None and match[1] not in EVERYWHERE
+        fits = match is not None and PORT_MIN <= int(match[3]) <= 65535
+        self.require(field, ADDRESS, holds=callable_ and fits)
+        return value
+
+    def mode(self, field: str, value: int) -> int:
+        known = (
+            common_pb2.MODE_UNSPECIFIED,
+            common_pb2.MODE_LOGGED,
+            common_pb2.MODE_TRANSIENT,
+        )
+        self.require(field, "a mode that this service knows, 0 to 2", holds=value in known)
+        return value or common_pb2.MODE_LOGGED
+
+    def epoch(self, field: str, parent: Message, *, required: bool = True) -> Epoch:
+        """The epoch in the last part of `field`; `NO_EPOCH` where it is missing and may be."""
+        sent = getattr(parent, field.rpartition(".")[2])
+        epoch = Epoch(sent.generation, sent.n)
+        if epoch == NO_EPOCH:
+            self.require(field, "required: generation and n", holds=not required)
+            return epoch
+        self.integer(f"{field}.generation", epoch.generation, 1, INTEGER_MAX // GENERATION)
+        self.integer(f"{field}.n", epoch.n, 1, INTEGER_MAX)
+        limit = "at most an hour ahead of this service's clock, in unix seconds"
+        self.require(f"{field}.generation", limit, holds=believable(epoch, self._now_ms))
+        return epoch
+
+    def facts(self, sent: nds_pb2.Facts) -> Facts:
+        if sent.name:
+            self.name("facts.name", sent.name)
+        if sent.leader_address:
+            self.address("facts.leader_address", sent.leader_address)
+        return Facts(
+            name=sent.name,
+            mode=self.mode("facts.mode", sent.mode),
+            created_ms=self.integer("facts.created_ms", sent.created_ms, 0, INTEGER_MAX),
+            epoch=self.epoch("facts.epoch", sent, required=False),
+            leader=self.integer("facts.leader_id", sent.leader_id, 0, INTEGER_MAX),
+            address=sent.leader_address,
+            highest_n=self.integer("facts.highest_n", sent.highest_n, 0, GENERATION - 1),
+        )
+
+
+def _is_name(text: str) -> bool:
+    return 1 <= len(text) <= NAME_MAX and all(c.isalnum() or c in "-_." for c in text)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def creation(sent: nds_pb2.CreateNetworkRequest, now_ms: int, draw: Callable[[], int]) -> Create:
+    """A request for a network; `draw` gives its number.  Raises `BadInput`."""
+    check = Check(now_ms)
+    uuid_ = "a UUID in its usual 36 characters"
+    check.require("request_id", uuid_, holds=_is_uuid(sent.request_id))
+    create = Create(
+        chat=draw(),
+        request=sent.request_id.lower(),
+        name=check.name("name", sent.name),
+        address=check.address("leader_address", sent.leader_address),
+        mode=check.mode("mode", sent.mode),
+    )
+    check.done()
+    return create
+
+
+def claim(sent: nds_pb2.UpdateLeaderRequest, now_ms: int) -> Claim:
+    """A claim on the leadership.  Raises `BadInput`."""
+    check = Check(now_ms)
+    claimed = Claim(
+        chat=check.integer("chat_id", sent.chat_id, 1, CHAT_MAX),
+        node=check.integer("node_id", sent.node_id, 1, INTEGER_MAX),
+        address=check.address("address", sent.address),
+        expected=check.epoch("expected_epoch", sent),
+        nonce=check.integer("nonce", sent.nonce, 1, 2**64 - 1),
+        votes=tuple(sent.votes),
+        electorate=check.integer("electorate", sent.electorate, 0, VOTES_MAX),
+        only_fate=sent.only_fate,
+        facts=check.facts(sent.facts),
+    )
+    members = all(1 <= vote <= INTEGER_MAX for vote in sent.votes)
+    limit = f"at most {VOTES_MAX} member ids of 1 to {INTEGER_MAX}"
+    check.require("votes", limit, holds=len(sent.votes) <= VOTES_MAX and members)
+    check.done()
+    return claimed
+
+
+def renewal(sent: nds_pb2.RenewRequest, now_ms: int) -> Renewal:
+    """A leader's sign of life.  Raises `BadInput`."""
+    check = Check(now_ms)
+    renewed = Renewal(
+        chat=check.integer("chat_id", sent.chat_id, 1, CHAT_MAX),
+        node=check.integer("node_id", sent.node_id, 1, INTEGER_MAX),
+        epoch=check.epoch("epoch", sent),
+        address=check.address("address", sent.address),
+        want_ids=sent.want_ids,
+        facts=check.facts(sent.facts),
+    )
+    check.done()
+    return renewed
+
+
+def removal(sent: nds_pb2.DeleteNetworkRequest, now_ms: int) -> Removal:
+    """The end of a network.  Raises `BadInput`."""
+    check = Check(now_ms)
+    removed = Removal(
+        chat=check.integer("chat_id", sent.chat_id, 1, CHAT_MAX),
+        epoch=check.epoch("epoch", sent),
+    )
+    check.done()
+    return removed
+
+
+def reading(sent: nds_pb2.GetNetworkInformationRequest, now_ms: int) -> tuple[str, int]:
+    """The name after which a listing goes on, and its length.  Raises `BadInput`."""
+    check = Check(now_ms)
+    check.integer("chat_id", sent.chat_id, 0, CHAT_MAX)
+    if sent.name:
+        check.name("name", sent.name)
+        check.require("name", "not together with chat_id", holds=not sent.chat_id)
+    check.integer("page_size", sent.page_size, 0, PAGE_MAX)
+    after = _token_name(sent.page_token)
+    check.require("page_token", "empty, or next_page_token of the page before", holds=after != " ")
+    check.done()
+    return after, sent.page_size or PAGE_DEFAULT
+
+
+def page_token(last: Record) -> str:
+    """What asks for the page after the one that ends with this network."""
+    return base64.urlsafe_b64encode(last.name.encode()).decode()
+
+
+def _token_name(token: str) -> str:
+    """The name in a page token; a blank, which no name has, if it is none of ours."""
+    if not token:
+        return ""
+    try:
+        name = base64.urlsafe_b64decode(token.encode()).decode()
+    except ValueError:
+        return " "
+    return name if _is_name(name) else " "
+
+
+def network_of(record: Record, now_ms: int) -> nds_pb2.NetworkInformation:
+    """A record as callers see it."""
+    return nds_pb2.NetworkInformation(
+        chat_id=record.chat,
+        name=record.name,
+        epoch=common_pb2.Epoch(generation=record.epoch.generation, n=record.epoch.n),
+        leader_id=record.leader,
+        leader_address=record.address,
+        mode=common_pb2.Mode.ValueType(record.mode),
+        seen_ms=record.seen_ms,
+        idle=is_idle(record, now_ms),
+        created_ms=record.created_ms,
+    )
+
+
+def ids_of(ids: IdBlock) -> common_pb2.IdBlock:
+    """A block of ids as callers see it."""
+    return common_pb2.IdBlock(first=ids.first, count=ids.count)
