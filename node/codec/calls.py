@@ -1,0 +1,106 @@
+"""The calls between nodes: the table of all, and the way from bytes to values and back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+
+from node.codec import joining, leading, talking
+from node.codec.check import Check, Malformed
+from node.core import messages as core
+from node.core.messages import Reply, Request
+from node.limits import Limits
+from p2pchat.v1 import node_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One RPC of the Node service."""
+
+    name: str
+    request: type[Message]
+    reply: type[Message]
+    put_request: Callable[[Any], Message]
+    get_request: Callable[[Any, Check], Request]
+    put_reply: Callable[[Any], Message]
+    get_reply: Callable[[Any, Check], Reply]
+
+    @property
+    def path(self) -> str:
+        return f"/p2pchat.v1.Node/{self.name}"
+
+    def write_request(self, request: Request) -> bytes:
+        return self.put_request(request).SerializeToString()
+
+    def read_request(self, payload: bytes, limits: Limits) -> tuple[Request, str]:
+        """The request and the protocol version of its caller ("" where it says none).
+
+        Raises `Malformed`, with every violation found.
+        """
+        message = parse(self.request, payload)
+        check = Check(limits)
+        request = self.get_request(message, check)
+        check.done()
+        return request, message.caller.protocol  # type: ignore[attr-defined]
+
+    def write_reply(self, reply: Reply) -> bytes:
+        return self.put_reply(reply).SerializeToString()
+
+    def read_reply(self, payload: bytes, limits: Limits) -> Reply:
+        """The reply.  Raises `Malformed`."""
+        check = Check(limits)
+        reply = self.get_reply(parse(self.reply, payload), check)
+        check.done()
+        return reply
+
+
+def parse(kind: type[Message], payload: bytes) -> Message:
+    """The protobuf in `payload`.  Raises `Malformed` for noise."""
+    try:
+        return kind.FromString(payload)
+    except DecodeError:
+        name = kind.DESCRIPTOR.full_name
+        raise Malformed((("", f"the {len(payload)} bytes are no {name}"),)) from None
+
+
+METHODS: dict[type[Any], Method] = {
+    core.Join: Method(
+        "JoinNetwork", pb.JoinNetworkRequest, pb.JoinNetworkResponse,
+        joining.put_join, joining.get_join, joining.put_welcome, joining.get_welcome,
+    ),
+    core.Leave: Method(
+        "LeaveNetwork", pb.LeaveNetworkRequest, pb.LeaveNetworkResponse,
+        joining.put_leave, joining.get_leave, joining.put_leave_noted, joining.get_leave_noted,
+    ),
+    core.Update: Method(
+        "UpdateMembers", pb.UpdateMembersRequest, pb.UpdateMembersResponse,
+        joining.put_update, joining.get_update, joining.put_updated, joining.get_updated,
+    ),
+    core.Ping: Method(
+        "LivenessPing", pb.LivenessPingRequest, pb.LivenessPingResponse,
+        leading.put_ping, leading.get_ping, leading.put_pong, leading.get_pong,
+    ),
+    core.Elect: Method(
+        "Election", pb.ElectionRequest, pb.ElectionResponse,
+        leading.put_elect, leading.get_elect, leading.put_elected, leading.get_elected,
+    ),
+    core.Coordinator: Method(
+        "Coordinator", pb.CoordinatorRequest, pb.CoordinatorResponse,
+        leading.put_coordinator, leading.get_coordinator,
+        leading.put_followed, leading.get_followed,
+    ),
+    core.Tell: Method(
+        "Message", pb.MessageRequest, pb.MessageResponse,
+        talking.put_tell, talking.get_tell, talking.put_told, talking.get_told,
+    ),
+    core.Sync: Method(
+        "Sync", pb.SyncRequest, pb.SyncResponse,
+        talking.put_sync, talking.get_sync, talking.put_synced, talking.get_synced,
+    ),
+}  # fmt: skip
+
+
+def method_of(request: Request) -> Method:
+    """The RPC that carries a request."""
+    return METHODS[type(request)]

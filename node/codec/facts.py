@@ -1,0 +1,339 @@
+"""The values that several calls carry: epochs, views, rosters, chat messages.
+
+`put_...` turns a value of the core into its protobuf.  `get_...` does the reverse and takes down in
+`check` what is missing or out of bounds; `at` is the path of the field that is read, for people.
+"""
+# ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from node.codec.check import Check
+from node.core.messages import Caller, ChatMessage, Fact, Kind, Life, Member, Roster, View
+from node.core.types import GENERATION, Epoch, Hlc, IdBlock, Key, Stream
+from node.limits import (
+    AWAY_MAX,
+    CHAT_MAX,
+    COUNTER_MAX,
+    DEPS_MAX,
+    ENDS_MAX,
+    HLC_MAX,
+    IDENTITY_BYTES,
+    NUMBER_MAX,
+    ROSTER_MAX,
+    TOPIC_MAX,
+    line_fault,
+    nick_fault,
+    text_fault,
+)
+from p2pchat.v1 import common_pb2 as pb
+
+PROTOCOL = "1.0"  # of this program; sent with every call, another major is refused
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+# ---- epochs, clocks, keys ----------------------------------------------------------------------
+
+
+def put_epoch(epoch: Epoch) -> pb.Epoch:
+    return pb.Epoch(generation=epoch.generation, n=epoch.n)
+
+
+def get_epoch(p: pb.Epoch, check: Check, at: str) -> Epoch:
+    """An epoch; one that is not there is `NO_EPOCH`."""
+    generation, n = p.generation, p.n
+    if generation > NUMBER_MAX or n > NUMBER_MAX:
+        check.number(generation, f"{at}.generation")
+        check.number(n, f"{at}.n")
+    return Epoch(generation, n)
+
+
+def get_ids(p: pb.IdBlock, check: Check, at: str) -> IdBlock:
+    check.number(p.first, f"{at}.first", low=1)
+    return IdBlock(p.first, check.number(p.count, f"{at}.count", high=64))
+
+
+def get_hlc(p: pb.Hlc, check: Check, at: str) -> Hlc:
+    ms, counter = p.ms, p.counter
+    if ms > HLC_MAX or counter > COUNTER_MAX:
+        check.number(ms, f"{at}.ms", high=HLC_MAX)
+        check.number(counter, f"{at}.counter", high=COUNTER_MAX)
+    return Hlc(ms, counter)
+
+
+def put_stream(stream: Stream) -> pb.Stream:
+    return pb.Stream(incarnation=stream.incarnation, random=stream.random)
+
+
+def get_stream(p: pb.Stream, check: Check, at: str) -> Stream:
+    incarnation = p.incarnation
+    if not 0 < incarnation <= NUMBER_MAX:
+        check.number(incarnation, f"{at}.incarnation", low=1)
+    return Stream(incarnation, p.random)
+
+
+def put_key(key: Key) -> pb.MessageKey:
+    return pb.MessageKey(source_id=key.source, stream=put_stream(key.stream), seq=key.seq)
+
+
+def get_key(p: pb.MessageKey, check: Check, at: str) -> Key:
+    source, seq = p.source_id, p.seq
+    if not (0 < source <= NUMBER_MAX and 0 < seq <= NUMBER_MAX):
+        check.number(source, f"{at}.source_id", low=1)
+        check.number(seq, f"{at}.seq", low=1)
+    return Key(source, get_stream(p.stream, check, f"{at}.stream"), seq)
+
+
+def get_members(values: Iterable[int], check: Check, at: str) -> tuple[int, ...]:
+    """Member ids, at most as many as a roster has."""
+    members = tuple(values)
+    if check.size(members, at, ROSTER_MAX):
+        for i, member in enumerate(members):
+            if not 0 < member <= NUMBER_MAX:
+                check.number(member, f"{at}[{i}]", low=1)
+    return members
+
+
+def get_mode(value: int, check: Check, at: str) -> int:
+    """How a group keeps what is said; not said means logged."""
+    return check.number(value, at, high=2) or 1
+
+
+# ---- who calls, and where it stands ------------------------------------------------------------
+
+
+@cache
+def program() -> str:
+    """Name and version of this program, for the logs of others."""
+    try:
+        return f"p2pchat {version('p2pchat')}"
+    except PackageNotFoundError:
+        return "p2pchat"
+
+
+def put_caller(caller: Caller, build: str | None = None) -> pb.Caller:
+    return pb.Caller(
+        chat_id=caller.chat,
+        node_id=caller.node,
+        incarnation=caller.incarnation,
+        epoch=pb.Epoch(generation=caller.epoch.generation, n=caller.epoch.n),
+        protocol=PROTOCOL,
+        build=program() if build is None else build,
+    )
+
+
+def get_caller(
+    p: pb.Caller, check: Check, *, member: bool = True, chat: int | None = None
+) -> Caller:
+    """Who calls.  `member`: only members may; `chat`: what another field has named."""
+    if chat is None:
+        chat = check.number(p.chat_id, "caller.chat_id", low=1, high=CHAT_MAX)
+    node, incarnation = p.node_id, p.incarnation
+    if not (member <= node <= NUMBER_MAX and incarnation <= NUMBER_MAX):
+        check.number(node, "caller.node_id", low=int(member))
+        check.number(incarnation, "caller.incarnation")
+    return Caller(chat, node, incarnation, get_epoch(p.epoch, check, "caller.epoch"))
+
+
+def get_required_caller(message: Any, check: Check, *, member: bool = True) -> Caller:
+    """The caller of any request."""
+    check.required(message.HasField("caller"), "caller")
+    return get_caller(message.caller, check, member=member)
+
+
+def put_view(view: View) -> pb.View:
+    return pb.View(
+        epoch=put_epoch(view.epoch),
+        leader_id=view.leader,
+        leader_address=view.leader_address,
+        provisional_id=view.provisional,
+        highest_n=view.highest_n,
+        roster_hash=view.roster_hash,
+        history_hash=view.history_hash,
+        incarnation=view.incarnation,
+        process=view.process,
+    )
+
+
+def get_view(p: pb.View, check: Check) -> View:
+    return View(
+        epoch=get_epoch(p.epoch, check, "view.epoch"),
+        leader=check.number(p.leader_id, "view.leader_id"),
+        leader_address=check.address(p.leader_address, "view.leader_address"),
+        provisional=check.number(p.provisional_id, "view.provisional_id"),
+        highest_n=check.number(p.highest_n, "view.highest_n", high=GENERATION - 1),
+        roster_hash=p.roster_hash,
+        history_hash=p.history_hash,
+        incarnation=check.number(p.incarnation, "view.incarnation"),
+        process=p.process,
+    )
+
+
+def get_required_view(message: Any, check: Check) -> View:
+    """The view of any message that must have one."""
+    check.required(message.HasField("view"), "view")
+    return get_view(message.view, check)
+
+
+# ---- rosters -----------------------------------------------------------------------------------
+
+
+def put_fact(fact: Fact) -> pb.Fact | None:
+    """A fact, or None for one that nobody has written yet."""
+    if fact == Fact():
+        return None
+    hlc = pb.Hlc(ms=fact.hlc.ms, counter=fact.hlc.counter)
+    return pb.Fact(value=fact.value, hlc=hlc, source_id=fact.source)
+
+
+def get_fact(p: pb.Fact, check: Check, at: str) -> Fact:
+    hlc = get_hlc(p.hlc, check, f"{at}.hlc")
+    return Fact(p.value, hlc, check.number(p.source_id, f"{at}.source_id"))
+
+
+def put_member(member: Member) -> pb.MemberRecord:
+    return pb.MemberRecord(
+        member_id=member.id,
+        identity=member.identity,
+        admitted=put_epoch(member.admitted),
+        incarnation=member.incarnation,
+        life=pb.Life.ValueType(member.life),
+        address=member.address,
+        address_incarnation=member.address_stamp[0],
+        address_seq=member.address_stamp[1],
+        left=member.left,
+        kicked=member.kicked,
+        ends=[pb.StreamEnd(stream=put_stream(stream), seq=seq) for stream, seq in member.ends],
+        nick=put_fact(member.nick),
+        away=put_fact(member.away),
+    )
+
+
+def get_member(p: pb.MemberRecord, check: Check, at: str) -> Member:
+    if len(p.identity) != IDENTITY_BYTES:
+        check.fail(f"{at}.identity", f"must be {IDENTITY_BYTES} bytes, not {len(p.identity)}")
+    nick, away = Fact(), Fact()
+    if p.HasField("nick"):
+        nick = get_fact(p.nick, check, f"{at}.nick")
+        check.note(f"{at}.nick.value", nick_fault(nick.value))
+    if p.HasField("away"):
+        away = get_fact(p.away, check, f"{at}.away")
+        check.note(f"{at}.away.value", line_fault(away.value, AWAY_MAX))
+    return Member(
+        id=check.number(p.member_id, f"{at}.member_id", low=1),
+        identity=p.identity,
+        admitted=get_epoch(p.admitted, check, f"{at}.admitted"),
+        incarnation=check.number(p.incarnation, f"{at}.incarnation"),
+        life=check.option(Life, p.life, f"{at}.life"),
+        address=check.address(p.address, f"{at}.address", required=True),
+        address_stamp=(
+            check.number(p.address_incarnation, f"{at}.address_incarnation"),
+            check.number(p.address_seq, f"{at}.address_seq"),
+        ),
+        left=p.left,
+        kicked=p.kicked,
+        ends=_get_ends(p, check, f"{at}.ends"),
+        nick=nick,
+        away=away,
+    )
+
+
+def _get_ends(p: pb.MemberRecord, check: Check, at: str) -> tuple[tuple[Stream, int], ...]:
+    if not check.size(p.ends, at, ENDS_MAX):
+        return ()
+    return tuple(
+        (
+            get_stream(end.stream, check, f"{at}[{i}].stream"),
+            check.number(end.seq, f"{at}[{i}].seq", low=1),
+        )
+        for i, end in enumerate(p.ends)
+    )
+
+
+def put_roster(roster: Roster) -> pb.Roster:
+    return pb.Roster(members=map(put_member, roster.members), topic=put_fact(roster.topic))
+
+
+def get_roster(p: pb.Roster, check: Check) -> Roster:
+    topic = Fact()
+    if p.HasField("topic"):
+        topic = get_fact(p.topic, check, "roster.topic")
+        check.note("roster.topic.value", line_fault(topic.value, TOPIC_MAX))
+    if not check.size(p.members, "roster.members", ROSTER_MAX):
+        return Roster()
+    members = tuple(
+        get_member(member, check, f"roster.members[{i}]") for i, member in enumerate(p.members)
+    )
+    for i in range(1, len(members)):
+        if members[i - 1].id >= members[i].id:
+            check.fail(f"roster.members[{i}].member_id", "must be above the one before it")
+    return Roster(members, topic)
+
+
+# ---- chat messages -----------------------------------------------------------------------------
+
+
+def put_header(message: ChatMessage) -> pb.Header:
+    return pb.Header(
+        stream=put_stream(message.key.stream),
+        seq=message.key.seq,
+        deps=[put_key(dep) for dep in message.deps],
+        hlc=pb.Hlc(ms=message.hlc.ms, counter=message.hlc.counter),
+        sent_ms=message.sent,
+        epoch=put_epoch(message.epoch),
+        kind=pb.Kind.ValueType(message.kind),
+    )
+
+
+def put_message(message: ChatMessage) -> pb.ChatMessage:
+    return pb.ChatMessage(
+        msg_id=message.id,
+        source_id=message.key.source,
+        msg=message.text,
+        header=put_header(message),
+    )
+
+
+def get_id(value: str, check: Check, at: str) -> str:
+    """A UUID, in small letters whatever it came in."""
+    if not _UUID.fullmatch(value):
+        value = value.lower()
+        if not _UUID.fullmatch(value):
+            check.fail(at, f"must be a UUID of 36 characters, not {value[:40]!r}")
+    return value
+
+
+def get_message(
+    id: str, source: int, text: str, header: pb.Header, check: Check, at: str
+) -> ChatMessage:
+    """A chat message from the fields that carry it, whichever message they stand in."""
+    if not 0 < source <= NUMBER_MAX:
+        check.number(source, f"{at}source_id", low=1)
+    check.note(f"{at}msg", text_fault(text, check.limits.text_max))
+    at_header = f"{at}header"
+    if not header.HasField("hlc"):
+        check.fail(f"{at_header}.hlc", "is required")
+    stream = get_stream(header.stream, check, f"{at_header}.stream")
+    seq = header.seq
+    if not 0 < seq <= NUMBER_MAX:
+        check.number(seq, f"{at_header}.seq", low=1)
+    kind = header.kind
+    deps: tuple[Key, ...] = ()
+    if header.deps and check.size(header.deps, f"{at_header}.deps", DEPS_MAX):
+        deps = tuple(
+            [get_key(dep, check, f"{at_header}.deps[{i}]") for i, dep in enumerate(header.deps)]
+        )
+    return ChatMessage(
+        key=Key(source, stream, seq),
+        id=get_id(id, check, f"{at}msg_id"),
+        text=text,
+        deps=deps,
+        hlc=get_hlc(header.hlc, check, f"{at_header}.hlc"),
+        sent=check.number(header.sent_ms, f"{at_header}.sent_ms"),
+        epoch=get_epoch(header.epoch, check, f"{at_header}.epoch"),
+        kind=Kind.TEXT if kind in (0, 1) else check.option(Kind, kind, f"{at_header}.kind"),
+    )

@@ -1,0 +1,113 @@
+"""Joining, leaving and the exchange of rosters: each request and reply, both ways."""
+# ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
+
+from node.codec import facts
+from node.codec.check import Check
+from node.core import messages as core
+from node.limits import CHAT_MAX, IDENTITY_BYTES, name_fault, nick_fault
+from p2pchat.v1 import common_pb2
+from p2pchat.v1 import node_pb2 as pb
+
+
+def put_join(join: core.Join) -> pb.JoinNetworkRequest:
+    return pb.JoinNetworkRequest(
+        caller=facts.put_caller(join.caller),
+        name=join.name,
+        identity=join.identity,
+        nick=join.nick,
+        address=join.address,
+        process=join.process,
+        left_ids=join.left_ids,
+    )
+
+
+def get_join(p: pb.JoinNetworkRequest, check: Check) -> core.Join:
+    check.required(p.HasField("caller"), "caller")
+    if p.name:
+        check.note("name", name_fault(p.name))
+    elif not p.caller.chat_id:
+        check.fail("name", "is required where caller.chat_id is 0")
+    if len(p.identity) != IDENTITY_BYTES:
+        check.fail("identity", f"must be {IDENTITY_BYTES} bytes, not {len(p.identity)}")
+    check.note("nick", nick_fault(p.nick))
+    chat = check.number(p.caller.chat_id, "caller.chat_id", high=CHAT_MAX)
+    return core.Join(
+        caller=facts.get_caller(p.caller, check, member=False, chat=chat),
+        name=p.name,
+        identity=p.identity,
+        nick=p.nick,
+        address=check.address(p.address, "address", required=True),
+        process=p.process,
+        left_ids=facts.get_members(p.left_ids, check, "left_ids"),
+    )
+
+
+def put_welcome(welcome: core.Welcome) -> pb.JoinNetworkResponse:
+    return pb.JoinNetworkResponse(
+        member_id=welcome.member,
+        roster=facts.put_roster(welcome.roster),
+        view=facts.put_view(welcome.view),
+        chat_id=welcome.chat,
+        name=welcome.name,
+        mode=common_pb2.Mode.ValueType(welcome.mode),
+        created_ms=welcome.created,
+        nds_address=welcome.nds,
+    )
+
+
+def get_welcome(p: pb.JoinNetworkResponse, check: Check) -> core.Welcome:
+    check.note("name", name_fault(p.name))
+    return core.Welcome(
+        member=check.number(p.member_id, "member_id", low=1),
+        roster=facts.get_roster(p.roster, check),
+        view=facts.get_required_view(p, check),
+        chat=check.number(p.chat_id, "chat_id", low=1, high=CHAT_MAX),
+        name=p.name,
+        mode=facts.get_mode(p.mode, check, "mode"),
+        created=check.number(p.created_ms, "created_ms"),
+        nds=check.address(p.nds_address, "nds_address"),
+    )
+
+
+def put_leave(leave: core.Leave) -> pb.LeaveNetworkRequest:
+    return pb.LeaveNetworkRequest(
+        caller=facts.put_caller(leave.caller), record=facts.put_member(leave.record)
+    )
+
+
+def get_leave(p: pb.LeaveNetworkRequest, check: Check) -> core.Leave:
+    caller = facts.get_required_caller(p, check)
+    if not check.required(p.HasField("record"), "record"):
+        check.done()
+    return core.Leave(caller, facts.get_member(p.record, check, "record"))
+
+
+def put_leave_noted(noted: core.LeaveNoted) -> pb.LeaveNetworkResponse:
+    return pb.LeaveNetworkResponse(view=facts.put_view(noted.view))
+
+
+def get_leave_noted(p: pb.LeaveNetworkResponse, check: Check) -> core.LeaveNoted:
+    return core.LeaveNoted(facts.get_required_view(p, check))
+
+
+def put_update(update: core.Update) -> pb.UpdateMembersRequest:
+    return pb.UpdateMembersRequest(
+        caller=facts.put_caller(update.caller),
+        roster=facts.put_roster(update.roster),
+        want_roster=update.want_roster,
+    )
+
+
+def get_update(p: pb.UpdateMembersRequest, check: Check) -> core.Update:
+    caller = facts.get_required_caller(p, check)
+    return core.Update(caller, facts.get_roster(p.roster, check), p.want_roster)
+
+
+def put_updated(updated: core.Updated) -> pb.UpdateMembersResponse:
+    return pb.UpdateMembersResponse(
+        roster=facts.put_roster(updated.roster), view=facts.put_view(updated.view)
+    )
+
+
+def get_updated(p: pb.UpdateMembersResponse, check: Check) -> core.Updated:
+    return core.Updated(facts.get_roster(p.roster, check), facts.get_required_view(p, check))

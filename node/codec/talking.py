@@ -1,0 +1,128 @@
+"""Chat messages and catch-up: each request and reply, both ways."""
+# ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
+
+from node.codec import facts
+from node.codec.check import Check
+from node.core import messages as core
+from node.core.types import Run
+from node.limits import CHAT_MAX, DIGESTS_MAX, HELD_MAX, NUMBER_MAX
+from p2pchat.v1 import node_pb2 as pb
+
+
+def put_tell(tell: core.Tell) -> pb.MessageRequest:
+    message = tell.message
+    return pb.MessageRequest(
+        chat_id=tell.caller.chat,
+        msg_id=message.id,
+        source_id=message.key.source,
+        destination_id=tell.to,
+        msg=message.text,
+        header=facts.put_header(message),
+        caller=facts.put_caller(tell.caller, build=""),
+    )
+
+
+def get_tell(p: pb.MessageRequest, check: Check) -> core.Tell:
+    chat = p.chat_id
+    if not 0 < chat <= CHAT_MAX:
+        check.number(chat, "chat_id", low=1, high=CHAT_MAX)
+    elif p.caller.chat_id not in (0, chat):
+        check.fail("caller.chat_id", f"must be chat_id or 0, not {p.caller.chat_id}")
+    if not (p.HasField("caller") and p.HasField("header")):
+        check.required(p.HasField("caller"), "caller")
+        check.required(p.HasField("header"), "header")
+    to = p.destination_id
+    if not 0 < to <= NUMBER_MAX:
+        check.number(to, "destination_id", low=1)
+    return core.Tell(
+        caller=facts.get_caller(p.caller, check, chat=chat),
+        to=to,
+        message=facts.get_message(p.msg_id, p.source_id, p.msg, p.header, check, ""),
+    )
+
+
+def put_told(told: core.Told) -> pb.MessageResponse:
+    return pb.MessageResponse(
+        receipt=pb.Receipt.ValueType(told.receipt), msg_id=told.id, node_id=told.node
+    )
+
+
+def get_told(p: pb.MessageResponse, check: Check) -> core.Told:
+    return core.Told(
+        receipt=check.option(core.Receipt, p.receipt, "receipt"),
+        id=facts.get_id(p.msg_id, check, "msg_id"),
+        node=check.number(p.node_id, "node_id", low=1),
+    )
+
+
+def put_sync(sync: core.Sync) -> pb.SyncRequest:
+    return pb.SyncRequest(
+        caller=facts.put_caller(sync.caller),
+        view=facts.put_view(sync.view),
+        digests=[pb.SourceDigest(source_id=source, hash=hash) for source, hash in sync.digests],
+        held=[
+            pb.Range(
+                source_id=run.source,
+                stream=facts.put_stream(run.stream),
+                first=run.first,
+                last=run.last,
+                hash=run.hash,
+            )
+            for run in sync.held
+        ],
+        sources=sync.sources,
+        newest_first=sync.newest_first,
+    )
+
+
+def get_sync(p: pb.SyncRequest, check: Check) -> core.Sync:
+    digests: tuple[tuple[int, int], ...] = ()
+    if check.size(p.digests, "digests", DIGESTS_MAX):
+        digests = tuple(
+            (check.number(digest.source_id, f"digests[{i}].source_id", low=1), digest.hash)
+            for i, digest in enumerate(p.digests)
+        )
+    held: tuple[Run, ...] = ()
+    if check.size(p.held, "held", HELD_MAX):
+        held = tuple(_get_run(run, check, f"held[{i}]") for i, run in enumerate(p.held))
+    return core.Sync(
+        caller=facts.get_required_caller(p, check),
+        view=facts.get_required_view(p, check),
+        digests=digests,
+        held=held,
+        sources=facts.get_members(p.sources, check, "sources"),
+        newest_first=p.newest_first,
+    )
+
+
+def _get_run(p: pb.Range, check: Check, at: str) -> Run:
+    source = check.number(p.source_id, f"{at}.source_id", low=1)
+    stream = facts.get_stream(p.stream, check, f"{at}.stream")
+    first = check.number(p.first, f"{at}.first", low=1)
+    return Run(source, stream, first, check.number(p.last, f"{at}.last", low=first), p.hash)
+
+
+def put_synced(synced: core.Synced) -> pb.SyncResponse:
+    return pb.SyncResponse(
+        sources=synced.sources,
+        messages=map(facts.put_message, synced.messages),
+        more=synced.more,
+        view=facts.put_view(synced.view),
+        behind=synced.behind,
+        partial=synced.partial,
+    )
+
+
+def get_synced(p: pb.SyncResponse, check: Check) -> core.Synced:
+    messages = tuple(
+        facts.get_message(m.msg_id, m.source_id, m.msg, m.header, check, f"messages[{i}].")
+        for i, m in enumerate(p.messages)
+    )
+    return core.Synced(
+        view=facts.get_required_view(p, check),
+        sources=facts.get_members(p.sources, check, "sources"),
+        messages=messages,
+        more=p.more,
+        behind=p.behind,
+        partial=p.partial,
+    )

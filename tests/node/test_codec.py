@@ -1,0 +1,409 @@
+"""Tries node/codec: what goes out comes back the same, and what is malformed is named."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.codec import METHODS, NDS_METHODS, Malformed, Method, method_of
+from node.core import messages as core
+from node.core.types import Epoch
+from node.limits import Limits
+from p2pchat.v1 import common_pb2, nds_pb2, node_pb2
+from tests.node import wire_values as values
+from tests.node.wire_values import EXAMPLES, TELL
+
+LIMITS = Limits()
+
+
+def name_of(value: Any) -> str:
+    return type(value).__name__
+
+
+def faults(request: core.Request, spoil: Any, limits: Limits = LIMITS) -> dict[str, str]:
+    """The violations found in `request` once `spoil` has had its protobuf."""
+    method = method_of(request)
+    message = method.put_request(request)
+    spoil(message)
+    with pytest.raises(Malformed) as caught:
+        method.read_request(message.SerializeToString(), limits)
+    return dict(caught.value.violations)
+
+
+# ---- there and back ----------------------------------------------------------------------------
+
+
+@given(values.requests)
+def test_a_request_comes_back_as_it_went(request: core.Request) -> None:
+    method = method_of(request)
+    assert method.read_request(method.write_request(request), LIMITS) == (request, "1.0")
+
+
+@given(values.replies)
+def test_a_reply_comes_back_as_it_went(reply: core.Reply) -> None:
+    kind = next(kind for kind, answer in values.REPLY_OF.items() if isinstance(reply, answer))
+    method = METHODS[kind]
+    assert method.read_reply(method.write_reply(reply), LIMITS) == reply
+
+
+def test_every_request_has_its_method() -> None:
+    assert {type(example) for example in EXAMPLES} == set(METHODS)
+    service = node_pb2.DESCRIPTOR.services_by_name["Node"]
+    assert {method.name for method in METHODS.values()} == {m.name for m in service.methods}
+    for method in METHODS.values():
+        declared = service.methods_by_name[method.name]
+        assert method.request.DESCRIPTOR is declared.input_type
+        assert method.reply.DESCRIPTOR is declared.output_type
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
+def test_every_field_of_a_request_is_carried(example: core.Request) -> None:
+    message = method_of(example).put_request(example)
+    unset = {field.name for field in message.DESCRIPTOR.fields} - {
+        field.name for field, _ in message.ListFields()
+    }
+    assert unset == set()
+
+
+def test_the_chat_message_of_a_call_says_no_build() -> None:
+    assert not method_of(TELL).put_request(TELL).caller.build  # type: ignore[attr-defined]
+    ping = core.Ping(values.CALLER, None)
+    assert method_of(ping).put_request(ping).caller.build.startswith("p2pchat")  # type: ignore[attr-defined]
+
+
+# ---- what is missing ---------------------------------------------------------------------------
+
+REQUIRED = [
+    (core.Join, "identity", "identity"),
+    (core.Join, "nick", "nick"),
+    (core.Join, "address", "address"),
+    (core.Join, "caller", "caller"),
+    (core.Leave, "caller", "caller"),
+    (core.Leave, "record", "record"),
+    (core.Update, "caller", "caller"),
+    (core.Ping, "caller", "caller"),
+    (core.Elect, "caller", "caller"),
+    (core.Elect, "view", "view"),
+    (core.Coordinator, "caller", "caller"),
+    (core.Coordinator, "view", "view"),
+    (core.Tell, "chat_id", "chat_id"),
+    (core.Tell, "msg_id", "msg_id"),
+    (core.Tell, "source_id", "source_id"),
+    (core.Tell, "destination_id", "destination_id"),
+    (core.Tell, "msg", "msg"),
+    (core.Tell, "header", "header"),
+    (core.Tell, "caller", "caller"),
+    (core.Sync, "caller", "caller"),
+    (core.Sync, "view", "view"),
+]
+
+
+@pytest.mark.parametrize(("kind", "field", "named"), REQUIRED)
+def test_a_missing_field_is_named(kind: type, field: str, named: str) -> None:
+    example = next(example for example in EXAMPLES if isinstance(example, kind))
+    assert named in faults(example, lambda message: message.ClearField(field))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in METHODS if kind is not core.Join])
+def test_the_chat_of_the_caller_is_required(kind: type) -> None:
+    example = next(example for example in EXAMPLES if isinstance(example, kind))
+
+    def spoil(message: Any) -> None:
+        message.caller.ClearField("chat_id")
+        if isinstance(message, node_pb2.MessageRequest):
+            message.ClearField("chat_id")
+
+    found = faults(example, spoil)
+    assert any(field.endswith("chat_id") and "is required" in found[field] for field in found)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in METHODS if kind not in (core.Join, core.Ping)])
+def test_only_members_may_call(kind: type) -> None:
+    example = next(example for example in EXAMPLES if isinstance(example, kind))
+    assert "caller.node_id" in faults(example, lambda m: m.caller.ClearField("node_id"))
+
+
+def test_one_answer_names_all_that_is_missing() -> None:
+    with pytest.raises(Malformed) as caught:
+        METHODS[core.Tell].read_request(b"", LIMITS)
+    named = {field for field, _ in caught.value.violations}
+    assert named >= {"chat_id", "caller", "header", "msg", "msg_id", "source_id", "destination_id"}
+
+
+# ---- what is out of bounds ---------------------------------------------------------------------
+
+
+def header(message: Any) -> common_pb2.Header:
+    return message.header  # type: ignore[no-any-return]
+
+
+BOUNDS: list[tuple[type, str, Any, str, str]] = [
+    (core.Tell, "text", lambda m: setattr(m, "msg", "x" * 16_385), "msg", "16384 bytes, not 16385"),
+    (core.Tell, "id", lambda m: setattr(m, "msg_id", "1"), "msg_id", "36 characters"),
+    (core.Tell, "id", lambda m: setattr(m, "msg_id", values.ID + "\n"), "msg_id", "36 characters"),
+    (core.Tell, "chat", lambda m: setattr(m, "chat_id", 2**63), "chat_id", str(2**63 - 1)),
+    (core.Tell, "other", lambda m: setattr(m.caller, "chat_id", 8), "caller.chat_id", "not 8"),
+    (core.Tell, "member", lambda m: setattr(m, "source_id", 2**53), "source_id", str(2**53 - 1)),
+    (core.Tell, "to", lambda m: setattr(m, "destination_id", 2**53), "destination_id", "not"),
+    (core.Tell, "kind", lambda m: setattr(header(m), "kind", 9), "header.kind", "TEXT (1)"),
+    (core.Tell, "seq", lambda m: setattr(header(m), "seq", 0), "header.seq", "is required"),
+    (core.Tell, "seq", lambda m: setattr(header(m), "seq", 2**53), "header.seq", "must be 1 to"),
+    (core.Tell, "ms", lambda m: setattr(header(m).hlc, "ms", 2**43), "header.hlc.ms", "not"),
+    (
+        core.Tell,
+        "n",
+        lambda m: setattr(header(m).hlc, "counter", 65_536),
+        "header.hlc.counter",
+        "65535",
+    ),
+    (
+        core.Tell,
+        "deps",
+        lambda m: header(m).deps.extend(list(header(m).deps) * 512),
+        "header.deps",
+        "512",
+    ),
+    (
+        core.Tell,
+        "dep",
+        lambda m: setattr(header(m).deps[0], "seq", 0),
+        "header.deps[0].seq",
+        "required",
+    ),
+    (core.Tell, "sent", lambda m: setattr(header(m), "sent_ms", 2**53), "header.sent_ms", "not"),
+    (core.Tell, "e", lambda m: setattr(header(m).epoch, "n", 2**53), "header.epoch.n", "not"),
+    (
+        core.Tell,
+        "stream",
+        lambda m: header(m).ClearField("stream"),
+        "header.stream.incarnation",
+        "is required",
+    ),
+    (core.Tell, "hlc", lambda m: header(m).ClearField("hlc"), "header.hlc", "is required"),
+    (
+        core.Tell,
+        "inc",
+        lambda m: setattr(m.caller, "incarnation", 2**53),
+        "caller.incarnation",
+        "not",
+    ),
+    (core.Join, "key", lambda m: setattr(m, "identity", b"x" * 31), "identity", "32 bytes, not 31"),
+    (core.Join, "nick", lambda m: setattr(m, "nick", "x" * 25), "nick", "1 to 24"),
+    (core.Join, "nick", lambda m: setattr(m, "nick", "a\x1b"), "nick", "U+001B"),
+    (core.Join, "name", lambda m: setattr(m, "name", "x" * 65), "name", "1 to 64"),
+    (core.Join, "port", lambda m: setattr(m, "address", "h:0"), "address", "1 to 65535"),
+    (core.Join, "host", lambda m: setattr(m, "address", "h" * 256 + ":1"), "address", "255"),
+    (core.Join, "left", lambda m: m.left_ids.append(0), "left_ids[1]", "is required"),
+    (
+        core.Leave,
+        "key",
+        lambda m: setattr(m.record, "identity", b""),
+        "record.identity",
+        "32 bytes",
+    ),
+    (core.Leave, "life", lambda m: setattr(m.record, "life", 0), "record.life", "ALIVE (1)"),
+    (
+        core.Leave,
+        "away",
+        lambda m: setattr(m.record.away, "value", "x" * 201),
+        "record.away.value",
+        "200",
+    ),
+    (
+        core.Leave,
+        "ends",
+        lambda m: setattr(m.record.ends[0], "seq", 0),
+        "record.ends[0].seq",
+        "required",
+    ),
+    (
+        core.Update,
+        "topic",
+        lambda m: setattr(m.roster.topic, "value", "x" * 301),
+        "roster.topic.value",
+        "300",
+    ),
+    (
+        core.Update,
+        "order",
+        lambda m: m.roster.members.append(m.roster.members[0]),
+        "roster.members[1].member_id",
+        "above",
+    ),
+    (
+        core.Update,
+        "many",
+        lambda m: m.roster.members.extend([m.roster.members[0]] * 4_096),
+        "roster.members",
+        "4096",
+    ),
+    (core.Elect, "n", lambda m: setattr(m.view, "highest_n", 10**6), "view.highest_n", "999999"),
+    (
+        core.Elect,
+        "address",
+        lambda m: setattr(m.view, "leader_address", "x"),
+        "view.leader_address",
+        "HOST",
+    ),
+    (core.Sync, "digests", lambda m: m.digests.extend([m.digests[0]] * 4_096), "digests", "4096"),
+    (core.Sync, "held", lambda m: m.held.extend([m.held[0]] * 16_384), "held", "16384"),
+    (core.Sync, "order", lambda m: setattr(m.held[0], "first", 10), "held[0].last", "must be 10"),
+    (core.Sync, "sources", lambda m: m.sources.extend([5] * 4_096), "sources", "4096"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "field", "said"),
+    [
+        pytest.param(kind, spoil, field, said, id=f"{field}-{what}")
+        for kind, what, spoil, field, said in BOUNDS
+    ],
+)
+def test_a_value_out_of_bounds_is_named_with_its_limit(
+    kind: type, spoil: Any, field: str, said: str
+) -> None:
+    example = next(example for example in EXAMPLES if isinstance(example, kind))
+    found = faults(example, spoil)
+    assert set(found) == {field}
+    assert said in found[field]
+
+
+def test_the_limit_of_a_text_may_be_set() -> None:
+    method = method_of(TELL)
+    message = method.put_request(TELL)
+    message.msg = "x" * 20_000  # type: ignore[attr-defined]
+    assert method.read_request(message.SerializeToString(), Limits(20_000))
+
+
+def test_a_few_violations_are_enough() -> None:
+    def spoil(message: Any) -> None:
+        message.sources.extend([0] * 1_000)
+
+    sync = next(example for example in EXAMPLES if isinstance(example, core.Sync))
+    assert len(faults(sync, spoil)) == 16
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_noise_is_no_message(method: Method) -> None:
+    with pytest.raises(Malformed, match=re.escape(method.request.DESCRIPTOR.full_name)):
+        method.read_request(b"\xff\xfe\xfd", LIMITS)
+
+
+@given(st.binary(max_size=200))
+def test_noise_raises_nothing_else(payload: bytes) -> None:
+    found = []
+    for method in METHODS.values():
+        for read in (method.read_request, method.read_reply):
+            try:
+                read(payload, LIMITS)  # type: ignore[operator]
+            except Malformed as malformed:
+                found.append(malformed.violations)
+    assert all(found)
+
+
+@given(values.requests, st.data())
+def test_a_damaged_request_raises_nothing_else(request: core.Request, data: st.DataObject) -> None:
+    method = method_of(request)
+    payload = bytearray(method.write_request(request))
+    for _ in range(data.draw(st.integers(1, 4))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+    found: tuple[tuple[str, str], ...] = (("", "none"),)
+    try:
+        method.read_request(bytes(payload), LIMITS)
+    except Malformed as malformed:
+        found = malformed.violations
+    assert found
+
+
+# ---- what is allowed ---------------------------------------------------------------------------
+
+
+def test_an_id_in_capitals_is_taken_in_small_letters() -> None:
+    message = method_of(TELL).put_request(TELL)
+    message.msg_id = values.ID.upper()  # type: ignore[attr-defined]
+    assert method_of(TELL).read_request(message.SerializeToString(), LIMITS)[0] == TELL
+
+
+def test_kind_and_mode_not_said_are_the_usual_ones() -> None:
+    message = method_of(TELL).put_request(TELL)
+    message.header.kind = 0  # type: ignore[attr-defined]
+    assert method_of(TELL).read_request(message.SerializeToString(), LIMITS)[0] == TELL
+
+
+def test_a_text_may_have_control_characters() -> None:
+    message = method_of(TELL).put_request(TELL)
+    message.msg = "\x1b[2J\n\u202e"  # type: ignore[attr-defined]
+    read, _ = method_of(TELL).read_request(message.SerializeToString(), LIMITS)
+    assert isinstance(read, core.Tell)
+    assert read.message.text == "\x1b[2J\n\u202e"
+
+
+# ---- the discovery service ---------------------------------------------------------------------
+
+
+def nds_reply(request: type, reply: Any) -> Any:
+    return NDS_METHODS[request].read_reply(reply.SerializeToString())
+
+
+INFORMATION = nds_pb2.NetworkInformation(
+    chat_id=7,
+    name="tea",
+    epoch=common_pb2.Epoch(generation=1_700_000_000, n=3),
+    leader_id=1_000_001,
+    leader_address="127.0.0.1:5001",
+)
+
+
+def test_a_claim_carries_all_that_the_claimant_knows() -> None:
+    claim = core.Claim(7, 1_000_002, "h:2000", values.EPOCH, 5, (1, 2), 3, True, values.FACTS)
+    sent = nds_pb2.UpdateLeaderRequest.FromString(NDS_METHODS[core.Claim].write_request(claim))
+    assert {field.name for field, _ in sent.ListFields()} == {
+        f.name for f in sent.DESCRIPTOR.fields
+    }
+    assert {f.name for f, _ in sent.facts.ListFields()} == {
+        f.name for f in sent.facts.DESCRIPTOR.fields
+    }
+
+
+def test_a_renewal_carries_all_that_the_leader_knows() -> None:
+    renew = core.Renew(7, 1_000_002, values.EPOCH, "h:2000", True, values.FACTS)
+    sent = nds_pb2.RenewRequest.FromString(NDS_METHODS[core.Renew].write_request(renew))
+    assert {field.name for field, _ in sent.ListFields()} == {
+        f.name for f in sent.DESCRIPTOR.fields
+    }
+
+
+def test_the_registry_answers_with_the_record() -> None:
+    record = core.Record(7, "tea", Epoch(1_700_000_000, 3), 1_000_001, "127.0.0.1:5001")
+    ids = common_pb2.IdBlock(first=1_000_005, count=8)
+    grant = nds_pb2.UpdateLeaderResponse(network=INFORMATION, ids=ids)
+    assert nds_reply(core.Claim, grant) == core.Granted(record, values.IdBlock(1_000_005, 8))
+    page = nds_pb2.GetNetworkInformationResponse(networks=[INFORMATION])
+    assert nds_reply(core.Lookup, page) == core.RecordRead(record)
+    assert nds_reply(core.Renew, nds_pb2.RenewResponse(network=INFORMATION)) == core.RecordRead(
+        record
+    )
+    more = nds_pb2.RenewResponse(network=INFORMATION, ids=ids)
+    assert nds_reply(core.Renew, more).ids == values.IdBlock(1_000_005, 8)
+    assert nds_reply(core.Delete, nds_pb2.DeleteNetworkResponse()) == core.Deleted()
+
+
+def test_no_record_in_the_answer_means_an_unknown_network() -> None:
+    answer = nds_reply(core.Lookup, nds_pb2.GetNetworkInformationResponse())
+    assert answer.reason == core.Reason.UNKNOWN_NETWORK
+
+
+def test_a_registry_that_answers_nonsense_is_found_out() -> None:
+    with pytest.raises(Malformed, match=r"network\.chat_id"):
+        nds_reply(core.Claim, nds_pb2.UpdateLeaderResponse())
+
+
+def test_a_lookup_names_the_chat_or_else_the_name() -> None:
+    def sent(lookup: core.Lookup) -> Any:
+        method = NDS_METHODS[core.Lookup]
+        return nds_pb2.GetNetworkInformationRequest.FromString(method.write_request(lookup))
+
+    assert (sent(core.Lookup(7, "tea")).chat_id, sent(core.Lookup(7, "tea")).name) == (7, "")
+    assert (sent(core.Lookup(0, "tea")).chat_id, sent(core.Lookup(0, "tea")).name) == (0, "tea")

@@ -1,0 +1,210 @@
+"""Strategies and examples of everything that travels, for the tests of the wire."""
+
+from hypothesis import strategies as st
+
+from node.core import messages as core
+from node.core.types import Epoch, Hlc, IdBlock, Key, Run, Stream
+from node.limits import CHAT_MAX, COUNTER_MAX, HLC_MAX, NUMBER_MAX
+
+numbers = st.integers(0, NUMBER_MAX)
+members = st.integers(1, NUMBER_MAX)
+hashes = st.integers(0, 2**64 - 1)
+chats = st.integers(1, CHAT_MAX)
+epochs = st.builds(Epoch, numbers, numbers)
+hlcs = st.builds(Hlc, st.integers(0, HLC_MAX), st.integers(0, COUNTER_MAX))
+streams = st.builds(Stream, members, st.integers(0, 2**32 - 1))
+keys = st.builds(Key, members, streams, members)
+words = st.text("abcXYZ019-_.äΩ日", min_size=1, max_size=24)
+addresses = st.builds(
+    "{}:{}".format, st.sampled_from(["h", "1.2.3.4", "[::1]"]), st.integers(1, 65_535)
+)
+maybe_addresses = st.just("") | addresses
+lines = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=200)
+ids = st.uuids().map(str)
+member_lists = st.lists(members, max_size=5).map(tuple)
+
+callers = st.builds(core.Caller, chats, members, numbers, epochs)
+strangers = st.builds(core.Caller, chats, st.just(0), numbers, epochs)
+views = st.builds(
+    core.View,
+    epoch=epochs,
+    leader=numbers,
+    leader_address=maybe_addresses,
+    provisional=numbers,
+    highest_n=st.integers(0, 999_999),
+    roster_hash=hashes,
+    history_hash=hashes,
+    incarnation=numbers,
+    process=hashes,
+)
+records = st.builds(
+    core.Member,
+    id=members,
+    identity=st.binary(min_size=32, max_size=32),
+    admitted=epochs,
+    incarnation=numbers,
+    life=st.sampled_from(core.Life),
+    address=addresses,
+    address_stamp=st.tuples(numbers, numbers),
+    left=st.booleans(),
+    kicked=st.booleans(),
+    ends=st.lists(st.tuples(streams, members), max_size=3).map(tuple),
+    nick=st.builds(core.Fact, words, hlcs, numbers),
+    away=st.builds(core.Fact, lines, hlcs, numbers),
+)
+rosters = st.builds(
+    core.Roster,
+    st.lists(records, max_size=3, unique_by=lambda member: member.id).map(
+        lambda them: tuple(sorted(them, key=lambda member: member.id))
+    ),
+    st.builds(core.Fact, lines, hlcs, numbers),
+)
+chat_messages = st.builds(
+    core.ChatMessage,
+    key=keys,
+    id=ids,
+    text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50),
+    deps=st.lists(keys, max_size=3).map(tuple),
+    hlc=hlcs,
+    sent=numbers,
+    epoch=epochs,
+    kind=st.sampled_from(core.Kind),
+)
+runs = st.builds(
+    lambda source, stream, first, more, hash: Run(
+        source, stream, first, min(first + more, NUMBER_MAX), hash
+    ),
+    members,
+    streams,
+    members,
+    numbers,
+    hashes,
+)
+
+requests = st.one_of(
+    st.builds(
+        core.Join,
+        callers | strangers,
+        words,
+        st.binary(min_size=32, max_size=32),
+        words,
+        addresses,
+        hashes,
+        member_lists,
+    ),
+    st.builds(core.Leave, callers, records),
+    st.builds(core.Update, callers, rosters, st.booleans()),
+    st.builds(
+        core.Ping, callers | strangers, st.none() | views, st.none() | epochs, member_lists, numbers
+    ),
+    st.builds(core.Elect, callers, views),
+    st.builds(core.Coordinator, callers, views, st.booleans(), numbers),
+    st.builds(core.Tell, callers, members, chat_messages),
+    st.builds(
+        core.Sync,
+        callers,
+        views,
+        st.lists(st.tuples(members, hashes), max_size=3).map(tuple),
+        st.lists(runs, max_size=3).map(tuple),
+        member_lists,
+        st.booleans(),
+    ),
+)
+replies = st.one_of(
+    st.builds(
+        core.Welcome,
+        members,
+        rosters,
+        views,
+        chats,
+        words,
+        st.integers(1, 2),
+        numbers,
+        maybe_addresses,
+    ),
+    st.builds(core.LeaveNoted, views),
+    st.builds(core.Updated, rosters, views),
+    st.builds(core.Pong, st.sampled_from(core.Standing), views, st.booleans()),
+    st.builds(
+        core.Elected,
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(core.Vote),
+        views,
+        st.booleans(),
+    ),
+    st.builds(core.Followed, st.booleans(), views),
+    st.builds(core.Told, st.sampled_from(core.Receipt), ids, members),
+    st.builds(
+        core.Synced,
+        views,
+        member_lists,
+        st.lists(chat_messages, max_size=3).map(tuple),
+        st.booleans(),
+        st.booleans(),
+        st.booleans(),
+    ),
+)
+REPLY_OF = {
+    core.Join: core.Welcome,
+    core.Leave: core.LeaveNoted,
+    core.Update: core.Updated,
+    core.Ping: core.Pong,
+    core.Elect: core.Elected,
+    core.Coordinator: core.Followed,
+    core.Tell: core.Told,
+    core.Sync: core.Synced,
+}
+
+# ---- one good example of each ------------------------------------------------------------------
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+CHAT = 7
+EPOCH = Epoch(1_700_000_000, 3)
+CALLER = core.Caller(CHAT, 1_000_002, 1_700_000_000_000, EPOCH)
+STREAM = Stream(1_700_000_000_000, 77)
+MESSAGE = core.ChatMessage(
+    key=Key(1_000_002, STREAM, 2),
+    id=ID,
+    text="hello",
+    deps=(Key(1_000_001, STREAM, 5),),
+    hlc=Hlc(1_700_000_000_500, 1),
+    sent=1_700_000_000_499,
+    epoch=EPOCH,
+)
+TELL = core.Tell(CALLER, 1_000_001, MESSAGE)
+VIEW = core.View(EPOCH, 1_000_001, "127.0.0.1:5001", 0, 2, 11, 12, 1_700_000_000_000, 13)
+RECORD = core.Member(
+    id=1_000_002,
+    identity=b"i" * 32,
+    admitted=EPOCH,
+    incarnation=5,
+    life=core.Life.ALIVE,
+    address="127.0.0.1:5002",
+    address_stamp=(5, 1),
+    ends=((STREAM, 2),),
+    nick=core.Fact("bob", Hlc(1, 0), 1_000_002),
+    away=core.Fact("lunch", Hlc(2, 0), 1_000_002),
+)
+ROSTER = core.Roster((RECORD,), core.Fact("tea", Hlc(3, 0), 1_000_002))
+JOIN = core.Join(CALLER, "tea", b"i" * 32, "bob", "127.0.0.1:5002", 99, (1_000_001,))
+EXAMPLES: list[core.Request] = [
+    JOIN,
+    core.Leave(CALLER, RECORD),
+    core.Update(CALLER, ROSTER, want_roster=True),
+    core.Ping(CALLER, VIEW, EPOCH, (1_000_002,), 1_000_003),
+    core.Elect(CALLER, VIEW),
+    core.Coordinator(CALLER, VIEW, provisional=True, handed_over_by=1_000_001),
+    TELL,
+    core.Sync(
+        CALLER,
+        VIEW,
+        ((1_000_001, 5),),
+        (Run(1_000_001, STREAM, 1, 9, 5),),
+        (1_000_001,),
+        newest_first=True,
+    ),
+]
+IDS = IdBlock(1_000_001, 8)
+NETWORK = core.Record(CHAT, "tea", EPOCH, 1_000_001, "127.0.0.1:5001")
+FACTS = core.Facts("tea", 1, 1_700_000_000_000, EPOCH, 1_000_001, "127.0.0.1:5001", 5)
