@@ -7,6 +7,7 @@ chat at a time, a short deadline, and nothing of what came back is told to whoev
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -15,7 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from nds.logs import say
 from nds.record import Answer, Ask, Epoch, Word
 from nds.service.statuses import DOMAIN
-from p2pchat.v1 import common_pb2, node_pb2, node_pb2_grpc
+from p2pchat.v1 import common_pb2, node_pb2
 
 QUESTION_MS = 400
 AT_ONCE_MAX = 128  # calls in the background
@@ -90,13 +91,13 @@ class Questions:
         target = f"dns:///{ask.address}"
         try:
             async with grpc.aio.insecure_channel(target, options=OPTIONS) as channel:
-                pong = await node_pb2_grpc.NodeStub(channel).LivenessPing(
-                    request, timeout=QUESTION_MS / 1000
-                )
+                said = await stub.LivenessPing(request, timeout=QUESTION_MS / 1000)
         except grpc.aio.AioRpcError as error:
             return Answer(_word_of(error))
-        if not isinstance(pong, node_pb2.LivenessPingResponse):
-            return Answer(Word.SILENT)  # bytes that are no message come as None
+        # Bytes that are no message come as None, whatever the types say.
+        pong = cast("node_pb2.LivenessPingResponse | None", said)
+        if pong is None:
+            return Answer(Word.SILENT)
         epoch = Epoch(pong.view.epoch.generation, pong.view.epoch.n)
         word = WORDS.get(pong.standing, Word.NOT_LEADING)
         return Answer(word, epoch, pong.view.leader_id)
