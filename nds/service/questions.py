@@ -16,7 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from nds.logs import say
 from nds.record import Answer, Ask, Epoch, Word
 from nds.service.statuses import DOMAIN
-from p2pchat.v1 import common_pb2, node_pb2
+from p2pchat.v1 import common_pb2, node_pb2, node_pb2_grpc
 
 QUESTION_MS = 400
 AT_ONCE_MAX = 128  # calls in the background
@@ -91,6 +91,7 @@ class Questions:
         target = f"dns:///{ask.address}"
         try:
             async with grpc.aio.insecure_channel(target, options=OPTIONS) as channel:
+                stub = node_pb2_grpc.NodeStub(channel)
                 said = await stub.LivenessPing(request, timeout=QUESTION_MS / 1000)
         except grpc.aio.AioRpcError as error:
             return Answer(_word_of(error))

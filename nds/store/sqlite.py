@@ -134,7 +134,7 @@ class SqliteStore:
                 )
             found = db.execute("pragma quick_check(1)").fetchone()[0]
             if found != "ok":
-                raise sqlite3.DatabaseError(found)
+                raise sqlite3.DatabaseError(found.splitlines()[-1])
             db.execute("pragma journal_mode = wal")
             db.execute("pragma synchronous = full")
             self._create(db, empty=empty)
