@@ -1,0 +1,20 @@
+"""The log of a group: what it must remember, and what faces read.
+
+`Archive` is the contract.  `MemoryArchive` forgets at the end of the process, `SqliteArchive` keeps
+a file for each group; one suite of tests holds for both.
+"""
+
+from node.archive.memory import MemoryArchive
+from node.archive.ports import Archive, ArchiveFailed, Place, Unread
+from node.archive.sqlite import FileInUse, SqliteArchive, erase
+
+__all__ = [
+    "Archive",
+    "ArchiveFailed",
+    "FileInUse",
+    "MemoryArchive",
+    "Place",
+    "SqliteArchive",
+    "Unread",
+    "erase",
+]

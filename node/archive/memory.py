@@ -1,0 +1,110 @@
+"""A log that lives as long as its process."""
+
+import time
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Sequence
+
+from node.archive.ports import FOUND_MAX, Place, Unread, hex_digits
+from node.core.effects import (
+    Meta,
+    Post,
+    Remembered,
+    Store,
+    StoreMessages,
+    StoreMeta,
+    StorePost,
+    StoreRoster,
+)
+from node.core.messages import ChatMessage, Roster
+from node.core.types import Key, MemberId, WallMillis
+
+
+class MemoryArchive:
+    """See `Archive`."""
+
+    def __init__(self) -> None:
+        self._meta: Meta | None = None
+        self._roster = Roster()
+        self._messages: dict[Key, ChatMessage] = {}  # in order of arrival
+        self._stored_at: dict[Key, WallMillis] = {}
+        self._places: list[tuple[Place, Key]] = []
+        self._posts: dict[Key, Post] = {}
+        self._read: set[Key] = set()
+
+    def load(self) -> Remembered:
+        waiting = tuple(post for post in self._posts.values() if not post.settled)
+        return Remembered(self._meta, self._roster, tuple(self._messages.values()), waiting)
+
+    def append(self, stores: Sequence[Store]) -> None:
+        for store in stores:
+            match store:
+                case StoreMessages(messages):
+                    for message in messages:
+                        self._put(message)
+                case StorePost(post):
+                    self._posts[post.key] = post
+                case StoreMeta(meta):
+                    self._meta = meta
+                case StoreRoster(roster):
+                    self._roster = roster
+
+    def _put(self, message: ChatMessage) -> None:
+        key = message.key
+        old = self._messages.get(key)
+        if old is not None:
+            del self._places[bisect_left(self._places, (old.place, key))]
+        self._messages[key] = message
+        self._stored_at.setdefault(key, time.time_ns() // 1_000_000)
+        insort(self._places, (message.place, key))
+
+    def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
+        return [self._messages[key] for key in keys if key in self._messages]
+
+    def _shown(self) -> list[ChatMessage]:
+        """What people see, in display order."""
+        first: dict[tuple[MemberId, str], ChatMessage] = {}
+        for _, key in self._places:
+            message = self._messages[key]
+            first.setdefault((key.source, message.id), message)
+        return list(first.values())
+
+    def page(
+        self,
+        *,
+        count: int,
+        before: Place | None = None,
+        since_ms: WallMillis = 0,
+        contains: str = "",
+    ) -> list[ChatMessage]:
+        sought = contains.casefold()
+        found = [
+            message
+            for message in self._shown()
+            if (before is None or message.place < before)
+            and message.hlc.ms >= since_ms
+            and sought in message.text.casefold()
+        ]
+        return found[-count:] if count > 0 else []
+
+    def find(self, prefix: str) -> list[ChatMessage]:
+        digits = hex_digits(prefix)
+        if not digits:
+            return []
+        found = (m for m in self._shown() if m.id.replace("-", "").startswith(digits))
+        return [message for message, _ in zip(found, range(FOUND_MAX), strict=False)]
+
+    def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
+        return {key: self._posts[key] for key in keys if key in self._posts}
+
+    def stored_at(self, key: Key) -> WallMillis:
+        return self._stored_at.get(key, 0)
+
+    def mark_read(self) -> None:
+        self._read.update(self._messages)
+
+    def unread(self, me: MemberId, mentions: Callable[[str], bool]) -> Unread:
+        fresh = [m for m in self._shown() if m.key.source != me and m.key not in self._read]
+        return Unread(len(fresh), sum(mentions(message.text) for message in fresh))
+
+    def close(self) -> None:
+        """Nothing is held."""

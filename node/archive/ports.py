@@ -1,0 +1,94 @@
+"""What a group's log promises, whatever keeps it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from node.core.effects import Post, Remembered, Store
+from node.core.messages import ChatMessage
+from node.core.types import Hlc, Key, MemberId, Stream, WallMillis
+
+Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]  # the display key of a message
+
+
+class ArchiveFailed(Exception):
+    """The log could not be written or read: the disk is full, or gone.  Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Lines of others that came since `mark_read`; `mentions` are among them."""
+
+    count: int
+    mentions: int
+
+
+class Archive(Protocol):
+    """The log of one group.  One owner, one thread; every method may raise `ArchiveFailed`.
+
+    Of two messages of one author with one id, `page`, `find` and `unread` know only the one at the
+    lower place; `load` and `read` know both.
+    """
+
+    def load(self) -> Remembered:
+        """All that was stored, to begin anew from; of the posts those not settled."""
+        ...
+
+    def append(self, stores: Sequence[Store]) -> None:
+        """Keep all of `stores` or none.  On return they survive the death of the process."""
+        ...
+
+    def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
+        """The messages of `keys`, in their order; unknown ones are left out."""
+        ...
+
+    def page(
+        self,
+        *,
+        count: int,
+        before: Place | None = None,
+        since_ms: WallMillis = 0,
+        contains: str = "",
+    ) -> list[ChatMessage]:
+        """The last `count` messages before a place, the oldest first.
+
+        `since_ms` bounds their place in time, `contains` is found whatever its case.
+        """
+        ...
+
+    def find(self, prefix: str) -> list[ChatMessage]:
+        """Messages whose id begins with these hex digits, at most 100, in display order.
+
+        Dashes and case do not matter; what is not hex finds nothing.
+        """
+        ...
+
+    def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
+        """What is known of own messages, settled ones included."""
+        ...
+
+    def stored_at(self, key: Key) -> WallMillis:
+        """When the message was first stored; 0 for one that is not here."""
+        ...
+
+    def mark_read(self) -> None:
+        """All that is stored by now has been read."""
+        ...
+
+    def unread(self, me: MemberId, mentions: Callable[[str], bool]) -> Unread:
+        """What others wrote and nobody read; `mentions` tells whether a text names the reader."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything.  Harmless when repeated."""
+        ...
+
+
+def hex_digits(prefix: str) -> str:
+    """The digits of a part of a message id, without dashes; empty for what is no such part."""
+    digits = prefix.replace("-", "").lower()
+    good = 0 < len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits)
+    return digits if good else ""
+
+
+FOUND_MAX = 100

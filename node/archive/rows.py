@@ -1,0 +1,155 @@
+"""The tables of a log, and rows of them as values and back."""
+
+import json
+import struct
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+from node.archive.ports import Place
+from node.core.effects import Post
+from node.core.messages import ChatMessage, Kind
+from node.core.types import Epoch, Hlc, Key, Stream, WallMillis
+
+VERSION = 1  # of these tables; a higher one in a file was written by a later program
+APPLICATION = 0x70327063  # "p2pc", in the header of every log
+
+TABLES = (
+    """CREATE TABLE message (
+        arrival INTEGER PRIMARY KEY,
+        source INTEGER NOT NULL, incarnation INTEGER NOT NULL, random INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        ms INTEGER NOT NULL, counter INTEGER NOT NULL,
+        id TEXT NOT NULL, text TEXT NOT NULL, deps BLOB NOT NULL, sent INTEGER NOT NULL,
+        generation INTEGER NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT NULL,
+        stored_ms INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE UNIQUE INDEX message_key ON message (source, incarnation, random, seq)",
+    "CREATE INDEX message_place ON message (ms, counter, source, incarnation, random, seq)",
+    "CREATE INDEX message_id ON message (id, source)",
+    """CREATE TABLE post (
+        source INTEGER NOT NULL, incarnation INTEGER NOT NULL, random INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        counted TEXT NOT NULL, acked TEXT NOT NULL, settled INTEGER NOT NULL,
+        PRIMARY KEY (source, incarnation, random, seq)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX post_waiting ON post (settled) WHERE settled = 0",
+    "CREATE TABLE member (id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT",
+    "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+_KEY = "source = ? AND incarnation = ? AND random = ? AND seq = ?"
+_COLUMNS = (
+    "source, incarnation, random, seq, ms, counter, id, text, deps, sent, generation, n, kind"
+)
+PLACE = "ms, counter, source, incarnation, random, seq"
+DESCENDING = "ms DESC, counter DESC, source DESC, incarnation DESC, random DESC, seq DESC"
+# Of two messages of one author with one id the lower place is shown.
+_FIRST = """NOT EXISTS (SELECT 1 FROM message AS other
+    WHERE other.id = message.id AND other.source = message.source
+    AND (other.ms, other.counter, other.incarnation, other.random, other.seq)
+      < (message.ms, message.counter, message.incarnation, message.random, message.seq))"""
+
+PUT_MESSAGE = f"""INSERT INTO message ({_COLUMNS}, stored_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (source, incarnation, random, seq) DO UPDATE SET
+    ms = excluded.ms, counter = excluded.counter, id = excluded.id, text = excluded.text,
+    deps = excluded.deps, sent = excluded.sent, generation = excluded.generation,
+    n = excluded.n, kind = excluded.kind"""
+PUT_POST = "INSERT OR REPLACE INTO post VALUES (?, ?, ?, ?, ?, ?, ?)"
+PUT_MEMBER = "INSERT OR REPLACE INTO member VALUES (?, ?)"
+PUT_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+MARK_READ = """INSERT OR REPLACE INTO state
+    SELECT 'read', CAST(coalesce(max(arrival), 0) AS TEXT) FROM message"""
+
+ALL_MESSAGES = f"SELECT {_COLUMNS} FROM message"
+ONE_MESSAGE = f"{ALL_MESSAGES} WHERE {_KEY}"
+SHOWN = f"{ALL_MESSAGES} WHERE {_FIRST}"
+STORED_AT = f"SELECT stored_ms FROM message WHERE {_KEY}"
+UNREAD_TEXTS = f"""SELECT text FROM message WHERE arrival >
+    coalesce((SELECT CAST(value AS INTEGER) FROM state WHERE name = 'read'), 0)
+    AND source <> ? AND {_FIRST}"""
+WAITING_POSTS = "SELECT * FROM post WHERE settled = 0"
+ONE_POST = f"SELECT * FROM post WHERE {_KEY}"
+
+_DEP = struct.Struct("<QQIQ")
+
+
+def of_key(key: Key) -> tuple[int, int, int, int]:
+    """The columns of a key."""
+    return key.source, key.stream.incarnation, key.stream.random, key.seq
+
+
+def of_message(message: ChatMessage, stored_ms: WallMillis) -> tuple[Any, ...]:
+    """The parameters of `PUT_MESSAGE`."""
+    deps = b"".join([_DEP.pack(*of_key(dep)) for dep in message.deps])
+    return (
+        *of_key(message.key),
+        *message.hlc,
+        message.id,
+        message.text,
+        deps,
+        message.sent,
+        *message.epoch,
+        int(message.kind),
+        stored_ms,
+    )
+
+
+def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
+    """Messages from rows of `_COLUMNS`.  Values that many of them have are made once."""
+    streams: dict[tuple[int, int], Stream] = {}
+    epochs: dict[tuple[int, int], Epoch] = {}
+    kinds = {int(kind): kind for kind in Kind}
+
+    def stream(incarnation: int, random: int) -> Stream:
+        known = streams.get((incarnation, random))
+        if known is None:
+            known = streams[incarnation, random] = Stream(incarnation, random)
+        return known
+
+    messages = []
+    for source, incarnation, random, seq, ms, counter, id, text, packed, sent, g, n, kind in found:
+        epoch = epochs.get((g, n))
+        if epoch is None:
+            epoch = epochs[g, n] = Epoch(g, n)
+        deps = tuple([Key(a, stream(b, c), d) for a, b, c, d in _DEP.iter_unpack(packed)])
+        key = Key(source, stream(incarnation, random), seq)
+        hlc = Hlc(ms, counter)
+        messages.append(ChatMessage(key, id, text, deps, hlc, sent, epoch, kinds[kind]))
+    return tuple(messages)
+
+
+def of_post(post: Post) -> tuple[Any, ...]:
+    """The parameters of `PUT_POST`."""
+    return (*of_key(post.key), json.dumps(post.counted), json.dumps(post.acked), int(post.settled))
+
+
+def to_post(row: tuple[Any, ...]) -> Post:
+    """A post from a row of its table."""
+    source, incarnation, random, seq, counted, acked, settled = row
+    key = Key(source, Stream(incarnation, random), seq)
+    return Post(key, tuple(json.loads(counted)), tuple(json.loads(acked)), bool(settled))
+
+
+def bounds(before: Place | None, since_ms: WallMillis, contains: str) -> tuple[str, list[Any]]:
+    """Further conditions for `SHOWN`, and their parameters."""
+    where, given = "", list[Any]()
+    if before is not None:
+        hlc, source, stream, seq = before
+        where += f" AND ({PLACE}) < (?, ?, ?, ?, ?, ?)"
+        given += [*hlc, source, *stream, seq]
+    if since_ms:
+        where += " AND ms >= ?"
+        given.append(since_ms)
+    if contains:
+        where += " AND instr(folded(text), ?)"
+        given.append(contains.casefold())
+    return where, given
+
+
+def dashed(digits: str) -> str:
+    """The beginning of a UUID as it is written, from its hex digits."""
+    cuts = (0, 8, 12, 16, 20, 32)
+    parts = [digits[a:b] for a, b in pairwise(cuts)]
+    return "-".join(part for part in parts if part)

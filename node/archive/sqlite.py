@@ -1,0 +1,213 @@
+"""A log in one SQLite file for each group: write-ahead log, one transaction for each turn.
+
+What `append` returned from is in the write-ahead log, so the death of the process loses nothing
+(`synchronous=NORMAL`; the loss of power may take the last instants).  Moving the write-ahead log
+into the file waits for the disk, so it happens on a thread of its own and never holds up the group.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from node.archive import rows, values
+from node.archive.files import FileInUse, Lock, erase, open_database
+from node.archive.ports import FOUND_MAX, ArchiveFailed, Place, Unread, hex_digits
+from node.core.effects import (
+    Meta,
+    Post,
+    Remembered,
+    Store,
+    StoreMessages,
+    StoreMeta,
+    StorePost,
+    StoreRoster,
+)
+from node.core.messages import ChatMessage, Fact, Member, Roster
+from node.core.types import Key, MemberId, WallMillis
+from node.errors import DamagedFile
+
+__all__ = ["FileInUse", "SqliteArchive", "erase"]
+
+_log = logging.getLogger(__name__)
+
+CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file
+
+
+class SqliteArchive:
+    """See `Archive`.  Opens or creates the file at `path`, and locks it against other processes.
+
+    Raises `FileInUse`, `DamagedFile`, `NewerFile` or `Unwritable`; the file is then as it was.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock(path)
+        try:
+            self._base = open_database(path)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._members: dict[MemberId, Member] = {}
+        self._topic = Fact()
+        self._checkpoint: threading.Thread | None = None
+        self._unmoved = 0
+        self._closed = False
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    def append(self, stores: Sequence[Store]) -> None:
+        roster: Roster | None = None
+        with self._failing(), self._transaction():
+            for store in stores:
+                match store:
+                    case StoreMessages(messages):
+                        now_ms = time.time_ns() // 1_000_000
+                        self._base.executemany(
+                            rows.PUT_MESSAGE, [rows.of_message(m, now_ms) for m in messages]
+                        )
+                    case StorePost(post):
+                        self._base.execute(rows.PUT_POST, rows.of_post(post))
+                    case StoreMeta(meta):
+                        self._base.execute(rows.PUT_STATE, ("meta", values.write(meta)))
+                    case StoreRoster():
+                        roster = store.roster
+                        self._put_roster(roster)
+        if roster is not None:
+            self._members = {member.id: member for member in roster.members}
+            self._topic = roster.topic
+        self._unmoved += len(stores)
+        if self._unmoved >= CHECKPOINT_STORES:
+            self._move()
+
+    def _put_roster(self, roster: Roster) -> None:
+        """Write the members that changed."""
+        changed = [
+            (member.id, values.write(member))
+            for member in roster.members
+            if self._members.get(member.id) != member
+        ]
+        self._base.executemany(rows.PUT_MEMBER, changed)
+        gone = self._members.keys() - {member.id for member in roster.members}
+        self._base.executemany("DELETE FROM member WHERE id = ?", [(id,) for id in sorted(gone)])
+        if roster.topic != self._topic:
+            self._base.execute(rows.PUT_STATE, ("topic", values.write(roster.topic)))
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise ArchiveFailed(f"{self.path}: {error}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._base.execute("COMMIT")
+        except BaseException:
+            if self._base.in_transaction:
+                self._base.execute("ROLLBACK")
+            raise
+
+    def _move(self) -> None:
+        """Begin to move the write-ahead log into the file, unless that is still going on."""
+        if self._checkpoint is not None and self._checkpoint.is_alive():
+            return
+        self._unmoved = 0
+        self._checkpoint = threading.Thread(target=self._move_now, name="checkpoint", daemon=True)
+        self._checkpoint.start()
+
+    def _move_now(self) -> None:
+        try:
+            base = sqlite3.connect(self.path, isolation_level=None)
+            try:
+                base.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            finally:
+                base.close()
+        except sqlite3.Error as error:
+            _log.warning("the write-ahead log of %s stays for now: %s", self.path, error)
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    def load(self) -> Remembered:
+        try:
+            with self._failing():
+                state = dict(self._base.execute("SELECT name, value FROM state"))
+                members = [
+                    values.read(Member, record)
+                    for (record,) in self._base.execute("SELECT record FROM member ORDER BY id")
+                ]
+                posts = [rows.to_post(row) for row in self._base.execute(rows.WAITING_POSTS)]
+                messages = rows.to_messages(self._base.execute(rows.ALL_MESSAGES))
+            self._members = {member.id: member for member in members}
+            self._topic = values.read(Fact, state["topic"]) if "topic" in state else Fact()
+            meta = values.read(Meta, state["meta"]) if "meta" in state else None
+        except ValueError as error:
+            raise DamagedFile(file=self.path, text=error) from error
+        return Remembered(meta, Roster(tuple(members), self._topic), messages, tuple(posts))
+
+    def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
+        found: list[ChatMessage] = []
+        with self._failing():
+            for key in keys:
+                found += rows.to_messages(self._base.execute(rows.ONE_MESSAGE, rows.of_key(key)))
+        return found
+
+    def page(
+        self,
+        *,
+        count: int,
+        before: Place | None = None,
+        since_ms: WallMillis = 0,
+        contains: str = "",
+    ) -> list[ChatMessage]:
+        where, given = rows.bounds(before, since_ms, contains)
+        query = f"{rows.SHOWN} {where} ORDER BY {rows.DESCENDING} LIMIT ?"
+        with self._failing():
+            found = rows.to_messages(self._base.execute(query, [*given, max(count, 0)]))
+        return list(reversed(found))
+
+    def find(self, prefix: str) -> list[ChatMessage]:
+        digits = hex_digits(prefix)
+        if not digits:
+            return []
+        low = rows.dashed(digits)
+        query = f"{rows.SHOWN} AND id >= ? AND id < ? ORDER BY {rows.PLACE} LIMIT {FOUND_MAX}"
+        with self._failing():
+            return list(rows.to_messages(self._base.execute(query, (low, low + "g"))))
+
+    def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
+        found = {}
+        with self._failing():
+            for key in keys:
+                for row in self._base.execute(rows.ONE_POST, rows.of_key(key)):
+                    found[key] = rows.to_post(row)
+        return found
+
+    def stored_at(self, key: Key) -> WallMillis:
+        with self._failing():
+            row = self._base.execute(rows.STORED_AT, rows.of_key(key)).fetchone()
+        return int(row[0]) if row else 0
+
+    def mark_read(self) -> None:
+        with self._failing():
+            self._base.execute(rows.MARK_READ)
+
+    def unread(self, me: MemberId, mentions: Callable[[str], bool]) -> Unread:
+        with self._failing():
+            texts = [text for (text,) in self._base.execute(rows.UNREAD_TEXTS, (me,))]
+        return Unread(len(texts), sum(map(mentions, texts)))
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._checkpoint is not None:
+            self._checkpoint.join()
+        self._base.close()
+        self._lock.release()

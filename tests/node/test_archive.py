@@ -1,0 +1,453 @@
+"""Tries node/archive: one suite for every kind of log, then what the file alone can do."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from node.archive import Archive, ArchiveFailed, FileInUse, MemoryArchive, SqliteArchive, erase
+from node.archive.values import read, write
+from node.core.effects import (
+    Meta,
+    Post,
+    StoreMessages,
+    StoreMeta,
+    StorePost,
+    StoreRoster,
+)
+from node.core.messages import ChatMessage, Fact, Kind, Roster
+from node.core.types import Epoch, Hlc, Key, Stream
+from node.errors import DamagedFile, NewerFile, Unwritable
+from tests.node.wire_values import MESSAGE, RECORD, ROSTER
+
+ME, ANNA, BOB = 1_000_001, 1_000_002, 1_000_003
+STREAM = Stream(1_700_000_000_000, 2**32 - 1)
+
+META = Meta(
+    member=ME,
+    incarnation=5,
+    epoch=Epoch(1_700_000_000, 3),
+    leader=ANNA,
+    name="tea",
+    chat=2**63 - 1,
+    mode=1,
+    created=1_700_000_000_000,
+    nds="127.0.0.1:5",
+    left_ids=(7, 8),
+    leaving=False,
+    highest_n=9,
+    partial=True,
+    below=(Key(ANNA, STREAM, 2),),
+)
+
+
+def line(seq: int, *, at: int = 0, source: int = ANNA, text: str = "", id: int = 0) -> ChatMessage:
+    """A message whose place in time is `at`, its `seq` unless that is said."""
+    return ChatMessage(
+        key=Key(source, STREAM, seq),
+        id=str(UUID(int=id or source * 1_000_000 + seq)),
+        text=text or f"line {seq}",
+        deps=(Key(source, STREAM, seq - 1), Key(BOB, Stream(3, 0), 2)) if seq > 1 else (),
+        hlc=Hlc(at or seq, 0),
+        sent=1_700_000_000_000 + seq,
+        epoch=Epoch(1_700_000_000, seq % 3),
+        kind=Kind.ACTION if seq % 2 else Kind.TEXT,
+    )
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
+    made: Archive = (
+        MemoryArchive() if request.param == "memory" else SqliteArchive(tmp_path / "a.db")
+    )
+    yield made
+    made.close()
+
+
+def keep(archive: Archive, *messages: ChatMessage) -> None:
+    archive.append([StoreMessages(messages)])
+
+
+def texts(messages: list[ChatMessage]) -> list[str]:
+    return [message.text for message in messages]
+
+
+# ---- what every log promises -------------------------------------------------------------------
+
+
+def test_a_new_log_remembers_nothing(archive: Archive) -> None:
+    remembered = archive.load()
+    assert remembered.meta is None
+    assert remembered.roster == Roster()
+    assert remembered.messages == remembered.posts == ()
+    assert archive.page(count=10) == []
+
+
+def test_all_that_was_stored_is_remembered(archive: Archive) -> None:
+    waiting = Post(Key(ME, STREAM, 1), (ANNA, BOB), (ANNA,), settled=False)
+    settled = Post(Key(ME, STREAM, 2), (ANNA,), (ANNA,), settled=True)
+    archive.append(
+        [
+            StoreMeta(META),
+            StoreRoster(ROSTER),
+            StoreMessages((line(1), MESSAGE)),
+            StorePost(waiting),
+            StorePost(settled),
+        ]
+    )
+    remembered = archive.load()
+    assert remembered.meta == META
+    assert remembered.roster == ROSTER
+    assert set(remembered.messages) == {line(1), MESSAGE}
+    assert remembered.posts == (waiting,)
+    assert archive.posts([waiting.key, settled.key, Key(BOB, STREAM, 1)]) == {
+        waiting.key: waiting,
+        settled.key: settled,
+    }
+
+
+def test_the_later_value_replaces_the_earlier(archive: Archive) -> None:
+    post = Post(Key(ME, STREAM, 1), (ANNA,), (), settled=False)
+    archive.append([StoreMeta(META), StorePost(post), StoreMessages((line(1, text="old"),))])
+    archive.append(
+        [
+            StoreMeta(replace(META, leaving=True, left_ids=())),
+            StorePost(replace(post, acked=(ANNA,), settled=True)),
+            StoreMessages((line(1, text="new", at=9),)),
+        ]
+    )
+    remembered = archive.load()
+    assert remembered.meta == replace(META, leaving=True, left_ids=())
+    assert texts(list(remembered.messages)) == ["new"]
+    assert remembered.posts == ()
+    assert texts(archive.page(count=9)) == ["new"]
+    assert archive.page(count=9)[0].hlc.ms == 9
+
+
+def test_the_roster_is_the_last_one_stored(archive: Archive) -> None:
+    other = replace(RECORD, id=RECORD.id + 1, left=True)
+    archive.append([StoreRoster(Roster((RECORD, other), Fact("one", Hlc(1, 1), ME)))])
+    changed = replace(RECORD, kicked=True, ends=())
+    archive.append([StoreRoster(Roster((changed, other), Fact("two", Hlc(2, 1), ME)))])
+    assert archive.load().roster == Roster((changed, other), Fact("two", Hlc(2, 1), ME))
+    archive.append([StoreRoster(Roster((other,)))])
+    assert archive.load().roster == Roster((other,))
+
+
+def test_messages_are_read_in_the_order_asked_for(archive: Archive) -> None:
+    keep(archive, line(1), line(2), line(3))
+    keys = [line(3).key, Key(BOB, STREAM, 1), line(1).key]
+    assert archive.read(keys) == [line(3), line(1)]
+
+
+def test_pages_come_in_display_order_from_the_end(archive: Archive) -> None:
+    lines = [line(seq, at=at) for seq, at in enumerate([50, 20, 40, 10, 30], 1)]
+    keep(archive, *lines)
+    in_order = sorted(lines, key=lambda message: message.place)
+    assert archive.page(count=2) == in_order[3:]
+    assert archive.page(count=2, before=in_order[3].place) == in_order[1:3]
+    assert archive.page(count=2, before=in_order[1].place) == in_order[:1]
+    assert archive.page(count=9, before=in_order[0].place) == []
+    assert archive.page(count=0) == []
+    assert archive.page(count=9, since_ms=30) == in_order[2:]
+
+
+def test_equal_times_are_ordered_by_the_whole_place(archive: Archive) -> None:
+    lines = [
+        replace(
+            line(seq, source=source),
+            key=Key(source, Stream(inc, rnd), seq + 5 * counter),
+            hlc=Hlc(5, counter),
+        )
+        for counter in (1, 0)
+        for source in (BOB, ANNA)
+        for inc in (2, 1)
+        for rnd in (2, 1)
+        for seq in (2, 1)
+    ]
+    lines = [replace(message, id=str(UUID(int=i))) for i, message in enumerate(lines)]
+    keep(archive, *lines)
+    in_order = sorted(lines, key=lambda message: message.place)
+    assert archive.page(count=99) == in_order
+    for i, message in enumerate(in_order):
+        assert archive.page(count=99, before=message.place) == in_order[:i]
+
+
+def test_a_search_knows_no_case(archive: Archive) -> None:
+    said = ["Straße", "ÄRGER", "50% off_", "none"]
+    keep(archive, *(line(i, text=text) for i, text in enumerate(said, 1)))
+    assert texts(archive.page(count=9, contains="STRASSE")) == ["Straße"]
+    assert texts(archive.page(count=9, contains="ärger")) == ["ÄRGER"]
+    assert texts(archive.page(count=9, contains="0%")) == ["50% off_"]
+    assert texts(archive.page(count=9, contains="%")) == ["50% off_"]
+    assert texts(archive.page(count=1, contains="r")) == ["ÄRGER"]
+    assert archive.page(count=9, contains="'; DROP") == []
+
+
+def test_of_two_lines_with_one_id_the_lower_place_is_shown(archive: Archive) -> None:
+    keep(archive, line(1, at=20, id=5, text="higher"), line(9, at=30, text="end"))
+    assert texts(archive.page(count=9)) == ["higher", "end"]
+    keep(archive, line(2, at=10, id=5, text="lower"))
+    keep(archive, line(3, at=15, id=5, source=BOB, text="of another author"))
+    assert texts(archive.page(count=9)) == ["lower", "of another author", "end"]
+    assert texts(archive.find(str(UUID(int=5)))) == ["lower", "of another author"]
+    assert archive.unread(ME, lambda text: "er" in text).count == 3
+    assert len(archive.load().messages) == 4
+    assert texts(archive.read([line(1).key])) == ["higher"]
+
+
+def test_a_message_is_found_by_the_beginning_of_its_id(archive: Archive) -> None:
+    one = replace(line(1), id="0f8fad5b-d9cb-469f-a165-70867728950e")
+    two = replace(line(2), id="0f8fad5b-d9cc-469f-a165-70867728950e")
+    keep(archive, two, one)
+    assert archive.find("0f8f") == [one, two]
+    assert archive.find("0F8FAD5BD9CB") == [one]
+    assert archive.find("0f8fad5b-d9cc-4") == [two]
+    assert archive.find("0f8fad5bd9cc469fa16570867728950e") == [two]
+    assert archive.find(one.id) == [one]
+    for nothing in ("", "-", "0f9", "%", "xyz", "0f8f ", one.id + "0"):
+        assert archive.find(nothing) == []
+
+
+def test_unread_are_the_lines_of_others_that_came_since_the_mark(archive: Archive) -> None:
+    def mentions(text: str) -> bool:
+        return "bob" in text
+
+    assert archive.unread(ME, mentions).count == 0
+    keep(archive, line(5, at=500), line(6, source=ME, text="bob"))
+    assert archive.unread(ME, mentions).count == 1
+    archive.mark_read()
+    assert archive.unread(ME, mentions).count == 0
+    keep(archive, line(1, at=100, text="hi bob"), line(7, at=700), line(5, at=501))
+    unread = archive.unread(ME, mentions)
+    assert (unread.count, unread.mentions) == (2, 1)
+
+
+def test_the_first_storing_counts_as_the_time_of_storing(archive: Archive) -> None:
+    before = time.time_ns() // 1_000_000
+    keep(archive, line(1))
+    first = archive.stored_at(line(1).key)
+    assert before <= first <= time.time_ns() // 1_000_000
+    assert archive.stored_at(line(2).key) == 0
+    keep(archive, replace(line(1), text="again"))
+    assert archive.stored_at(line(1).key) == first
+
+
+def test_a_log_closes_twice(archive: Archive) -> None:
+    archive.close()
+    archive.close()
+
+
+# ---- what the file alone can do ----------------------------------------------------------------
+
+
+def test_a_log_opened_again_remembers(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.db"
+    first = SqliteArchive(path)
+    first.append([StoreMeta(META), StoreRoster(ROSTER), StoreMessages((line(1),))])
+    first.mark_read()
+    first.append([StoreMessages((line(2),))])
+    first.close()
+    again = SqliteArchive(path)
+    remembered = again.load()
+    assert (remembered.meta, remembered.roster) == (META, ROSTER)
+    assert remembered.messages == (line(1), line(2))
+    assert again.unread(ME, bool).count == 1
+    again.append([StoreRoster(Roster((replace(RECORD, left=True),), ROSTER.topic))])
+    assert again.load().roster.members[0].left
+    again.close()
+    assert path.stat().st_mode & 0o077 == 0
+    assert not path.with_name("a.db-wal").exists()
+
+
+def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
+    first = SqliteArchive(tmp_path / "a.db")
+    with pytest.raises(FileInUse, match=f"pid {os.getpid()}"):
+        SqliteArchive(tmp_path / "a.db")
+    first.close()
+    SqliteArchive(tmp_path / "a.db").close()
+
+
+def test_all_of_a_turn_is_stored_or_nothing(tmp_path: Path) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+    impossible = replace(line(2), sent=2**63)
+    with pytest.raises((ArchiveFailed, OverflowError)):
+        archive.append(
+            [StoreMessages((line(1),)), StoreRoster(ROSTER), StoreMessages((impossible,))]
+        )
+    assert archive.load().messages == ()
+    archive.append([StoreRoster(ROSTER), StoreMessages((line(1),))])
+    assert archive.load().roster == ROSTER
+    archive.close()
+
+
+def test_a_full_disk_fails_the_turn_and_keeps_what_there_was(tmp_path: Path) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+    keep(archive, line(1))
+    archive._base.execute("PRAGMA max_page_count = 20")
+    with pytest.raises(ArchiveFailed, match="full"):
+        keep(archive, *(line(seq, text="x" * 1_000) for seq in range(2, 500)))
+    assert archive.load().messages == (line(1),)
+    archive._base.execute("PRAGMA max_page_count = 1000000")
+    keep(archive, line(2))
+    assert archive.load().messages == (line(1), line(2))
+    archive.close()
+
+
+@pytest.mark.parametrize("damage", ["noise", "cut", "overwritten"])
+def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "a.db"
+    archive = SqliteArchive(path)
+    keep(archive, *(line(seq, text="x" * 500) for seq in range(1, 200)))
+    archive.close()
+    whole = path.read_bytes()
+    spoilt = {
+        "noise": b"\x00\xffnoise" * 1_000,
+        "cut": whole[: len(whole) // 2],
+        "overwritten": whole[:8192] + b"\xa5" * 8192 + whole[16384:],
+    }[damage]
+    path.write_bytes(spoilt)
+    with pytest.raises(DamagedFile, match=r"a\.db is damaged.*[Nn]othing was changed.*backup"):
+        SqliteArchive(path)
+    assert path.read_bytes() == spoilt
+    path.write_bytes(whole)
+    SqliteArchive(path).close()
+
+
+def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    base = sqlite3.connect(tmp_path / "a.db")
+    base.execute("CREATE TABLE cookies (name)")
+    base.close()
+    before = (tmp_path / "a.db").read_bytes()
+    with pytest.raises(DamagedFile, match="another program"):
+        SqliteArchive(tmp_path / "a.db")
+    assert (tmp_path / "a.db").read_bytes() == before
+
+
+def test_what_a_later_program_wrote_is_refused(tmp_path: Path) -> None:
+    SqliteArchive(tmp_path / "a.db").close()
+    base = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    base.execute("PRAGMA user_version = 2")
+    base.close()
+    with pytest.raises(NewerFile, match="version 2"):
+        SqliteArchive(tmp_path / "a.db")
+
+
+def test_a_record_that_means_nothing_is_damage(tmp_path: Path) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+    archive.append([StoreMeta(META)])
+    archive._base.execute("UPDATE state SET value = '{\"member\": \"x\"}' WHERE name = 'meta'")
+    with pytest.raises(DamagedFile):
+        archive.load()
+    archive.close()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unwritable, match="file/a"):
+        SqliteArchive(tmp_path / "file" / "a.db")
+
+
+def test_an_erased_log_leaves_nothing(tmp_path: Path) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+    keep(archive, line(1))
+    archive.close()
+    erase(tmp_path / "a.db")
+    erase(tmp_path / "a.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_write_ahead_log_does_not_grow_for_ever(tmp_path: Path) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+    sizes = []
+    for seq in range(1, 6_001):
+        keep(archive, line(seq, text="x" * 200))
+        if archive._checkpoint is not None and archive._unmoved == 0:
+            archive._checkpoint.join()
+            sizes.append((tmp_path / "a.db-wal").stat().st_size)
+    assert len(sizes) == 3
+    assert sizes[2] < sizes[0] * 1.5
+    archive.close()
+
+
+@dataclass(frozen=True)
+class Optional:
+    key: Key | None
+    added: int = 5
+
+
+def test_a_field_added_later_takes_its_default() -> None:
+    assert read(Optional, '{"key": null}') == Optional(None, 5)
+
+
+def test_values_of_every_kind_survive_as_json() -> None:
+    for value in (
+        META,
+        ROSTER,
+        Roster(),
+        RECORD,
+        Optional(None, 1),
+        Optional(Key(1, STREAM, 2), 1),
+    ):
+        assert read(type(value), write(value)) == value
+    for nonsense in ("[]", "{}", '{"members": 5}', "nonsense", '{"unknown": 1}'):
+        with pytest.raises(ValueError):
+            read(Meta, nonsense)
+
+
+def test_a_long_log_loads_soon(tmp_path: Path) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+    archive.append([StoreMessages(tuple(line(seq) for seq in range(1, 20_001)))])
+    archive.close()
+    began = time.process_time()
+    again = SqliteArchive(tmp_path / "a.db")
+    assert len(again.load().messages) == 20_000
+    assert time.process_time() - began < 2.0  # a fifth of the figure, with much room
+    again.close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.node.test_archive import SqliteArchive, StoreMessages, line
+archive = SqliteArchive(Path(sys.argv[1]))
+seq = 0
+while True:
+    archive.append([StoreMessages((line(seq + 1), line(seq + 2)))])
+    seq += 2
+    print(seq, flush=True)
+"""
+
+
+def test_what_was_stored_survives_the_death_of_the_process(tmp_path: Path) -> None:
+    seed = int.from_bytes(os.urandom(4), "big")
+    print("seed", seed)
+    chance = Random(seed)
+    for life in range(20):
+        path = tmp_path / f"{life}.db"
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONPATH": ".:generated"},
+        ) as writer:
+            assert writer.stdout is not None
+            for _ in range(chance.randrange(1, 200)):
+                assert writer.stdout.readline()
+            writer.send_signal(signal.SIGKILL)
+            last = [int(printed) for printed in writer.stdout.read().split()[-2:-1]]
+        archive = SqliteArchive(path)
+        stored = [message.key.seq for message in archive.load().messages]
+        assert stored == list(range(1, len(stored) + 1))
+        assert len(stored) % 2 == 0, "half a turn"
+        assert not last or len(stored) >= last[0]
+        archive.close()
