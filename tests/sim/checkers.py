@@ -1,0 +1,387 @@
+"""The promises, compared with what really happened.
+
+The oracle sees every effect as it is performed and every disk as it is written, and knows what no
+node knows: which epochs were granted, who was given which id, and what an author had been shown
+when it wrote.  Sets of messages are bit masks.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from nds import record as nds
+from node.core import effects as e
+from node.core.group import Group
+from node.core.messages import ChatMessage, Life, Receipt, Roster, Tell, Told
+from node.core.types import NO_EPOCH, Epoch, Key, MemberId, small
+
+from .brief import epoch as epoch_name
+from .brief import key as named
+from .machine import Disk, Machine, Process
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+class Broken(AssertionError):
+    """A promise of the design does not hold."""
+
+    def __init__(self, promise: str, text: str) -> None:
+        super().__init__(f"{promise}: {text}")
+        self.promise = promise
+
+
+class Seen:
+    """What the people at one machine have been shown, over all lives of its disk."""
+
+    __slots__ = ("ever", "ids", "lines", "low", "shown", "top")
+
+    def __init__(self) -> None:
+        self.ever = 0  # messages that were ever on a disk of this machine
+        self.forget()
+
+    def forget(self) -> None:
+        self.shown = 0
+        self.ids: set[tuple[MemberId, str]] = set()
+        self.top: Any = ()  # the highest place shown
+        self.low: Any = None  # the lowest
+        self.lines: list[tuple[MemberId, str]] = []
+
+    def show(self, message: ChatMessage, bit: int) -> None:
+        self.shown |= bit
+        self.ids.add((message.key.source, message.id))
+        place = message.place
+        self.top = max(self.top, place)
+        self.low = place if self.low is None else min(self.low, place)
+
+
+class Oracle:
+    """The truth of one world."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.last_epoch = NO_EPOCH
+        self.leader_of: dict[Epoch, MemberId] = {}  # as the registry granted it
+        self.led_by: dict[Epoch, tuple[int, int]] = {}  # machine and process that acted on it
+        self.owner: dict[MemberId, bytes] = {}
+        self.block_epoch: dict[MemberId, Epoch] = {}
+        self.messages: list[ChatMessage] = []
+        self.index: dict[Key, int] = {}
+        self.context: list[int] = []  # what the author had been shown
+        self.seen: dict[int, Seen] = {}
+
+    def seen_by(self, machine: Machine) -> Seen:
+        seen = self.seen.get(machine.number)
+        if seen is None:
+            seen = self.seen[machine.number] = Seen()
+        return seen
+
+    def machine_of(self, member: MemberId) -> Machine | None:
+        identity = self.owner.get(member)
+        for machine in self.world.machines.values():
+            if machine.identity == identity:
+                return machine
+        return None
+
+    # ---- S1, S2: leadership ----
+
+    def granted(self, epoch: Epoch, leader: MemberId, address: str) -> None:
+        if epoch <= self.last_epoch:
+            raise Broken("S1", f"epoch {epoch} granted after {self.last_epoch}")
+        self.last_epoch = epoch
+        self.leader_of[epoch] = leader
+        self.world.count["epochs"] += 1
+        if leader not in self.owner:
+            self.owner[leader] = self.world.network.at_address[address].identity
+
+    def block(self, epoch: nds.Epoch, ids: nds.IdBlock) -> None:
+        for id in range(ids.first, ids.first + ids.count):
+            if id in self.block_epoch:
+                raise Broken("S3", f"id {id} is in two blocks")
+            self.block_epoch[id] = Epoch(*epoch)
+
+    def stands(self, machine: Machine, group: Group) -> None:
+        """The epoch or leader that a node goes by has changed."""
+        epoch, leader = group.epoch, group.leader
+        if epoch < machine.epoch:
+            raise Broken("S2", f"{machine.number} went back from {machine.epoch} to {epoch}")
+        if epoch != NO_EPOCH and epoch not in self.leader_of:
+            raise Broken("S1", f"{machine.number} goes by {epoch}, which was never granted")
+        if leader and leader != self.leader_of.get(epoch):
+            truth = self.leader_of.get(epoch)
+            raise Broken("S1", f"{machine.number} follows {leader} at {epoch}, granted to {truth}")
+        machine.epoch, machine.leader = epoch, leader
+
+    def leads(self, machine: Machine, group: Group) -> None:
+        machine.leading = group.leads
+        if not group.leads or group.provisional == group.me:
+            return
+        if group.leader != group.me:
+            raise Broken("S1", f"{machine.number} leads though {group.leader} is its leader")
+        life = machine.number, machine.life
+        if self.led_by.setdefault(group.epoch, life) != life:
+            raise Broken("S1", f"{life} leads {group.epoch}, and so did {self.led_by[group.epoch]}")
+
+    # ---- what goes out ----
+
+    def calling(self, machine: Machine, call: e.Call) -> None:
+        request = call.request
+        meta = machine.disk.meta
+        caller = request.caller
+        if meta is not None:
+            if caller.epoch > meta.epoch or caller.incarnation > meta.incarnation:
+                raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
+        elif caller.epoch != NO_EPOCH:
+            raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
+        if type(request) is Tell and request.message.key not in machine.disk.messages:
+            raise Broken("S4", f"{machine.number} sends {named(request.message.key)}, not stored")
+
+    def responding(self, machine: Machine, request: Any, reply: Any) -> None:
+        if type(reply) is Told:
+            if reply.receipt is Receipt.STORED:
+                self._check_ack(request.message.key, reply.node)
+            return
+        view = getattr(reply, "view", None)
+        if view is None:
+            return
+        meta = machine.disk.meta
+        if view.epoch > (NO_EPOCH if meta is None else meta.epoch):
+            raise Broken("S2", f"{machine.number} answers with {view.epoch}, which is not stored")
+
+    def answered_nothing(self, server: Process, call: int, reply: Any) -> None:
+        raise Broken("core", f"{server.number} answers call {call} twice, or nobody's: {reply}")
+
+    def serving(self, machine: Machine, keys: tuple[Key, ...]) -> None:
+        for key in keys:
+            if key not in machine.disk.messages:
+                raise Broken("S4", f"{machine.number} offers {named(key)}, which it has not stored")
+
+    # ---- what is stored ----
+
+    def storing(self, machine: Machine, store: e.Store) -> None:
+        match store:
+            case e.StoreMessages(messages):
+                for message in messages:
+                    self._storing_message(machine, message)
+            case e.StoreRoster(roster):
+                self._storing_roster(machine, roster)
+            case e.StoreMeta(meta):
+                self._storing_meta(machine, meta)
+            case _:
+                pass
+
+    def _storing_message(self, machine: Machine, message: ChatMessage) -> None:
+        key = message.key
+        known = self.index.get(key)
+        seen = self.seen_by(machine)
+        if known is None:
+            if self.owner.get(key.source) != machine.identity:
+                raise Broken(
+                    "S4", f"{machine.number} stores {named(key)}, which its author has not"
+                )
+            if key.seq > 1 and key.before not in self.index:
+                raise Broken("S4", f"{named(key)} follows nothing")
+            if message.place <= seen.top:
+                raise Broken("S7", f"{named(key)} at {message.place} is not after {seen.top}")
+            known = self.index[key] = len(self.messages)
+            self.messages.append(message)
+            self.context.append(seen.shown)
+        elif self.messages[known] is not message and self.messages[known] != message:
+            raise Broken("S7", f"{machine.number} stores another {named(key)}: {message}")
+        seen.ever |= 1 << known
+
+    def _storing_roster(self, machine: Machine, roster: Roster) -> None:
+        owner = self.owner
+        for member in roster.members:
+            identity = owner.get(member.id)
+            if identity is None:
+                self._admitted(machine, member.id, member.identity)
+            elif identity != member.identity:
+                raise Broken("S3", f"id {member.id} belongs to two identities")
+
+    def _admitted(self, machine: Machine, id: MemberId, identity: bytes) -> None:
+        """An id is seen for the first time: its admission."""
+        meta = machine.disk.meta
+        epoch = self.block_epoch.get(id)
+        if epoch is None:
+            raise Broken("S3", f"{machine.number} gives out {id}, which is in no block")
+        if not any(first <= id < first + n for _, first, n in machine.blocks):
+            raise Broken("S3", f"{machine.number} gives out {id}, which is in no block of its own")
+        if meta is None or meta.epoch != epoch:
+            raise Broken("S2", f"{machine.number} gives out {id} of {epoch}, knowing {meta}")
+        self.owner[id] = identity
+        self.world.count["ids given"] += 1
+
+    def _storing_meta(self, machine: Machine, meta: e.Meta) -> None:
+        old = machine.disk.meta
+        if old is None:
+            return
+        if meta.epoch < old.epoch:
+            raise Broken("S2", f"{machine.number} stores {meta.epoch} after {old.epoch}")
+        if meta.incarnation < old.incarnation:
+            raise Broken("S2", f"{machine.number} stores incarnation {meta} after {old}")
+
+    # ---- what is shown ----
+
+    def deliver(self, machine: Machine, notice: e.Deliver) -> None:
+        message = notice.message
+        number, key = machine.number, message.key
+        seen = self.seen_by(machine)
+        self.world.count[f"shown {notice.way.value}"] += 1
+        if key not in machine.disk.messages:
+            raise Broken("S4", f"{number} shows {named(key)} before it stores it")
+        known = self.index[key]
+        if seen.shown >> known & 1 or (key.source, message.id) in seen.ids:
+            raise Broken("S5", f"{number} shows {named(key)} again")
+        missing = self.context[known] & ~seen.shown
+        if missing and not self._excused(machine, message, missing):
+            lacks = self.messages[missing.bit_length() - 1]
+            raise Broken(
+                "S6",
+                f"{number} shows {named(key)} {message.text!r} before {named(lacks.key)}",
+            )
+        if notice.late != (message.place < seen.top if seen.top else False):
+            raise Broken(
+                "S7", f"{number} shows {named(key)} with late={notice.late}, top {seen.top}"
+            )
+        seen.show(message, 1 << known)
+        seen.lines.append((key.source, message.text))
+
+    def _excused(self, machine: Machine, message: ChatMessage, missing: int) -> bool:
+        """A newcomer reads backwards: what lies below all that it has been shown may be lacking."""
+        meta = machine.disk.meta
+        if meta is None or not (meta.partial or meta.below):
+            return False
+        seen = self.seen_by(machine)
+        low = message.place if seen.low is None else min(seen.low, message.place)
+        for k, lacking in enumerate(self.messages):
+            if missing >> k & 1 and lacking.place > low:
+                return False
+        self.world.count["shown above a cut"] += 1
+        return True
+
+    def acknowledged(self, machine: Machine, notice: e.Acknowledged) -> None:
+        self.world.count[f"acked {notice.way.value}"] += 1
+        self._check_ack(notice.key, notice.by)
+
+    def _check_ack(self, key: Key, by: MemberId) -> None:
+        holder = self.machine_of(by)
+        known = self.index.get(key)
+        if holder is None or known is None or not self.seen_by(holder).ever >> known & 1:
+            raise Broken(
+                "S4", f"{named(key)} is acknowledged for {small(by)}, which has not stored it"
+            )
+
+    # ---- lives ----
+
+    def joined(self, machine: Machine, id: MemberId) -> None:
+        if self.owner.get(id) != machine.identity:
+            raise Broken("S3", f"{machine.number} takes {id}, which is not its own")
+
+    def restarted(self, machine: Machine) -> None:
+        """After a restart all counts as shown that the log can show."""
+        seen = self.seen_by(machine)
+        for key in deliverable(machine.disk):
+            known = self.index[key]
+            seen.show(self.messages[known], 1 << known)
+
+    def wiped(self, machine: Machine) -> None:
+        self.seen_by(machine).forget()
+
+    def stopped_by_itself(self, machine: Machine, notice: e.Stopped) -> None:
+        raise Broken("core", f"{machine.number} stopped by itself: {notice.reason}")
+
+    # ---- after the faults ----
+
+    def unsettled(self) -> str:
+        """What still keeps those who stay from being of one mind; empty when nothing does."""
+        staying = [m for m in self.world.machines.values() if m.group is not None and m.wants]
+        for machine in staying:
+            if not machine.me or machine.frozen:
+                return f"{machine.number} is no member"
+        return (
+            self._unsettled_leader(staying)
+            or self._unsettled_roster(staying)
+            or self._unsettled_history(staying)
+        )
+
+    def _unsettled_leader(self, staying: list[Machine]) -> str:
+        groups = {m.number: m.group for m in staying if m.group is not None}
+        stands = {(g.epoch, g.leader, g.provisional) for g in groups.values()}
+        if len(stands) != 1:
+            shown = {
+                n: (epoch_name(g.epoch), small(g.leader), small(g.provisional))
+                for n, g in groups.items()
+            }
+            return f"no agreement on a leader: {shown}"
+        epoch, leader, provisional = stands.pop()
+        if provisional:
+            return f"{provisional} leads provisionally"
+        leading = [g.me for g in groups.values() if g.leads]
+        if leading != [leader]:
+            return f"{leader} should lead, {leading} do"
+        record = next(iter(self.world.registry.kept.values()), None)
+        if record is None or record.epoch != epoch or record.leader != leader:
+            return f"the registry has {record}"
+        return ""
+
+    def _unsettled_roster(self, staying: list[Machine]) -> str:
+        rosters = [m.group.roster for m in staying if m.group is not None]
+        if any(roster != rosters[0] for roster in rosters):
+            return f"rosters differ: {difference(rosters)}"
+        life = {m.id: m.life for m in rosters[0].members if m.belongs}
+        for machine in staying:
+            if life.get(machine.me) is not Life.ALIVE:
+                return f"{machine.number} ({machine.me}) is {life.get(machine.me)} in the roster"
+        for machine in staying:
+            group = machine.group
+            if group is not None and group.outbox_size:
+                return f"{machine.number} has {group.outbox_size} lines in its outbox"
+        return ""
+
+    def _unsettled_history(self, staying: list[Machine]) -> str:
+        union = Disk()
+        for machine in staying:
+            union.messages.update(machine.disk.messages)
+        for machine in staying:
+            if len(machine.disk.messages) != len(union.messages):
+                lacks = union.messages.keys() - machine.disk.messages.keys()
+                shown = [named(key) for key in sorted(lacks)[:2]]
+                return f"{machine.number} lacks {len(lacks)} messages: {shown}"
+        hashes = {m.number: m.group.history_hash for m in staying if m.group is not None}
+        if len(set(hashes.values())) != 1:
+            return f"history hashes differ: {hashes}"
+        expected = 0
+        for key in deliverable(union):
+            expected |= 1 << self.index[key]
+        for machine in staying:
+            shown = self.seen_by(machine).shown
+            if shown != expected:
+                wrong = shown ^ expected
+                keys = [m.key for k, m in enumerate(self.messages) if wrong >> k & 1]
+                what = "was shown" if shown & wrong else "was not shown"
+                return f"{machine.number} {what} {[named(key) for key in keys[:2]]}"
+        return ""
+
+
+def deliverable(disk: Disk) -> list[Key]:
+    """The messages of a log whose predecessors are all there (or count as delivered)."""
+    done = set(disk.meta.below) if disk.meta is not None else set()
+    found = []
+    for message in sorted(disk.messages.values(), key=lambda m: m.place):
+        before = message.key.before
+        if (before is None or before in done) and all(dep in done for dep in message.deps):
+            done.add(message.key)
+            found.append(message.key)
+    return found
+
+
+def difference(rosters: list[Roster]) -> str:
+    """The first records in which rosters differ."""
+    for other in rosters[1:]:
+        mine, others = set(rosters[0].members), set(other.members)
+        if mine != others:
+            return f"{sorted(mine - others, key=id_of)[:1]} {sorted(others - mine, key=id_of)[:1]}"
+    return "topics " + " / ".join(sorted({str(roster.topic) for roster in rosters}))
+
+
+def id_of(member: Any) -> MemberId:
+    return member.id

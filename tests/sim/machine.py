@@ -1,0 +1,152 @@
+"""What a world is furnished with: disks, and the machines whose nodes write on them."""
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from node.core.effects import (
+    Meta,
+    Post,
+    Remembered,
+    StoreMessages,
+    StoreMeta,
+    StorePost,
+    StoreRoster,
+)
+from node.core.events import Event
+from node.core.group import Group
+from node.core.messages import ChatMessage, Roster
+from node.core.types import NO_EPOCH, Epoch, Key, MemberId
+
+
+class Disk:
+    """What `Store...` effects wrote.  Survives its node's processes."""
+
+    __slots__ = ("messages", "meta", "posts", "roster")
+
+    def __init__(self) -> None:
+        self.meta: Meta | None = None
+        self.roster = Roster()
+        self.messages: dict[Key, ChatMessage] = {}
+        self.posts: dict[Key, Post] = {}
+
+    def write(self, store: StoreMessages | StorePost | StoreMeta | StoreRoster) -> None:
+        match store:
+            case StoreMessages(messages):
+                for message in messages:
+                    self.messages[message.key] = message
+            case StorePost(post):
+                self.posts[post.key] = post
+            case StoreMeta(meta):
+                self.meta = meta
+            case StoreRoster(roster):
+                self.roster = roster
+
+    def read_back(self, rng: Random) -> Remembered:
+        """Everything, the messages in no order that could be relied on."""
+        messages = list(self.messages.values())
+        rng.shuffle(messages)
+        open_posts = tuple(post for post in self.posts.values() if not post.settled)
+        return Remembered(self.meta, self.roster, tuple(messages), open_posts)
+
+    def copy(self) -> "Disk":
+        other = Disk()
+        other.meta, other.roster = self.meta, self.roster
+        other.messages, other.posts = dict(self.messages), dict(self.posts)
+        return other
+
+
+class Served:
+    """A request that waits for its answer; `caller` is None for a repeated one."""
+
+    __slots__ = ("call", "caller", "due", "life", "request")
+
+    def __init__(self, caller: "Process | None", life: int, call: int, due: int, request: Any):
+        self.caller, self.life, self.call, self.due = caller, life, call, due
+        self.request = request
+
+
+class Process:
+    """Anything that is called and calls: a node or the registry.  `life` counts its processes."""
+
+    __slots__ = ("asked", "frozen", "life", "number", "queue", "served", "take")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.life = 0
+        self.frozen = False
+        self.queue: deque[Event] = deque()  # what came while it was frozen
+        self.asked: dict[int, int] = {}  # own calls without an outcome: call -> deadline
+        self.served: dict[int, Served] = {}  # calls of others, not yet answered
+        self.take: Callable[[Event], None]  # hands an event in
+
+    @property
+    def listens(self) -> bool:
+        raise NotImplementedError
+
+    def end_life(self) -> list[Served]:
+        """The process is gone, and with it everything but the disk."""
+        orphans = list(self.served.values())
+        self.life += 1
+        self.frozen = False
+        self.queue.clear()
+        self.asked.clear()
+        self.served.clear()
+        return orphans
+
+
+class Machine(Process):
+    """One computer: a disk, a wall clock, and at times a node."""
+
+    __slots__ = (
+        "address",
+        "armed",
+        "blocks",
+        "closing",
+        "committed",
+        "disk",
+        "epoch",
+        "fuse",
+        "group",
+        "hosting",
+        "identity",
+        "leader",
+        "leading",
+        "me",
+        "offset",
+        "process",
+        "ready",
+        "skew",
+        "wants",
+    )
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.address = f"n{number}:7000"
+        self.identity = bytes([number]) * 32
+        self.disk = Disk()
+        self.skew = 0  # of the wall clock, ms
+        self.wants = False  # whether its user wants to be in the group
+        self.hosting = False  # whether the node runs, with or without the group
+        self.group: Group | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what a process knew."""
+        self.process = 0
+        self.offset = 0  # of the monotonic clock, ms
+        self.armed: int | None = None  # when it is to be woken, at the earliest
+        self.fuse: int | None = None  # effects until it crashes ...
+        self.committed = False  # ... with all that its turn stores
+        self.ready: set[str] = set()  # whom it has an open connection to
+        self.blocks: list[tuple[Epoch, int, int]] = []  # ids that it was given
+        self.me: MemberId = 0
+        self.epoch: Epoch = NO_EPOCH
+        self.leader: MemberId = 0
+        self.leading = False
+        self.closing = False
+
+    @property
+    def listens(self) -> bool:
+        return self.hosting

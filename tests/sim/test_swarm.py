@@ -1,0 +1,60 @@
+"""A share of the swarm, its determinism, and the planted bugs that must still match."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from . import mutants, swarm
+from .planted import MUTANTS
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = range(40)
+QUICK = {"no epoch check"}  # bugs that a few seeds find
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_life_keeps_every_promise(seed: int) -> None:
+    outcome = swarm.live(seed)
+    assert not outcome.text, f"seed {seed}: {outcome.text}"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_seed_gives_the_same_trace_under_any_hash_seed(seed: int) -> None:
+    command = [sys.executable, "-m", "tests.sim.swarm", "--fingerprint", "--seed", str(seed)]
+    traces = {
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hashes},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hashes in ("1", "77")
+    }
+    assert len(traces) == 1
+    assert len(traces.pop().strip()) == 64
+
+
+def test_seeds_differ() -> None:
+    assert swarm.fingerprint(1) != swarm.fingerprint(2)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_planted_bug_still_matches(mutant) -> None:
+    assert mutants.matches(mutant) == 1
+    assert mutant.old != mutant.new
+
+
+def test_there_are_enough_planted_bugs() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) >= 15
+
+
+@pytest.mark.parametrize(
+    "mutant", [m for m in MUTANTS if m.name in QUICK], ids=lambda mutant: mutant.name
+)
+def test_planted_bug_is_found(mutant) -> None:
+    assert mutants.hunt(mutant, seeds=40)

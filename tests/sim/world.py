@@ -1,0 +1,396 @@
+"""A whole network in one thread and one heap: seeded, so that any run can be run again.
+
+Machines with disks and clocks run real groups, the registry decides with the real rules, a network
+lies between them.  Everything drawn comes from one generator, and nothing depends on the order of
+hashes.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+from typing import Any
+
+from node.core import effects as e
+from node.core.events import (
+    Challenged,
+    Changed,
+    Closing,
+    Event,
+    Field,
+    Founded,
+    Joining,
+    Leaving,
+    Started,
+    Submitted,
+    Woken,
+)
+from node.core.group import Group, Setup
+from node.core.messages import Tell
+from node.core.timing import LAN, Timing
+
+from .checkers import Oracle
+from .machine import Disk, Machine, Process
+from .network import Faults, Network
+from .registry import Registry
+
+WALL = 1_750_000_000_000  # the unix time, in ms, at which every world begins
+CHAT = 0x5EED
+NAME = "den"
+STORES = (e.StoreMessages, e.StorePost, e.StoreMeta, e.StoreRoster)
+Trace = Callable[[int, Machine, Event, list[e.Effect]], None]
+
+
+class World:
+    def __init__(self, seed: int, faults: Faults | None = None, timing: Timing = LAN) -> None:
+        self.rng = Random(seed)
+        self.timing = timing
+        self.now = 0
+        self.handled = 0  # events handed in
+        self.count: Counter[str] = Counter()  # paths taken, faults and costs
+        self.trace: Trace | None = None
+        self.remark: Callable[[str], None] | None = None
+        self.oracle = Oracle(self)
+        self.registry = Registry(self)
+        self.machines: dict[int, Machine] = {}
+        self.members: dict[int, Machine] = {}  # by member id, ever
+        self.heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self.order = count()
+        self.calls = count(1)
+        self._said = count(1)
+        self.network = Network(self, faults or Faults())
+        self._perform: dict[type, Callable[[Machine, Any], None]] = {
+            e.Call: self._call,
+            e.Ask: self._ask,
+            e.Respond: self._respond,
+            e.Serve: self._serve,
+            e.StoreMessages: self._store,
+            e.StorePost: self._store,
+            e.StoreMeta: self._store,
+            e.StoreRoster: self._store,
+            e.Deliver: self.oracle.deliver,
+            e.Acknowledged: self.oracle.acknowledged,
+            e.Settled: self._notice,
+            e.Joined: self._joined,
+            e.JoinFailed: self._join_failed,
+            e.Departed: self._departed,
+            e.Stopped: self._stopped,
+            e.MemberChanged: self._notice,
+            e.LeaderChanged: self._notice,
+            e.ElectionMoved: self._election_moved,
+            e.NdsChanged: self._notice,
+            e.Merged: self._notice,
+            e.SplitHealed: self._notice,
+            e.Dropped: self._nonsense,
+        }
+
+    # ---- time ----
+
+    def at(self, delay: int, act: Callable[..., None], *args: Any) -> None:
+        heappush(self.heap, (self.now + delay, next(self.order), act, args))
+
+    def run(self, ms: int) -> None:
+        end = self.now + ms
+        heap = self.heap
+        while heap and heap[0][0] <= end:
+            self.now, _, act, args = heappop(heap)
+            act(*args)
+        self.now = end
+
+    def run_until(self, ms: int, done: Callable[[], bool], step: int = 20) -> bool:
+        """Run until `done()`, asked every `step` ms, but at most `ms`."""
+        end = self.now + ms
+        while not done():
+            if self.now >= end:
+                return False
+            self.run(min(step, end - self.now))
+        return True
+
+    def wall(self, machine: Machine | None = None) -> int:
+        return WALL + self.now + (machine.skew if machine else 0)
+
+    def say(self, text: str) -> None:
+        """Put a remark into the trace."""
+        if self.remark is not None:
+            self.remark(text)
+
+    # ---- what is done to machines ----
+
+    def add(self, number: int) -> Machine:
+        """Put up a machine that has never run a node."""
+        machine = Machine(number)
+        machine.take = lambda event: self.hand(machine, event)
+        self.machines[number] = machine
+        self.network.at_address[machine.address] = machine
+        return machine
+
+    def found(self, number: int) -> None:
+        """Start a node that makes the network."""
+        machine = self.machines[number]
+        record, ids = self.registry.create(CHAT, NAME, machine.address)
+        machine.wants = True
+        self._boot(machine, CHAT)
+        machine.blocks.append((record.epoch, ids.first, ids.count))
+        machine.take(Founded(record, ids))
+
+    def start(self, number: int, via: int = 0) -> None:
+        """Start a node: again from its disk, or to join through `via` (0: by name)."""
+        machine = self.machines[number]
+        meta = machine.disk.meta
+        remembered = meta is not None and meta.member != 0
+        machine.wants = meta is None or not meta.leaving
+        self._boot(machine, CHAT if remembered else 0)
+        if not remembered and machine.group is not None:
+            machine.take(Joining(self.machines[via].address if via else ""))
+
+    def _boot(self, machine: Machine, chat: int) -> None:
+        assert machine.group is None, f"{machine.number} runs"
+        rng = self.rng
+        machine.reset()
+        machine.hosting = True
+        machine.process = rng.getrandbits(64)
+        machine.offset = rng.randrange(1_000_000)
+        meta = machine.disk.meta
+        if meta is not None:
+            machine.epoch = meta.epoch
+        setup = Setup(
+            identity=machine.identity,
+            nick=f"user{machine.number}",
+            address=machine.address,
+            process=machine.process,
+            chat=chat,
+            name=NAME,
+            nds="nds:50050",
+        )
+        remembered = machine.disk.read_back(rng)
+        self.oracle.restarted(machine)
+        machine.group = Group(setup, self.timing, Random(rng.getrandbits(64)), remembered)
+        if meta is not None and meta.member:
+            machine.me = meta.member
+        machine.take(Started(self.wall(machine)))
+
+    def kill(self, number: int) -> None:
+        """End a node's process at once; the machine and its disk stay."""
+        machine = self.machines[number]
+        machine.group = None
+        machine.hosting = False
+        self.network.died(machine)
+
+    def light(self, number: int, effects: int, *, committed: bool = False) -> None:
+        """Let a node crash after that many effects; `committed`: with its turn's stores written."""
+        machine = self.machines[number]
+        machine.fuse, machine.committed = effects, committed
+
+    def freeze(self, process: Process) -> None:
+        process.frozen = True
+
+    def thaw(self, process: Process) -> None:
+        """Go on; what came meanwhile is handed in now, half of the time in any order."""
+        if not process.frozen:
+            return
+        process.frozen = False
+        events = list(process.queue)
+        process.queue.clear()
+        if self.rng.random() < 0.5:
+            self.rng.shuffle(events)
+        life = process.life
+        for event in events:
+            if process.life == life:
+                process.take(event)
+        if process.life == life and isinstance(process, Machine):
+            self._wake(process, life)
+
+    def wipe(self, number: int) -> None:
+        """Lose the disk of a machine that is down."""
+        machine = self.machines[number]
+        assert machine.group is None
+        machine.disk = Disk()
+        self.oracle.wiped(machine)
+
+    def move(self, number: int) -> None:
+        """Give a machine that is down another address."""
+        machine = self.machines[number]
+        host, _, port = machine.address.partition(":")
+        del self.network.at_address[machine.address]
+        machine.address = f"{host}:{int(port) + 1}"
+        self.network.at_address[machine.address] = machine
+
+    def hint(self, number: int, broken: int) -> None:
+        """Tell a node that its connection broke, whether that is so or not."""
+        machine = self.machines[number]
+        self.network.link_broken(machine, machine.life, self.machines[broken].address)
+
+    # ---- what users do ----
+
+    def tell(self, number: int, text: str = "") -> str:
+        """Write a line; answers its id."""
+        machine = self.machines[number]
+        n = next(self._said)
+        id = f"00000000-0000-4000-8000-{n:012x}"
+        self.count["lines"] += 1
+        self._from_user(machine, Submitted(text or f"line {n}", id, self.wall(machine)))
+        return id
+
+    def change(self, number: int, field: Field, value: str) -> None:
+        machine = self.machines[number]
+        self._from_user(machine, Changed(field, value, self.wall(machine)))
+
+    def challenge(self, number: int) -> None:
+        self._from_user(self.machines[number], Challenged())
+
+    def leave(self, number: int) -> None:
+        machine = self.machines[number]
+        machine.wants = False
+        self._from_user(machine, Leaving())
+
+    def close(self, number: int) -> None:
+        """Stop a node in good order."""
+        machine = self.machines[number]
+        machine.closing = True
+        self._from_user(machine, Closing())
+
+    def _from_user(self, machine: Machine, event: Event) -> None:
+        if machine.frozen:
+            machine.queue.append(event)
+        else:
+            self.hand(machine, event)
+
+    # ---- events in, effects out ----
+
+    def hand(self, machine: Machine, event: Event) -> None:
+        """Hand an event to a group and perform what it asks for."""
+        group = machine.group
+        if group is None:
+            return
+        self.handled += 1
+        effects = group.handle(self.now + machine.offset, event)
+        if self.trace is not None:
+            self.trace(self.now, machine, event, effects)
+        if machine.fuse is None:
+            perform = self._perform
+            for effect in effects:
+                perform[type(effect)](machine, effect)
+        else:
+            self._burn(machine, effects)
+        if machine.group is not group:
+            return
+        if group.leader != machine.leader or group.epoch != machine.epoch:
+            self.oracle.stands(machine, group)
+        if group.leads != machine.leading:
+            self.oracle.leads(machine, group)
+        deadline = group.deadline
+        if deadline is not None:
+            due = deadline - machine.offset
+            if machine.armed is None or due < machine.armed:
+                due = max(due, self.now)
+                machine.armed = due
+                heappush(
+                    self.heap, (due, next(self.order), self._ring, (machine, machine.life, due))
+                )
+
+    def _burn(self, machine: Machine, effects: list[e.Effect]) -> None:
+        """Perform effects until the fuse has burnt down; then the machine crashes."""
+        life = machine.life
+        for k, effect in enumerate(effects):
+            assert machine.fuse is not None
+            if machine.fuse == 0:
+                if machine.committed:
+                    for rest in effects[k:]:
+                        if isinstance(rest, STORES):
+                            self._perform[type(rest)](machine, rest)
+                self.count["crash between effects"] += 1
+                self.say(f"{machine.number} crashes before effect {k + 1} of {len(effects)}")
+                self.kill(machine.number)
+                return
+            machine.fuse -= 1
+            self._perform[type(effect)](machine, effect)
+            if machine.life != life:
+                return
+
+    def _ring(self, machine: Machine, life: int, due: int) -> None:
+        if machine.life != life or machine.armed != due:
+            return
+        machine.armed = None
+        if not machine.frozen:
+            self._wake(machine, life)
+
+    def _wake(self, machine: Machine, life: int) -> None:
+        """Hand in `Woken` if it is due; else see to it that it will be."""
+        group = machine.group
+        if group is None or machine.life != life or group.deadline is None:
+            return
+        due = group.deadline - machine.offset
+        if due <= self.now:
+            self.hand(machine, Woken())
+        elif machine.armed is None or due < machine.armed:
+            machine.armed = due
+            self.at(due - self.now, self._ring, machine, life, due)
+
+    def _store(self, machine: Machine, effect: e.Store) -> None:
+        self.oracle.storing(machine, effect)
+        machine.disk.write(effect)
+
+    def _serve(self, machine: Machine, effect: e.Serve) -> None:
+        log = machine.disk.messages
+        self.oracle.serving(machine, effect.keys)
+        messages = tuple(log[key] for key in effect.keys)
+        self.count["messages served"] += len(messages)
+        self.network.respond(machine, effect.call, replace(effect.reply, messages=messages))
+
+    def _respond(self, machine: Machine, effect: e.Respond) -> None:
+        self.network.respond(machine, effect.call, effect.reply)
+
+    def _call(self, machine: Machine, effect: e.Call) -> None:
+        self.oracle.calling(machine, effect)
+        if type(effect.request) is Tell:
+            self.count["tells"] += 1
+        network, deadline = self.network, effect.deadline_ms
+        network.call_address(machine, effect.call, effect.address, effect.request, deadline)
+
+    def _ask(self, machine: Machine, effect: e.Ask) -> None:
+        self.network.call(machine, effect.call, self.registry, effect.request, effect.deadline_ms)
+
+    def _notice(self, machine: Machine, notice: e.Notice) -> None:
+        self.count[type(notice).__name__] += 1
+
+    def _nonsense(self, machine: Machine, notice: e.Dropped) -> None:
+        self.count[f"dropped: {notice.reason}"] += 1
+
+    def _election_moved(self, machine: Machine, notice: e.ElectionMoved) -> None:
+        self.count[f"election {notice.phase.value}"] += 1
+
+    def _joined(self, machine: Machine, notice: e.Joined) -> None:
+        machine.me = notice.member
+        self.count["Joined"] += 1
+        self.oracle.joined(machine, notice.member)
+
+    def _join_failed(self, machine: Machine, notice: e.JoinFailed) -> None:
+        """The user tries again, through somebody else perhaps."""
+        self.count[f"JoinFailed {notice.reason}"] += 1
+        self._vanish(machine)
+        self.at(500 + self.rng.randrange(1000), self.try_join, machine, machine.life)
+
+    def try_join(self, machine: Machine, life: int) -> None:
+        if machine.life != life or machine.group is not None or not machine.wants:
+            return
+        others = [m.number for m in self.machines.values() if m.me and m.group and m is not machine]
+        self.start(machine.number, self.rng.choice([0, *others]))
+
+    def _departed(self, machine: Machine, notice: e.Departed) -> None:
+        self.count["Departed"] += 1
+        machine.wants = False
+        self._vanish(machine)
+
+    def _stopped(self, machine: Machine, notice: e.Stopped) -> None:
+        self.count["Stopped"] += 1
+        if not machine.closing:
+            self.oracle.stopped_by_itself(machine, notice)
+        self.kill(machine.number)
+
+    def _vanish(self, machine: Machine) -> None:
+        """The group ends; its node stays and says that it does not know the chat."""
+        machine.group = None
+        self.network.orphan(machine, machine.end_life())
+        machine.me = 0
