@@ -416,3 +416,8 @@ class Stopping:
 
     pid: int = 0
     nds_pid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """An answer that says only that it was done."""

@@ -1,14 +1,14 @@
 """Between the plain values of `node.words` and the messages of control.proto, by field name.
 
-Both ways walk over the dataclass: a field of the proto that the value lacks is left alone, so that a
-newer node and an older face understand each other.
+Both ways walk over the dataclass: a field of the proto that the value lacks is left alone, so that
+a newer node and an older face understand each other.
 """
 
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from google.protobuf.message import Message
+
 from p2pchat.v1 import control_pb2
 
 from ..happenings import KINDS, Happening
@@ -24,8 +24,16 @@ class _Shape:
     many: bool
 
 
-@cache
-def _shapes(kind: type) -> tuple[_Shape, ...]:
+_known: dict[Any, tuple[_Shape, ...]] = {}
+
+
+def _shapes(kind: Any) -> tuple[_Shape, ...]:
+    if kind not in _known:
+        _known[kind] = _look(kind)
+    return _known[kind]
+
+
+def _look(kind: Any) -> tuple[_Shape, ...]:
     hints = get_type_hints(kind)
     shapes = []
     for one in fields(kind):

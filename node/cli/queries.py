@@ -1,0 +1,263 @@
+"""What verbs and slash commands ask of the node: name -> one or two calls -> an `Answer`.
+
+Both kinds of faces use this table, so that they say the same things in the same words.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from .. import errors, words
+from ..core.types import small
+from .render import tables
+from .render.tables import Answer, said
+from .render.text import clean_line, clean_name
+
+if TYPE_CHECKING:
+    from .client import Client
+
+PAGE = 1_000
+
+
+def now_ms() -> int:
+    """Wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+async def ask(node: "Client", name: str, **args: Any) -> Answer:
+    """Runs the query `name`.
+
+    Raises:
+        Complaint: the node refuses, or is not there.
+    """
+    return await QUERIES[name](node, **args)
+
+
+async def chat_name(node: "Client", chat: str) -> str:
+    """The name of a chat, however it was given."""
+    return (await node.leader(chat)).chat
+
+
+# ---- coming and going --------------------------------------------------------------------------
+
+
+async def _join(node: "Client", line: str, nds: str = "", nick: str = "") -> Answer:
+    return tables.joined(await node.join(line, nds, nick))
+
+
+async def _create(node: "Client", name: str, nds: str = "", nick: str = "") -> Answer:
+    return tables.created(await node.create(name, nds, nick))
+
+
+async def _leave(node: "Client", chat: str) -> Answer:
+    name = await chat_name(node, chat)
+    return tables.left(await node.leave(chat), name)
+
+
+async def _networks(node: "Client", nds: str = "") -> Answer:
+    return tables.networks(await node.networks(nds), now_ms())
+
+
+async def _invite(node: "Client", chat: str) -> Answer:
+    return tables.invitation(await node.invite(chat), await chat_name(node, chat))
+
+
+# ---- a chat ------------------------------------------------------------------------------------
+
+
+async def _members(node: "Client", chat: str, everyone: bool = False) -> Answer:
+    return tables.members(await node.members(chat, everyone), now_ms())
+
+
+async def _whois(node: "Client", chat: str, member: str) -> Answer:
+    found = await node.members(chat, True)
+    return whois_of(found, member)
+
+
+def whois_of(found: words.Members, member: str) -> Answer:
+    """One member, by nick or small id.
+
+    Raises:
+        NoSuchMember: nobody of that name.
+    """
+    wanted = member.lstrip("@").casefold()
+    for one in found.members:
+        if wanted in (one.nick.casefold(), str(small(one.member_id))):
+            lines = (
+                f"{clean_name(one.nick)} (id {small(one.member_id)}) in #{clean_name(found.chat)}",
+                f"state {one.state}{', leads' if one.leader else ''}{', you' if one.self else ''}",
+                f"address {clean_line(one.address)}",
+                f"identity {one.identity}",
+                f"own lines acknowledged {one.acked}, lacking {one.lacking}",
+                *((f"away: {clean_line(one.away)}",) if one.away else ()),
+            )
+            return Answer(lines)
+    near = errors.nearest(wanted, [one.nick for one in found.members], mark="")
+    raise errors.NoSuchMember(name=member, chat=found.chat, near=near)
+
+
+async def _topic(node: "Client", chat: str, topic: str = "") -> Answer:
+    if topic:
+        await node.set_topic(chat, topic)
+        return Answer()
+    name = await chat_name(node, chat)
+    status = await node.status()
+    about = next((one for one in status.chats if one.name == name), words.NO_CHAT)
+    if not about.topic:
+        return said(f"#{clean_name(name)} has no topic")
+    by = f" (set by {clean_name(about.topic_by)})" if about.topic_by else ""
+    return said(f"#{clean_name(name)} - {clean_line(about.topic)}{by}")
+
+
+async def _search(node: "Client", chat: str, text: str, count: int = 0) -> Answer:
+    """Every line that holds `text`, whatever its case; the last `count` of them if that is set."""
+    name = await chat_name(node, chat)
+    page = await read(node, chat, count=count or PAGE * PAGE, contains=text)
+    answer = tables.history(page, name, now_ms())
+    return answer if page.lines else Answer(notes=(f"nothing in #{clean_name(name)} holds it",))
+
+
+async def _history(node: "Client", chat: str, count: int = 20, since_ms: int = 0) -> Answer:
+    name = await chat_name(node, chat)
+    return tables.history(await read(node, chat, count=count, since_ms=since_ms), name, now_ms())
+
+
+async def read(
+    node: "Client", chat: str, *, count: int, since_ms: int = 0, contains: str = ""
+) -> words.Page:
+    """The last `count` lines that match, oldest first, from as many pages as it takes."""
+    lines: tuple[words.Line, ...] = ()
+    cursor = ""
+    while len(lines) < count:
+        page = await node.history(
+            chat,
+            count=min(PAGE, count - len(lines)),
+            since_ms=since_ms,
+            before=cursor,
+            contains=contains,
+        )
+        lines, cursor = (*page.lines, *lines), page.cursor
+        if not cursor:
+            break
+    return words.Page(lines, cursor)
+
+
+async def _unread(node: "Client", chat: str = "") -> Answer:
+    return tables.unread(await node.unread(chat), chat.removeprefix("#"))
+
+
+async def _mark_read(node: "Client", chat: str) -> Answer:
+    await node.mark_read(chat)
+    return Answer()
+
+
+async def _nick(node: "Client", nick: str, chat: str = "") -> Answer:
+    shown = (await node.set_nick(nick, chat)).nick
+    taken = "" if shown == nick else f", since {clean_name(nick)} was taken"
+    return said(f"you are {clean_name(shown)} now{taken}", nick=shown)
+
+
+async def _away(node: "Client", away: str, chat: str = "") -> Answer:
+    await node.set_away(away, chat)
+    return said("you are away")
+
+
+async def _back(node: "Client", chat: str = "") -> Answer:
+    await node.set_away("", chat)
+    return said("you are back")
+
+
+# ---- the system --------------------------------------------------------------------------------
+
+
+async def _status(node: "Client") -> Answer:
+    return tables.status(await node.status(), now_ms())
+
+
+async def _version(node: "Client") -> Answer:
+    value = await node.status()
+    return said(f"p2pchat {value.version}", f"control {value.control}", f"log {value.log}")
+
+
+async def _nds(node: "Client") -> Answer:
+    value = await node.status()
+    lines = tuple(f"NDS {one.address}: {one.state}" for one in value.nds)
+    return Answer(lines or ("no NDS is in use",))
+
+
+async def _log(node: "Client") -> Answer:
+    return said((await node.status()).log)
+
+
+async def _leader(node: "Client", chat: str) -> Answer:
+    return tables.leader(await node.leader(chat))
+
+
+async def _elections(node: "Client", chat: str) -> Answer:
+    return tables.elections(await node.elections(chat), now_ms())
+
+
+async def _challenge(node: "Client", chat: str) -> Answer:
+    return tables.outcome(await node.start_election(chat))
+
+
+async def _trace(node: "Client", chat: str, id: str = "") -> Answer:
+    name = await chat_name(node, chat)
+    return tables.tracing(await node.trace(chat, id), name, now_ms())
+
+
+async def _queue(node: "Client", chat: str = "") -> Answer:
+    return tables.queue(await node.queue(chat), now_ms())
+
+
+async def _ping(node: "Client", chat: str, member: str = "") -> Answer:
+    return tables.pings(await node.ping(chat, member))
+
+
+async def _peers(node: "Client", chat: str = "") -> Answer:
+    return tables.peers(await node.peers(chat))
+
+
+async def _check(node: "Client", chat: str) -> Answer:
+    return tables.comparison(await node.check(chat))
+
+
+async def _calls(node: "Client", count: int = 20) -> Answer:
+    return tables.calls(await node.calls(count), now_ms())
+
+
+async def _doctor(node: "Client") -> Answer:
+    return tables.diagnosis(await node.diagnose())
+
+
+QUERIES: dict[str, Callable[..., Awaitable[Answer]]] = {
+    "join": _join,
+    "create": _create,
+    "leave": _leave,
+    "networks": _networks,
+    "invite": _invite,
+    "members": _members,
+    "whois": _whois,
+    "topic": _topic,
+    "search": _search,
+    "history": _history,
+    "unread": _unread,
+    "read": _mark_read,
+    "nick": _nick,
+    "away": _away,
+    "back": _back,
+    "status": _status,
+    "version": _version,
+    "nds": _nds,
+    "log": _log,
+    "leader": _leader,
+    "elections": _elections,
+    "challenge": _challenge,
+    "trace": _trace,
+    "queue": _queue,
+    "ping": _ping,
+    "peers": _peers,
+    "check": _check,
+    "rpc": _calls,
+    "doctor": _doctor,
+}

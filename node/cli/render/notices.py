@@ -1,0 +1,202 @@
+"""The lines in which happenings are told, word for word as scripts and eyes know them.
+
+A notice is one line without its time and chat; `line_mode` puts those before it.
+"""
+
+from collections.abc import Sequence
+
+from ...core.types import small
+from ...happenings import (
+    ChatEvent,
+    ElectionEvent,
+    ErrorEvent,
+    Happening,
+    LeaderEvent,
+    MemberEvent,
+    MergeEvent,
+    NdsEvent,
+    SplitEvent,
+    SuspectEvent,
+)
+from ...words import Kind, Line
+from .text import clean, clean_line, clean_name, clock, counted, seconds, several, who
+
+
+def notice(happening: Happening, leader: int = 0) -> str:
+    """What is said of it; empty where nothing is.
+
+    Args:
+        happening: what came from the node; chat messages have no notice.
+        leader: the member that leads, whose silence is told in other words.
+    """
+    chat = clean_name(happening.chat)
+    match happening.what:
+        case MemberEvent():
+            return _member(happening.what)
+        case SuspectEvent(member_id=member, nick=nick, cleared=cleared):
+            return _suspect(who(nick, member), cleared, leads=bool(leader) and member == leader)
+        case ElectionEvent():
+            return _election(happening.what)
+        case LeaderEvent():
+            return _leader(happening.what, chat)
+        case NdsEvent():
+            return _nds(happening.what)
+        case SplitEvent():
+            return _split(happening.what)
+        case MergeEvent(messages=count, nick=nick):
+            return f"caught up: {counted(count, 'message')} from {clean_name(nick) or 'others'}"
+        case ErrorEvent(text=text):
+            return f"error: {clean_line(text)}"
+        case ChatEvent():
+            return _chat(happening.what)
+        case _:
+            return ""
+
+
+def _chat(event: ChatEvent) -> str:
+    name = clean_name(event.chat.name)
+    if event.change == "opened":
+        return f"you are in #{name} (id {small(event.chat.member_id)})"
+    return f"you are no longer in #{name}" if event.change == "closed" else ""
+
+
+def _member(event: MemberEvent) -> str:
+    nick, name = clean_name(event.nick), who(event.nick, event.member_id)
+    detail = clean_line(event.detail)
+    match event.change:
+        case "joined":
+            return f"{nick} joined (id {small(event.member_id)})"
+        case "left":
+            return f"{nick} left"
+        case "kicked":
+            return f"{name} was removed"
+        case "dropped":
+            return _gone(name, detail)
+        case "returned":
+            return f"{name} is back"
+        case "renamed":
+            return f"{clean_name(event.detail)} is called {nick} now"
+        case "away":
+            return f"{nick} is away: {detail}"
+        case "back":
+            return f"{nick} is back"
+        case "topic":
+            return f"{nick} set the topic: {detail}" if detail else f"{nick} removed the topic"
+        case change:
+            return f"{name}: {clean_line(change)} {detail}".rstrip()
+
+
+def _gone(name: str, detail: str) -> str:
+    """`detail` is "no answer for 6 s", and "; unsent 2" where the member lacks own lines."""
+    why, _, unsent = detail.partition("; unsent ")
+    kept = f". Unsent to him: {unsent}, kept." if unsent else ""
+    return f"{name} is gone ({why}){kept}" if why else f"{name} is gone{kept}"
+
+
+def _suspect(name: str, cleared: bool, leads: bool) -> str:
+    if cleared:
+        return f"{name} answers again"
+    return f"leader {name} is silent" if leads else f"{name} does not answer: 1 of 2 checks missed"
+
+
+def _election(event: ElectionEvent) -> str:
+    by, detail = who(event.by_nick, event.by_id), clean_line(event.detail)
+    match event.phase:
+        case "started":
+            return f"election started by {by}: {detail or 'leader silent'}"
+        case "ended":
+            return f"election of {by} ended: {detail}" if detail else f"election of {by} ended"
+        case _:  # the steps between are for `election`, not for the conversation
+            return ""
+
+
+def _leader(event: LeaderEvent, chat: str) -> str:
+    if not event.leader_id:
+        return "no leader is known"
+    name = who(event.nick, event.leader_id)
+    took = f", {seconds(event.took_ms)}" if event.took_ms else ""
+    if event.provisional:
+        whom = "you lead" if event.self else f"{name} leads"
+        return f"{whom} for now (epoch {event.epoch.n}{took}), the NDS has not confirmed it"
+    if event.handed_over_by and not event.self:
+        return (
+            f"{clean_name(event.handed_over_by)} left and handed over to {clean_name(event.nick)}"
+        )
+    if event.self:
+        return f"you lead #{chat} now (epoch {event.epoch.n}{took})"
+    return f"{name} leads now (epoch {event.epoch.n}{took})"
+
+
+def _nds(event: NdsEvent) -> str:
+    if event.up:
+        return f"NDS is back (down {seconds(event.down_ms)})."
+    return (
+        f"NDS {clean_line(event.address)} does not answer. Chat works; creating waits, joining goes"
+        " through any member."
+    )
+
+
+def _split(event: SplitEvent) -> str:
+    there = f"(leader there was {clean_name(event.leader_nick)}, epoch {event.epoch.n})"
+    if event.healed:
+        merged = counted(event.messages, "message")
+        return f"split healed: {merged} merged from the other side {there}"
+    return f"split: another side of this chat exists {there}"
+
+
+# ---- chat messages -----------------------------------------------------------------------------
+
+
+def message_lines(line: Line, chat: str, *, now_ms: int = 0, own: str = "") -> tuple[str, ...]:
+    """A chat message as line mode and `tail` show it, one printed line for each line of text.
+
+    Every line carries time, chat and author again: no text can pass for another author's line.
+
+    Args:
+        line: the message.
+        chat: name of its chat, empty to leave that out.
+        now_ms: the present, to show the date of older lines; 0 for times alone.
+        own: how the own name is to be shown; empty for the nick.
+    """
+    nick = own if own and line.own else clean_name(line.nick)
+    where = f"#{clean_name(chat)} " if chat else ""
+    mark = f"* {nick}" if line.kind == Kind.ACTION else f"<{nick}>"
+    front = f"{clock(line.sent_ms, now_ms)} {where}{mark}"
+    return tuple(f"{front} {text}".rstrip() for text in clean(line.text).split("\n"))
+
+
+def line_mode(happening: Happening, leader: int = 0, own: str = "you") -> tuple[str, ...]:
+    """What line mode prints for a happening: no, one or several lines."""
+    if isinstance(happening.what, Line):
+        return message_lines(happening.what, happening.chat, own=own)
+    said = notice(happening, leader)
+    return (spoken(said, happening.chat, happening.at_ms),) if said else ()
+
+
+def spoken(text: str, chat: str, at_ms: int) -> str:
+    """A notice with its time and chat."""
+    where = f"#{clean_name(chat)} " if chat else ""
+    return f"{clock(at_ms)} {where}-- {text}"
+
+
+def joint(events: Sequence[MemberEvent]) -> str:
+    """One line for a burst of joins, or of leaves."""
+    if len(events) == 1:
+        return _member(events[0])
+    if events[0].change == "joined":
+        return f"{several(who(event.nick, event.member_id) for event in events)} joined"
+    return f"{several(clean_name(event.nick) for event in events)} {events[0].change}"
+
+
+def delivered(acked: int, of: int, later: Sequence[str], missing: Sequence[str]) -> str:
+    """The later line of an own message that did not reach everyone; empty where it did."""
+    if not later and not missing:
+        return ""
+    said = f"sent to {acked} of {of}"
+    if later:
+        verb = "gets it when he is back" if len(later) == 1 else "get it when they are back"
+        said += f"; {several(map(clean_name, later))} {verb}"
+    if missing:
+        waits = "does not answer" if len(missing) == 1 else "do not answer"
+        said += f"; {several(map(clean_name, missing))} {waits} yet"
+    return said
