@@ -1,0 +1,139 @@
+"""What we say when others ask about leadership: PING, ELECTION, COORDINATOR.
+
+Every answer is given at once from what is known; whatever has to follow runs afterwards, by alarm.
+"""
+
+from .alarms import Alarm
+from .calls import Outcome, Outstanding
+from .events import Silence
+from .leading import Leading
+from .messages import (
+    Coordinator,
+    Elect,
+    Elected,
+    Followed,
+    Ping,
+    Pong,
+    Reason,
+    Refusal,
+    Standing,
+    Vote,
+)
+from .state import Role, State
+from .types import CallId
+
+
+class Answering:
+    def __init__(self, s: State, leading: Leading) -> None:
+        self._s, self._leading = s, leading
+
+    # ---- PING ----------------------------------------------------------------------------------
+
+    def ping(self, call: CallId, request: Ping) -> None:
+        s = self._s
+        if request.asks_leading is not None:
+            return s.respond(call, Pong(self._answer_registry(request), s.view()))
+        if request.on_behalf not in (0, s.me):
+            return self._ping_for(call, request)
+        if request.view is not None:
+            self._leading.provisional.hear_of(request.caller.node, request.view)
+        s.respond(call, Pong(self.standing(request), s.view(), reached=True))
+
+    def standing(self, request: Ping) -> Standing:
+        s = self._s
+        if s.role is Role.LEADER and s.epoch >= request.caller.epoch:
+            return Standing.LEADING
+        return Standing.PROVISIONAL if s.role is Role.PROVISIONAL else Standing.NOT_LEADING
+
+    def _answer_registry(self, request: Ping) -> Standing:
+        """ "Do you lead this chat at this epoch?"  Yielding takes more than half of the votes."""
+        s = self._s
+        asked = request.asks_leading
+        assert asked is not None
+        if s.role is not Role.LEADER or s.epoch < asked:
+            return Standing.NOT_LEADING
+        if s.closing:
+            return Standing.YIELD
+        if s.now < s.stalled_until:
+            return Standing.LEADING  # Such votes are about our stall, which is over.
+        active = s.members.active
+        votes = {vote for vote in request.votes if vote in active and vote != s.me}
+        return Standing.YIELD if 2 * len(votes) > len(active) else Standing.LEADING
+
+    def _ping_for(self, call: CallId, request: Ping) -> None:
+        """An indirect probe: the caller does not reach that member; do we?"""
+        s, target = self._s, request.on_behalf
+        if not s.members.belongs(target):
+            return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {target} here"))
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            reached = not isinstance(outcome, Silence)
+            if isinstance(outcome, Pong):
+                self._leading.learn(target, outcome.view)
+                s.liveness.heard(s.now, target)
+            standing = Standing.LEADING if s.role is Role.LEADER else Standing.NOT_LEADING
+            s.respond(call, Pong(standing, s.view(), reached, outcome is Silence.REFUSED))
+
+        s.call(target, self._leading.ping_request(target), s.timing.ping_ms, ended)
+
+    # ---- ELECTION ------------------------------------------------------------------------------
+
+    def elect(self, call: CallId, request: Elect) -> None:
+        s, e = self._s, self._s.election
+        caller = request.caller
+        if not s.leads:
+            self._leading.redraw()
+        if caller.node == s.leader and caller.epoch == s.epoch and s.role is Role.FOLLOWER:
+            return self._take_over(call)
+        vote = self._vote(caller.epoch >= s.epoch, request)
+        lower = s.me < caller.node
+        about_provisional = s.provisional != 0
+        s.respond(call, Elected(lower, bool(s.nds_up), vote, s.view(), about_provisional))
+        if vote is Vote.ALIVE:
+            e.hinted = True
+            s.alarms.set(Alarm.LEADER, s.now)
+        elif vote is Vote.UNREACHABLE and not lower:
+            e.defer_until = s.now + s.timing.wait_ms
+        elif vote is Vote.UNREACHABLE and s.ready:
+            e.summoned = True
+            s.alarms.set(Alarm.LEADER, s.now)
+
+    def _vote(self, of_now: bool, request: Elect) -> Vote:
+        s = self._s
+        if s.epoch < request.caller.epoch:
+            return Vote.UNREACHABLE
+        if s.role is Role.LEADER:
+            return Vote.LEADING
+        if s.role is Role.PROVISIONAL:
+            return Vote.PROVISIONAL
+        return Vote.ALIVE if s.liveness.fresh(s.now, s.epoch) else Vote.UNREACHABLE
+
+    def _take_over(self, call: CallId) -> None:
+        """The leader itself calls the election: it goes, and names us.  Claim at once."""
+        s = self._s
+        s.respond(call, Elected(True, bool(s.nds_up), Vote.UNREACHABLE, s.view()))
+        self._leading.handed_over_by = s.leader
+        s.liveness.silent(s.now)
+        self._leading.claim((), self._leading.redraw, _nothing)
+
+    # ---- COORDINATOR ---------------------------------------------------------------------------
+
+    def coordinator(self, call: CallId, request: Coordinator) -> None:
+        s, caller = self._s, request.caller
+        stale = caller.epoch < s.epoch
+        if not stale and not request.provisional:
+            self._leading.handed_over_by = request.handed_over_by
+            address = request.view.leader_address
+            self._leading.adopt(caller.epoch, caller.node, address)
+            self._leading.handed_over_by = 0
+            if caller.epoch == s.epoch and s.leader == caller.node and s.provisional:
+                self._leading.provisional.end()
+        elif not stale:
+            view = request.view
+            self._leading.adopt(caller.epoch, view.leader, view.leader_address)
+            self._leading.provisional.coordinated(caller.node, request)
+        s.respond(call, Followed(stale, s.view()))
+
+
+def _nothing() -> None:
+    """Nothing follows."""

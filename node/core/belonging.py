@@ -1,0 +1,360 @@
+"""The roster among members: exchanging it, suspecting, dropping, refuting.
+
+The roster's hash travels in every ping; where two differ, rosters are exchanged and merged.  Whoever
+leads looks after the members: it pings those it has not heard, asks three others to ping them, then
+suspects, then drops.  Dropped is not expelled: a member that reads this about itself draws a higher
+incarnation, tells everyone and catches up.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .alarms import Alarm
+from .calls import Outcome, Outstanding
+from .effects import Change, MemberChanged, Stopped
+from .events import Silence
+from .liveness import Check
+from .membership import suspected, with_life
+from .messages import Life, Member, Ping, Pong, Reason, Refusal, Roster, Update, Updated, View
+from .state import Role, State
+from .types import Incarnation, MemberId
+
+EXCHANGE_MS = 250  # rosters are exchanged with one member at most this often
+REFRESH_MS = 500  # deadline of an exchange
+
+
+class Belonging:
+    """`gone`: nothing more is to be sent to that member.  `returned`: catch up with it.
+    `learn`: a member's answer told of its view.  `expelled`: we no longer belong.
+    """
+
+    def __init__(
+        self,
+        s: State,
+        *,
+        learn: Callable[[MemberId, View], bool],
+        gone: Callable[[MemberId], None],
+        returned: Callable[[MemberId], None],
+        expelled: Callable[[], None],
+    ) -> None:
+        self._s = s
+        self._learn, self._gone, self._returned, self._expelled = learn, gone, returned, expelled
+        self._exchanging: dict[MemberId, int] = {}  # since when
+        self._looking_for_twin = False
+
+    # ---- merging -------------------------------------------------------------------------------
+
+    def absorb(self, roster: Roster, *, quiet: bool = False) -> bool:
+        """Merge what somebody knows; tell the people, and refute what is said of us."""
+        s = self._s
+        topic = s.members.topic
+        changes = s.members.absorb(roster)
+        if not changes and s.members.topic == topic:
+            return False
+        s.store_roster()
+        for before, after in changes:
+            s.saw_id(after.id)
+            if after.id != s.me and not quiet:
+                self._tell_people(before, after)
+            if after.id != s.me and not (after.belongs and after.life is not Life.DROPPED):
+                s.alarms.cancel(Alarm.DROP, after.id)
+                self._gone(after.id)
+        if s.members.topic != topic and not quiet:
+            s.emit(MemberChanged(s.members.topic.source, Change.TOPIC, s.members.topic.value))
+        self._look_at_myself()
+        return True
+
+    def _tell_people(self, before: Member | None, after: Member) -> None:
+        s, id = self._s, after.id
+        if before is None:
+            if after.belongs:
+                s.emit(MemberChanged(id, Change.JOINED))
+                s.liveness.heard_at.setdefault(id, s.now)
+            return
+        if after.left and not before.left:
+            return s.emit(MemberChanged(id, Change.LEFT))
+        if after.kicked and not before.kicked:
+            return s.emit(MemberChanged(id, Change.KICKED))
+        if not after.belongs:
+            return
+        was, now = before.life, after.life
+        if now is Life.SUSPECT and was is Life.ALIVE:
+            s.emit(MemberChanged(id, Change.SUSPECT))
+        elif now is Life.DROPPED and was is not Life.DROPPED:
+            s.emit(MemberChanged(id, Change.DROPPED))
+            s.liveness.dropped_at[id] = s.now
+        elif now is Life.ALIVE and was is not Life.ALIVE:
+            self._back(id, was)
+        if after.nick.value != before.nick.value:
+            s.emit(MemberChanged(id, Change.RENAMED, before.nick.value))
+        if after.away.value != before.away.value:
+            s.emit(
+                MemberChanged(
+                    id, Change.AWAY if after.away.value else Change.BACK, after.away.value
+                )
+            )
+
+    def _back(self, id: MemberId, was: Life) -> None:
+        s = self._s
+        s.alarms.cancel(Alarm.DROP, id)
+        s.liveness.heard(s.now, id)
+        s.liveness.dropped_at.pop(id, None)
+        s.emit(MemberChanged(id, Change.RETURNED if was is Life.DROPPED else Change.CLEARED))
+        self._returned(id)
+
+    def note_life(self, member: Member, incarnation: Incarnation) -> None:
+        """A call came from a later life of this member than we knew of."""
+        self.absorb(Roster((with_life(member, incarnation),)))
+
+    # ---- ourselves -----------------------------------------------------------------------------
+
+    def _look_at_myself(self) -> None:
+        s = self._s
+        mine = s.members.get(s.me)
+        if mine is None or s.role is Role.OUTSIDE:
+            return
+        if mine.kicked:
+            return self._expelled()
+        if not s.members.belongs(s.me) and not s.leaving:
+            return self._move(s.members.of_identity(s.setup.identity))
+        if mine.incarnation > s.incarnation:
+            self._look_for_twin(mine)
+        elif mine.life is not Life.ALIVE or mine.incarnation < s.incarnation:
+            self.refute()
+
+    def _move(self, id: MemberId) -> None:
+        """One identity, one id: the highest.  A new id begins a new stream."""
+        s = self._s
+        if not id:
+            return self._expelled()
+        s.left_ids = tuple(sorted({*s.left_ids, s.me}))
+        s.me, s.stream, s.stream_seq = id, None, 0
+        s.store_meta()
+        self.refute()
+
+    def refute(self, above: Incarnation = 0) -> None:
+        """Say that we are alive, in a new incarnation, to everyone."""
+        s = self._s
+        mine = s.members.get(s.me)
+        if mine is None:
+            return
+        s.incarnation = max(s.incarnation, above, mine.incarnation, s.wall - 1) + 1
+        s.store_meta()
+        self.announce()
+
+    def announce(self) -> None:
+        """Put our own record right and tell everyone."""
+        s = self._s
+        mine = s.members.get(s.me)
+        assert mine is not None, f"{s.me} is not in its own roster"
+        mine = with_life(mine, s.incarnation)
+        if mine.address != s.setup.address or mine.address_stamp[0] != s.incarnation:
+            s.address_seq += 1
+            stamp = (s.incarnation, s.address_seq)
+            mine = replace(mine, address=s.setup.address, address_stamp=stamp)
+        s.members.put(mine)
+        s.store_roster()
+        self.tell(s.me)
+
+    def _look_for_twin(self, mine: Member) -> None:
+        """Somebody drew a higher incarnation of us: another process, or our store is old."""
+        s = self._s
+        if mine.address == s.setup.address or not mine.address:
+            return self.refute(mine.incarnation)
+        if self._looking_for_twin:
+            return
+        self._looking_for_twin = True
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            self._looking_for_twin = False
+            if isinstance(outcome, Pong):
+                view = outcome.view
+                if view.process != s.setup.process and view.incarnation == mine.incarnation:
+                    s.role = Role.OUTSIDE
+                    s.alarms.clear()
+                    return s.emit(Stopped("PROFILE_IN_USE"))
+            self.refute(mine.incarnation)
+
+        request = Ping(s.caller(), s.view())
+        s.call(0, request, s.timing.ping_ms, ended, address=mine.address)
+
+    # ---- telling -------------------------------------------------------------------------------
+
+    def tell(self, *ids: MemberId) -> None:
+        """Push these records to every member that is not dropped.  What is lost, pings repair."""
+        s = self._s
+        request = Update(s.caller(), s.members.part(*ids))
+        for member in s.active_others:
+            s.call(member, request, REFRESH_MS, self._updated)
+
+    def tell_topic(self) -> None:
+        s = self._s
+        request = Update(s.caller(), Roster((), s.members.topic))
+        for member in s.active_others:
+            s.call(member, request, REFRESH_MS, self._updated)
+
+    def exchange(self, member: MemberId, address: str = "") -> None:
+        """Give our roster for theirs, soon; at most a few times a second with one member."""
+        s = self._s
+        since = self._exchanging.get(member)
+        if member == s.me or (since is not None and s.now - since < EXCHANGE_MS):
+            return
+        self._exchanging[member] = s.now
+        request = Update(s.caller(), s.members.roster, want_roster=True)
+        s.call(member, request, REFRESH_MS, self._updated, address)
+
+    def _updated(self, call: Outstanding, outcome: Outcome) -> None:
+        if isinstance(outcome, Updated):
+            self.absorb(outcome.roster)
+            self._s.liveness.heard(self._s.now, call.to)
+            self._learn(call.to, outcome.view)
+
+    def update(self, call: int, request: Update) -> None:
+        """Somebody brings what it knows."""
+        s = self._s
+        self.absorb(request.roster)
+        roster = s.members.roster if request.want_roster else Roster()
+        s.respond(call, Updated(roster, s.view()))
+
+    # ---- looking after members, for whoever leads ------------------------------------------------
+
+    def on_members(self) -> None:
+        """Once per t2: ping those that were not heard, and dropped ones in case they are back."""
+        s = self._s
+        if not s.leads:
+            return
+        s.alarms.set(Alarm.MEMBERS, s.now + s.timing.t2_ms)
+        for member in s.liveness.unheard(s.now, s.active_others):
+            self.check(member)
+        dropped = [m for m in s.others if s.members.life(m) is Life.DROPPED]
+        young = [
+            m
+            for m in dropped
+            if s.now - s.liveness.dropped_at.get(m, s.now) < s.timing.reprobe_fast_ms
+        ]
+        old = [m for m in dropped if m not in young]
+        if old:
+            young.append(old[s.now // s.timing.reprobe_slow_ms % len(old)])
+        for member in young:
+            s.call(member, Ping(s.caller(), s.view()), s.timing.ping_ms, self._reprobed)
+
+    def _reprobed(self, call: Outstanding, outcome: Outcome) -> None:
+        if isinstance(outcome, Pong):
+            self._s.liveness.heard(self._s.now, call.to)
+            self.exchange(call.to)
+            self._learn(call.to, outcome.view)
+
+    def check(self, member: MemberId, tries: int = 0) -> None:
+        """Is this member there?  Ping it; failing that let others; failing those suspect it."""
+        s = self._s
+        if not s.leads or member in s.liveness.checks or member not in s.active_others:
+            return
+        check = s.liveness.checks[member] = Check()
+        self._probe(member, check, tries or s.timing.ping_tries)
+
+    def _probe(self, member: MemberId, check: Check, tries: int) -> None:
+        s = self._s
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if not self._still(member, check):
+                return
+            if not isinstance(outcome, Silence):
+                s.liveness.heard(s.now, member)
+                if s.members.life(member) is Life.SUSPECT:
+                    self.exchange(member)
+                if isinstance(outcome, Pong):
+                    self._learn(member, outcome.view)
+            elif outcome is Silence.SILENT and tries > 1:
+                self._probe(member, check, tries - 1)
+            else:
+                check.refused = outcome is Silence.REFUSED
+                self._probe_through_others(member, check)
+
+        s.call(member, Ping(s.caller(), s.view()), s.timing.ping_ms, ended)
+
+    def _probe_through_others(self, member: MemberId, check: Check) -> None:
+        s = self._s
+        able = [m for m in s.active_others if m != member and s.members.life(m) is Life.ALIVE]
+        asked = s.rng.sample(able, min(s.timing.probe_members, len(able)))
+        refused = [check.refused]
+
+        def each(_: MemberId, outcome: Outcome) -> None:
+            if not self._still(member, check) or not isinstance(outcome, Pong):
+                return
+            if outcome.reached:
+                s.liveness.heard(s.now, member)
+            refused.append(outcome.refused)
+
+        def done() -> None:
+            if not self._still(member, check):
+                return
+            gone = check.refused and (sum(refused) > 1 or not asked)
+            self._suspect(member, gone)
+
+        request = Ping(s.caller(), s.view(), on_behalf=member)
+        s.call_each(asked, lambda _: request, 2 * s.timing.ping_ms, each, done)
+
+    def _still(self, member: MemberId, check: Check) -> bool:
+        return self._s.leads and self._s.liveness.checks.get(member) is check
+
+    def _suspect(self, member: MemberId, gone: bool) -> None:
+        """Nobody reached it.  `gone`: two found that nobody listens there."""
+        s = self._s
+        record = s.members.get(member)
+        assert record is not None
+        if gone:
+            s.liveness.refused.add(member)
+        if record.life is Life.ALIVE:
+            self.absorb(Roster((suspected(record, Life.SUSPECT),)))
+            self.tell(member)
+        if gone:
+            self._drop(member)
+        else:
+            ill = self._ill()
+            s.alarms.set(
+                Alarm.DROP, s.now + s.liveness.suspect_ms(len(s.members.belonging), ill), member
+            )
+
+    def _ill(self) -> bool:
+        """Half of the roster suspect at once: perhaps it is we who are cut off."""
+        s = self._s
+        silent = [m for m in s.members.suspects() if m not in s.liveness.refused]
+        return 2 * len(silent) >= len(s.members.active)
+
+    def on_drop(self, member: MemberId) -> None:
+        """The suspicion has lasted long enough."""
+        s = self._s
+        s.liveness.checks.pop(member, None)
+        if not s.leads or s.members.life(member) is not Life.SUSPECT:
+            return
+        if self._ill():
+            return self.check(member)
+        self._drop(member)
+
+    def _drop(self, member: MemberId) -> None:
+        s = self._s
+        s.liveness.checks.pop(member, None)
+        record = s.members.get(member)
+        assert record is not None
+        self.absorb(Roster((suspected(record, Life.DROPPED),)))
+        self.tell(member)
+
+    # ---- callers -------------------------------------------------------------------------------
+
+    def refusal(self, node: MemberId, incarnation: Incarnation) -> Refusal | None:
+        """Why this caller may not be heard; None: it may."""
+        s = self._s
+        record = s.members.get(node)
+        if record is None:
+            return Refusal(Reason.UNKNOWN_MEMBER, f"no member {node} here")
+        if record.kicked:
+            return Refusal(Reason.KICKED, f"member {node} was kicked")
+        if not s.members.belongs(node):
+            return Refusal(Reason.LEFT, f"member {node} has left")
+        if incarnation < record.incarnation:
+            return Refusal(
+                Reason.OLD_INCARNATION, f"member {node} lives on as {record.incarnation}"
+            )
+        if incarnation > record.incarnation:
+            self.note_life(record, incarnation)
+        return None

@@ -1,0 +1,81 @@
+"""Our own calls that are still to be answered.
+
+Every call ends exactly once: with its answer, with the shell's word that it failed, or, since both
+may be lost, when its time is over.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import TypeAlias
+
+from .events import Silence
+from .messages import NdsReply, NdsRequest, Refusal, Reply, Request
+from .types import CallId, MemberId, Millis
+
+Outcome: TypeAlias = Reply | NdsReply | Refusal | Silence
+Then: TypeAlias = Callable[["Outstanding", Outcome], None]
+
+MARGIN_MS = 20  # the shell's own deadline comes first
+
+
+@dataclass(slots=True)
+class Outstanding:
+    """A call under way.  `to` is 0 for the registry and for nodes whose id is not known."""
+
+    to: MemberId
+    request: Request | NdsRequest
+    sent_at: Millis
+    due_at: Millis
+    then: Then
+    status: str = ""  # of a failure, for people
+
+
+class Calls:
+    def __init__(self) -> None:
+        self._open: dict[CallId, Outstanding] = {}
+        self._queue: list[tuple[Millis, CallId]] = []  # heap; entries go stale in place
+        self._last: CallId = 0
+
+    def open(
+        self, now: Millis, to: MemberId, request: Request | NdsRequest, ms: Millis, then: Then
+    ) -> CallId:
+        """Note a call that must end within `ms`, and how it goes on then."""
+        self._last += 1
+        due_at = now + ms + MARGIN_MS
+        self._open[self._last] = Outstanding(to, request, now, due_at, then)
+        heappush(self._queue, (due_at, self._last))
+        return self._last
+
+    def close(self, call: CallId) -> Outstanding | None:
+        """The call has ended; None if it had before."""
+        return self._open.pop(call, None)
+
+    def overdue(self, now: Millis) -> list[Outstanding]:
+        """Those whose time is over; they are closed."""
+        over = []
+        while self._queue and self._queue[0][0] <= now:
+            _, call = heappop(self._queue)
+            if (found := self._open.pop(call, None)) is not None:
+                over.append(found)
+        return over
+
+    def excuse(self, now: Millis, ms: Millis) -> None:
+        """We were late ourselves: give every overdue call another `ms`."""
+        excused = []
+        while self._queue and self._queue[0][0] <= now:
+            _, call = heappop(self._queue)
+            if (found := self._open.get(call)) is not None:
+                found.due_at = now + ms
+                excused.append(call)
+        for call in excused:
+            heappush(self._queue, (now + ms, call))
+
+    @property
+    def deadline(self) -> Millis | None:
+        while self._queue and self._queue[0][1] not in self._open:
+            heappop(self._queue)
+        return self._queue[0][0] if self._queue else None
+
+    def __len__(self) -> int:
+        return len(self._open)

@@ -1,0 +1,204 @@
+"""Catch-up: whatever was missed comes by comparing logs.  This is the guarantee; the rest is speed.
+
+Two nodes whose history hashes differ compare one hash per author, then the runs held of the authors
+that differ; the asked one sends what the asker lacks, page by page, and asks in turn for what it
+lacks itself.  A newcomer reads backwards, newest page first: what its pages depend on below them
+counts as delivered until it comes.
+
+    IDLE -- hashes differ --> COMPARING -- authors differ --> FETCHING -- no more --> IDLE
+                                                                ^  |
+                                                                +--+ another page
+"""
+
+from dataclasses import dataclass
+
+from .alarms import Alarm
+from .calls import Outcome, Outstanding
+from .effects import Merged, Serve, SplitHealed, Way
+from .messages import ChatMessage, Life, Ping, Pong, Sync, Synced, View
+from .state import State
+from .talking import Talking
+from .types import CallId, Epoch, MemberId, Millis, Run
+
+GAP_MS = 1_000  # two nodes compare at most this often while both are busy
+SOON_MS = 30  # what is still under way may make the comparison needless
+
+
+@dataclass(slots=True)
+class Session:
+    """One comparison with one member."""
+
+    peer: MemberId
+    began_at: Millis
+    merged: int = 0
+
+
+class CatchingUp:
+    def __init__(self, s: State, talking: Talking) -> None:
+        self._s, self._talking = s, talking
+        self._session: Session | None = None
+        self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
+        self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
+
+    # ---- when ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._arm()
+
+    def want(self, member: MemberId, *, now: bool = False) -> None:
+        """Compare with this member soon."""
+        s = self._s
+        if member == s.me or not member:
+            return
+        soonest = s.now if now else max(s.now + SOON_MS, self._last.get(member, -GAP_MS) + GAP_MS)
+        s.alarms.set_earlier(Alarm.CATCH_UP, soonest, member)
+
+    def saw(self, member: MemberId, view: View) -> None:
+        """A member's history hash: where it differs from ours, one of us lacks something."""
+        if view.history_hash != self._s.history.hash:
+            self.want(member)
+
+    def on_sync(self) -> None:
+        """Anti-entropy: once in a while a random member is asked how it is."""
+        s = self._s
+        self._arm()
+        alive = [m for m in s.active_others if s.members.life(m) is Life.ALIVE]
+        if not alive:
+            return
+        peer = s.rng.choice(alive)
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Pong):
+                s.liveness.heard(s.now, peer)
+                self.saw(peer, outcome.view)
+
+        s.call(peer, Ping(s.caller(), s.view()), s.timing.ping_ms, ended)
+
+    def on_catch_up(self, member: MemberId) -> None:
+        s = self._s
+        if not s.members.belongs(member):
+            return
+        if self._session is not None:
+            busy_since = self._session.began_at
+            if s.now - busy_since < 10 * s.timing.sync_call_ms:
+                return s.alarms.set(Alarm.CATCH_UP, s.now + GAP_MS // 4, member)
+        self._session = Session(member, s.now)
+        self._compare(self._session)
+
+    def _arm(self) -> None:
+        s = self._s
+        fifth = s.timing.sync_ms // 5
+        s.alarms.set(Alarm.SYNC, s.now + s.timing.sync_ms + s.rng.randint(-fifth, fifth))
+
+    # ---- asking --------------------------------------------------------------------------------
+
+    def _compare(self, session: Session) -> None:
+        s = self._s
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if self._session is not session:
+                return
+            if isinstance(outcome, Synced) and outcome.sources:
+                self._fetch(session, outcome.sources)
+            else:
+                self._end(session, equal=isinstance(outcome, Synced) and not outcome.partial)
+
+        request = Sync(s.caller(), s.view(), digests=s.history.digests())
+        s.call(session.peer, request, s.timing.sync_call_ms, ended)
+
+    def _fetch(self, session: Session, sources: tuple[MemberId, ...]) -> None:
+        s, backwards = self._s, self._s.partial
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if self._session is not session:
+                return
+            if not isinstance(outcome, Synced):
+                return self._end(session, equal=False)
+            if not outcome.sources and not outcome.messages and not outcome.more:
+                return self._end(session, equal=not outcome.partial)
+            taken = self._take_page(session.peer, outcome.messages, backwards)
+            session.merged += taken
+            if outcome.more and taken:
+                self._fetch(session, sources)
+            else:
+                self._end(session, equal=not outcome.more and not outcome.partial)
+
+        request = Sync(
+            s.caller(),
+            s.view(),
+            sources=sources,
+            held=s.history.held(sources),
+            newest_first=backwards,
+        )
+        s.call(session.peer, request, s.timing.sync_call_ms, ended)
+
+    def _take_page(self, peer: MemberId, page: tuple[ChatMessage, ...], backwards: bool) -> int:
+        """Store and show a page; gives how many of its messages were new."""
+        s = self._s
+        new = 0
+        if backwards and s.partial:
+            self._lower_cut(page)
+        for message in page:
+            known = message.key in s.history
+            if self._talking.take(message, Way.CATCH_UP) is None and not known:
+                new += 1
+        if backwards and s.partial:
+            s.store_meta()
+        return new
+
+    def _lower_cut(self, page: tuple[ChatMessage, ...]) -> None:
+        """The page is closed upwards: what it depends on and does not hold lies below it."""
+        s = self._s
+        inside = {message.key for message in page}
+        below = []
+        for message in page:
+            before = message.key.before
+            for key in (*message.deps, *((before,) if before is not None else ())):
+                if key not in inside and key not in s.history:
+                    below.append(key)
+        self._talking.show(s.causal.assume(below), Way.CATCH_UP)
+
+    def _end(self, session: Session, *, equal: bool) -> None:
+        s = self._s
+        self._session = None
+        self._last[session.peer] = s.now
+        if session.merged:
+            s.emit(Merged(session.merged, session.peer))
+        if equal and s.partial:
+            s.partial = False
+            s.store_meta()
+        if equal and self.rival is not None:
+            leader, epoch = self.rival
+            self.rival = None
+            s.emit(SplitHealed(session.merged, leader, epoch))
+
+    # ---- being asked ---------------------------------------------------------------------------
+
+    def asked(self, call: CallId, request: Sync) -> None:
+        s, peer = self._s, request.caller.node
+        partial = s.partial or bool(s.causal.below)
+        if not request.sources and not request.held:
+            differing = s.history.differing(request.digests)
+            return s.respond(call, Synced(s.view(), sources=differing, partial=partial))
+        keys, more = s.history.lacking(
+            request.sources,
+            request.held,
+            newest_first=request.newest_first,
+            bytes_max=s.timing.page_bytes,
+            without=s.causal.pending if request.newest_first else (),
+        )
+        behind = not all(s.history.covers(run) for run in request.held)
+        self._credit(peer, request.held)
+        if behind:
+            self.want(peer)
+        s.emit(Serve(call, Synced(s.view(), more=more, behind=behind, partial=partial), keys))
+
+    def _credit(self, peer: MemberId, held: tuple[Run, ...]) -> None:
+        """What a member holds of ours it has acknowledged, however it came by it."""
+        s = self._s
+        if not s.outbox.entries:
+            return
+        runs = [run for run in held if run.source == s.me]
+        for key in list(s.outbox.entries):
+            if any(r.stream == key.stream and r.first <= key.seq <= r.last for r in runs):
+                self._talking.acknowledged(key, peer, Way.CATCH_UP)

@@ -1,0 +1,291 @@
+"""What a group asks of the world.  The only way out.
+
+The shell performs the effects of one `handle` call in order.  Every `Store...` is durable before any
+later effect is performed.  Nothing else is promised: a call may vanish, and the group has a deadline
+for each.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from .messages import NOBODY, ChatMessage, NdsRequest, Refusal, Reply, Request, Roster, Synced
+from .types import Address, CallId, Epoch, Incarnation, Key, MemberId, Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call the node at `address`; `to` is its member id, 0 when that is unknown."""
+
+    call: CallId
+    to: MemberId
+    address: Address
+    request: Request
+    deadline_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Call the discovery service."""
+
+    call: CallId
+    request: NdsRequest
+    deadline_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer a request that came in as `Received(call, ...)`."""
+
+    call: CallId
+    reply: Reply | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Answer a `Sync`: `reply` with the messages of `keys`, read from the log in this order."""
+
+    call: CallId
+    reply: Synced
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the log keeps of an own message beside its text: who is to have it, who has it."""
+
+    key: Key
+    counted: tuple[MemberId, ...]  # who counts in "x/m"
+    acked: tuple[MemberId, ...]
+    settled: bool  # nobody is waited for any more
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMessages:
+    """Append to the log.  Known keys are replaced."""
+
+    messages: tuple[ChatMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StorePost:
+    """Insert or replace an entry of the outbox."""
+
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """All else that a group must remember, in one value."""
+
+    member: MemberId  # 0 before admission
+    incarnation: Incarnation
+    epoch: Epoch
+    leader: MemberId
+    name: str
+    chat: int
+    mode: int
+    created: int
+    nds: Address
+    left_ids: tuple[MemberId, ...]
+    leaving: bool
+    highest_n: int
+    partial: bool  # a newcomer that has not yet got the oldest messages ...
+    below: tuple[Key, ...]  # ... and dependencies that it takes for delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the log kept of an earlier life."""
+
+    meta: Meta | None = None
+    roster: Roster = NOBODY
+    messages: tuple[ChatMessage, ...] = ()
+    posts: tuple[Post, ...] = ()  # those not settled
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMeta:
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRoster:
+    roster: Roster
+
+
+# ---- for the people who watch -----------------------------------------------------------------
+
+
+class Way(Enum):
+    """How a message, or the news of its storing, came."""
+
+    DIRECT = "direct"
+    RELAY = "relay"
+    CATCH_UP = "catch-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Show this line; everything its author had seen has been shown before.
+
+    `late` marks a line that belongs before one already shown.
+    """
+
+    message: ChatMessage
+    way: Way
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A counted member holds our message."""
+
+    key: Key
+    by: MemberId
+    way: Way
+    acked: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nobody alive or suspect is waited for any more (`missing`: counted, dropped since)."""
+
+    key: Key
+    missing: tuple[MemberId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """We are a member now."""
+
+    member: MemberId
+
+
+@dataclass(frozen=True, slots=True)
+class JoinFailed:
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """Our membership has ended.  `told` members know, `untold` do not yet."""
+
+    told: int
+    untold: int
+    deleted: bool
+    kicked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """`Closing` is done; nothing more will come.  `reason` is set where the group stops by itself."""
+
+    reason: str = ""
+
+
+class Change(Enum):
+    """What became of a member."""
+
+    JOINED = "joined"
+    LEFT = "left"
+    KICKED = "kicked"
+    SUSPECT = "suspect"
+    CLEARED = "cleared"
+    DROPPED = "dropped"
+    RETURNED = "returned"
+    RENAMED = "renamed"
+    AWAY = "away"
+    BACK = "back"
+    TOPIC = "topic"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanged:
+    member: MemberId
+    change: Change
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderChanged:
+    """Whom we follow (`leader` 0: nobody known)."""
+
+    leader: MemberId
+    epoch: Epoch
+    provisional: bool
+    took_ms: Millis
+    handed_over_by: MemberId = 0
+
+
+class Phase(Enum):
+    """A step of an election, as this node saw it."""
+
+    STARTED = "started"
+    ASKED = "asked"
+    ANSWERED = "answered"
+    ENDED = "ended"
+    WAITING = "waiting"
+    CLAIMING = "claiming"
+    WON = "won"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionMoved:
+    by: MemberId
+    phase: Phase
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NdsChanged:
+    """The discovery service stopped answering, or answers again."""
+
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Catch-up brought messages."""
+
+    count: int
+    source: MemberId
+
+
+@dataclass(frozen=True, slots=True)
+class SplitHealed:
+    """Another side, which had a leader of its own, is one with ours again."""
+
+    messages: int
+    leader: MemberId
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A peer's nonsense was thrown away and counted."""
+
+    reason: str
+
+
+Store: TypeAlias = StoreMessages | StorePost | StoreMeta | StoreRoster
+Notice: TypeAlias = (
+    Deliver
+    | Acknowledged
+    | Settled
+    | Joined
+    | JoinFailed
+    | Departed
+    | Stopped
+    | MemberChanged
+    | LeaderChanged
+    | ElectionMoved
+    | NdsChanged
+    | Merged
+    | SplitHealed
+    | Dropped
+)
+Effect: TypeAlias = Call | Ask | Respond | Serve | Store | Notice

@@ -1,0 +1,108 @@
+"""What is known of the election under way: Bully, lowest id, with the registry as referee.
+
+Garcia-Molina 1982.  The rounds, the votes and the claim are facts here; what follows from them is
+the flow of `leading`.
+
+          stand              nobody lower            the registry grants
+    IDLE ------> ASKING ----------------> CLAIMING --------------------> IDLE, leading
+      ^            |  somebody lower: OK      ^   |
+      |            v                          |   | its fate is unknown: repeated with its nonce
+      |         WAITING -- no COORDINATOR ----+   |
+      |            |                              |
+      +------------+------------------------------+   an ALIVE vote, LEADING, a later epoch: over
+"""
+
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from random import Random
+
+from .messages import Elected, Vote
+from .timing import Timing
+from .types import Epoch, MemberId, Millis
+
+
+class Stage(Enum):
+    IDLE = auto()
+    PINGING = auto()  # the leader, before anything else
+    LOOKING = auto()  # at the registry's record
+    ASKING = auto()  # ELECTION is out
+    WAITING = auto()  # a lower id took over
+    CLAIMING = auto()
+
+
+@dataclass(slots=True)
+class Round:
+    """One ELECTION: whom we asked, what they said."""
+
+    epoch: Epoch
+    following: MemberId
+    expected: set[MemberId] = field(default_factory=set)  # active members that have not answered
+    answers: dict[MemberId, Elected] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A claim whose fate is not known for certain."""
+
+    nonce: int
+    expected: Epoch
+    votes: tuple[MemberId, ...]
+    electorate: int
+    made_at: Millis
+    only_fate: bool = False
+
+
+class Election:
+    def __init__(self, timing: Timing, rng: Random) -> None:
+        self._timing, self._rng = timing, rng
+        self.stage = Stage.IDLE
+        self.round: Round | None = None
+        self.claim: Pending | None = None
+        self.claiming = False  # a call to the registry is out
+        self.hinted = False  # look at the leader as soon as the present step ends
+        self.summoned = False  # a higher id asked: stand, whatever the back-off
+        self.claim_anew = False  # the record names us, in an earlier life
+        self.defer_until: Millis = 0  # a lower id holds a round of its own
+        self.next_round_at: Millis = 0
+        self._rounds = 0  # that ended with the old leader, in a row
+
+    def forget_back_off(self) -> None:
+        self._rounds, self.next_round_at = 0, 0
+
+    def back_off(self, now: Millis) -> None:
+        """The round ended with the old leader: the next waits for a fresh timer, doubling."""
+        t1, t2 = self._timing.t1_ms, self._timing.t2_ms
+        self.next_round_at = now + min(self._rng.randint(t1, t2) << min(self._rounds, 6), 8 * t2)
+        self._rounds += 1
+
+    def ready_claim(
+        self,
+        now: Millis,
+        epoch: Epoch,
+        votes: tuple[MemberId, ...] | None,
+        electorate: int,
+        fate: bool,
+    ) -> Pending:
+        """The claim to make now: the pending one with its nonce, or a new one.
+
+        `votes` None repeats it; `fate`: its votes are stale, so it may only ask what became of it.
+        """
+        claim = self.claim
+        if claim is not None and claim.expected == epoch:
+            if votes:
+                claim = replace(
+                    claim, votes=votes, electorate=electorate, made_at=now, only_fate=False
+                )
+            elif votes is None and fate:
+                claim = replace(claim, votes=(), only_fate=True)
+        else:
+            nonce = self._rng.getrandbits(63) | 1
+            claim = Pending(nonce, epoch, votes or (), electorate, now)
+        self.claim = claim
+        return claim
+
+
+def unreachable(round: Round, active: tuple[MemberId, ...], me: MemberId) -> tuple[MemberId, ...]:
+    """Active members, oneself included, that do not reach the leader, as they say."""
+    said = {m for m, answer in round.answers.items() if answer.vote is Vote.UNREACHABLE}
+    return tuple(m for m in active if m in said or m == me)

@@ -1,0 +1,565 @@
+"""One node's part in one group: events in, effects out.
+
+`Group` is the only door.  It checks who calls, hands each event to the flow that it belongs to, and
+ends what is overdue.  The flows share one `State`; no flow reads a clock: `handle` brings the
+instant, and `deadline` says when to be called again.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import assert_never
+
+from .alarms import Alarm
+from .answering import Answering
+from .belonging import Belonging
+from .calls import Outcome
+from .catching_up import CatchingUp
+from .clock import tick
+from .effects import Departed, Effect, Remembered, Way
+from .events import (
+    Answered,
+    Challenged,
+    Changed,
+    Closing,
+    Event,
+    Failed,
+    Field,
+    Founded,
+    LinkBroken,
+    Received,
+    Silence,
+    Started,
+    Submitted,
+    Woken,
+)
+from .events import (
+    Joining as JoinWanted,
+)
+from .events import (
+    Leaving as LeaveWanted,
+)
+from .joining import Joining
+from .leading import Leading
+from .leaving import Leaving
+from .messages import (
+    ChatMessage,
+    Coordinator,
+    Elect,
+    Fact,
+    Join,
+    Leave,
+    Member,
+    Ping,
+    Reason,
+    Refusal,
+    Request,
+    Roster,
+    Sync,
+    Tell,
+    Update,
+    View,
+)
+from .outbox import Entry
+from .state import Role, Setup, State
+from .talking import Talking
+from .timing import Timing
+from .types import Address, CallId, ChatId, Epoch, Incarnation, Key, MemberId, Millis
+
+
+__all__ = ["Group", "Role", "Setup", "Trace", "TraceRow"]
+
+NOTHING = Remembered()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """One counted member's part in the way of an own message."""
+
+    member: MemberId
+    state: str  # acked, waiting, later (dropped since) or gone (left or kicked)
+    took_ms: Millis
+    way: Way | None
+    tries: int
+    status: str  # of the last failure
+    next_at: Millis | None  # group's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An own message on its way."""
+
+    message: ChatMessage
+    stored_at: Millis  # group's clock
+    rows: tuple[TraceRow, ...]
+
+    @property
+    def acked(self) -> int:
+        return sum(1 for row in self.rows if row.way is not None)
+
+
+class Group:
+    """Deterministic: the same setup, log, seed, events and instants give the same effects."""
+
+    def __init__(
+        self, setup: Setup, timing: Timing, rng: Random, remembered: Remembered = NOTHING
+    ) -> None:
+        s = self._s = State(setup, timing, rng, remembered)
+        self._leading = Leading(
+            s, learn=self._learn, led=self._led, changed=self._deposed, unknown=self._rejoin
+        )
+        self._belonging = Belonging(
+            s,
+            learn=self._leading.learn,
+            gone=self._gone,
+            returned=self._returned,
+            expelled=self._expelled,
+        )
+        self._leaving = Leaving(s, self._belonging)
+        self._talking = Talking(s, self._belonging, self._leaving.outbox_emptied)
+        self._catching_up = CatchingUp(s, self._talking)
+        self._joining = Joining(s, self._leading, self._belonging, self._entered)
+        self._answering = Answering(s, self._leading)
+        self._rings = self._table()
+        self._remember(remembered)
+
+    # ---- the whole interface ---------------------------------------------------------------------
+
+    def handle(self, now: Millis, event: Event) -> list[Effect]:
+        """Take one event at the instant `now`; give what the shell must do, in order.
+
+        Effects that store are durable before any later effect of the list is performed.
+        """
+        s = self._s
+        self._notice_lateness(now)
+        s.now = now
+        epoch = s.epoch
+        self._dispatch(event)
+        self._expire()
+        if s.epoch > epoch and s.role is not Role.LEADER:
+            self._leaving.deposed()
+        effects, s.out = s.out, []
+        return effects
+
+    @property
+    def deadline(self) -> Millis | None:
+        """The one instant at which to hand in `Woken`, if nothing happens before."""
+        calls, alarms = self._s.calls.deadline, self._s.alarms.deadline
+        if calls is None or alarms is None:
+            return alarms if calls is None else calls
+        return min(calls, alarms)
+
+    def _dispatch(self, event: Event) -> None:
+        s = self._s
+        match event:
+            case Received(call, request):
+                self._on_request(call, request)
+            case Answered(call, reply):
+                self._on_outcome(call, reply, "")
+            case Failed(call, how, status):
+                self._on_outcome(call, how, status)
+            case Woken():
+                pass  # What is overdue is ended after every event.
+            case Submitted():
+                s.wall_ahead = event.wall - s.now
+                self._talking.submit(event)
+            case LinkBroken(address):
+                self._on_link_broken(address)
+            case Changed():
+                self._on_changed(event)
+            case Challenged():
+                s.election.summoned = True
+                self._leading.look()
+            case Started(wall):
+                self._on_started(wall)
+            case Founded():
+                self._joining.found(event)
+            case JoinWanted(address):
+                self._joining.begin(address)
+            case LeaveWanted():
+                self._leaving.leave()
+            case Closing():
+                self._leaving.close()
+            case _:
+                assert_never(event)
+
+    # ---- time ------------------------------------------------------------------------------------
+
+    def _notice_lateness(self, now: Millis) -> None:
+        """A turn that comes late is our own stall: others' silence meanwhile says nothing."""
+        s, deadline = self._s, self.deadline
+        if deadline is None or now - deadline <= s.timing.ping_ms:
+            return
+        s.now = now
+        s.stalled_until = now + s.timing.t2_ms
+        s.calls.excuse(now, s.timing.ping_ms)
+        if now - deadline > s.timing.t2_ms and s.role is not Role.OUTSIDE:
+            self._leading.thaw()
+
+    def _expire(self) -> None:
+        s = self._s
+        for call in s.calls.overdue(s.now):
+            call.then(call, Silence.SILENT)
+        while (key := s.alarms.next_due(s.now)) is not None:
+            self._rings[key[0]](key[1])
+
+    def _table(self) -> dict[Alarm, Callable[[int], None]]:
+        """What each alarm is for."""
+        leading, belonging, provisional = self._leading, self._belonging, self._leading.provisional
+        return {
+            Alarm.LEADER: lambda _: leading.look(),
+            Alarm.HINT: lambda _: leading.on_hint(),
+            Alarm.WAIT: lambda _: leading.on_wait(),
+            Alarm.CLAIM: lambda _: leading.on_claim(),
+            Alarm.RENEW: lambda _: leading.on_renew(),
+            Alarm.RECORD: lambda _: leading.on_record(),
+            Alarm.PROVISIONAL: lambda _: provisional.on_round(),
+            Alarm.STAND_IN: lambda _: provisional.on_stand_in(),
+            Alarm.MEMBERS: lambda _: belonging.on_members(),
+            Alarm.DROP: belonging.on_drop,
+            Alarm.LANE: self._talking.on_lane,
+            Alarm.SYNC: lambda _: self._catching_up.on_sync(),
+            Alarm.CATCH_UP: self._catching_up.on_catch_up,
+            Alarm.JOIN: lambda _: self._joining.on_join_alarm(),
+            Alarm.LEAVE: lambda _: self._leaving.on_leave_alarm(),
+            Alarm.HAND_OVER: lambda _: self._leaving.on_hand_over(),
+        }
+
+    # ---- starting --------------------------------------------------------------------------------
+
+    def _remember(self, log: Remembered) -> None:
+        """Put the log's messages back in order: predecessors first."""
+        s = self._s
+        if log.meta is not None:
+            s.causal.below.update(log.meta.below)
+        by_key = {}
+        for message in sorted(log.messages, key=lambda m: m.place):
+            s.history.add(message)
+            s.history.is_repeat(message)
+            if s.causal.accept(message):
+                s.latest_place = max(s.latest_place, message.place)
+            if message.key.source == s.me:
+                s.last_own = message.key
+            by_key[message.key] = message
+        for post in sorted(log.posts, key=lambda p: p.key):
+            if not post.settled and post.key in by_key:
+                s.outbox.restore(0, by_key[post.key], post, s.active_others)
+
+    def _on_started(self, wall: int) -> None:
+        """A new life: a higher incarnation, stored before its first use."""
+        s = self._s
+        s.wall_ahead = wall - s.now
+        s.incarnation = max(s.incarnation + 1, wall)
+        s.store_meta()
+        if not s.me or s.members.get(s.me) is None:
+            return
+        s.role = Role.FOLLOWER
+        if s.leaving:
+            return self._leaving.resume()
+        self._leading.start()
+        self._belonging.announce()
+        for member in s.others:
+            s.liveness.heard_at[member] = s.now
+        self._catching_up.start()
+        for member in s.active_others:
+            self._talking.send(member)
+        if s.leader not in (0, s.me):
+            self._catching_up.want(s.leader)
+
+    def _entered(self, through: MemberId) -> None:
+        """We are a member now."""
+        self._catching_up.start()
+        if through and through != self._s.me:
+            self._catching_up.want(through, now=True)
+
+    # ---- requests --------------------------------------------------------------------------------
+
+    def _on_request(self, call: CallId, request: Request) -> None:
+        s = self._s
+        if s.role is Role.OUTSIDE:
+            return self._answer_outside(call, request)
+        caller = request.caller
+        if isinstance(request, Join):
+            return self._joining.asked(call, request)
+        if isinstance(request, Ping) and not caller.node:
+            return self._answering.ping(call, request)
+        if (refusal := self._belonging.refusal(caller.node, caller.incarnation)) is not None:
+            return self._turn_away(call, request, refusal)
+        if s.liveness.heard(s.now, caller.node) or caller.node in s.members.suspects():
+            self._belonging.exchange(caller.node)
+        match request:
+            case Tell():
+                self._talking.told(call, request)
+            case Ping():
+                self._overhear(caller.node, request.view)
+                self._answering.ping(call, request)
+            case Elect():
+                self._overhear(caller.node, request.view)
+                self._answering.elect(call, request)
+            case Coordinator():
+                self._answering.coordinator(call, request)
+                self._learn(caller.node, request.view)
+            case Sync():
+                self._overhear(caller.node, request.view)
+                self._catching_up.asked(call, request)
+            case Update():
+                self._belonging.update(call, request)
+                self._hear_epoch(caller.node, caller.epoch)
+            case Leave():
+                self._leaving.left(call, request)
+            case _:
+                assert_never(request)
+
+    def _answer_outside(self, call: CallId, request: Request) -> None:
+        s = self._s
+        if isinstance(request, Ping):  # The leader calls back before it admits.
+            return self._answering.ping(call, request)
+        s.respond(call, Refusal(Reason.UNKNOWN_CHAT, "this node is not a member of that chat"))
+
+    def _turn_away(self, call: CallId, request: Request, refusal: Refusal) -> None:
+        """A caller that may not be heard.  Facts are welcome from anyone who was a member."""
+        s, node = self._s, request.caller.node
+        if refusal.reason == Reason.UNKNOWN_MEMBER:
+            if isinstance(request, Coordinator):
+                self._answering.coordinator(call, request)
+                return self._belonging.exchange(node, request.view.leader_address)
+            if s.leader not in (0, s.me):
+                self._belonging.exchange(s.leader)
+        elif isinstance(request, Update) and refusal.reason != Reason.KICKED:
+            return self._belonging.update(call, request)
+        elif isinstance(request, Leave) and refusal.reason == Reason.LEFT:
+            return self._leaving.left(call, request)
+        s.respond(call, refusal)
+
+    def _overhear(self, member: MemberId, view: View | None) -> None:
+        """A caller's view: its epoch is checked at the registry before it is believed."""
+        if view is None:
+            return
+        self._learn(member, view)
+        self._leading.hear_of(view.epoch, view.leader, view.leader_address)
+
+    def _hear_epoch(self, member: MemberId, epoch: Epoch) -> None:
+        self._leading.hear_of(epoch, 0, "")
+
+    def _learn(self, member: MemberId, view: View) -> None:
+        """All that a view tells beside leadership."""
+        s = self._s
+        s.saw_n(view.highest_n)
+        if view.roster_hash != s.members.hash:
+            self._belonging.exchange(member)
+        self._catching_up.saw(member, view)
+
+    # ---- outcomes --------------------------------------------------------------------------------
+
+    def _on_outcome(self, call: CallId, outcome: Outcome, status: str) -> None:
+        s = self._s
+        if (open := s.calls.close(call)) is None:
+            return  # Ended before: its time was over.
+        open.status = status
+        if open.to:
+            if not isinstance(outcome, Silence | Refusal):
+                s.liveness.heard(s.now, open.to)
+            elif isinstance(outcome, Refusal):
+                self._on_refusal(open.to, outcome)
+        open.then(open, outcome)
+
+    def _on_refusal(self, member: MemberId, refusal: Refusal) -> None:
+        """A no about ourselves: our picture of the roster, or theirs, is old."""
+        if refusal.reason in (Reason.LEFT, Reason.OLD_INCARNATION, Reason.KICKED):
+            self._belonging.exchange(member)
+
+    def _on_link_broken(self, address: Address) -> None:
+        s = self._s
+        for member in s.members.at_address(address):
+            self._leading.hint(member)
+            self._belonging.check(member)
+
+    # ---- what one flow means to the others ---------------------------------------------------------
+
+    def _led(self, before: MemberId) -> None:
+        """We have just begun to lead: look after the members, and compare logs with them."""
+        s = self._s
+        for member in s.active_others:
+            s.liveness.heard_at[member] = s.now
+        s.alarms.set(Alarm.MEMBERS, s.now + s.timing.t2_ms)
+        if before in s.active_others:
+            self._belonging.check(before)
+
+    def _deposed(self, leader: MemberId, epoch: Epoch) -> None:
+        """We led, and another leads a higher epoch now: two sides have met."""
+        if self._s.active_others:
+            self._catching_up.rival = (leader, epoch)
+
+    def _gone(self, member: MemberId) -> None:
+        self._talking.forget(member)
+
+    def _returned(self, member: MemberId) -> None:
+        self._catching_up.want(member, now=True)
+
+    def _expelled(self) -> None:
+        s = self._s
+        s.role = Role.OUTSIDE
+        s.alarms.clear()
+        s.left_ids = tuple(sorted({*s.left_ids, s.me}))
+        s.store_meta()
+        mine = s.members.get(s.me)
+        s.emit(Departed(0, 0, deleted=False, kicked=bool(mine and mine.kicked)))
+
+    def _rejoin(self) -> None:
+        """The certified leader does not know us."""
+        self._joining.begin("")
+
+    # ---- facts that people change ------------------------------------------------------------------
+
+    def _on_changed(self, event: Changed) -> None:
+        s = self._s
+        mine = s.members.get(s.me)
+        if mine is None or s.role is Role.OUTSIDE:
+            return s.drop("a change by somebody who is no member")
+        s.wall_ahead = event.wall - s.now
+        before = {Field.NICK: mine.nick, Field.AWAY: mine.away, Field.TOPIC: s.members.topic}
+        fact = Fact(event.value, tick(event.wall, before[event.field].hlc), s.me)
+        if event.field is Field.TOPIC:
+            self._belonging.absorb(Roster((), fact))
+            return self._belonging.tell_topic()
+        is_nick = event.field is Field.NICK
+        mine = replace(mine, nick=fact) if is_nick else replace(mine, away=fact)
+        self._belonging.absorb(Roster((mine,)))
+        self._belonging.tell(s.me)
+
+    # ---- reading, for faces --------------------------------------------------------------------------
+
+    @property
+    def me(self) -> MemberId:
+        return self._s.me
+
+    @property
+    def chat(self) -> ChatId:
+        return self._s.chat
+
+    @property
+    def name(self) -> str:
+        return self._s.name
+
+    @property
+    def mode(self) -> int:
+        return self._s.mode
+
+    @property
+    def created(self) -> int:
+        return self._s.created
+
+    @property
+    def nds(self) -> Address:
+        return self._s.nds
+
+    @property
+    def incarnation(self) -> Incarnation:
+        return self._s.incarnation
+
+    @property
+    def epoch(self) -> Epoch:
+        return self._s.epoch
+
+    @property
+    def leader(self) -> MemberId:
+        return self._s.leader
+
+    @property
+    def provisional(self) -> MemberId:
+        return self._s.provisional
+
+    @property
+    def following(self) -> MemberId:
+        """Whom this node takes for the leader: the provisional one if there is one."""
+        return self._s.following
+
+    @property
+    def role(self) -> Role:
+        return self._s.role
+
+    @property
+    def leads(self) -> bool:
+        return self._s.leads
+
+    @property
+    def nds_up(self) -> bool:
+        return self._s.nds_up is not False
+
+    @property
+    def roster(self) -> Roster:
+        return self._s.members.roster
+
+    @property
+    def belonging(self) -> tuple[MemberId, ...]:
+        """Members neither left nor kicked."""
+        return self._s.members.belonging
+
+    @property
+    def active(self) -> tuple[MemberId, ...]:
+        """Members alive or suspect."""
+        return self._s.members.active
+
+    @property
+    def partial(self) -> bool:
+        """True while a newcomer still lacks the oldest messages."""
+        return self._s.partial
+
+    @property
+    def drops(self) -> Counter[str]:
+        return self._s.drops
+
+    @property
+    def history_hash(self) -> int:
+        return self._s.history.hash
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self._s.history.hash:016x}"[:4]
+
+    @property
+    def outbox_size(self) -> int:
+        return len(self._s.outbox)
+
+    def member(self, id: MemberId) -> Member | None:
+        return self._s.members.get(id)
+
+    def shown_nick(self, id: MemberId) -> str:
+        return self._s.members.shown_nick(id)
+
+    def heard_at(self, id: MemberId) -> Millis | None:
+        return self._s.liveness.heard_at.get(id)
+
+    def trace(self, key: Key) -> Trace | None:
+        """Who has an own message of this life, or one that is still to be acknowledged."""
+        entry = self._s.outbox.find(key)
+        return self._trace(entry) if entry is not None else None
+
+    def queue(self) -> list[Trace]:
+        """Own messages that somebody is still to acknowledge, oldest first."""
+        return [self._trace(entry) for entry in self._s.outbox.entries.values()]
+
+    def _trace(self, entry: Entry) -> Trace:
+        s = self._s
+        rows = []
+        for member, delivery in sorted(entry.to.items()):
+            if delivery.way is not None:
+                state = "acked"
+            elif member in entry.waits_for:
+                state = "waiting"
+            else:
+                state = "later" if s.members.belongs(member) else "gone"
+            next_at = s.alarms.at(Alarm.LANE, member) if state == "waiting" else None
+            rows.append(
+                TraceRow(
+                    member,
+                    state,
+                    delivery.took_ms,
+                    delivery.way,
+                    delivery.tries,
+                    delivery.status,
+                    next_at,
+                )
+            )
+        return Trace(entry.message, entry.stored_at, tuple(rows))

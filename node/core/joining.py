@@ -1,0 +1,305 @@
+"""Getting in: the joiner's way to the leader, and the leader's way of admitting.
+
+The leader calls back before it admits, admits durably before it answers, and answers an identity
+that is in already with the id that it has: a lost answer makes no ghost.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .alarms import Alarm
+from .belonging import Belonging
+from .calls import Outcome, Outstanding
+from .clock import tick
+from .effects import Joined, JoinFailed
+from .events import Founded
+from .leading import Leading
+from .membership import with_life
+from .messages import (
+    Caller,
+    Fact,
+    Join,
+    Life,
+    Lookup,
+    Member,
+    Ping,
+    Pong,
+    Reason,
+    RecordRead,
+    Refusal,
+    Roster,
+    Welcome,
+)
+from .state import Role, State
+from .types import NO_EPOCH, NO_HLC, Address, CallId, MemberId
+
+REDIRECTS = 2
+ATTEMPT_MS = 300  # between attempts
+PATIENCE_MS = 8_000  # then the joiner is told why it did not get in
+FINAL = frozenset(
+    {
+        Reason.CANNOT_REACH,
+        Reason.KICKED,
+        Reason.GROUP_FULL,
+        Reason.VERSION_MISMATCH,
+        Reason.TOO_LONG,
+        Reason.BAD_MESSAGE,
+    }
+)
+
+
+class Joining:
+    """`entered`: we are a member now, with `through` to catch up from (0: nobody)."""
+
+    def __init__(
+        self, s: State, leading: Leading, belonging: Belonging, entered: Callable[[MemberId], None]
+    ) -> None:
+        self._s, self._leading, self._belonging, self._entered = s, leading, belonging, entered
+        self._until = 0
+        self._redirects = 0
+        self._under_way = False
+        self._why = Refusal(Reason.UNKNOWN_CHAT, "nobody answers there")
+        self._admitting: set[bytes] = set()
+
+    # ---- the founder ---------------------------------------------------------------------------
+
+    def found(self, event: Founded) -> None:
+        s, record, ids = self._s, event.record, event.ids
+        s.chat, s.name, s.mode = record.chat, record.name, record.mode
+        s.me, s.role, s.ready = ids.first, Role.FOLLOWER, True
+        s.created = s.created or s.wall
+        s.members.put(
+            self._new_member(
+                ids.first, s.setup.identity, s.setup.nick, s.setup.address, s.incarnation
+            )
+        )
+        s.epoch = NO_EPOCH
+        s.store_roster()
+        s.nds_answered(True)
+        self._leading.lead(record.epoch, list(range(ids.first + 1, ids.first + ids.count)))
+        s.alarms.set(Alarm.RECORD, s.now + s.timing.record_ms)
+        s.emit(Joined(s.me))
+        self._entered(0)
+
+    # ---- the joiner ----------------------------------------------------------------------------
+
+    def begin(self, address: Address) -> None:
+        """Ask at `address`, or wherever the registry says that the leader is."""
+        self._until = self._s.now + PATIENCE_MS
+        self._redirects = REDIRECTS
+        self._under_way = True
+        if address:
+            self._ask(address)
+        else:
+            self._ask_registry()
+
+    def _ask(self, address: Address) -> None:
+        s = self._s
+        request = Join(
+            caller=Caller(s.chat, 0, s.incarnation, NO_EPOCH),
+            name=s.name,
+            identity=s.setup.identity,
+            nick=s.setup.nick,
+            address=s.setup.address,
+            process=s.setup.process,
+            left_ids=s.left_ids,
+        )
+        s.call(0, request, s.timing.join_ms, self._answered, address)
+
+    def _answered(self, _: Outstanding, outcome: Outcome) -> None:
+        if not self._under_way:
+            return
+        if isinstance(outcome, Welcome):
+            return self._enter(outcome)
+        if isinstance(outcome, Refusal):
+            self._why = outcome
+            if outcome.reason in FINAL:
+                return self._fail()
+            if outcome.reason == Reason.NOT_LEADER and outcome.leader_address and self._redirects:
+                self._redirects -= 1
+                return self._ask(outcome.leader_address)
+        self._later()
+
+    def _later(self) -> None:
+        s = self._s
+        if s.now >= self._until:
+            self._fail()
+        else:
+            self._redirects = REDIRECTS
+            s.alarms.set(Alarm.JOIN, s.now + ATTEMPT_MS)
+
+    def on_join_alarm(self) -> None:
+        if self._under_way:
+            self._ask_registry()
+
+    def _ask_registry(self) -> None:
+        s = self._s
+
+        def read(outcome: Outcome) -> None:
+            if not self._under_way:
+                return
+            if isinstance(outcome, RecordRead):
+                s.chat, s.name, s.mode = (
+                    outcome.record.chat,
+                    outcome.record.name,
+                    outcome.record.mode,
+                )
+                return self._ask(outcome.record.address)
+            known = [m for m in s.active_others if s.address_of(m)]
+            if known:  # We were a member before: any other will know who leads.
+                return self._ask(s.address_of(s.rng.choice(known)))
+            if isinstance(outcome, Refusal):
+                self._why = outcome
+            elif self._why.reason == Reason.UNKNOWN_CHAT:
+                self._why = Refusal("NDS_UNREACHABLE", "the discovery service does not answer")
+            self._later()
+
+        s.ask(Lookup(s.chat, s.name), s.timing.lookup_ms, read)
+
+    def _enter(self, welcome: Welcome) -> None:
+        s = self._s
+        self._under_way = False
+        s.alarms.cancel(Alarm.JOIN)
+        if s.me and s.me != welcome.member:
+            s.left_ids = tuple(sorted({*s.left_ids, s.me}))
+        s.me, s.chat, s.name = welcome.member, welcome.chat, welcome.name
+        s.mode, s.created = welcome.mode, welcome.created
+        s.nds = s.nds or welcome.nds
+        s.stream, s.stream_seq, s.leaving = None, 0, False
+        s.role, s.ready = Role.FOLLOWER, True
+        self._belonging.absorb(welcome.roster, quiet=True)
+        s.store_meta()
+        s.emit(Joined(s.me))
+        view = welcome.view
+        s.saw_n(view.highest_n)
+        s.partial = not len(s.history)
+        self._leading.adopt(view.epoch, view.leader, view.leader_address)
+        s.store_meta()
+        s.alarms.set(Alarm.RECORD, s.now + s.timing.record_ms)
+        s.alarms.set_earlier(Alarm.LEADER, s.now + s.timing.t1_ms)
+        for member in s.others:
+            s.liveness.heard_at.setdefault(member, s.now)
+        self._entered(view.leader)
+
+    def _fail(self) -> None:
+        self._under_way = False
+        self._s.alarms.cancel(Alarm.JOIN)
+        self._s.emit(JoinFailed(self._why.reason, self._why.text))
+
+    # ---- the leader ----------------------------------------------------------------------------
+
+    def asked(self, call: CallId, request: Join) -> None:
+        """Somebody wants in."""
+        if (refusal := self._refusal(request)) is not None:
+            return self._s.respond(call, refusal)
+        s, epoch = self._s, self._s.epoch
+        self._admitting.add(request.identity)
+
+        def called_back(_: Outstanding, outcome: Outcome) -> None:
+            self._admitting.discard(request.identity)
+            right = isinstance(outcome, Pong) and outcome.view.process == request.process
+            if not right:
+                text = f"nobody can reach you at {request.address}; see --advertise and --listen"
+                return s.respond(call, Refusal(Reason.CANNOT_REACH, text))
+            if s.epoch != epoch or (refusal := self._refusal(request)) is not None:
+                return s.respond(
+                    call, refusal if s.epoch == epoch and refusal else self._not_leader()
+                )
+            self._admit(call, request)
+
+        ping = Ping(s.caller(), s.view())
+        s.call(0, ping, 2 * s.timing.ping_ms, called_back, request.address)
+
+    def _refusal(self, request: Join) -> Refusal | None:
+        s = self._s
+        if s.closing or s.leaving:
+            return Refusal(Reason.LEAVING, "the leader is leaving; try again in a moment")
+        if s.role is not Role.LEADER or s.doubtful:
+            return self._not_leader()
+        if s.members.is_kicked(request.identity):
+            return Refusal(Reason.KICKED, "this identity was kicked")
+        if request.identity in self._admitting:
+            return Refusal(Reason.LEAVING, "this identity is being admitted already")
+        if s.members.of_identity(request.identity):
+            return None
+        if len(s.members.belonging) >= s.timing.members_max:
+            return Refusal(Reason.GROUP_FULL, f"the group has its {s.timing.members_max} members")
+        if not s.ids:
+            s.alarms.set(Alarm.RENEW, s.now)
+            return Refusal(Reason.NO_IDS, "no member ids left until the discovery service answers")
+        return None
+
+    def _not_leader(self) -> Refusal:
+        s = self._s
+        leader = s.leader if s.leader != s.me else 0
+        address = s.address_of(leader) if leader else ""
+        text = "this member does not lead"
+        return Refusal(Reason.NOT_LEADER, text, leader, address, s.epoch)
+
+    def _admit(self, call: CallId, request: Join) -> None:
+        s = self._s
+        for id in request.left_ids:  # Said by the member itself, whom nobody heard at the time.
+            old = s.members.get(id)
+            if old is not None and old.identity == request.identity and old.belongs:
+                self._belonging.absorb(Roster((_left(old),)))
+                self._belonging.tell(id)
+        member = s.members.of_identity(request.identity)
+        if member:
+            self._readmit(member, request)
+        elif s.ids:
+            member = s.ids.pop(0)
+            record = self._new_member(
+                member, request.identity, request.nick, request.address, request.caller.incarnation
+            )
+            self._belonging.absorb(Roster((record,)))
+        else:
+            return s.respond(call, Refusal(Reason.NO_IDS, "no member ids left"))
+        s.respond(
+            call,
+            Welcome(
+                member=member,
+                roster=s.members.roster,
+                view=s.view(),
+                chat=s.chat,
+                name=s.name,
+                mode=s.mode,
+                created=s.created,
+                nds=s.nds,
+            ),
+        )
+        s.liveness.heard(s.now, member)
+        self._belonging.tell(member)
+
+    def _readmit(self, member: MemberId, request: Join) -> None:
+        """The same identity again: the same id, in its new life."""
+        known = self._s.members.get(member)
+        assert known is not None
+        incarnation = max(known.incarnation, request.caller.incarnation)
+        alive = with_life(known, incarnation)
+        if request.address != known.address:
+            stamp = (incarnation, known.address_stamp[1] + 1)
+            alive = _at(alive, request.address, stamp)
+        self._belonging.absorb(Roster((alive,)))
+
+    def _new_member(
+        self, id: MemberId, identity: bytes, nick: str, address: Address, incarnation: int
+    ) -> Member:
+        s = self._s
+        return Member(
+            id=id,
+            identity=identity,
+            admitted=s.epoch,
+            incarnation=incarnation,
+            life=Life.ALIVE,
+            address=address,
+            address_stamp=(incarnation, 0),
+            nick=Fact(nick, tick(s.wall, NO_HLC), id),
+        )
+
+
+def _left(member: Member) -> Member:
+    return replace(member, left=True)
+
+
+def _at(member: Member, address: Address, stamp: tuple[int, int]) -> Member:
+    return replace(member, address=address, address_stamp=stamp)

@@ -1,0 +1,191 @@
+"""Going: handing leadership over, saying good-bye, or only closing down.
+
+A leader names its successor, the lowest active other: it calls the ELECTION itself, and yields when
+the registry asks.  The pause is one claim.  A leaver offers its unsent lines for a while, then tells
+every member; a leave that nobody acknowledged is kept and said again at the next start.
+
+    Leaving -> HANDING OVER -> OFFERING (the outbox) -> TELLING -> departed
+    Closing -> HANDING OVER -> stopped
+"""
+
+from dataclasses import replace
+from enum import Enum, auto
+
+from .alarms import Alarm
+from .belonging import Belonging
+from .calls import Outcome, Outstanding
+from .effects import Departed, Stopped
+from .events import Silence
+from .messages import Delete, Deleted, Elect, Leave, LeaveNoted, Reason, Refusal, Roster
+from .state import Role, State
+from .types import CallId, MemberId
+
+SUCCESSORS = 2  # that are asked, one after the other
+
+
+class Step(Enum):
+    STAYING = auto()
+    HANDING_OVER = auto()
+    OFFERING = auto()
+    TELLING = auto()
+
+
+class Leaving:
+    def __init__(self, s: State, belonging: Belonging) -> None:
+        self._s, self._belonging = s, belonging
+        self._step = Step.STAYING
+        self._for_good = False
+        self._heirs: list[MemberId] = []
+        self._told: set[MemberId] = set()
+        self._untold: set[MemberId] = set()  # those we still wait for
+        self._gone: set[MemberId] = set()  # those that nobody can tell
+
+    def leave(self) -> None:
+        """End the membership."""
+        self._for_good = True
+        self._begin()
+
+    def close(self) -> None:
+        """End the process; the membership stays."""
+        self._begin()
+
+    def resume(self) -> None:
+        """A leave that nobody acknowledged before the process ended."""
+        self._for_good = True
+        self._farewell()
+
+    def _begin(self) -> None:
+        s = self._s
+        if self._step is not Step.STAYING:
+            return
+        if s.role is Role.OUTSIDE:
+            s.emit(Departed(0, 0, deleted=False) if self._for_good else Stopped())
+        elif s.role is Role.LEADER and s.active_others and not s.doubtful:
+            s.closing = True
+            self._step = Step.HANDING_OVER
+            self._heirs = list(s.active_others[:SUCCESSORS])
+            self._name_successor()
+        else:
+            self._handed_over()
+
+    # ---- handing over --------------------------------------------------------------------------
+
+    def _name_successor(self) -> None:
+        s = self._s
+        if not self._heirs:
+            return self._handed_over()
+        heir = self._heirs.pop(0)
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Silence) and self._step is Step.HANDING_OVER:
+                self._name_successor()
+
+        s.alarms.set(Alarm.HAND_OVER, s.now + s.timing.wait_ms)
+        s.call(heir, Elect(s.caller(), s.view()), s.timing.ping_ms, ended)
+
+    def on_hand_over(self) -> None:
+        """The successor has not claimed in time."""
+        if self._step is Step.HANDING_OVER:
+            self._name_successor()
+
+    def deposed(self) -> None:
+        """We no longer lead: while handing over, that is what we waited for."""
+        if self._step is Step.HANDING_OVER:
+            self._handed_over()
+
+    def _handed_over(self) -> None:
+        s = self._s
+        s.alarms.cancel(Alarm.HAND_OVER)
+        if not self._for_good:
+            self._step = Step.STAYING
+            s.role = Role.OUTSIDE
+            s.alarms.clear()
+            s.emit(Stopped())
+        elif s.outbox.entries and s.active_others:
+            self._step = Step.OFFERING
+            s.alarms.set(Alarm.LEAVE, s.now + s.timing.leave_ms)
+        else:
+            self._farewell()
+
+    # ---- good-bye ------------------------------------------------------------------------------
+
+    def outbox_emptied(self) -> None:
+        if self._step is Step.OFFERING:
+            self._farewell()
+
+    def on_leave_alarm(self) -> None:
+        if self._step is Step.OFFERING:
+            self._farewell()
+        elif self._step is Step.TELLING:
+            self._depart()
+
+    def _farewell(self) -> None:
+        s = self._s
+        self._step = Step.TELLING
+        mine = s.members.get(s.me)
+        assert mine is not None, f"{s.me} is not in its own roster"
+        ends = ((s.stream, s.stream_seq),) if s.stream is not None else ()
+        s.leaving = True
+        s.members.put(replace(mine, left=True, ends=(*mine.ends, *ends)))
+        s.store_roster()
+        s.store_meta()
+        self._untold = {m for m in s.others if m != s.me}
+        if not self._untold:
+            return s.ask(Delete(s.chat, s.epoch), s.timing.claim_ms, self._deleted)
+        s.alarms.set(Alarm.LEAVE, s.now + s.timing.leave_ms)
+        record = s.members.get(s.me)
+        assert record is not None
+        for member in sorted(self._untold):
+            self._tell(member, Leave(s.caller(), record))
+
+    def _tell(self, member: MemberId, request: Leave) -> None:
+        s = self._s
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if self._step is not Step.TELLING:
+                return
+            knows = isinstance(outcome, Refusal) and outcome.reason == Reason.LEFT
+            if isinstance(outcome, LeaveNoted) or knows:
+                self._told.add(member)
+                self._untold.discard(member)
+            elif outcome is Silence.SILENT:
+                return self._tell(member, request)
+            else:
+                self._untold.discard(member)  # Gone, or it does not know us: nobody to tell.
+                self._gone.add(member)
+            if not self._untold:
+                self._depart()
+
+        s.call(member, request, s.timing.ping_ms, ended)
+
+    def _deleted(self, outcome: Outcome) -> None:
+        over = isinstance(outcome, Deleted) or (
+            isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_NETWORK
+        )
+        self._depart(deleted=over)
+
+    def _depart(self, *, deleted: bool = False) -> None:
+        s = self._s
+        self._step = Step.STAYING
+        s.alarms.clear()
+        if self._told or deleted:
+            s.leaving = False
+        if s.me:
+            s.left_ids = tuple(sorted({*s.left_ids, s.me}))
+        s.role = Role.OUTSIDE
+        s.store_meta()
+        s.emit(Departed(len(self._told), len(self._untold | self._gone), deleted))
+
+    # ---- others' good-byes ---------------------------------------------------------------------
+
+    def left(self, call: CallId, request: Leave) -> None:
+        """A member leaves: noted, whoever leads, and passed on."""
+        s, record = self._s, request.record
+        known = s.members.get(record.id)
+        if known is None or record.id != request.caller.node:
+            return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {record.id} here"))
+        news = not known.left
+        self._belonging.absorb(Roster((replace(record, left=True),)))
+        s.respond(call, LeaveNoted(s.view()))
+        if news and s.leads:
+            self._belonging.tell(record.id)

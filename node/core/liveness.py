@@ -1,0 +1,74 @@
+"""Who was heard when: a member of its leader, a leader of its members.
+
+Only one's own ping, answered LEADING, counts as hearing the leader: not its chat, not its calls.
+"""
+
+from dataclasses import dataclass, field
+from math import ceil, log10
+
+from .timing import Timing
+from .types import Epoch, MemberId, Millis
+
+
+@dataclass(slots=True)
+class Check:
+    """A member that did not answer is being looked into."""
+
+    refused: bool = False  # nobody listens at its address, as far as we see
+    asked: set[MemberId] = field(default_factory=set)  # who probe for us and have not answered
+
+
+class Liveness:
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._leading_at: Millis | None = None
+        self._leading_epoch: Epoch | None = None
+        self.silent_since: Millis | None = None  # of the leader, for "took"
+        self.heard_at: dict[MemberId, Millis] = {}
+        self.checks: dict[MemberId, Check] = {}
+        self.refused: set[MemberId] = set()  # suspects whose process is gone
+        self.dropped_at: dict[MemberId, Millis] = {}
+
+    # ---- the leader ----
+
+    def leading(self, now: Millis, epoch: Epoch) -> None:
+        """Our ping was answered LEADING."""
+        self._leading_at, self._leading_epoch, self.silent_since = now, epoch, None
+
+    def silent(self, now: Millis) -> None:
+        """Our ping failed, or the link broke: nothing heard before counts."""
+        self._leading_at = None
+        if self.silent_since is None:
+            self.silent_since = now
+
+    def fresh(self, now: Millis, epoch: Epoch) -> bool:
+        """Was our own ping answered LEADING, at this epoch or above, a moment ago?"""
+        at, heard = self._leading_at, self._leading_epoch
+        return (
+            at is not None
+            and heard is not None
+            and now - at < self._timing.t2_ms
+            and heard >= epoch
+        )
+
+    def leading_since(self, at: Millis) -> bool:
+        """Was the leader heard after this instant, and nothing since says otherwise?"""
+        return self._leading_at is not None and self._leading_at > at
+
+    # ---- members ----
+
+    def heard(self, now: Millis, member: MemberId) -> bool:
+        """A word from a member.  True: it was being looked into, which is over."""
+        self.heard_at[member] = now
+        self.refused.discard(member)
+        return self.checks.pop(member, None) is not None
+
+    def unheard(self, now: Millis, members: tuple[MemberId, ...]) -> list[MemberId]:
+        """Those of them not heard for two rounds, and not being looked into yet."""
+        since = now - 2 * self._timing.t2_ms
+        return [m for m in members if self.heard_at.get(m, since) <= since and m not in self.checks]
+
+    def suspect_ms(self, members: int, ill: bool) -> Millis:
+        """From suspect to dropped: longer in larger groups, and when we may be the ill one."""
+        scale = max(1.0, 4 / 5 * log10(members + 1))
+        return ceil(self._timing.suspect_ms * scale * (2 if ill else 1))

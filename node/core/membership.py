@@ -1,0 +1,172 @@
+"""Who belongs: one record per member id, merged as a join-semilattice.
+
+Merging is commutative, associative and idempotent, so that halves of a split and late messages
+cannot disagree for long (Shapiro and others 2011).  `life` is (incarnation, alive < suspect <
+dropped) and takes the greater: only a higher incarnation, which none but the member itself draws,
+takes a suspicion back (SWIM, Das and others 2002).
+
+    alive ---- no answer ----> suspect ---- time over ----> dropped
+      ^                           |                            |
+      +------ higher incarnation -+----------------------------+        left, kicked: for ever
+"""
+
+from dataclasses import replace
+from hashlib import blake2b
+
+from .messages import NOBODY, Fact, Life, Member, Roster
+from .types import Address, MemberId, small
+
+
+def merge(a: Member, b: Member) -> Member:
+    """The least record that says all that both say."""
+    assert a.id == b.id
+    life = max((a.incarnation, a.life), (b.incarnation, b.life))
+    home = max((a.address_stamp, a.address), (b.address_stamp, b.address))
+    ends = dict(a.ends)
+    for stream, seq in b.ends:
+        ends[stream] = max(seq, ends.get(stream, 0))
+    return Member(
+        id=a.id,
+        identity=min(a.identity, b.identity),
+        admitted=min(a.admitted, b.admitted),
+        incarnation=life[0],
+        life=life[1],
+        address=home[1],
+        address_stamp=home[0],
+        left=a.left or b.left,
+        kicked=a.kicked or b.kicked,
+        ends=tuple(sorted(ends.items())),
+        nick=max(a.nick, b.nick, key=lambda fact: fact.rank),
+        away=max(a.away, b.away, key=lambda fact: fact.rank),
+    )
+
+
+def _hash(value: object) -> int:
+    return int.from_bytes(blake2b(repr(value).encode(), digest_size=8).digest())
+
+
+class Membership:
+    """The roster, and what follows from it.  An identity's highest id counts, its others as left."""
+
+    def __init__(self, roster: Roster = NOBODY) -> None:
+        self.topic = Fact()
+        self.hash = 0
+        self._records: dict[MemberId, Member] = {}
+        self._hashes: dict[MemberId, int] = {}
+        self._belonging: tuple[MemberId, ...] | None = None
+        self._active: tuple[MemberId, ...] | None = None
+        self._nicks: dict[MemberId, str] | None = None
+        self.absorb(roster)
+
+    # ---- changing ------------------------------------------------------------------------------
+
+    def absorb(self, roster: Roster) -> list[tuple[Member | None, Member]]:
+        """Merge; gives (before, after) of each record that this changed."""
+        changed = [pair for member in roster.members if (pair := self.put(member)) is not None]
+        if roster.topic.rank > self.topic.rank:
+            self.hash ^= _hash(self.topic) if self.topic != Fact() else 0
+            self.topic = roster.topic
+            self.hash ^= _hash(self.topic)
+        return changed
+
+    def put(self, member: Member) -> tuple[Member | None, Member] | None:
+        """Merge one record; None: nothing new."""
+        before = self._records.get(member.id)
+        if before == member:
+            return None
+        after = member if before is None else merge(before, member)
+        if after == before:
+            return None
+        self._records[after.id] = after
+        hash = _hash(after)
+        self.hash ^= self._hashes.get(after.id, 0) ^ hash
+        self._hashes[after.id] = hash
+        self._belonging = self._active = self._nicks = None
+        return before, after
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    @property
+    def roster(self) -> Roster:
+        return Roster(tuple(self._records[id] for id in sorted(self._records)), self.topic)
+
+    def get(self, id: MemberId) -> Member | None:
+        return self._records.get(id)
+
+    def part(self, *ids: MemberId) -> Roster:
+        """Only these records."""
+        return Roster(tuple(self._records[id] for id in sorted(ids)))
+
+    @property
+    def belonging(self) -> tuple[MemberId, ...]:
+        """Neither left nor kicked, in ascending order."""
+        if self._belonging is None:
+            highest: dict[bytes, MemberId] = {}
+            for member in self._records.values():
+                if member.belongs:
+                    highest[member.identity] = max(member.id, highest.get(member.identity, 0))
+            self._belonging = tuple(sorted(highest.values()))
+        return self._belonging
+
+    @property
+    def active(self) -> tuple[MemberId, ...]:
+        """Alive or suspect, in ascending order."""
+        if self._active is None:
+            records = self._records
+            self._active = tuple(i for i in self.belonging if records[i].life is not Life.DROPPED)
+        return self._active
+
+    def belongs(self, id: MemberId) -> bool:
+        return id in self.belonging
+
+    def life(self, id: MemberId) -> Life | None:
+        """None for somebody who does not belong."""
+        return self._records[id].life if id in self.belonging else None
+
+    def suspects(self) -> tuple[MemberId, ...]:
+        return tuple(id for id in self.active if self._records[id].life is Life.SUSPECT)
+
+    def of_identity(self, identity: bytes) -> MemberId:
+        """The id under which this identity belongs; 0 when it does not."""
+        return next((i for i in self.belonging if self._records[i].identity == identity), 0)
+
+    def is_kicked(self, identity: bytes) -> bool:
+        return any(m.kicked and m.identity == identity for m in self._records.values())
+
+    def at_address(self, address: Address) -> tuple[MemberId, ...]:
+        return tuple(i for i in self.belonging if self._records[i].address == address)
+
+    @property
+    def highest_n(self) -> int:
+        return max((small(id) for id in self._records), default=0)
+
+    def shown_nick(self, id: MemberId) -> str:
+        """The name that people see: unique among those that belong, equal ones numbered by id."""
+        if self._nicks is None:
+            self._nicks = self._name_all()
+        return self._nicks.get(id) or f"member{small(id)}"
+
+    def _name_all(self) -> dict[MemberId, str]:
+        names: dict[MemberId, str] = {}
+        taken: set[str] = set()
+        for id in self.belonging:
+            wanted = self._records[id].nick.value or f"member{small(id)}"
+            name, count = wanted, 1
+            while name.casefold() in taken:
+                count += 1
+                name = f"{wanted}{count}"
+            taken.add(name.casefold())
+            names[id] = name
+        for id, member in self._records.items():
+            names.setdefault(id, member.nick.value)
+        return names
+
+
+def suspected(member: Member, life: Life) -> Member:
+    """The record with this finding about the member's present life."""
+    return replace(member, life=max(member.life, life))
+
+
+def with_life(member: Member, incarnation: int) -> Member:
+    """The record with a new life that answers."""
+    return replace(member, incarnation=incarnation, life=Life.ALIVE)

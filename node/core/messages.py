@@ -1,0 +1,440 @@
+"""What nodes and the discovery service say to each other.  Values: never mutated once made.
+
+Every `Request` is answered by the `Reply` named beside it, or by a `Refusal` (definite: nothing has
+happened), or not at all.  `codec` turns each into its protobuf and back.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TypeAlias
+
+from .types import (
+    NO_EPOCH,
+    NO_HLC,
+    Address,
+    ChatId,
+    Epoch,
+    Hlc,
+    IdBlock,
+    Incarnation,
+    Key,
+    MemberId,
+    Place,
+    Run,
+    Stream,
+    WallMillis,
+)
+
+# ---- facts that travel -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: checked against the roster.  `node` is 0 for the registry and for strangers."""
+
+    chat: ChatId
+    node: MemberId
+    incarnation: Incarnation
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where a node stands on leadership."""
+
+    epoch: Epoch
+    leader: MemberId  # 0 when unknown
+    leader_address: Address
+    provisional: MemberId  # 0 for nobody
+    highest_n: int
+    roster_hash: int
+    history_hash: int
+    incarnation: Incarnation
+    process: int
+
+
+class Life(IntEnum):
+    """How reachable a member was found.  A higher incarnation beats every state of a lower one."""
+
+    ALIVE = 1
+    SUSPECT = 2
+    DROPPED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A value that may change; of two writers the later by (hlc, source) stands."""
+
+    value: str = ""
+    hlc: Hlc = NO_HLC
+    source: MemberId = 0
+
+    @property
+    def rank(self) -> tuple[Hlc, MemberId, str]:
+        return self.hlc, self.source, self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """All that is known of one member.  Merged field by field, see `membership.merge`."""
+
+    id: MemberId
+    identity: bytes
+    admitted: Epoch
+    incarnation: Incarnation
+    life: Life
+    address: Address
+    address_stamp: tuple[Incarnation, int]
+    left: bool = False
+    kicked: bool = False
+    ends: tuple[tuple[Stream, int], ...] = ()
+    nick: Fact = Fact()
+    away: Fact = Fact()
+
+    @property
+    def belongs(self) -> bool:
+        """Neither left nor kicked."""
+        return not (self.left or self.kicked)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everyone who ever belonged, in ascending order of id."""
+
+    members: tuple[Member, ...] = ()
+    topic: Fact = Fact()
+
+
+NOBODY = Roster()
+
+
+class Kind(IntEnum):
+    """What kind of line a chat message is."""
+
+    TEXT = 1
+    ACTION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One line of conversation."""
+
+    key: Key
+    id: str  # a UUID, unique per source
+    text: str
+    deps: tuple[Key, ...]  # direct causal predecessors; the previous one in the stream is implied
+    hlc: Hlc
+    sent: WallMillis
+    epoch: Epoch
+    kind: Kind = Kind.TEXT
+
+    @property
+    def place(self) -> Place:
+        """The display key: a strict total order that extends causality."""
+        return self.hlc, self.key.source, self.key.stream, self.key.seq
+
+
+# ---- between nodes -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    caller: Caller
+    name: str
+    identity: bytes
+    nick: str
+    address: Address
+    process: int
+    left_ids: tuple[MemberId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The answer to `Join`."""
+
+    member: MemberId
+    roster: Roster
+    view: View
+    chat: ChatId
+    name: str
+    mode: int
+    created: WallMillis
+    nds: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    caller: Caller
+    record: Member
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveNoted:
+    """The answer to `Leave`."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    caller: Caller
+    roster: Roster
+    want_roster: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """The answer to `Update`."""
+
+    roster: Roster
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    caller: Caller
+    view: View | None  # None from the registry
+    asks_leading: Epoch | None = None
+    votes: tuple[MemberId, ...] = ()
+    on_behalf: MemberId = 0  # not 0: ping that member for me
+
+
+class Standing(IntEnum):
+    LEADING = 1
+    NOT_LEADING = 2
+    YIELD = 3
+    PROVISIONAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to `Ping`."""
+
+    standing: Standing
+    view: View
+    reached: bool = False  # for a ping on another's behalf: it answered ...
+    refused: bool = False  # ... or nobody listens at its address
+
+
+@dataclass(frozen=True, slots=True)
+class Elect:
+    """Bully's ELECTION."""
+
+    caller: Caller
+    view: View
+
+
+class Vote(IntEnum):
+    ALIVE = 1
+    UNREACHABLE = 2
+    LEADING = 3
+    PROVISIONAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Elected:
+    """The answer to `Elect`: Bully's OK, and a vote."""
+
+    ok: bool
+    reaches_nds: bool
+    vote: Vote
+    view: View
+    about_provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinator:
+    """Bully's COORDINATOR."""
+
+    caller: Caller
+    view: View
+    provisional: bool
+    handed_over_by: MemberId = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The answer to `Coordinator`."""
+
+    stale: bool
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """One chat message on its way; where `to` is not the receiver, it is to be passed on."""
+
+    caller: Caller
+    to: MemberId
+    message: ChatMessage
+
+
+class Receipt(IntEnum):
+    STORED = 1
+    RELAYING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The answer to `Tell`.  STORED is the ACK of `node`, which after a relay is the target."""
+
+    receipt: Receipt
+    id: str
+    node: MemberId
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Catch-up.  Step one has `digests`, step two has `sources` and what is held of them."""
+
+    caller: Caller
+    view: View
+    digests: tuple[tuple[MemberId, int], ...] = ()
+    held: tuple[Run, ...] = ()
+    sources: tuple[MemberId, ...] = ()
+    newest_first: bool = False  # a newcomer reads backwards
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """The answer to `Sync`."""
+
+    view: View
+    sources: tuple[MemberId, ...] = ()
+    messages: tuple[ChatMessage, ...] = ()
+    more: bool = False
+    behind: bool = False  # the answerer lacks messages too, and will ask
+    partial: bool = False  # the answerer is a newcomer that has not got the oldest yet
+
+
+class Reason:
+    """Why a call was refused: the `reason` of the gRPC ErrorInfo."""
+
+    UNKNOWN_CHAT = "UNKNOWN_CHAT"
+    UNKNOWN_MEMBER = "UNKNOWN_MEMBER"
+    LEFT = "LEFT"
+    KICKED = "KICKED"
+    OLD_INCARNATION = "OLD_INCARNATION"
+    NOT_LEADER = "NOT_LEADER"
+    LEAVING = "LEAVING"
+    NO_IDS = "NO_IDS"
+    CANNOT_REACH = "CANNOT_REACH"
+    GROUP_FULL = "GROUP_FULL"
+    PENDING_FULL = "PENDING_FULL"
+    STALE_EPOCH = "STALE_EPOCH"
+    LEADER_ALIVE = "LEADER_ALIVE"
+    UNKNOWN_NETWORK = "UNKNOWN_NETWORK"
+    BAD_MESSAGE = "BAD_MESSAGE"
+    VERSION_MISMATCH = "VERSION_MISMATCH"
+    TOO_LONG = "TOO_LONG"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A definite no to any request: nothing has happened.  `leader...` are set for NOT_LEADER."""
+
+    reason: str
+    text: str = ""
+    leader: MemberId = 0
+    leader_address: Address = ""
+    epoch: Epoch = NO_EPOCH
+    record: "Record | None" = None  # from the registry, where it refuses a claim
+
+
+# ---- with the discovery service ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the registry keeps of a network."""
+
+    chat: ChatId
+    name: str
+    epoch: Epoch
+    leader: MemberId
+    address: Address
+    mode: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the caller knows: repairs a registry that forgot."""
+
+    name: str
+    mode: int
+    created: WallMillis
+    epoch: Epoch
+    leader: MemberId
+    leader_address: Address
+    highest_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Read the record."""
+
+    chat: ChatId
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Compare-and-set: make us leader if the recorded epoch is still `expected`."""
+
+    chat: ChatId
+    node: MemberId
+    address: Address
+    expected: Epoch
+    nonce: int
+    votes: tuple[MemberId, ...]
+    electorate: int
+    only_fate: bool
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The leader's sign of life."""
+
+    chat: ChatId
+    node: MemberId
+    epoch: Epoch
+    address: Address
+    want_ids: bool
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The last member leaves: end the network."""
+
+    chat: ChatId
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRead:
+    """The answer to `Lookup` and `Renew`."""
+
+    record: Record
+    ids: IdBlock | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The answer to `Claim` where it won."""
+
+    record: Record
+    ids: IdBlock
+    nonce: int = field(default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The answer to `Delete`."""
+
+
+Request: TypeAlias = Join | Leave | Update | Ping | Elect | Coordinator | Tell | Sync
+Reply: TypeAlias = Welcome | LeaveNoted | Updated | Pong | Elected | Followed | Told | Synced
+NdsRequest: TypeAlias = Lookup | Claim | Renew | Delete
+NdsReply: TypeAlias = RecordRead | Granted | Deleted

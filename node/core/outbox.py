@@ -1,0 +1,178 @@
+"""Our own messages until everyone who counts has stored them; each member has a lane of its own.
+
+    queued --- room in the lane ---> flying --- STORED ---> acked
+      ^                                |
+      +------- no answer: back off ----+          a dropped member's lane is closed: it catches up
+
+A slow or frozen member costs its own lane and nothing else.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .effects import Post, Way
+from .messages import ChatMessage
+from .timing import Timing
+from .types import Key, MemberId, Millis
+
+REMEMBERED = 500  # settled messages that can still be traced
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One member's part in the way of one message."""
+
+    took_ms: Millis = 0
+    way: Way | None = None  # None: not acknowledged
+    tries: int = 0
+    status: str = ""  # of the last failure
+
+
+@dataclass(slots=True)
+class Entry:
+    """An own message and who is to have it.  Its delivery to a member ends when `way` is set."""
+
+    message: ChatMessage
+    stored_at: Millis
+    to: dict[MemberId, Delivery]
+    waits_for: set[MemberId] = field(default_factory=set)
+
+    @property
+    def acked(self) -> tuple[MemberId, ...]:
+        return tuple(sorted(m for m, delivery in self.to.items() if delivery.way is not None))
+
+    @property
+    def missing(self) -> tuple[MemberId, ...]:
+        return tuple(sorted(m for m, delivery in self.to.items() if delivery.way is None))
+
+    @property
+    def post(self) -> Post:
+        return Post(self.message.key, tuple(sorted(self.to)), self.acked, not self.waits_for)
+
+
+@dataclass(slots=True)
+class Lane:
+    """What one member is still to get."""
+
+    queue: deque[Key] = field(default_factory=deque)
+    flying: set[Key] = field(default_factory=set)
+    blocked: bool = False  # backing off until its alarm rings
+    backoff_ms: Millis = 0  # 0: healthy
+    relay_until: Millis = 0  # the direct way is broken: by relay until then
+    srtt_ms: float = 0.0
+
+
+class Outbox:
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self.entries: dict[Key, Entry] = {}  # unsettled, oldest first
+        self.settled: dict[Key, Entry] = {}  # the last ones, for tracing
+        self.lanes: dict[MemberId, Lane] = {}
+
+    def post(self, now: Millis, message: ChatMessage, counted: Iterable[MemberId]) -> Entry:
+        """Take in a message for these members.  With nobody to have it, it is settled at once."""
+        to = {member: Delivery() for member in counted}
+        entry = Entry(message, now, to, set(to))
+        self.entries[message.key] = entry
+        for member in to:
+            self.lane(member).queue.append(message.key)
+        if not to:
+            self._settle(message.key)
+        return entry
+
+    def restore(
+        self, now: Millis, message: ChatMessage, post: Post, active: Iterable[MemberId]
+    ) -> None:
+        """Take in a message of an earlier life that was not settled."""
+        to = {m: Delivery(way=Way.CATCH_UP if m in post.acked else None) for m in post.counted}
+        waits_for = {m for m in to if to[m].way is None} & set(active)
+        self.entries[message.key] = Entry(message, now, to, waits_for)
+        for member in sorted(waits_for):
+            self.lane(member).queue.append(message.key)
+
+    def lane(self, member: MemberId) -> Lane:
+        return self.lanes.setdefault(member, Lane())
+
+    def take(self, member: MemberId) -> ChatMessage | None:
+        """The next message that may fly to this member now."""
+        lane = self.lanes.get(member)
+        if lane is None or lane.blocked:
+            return None
+        room = self._timing.flight_max if not lane.backoff_ms else 1
+        while lane.queue and len(lane.flying) < room:
+            key = lane.queue.popleft()
+            entry = self.entries.get(key)
+            if entry is not None and member in entry.waits_for:
+                lane.flying.add(key)
+                entry.to[member].tries += 1
+                return entry.message
+        return None
+
+    def acked(self, now: Millis, key: Key, by: MemberId, way: Way) -> Entry | None:
+        """A counted member has stored our message; None: that is no news."""
+        if (lane := self.lanes.get(by)) is not None:
+            lane.flying.discard(key)
+        entry = self.entries.get(key) or self.settled.get(key)
+        if entry is None or by not in entry.to or entry.to[by].way is not None:
+            return None
+        delivery = entry.to[by]
+        delivery.way, delivery.took_ms = way, now - entry.stored_at
+        entry.waits_for.discard(by)
+        if not entry.waits_for and key in self.entries:
+            self._settle(key)
+        return entry
+
+    def healthy(self, member: MemberId, took_ms: Millis, *, direct: bool) -> None:
+        """The member's lane works again, or still."""
+        lane = self.lane(member)
+        lane.backoff_ms = 0
+        lane.blocked = False
+        if direct:
+            lane.relay_until = 0
+            lane.srtt_ms = took_ms if not lane.srtt_ms else 0.875 * lane.srtt_ms + 0.125 * took_ms
+
+    def deadline_ms(self, member: MemberId) -> Millis:
+        """How long an acknowledgement may take: grows with the measured round trips."""
+        least = self._timing.ack_ms
+        return min(4 * least, max(least, round(4 * self.lane(member).srtt_ms)))
+
+    def failed(self, key: Key, to: MemberId, status: str) -> None:
+        """No acknowledgement: the message is first in the member's queue again."""
+        lane = self.lane(to)
+        if key in lane.flying:
+            lane.flying.discard(key)
+            lane.queue.appendleft(key)
+        if (entry := self.entries.get(key)) is not None and to in entry.to:
+            entry.to[to].status = status
+
+    def back_off(self, member: MemberId) -> Millis:
+        """Stop the member's lane for a while; gives how long, doubling up to the maximum."""
+        lane = self.lane(member)
+        least, most = self._timing.retry_min_ms, self._timing.retry_max_ms
+        lane.backoff_ms = min(most, lane.backoff_ms * 2) if lane.backoff_ms else least
+        lane.blocked = True
+        return lane.backoff_ms
+
+    def forget(self, member: MemberId) -> list[Entry]:
+        """The member is gone or dropped: nothing waits for it.  Gives what that settles."""
+        self.lanes.pop(member, None)
+        settled = []
+        for key, entry in list(self.entries.items()):
+            if member in entry.waits_for:
+                entry.waits_for.discard(member)
+                if not entry.waits_for:
+                    self._settle(key)
+                    settled.append(entry)
+        return settled
+
+    def find(self, key: Key) -> Entry | None:
+        return self.entries.get(key) or self.settled.get(key)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def _settle(self, key: Key) -> None:
+        self.settled[key] = self.entries.pop(key)
+        if len(self.settled) > REMEMBERED:
+            del self.settled[next(iter(self.settled))]

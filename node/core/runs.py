@@ -1,0 +1,77 @@
+"""Which sequence numbers of one stream are held: few runs, however many numbers."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+
+class Runs:
+    """Disjoint runs in ascending order; each with the exclusive or of its members' hashes."""
+
+    __slots__ = ("_first", "_hash", "_last")
+
+    def __init__(self) -> None:
+        self._first: list[int] = []
+        self._last: list[int] = []
+        self._hash: list[int] = []
+
+    def add(self, seq: int, hash: int) -> None:
+        """Take `seq` in.  It must not be held yet."""
+        at = bisect_right(self._first, seq)
+        joins_left = at > 0 and self._last[at - 1] == seq - 1
+        joins_right = at < len(self._first) and self._first[at] == seq + 1
+        assert not (at > 0 and self._last[at - 1] >= seq), f"{seq} is held already"
+        if joins_left and joins_right:
+            self._last[at - 1] = self._last.pop(at)
+            self._hash[at - 1] ^= hash ^ self._hash.pop(at)
+            del self._first[at]
+        elif joins_left:
+            self._last[at - 1] = seq
+            self._hash[at - 1] ^= hash
+        elif joins_right:
+            self._first[at] = seq
+            self._hash[at] ^= hash
+        else:
+            self._first.insert(at, seq)
+            self._last.insert(at, seq)
+            self._hash.insert(at, hash)
+
+    def rehash(self, seq: int, before: int, after: int) -> None:
+        """The content of a held number has changed."""
+        at = bisect_right(self._first, seq) - 1
+        self._hash[at] ^= before ^ after
+
+    def __contains__(self, seq: int) -> bool:
+        at = bisect_right(self._first, seq)
+        return at > 0 and self._last[at - 1] >= seq
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        """(first, last, hash) of each run."""
+        return zip(self._first, self._last, self._hash, strict=True)
+
+    def beyond(self, others: list[tuple[int, int, int]], newest_first: bool) -> Iterator[int]:
+        """Numbers held here that lie in none of `others`, or in an equal run of another hash.
+
+        A hash of 0 says nothing.
+        """
+        own = {(first, last): hash for first, last, hash in self}
+        covered = sorted((f, last) for f, last, h in others if not h or own.get((f, last), h) == h)
+        runs = list(zip(self._first, self._last, strict=True))
+        for first, last in reversed(runs) if newest_first else runs:
+            gaps = list(_gaps(first, last, covered))
+            for low, high in reversed(gaps) if newest_first else gaps:
+                yield from range(high, low - 1, -1) if newest_first else range(low, high + 1)
+
+
+def _gaps(first: int, last: int, covered: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What of first..last lies outside of `covered` (ascending)."""
+    at = first
+    for low, high in covered:
+        if high < at:
+            continue
+        if low > last:
+            break
+        if low > at:
+            yield at, low - 1
+        at = max(at, high + 1)
+    if at <= last:
+        yield at, last

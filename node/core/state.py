@@ -1,0 +1,268 @@
+"""All that one group knows, and the pen with which it writes its effects.
+
+The flows (`joining`, `leading`, `provisional`, `belonging`, `leaving`, `talking`, `catching_up`) share
+this state; each changes its own facts and reads the others'.  Nothing here decides anything.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from random import Random
+
+from .alarms import Alarms
+from .calls import Calls, Outcome, Outstanding, Then
+from .causal import Causal
+from .effects import (
+    Ask,
+    Call,
+    Dropped,
+    Effect,
+    Meta,
+    NdsChanged,
+    Remembered,
+    Respond,
+    StoreMeta,
+    StoreRoster,
+)
+from .election import Election
+from .events import Silence
+from .history import History
+from .liveness import Liveness
+from .membership import Membership
+from .messages import Caller, Facts, NdsRequest, Refusal, Reply, Request, View
+from .outbox import Outbox
+from .timing import Timing
+from .types import (
+    NO_EPOCH,
+    NO_HLC,
+    Address,
+    CallId,
+    ChatId,
+    Epoch,
+    Incarnation,
+    Key,
+    MemberId,
+    Millis,
+    Place,
+    Stream,
+    WallMillis,
+    small,
+)
+
+
+class Role(Enum):
+    OUTSIDE = auto()  # not admitted yet, or no longer a member
+    FOLLOWER = auto()
+    PROVISIONAL = auto()  # leads while the registry is away
+    LEADER = auto()  # certified by the registry
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What does not change while the process lives."""
+
+    identity: bytes  # Ed25519 public key, 32 bytes
+    nick: str
+    address: Address  # where others call us
+    process: int  # random per process, 64 bits
+    chat: ChatId = 0  # 0 when joining by name
+    name: str = ""
+    mode: int = 1
+    created: WallMillis = 0
+    nds: Address = ""
+
+
+class State:
+    def __init__(self, setup: Setup, timing: Timing, rng: Random, log: Remembered) -> None:
+        self.setup, self.timing, self.rng = setup, timing, rng
+        meta = log.meta
+        self.now: Millis = 0
+        self.wall_ahead: Millis = 0  # wall clock minus `now`, as of the last word about it
+        self.role = Role.OUTSIDE
+        self.me: MemberId = meta.member if meta else 0
+        self.chat = meta.chat if meta else setup.chat
+        self.name = meta.name if meta else setup.name
+        self.mode = meta.mode if meta else setup.mode
+        self.created = meta.created if meta else setup.created
+        self.nds = setup.nds or (meta.nds if meta else "")
+        self.incarnation: Incarnation = meta.incarnation if meta else 0
+        self.address_seq = 0
+        self.epoch: Epoch = meta.epoch if meta else NO_EPOCH
+        self.leader: MemberId = meta.leader if meta else 0
+        self.leader_address: Address = ""
+        self.provisional: MemberId = 0
+        self.ids: list[MemberId] = []  # to give to newcomers; burnt with the epoch
+        self.highest_n = meta.highest_n if meta else 0
+        self.left_ids: tuple[MemberId, ...] = meta.left_ids if meta else ()
+        self.leaving = bool(meta and meta.leaving)
+        self.closing = False  # leadership is being handed over
+        self.ready = False  # has read the record, or asked everyone, since the start
+        self.doubtful = False  # was frozen: acts as leader only after reading the record
+        self.stalled_until: Millis = 0
+        self.nds_up: bool | None = None  # None: not asked yet
+        self.partial = bool(meta and meta.partial)
+        self.stream: Stream | None = None  # ours, once we have said something
+        self.stream_seq = 0
+        self.last_own: Key | None = None
+        self.latest_place: Place = (NO_HLC, 0, Stream(0, 0), 0)  # of what has been shown
+        self.members = Membership(log.roster)
+        self.history = History()
+        self.causal = Causal(self.history)
+        self.outbox = Outbox(timing)
+        self.liveness = Liveness(timing)
+        self.election = Election(timing, rng)
+        self.calls = Calls()
+        self.alarms = Alarms()
+        self.drops: Counter[str] = Counter()
+        self.out: list[Effect] = []
+
+    # ---- writing -------------------------------------------------------------------------------
+
+    def emit(self, effect: Effect) -> None:
+        self.out.append(effect)
+
+    def call(
+        self, to: MemberId, request: Request, ms: Millis, then: Then, address: Address = ""
+    ) -> None:
+        """Call a member, or the stranger at `address`; `then` is called exactly once."""
+        assert to != self.me or not to, f"member {to} calls itself: {request}"
+        address = address or self.address_of(to)
+        call = self.calls.open(self.now, to, request, ms if address else 0, then)
+        if address:
+            self.emit(Call(call, to, address, request, ms))
+
+    def call_each(
+        self,
+        members: Iterable[MemberId],
+        request: Callable[[MemberId], Request],
+        ms: Millis,
+        each: Callable[[MemberId, Outcome], None],
+        done: Callable[[], None],
+    ) -> None:
+        """Call several members side by side; `done` once all have ended, at once for nobody."""
+        waiting = set(members)
+
+        def ended(call: Outstanding, outcome: Outcome) -> None:
+            each(call.to, outcome)
+            waiting.discard(call.to)
+            if not waiting:
+                done()
+
+        if not waiting:
+            done()
+        for member in sorted(waiting):
+            self.call(member, request(member), ms, ended)
+
+    def ask(self, request: NdsRequest, ms: Millis, then: Callable[[Outcome], None]) -> None:
+        """Call the registry.  Notes whether it answers, before `then`."""
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            self.nds_answered(not isinstance(outcome, Silence))
+            then(outcome)
+
+        call = self.calls.open(self.now, 0, request, ms, ended)
+        self.emit(Ask(call, request, ms))
+
+    def respond(self, call: CallId, reply: Reply | Refusal) -> None:
+        self.emit(Respond(call, reply))
+
+    def nds_answered(self, up: bool) -> None:
+        if up is not self.nds_up:
+            first = self.nds_up is None
+            self.nds_up = up
+            if not (first and up):
+                self.emit(NdsChanged(up))
+
+    def drop(self, reason: str) -> None:
+        """Throw a peer's nonsense away, and count it."""
+        self.drops[reason] += 1
+        self.emit(Dropped(reason))
+
+    def store_meta(self) -> None:
+        self.emit(
+            StoreMeta(
+                Meta(
+                    member=self.me,
+                    incarnation=self.incarnation,
+                    epoch=self.epoch,
+                    leader=self.leader,
+                    name=self.name,
+                    chat=self.chat,
+                    mode=self.mode,
+                    created=self.created,
+                    nds=self.nds,
+                    left_ids=self.left_ids,
+                    leaving=self.leaving,
+                    highest_n=self.highest_n,
+                    partial=self.partial,
+                    below=tuple(sorted(self.causal.below)),
+                )
+            )
+        )
+
+    def store_roster(self) -> None:
+        self.emit(StoreRoster(self.members.roster))
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    @property
+    def wall(self) -> WallMillis:
+        """Unix time, as far as it is known."""
+        return self.now + self.wall_ahead
+
+    @property
+    def leads(self) -> bool:
+        return self.role is Role.LEADER or self.role is Role.PROVISIONAL
+
+    @property
+    def following(self) -> MemberId:
+        """Who leads, as far as we know: the provisional leader if there is one."""
+        return self.provisional or self.leader
+
+    @property
+    def others(self) -> tuple[MemberId, ...]:
+        """Those that belong, without ourselves."""
+        return tuple(m for m in self.members.belonging if m != self.me)
+
+    @property
+    def active_others(self) -> tuple[MemberId, ...]:
+        return tuple(m for m in self.members.active if m != self.me)
+
+    def address_of(self, member: MemberId) -> Address:
+        if (record := self.members.get(member)) is not None:
+            return record.address
+        return self.leader_address if member == self.leader else ""
+
+    def caller(self) -> Caller:
+        return Caller(self.chat, self.me, self.incarnation, self.epoch)
+
+    def view(self) -> View:
+        return View(
+            epoch=self.epoch,
+            leader=self.leader,
+            leader_address=self.address_of(self.leader) if self.leader else "",
+            provisional=self.provisional,
+            highest_n=max(self.highest_n, self.members.highest_n),
+            roster_hash=self.members.hash,
+            history_hash=self.history.hash,
+            incarnation=self.incarnation,
+            process=self.setup.process,
+        )
+
+    def facts(self) -> Facts:
+        return Facts(
+            name=self.name,
+            mode=self.mode,
+            created=self.created,
+            epoch=self.epoch,
+            leader=self.leader,
+            leader_address=self.address_of(self.leader) if self.leader else "",
+            highest_n=max(self.highest_n, self.members.highest_n),
+        )
+
+    def saw_n(self, n: int) -> None:
+        self.highest_n = max(self.highest_n, n)
+
+    def saw_id(self, id: MemberId) -> None:
+        self.saw_n(small(id))

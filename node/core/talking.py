@@ -1,0 +1,243 @@
+"""Conversation: storing, showing and sending our lines, taking others', passing on, acknowledging.
+
+A line is stored before it is shown or sent, and acknowledged only once it is stored.  Where a member
+does not acknowledge, the leader (for the leader's own lines the lowest other member) stores the line
+and tries; the way round then sticks to that link for a while.
+"""
+
+from collections.abc import Callable
+
+from .alarms import Alarm
+from .belonging import Belonging
+from .calls import Outcome, Outstanding
+from .clock import follows, tick
+from .effects import Acknowledged, Deliver, Settled, StoreMessages, StorePost, Way
+from .events import Silence, Submitted
+from .messages import ChatMessage, Reason, Receipt, Refusal, Tell, Told
+from .outbox import Entry
+from .state import Role, State
+from .types import NO_HLC, CallId, Hlc, Key, MemberId, Stream
+
+DEPS_MAX = 512  # of one message
+
+
+class Talking:
+    """`settled`: the outbox has become empty."""
+
+    def __init__(self, s: State, belonging: Belonging, settled: Callable[[], None]) -> None:
+        self._s, self._belonging, self._settled = s, belonging, settled
+
+    # ---- our own -------------------------------------------------------------------------------
+
+    def submit(self, event: Submitted) -> None:
+        """Store, show, send."""
+        s = self._s
+        if s.role is Role.OUTSIDE or s.leaving:
+            return s.drop("a line from somebody who is no member")
+        message = self._compose(event)
+        s.history.add(message)
+        s.history.is_repeat(message)
+        s.causal.accept(message)
+        s.last_own = message.key
+        entry = s.outbox.post(s.now, message, s.active_others)
+        s.emit(StoreMessages((message,)))
+        s.emit(StorePost(entry.post))
+        s.emit(Deliver(message, Way.DIRECT, late=False))
+        if not entry.to:
+            s.emit(Settled(message.key, ()))
+        for member in entry.to:
+            self.send(member)
+
+    def _compose(self, event: Submitted) -> ChatMessage:
+        s = self._s
+        if s.stream is None:
+            s.stream = Stream(s.incarnation, s.rng.getrandbits(32))
+        s.stream_seq += 1
+        key = Key(s.me, s.stream, s.stream_seq)
+        heads = set(s.causal.heads)
+        if s.last_own is not None and s.last_own.stream != s.stream:
+            heads.add(s.last_own)  # What an earlier life said comes before.
+        heads.discard(key.before or key)
+        deps = sorted(heads, key=self._recency, reverse=True)[:DEPS_MAX]
+        past = max((s.history.hlc(k) or NO_HLC for k in deps), default=NO_HLC)
+        if key.before is not None:
+            past = max(past, s.history.hlc(key.before) or NO_HLC)
+        return ChatMessage(
+            key=key,
+            id=event.id,
+            text=event.text,
+            deps=tuple(sorted(deps)),
+            hlc=tick(event.wall, past),
+            sent=event.wall,
+            epoch=s.epoch,
+            kind=event.kind,
+        )
+
+    def _recency(self, key: Key) -> tuple[Hlc, Key]:
+        return self._s.history.hlc(key) or NO_HLC, key
+
+    # ---- sending -------------------------------------------------------------------------------
+
+    def send(self, member: MemberId) -> None:
+        """Let fly to this member whatever its lane has room for."""
+        s = self._s
+        while (message := s.outbox.take(member)) is not None:
+            lane = s.outbox.lane(member)
+            relay = self.relay_for(member) if s.now < lane.relay_until else 0
+            self._tell(message, member, relay)
+
+    def _tell(self, message: ChatMessage, member: MemberId, relay: MemberId) -> None:
+        s = self._s
+        ms = s.outbox.deadline_ms(member) * (2 if relay else 1)
+
+        def ended(call: Outstanding, outcome: Outcome) -> None:
+            self._told(call, outcome, message.key, member, relay)
+
+        s.call(relay or member, Tell(s.caller(), member, message), ms, ended)
+
+    def _told(
+        self, call: Outstanding, outcome: Outcome, key: Key, member: MemberId, relay: MemberId
+    ) -> None:
+        s = self._s
+        if (
+            isinstance(outcome, Told)
+            and outcome.receipt is Receipt.STORED
+            and outcome.node == member
+        ):
+            s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
+            self.acknowledged(key, member, Way.RELAY if relay else Way.DIRECT)
+            return self.send(member)
+        status = call.status
+        if isinstance(outcome, Refusal):
+            status = outcome.reason
+        elif isinstance(outcome, Told):
+            status = f"relayed by {outcome.node}, not acknowledged yet"
+        elif not status:
+            status = "no answer"
+        s.outbox.failed(key, member, status)
+        if member not in s.active_others:
+            return self.forget(member)
+        if s.leads:
+            self._belonging.check(member)
+        lane = s.outbox.lane(member)
+        full = isinstance(outcome, Refusal) and outcome.reason == Reason.PENDING_FULL
+        if not relay and not full and self.relay_for(member):
+            lane.relay_until = s.now + s.timing.relay_ms
+            if not lane.blocked:
+                return self.send(member)
+        elif relay and isinstance(outcome, Silence):
+            lane.relay_until = 0  # The relay is no help: try the direct way next.
+        if not lane.blocked:
+            s.alarms.set(Alarm.LANE, s.now + s.outbox.back_off(member), member)
+
+    def on_lane(self, member: MemberId) -> None:
+        """The back-off of this member's lane is over."""
+        s = self._s
+        s.outbox.lane(member).blocked = False
+        self.send(member)
+
+    def relay_for(self, member: MemberId) -> MemberId:
+        """Who passes our lines on to this member: the leader, else the lowest other; 0: nobody."""
+        s = self._s
+        if s.following not in (0, s.me, member) and s.following in s.active_others:
+            return s.following
+        return next((m for m in s.active_others if m != member), 0)
+
+    def acknowledged(self, key: Key, by: MemberId, way: Way) -> None:
+        """A counted member holds our message."""
+        s = self._s
+        entry = s.outbox.acked(s.now, key, by, way)
+        if entry is None:
+            return
+        s.emit(Acknowledged(key, by, way, len(entry.acked), len(entry.to)))
+        if not entry.waits_for:
+            self._settle(entry)
+
+    def forget(self, member: MemberId) -> None:
+        """The member is dropped or gone: it is no longer waited for; its return is a catch-up."""
+        self._s.alarms.cancel(Alarm.LANE, member)
+        for entry in self._s.outbox.forget(member):
+            self._settle(entry)
+
+    def _settle(self, entry: Entry) -> None:
+        s = self._s
+        s.emit(StorePost(entry.post))
+        s.emit(Settled(entry.message.key, entry.missing))
+        if not s.outbox.entries:
+            self._settled()
+
+    # ---- others' -------------------------------------------------------------------------------
+
+    def told(self, call: CallId, request: Tell) -> None:
+        """A chat message arrives, for us or to be passed on."""
+        s, message = self._s, request.message
+        if request.to != s.me and not s.members.belongs(request.to):
+            return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {request.to} here"))
+        way = Way.DIRECT if request.caller.node == message.key.source else Way.RELAY
+        if (refusal := self.take(message, way)) is not None:
+            return s.respond(call, refusal)
+        if request.to == s.me:
+            s.respond(call, Told(Receipt.STORED, message.id, s.me))
+        else:
+            self._pass_on(call, request)
+
+    def take(self, message: ChatMessage, way: Way) -> Refusal | None:
+        """Store a message and show what that sets free; a refusal where it may not be stored."""
+        s, key = self._s, message.key
+        if key in s.history:
+            if s.history.supersedes(message):
+                s.emit(StoreMessages((message,)))
+            return None
+        if not self._orderly(message):
+            s.drop("a message that is not later than what it follows")
+            return Refusal(Reason.BAD_MESSAGE, "hlc is not later than that of its predecessors")
+        if key.source == s.me and s.stream is not None and key.stream == s.stream:
+            s.stream, s.stream_seq = None, 0  # Not ours, under our stream's name: begin another.
+        if not self._has_room(message):
+            return Refusal(Reason.PENDING_FULL, "too many messages wait for a predecessor")
+        s.history.add(message)
+        s.emit(StoreMessages((message,)))
+        self.show(s.causal.accept(message), way)
+        return None
+
+    def show(self, messages: list[ChatMessage], way: Way) -> None:
+        """Deliver, in this order.  Of one (source, id) only the first is shown."""
+        s = self._s
+        for message in messages:
+            late = message.place < s.latest_place
+            if not late:
+                s.latest_place = message.place
+            if message.key.source == s.me and not late:
+                s.last_own = message.key
+            if s.history.is_repeat(message):
+                s.drop("a message that was shown under another key")
+            else:
+                s.emit(Deliver(message, way, late))
+
+    def _orderly(self, message: ChatMessage) -> bool:
+        """Later than every predecessor that is held?"""
+        s = self._s
+        past = max((s.history.hlc(dep) or NO_HLC for dep in message.deps), default=NO_HLC)
+        if (before := message.key.before) is not None:
+            past = max(past, s.history.hlc(before) or NO_HLC)
+        return follows(message.hlc, past)
+
+    def _has_room(self, message: ChatMessage) -> bool:
+        s = self._s
+        count, size = s.causal.load(message.key.source)
+        if count < s.timing.pending_max and size < s.timing.pending_bytes_max:
+            return True
+        return s.causal.first_missing(message) is None
+
+    def _pass_on(self, call: CallId, request: Tell) -> None:
+        """Stored here; now its target.  Answered with the target's ACK if that comes in time."""
+        s, message, to = self._s, request.message, request.to
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Told) and outcome.receipt is Receipt.STORED:
+                return s.respond(call, Told(Receipt.STORED, message.id, outcome.node))
+            s.respond(call, Told(Receipt.RELAYING, message.id, s.me))
+            if s.leads:
+                self._belonging.check(to)
+
+        s.call(to, Tell(s.caller(), to, message), s.timing.ack_ms, ended)

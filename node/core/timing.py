@@ -1,0 +1,79 @@
+"""Every duration and bound of the protocol, with the reason for its size.  All in ms unless named.
+
+A leader that stalls for one second must cost a pre-vote, not the leader: the silence that makes a
+member stand (two ping deadlines), the votes, and the question of the discovery service together
+last longer than that: 2 x 250 + 150 + 400 > 1,000.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+from .types import Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    t1_ms: Millis = 500  # the liveness timer is drawn from t1 ... t2
+    t2_ms: Millis = 1_000
+    ping_ms: Millis = 250  # deadline of one ping
+    ping_tries: int = 2
+    elect_ms: Millis = 150  # answers to ELECTION
+    wait_ms: Millis = 1_000  # a lower id's COORDINATOR; covers its claim
+    claim_ms: Millis = 1_000  # includes the question to the old leader (400)
+    lookup_ms: Millis = 250  # reading the record
+    renew_ms: Millis = 3_000  # the leader's sign of life to the discovery service
+    record_ms: Millis = 10_000  # everyone reads the record this often
+    ack_ms: Millis = 600  # deadline of one chat message to one member
+    relay_ms: Millis = 30_000  # a relay sticks to a broken link this long
+    retry_min_ms: Millis = 200  # back-off of one member's queue: doubles ...
+    retry_max_ms: Millis = 1_500  # ... up to this
+    sync_ms: Millis = 5_000  # anti-entropy with one random member, +-20 %
+    sync_call_ms: Millis = 2_000  # deadline of one page
+    suspect_ms: Millis = 5_000  # suspect to dropped at least, times 4/5 log10(n + 1) above it
+    probe_members: int = 3  # asked to probe on our behalf
+    reprobe_fast_ms: Millis = 600_000  # dropped members are probed with back-off this long ...
+    reprobe_slow_ms: Millis = 1_000  # ... then one a second, in turn
+    roster_ms: Millis = 1_000  # a roster is fetched from one member at most this often
+    join_ms: Millis = 2_000  # deadline of JoinNetwork; covers the call back
+    leave_ms: Millis = 2_000  # a leaver offers its outbox for this long
+    hint_rank_ms: Millis = 8  # after a broken link the lowest id moves first, the next 8 ms later
+    hint_jitter_ms: Millis = 2
+    ids_low: int = 8  # ask for another block of ids below this
+    members_max: int = 256
+    text_max: int = 16_384  # bytes of UTF-8
+    pending_max: int = 1_000  # messages of one source that wait for a predecessor
+    pending_bytes_max: int = 8 * 2**20
+    page_bytes: int = 256 * 1024  # of one page of catch-up
+    flight_max: int = 32  # unanswered messages to one member
+    relayed_max: int = 1_000  # messages that a relay remembers
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            if getattr(self, f.name) <= 0:
+                raise ValueError(f"{f.name} must be above 0, not {getattr(self, f.name)}")
+        if self.t1_ms >= self.t2_ms:
+            raise ValueError(f"t1_ms ({self.t1_ms}) must be below t2_ms ({self.t2_ms})")
+        if self.ping_ms * self.ping_tries > self.t2_ms:
+            raise ValueError(
+                f"ping_ms x ping_tries ({self.ping_ms} x {self.ping_tries}) "
+                f"must not exceed t2_ms ({self.t2_ms})"
+            )
+        if self.wait_ms < self.elect_ms + self.lookup_ms:
+            raise ValueError(f"wait_ms ({self.wait_ms}) is too short for a claim to be made in it")
+        if self.renew_ms < self.t2_ms:
+            raise ValueError(f"renew_ms ({self.renew_ms}) must not be below t2_ms ({self.t2_ms})")
+
+    def scaled(self, factor: int) -> "Timing":
+        """Every duration `factor` times as long; bounds stay."""
+        return replace(
+            self,
+            **{
+                f.name: getattr(self, f.name) * factor
+                for f in fields(self)
+                if f.name.endswith("_ms")
+            },
+        )
+
+
+LAN = Timing()
+WAN = LAN.scaled(4)
+PRESETS = {"lan": LAN, "wan": WAN}

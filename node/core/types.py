@@ -1,0 +1,86 @@
+"""The core's vocabulary: plain values that everything else is made of.
+
+Instants are `Millis` on a monotonic clock that the caller supplies; wall-clock instants are
+`WallMillis` (unix time).  A member id is one integer, `generation * 1_000_000 + n`, compared as a
+number; people see `n`.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+Millis: TypeAlias = int
+WallMillis: TypeAlias = int
+MemberId: TypeAlias = int
+ChatId: TypeAlias = int
+Incarnation: TypeAlias = int
+Address: TypeAlias = str  # HOST:PORT
+CallId: TypeAlias = int
+
+GENERATION = 1_000_000
+
+
+def small(member: MemberId) -> int:
+    """The number of a member that people see."""
+    return member % GENERATION
+
+
+class Epoch(NamedTuple):
+    """A term of leadership: later ones compare greater, whatever the registry forgot."""
+
+    generation: int
+    n: int
+
+
+NO_EPOCH = Epoch(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class IdBlock:
+    """Member ids to give out: `first`, `first + 1`, ... (`count` of them)."""
+
+    first: MemberId
+    count: int
+
+
+class Hlc(NamedTuple):
+    """Hybrid logical clock (Kulkarni and others 2014): wall time in ms, a counter within it."""
+
+    ms: WallMillis
+    counter: int
+
+
+NO_HLC = Hlc(0, 0)
+
+
+class Stream(NamedTuple):
+    """A run of one author's messages, new with the first message of each of its processes."""
+
+    incarnation: Incarnation
+    random: int
+
+
+class Key(NamedTuple):
+    """The name of one message."""
+
+    source: MemberId
+    stream: Stream
+    seq: int
+
+    @property
+    def before(self) -> "Key | None":
+        """The author's message before this one in the same stream."""
+        return Key(self.source, self.stream, self.seq - 1) if self.seq > 1 else None
+
+
+class Run(NamedTuple):
+    """An unbroken run of messages of one stream: `first` to `last`, both held."""
+
+    source: MemberId
+    stream: Stream
+    first: int
+    last: int
+    hash: int = 0  # over keys and contents: tells two contents under one key
+
+
+Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]
+"""Where a message is displayed: a strict total order that extends causality."""
