@@ -17,6 +17,7 @@ from nds.ledger import Ledger
 from nds.logs import say
 from nds.record import serves_at
 from nds.service import NodeDiscovery
+from nds.service.noise import Noise
 from nds.service.questions import Questions
 from nds.store import Store
 from nds.watchers import Watchers
@@ -54,7 +55,7 @@ class Server:
         self._questions = Questions(build)
         self._health = health.aio.HealthServicer()
         self._sweeping: asyncio.Task[None] | None = None
-        self._grpc = grpc.aio.server(options=OPTIONS)
+        self._grpc = grpc.aio.server(interceptors=[Noise()], options=OPTIONS)
         service = NodeDiscovery(self._ledger, self._watchers, self._questions, unix_ms)
         nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)

@@ -19,6 +19,7 @@ from nds.service.statuses import DOMAIN
 from p2pchat.v1 import common_pb2, node_pb2, node_pb2_grpc
 
 QUESTION_MS = 400
+PROTOCOL = "1.0"  # sent with every call; nodes refuse another major
 AT_ONCE_MAX = 128  # calls in the background
 OPTIONS = [
     # Shared connections would answer from the memory of an earlier refusal.
@@ -83,7 +84,7 @@ class Questions:
 
     async def _call(self, chat: int, ask: Ask) -> Answer:
         request = node_pb2.LivenessPingRequest(
-            caller=common_pb2.Caller(chat_id=chat, build=self._build),
+            caller=common_pb2.Caller(chat_id=chat, protocol=PROTOCOL, build=self._build),
             asks_leading=common_pb2.Epoch(generation=ask.epoch.generation, n=ask.epoch.n),
             votes=ask.votes,
         )

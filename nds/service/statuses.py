@@ -134,15 +134,15 @@ async def _abort(context: Context, error: Exception) -> NoReturn:
     """End the call.  The text of an unforeseen exception goes to the log, never to the caller."""
     match error:
         case BadInput():
-            await _refuse(context, _bad_input(error))
+            await refuse(context, _bad_input(error))
         case Refusal():
-            await _refuse(context, _refused(error))
+            await refuse(context, _refused(error))
         case TooSlow():
             text = "this watcher reads too slowly; start again"
-            await _refuse(context, status(code_pb2.RESOURCE_EXHAUSTED, text, "SLOW_WATCHER"))
+            await refuse(context, status(code_pb2.RESOURCE_EXHAUSTED, text, "SLOW_WATCHER"))
         case TooMany():
             text = "there are too many watchers"
-            await _refuse(context, status(code_pb2.RESOURCE_EXHAUSTED, text, "TOO_MANY_WATCHERS"))
+            await refuse(context, status(code_pb2.RESOURCE_EXHAUSTED, text, "TOO_MANY_WATCHERS"))
         case Closed():
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping")
         case NdsError():
@@ -152,5 +152,6 @@ async def _abort(context: Context, error: Exception) -> NoReturn:
     await context.abort(grpc.StatusCode.INTERNAL, "the service has a bug; its log has more")
 
 
-async def _refuse(context: Context, error: status_pb2.Status) -> NoReturn:
+async def refuse(context: Context, error: status_pb2.Status) -> NoReturn:
+    """End the call with this status."""
     await context.abort_with_status(rpc_status.to_status(error))

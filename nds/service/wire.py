@@ -34,9 +34,10 @@ PAGE_DEFAULT = 100
 
 NAME = f"1 to {NAME_MAX} letters, digits, - _ and ."
 ADDRESS = f"HOST:PORT of at most {ADDRESS_MAX} characters, port {PORT_MIN} to 65535"
-HOST_PORT = re.compile(
-    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):([0-9]{4,5})"
-)
+HOST = r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?"
+IPV6 = r"\[[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9._-]{1,32})?\]"
+HOST_PORT = re.compile(f"(?P<host>{HOST}|{IPV6}):(?P<port>[0-9]{{4,5}})")
+UNSEEN = "\u115f\u1160\u3164\uffa0"  # letters by category that nobody can see
 EVERYWHERE = {"0.0.0.0", "[::]"}  # where one listens, not where one is called
 
 
@@ -74,8 +75,8 @@ class Check:
 
     def address(self, field: str, value: str) -> str:
         match = HOST_PORT.fullmatch(value) if len(value) <= ADDRESS_MAX else None
-        callable_ = match is not None and match[1] not in EVERYWHERE
-        fits = match is not None and PORT_MIN <= int(match[3]) <= 65535
+        callable_ = match is not None and match["host"] not in EVERYWHERE
+        fits = match is not None and PORT_MIN <= int(match["port"]) <= 65535
         self.require(field, ADDRESS, holds=callable_ and fits)
         return value
 
@@ -118,7 +119,11 @@ class Check:
 
 
 def _is_name(text: str) -> bool:
-    return 1 <= len(text) <= NAME_MAX and all(c.isalnum() or c in "-_." for c in text)
+    return 1 <= len(text) <= NAME_MAX and all(map(_is_wordly, text))
+
+
+def _is_wordly(char: str) -> bool:
+    return char in "-_." or (char.isalpha() and char not in UNSEEN) or char.isdecimal()
 
 
 def _is_uuid(text: str) -> bool:

@@ -39,6 +39,7 @@ class Talking:
         s.history.is_repeat(message)
         s.causal.accept(message)
         s.last_own = message.key
+        s.latest_place = max(s.latest_place, message.place)
         entry = s.outbox.post(s.now, message, s.active_others)
         s.emit(StoreMessages((message,)))
         s.emit(StorePost(entry.post))

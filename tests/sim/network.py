@@ -9,7 +9,7 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
 from node.core.events import Answered, Event, Failed, LinkBroken, Received, Silence
-from node.core.messages import Granted, Reason, RecordRead, Refusal
+from node.core.messages import Granted, Ping, Reason, RecordRead, Refusal
 
 from .machine import Machine, Process, Served
 
@@ -149,7 +149,8 @@ class Network:
             if isinstance(server, Machine):
                 caller.ready.add(server.address)
             elif type(reply) in {Granted, RecordRead} and reply.ids is not None:
-                caller.blocks.append((reply.record.epoch, *reply.ids))
+                ids = reply.ids
+                caller.blocks.append((reply.record.epoch, ids.first, ids.count))
         self._take(caller, Answered(call, reply))
 
     def _fail(self, caller: Process, life: int, call: int, how: Silence) -> None:
@@ -169,8 +170,9 @@ class Network:
         for served in calls:
             caller = served.caller
             if caller is not None and not self.parted(server.number, caller.number):
-                args = (caller, served.life, served.call, Silence.SILENT)
-                self.world.at(2, self._fail, *args)
+                # The registry takes a connection reset for nobody there.
+                how = Silence.SILENT if caller.number else Silence.REFUSED
+                self.world.at(2, self._fail, caller, served.life, served.call, how)
 
     def died(self, machine: Machine) -> None:
         """Let those notice that had a connection to a node."""
@@ -223,4 +225,5 @@ def _knows_chat(machine: Machine, request: Any) -> bool:
     """Whether the service of a node finds a group for a request."""
     if machine.me:
         return True
-    return machine.group is not None and machine.group.chat == request.caller.chat != 0
+    called_back = type(request) is Ping and request.asks_leading is None
+    return machine.group is not None and called_back

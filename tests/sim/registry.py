@@ -229,8 +229,11 @@ class Registry(Process):
     def _question(
         self, chat: int, ask: nds.Ask, claim: tuple[int, nds.Claim] | None = None
     ) -> None:
-        if claim is None and any(asked[2] == chat for asked in self.asking.values()):
+        busy = [call for call, asked in self.asking.items() if asked[2] == chat]
+        if busy and claim is None:
             return  # One at a time; the next renewal asks again.
+        for call in busy:
+            del self.asking[call]  # A claim's question goes before one in the background.
         epoch = Epoch(*ask.epoch)
         ping = Ping(Caller(chat, 0, 0, epoch), None, epoch, ask.votes)
         call = next(self.world.calls)
@@ -238,6 +241,8 @@ class Registry(Process):
         self.world.network.call_address(self, call, ask.address, ping, ASK_MS)
 
     def _heard(self, call: int, outcome: object) -> None:
+        if call not in self.asking:
+            return
         ask, claim, chat = self.asking.pop(call)
         answer = _answer(outcome)
         kept, wall = self._read(chat), self.world.wall()
@@ -275,10 +280,10 @@ def _answer(outcome: object) -> nds.Answer:
             return nds.Answer(word, nds.Epoch(*view.epoch), view.leader)
         case Silence.REFUSED:
             return nds.Answer(nds.Word.REFUSED)
-        case Silence.SILENT:
-            return nds.Answer(nds.Word.SILENT)
-        case _:
+        case Refusal(reason="UNKNOWN_CHAT"):
             return nds.Answer(nds.Word.NOT_LEADING)
+        case _:
+            return nds.Answer(nds.Word.SILENT)
 
 
 def _refusal(refused: nds.Refused) -> Refusal:
