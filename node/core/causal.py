@@ -79,11 +79,12 @@ class Causal:
             if (missing := self.first_missing(message)) is not None:
                 self._waiting.setdefault(missing, []).append(waiter)
             else:
-                self._unload(message)
-                free.append(message)
+                free.append(message)  # Pending until it is shown: others may wait for it.
         return free
 
     def _show(self, message: ChatMessage) -> None:
+        if message.key in self.pending:
+            self._unload(message)
         self.heads.difference_update(message.deps)
         if (before := message.key.before) is not None:
             self.heads.discard(before)
