@@ -96,6 +96,7 @@ OPTIONS = (
     Option("nds", _addresses, (), "discovery services, HOST:PORT each"),
     Option("listen", _listen, "127.0.0.1:0", "where the node listens, HOST[:PORT]; 0 draws one"),
     Option("advertise", _dialled, "", "the address that others are told; empty: found out"),
+    Option("nds_listen", _listen, NDS_DEFAULT, "where `host` starts an NDS of its own"),
     Option("timeout", _seconds, 10.0, "seconds that a verb waits for an answer"),
     Option("preset", _one_of("lan", "wan"), "lan", "timing: lan, or wan (four times as patient)"),
     Option("color", _one_of("auto", "always", "never"), "auto", "colour in the terminal"),
@@ -117,6 +118,7 @@ class Config:
     nds: tuple[str, ...] = field(init=False)
     listen: str = field(init=False)
     advertise: str = field(init=False)
+    nds_listen: str = field(init=False)
     timeout: float = field(init=False)
     preset: str = field(init=False)
     color: str = field(init=False)

@@ -138,12 +138,11 @@ class CatchingUp:
         new = 0
         if backwards and s.partial:
             self._lower_cut(page)
+            s.store_meta()
         for message in page:
             known = message.key in s.history
             if self._talking.take(message, Way.CATCH_UP) is None and not known:
                 new += 1
-        if backwards and s.partial:
-            s.store_meta()
         return new
 
     def _lower_cut(self, page: tuple[ChatMessage, ...]) -> None:

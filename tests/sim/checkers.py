@@ -246,15 +246,16 @@ class Oracle:
         seen.lines.append((key.source, message.text))
 
     def _excused(self, machine: Machine, message: ChatMessage, missing: int) -> bool:
-        """A newcomer reads backwards: what lies below all that it has been shown may be lacking."""
+        """A newcomer reads backwards: what lies below its cut may be lacking."""
         meta = machine.disk.meta
         if meta is None or not (meta.partial or meta.below):
             return False
-        seen = self.seen_by(machine)
-        low = message.place if seen.low is None else min(seen.low, message.place)
-        for k, lacking in enumerate(self.messages):
-            if missing >> k & 1 and lacking.place > low:
-                return False
+        below = 0  # what counts as delivered, and all that came before it
+        for key in meta.below:
+            known = self.index[key]
+            below |= self.context[known] | 1 << known
+        if missing & ~below:
+            return False
         self.world.count["shown above a cut"] += 1
         return True
 
