@@ -1,0 +1,280 @@
+"""One group on the event loop: a mailbox, one timer, and effects performed once they are stored.
+
+A turn takes all that is in the mailbox, hands each event to the group with one `now`, stores what the
+group wants stored in one transaction, and only then performs the rest, in order.  No gRPC here: calls
+go out through `Peers` and `Nds`, requests come in through `Runner.answer`.
+
+If the log cannot be written, nothing of that turn is sent, answered or shown; the group has then gone
+further than its log, so it stops for good, and `notify` is told `Halted`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Protocol, TypeAlias, assert_never
+
+from node.archive import Archive, ArchiveFailed
+from node.core.effects import (
+    Ask,
+    Call,
+    Effect,
+    Notice,
+    Respond,
+    Serve,
+    Store,
+    StoreMessages,
+    StoreMeta,
+    StorePost,
+    StoreRoster,
+)
+from node.core.events import Answered, Event, Failed, Received, Silence, Started, Woken
+from node.core.messages import (
+    Coordinator,
+    Elect,
+    NdsReply,
+    NdsRequest,
+    Ping,
+    Refusal,
+    Reply,
+    Request,
+)
+from node.core.types import Address, CallId, Millis
+from node.tasks import Tasks
+
+_log = logging.getLogger(__name__)
+
+ANSWERS_MAX = (
+    2_048  # requests of others that wait for the group's answer, beside pings and elections
+)
+
+STORES = (StoreMessages, StorePost, StoreMeta, StoreRoster)
+URGENT = (Ping, Elect, Coordinator)
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """A call that came to nothing; `status` is for people."""
+
+    how: Silence
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The group has stopped, because its log failed; `text` says how.  For the node to tell."""
+
+    reason: str
+    text: str
+
+
+class Unanswered(Exception):
+    """The group gives no answer: it has stopped, or too many others are waiting."""
+
+
+class Peers(Protocol):
+    """Calls to other nodes."""
+
+    async def call(
+        self, address: Address, request: Request, deadline_ms: Millis
+    ) -> Reply | Refusal | Silenced: ...
+
+
+class Nds(Protocol):
+    """Calls to the discovery service."""
+
+    async def ask(
+        self, request: NdsRequest, deadline_ms: Millis
+    ) -> NdsReply | Refusal | Silenced: ...
+
+
+class Core(Protocol):
+    """The group, as far as a runner knows it."""
+
+    def handle(self, now: Millis, event: Event) -> list[Effect]: ...
+
+    @property
+    def deadline(self) -> Millis | None: ...
+
+
+Notify: TypeAlias = Callable[[Notice | Halted], None]
+
+
+def now_ms() -> Millis:
+    """The clock of every group: monotonic, rounded down."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class Runner:
+    """Runs `group`.  All methods belong to the loop's thread; `notify` is called there, in order."""
+
+    def __init__(
+        self,
+        group: Core,
+        archive: Archive,
+        *,
+        peers: Peers,
+        nds: Nds,
+        notify: Notify,
+        tasks: Tasks,
+        name: str = "group",
+    ) -> None:
+        self.archive = archive
+        self.halted: Halted | None = None
+        self._group = group
+        self._peers = peers
+        self._nds = nds
+        self._notify = notify
+        self._tasks = tasks
+        self._name = name
+        self._loop = asyncio.get_running_loop()
+        self._mailbox: list[Event] = []
+        self._turn_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: Millis | None = None
+        self._ids = count(1)
+        self._answers: dict[CallId, asyncio.Future[Reply | Refusal]] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    # ---- in -----------------------------------------------------------------------------------
+
+    def start(self, *events: Event) -> None:
+        """Open the group; `events` follow its `Started`."""
+        for event in (Started(time.time_ns() // 1_000_000), *events):
+            self.post(event)
+
+    def post(self, event: Event) -> None:
+        """Hand `event` in at the next turn.  A group that has stopped takes nothing."""
+        if self._stopped:
+            return
+        self._mailbox.append(event)
+        if not self._turn_due:
+            self._turn_due = True
+            self._loop.call_soon(self._guarded_turn)
+
+    async def answer(self, request: Request) -> Reply | Refusal:
+        """What the group answers to another node, at once or later.  Raises `Unanswered`."""
+        if self._stopped:
+            raise Unanswered("the group has stopped")
+        if len(self._answers) >= ANSWERS_MAX and not isinstance(request, URGENT):
+            raise Unanswered(f"{ANSWERS_MAX} requests are waiting")
+        call = next(self._ids)
+        answer = self._answers[call] = self._loop.create_future()
+        self.post(Received(call, request))
+        try:
+            return await answer
+        finally:
+            del self._answers[call]
+
+    async def stop(self) -> None:
+        """No further turn; calls under way are given up.  The archive stays open."""
+        self._end()
+        while self._calls:
+            await asyncio.wait(self._calls)
+
+    # ---- a turn -------------------------------------------------------------------------------
+
+    def _guarded_turn(self) -> None:
+        try:
+            self._turn()
+        except ArchiveFailed as error:
+            self._halt(Halted("DISK", str(error)))
+        except Exception as error:  # a bug: the node must not go on with half a turn
+            self._end()
+            self._tasks.crash(self._name, error)
+
+    def _turn(self) -> None:
+        self._turn_due = False
+        if self._stopped:
+            return
+        events, self._mailbox = self._mailbox, []
+        now = now_ms()
+        effects: list[Effect] = []
+        for event in events:
+            effects += self._group.handle(now, event)
+        stores: list[Store] = [effect for effect in effects if isinstance(effect, STORES)]
+        if stores:
+            self.archive.append(stores)
+        for effect in effects:
+            self._perform(effect)
+        self._set_timer()
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Call() | Ask():
+                task = self._tasks.spawn(self._call(effect), self._name)
+                self._calls.add(task)
+                task.add_done_callback(self._calls.discard)
+            case Respond(call, reply):
+                self._respond(call, reply)
+            case Serve(call, synced, keys):
+                messages = tuple(self.archive.read(keys))
+                self._respond(call, replace(synced, messages=messages))
+            case StoreMessages() | StorePost() | StoreMeta() | StoreRoster():
+                pass  # done before
+            case _:
+                self._notify(effect)
+
+    def _respond(self, call: CallId, reply: Reply | Refusal) -> None:
+        answer = self._answers.get(call)
+        if answer is not None and not answer.done():
+            answer.set_result(reply)
+
+    async def _call(self, effect: Call | Ask) -> None:
+        outcome: Reply | NdsReply | Refusal | Silenced
+        match effect:
+            case Call(_, _, address, request, deadline_ms):
+                outcome = await self._peers.call(address, request, deadline_ms)
+            case Ask(_, question, deadline_ms):
+                outcome = await self._nds.ask(question, deadline_ms)
+            case _:
+                assert_never(effect)
+        if isinstance(outcome, Silenced):
+            self.post(Failed(effect.call, outcome.how, outcome.status))
+        else:
+            self.post(Answered(effect.call, outcome))
+
+    # ---- the timer ----------------------------------------------------------------------------
+
+    def _set_timer(self) -> None:
+        deadline = self._group.deadline
+        if deadline == self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = deadline
+        if deadline is not None:
+            self._timer = self._loop.call_at(deadline / 1000, self._ring)
+
+    def _ring(self) -> None:
+        """Wake the group, but never early: the loop may call up to its clock's grain too soon."""
+        assert self._timer_at is not None
+        if now_ms() < self._timer_at:
+            self._timer = self._loop.call_later(0.001, self._ring)
+            return
+        self._timer = self._timer_at = None
+        self.post(Woken())
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    def _halt(self, halted: Halted) -> None:
+        _log.error("%s stops: %s", self._name, halted.text)
+        self.halted = halted
+        self._end()
+        self._notify(halted)
+
+    def _end(self) -> None:
+        self._stopped = True
+        self._mailbox.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._timer_at = None
+        for task in self._calls:
+            task.cancel()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(Unanswered("the group has stopped"))
