@@ -32,7 +32,7 @@ class Broken(AssertionError):
 class Seen:
     """What the people at one machine have been shown, over all lives of its disk."""
 
-    __slots__ = ("ever", "ids", "lines", "low", "shown", "top")
+    __slots__ = ("ever", "ids", "lines", "shown", "top")
 
     def __init__(self) -> None:
         self.ever = 0  # messages that were ever on a disk of this machine
@@ -42,15 +42,12 @@ class Seen:
         self.shown = 0
         self.ids: set[tuple[MemberId, str]] = set()
         self.top: Any = ()  # the highest place shown
-        self.low: Any = None  # the lowest
         self.lines: list[tuple[MemberId, str]] = []
 
     def show(self, message: ChatMessage, bit: int) -> None:
         self.shown |= bit
         self.ids.add((message.key.source, message.id))
-        place = message.place
-        self.top = max(self.top, place)
-        self.low = place if self.low is None else min(self.low, place)
+        self.top = max(self.top, message.place)
 
 
 class Oracle:
@@ -66,6 +63,7 @@ class Oracle:
         self.messages: list[ChatMessage] = []
         self.index: dict[Key, int] = {}
         self.context: list[int] = []  # what the author had been shown
+        self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
 
     def seen_by(self, machine: Machine) -> Seen:
@@ -184,9 +182,21 @@ class Oracle:
             known = self.index[key] = len(self.messages)
             self.messages.append(message)
             self.context.append(seen.shown)
+            self.past.append(self._past_of(message, seen.shown))
         elif self.messages[known] is not message and self.messages[known] != message:
             raise Broken("S7", f"{machine.number} stores another {named(key)}: {message}")
         seen.ever |= 1 << known
+
+    def _past_of(self, message: ChatMessage, shown: int) -> int:
+        """All that a message says it follows; its author must not keep back what it was shown."""
+        before = message.key.before
+        past = 0
+        for key in message.deps if before is None else (*message.deps, before):
+            past |= self.past[self.index[key]] | 1 << self.index[key]
+        if silent := shown & ~past:
+            lacks = self.messages[silent.bit_length() - 1].key
+            raise Broken("S6", f"{named(message.key)} does not say that it follows {named(lacks)}")
+        return past
 
     def _storing_roster(self, machine: Machine, roster: Roster) -> None:
         owner = self.owner
@@ -232,7 +242,7 @@ class Oracle:
         if seen.shown >> known & 1 or (key.source, message.id) in seen.ids:
             raise Broken("S5", f"{number} shows {named(key)} again")
         missing = self.context[known] & ~seen.shown
-        if missing and not self._excused(machine, message, missing):
+        if missing and not self._excused(machine, missing):
             lacks = self.messages[missing.bit_length() - 1]
             raise Broken(
                 "S6",
@@ -245,19 +255,16 @@ class Oracle:
         seen.show(message, 1 << known)
         seen.lines.append((key.source, message.text))
 
-    def _excused(self, machine: Machine, message: ChatMessage, missing: int) -> bool:
-        """A newcomer reads backwards: what lies below its cut may be lacking."""
+    def _excused(self, machine: Machine, missing: int) -> bool:
+        """A newcomer reads backwards: what comes before its oldest page counts as shown."""
         meta = machine.disk.meta
-        if meta is None or not (meta.partial or meta.below):
+        if meta is None:
             return False
-        below = 0  # what counts as delivered, and all that came before it
+        assumed = 0
         for key in meta.below:
-            known = self.index[key]
-            below |= self.context[known] | 1 << known
-        if missing & ~below:
-            return False
+            assumed |= self.past[self.index[key]] | 1 << self.index[key]
         self.world.count["shown above a cut"] += 1
-        return True
+        return not missing & ~assumed
 
     def acknowledged(self, machine: Machine, notice: e.Acknowledged) -> None:
         self.world.count[f"acked {notice.way.value}"] += 1

@@ -26,7 +26,6 @@ from .machine import Machine
 from .trouble import KINDS
 from .world import World
 
-
 # Redundancy hides dead parts: in so many lives each of these must be met.
 ENOUGH = 100
 PATHS = ["direct", "relay", "catch-up"]
