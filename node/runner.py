@@ -1,11 +1,11 @@
 """One group on the event loop: a mailbox, one timer, and effects performed once they are stored.
 
-A turn takes all that is in the mailbox, hands each event to the group with one `now`, stores what the
-group wants stored in one transaction, and only then performs the rest, in order.  No gRPC here: calls
-go out through `Peers` and `Nds`, requests come in through `Runner.answer`.
+A turn takes all that is in the mailbox, hands each event to the group with one `now`, stores what
+the group wants stored in one transaction, and only then performs the rest, in order.  No gRPC here:
+calls go out through `Peers` and `Nds`, requests come in through `Runner.answer`.
 
-If the log cannot be written, nothing of that turn is sent, answered or shown; the group has then gone
-further than its log, so it stops for good, and `notify` is told `Halted`.
+If the log cannot be written, nothing of that turn is sent, answered or shown; the group has then
+gone further than its log, so it stops for good, and `notify` is told `Halted`.
 """
 
 import asyncio
@@ -46,9 +46,7 @@ from node.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
-ANSWERS_MAX = (
-    2_048  # requests of others that wait for the group's answer, beside pings and elections
-)
+ANSWERS_MAX = 2_048  # requests of others that wait, beside pings and elections
 
 STORES = (StoreMessages, StorePost, StoreMeta, StoreRoster)
 URGENT = (Ping, Elect, Coordinator)
@@ -108,7 +106,7 @@ def now_ms() -> Millis:
 
 
 class Runner:
-    """Runs `group`.  All methods belong to the loop's thread; `notify` is called there, in order."""
+    """Runs `group`.  All methods belong to the loop's thread; `notify` is called there."""
 
     def __init__(
         self,
@@ -162,7 +160,8 @@ class Runner:
         if len(self._answers) >= ANSWERS_MAX and not isinstance(request, URGENT):
             raise Unanswered(f"{ANSWERS_MAX} requests are waiting")
         call = next(self._ids)
-        answer = self._answers[call] = self._loop.create_future()
+        answer: asyncio.Future[Reply | Refusal] = self._loop.create_future()
+        self._answers[call] = answer
         self.post(Received(call, request))
         try:
             return await answer

@@ -1,7 +1,7 @@
 """Tasks that cannot die in silence: the one way to start one.
 
-A task that ends by an exception is logged with its traceback, and `on_crash` is told, so that the node
-ends loudly.  Being cancelled is a normal end.
+A task that ends by an exception is logged with its traceback, and `on_crash` is told, so that the
+node ends loudly.  Being cancelled is a normal end.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 class Tasks:
-    """The tasks of a node.  `on_crash(name, error)` is called for each that failed; it must not raise."""
+    """A node's tasks.  `on_crash(name, error)`, called for each that fails, must not raise."""
 
     def __init__(self, on_crash: Callable[[str, BaseException], None]) -> None:
         self._on_crash = on_crash

@@ -116,7 +116,7 @@ class Scene:
 
     async def until(self, met: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
-            while not met():
+            while not met():  # noqa: ASYNC110  it waits for no one event
                 await asyncio.sleep(0.001)
 
     async def settle(self) -> None:
