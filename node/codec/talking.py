@@ -60,16 +60,7 @@ def put_sync(sync: core.Sync) -> pb.SyncRequest:
         caller=facts.put_caller(sync.caller),
         view=facts.put_view(sync.view),
         digests=[pb.SourceDigest(source_id=source, hash=hash) for source, hash in sync.digests],
-        held=[
-            pb.Range(
-                source_id=run.source,
-                stream=facts.put_stream(run.stream),
-                first=run.first,
-                last=run.last,
-                hash=run.hash,
-            )
-            for run in sync.held
-        ],
+        held=map(_put_run, sync.held),
         sources=sync.sources,
         newest_first=sync.newest_first,
     )
@@ -82,17 +73,30 @@ def get_sync(p: pb.SyncRequest, check: Check) -> core.Sync:
             (check.number(digest.source_id, f"digests[{i}].source_id", low=1), digest.hash)
             for i, digest in enumerate(p.digests)
         )
-    held: tuple[Run, ...] = ()
-    if check.size(p.held, "held", HELD_MAX):
-        held = tuple(_get_run(run, check, f"held[{i}]") for i, run in enumerate(p.held))
     return core.Sync(
         caller=facts.get_required_caller(p, check),
         view=facts.get_required_view(p, check),
         digests=digests,
-        held=held,
+        held=_get_runs(p, check),
         sources=facts.get_members(p.sources, check, "sources"),
         newest_first=p.newest_first,
     )
+
+
+def _put_run(run: Run) -> pb.Range:
+    return pb.Range(
+        source_id=run.source,
+        stream=facts.put_stream(run.stream),
+        first=run.first,
+        last=run.last,
+        hash=run.hash,
+    )
+
+
+def _get_runs(p: pb.SyncRequest | pb.SyncResponse, check: Check) -> tuple[Run, ...]:
+    if not check.size(p.held, "held", HELD_MAX):
+        return ()
+    return tuple(_get_run(run, check, f"held[{i}]") for i, run in enumerate(p.held))
 
 
 def _get_run(p: pb.Range, check: Check, at: str) -> Run:
@@ -110,6 +114,7 @@ def put_synced(synced: core.Synced) -> pb.SyncResponse:
         view=facts.put_view(synced.view),
         behind=synced.behind,
         partial=synced.partial,
+        held=map(_put_run, synced.held),
     )
 
 
@@ -125,4 +130,5 @@ def get_synced(p: pb.SyncResponse, check: Check) -> core.Synced:
         more=p.more,
         behind=p.behind,
         partial=p.partial,
+        held=_get_runs(p, check),
     )

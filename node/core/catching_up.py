@@ -18,7 +18,7 @@ from .effects import Merged, Serve, SplitHealed, Way
 from .messages import ChatMessage, Life, Ping, Pong, Sync, Synced, View
 from .state import State
 from .talking import Talking
-from .types import CallId, Epoch, MemberId, Millis, Run
+from .types import CallId, Epoch, Key, MemberId, Millis, Run, Stream
 
 GAP_MS = 1_000  # two nodes compare at most this often while both are busy
 SOON_MS = 30  # what is still under way may make the comparison needless
@@ -116,7 +116,7 @@ class CatchingUp:
                 return self._end(session, equal=False)
             if not outcome.sources and not outcome.messages and not outcome.more:
                 return self._end(session, equal=not outcome.partial)
-            taken = self._take_page(session.peer, outcome.messages, backwards)
+            taken = self._take_page(outcome, backwards)
             session.merged += taken
             if outcome.more and taken:
                 self._fetch(session, sources)
@@ -132,30 +132,38 @@ class CatchingUp:
         )
         s.call(session.peer, request, s.timing.sync_call_ms, ended)
 
-    def _take_page(self, peer: MemberId, page: tuple[ChatMessage, ...], backwards: bool) -> int:
+    def _take_page(self, synced: Synced, backwards: bool) -> int:
         """Store and show a page; gives how many of its messages were new."""
         s = self._s
         new = 0
         if backwards and s.partial:
-            self._lower_cut(page)
-            s.store_meta()
-        for message in page:
+            self._lower_cut(synced)
+        for message in synced.messages:
             known = message.key in s.history
             if self._talking.take(message, Way.CATCH_UP) is None and not known:
                 new += 1
         return new
 
-    def _lower_cut(self, page: tuple[ChatMessage, ...]) -> None:
-        """The page is closed upwards: what it depends on and does not hold lies below it."""
+    def _lower_cut(self, synced: Synced) -> None:
+        """The page is closed upwards: what it depends on and does not hold lies below it.
+
+        So does whatever the answerer has delivered and sent neither now nor before: lines that wait
+        here for such a predecessor need not wait for older pages.
+        """
         s = self._s
-        inside = {message.key for message in page}
-        below = []
-        for message in page:
-            before = message.key.before
-            for key in (*message.deps, *((before,) if before is not None else ())):
-                if key not in inside and key not in s.history:
+        inside = {message.key for message in synced.messages}
+        below = [k for m in synced.messages for k in _predecessors(m) if k not in inside]
+        theirs: dict[tuple[MemberId, Stream], list[Run]] = {}
+        for run in synced.held:
+            theirs.setdefault((run.source, run.stream), []).append(run)
+        for message in s.causal.pending.values():
+            for key in _predecessors(message):
+                runs = theirs.get((key.source, key.stream), ())
+                if key not in inside and any(run.first <= key.seq <= run.last for run in runs):
                     below.append(key)
-        self._talking.show(s.causal.assume(below), Way.CATCH_UP)
+        freed = s.causal.assume(sorted(set(below)))
+        s.store_meta()  # Before anything is shown that relies on it.
+        self._talking.show(freed, Way.CATCH_UP)
 
     def _end(self, session: Session, *, equal: bool) -> None:
         s = self._s
@@ -186,11 +194,15 @@ class CatchingUp:
             bytes_max=s.timing.page_bytes,
             without=s.causal.pending if request.newest_first else (),
         )
+        delivered: tuple[Run, ...] = ()
+        if request.newest_first:
+            delivered = s.history.held(request.sources, without=s.causal.pending)
         behind = not all(s.history.covers(run) for run in request.held)
         self._credit(peer, request.held)
         if behind:
             self.want(peer)
-        s.emit(Serve(call, Synced(s.view(), more=more, behind=behind, partial=partial), keys))
+        reply = Synced(s.view(), more=more, behind=behind, partial=partial, held=delivered)
+        s.emit(Serve(call, reply, keys))
 
     def _credit(self, peer: MemberId, held: tuple[Run, ...]) -> None:
         """What a member holds of ours it has acknowledged, however it came by it."""
@@ -201,3 +213,8 @@ class CatchingUp:
         for key in list(s.outbox.entries):
             if any(r.stream == key.stream and r.first <= key.seq <= r.last for r in runs):
                 self._talking.acknowledged(key, peer, Way.CATCH_UP)
+
+
+def _predecessors(message: ChatMessage) -> tuple[Key, ...]:
+    before = message.key.before
+    return message.deps if before is None else (*message.deps, before)

@@ -17,7 +17,7 @@ from .belonging import Belonging
 from .calls import Outcome
 from .catching_up import CatchingUp
 from .clock import tick
-from .effects import Departed, Effect, Remembered, Way
+from .effects import Departed, Effect, Remembered, Stopped, Way
 from .events import (
     Answered,
     Challenged,
@@ -66,7 +66,6 @@ from .state import Role, Setup, State
 from .talking import Talking
 from .timing import Timing
 from .types import Address, CallId, ChatId, Epoch, Incarnation, Key, MemberId, Millis
-
 
 __all__ = ["Group", "Role", "Setup", "Trace", "TraceRow"]
 
@@ -140,6 +139,8 @@ class Group:
         if s.epoch > epoch and s.role is not Role.LEADER:
             self._leaving.deposed()
         effects, s.out = s.out, []
+        if s.role is Role.OUTSIDE:
+            effects.sort(key=lambda effect: isinstance(effect, Departed | Stopped))  # Last words.
         return effects
 
     @property

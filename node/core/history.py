@@ -102,13 +102,16 @@ class History:
         authors = theirs.keys() | self._hashes.keys()
         return tuple(sorted(a for a in authors if theirs.get(a) != self._hashes.get(a)))
 
-    def held(self, sources: Iterable[MemberId]) -> tuple[Run, ...]:
-        """The runs held of these authors."""
+    def held(self, sources: Iterable[MemberId], without: Iterable[Key] = ()) -> tuple[Run, ...]:
+        """The runs held of these authors; `without` names messages that are left out of them."""
+        holes: dict[tuple[MemberId, Stream], list[int]] = {}
+        for key in without:
+            holes.setdefault((key.source, key.stream), []).append(key.seq)
         return tuple(
             Run(source, stream, *run)
             for source in sources
             for stream, runs in sorted(self._streams.get(source, {}).items())
-            for run in runs
+            for run in runs.without(sorted(holes.get((source, stream), ())))
         )
 
     def lacking(

@@ -126,9 +126,9 @@ class Leaving:
         assert mine is not None, f"{s.me} is not in its own roster"
         ends = ((s.stream, s.stream_seq),) if s.stream is not None else ()
         s.leaving = True
+        s.store_meta()  # First: a start after a crash in between goes on leaving.
         s.members.put(replace(mine, left=True, ends=(*mine.ends, *ends)))
         s.store_roster()
-        s.store_meta()
         self._untold = {m for m in s.others if m != s.me}
         if not self._untold:
             return s.ask(Delete(s.chat, s.epoch), s.timing.claim_ms, self._deleted)

@@ -305,6 +305,7 @@ class Synced:
     more: bool = False
     behind: bool = False  # the answerer lacks messages too, and will ask
     partial: bool = False  # the answerer is a newcomer that has not got the oldest yet
+    held: tuple[Run, ...] = ()  # newest first: what the answerer has delivered of the authors
 
 
 class Reason:

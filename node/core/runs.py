@@ -48,6 +48,16 @@ class Runs:
         """(first, last, hash) of each run."""
         return zip(self._first, self._last, self._hash, strict=True)
 
+    def without(self, holes: list[int]) -> Iterator[tuple[int, int, int]]:
+        """The runs, cut at `holes` (ascending); what is cut has a hash of 0."""
+        if not holes:
+            yield from self
+            return
+        covered = [(hole, hole) for hole in holes]
+        for first, last, hash in self:
+            for low, high in _gaps(first, last, covered):
+                yield low, high, hash if (low, high) == (first, last) else 0
+
     def beyond(self, others: list[tuple[int, int, int]], newest_first: bool) -> Iterator[int]:
         """Numbers held here that lie in none of `others`, or in an equal run of another hash.
 
