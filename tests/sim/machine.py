@@ -106,6 +106,7 @@ class Machine(Process):
         "closing",
         "committed",
         "disk",
+        "ends",
         "epoch",
         "fuse",
         "group",
@@ -146,6 +147,7 @@ class Machine(Process):
         self.leader: MemberId = 0
         self.leading = False
         self.closing = False
+        self.ends: Callable[[Machine], None] | None = None  # what follows its last effect
 
     @property
     def listens(self) -> bool:

@@ -276,6 +276,9 @@ class World:
             self._burn(machine, effects)
         if machine.group is not group:
             return
+        if machine.ends is not None:
+            machine.ends(machine)
+            return
         if group.leader != machine.leader or group.epoch != machine.epoch:
             self.oracle.stands(machine, group)
         if group.leads != machine.leading:
@@ -369,10 +372,13 @@ class World:
     def _join_failed(self, machine: Machine, notice: e.JoinFailed) -> None:
         """The user tries again, through somebody else perhaps."""
         self.count[f"JoinFailed {notice.reason}"] += 1
-        self._vanish(machine)
-        self.at(500 + self.rng.randrange(1000), self.try_join, machine, machine.life)
+        machine.ends = self._join_later
 
-    def try_join(self, machine: Machine, life: int) -> None:
+    def _join_later(self, machine: Machine) -> None:
+        self._vanish(machine)
+        self.at(500 + self.rng.randrange(1000), self._try_join, machine, machine.life)
+
+    def _try_join(self, machine: Machine, life: int) -> None:
         if machine.life != life or machine.group is not None or not machine.wants:
             return
         others = [m.number for m in self.machines.values() if m.me and m.group and m is not machine]
@@ -381,12 +387,15 @@ class World:
     def _departed(self, machine: Machine, notice: e.Departed) -> None:
         self.count["Departed"] += 1
         machine.wants = False
-        self._vanish(machine)
+        machine.ends = self._vanish
 
     def _stopped(self, machine: Machine, notice: e.Stopped) -> None:
         self.count["Stopped"] += 1
         if not machine.closing:
             self.oracle.stopped_by_itself(machine, notice)
+        machine.ends = self._quit
+
+    def _quit(self, machine: Machine) -> None:
         self.kill(machine.number)
 
     def _vanish(self, machine: Machine) -> None:
