@@ -58,6 +58,7 @@ class Oracle:
         self.last_epoch = NO_EPOCH
         self.leader_of: dict[Epoch, MemberId] = {}  # as the registry granted it
         self.led_by: dict[Epoch, tuple[int, int]] = {}  # machine and process that acted on it
+        self.home: dict[bytes, Machine] = {}  # of an identity
         self.owner: dict[MemberId, bytes] = {}
         self.block_epoch: dict[MemberId, Epoch] = {}
         self.messages: list[ChatMessage] = []
@@ -73,11 +74,9 @@ class Oracle:
         return seen
 
     def machine_of(self, member: MemberId) -> Machine | None:
+        """Where the member with this id lived, whatever became of it since."""
         identity = self.owner.get(member)
-        for machine in self.world.machines.values():
-            if machine.identity == identity:
-                return machine
-        return None
+        return self.home.get(identity) if identity is not None else None
 
     # ---- S1, S2: leadership ----
 

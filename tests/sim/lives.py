@@ -18,6 +18,7 @@ from .trouble import ALWAYS, KINDS, Trouble
 from .world import World
 
 CONVERGE_MS = 40_000
+SETTLED_MS = 3_000
 PEACE_MS = 4_000
 ELECT_MS = 8_000
 DETOUR_MS = 1_500
@@ -162,6 +163,8 @@ class Life(Trouble):
         world = self.world
         self.calm()
         self.converged_ms = self.settle(CONVERGE_MS)
+        world.run(SETTLED_MS)  # What was under way when the faults stopped has come to an end.
+        self.settle(CONVERGE_MS)
         epochs, tells, lines = (world.count[what] for what in ("epochs", "tells", "lines"))
         staying = self.members()
         for _ in range(5):
@@ -257,12 +260,11 @@ class Life(Trouble):
         world.say("-- leader and one more die")
         leader = next(m for m in staying if m.group is not None and m.group.leads)
         other = rng.choice([m for m in staying if m is not leader])
-        epochs = world.count["epochs"]
+        last = world.oracle.last_epoch
         for machine in (leader, other):
             machine.wants = False
             world.kill(machine.number)
             world.run(rng.choice([0, 0, 5, 20]))
-        other_won = world.oracle.leader_of[world.oracle.last_epoch] == other.me
         lowest = min(m.me for m in staying if m not in {leader, other})
         began = world.now
         survivors = [m for m in staying if m not in {leader, other}]
@@ -278,8 +280,6 @@ class Life(Trouble):
         for machine in survivors:
             world.tell(machine.number)
         self.settle(15_000)
-        took = world.count["epochs"] - epochs - other_won
-        if took != 1:
-            raise Broken("election", f"{took} epochs for one election")
-        if world.oracle.leader_of[world.oracle.last_epoch] != lowest:
-            raise Broken("election", f"{lowest} is the lowest, but does not lead")
+        won = [who for epoch, who in world.oracle.leader_of.items() if epoch > last]
+        if won not in ([lowest], [other.me, lowest]):  # The other's claim may have been under way.
+            raise Broken("election", f"{won} won one after another; {lowest} is the lowest")

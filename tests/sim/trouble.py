@@ -131,9 +131,8 @@ class Trouble(Crowd):
         keep = [m for m in self.world.machines.values() if m.disk.meta and m.disk.meta.member]
         if machine is None or len(keep) < 4:
             return False
-        self.world.wipe(machine.number)
-        if self.rng.random() < 0.5:
-            machine.identity = self.rng.randbytes(32)
+        key = self.rng.randbytes(32) if self.rng.random() < 0.5 else b""
+        self.world.wipe(machine.number, identity=key)
         return True
 
     def _move(self) -> bool:

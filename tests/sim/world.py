@@ -55,7 +55,6 @@ class World:
         self.oracle = Oracle(self)
         self.registry = Registry(self)
         self.machines: dict[int, Machine] = {}
-        self.members: dict[int, Machine] = {}  # by member id, ever
         self.heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.order = count()
         self.calls = count(1)
@@ -123,6 +122,7 @@ class World:
         machine = Machine(number)
         machine.take = lambda event: self.hand(machine, event)
         self.machines[number] = machine
+        self.oracle.home[machine.identity] = machine
         self.network.at_address[machine.address] = machine
         return machine
 
@@ -202,11 +202,13 @@ class World:
         if process.life == life and isinstance(process, Machine):
             self._wake(process, life)
 
-    def wipe(self, number: int) -> None:
-        """Lose the disk of a machine that is down."""
+    def wipe(self, number: int, *, identity: bytes = b"") -> None:
+        """Lose the disk of a machine that is down, its key too where another one is given."""
         machine = self.machines[number]
         assert machine.group is None
         machine.disk = Disk()
+        machine.identity = identity or machine.identity
+        self.oracle.home[machine.identity] = machine
         self.oracle.wiped(machine)
 
     def move(self, number: int) -> None:
