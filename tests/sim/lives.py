@@ -259,7 +259,7 @@ class Life(Trouble):
         staying = self.members()
         if len(staying) < 3:
             return
-        # Who last found the registry silent leaves the election to others until it reads the record.
+        # Who last found the registry silent leaves an election to others until it reads the record.
         groups = [m.group for m in staying if m.group is not None]
         world.run_until(2 * LAN.record_ms, lambda: all(g.nds_up for g in groups), step=500)
         world.say("-- leader and one more die")
