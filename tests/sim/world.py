@@ -139,7 +139,7 @@ class World:
         """Start a node: again from its disk, or to join through `via` (0: by name)."""
         machine = self.machines[number]
         meta = machine.disk.meta
-        remembered = meta is not None and meta.member != 0
+        remembered = meta is not None and meta.member not in {0, *meta.left_ids}
         machine.wants = meta is None or not meta.leaving
         self._boot(machine, CHAT if remembered else 0)
         if not remembered and machine.group is not None:
@@ -167,7 +167,7 @@ class World:
         remembered = machine.disk.read_back(rng)
         self.oracle.restarted(machine)
         machine.group = Group(setup, self.timing, Random(rng.getrandbits(64)), remembered)
-        if meta is not None and meta.member:
+        if meta is not None and chat:
             machine.me = meta.member
         machine.take(Started(self.wall(machine)))
 
