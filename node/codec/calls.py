@@ -33,16 +33,16 @@ class Method:
     def write_request(self, request: Request) -> bytes:
         return self.put_request(request).SerializeToString()
 
-    def read_request(self, payload: bytes, limits: Limits) -> tuple[Request, str]:
-        """The request and the protocol version of its caller ("" where it says none).
+    def read_request(self, payload: bytes, limits: Limits) -> Request:
+        """The request.  Raises `Malformed`, with every violation found."""
+        return self.decode_request(parse(self.request, payload), limits)
 
-        Raises `Malformed`, with every violation found.
-        """
-        message = parse(self.request, payload)
+    def decode_request(self, message: Message, limits: Limits) -> Request:
+        """The request in a protobuf that has been parsed.  Raises `Malformed`."""
         check = Check(limits)
         request = self.get_request(message, check)
         check.done()
-        return request, message.caller.protocol  # type: ignore[attr-defined]
+        return request
 
     def write_reply(self, reply: Reply) -> bytes:
         return self.put_reply(reply).SerializeToString()

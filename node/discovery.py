@@ -1,0 +1,148 @@
+"""The client of one discovery service: what a group asks of it, and what the node's user does.
+
+Whether it answers is learnt from the calls that are made anyway: `up` changes with the first call
+that comes to another end than the one before.  A refusal is an answer.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+from node.codec import (
+    NDS_METHODS,
+    Browse,
+    Check,
+    Create,
+    Created,
+    Malformed,
+    NetworkChange,
+    NetworkPage,
+    get_change,
+    parse,
+)
+from node.core.events import Silence
+from node.core.messages import Granted, NdsReply, NdsRequest, Refusal
+from node.core.types import Address, Millis, WallMillis
+from node.limits import Limits
+from node.rpc import CallLog, CallRow, Line, status_of, told
+from node.rpc.options import grpc
+from node.runner import Silenced
+from node.tasks import Tasks
+from p2pchat.v1 import nds_pb2
+
+Reply = TypeVar("Reply")
+
+WATCH = "/p2pchat.v1.NodeDiscovery/WatchNetworks"
+
+
+class Gone(Exception):
+    """The discovery service went away while it was watched; the text is the gRPC status."""
+
+
+class Discovery:
+    """The discovery service at `address`.  `on_change(self)` is called when `up` has changed."""
+
+    def __init__(
+        self,
+        address: Address,
+        tasks: Tasks,
+        log: CallLog,
+        on_change: Callable[["Discovery"], None],
+    ) -> None:
+        self.address = address
+        self.up: bool | None = None  # None before the first call has ended
+        self.down_since_ms: WallMillis = 0  # 0 while it answers
+        self.last_error = ""
+        self._log = log
+        self._on_change = on_change
+        self._line = Line(address, tasks, lambda: None)
+
+    async def ask(self, request: NdsRequest, deadline_ms: Millis) -> NdsReply | Refusal | Silenced:
+        """What a group asks.  The end comes within `deadline_ms`."""
+        answer: NdsReply | Refusal | Silenced = await self._call(request, deadline_ms)
+        if isinstance(answer, Granted):
+            return Granted(answer.record, answer.ids, getattr(request, "nonce", 0))
+        return answer
+
+    async def create(
+        self, name: str, address: Address, mode: int, request_id: str, deadline_ms: Millis
+    ) -> Created | Refusal | Silenced:
+        """Make a network led from `address`.  Repeated with one `request_id`, answered alike."""
+        answer: Created | Refusal | Silenced = await self._call(
+            Create(request_id, name, address, mode), deadline_ms
+        )
+        return answer
+
+    async def networks(
+        self,
+        *,
+        deadline_ms: Millis,
+        page_size: int = 100,
+        page_token: str = "",
+        include_hidden: bool = False,
+    ) -> NetworkPage | Refusal | Silenced:
+        """A page of the networks there are, in order of name."""
+        answer: NetworkPage | Refusal | Silenced = await self._call(
+            Browse(page_size, page_token, include_hidden), deadline_ms
+        )
+        return answer
+
+    async def watch(self, *, include_hidden: bool = False) -> AsyncIterator[NetworkChange]:
+        """Every network as it is now, one that is `caught_up`, then every change.
+
+        Goes on until the caller ends it.  Raises `Gone`.
+        """
+        request = nds_pb2.WatchNetworksRequest(include_hidden=include_hidden)
+        try:
+            async for payload in self._line.stream(WATCH, request.SerializeToString()):
+                self._heard("")
+                check = Check(Limits())
+                change = get_change(_change(payload), check)
+                check.done()
+                yield change
+        except grpc.aio.AioRpcError as error:
+            self._heard(told(error))
+            raise Gone(told(error)) from error
+        except Malformed as error:
+            raise Gone(f"the answer is malformed: {error}") from error
+        raise Gone("the NDS ended the stream")
+
+    async def _call(self, request: Any, deadline_ms: Millis) -> Any:
+        method = NDS_METHODS[type(request)]
+        at_ms, began = time.time_ns() // 1_000_000, time.perf_counter_ns()
+        outcome: Any = await self._line.call(
+            method.path, method.write_request(request), deadline_ms
+        )
+        if isinstance(outcome, bytes):
+            try:
+                outcome = method.read_reply(outcome)
+            except Malformed as error:
+                text = f"the answer is malformed: {error}"[:300]
+                outcome = Silenced(Silence.SILENT, text)
+        took_us = (time.perf_counter_ns() - began) // 1_000
+        status = status_of(outcome)
+        self._log.add(
+            CallRow(method.path, self.address, at_ms, took_us, status, request, method.put_request)
+        )
+        self._heard(status if isinstance(outcome, Silenced) else "")
+        return outcome
+
+    def _heard(self, error: str) -> None:
+        """A call has ended: `error` says how it came to nothing, or is empty."""
+        up = not error
+        if error:
+            self.last_error = error
+        if up is self.up:
+            return
+        self.up = up
+        self.down_since_ms = 0 if up else time.time_ns() // 1_000_000
+        self._on_change(self)
+
+    async def close(self) -> None:
+        await self._line.close()
+
+
+def _change(payload: bytes) -> nds_pb2.WatchNetworksResponse:
+    message = parse(nds_pb2.WatchNetworksResponse, payload)
+    assert isinstance(message, nds_pb2.WatchNetworksResponse)
+    return message

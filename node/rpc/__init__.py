@@ -1,0 +1,35 @@
+"""gRPC as both services and their clients use it: options, statuses, lines, the log of calls."""
+
+from node.rpc.calllog import CallLog, CallRow, status_of
+from node.rpc.line import Line, probe
+from node.rpc.options import CHANNEL_OPTIONS, RPCS_MAX, SERVER_OPTIONS, target
+from node.rpc.status import (
+    DOMAIN,
+    abort,
+    is_spoken,
+    malformed,
+    mismatched,
+    refusal_in,
+    refused,
+    told,
+)
+
+__all__ = [
+    "CHANNEL_OPTIONS",
+    "DOMAIN",
+    "RPCS_MAX",
+    "SERVER_OPTIONS",
+    "CallLog",
+    "CallRow",
+    "Line",
+    "abort",
+    "is_spoken",
+    "malformed",
+    "mismatched",
+    "probe",
+    "refusal_in",
+    "refused",
+    "status_of",
+    "target",
+    "told",
+]

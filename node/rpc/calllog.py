@@ -1,0 +1,56 @@
+"""The last calls of a node, as somebody could repeat them with grpcurl."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+
+from node.core.messages import Refusal
+from node.core.types import Address, WallMillis
+from node.runner import Silenced
+
+SIZE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call that has ended.  Its JSON is made when somebody asks."""
+
+    path: str  # /p2pchat.v1.Node/Message
+    address: Address
+    at_ms: WallMillis  # when it began
+    took_us: int
+    status: str  # OK, or the status in one line
+    request: Any
+    put_request: Callable[[Any], Message]
+
+    def json(self) -> str:
+        """The request as grpcurl takes it."""
+        return MessageToJson(self.put_request(self.request), indent=None)
+
+
+class CallLog:
+    """A ring of the last calls, the newest last."""
+
+    def __init__(self, size: int = SIZE) -> None:
+        self._rows: deque[CallRow] = deque(maxlen=size)
+
+    def add(self, row: CallRow) -> None:
+        self._rows.append(row)
+
+    def rows(self) -> list[CallRow]:
+        return list(self._rows)
+
+
+def status_of(outcome: Any) -> str:
+    """The status that an outcome came with, in one line."""
+    match outcome:
+        case Refusal(reason, text):
+            return f"{reason}: {text}" if text else reason
+        case Silenced(_, status):
+            return status
+        case _:
+            return "OK"

@@ -1,0 +1,144 @@
+"""One channel to one address: opened by its first call, watched, renewed, never waited for.
+
+A call comes to one of three ends: the bytes of the reply, a definite `Refusal`, or `Silenced`.
+"Connection refused" is told only when it is true now: a channel that failed a moment ago goes on
+failing every call with the last error until its back-off ends, though the peer may be back.  So
+whenever the channel is not there, a plain TCP connection finds out: nobody listens (REFUSED), no
+answer (SILENT), or somebody does, and the call is made once more on a new channel.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+
+from node.core.events import Silence
+from node.core.messages import Refusal
+from node.core.types import Address, Millis
+from node.limits import split_address
+from node.rpc.options import CHANNEL_OPTIONS, grpc, target
+from node.rpc.status import refusal_in, told
+from node.runner import Silenced
+from node.tasks import Tasks
+
+CLOSE_S = 5.0  # calls on a channel that was replaced may go on this long
+
+STATES = {
+    grpc.ChannelConnectivity.IDLE: "idle",
+    grpc.ChannelConnectivity.CONNECTING: "connecting",
+    grpc.ChannelConnectivity.READY: "ready",
+    grpc.ChannelConnectivity.TRANSIENT_FAILURE: "failing",
+    grpc.ChannelConnectivity.SHUTDOWN: "shut",
+}
+
+
+class Line:
+    """A channel to `address`.  `on_broken` is called each time it was ready and is no longer."""
+
+    def __init__(self, address: Address, tasks: Tasks, on_broken: Callable[[], None]) -> None:
+        self.address = address
+        self._tasks = tasks
+        self._on_broken = on_broken
+        self._open()
+
+    def _open(self) -> None:
+        self._channel = grpc.aio.insecure_channel(target(self.address), options=CHANNEL_OPTIONS)
+        self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+        self._watcher = self._tasks.spawn(self._watch(self._channel), f"link {self.address}")
+
+    async def _watch(self, channel: grpc.aio.Channel) -> None:
+        state = channel.get_state()
+        while state is not grpc.ChannelConnectivity.SHUTDOWN:
+            await channel.wait_for_state_change(state)
+            last, state = state, channel.get_state()
+            if last is grpc.ChannelConnectivity.READY and state is not last:
+                self._on_broken()
+
+    @property
+    def state(self) -> str:
+        """idle, connecting, ready, failing or shut."""
+        return STATES[self._channel.get_state()]
+
+    async def call(
+        self, path: str, payload: bytes, deadline_ms: Millis
+    ) -> bytes | Refusal | Silenced:
+        """Call the method at `path` and wait for its end, at most `deadline_ms`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline_ms / 1000
+        again = True
+        while True:
+            channel = self._channel
+            try:
+                return await self._method(path)(payload, timeout=max(until - loop.time(), 0.001))
+            except grpc.aio.AioRpcError as error:
+                refusal = refusal_in(error)
+                if refusal is not None:
+                    return refusal
+                status = told(error)
+                unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+            if not unavailable or not again:
+                return Silenced(Silence.SILENT, status)
+            silence = await probe(self.address, until - loop.time())
+            if silence is not None:
+                return Silenced(silence, status)
+            again = False
+            if channel is self._channel:
+                self._renew()
+
+    def _method(self, path: str) -> "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]":
+        method = self._methods.get(path)
+        if method is None:
+            method = self._methods[path] = self._channel.unary_unary(path)
+        return method
+
+    async def stream(self, path: str, payload: bytes) -> AsyncIterator[bytes]:
+        """The messages of a stream that has no deadline.  Raises `AioRpcError` at its bad end."""
+        method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
+        call = method(payload)
+        try:
+            async for message in call:
+                yield message
+        finally:
+            call.cancel()
+
+    def _renew(self) -> None:
+        """Go on with a new channel, which knows nothing of the old one's back-off."""
+        self._watcher.cancel()
+        self._tasks.spawn(self._channel.close(CLOSE_S), f"old link {self.address}")
+        self._open()
+
+    async def close(self) -> None:
+        """Cancel what is under way and close the channel.  `on_broken` is not called."""
+        self._watcher.cancel()
+        await self._channel.close()
+
+
+async def probe(address: Address, timeout_s: float) -> Silence | None:
+    """Whether somebody accepts connections at `address`: None if so, else how nobody does."""
+    try:
+        async with asyncio.timeout(max(timeout_s, 0.001)):
+            return await _probe(*split_address(address))
+    except TimeoutError:
+        return Silence.SILENT
+
+
+async def _probe(host: str, port: int) -> Silence | None:
+    loop = asyncio.get_running_loop()
+    try:
+        places = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return Silence.SILENT
+    refusals = 0
+    for family, kind, proto, _, place in places:
+        with socket.socket(family, kind, proto) as probing:
+            probing.setblocking(False)
+            try:
+                await loop.sock_connect(probing, place)
+            except ConnectionRefusedError:
+                refusals += 1
+            except OSError:
+                continue
+            else:
+                if probing.getsockname() != probing.getpeername():
+                    return None
+                refusals += 1  # the kernel gave us the very port that we called
+    return Silence.REFUSED if refusals == len(places) else Silence.SILENT

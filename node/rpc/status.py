@@ -1,0 +1,157 @@
+"""Refusals as gRPC statuses and back.
+
+A status is definite, nothing has happened, only if it carries our `google.rpc.ErrorInfo`; every
+other one, whatever its code, leaves the fate of the call unknown.
+"""
+
+from typing import Any, NoReturn
+
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from node.codec import PROTOCOL, Check, Malformed, get_network
+from node.core.messages import Reason, Record, Refusal
+from node.core.types import Epoch
+from node.limits import Limits, address_fault
+from node.rpc.options import grpc
+from p2pchat.v1 import nds_pb2
+
+from grpc_status import rpc_status  # isort: skip  after options
+
+DOMAIN = "p2pchat.v1"
+DETAILS_KEY = "grpc-status-details-bin"
+TEXT_MAX = 500  # characters; all of a status must fit into 8 KiB of headers
+
+CODES = {
+    Reason.UNKNOWN_CHAT: code_pb2.NOT_FOUND,
+    Reason.UNKNOWN_MEMBER: code_pb2.NOT_FOUND,
+    Reason.UNKNOWN_NETWORK: code_pb2.NOT_FOUND,
+    Reason.KICKED: code_pb2.PERMISSION_DENIED,
+    Reason.LEFT: code_pb2.PERMISSION_DENIED,
+    Reason.GROUP_FULL: code_pb2.RESOURCE_EXHAUSTED,
+    Reason.PENDING_FULL: code_pb2.RESOURCE_EXHAUSTED,
+    Reason.BAD_MESSAGE: code_pb2.INVALID_ARGUMENT,
+    Reason.TOO_LONG: code_pb2.INVALID_ARGUMENT,
+}
+"""The code of each reason; FAILED_PRECONDITION for those that are not named."""
+
+DEFINITE = frozenset(
+    {
+        code_pb2.INVALID_ARGUMENT,
+        code_pb2.NOT_FOUND,
+        code_pb2.ALREADY_EXISTS,
+        code_pb2.FAILED_PRECONDITION,
+        code_pb2.PERMISSION_DENIED,
+        code_pb2.RESOURCE_EXHAUSTED,
+    }
+)
+
+
+def refused(refusal: Refusal) -> status_pb2.Status:
+    """The status that says `refusal`."""
+    facts = {}
+    if refusal.leader:
+        facts["leader_id"] = str(refusal.leader)
+    if refusal.leader_address:
+        facts["leader_address"] = refusal.leader_address
+    if refusal.epoch > (0, 0):
+        facts["epoch"] = str(refusal.epoch.n)
+        facts["generation"] = str(refusal.epoch.generation)
+    code = CODES.get(refusal.reason, code_pb2.FAILED_PRECONDITION)
+    return _status(code, refusal.reason, refusal.text or refusal.reason, facts)
+
+
+def malformed(error: Malformed) -> status_pb2.Status:
+    """The status that names each violation."""
+    field, fault = error.violations[0]
+    more = len(error.violations) - 1
+    text = f"{field} {fault}".strip() + (f"; and {more} more" if more else "")
+    status = _status(code_pb2.INVALID_ARGUMENT, Reason.BAD_MESSAGE, text, {"field": field})
+    bad = error_details_pb2.BadRequest()
+    for field, fault in error.violations:
+        bad.field_violations.add(field=field[:100], description=fault[:200])
+    status.details.add().Pack(bad)
+    return status
+
+
+def mismatched(theirs: str) -> status_pb2.Status:
+    """The status for a caller that speaks another version of the protocol."""
+    text = f"this node speaks protocol {PROTOCOL}, the caller {theirs[:20]}"
+    versions = {"ours": PROTOCOL, "theirs": theirs[:20]}
+    return _status(code_pb2.FAILED_PRECONDITION, Reason.VERSION_MISMATCH, text, versions)
+
+
+def is_spoken(protocol: str) -> bool:
+    """Whether a caller of this version is understood.  None said (grpcurl) is as good as ours."""
+    return not protocol or protocol.partition(".")[0] == PROTOCOL.partition(".")[0]
+
+
+def _status(code: int, reason: str, text: str, facts: dict[str, str]) -> status_pb2.Status:
+    status = status_pb2.Status(code=code, message=text[:TEXT_MAX])
+    status.details.add().Pack(
+        error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=facts)
+    )
+    return status
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> NoReturn:
+    """End the call that `context` belongs to."""
+    await context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("an aborted call went on")
+
+
+# ---- reading -----------------------------------------------------------------------------------
+
+
+def refusal_in(error: grpc.aio.AioRpcError) -> Refusal | None:
+    """The definite answer in `error`; None where the fate of the call is unknown."""
+    status = _details(error)
+    if status is None or status.code not in DEFINITE:
+        return None
+    info = error_details_pb2.ErrorInfo()
+    record: Record | None = None
+    try:
+        for detail in status.details:
+            if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+                detail.Unpack(info)
+            elif detail.Is(nds_pb2.NetworkInformation.DESCRIPTOR):
+                record = _record(nds_pb2.NetworkInformation.FromString(detail.value))
+    except DecodeError:
+        return None
+    if info.domain != DOMAIN or not info.reason:
+        return None
+    facts = info.metadata
+    address = facts.get("leader_address", "")
+    return Refusal(
+        reason=info.reason,
+        text=status.message,
+        leader=_number(facts.get("leader_id", "")),
+        leader_address="" if address_fault(address) else address,
+        epoch=Epoch(_number(facts.get("generation", "")), _number(facts.get("epoch", ""))),
+        record=record,
+    )
+
+
+def _details(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                return None
+    return None
+
+
+def _record(information: nds_pb2.NetworkInformation) -> Record | None:
+    check = Check(Limits())
+    network = get_network(information, check)
+    return None if check.violations else network.record
+
+
+def _number(digits: str) -> int:
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 16 else 0
+
+
+def told(error: grpc.aio.AioRpcError) -> str:
+    """A status that says nothing definite, in one line for people."""
+    return f"{error.code().name}: {' '.join((error.details() or '').split())[:200]}"

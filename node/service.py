@@ -1,0 +1,153 @@
+"""Requests of other nodes: bytes to values, to the group that they concern, and its answer back.
+
+Requests are parsed here and not by gRPC, so that noise gets a definite answer like every other bad
+input.  Nothing is decided here but which group is meant.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol
+
+from node.codec import METHODS, Malformed, Method, parse
+from node.core.messages import Join, Ping, Reason, Refusal, Reply, Request
+from node.core.types import Address, ChatId
+from node.errors import PortInUse
+from node.limits import Limits, split_address
+from node.rpc import abort, is_spoken, malformed, mismatched, refused
+from node.rpc.options import RPCS_MAX, SERVER_OPTIONS, grpc
+from node.runner import Unanswered
+
+ANSWER_S = 10.0  # a request without a nearer deadline is given up after this
+
+
+class Answerer(Protocol):
+    """A group, as far as the service knows it."""
+
+    async def answer(self, request: Request) -> Reply | Refusal:
+        """The group's answer.  Raises `Unanswered`."""
+        ...
+
+
+class Groups(Protocol):
+    """The groups of this node."""
+
+    def by_chat(self, chat: ChatId) -> Answerer | None: ...
+
+    def by_name(self, name: str) -> Answerer | None: ...
+
+    def joining(self) -> Answerer | None:
+        """Any group that is not a member yet: it answers a leader that calls it back."""
+        ...
+
+
+class Service(Protocol):
+    """What a server can serve."""
+
+    @property
+    def name(self) -> str:
+        """The service's full name in the protos."""
+        ...
+
+    def add_to(self, server: grpc.aio.Server) -> None: ...
+
+
+class NodeService:
+    """The Node service of all `groups`."""
+
+    name = "p2pchat.v1.Node"
+
+    def __init__(self, groups: Groups, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
+        self._groups = groups
+        self._limits = limits
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            method.name: grpc.unary_unary_rpc_method_handler(partial(self._serve, method))
+            for method in METHODS.values()
+        }
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(self.name, handlers),)
+        )
+
+    async def _serve(
+        self, method: Method, payload: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> bytes:
+        try:
+            message = parse(method.request, payload)
+            theirs = message.caller.protocol  # type: ignore[attr-defined]
+            if not is_spoken(theirs):
+                await abort(context, mismatched(theirs))
+            request = method.decode_request(message, self._limits)
+        except Malformed as error:
+            await abort(context, malformed(error))
+        answer = await self._answer(request, context)
+        if isinstance(answer, Refusal):
+            await abort(context, refused(answer))
+        return method.write_reply(answer)
+
+    async def _answer(
+        self, request: Request, context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> Reply | Refusal:
+        group = self._group(request)
+        if group is None:
+            return Refusal(Reason.UNKNOWN_CHAT, "this node is not in that chat")
+        left_s: float | None = context.time_remaining()
+        try:
+            async with asyncio.timeout(min(left_s or ANSWER_S, ANSWER_S)):
+                return await group.answer(request)
+        except TimeoutError:
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the group gave no answer")
+        except Unanswered as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        raise AssertionError("an aborted call went on")
+
+    def _group(self, request: Request) -> Answerer | None:
+        caller = request.caller
+        if not caller.chat and isinstance(request, Join):
+            return self._groups.by_name(request.name)
+        group = self._groups.by_chat(caller.chat)
+        calls_back = isinstance(request, Ping) and not caller.node and request.asks_leading is None
+        return self._groups.joining() if group is None and calls_back else group
+
+
+async def build_server(listen: Address, services: Sequence[Service]) -> tuple[grpc.aio.Server, int]:
+    """A server that listens, and its port; it serves once it is started.
+
+    `listen` is HOST:PORT, port 0 for any free one, or unix:PATH.  Health and reflection come with
+    it.  Raises `PortInUse`.
+    """
+    from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+    from grpc_reflection.v1alpha import reflection
+
+    server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=RPCS_MAX)
+    names = [service.name for service in services]
+    for service in services:
+        service.add_to(server)
+    healthy = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    serving = health_pb2.HealthCheckResponse.SERVING
+    for name in names:
+        await healthy.set(name, serving)
+    reflection.enable_server_reflection(
+        [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server
+    )
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise PortInUse(address=listen, text=_why(listen)) from error
+    return server, port
+
+
+def _why(listen: Address) -> str:
+    """What the system says to somebody who wants to listen there; gRPC keeps it to itself."""
+    if listen.startswith("unix:"):
+        return "the socket cannot be made"
+    host, port = split_address(listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return "it was taken a moment ago"

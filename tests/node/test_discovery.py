@@ -1,0 +1,225 @@
+"""Tries node/discovery.py against a discovery service that says what the test wants."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from node.codec import Created
+from node.core.events import Silence
+from node.core.messages import (
+    Claim,
+    Delete,
+    Deleted,
+    Granted,
+    Lookup,
+    Reason,
+    Record,
+    RecordRead,
+    Refusal,
+    Renew,
+)
+from node.core.types import Epoch, IdBlock
+from node.discovery import Discovery, Gone
+from node.rpc import CallLog, abort, refused
+from node.rpc.options import SERVER_OPTIONS, grpc
+from node.runner import Silenced
+from node.tasks import Tasks
+from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
+from tests.node.test_rpc import tasks
+from tests.node.wire_values import EPOCH, FACTS
+
+__all__ = ["tasks"]  # a fixture
+
+INFORMATION = nds_pb2.NetworkInformation(
+    chat_id=7,
+    name="tea",
+    epoch=common_pb2.Epoch(generation=1_700_000_000, n=3),
+    leader_id=1_000_001,
+    leader_address="127.0.0.1:5001",
+    seen_ms=5,
+    idle=True,
+    created_ms=4,
+)
+RECORD = Record(7, "tea", Epoch(1_700_000_000, 3), 1_000_001, "127.0.0.1:5001")
+IDS = common_pb2.IdBlock(first=1_000_009, count=8)
+
+
+class FakeNds(nds_pb2_grpc.NodeDiscoveryServicer):
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.refusal: Any = None
+        self.changes: asyncio.Queue[nds_pb2.WatchNetworksResponse | None] = asyncio.Queue()
+
+    async def _answer(self, request: Any, context: Any, reply: Any) -> Any:
+        self.seen.append(request)
+        if self.refusal is not None:
+            await abort(context, self.refusal)
+        return reply
+
+    async def GetNetworkInformation(self, request: Any, context: Any) -> Any:
+        reply = nds_pb2.GetNetworkInformationResponse(networks=[INFORMATION], next_page_token="x")
+        return await self._answer(request, context, reply)
+
+    async def UpdateLeader(self, request: Any, context: Any) -> Any:
+        reply = nds_pb2.UpdateLeaderResponse(network=INFORMATION, ids=IDS)
+        return await self._answer(request, context, reply)
+
+    async def Renew(self, request: Any, context: Any) -> Any:
+        return await self._answer(request, context, nds_pb2.RenewResponse(network=INFORMATION))
+
+    async def DeleteNetwork(self, request: Any, context: Any) -> Any:
+        return await self._answer(request, context, nds_pb2.DeleteNetworkResponse())
+
+    async def CreateNetwork(self, request: Any, context: Any) -> Any:
+        reply = nds_pb2.CreateNetworkResponse(network=INFORMATION, ids=IDS)
+        return await self._answer(request, context, reply)
+
+    async def WatchNetworks(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.seen.append(request)
+        while (change := await self.changes.get()) is not None:
+            yield change
+
+
+class Scene:
+    def __init__(self, tasks: Tasks) -> None:
+        self.tasks = tasks
+        self.fake = FakeNds()
+        self.changes: list[bool | None] = []
+        self.log = CallLog()
+        self.port = 0
+
+    async def serve(self) -> None:
+        self.server = grpc.aio.server(options=SERVER_OPTIONS)
+        nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(self.fake, self.server)
+        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await self.server.start()
+
+    def open(self) -> Discovery:
+        return Discovery(
+            f"127.0.0.1:{self.port}", self.tasks, self.log, lambda it: self.changes.append(it.up)
+        )
+
+
+@pytest.fixture
+async def scene(tasks: Tasks) -> AsyncIterator[Scene]:
+    made = Scene(tasks)
+    await made.serve()
+    made.discovery = made.open()
+    yield made
+    await made.discovery.close()
+    await made.server.stop(None)
+
+
+CLAIM = Claim(7, 1_000_002, "h:2000", EPOCH, 99, (1_000_002,), 3, only_fate=False, facts=FACTS)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reply"),
+    [
+        (Lookup(7), RecordRead(RECORD)),
+        (CLAIM, Granted(RECORD, IdBlock(1_000_009, 8), 99)),
+        (Renew(7, 1_000_001, EPOCH, "h:2000", True, FACTS), RecordRead(RECORD)),
+        (Delete(7, EPOCH), Deleted()),
+    ],
+)
+async def test_what_a_group_asks_is_answered(scene: Any, request_: Any, reply: Any) -> None:
+    assert await scene.discovery.ask(request_, 2_000) == reply
+    (row,) = scene.log.rows()
+    assert row.status == "OK"
+    assert row.request == request_
+    assert row.path.startswith("/p2pchat.v1.NodeDiscovery/")
+
+
+async def test_a_refused_claim_brings_the_record_and_the_service_is_up(scene: Any) -> None:
+    scene.fake.refusal = refused(Refusal(Reason.LEADER_ALIVE, "it says so"))
+    scene.fake.refusal.details.add().Pack(INFORMATION)
+    answer = await scene.discovery.ask(CLAIM, 2_000)
+    assert answer == Refusal(Reason.LEADER_ALIVE, "it says so", record=RECORD)
+    assert scene.discovery.up is True
+
+
+async def test_a_network_is_made(scene: Any) -> None:
+    created = await scene.discovery.create("tea", "127.0.0.1:5001", 1, "some-uuid", 2_000)
+    assert isinstance(created, Created)
+    assert created.network.record == RECORD
+    assert created.network.created == 4
+    assert created.ids == IdBlock(1_000_009, 8)
+    (sent,) = scene.fake.seen
+    assert (sent.request_id, sent.name, sent.leader_address) == (
+        "some-uuid",
+        "tea",
+        "127.0.0.1:5001",
+    )
+
+
+async def test_networks_come_in_pages(scene: Any) -> None:
+    page = await scene.discovery.networks(
+        page_size=5, page_token="p", include_hidden=True, deadline_ms=2_000
+    )
+    assert page.next_page_token == "x"
+    (network,) = page.networks
+    assert (network.record, network.seen, network.idle) == (RECORD, 5, True)
+    (sent,) = scene.fake.seen
+    assert (sent.page_size, sent.page_token, sent.include_hidden) == (5, "p", True)
+
+
+async def test_changes_are_watched_until_the_service_goes(scene: Any) -> None:
+    for change in (
+        nds_pb2.WatchNetworksResponse(network=INFORMATION),
+        nds_pb2.WatchNetworksResponse(caught_up=True),
+        nds_pb2.WatchNetworksResponse(network=INFORMATION, deleted=True),
+        None,
+    ):
+        scene.fake.changes.put_nowait(change)
+    seen = []
+    with pytest.raises(Gone, match="ended"):
+        async for change in scene.discovery.watch():
+            seen.append(change)
+    assert [change.caught_up for change in seen] == [False, True, False]
+    assert [change.deleted for change in seen] == [False, False, True]
+    assert seen[0].network.record == RECORD
+    assert seen[1].network is None
+    assert scene.discovery.up is True
+
+
+async def test_a_watched_service_that_dies_is_gone(scene: Any) -> None:
+    scene.fake.changes.put_nowait(nds_pb2.WatchNetworksResponse(caught_up=True))
+    with pytest.raises(Gone, match=r"UNAVAILABLE|CANCELLED|UNKNOWN"):
+        async for _ in scene.discovery.watch():
+            await scene.server.stop(None)
+    assert scene.discovery.up is False
+
+
+async def test_it_is_known_since_when_the_service_is_down(scene: Any) -> None:
+    assert scene.discovery.up is None
+    await scene.discovery.ask(Lookup(7), 2_000)
+    await scene.discovery.ask(Lookup(7), 2_000)
+    assert (scene.discovery.up, scene.discovery.down_since_ms) == (True, 0)
+    await scene.server.stop(None)
+    end = await scene.discovery.ask(Lookup(7), 2_000)
+    assert isinstance(end, Silenced)
+    assert end.how is Silence.REFUSED
+    first = scene.discovery.down_since_ms
+    assert first > 1_700_000_000_000
+    await scene.discovery.ask(Lookup(7), 2_000)
+    assert scene.discovery.down_since_ms == first
+    assert scene.discovery.last_error.startswith("UNAVAILABLE")
+    await scene.serve()
+    assert await scene.discovery.ask(Lookup(7), 250) == RecordRead(RECORD)
+    assert (scene.discovery.up, scene.discovery.down_since_ms) == (True, 0)
+    assert scene.changes == [True, False, True]
+
+
+async def test_a_malformed_answer_counts_as_none(scene: Any) -> None:
+    async def nonsense(request: Any, context: Any) -> Any:
+        return nds_pb2.UpdateLeaderResponse()
+
+    scene.fake.UpdateLeader = nonsense
+    await scene.server.stop(None)
+    await scene.serve()
+    end = await scene.discovery.ask(CLAIM, 2_000)
+    assert isinstance(end, Silenced)
+    assert "network.chat_id" in end.status
+    assert scene.discovery.up is False

@@ -1,0 +1,250 @@
+"""Tries node/peers.py: outgoing calls against real servers."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from node import peers
+from node.core import messages as core
+from node.core.events import Silence
+from node.core.messages import Ping, Pong, Reason, Refusal, Reply, Request, Standing, Told
+from node.peers import LinkFigures, Links
+from node.rpc import CallLog
+from node.runner import Silenced
+from node.service import NodeService, build_server
+from node.tasks import Tasks
+from tests.node.test_rpc import silent_port, tasks
+from tests.node.wire_values import (
+    CALLER,
+    EXAMPLES,
+    ID,
+    MESSAGE,
+    NETWORK,
+    REPLY_OF,
+    ROSTER,
+    TELL,
+    VIEW,
+)
+
+__all__ = ["silent_port", "tasks"]  # fixtures
+
+TOLD = Told(core.Receipt.STORED, ID, 1_000_001)
+REPLIES: dict[type, Reply] = {
+    core.Welcome: core.Welcome(1_000_002, ROSTER, VIEW, 7, "tea", 1, 5, NETWORK.address),
+    core.LeaveNoted: core.LeaveNoted(VIEW),
+    core.Updated: core.Updated(ROSTER, VIEW),
+    core.Pong: core.Pong(Standing.LEADING, VIEW, reached=True),
+    core.Elected: core.Elected(True, True, core.Vote.ALIVE, VIEW, about_provisional=True),
+    core.Followed: core.Followed(True, VIEW),
+    core.Told: TOLD,
+    core.Synced: core.Synced(VIEW, (1_000_001,), (MESSAGE,), True, True, True),
+}
+
+
+class Village:
+    """Groups of which each question is answered by `script`."""
+
+    def __init__(self) -> None:
+        self.seen: list[Request] = []
+        self.script: Callable[[Request], Reply | Refusal] = lambda request: REPLIES[
+            REPLY_OF[type(request)]
+        ]
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def answer(self, request: Request) -> Reply | Refusal:
+        self.seen.append(request)
+        await self.gate.wait()
+        return self.script(request)
+
+    def by_chat(self, chat: int) -> "Village | None":
+        return self if chat == CALLER.chat else None
+
+    def by_name(self, name: str) -> "Village | None":
+        return self if name == "tea" else None
+
+    def joining(self) -> None:
+        return None
+
+
+@asynccontextmanager
+async def living(village: Village, port: int = 0) -> AsyncIterator[str]:
+    server, port = await build_server(f"127.0.0.1:{port}", [NodeService(village)])
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
+
+
+@pytest.fixture
+def log() -> CallLog:
+    return CallLog()
+
+
+@pytest.fixture
+async def broken() -> "asyncio.Queue[str]":
+    return asyncio.Queue()
+
+
+@pytest.fixture
+async def links(
+    tasks: Tasks,
+    log: CallLog,
+    broken: "asyncio.Queue[str]",
+) -> AsyncIterator[Links]:
+    made = Links(tasks, log, broken.put_nowait)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("request_", EXAMPLES, ids=lambda request: type(request).__name__)
+async def test_every_call_goes_there_and_back(links: Links, request_: Request) -> None:
+    village = Village()
+    async with living(village) as address:
+        reply = await links.call(address, request_, 5_000)
+    assert village.seen == [request_]
+    assert reply == REPLIES[REPLY_OF[type(request_)]]
+
+
+async def test_a_refusal_is_an_answer(links: Links, log: CallLog) -> None:
+    village = Village()
+    refusal = Refusal(Reason.OLD_INCARNATION, "there is a later life of yours")
+    village.script = lambda _: refusal
+    async with living(village) as address:
+        assert await links.call(address, TELL, 5_000) == refusal
+    figures = links.figures(address)
+    assert (figures.calls, figures.failures) == (1, 1)
+    assert figures.last_error == "OLD_INCARNATION: there is a later life of yours"
+    assert log.rows()[0].status == figures.last_error
+
+
+async def test_figures_tell_of_each_address(links: Links, log: CallLog) -> None:
+    assert links.figures("127.0.0.1:9") == LinkFigures("idle")
+    village = Village()
+    async with living(village) as address:
+        await links.call(address, TELL, 5_000)
+        figures = links.figures(address)
+        assert (figures.link, figures.calls, figures.failures) == ("ready", 1, 0)
+        assert figures.rtt_us > 0
+        village.gate.clear()
+        waiting = asyncio.create_task(links.call(address, TELL, 5_000))
+        while len(village.seen) < 2:  # noqa: ASYNC110  the server runs on this loop
+            await asyncio.sleep(0.001)
+        assert links.figures(address).in_flight == 1
+        village.gate.set()
+        await waiting
+    (first, second) = log.rows()
+    assert first.path == "/p2pchat.v1.Node/Message"
+    assert (first.address, first.status, first.request) == (address, "OK", TELL)
+    assert second.took_us > 0
+
+
+async def test_an_indirect_ping_is_no_round_trip(links: Links) -> None:
+    async with living(Village()) as address:
+        await links.call(address, Ping(CALLER, VIEW, on_behalf=1_000_003), 5_000)
+        assert links.figures(address).rtt_us == 0
+        await links.call(address, Ping(CALLER, VIEW), 5_000)
+        assert links.figures(address).rtt_us > 0
+
+
+async def test_a_dead_peer_breaks_the_link_and_refuses(
+    links: Links, broken: "asyncio.Queue[str]"
+) -> None:
+    async with living(Village()) as address:
+        await links.call(address, TELL, 5_000)
+    assert await asyncio.wait_for(broken.get(), 5) == address
+    end = await links.call(address, TELL, 5_000)
+    assert isinstance(end, Silenced)
+    assert end.how is Silence.REFUSED
+    assert links.figures(address).link == "failing"
+
+
+async def test_a_restarted_peer_is_reached_by_the_next_call(links: Links) -> None:
+    async with living(Village()) as address:
+        await links.call(address, TELL, 5_000)
+    assert isinstance(await links.call(address, TELL, 5_000), Silenced)
+    async with living(Village(), int(address.rpartition(":")[2])):
+        assert await links.call(address, TELL, 250) == TOLD
+
+
+async def test_a_full_line_fails_at_once_but_for_pings_and_elections(
+    links: Links, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "IN_FLIGHT_MAX", 2)
+    village = Village()
+    village.gate.clear()
+    async with living(village) as address:
+        waiting = [asyncio.create_task(links.call(address, TELL, 5_000)) for _ in range(2)]
+        await asyncio.sleep(0)
+        end = await links.call(address, TELL, 5_000)
+        assert isinstance(end, Silenced)
+        assert end.how is Silence.SILENT
+        assert "2 calls" in end.status
+        village.gate.set()
+        village.script = lambda request: (
+            TOLD if isinstance(request, core.Tell) else REPLIES[core.Pong]
+        )
+        assert isinstance(await links.call(address, Ping(CALLER, VIEW), 5_000), Pong)
+        assert await asyncio.gather(*waiting) == [TOLD, TOLD]
+        assert await links.call(address, TELL, 5_000) == TOLD
+
+
+async def test_a_malformed_answer_says_nothing_definite(links: Links) -> None:
+    village = Village()
+    village.script = lambda _: Told(core.Receipt.STORED, "no id", 0)
+    async with living(village) as address:
+        end = await links.call(address, TELL, 5_000)
+    assert isinstance(end, Silenced)
+    assert "msg_id" in end.status
+    assert end.how is Silence.SILENT
+
+
+async def test_a_call_of_another_version_is_refused(
+    links: Links, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.codec.facts.PROTOCOL", "7.2")
+    village = Village()
+    async with living(village) as address:
+        end = await links.call(address, TELL, 5_000)
+    assert isinstance(end, Refusal)
+    assert end.reason == Reason.VERSION_MISMATCH
+    assert village.seen == []
+
+
+async def test_unused_lines_are_closed_and_used_ones_kept(
+    links: Links, broken: "asyncio.Queue[str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with living(Village()) as address:
+        await links.call(address, TELL, 5_000)
+        await links.close_unused()
+        assert links.figures(address).link == "ready"
+        monkeypatch.setattr(peers, "UNUSED_S", -1.0)
+        await links.close_unused()
+        assert links.figures(address) == LinkFigures("idle")
+        assert await links.call(address, TELL, 5_000) == TOLD
+    await asyncio.wait_for(broken.get(), 5)
+    assert broken.empty()
+
+
+async def test_a_cancelled_call_leaves_nothing_behind(links: Links) -> None:
+    village = Village()
+    village.gate.clear()
+    async with living(village) as address:
+        call = asyncio.create_task(links.call(address, TELL, 5_000))
+        while not village.seen:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert links.figures(address).in_flight == 0
+
+
+async def test_a_frozen_peer_costs_its_deadline(links: Links) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        end = await links.call(f"127.0.0.1:{frozen.getsockname()[1]}", TELL, 50)
+    assert isinstance(end, Silenced)
+    assert end.how is Silence.SILENT

@@ -1,0 +1,308 @@
+"""Tries node/service.py: which group is meant, and what callers with bad input are told."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from node import service
+from node.codec import METHODS, method_of
+from node.core import messages as core
+from node.core.messages import Caller, Ping, Reason, Refusal, Request, Told
+from node.core.types import NO_EPOCH, Epoch
+from node.errors import PortInUse
+from node.rpc.options import grpc
+from node.runner import Unanswered
+from node.service import NodeService, build_server
+from tests.node.wire_values import CALLER, EXAMPLES, ID, JOIN, TELL, VIEW
+
+TOLD = Told(core.Receipt.STORED, ID, 1_000_001)
+PONG = core.Pong(core.Standing.NOT_LEADING, VIEW)
+
+
+class Group:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seen: list[Request] = []
+        self.outcome: Any = TOLD
+        self.cancelled = asyncio.Event()
+
+    async def answer(self, request: Request) -> Any:
+        self.seen.append(request)
+        if self.outcome is None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.cancelled.set()
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Node:
+    """Three groups behind one server: #tea (chat 7), #rum (chat 8), and one that is joining."""
+
+    def __init__(self) -> None:
+        self.tea, self.rum, self.newcomer = Group("tea"), Group("rum"), Group("newcomer")
+        self.stranger = True
+
+    def by_chat(self, chat: int) -> Group | None:
+        return {7: self.tea, 8: self.rum}.get(chat)
+
+    def by_name(self, name: str) -> Group | None:
+        return {"tea": self.tea, "rum": self.rum}.get(name)
+
+    def joining(self) -> Group | None:
+        return self.newcomer if self.stranger else None
+
+
+@pytest.fixture
+async def node() -> Node:
+    return Node()
+
+
+@pytest.fixture
+async def channel(node: Node) -> AsyncIterator[grpc.aio.Channel]:
+    server, port = await build_server("127.0.0.1:0", [NodeService(node)])
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as made:
+        yield made
+    await server.stop(None)
+
+
+async def send(channel: grpc.aio.Channel, request: Request) -> Any:
+    method = method_of(request)
+    return await raw(channel, method.path, method.write_request(request))
+
+
+async def raw(channel: grpc.aio.Channel, path: str, payload: bytes) -> bytes:
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+    return await method(payload, timeout=5)
+
+
+async def error_of(channel: grpc.aio.Channel, path: str, payload: bytes) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await raw(channel, path, payload)
+    return caught.value
+
+
+def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
+    info = error_details_pb2.ErrorInfo()
+    assert details_of(error).details[0].Unpack(info)
+    return info
+
+
+def details_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    metadata = dict(error.trailing_metadata() or ())
+    return status_pb2.Status.FromString(metadata["grpc-status-details-bin"])  # type: ignore[arg-type]
+
+
+def violations_of(error: grpc.aio.AioRpcError) -> dict[str, str]:
+    bad = error_details_pb2.BadRequest()
+    assert details_of(error).details[1].Unpack(bad)
+    return {violation.field: violation.description for violation in bad.field_violations}
+
+
+# ---- which group -------------------------------------------------------------------------------
+
+
+async def test_a_request_goes_to_the_group_of_its_chat(node: Node, channel: Any) -> None:
+    assert await send(channel, TELL)
+    other = core.Tell(Caller(8, 1_000_002, 5, NO_EPOCH), 1_000_001, TELL.message)
+    assert await send(channel, other)
+    assert (node.tea.seen, node.rum.seen) == ([TELL], [other])
+
+
+async def test_who_knows_only_the_name_finds_the_group_by_it(node: Node, channel: Any) -> None:
+    by_name = core.Join(Caller(0, 0, 5, NO_EPOCH), "rum", b"i" * 32, "bob", "h:5", 1)
+    node.rum.outcome = core.Refusal(Reason.NO_IDS)
+    error = await error_of(channel, METHODS[core.Join].path, method_of(JOIN).write_request(by_name))
+    assert info_of(error).reason == Reason.NO_IDS
+    assert node.rum.seen == [by_name]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: type(example).__name__)
+async def test_another_chat_is_unknown(node: Node, channel: Any, example: Request) -> None:
+    method = method_of(example)
+    message: Any = method.put_request(example)
+    message.caller.chat_id = 99
+    if isinstance(example, core.Tell):
+        message.chat_id = 99
+    error = await error_of(channel, method.path, message.SerializeToString())
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert info_of(error).reason == Reason.UNKNOWN_CHAT
+    assert [*node.tea.seen, *node.rum.seen, *node.newcomer.seen] == []
+
+
+async def test_a_leader_that_calls_a_joiner_back_reaches_it(node: Node, channel: Any) -> None:
+    node.newcomer.outcome = PONG
+    call_back = Ping(Caller(99, 0, 0, NO_EPOCH), VIEW)
+    assert await send(channel, call_back)
+    assert node.newcomer.seen == [call_back]
+    node.stranger = False
+    error = await error_of(channel, METHODS[Ping].path, METHODS[Ping].write_request(call_back))
+    assert info_of(error).reason == Reason.UNKNOWN_CHAT
+
+
+async def test_the_registry_is_told_that_the_chat_is_unknown(node: Node, channel: Any) -> None:
+    question = Ping(Caller(99, 0, 0, NO_EPOCH), None, asks_leading=Epoch(1, 1))
+    error = await error_of(channel, METHODS[Ping].path, METHODS[Ping].write_request(question))
+    assert info_of(error).reason == Reason.UNKNOWN_CHAT
+    assert node.newcomer.seen == []
+
+
+# ---- what is answered --------------------------------------------------------------------------
+
+
+async def test_a_refusal_carries_its_reason_and_facts(node: Node, channel: Any) -> None:
+    node.tea.outcome = Refusal(Reason.NOT_LEADER, "ask anna", 1_000_001, "h:5", Epoch(9, 4))
+    error = await error_of(channel, METHODS[core.Join].path, method_of(JOIN).write_request(JOIN))
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.details() == "ask anna"
+    info = info_of(error)
+    assert (info.reason, info.domain) == ("NOT_LEADER", "p2pchat.v1")
+    assert dict(info.metadata) == {
+        "leader_id": "1000001",
+        "leader_address": "h:5",
+        "epoch": "4",
+        "generation": "9",
+    }
+
+
+async def test_a_group_that_never_answers_is_given_up(
+    node: Node, channel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "ANSWER_S", 0.05)
+    node.tea.outcome = None
+    error = await error_of(channel, METHODS[core.Tell].path, method_of(TELL).write_request(TELL))
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert error.details() == "the group gave no answer"
+    await asyncio.wait_for(node.tea.cancelled.wait(), 5)
+
+
+async def test_the_callers_own_deadline_counts(node: Node, channel: Any) -> None:
+    node.tea.outcome = None
+    method = channel.unary_unary(METHODS[core.Tell].path)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await method(method_of(TELL).write_request(TELL), timeout=0.05)
+    await asyncio.wait_for(node.tea.cancelled.wait(), 5)
+
+
+async def test_a_caller_that_hangs_up_is_forgotten(node: Node, channel: Any) -> None:
+    node.tea.outcome = None
+    call = channel.unary_unary(METHODS[core.Tell].path)(method_of(TELL).write_request(TELL))
+    while not node.tea.seen:  # noqa: ASYNC110  the server runs on this loop
+        await asyncio.sleep(0.001)
+    call.cancel()
+    await asyncio.wait_for(node.tea.cancelled.wait(), 5)
+
+
+async def test_a_group_that_has_stopped_says_nothing_definite(node: Node, channel: Any) -> None:
+    node.tea.outcome = Unanswered("the group has stopped")
+    error = await error_of(channel, METHODS[core.Tell].path, method_of(TELL).write_request(TELL))
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert "grpc-status-details-bin" not in dict(error.trailing_metadata() or ())
+
+
+# ---- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+@pytest.mark.parametrize("payload", [b"", b"\xff\xfe\xfd", b"\x0a\xff\xff\xff\x7f", b"\x00" * 999])
+async def test_noise_gets_a_definite_answer_and_no_traceback(
+    node: Node, channel: Any, method: Any, payload: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = await error_of(channel, method.path, payload)
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert info_of(error).reason == Reason.BAD_MESSAGE
+    assert violations_of(error)
+    assert not node.tea.seen
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+async def test_bad_input_names_field_and_limit(node: Node, channel: Any) -> None:
+    message: Any = method_of(TELL).put_request(TELL)
+    message.msg = "x" * 20_000
+    message.msg_id = "5"
+    error = await error_of(channel, METHODS[core.Tell].path, message.SerializeToString())
+    assert set(violations_of(error)) == {"msg", "msg_id"}
+    assert "16384" in violations_of(error)["msg"]
+    assert "msg " in (error.details() or "")
+    assert not node.tea.seen
+
+
+async def test_five_megabytes_are_too_many(node: Node, channel: Any) -> None:
+    error = await error_of(channel, METHODS[core.Tell].path, b"\x00" * 5_000_000)
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert not node.tea.seen
+    assert await send(channel, TELL)
+
+
+async def test_another_major_version_is_refused_whatever_else_is_wrong(
+    node: Node, channel: Any
+) -> None:
+    message: Any = method_of(TELL).put_request(TELL)
+    message.caller.protocol = "2.0"
+    message.ClearField("header")
+    error = await error_of(channel, METHODS[core.Tell].path, message.SerializeToString())
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    info = info_of(error)
+    assert (info.reason, dict(info.metadata)) == (
+        "VERSION_MISMATCH",
+        {"ours": "1.0", "theirs": "2.0"},
+    )
+    assert not node.tea.seen
+
+
+@pytest.mark.parametrize("protocol", ["", "1.0", "1.7"])
+async def test_other_minor_versions_and_none_are_taken(channel: Any, protocol: str) -> None:
+    message: Any = method_of(TELL).put_request(TELL)
+    message.caller.protocol = protocol
+    assert await raw(channel, METHODS[core.Tell].path, message.SerializeToString())
+
+
+async def test_a_method_that_does_not_exist(channel: Any) -> None:
+    error = await error_of(channel, "/p2pchat.v1.Node/Shout", b"")
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+# ---- the server --------------------------------------------------------------------------------
+
+
+async def test_the_server_is_healthy(channel: Any) -> None:
+    health = health_pb2_grpc.HealthStub(channel)
+    for name in ("", "p2pchat.v1.Node"):
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_the_server_tells_what_it_serves(channel: Any) -> None:
+    reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+    question = reflection_pb2.ServerReflectionRequest(list_services="")
+    async for answer in reflection.ServerReflectionInfo(iter([question])):
+        names = {listed.name for listed in answer.list_services_response.service}
+        assert names >= {"p2pchat.v1.Node", "grpc.health.v1.Health"}
+
+
+async def test_a_port_in_use_is_named(node: Node) -> None:
+    server, port = await build_server("127.0.0.1:0", [NodeService(node)])
+    with pytest.raises(PortInUse, match=rf"127\.0\.0\.1:{port} .*in use"):
+        await build_server(f"127.0.0.1:{port}", [NodeService(node)])
+    await server.stop(None)
+    with pytest.raises(PortInUse, match=r"192\.0\.2\.1:5 "):
+        await build_server("192.0.2.1:5", [NodeService(node)])
+
+
+async def test_a_server_may_listen_on_a_socket(node: Node, tmp_path: Any) -> None:
+    server, _ = await build_server(f"unix:{tmp_path}/s", [NodeService(node)])
+    await server.start()
+    async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
+        assert await send(channel, core.Tell(CALLER, TELL.to, TELL.message))
+    await server.stop(None)
+    with pytest.raises(PortInUse):
+        await build_server(f"unix:{tmp_path}/none/s", [NodeService(node)])
