@@ -33,12 +33,13 @@ def put_pong(pong: core.Pong) -> pb.LivenessPingResponse:
         standing=pb.Standing.ValueType(pong.standing),
         view=facts.put_view(pong.view),
         reached=pong.reached,
+        refused=pong.refused,
     )
 
 
 def get_pong(p: pb.LivenessPingResponse, check: Check) -> core.Pong:
     standing = check.option(core.Standing, p.standing, "standing")
-    return core.Pong(standing, facts.get_required_view(p, check), p.reached)
+    return core.Pong(standing, facts.get_required_view(p, check), p.reached, p.refused)
 
 
 def put_elect(elect: core.Elect) -> pb.ElectionRequest:

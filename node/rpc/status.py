@@ -55,8 +55,7 @@ def refused(refusal: Refusal) -> status_pb2.Status:
     if refusal.leader_address:
         facts["leader_address"] = refusal.leader_address
     if refusal.epoch > (0, 0):
-        facts["epoch"] = str(refusal.epoch.n)
-        facts["generation"] = str(refusal.epoch.generation)
+        facts["epoch"] = f"{refusal.epoch.generation}.{refusal.epoch.n}"
     code = CODES.get(refusal.reason, code_pb2.FAILED_PRECONDITION)
     return _status(code, refusal.reason, refusal.text or refusal.reason, facts)
 
@@ -122,12 +121,13 @@ def refusal_in(error: grpc.aio.AioRpcError) -> Refusal | None:
         return None
     facts = info.metadata
     address = facts.get("leader_address", "")
+    generation, _, n = facts.get("epoch", "").partition(".")
     return Refusal(
         reason=info.reason,
         text=status.message,
         leader=_number(facts.get("leader_id", "")),
         leader_address="" if address_fault(address) else address,
-        epoch=Epoch(_number(facts.get("generation", "")), _number(facts.get("epoch", ""))),
+        epoch=Epoch(_number(generation), _number(n)),
         record=record,
     )
 

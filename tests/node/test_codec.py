@@ -13,7 +13,7 @@ from node.core.types import Epoch
 from node.limits import Limits
 from p2pchat.v1 import common_pb2, nds_pb2, node_pb2
 from tests.node import wire_values as values
-from tests.node.wire_values import EXAMPLES, TELL
+from tests.node.wire_values import EXAMPLES, REPLIES, TELL
 
 LIMITS = Limits()
 
@@ -61,6 +61,16 @@ def test_every_request_has_its_method() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
 def test_every_field_of_a_request_is_carried(example: core.Request) -> None:
     message = method_of(example).put_request(example)
+    unset = {field.name for field in message.DESCRIPTOR.fields} - {
+        field.name for field, _ in message.ListFields()
+    }
+    assert unset == set()
+
+
+@pytest.mark.parametrize("reply", REPLIES, ids=name_of)
+def test_every_field_of_a_reply_is_carried(reply: core.Reply) -> None:
+    kind = next(kind for kind, answer in values.REPLY_OF.items() if isinstance(reply, answer))
+    message = METHODS[kind].put_reply(reply)
     unset = {field.name for field in message.DESCRIPTOR.fields} - {
         field.name for field, _ in message.ListFields()
     }

@@ -10,21 +10,19 @@ import pytest
 from node import peers
 from node.core import messages as core
 from node.core.events import Silence
-from node.core.messages import Ping, Pong, Reason, Refusal, Reply, Request, Standing, Told
+from node.core.messages import Ping, Pong, Reason, Refusal, Reply, Request, Told
 from node.peers import LinkFigures, Links
 from node.rpc import CallLog
 from node.runner import Silenced
 from node.service import NodeService, build_server
 from node.tasks import Tasks
+from tests.node import wire_values as values
 from tests.node.test_rpc import silent_port, tasks
 from tests.node.wire_values import (
     CALLER,
     EXAMPLES,
     ID,
-    MESSAGE,
-    NETWORK,
     REPLY_OF,
-    ROSTER,
     TELL,
     VIEW,
 )
@@ -32,16 +30,7 @@ from tests.node.wire_values import (
 __all__ = ["silent_port", "tasks"]  # fixtures
 
 TOLD = Told(core.Receipt.STORED, ID, 1_000_001)
-REPLIES: dict[type, Reply] = {
-    core.Welcome: core.Welcome(1_000_002, ROSTER, VIEW, 7, "tea", 1, 5, NETWORK.address),
-    core.LeaveNoted: core.LeaveNoted(VIEW),
-    core.Updated: core.Updated(ROSTER, VIEW),
-    core.Pong: core.Pong(Standing.LEADING, VIEW, reached=True),
-    core.Elected: core.Elected(True, True, core.Vote.ALIVE, VIEW, about_provisional=True),
-    core.Followed: core.Followed(True, VIEW),
-    core.Told: TOLD,
-    core.Synced: core.Synced(VIEW, (1_000_001,), (MESSAGE,), True, True, True),
-}
+REPLIES = {type(reply): reply for reply in values.REPLIES}
 
 
 class Village:

@@ -180,7 +180,7 @@ async def test_a_status_without_our_mark_is_never_definite(tasks: Tasks) -> None
 async def test_nonsense_in_a_status_is_read_past(tasks: Tasks) -> None:
     status = refused(Refusal(Reason.NOT_LEADER, "x"))
     info = error_details_pb2.ErrorInfo(reason=Reason.NOT_LEADER, domain=DOMAIN)
-    info.metadata.update({"leader_id": "-5", "leader_address": "unix:/x", "epoch": "9" * 99})
+    info.metadata.update({"leader_id": "-5", "leader_address": "unix:/x", "epoch": "9" * 99 + ".x"})
     status.details[0].Pack(info)
     assert await end_of(status, tasks) == Refusal(Reason.NOT_LEADER, "x")
     status.details[0].value = b"\xff\xff"

@@ -169,8 +169,7 @@ async def test_a_refusal_carries_its_reason_and_facts(node: Node, channel: Any) 
     assert dict(info.metadata) == {
         "leader_id": "1000001",
         "leader_address": "h:5",
-        "epoch": "4",
-        "generation": "9",
+        "epoch": "9.4",
     }
 
 

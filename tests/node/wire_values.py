@@ -124,7 +124,7 @@ replies = st.one_of(
     ),
     st.builds(core.LeaveNoted, views),
     st.builds(core.Updated, rosters, views),
-    st.builds(core.Pong, st.sampled_from(core.Standing), views, st.booleans()),
+    st.builds(core.Pong, st.sampled_from(core.Standing), views, st.booleans(), st.booleans()),
     st.builds(
         core.Elected,
         st.booleans(),
@@ -143,6 +143,7 @@ replies = st.one_of(
         st.booleans(),
         st.booleans(),
         st.booleans(),
+        st.lists(runs, max_size=3).map(tuple),
     ),
 )
 REPLY_OF = {
@@ -188,6 +189,7 @@ RECORD = core.Member(
 )
 ROSTER = core.Roster((RECORD,), core.Fact("tea", Hlc(3, 0), 1_000_002))
 JOIN = core.Join(CALLER, "tea", b"i" * 32, "bob", "127.0.0.1:5002", 99, (1_000_001,))
+RUN = Run(1_000_001, STREAM, 1, 9, 5)
 EXAMPLES: list[core.Request] = [
     JOIN,
     core.Leave(CALLER, RECORD),
@@ -200,7 +202,7 @@ EXAMPLES: list[core.Request] = [
         CALLER,
         VIEW,
         ((1_000_001, 5),),
-        (Run(1_000_001, STREAM, 1, 9, 5),),
+        (RUN,),
         (1_000_001,),
         newest_first=True,
     ),
@@ -208,3 +210,13 @@ EXAMPLES: list[core.Request] = [
 IDS = IdBlock(1_000_001, 8)
 NETWORK = core.Record(CHAT, "tea", EPOCH, 1_000_001, "127.0.0.1:5001")
 FACTS = core.Facts("tea", 1, 1_700_000_000_000, EPOCH, 1_000_001, "127.0.0.1:5001", 5)
+REPLIES: list[core.Reply] = [
+    core.Welcome(1_000_002, ROSTER, VIEW, 7, "tea", 1, 5, NETWORK.address),
+    core.LeaveNoted(VIEW),
+    core.Updated(ROSTER, VIEW),
+    core.Pong(core.Standing.LEADING, VIEW, reached=True, refused=True),
+    core.Elected(True, True, core.Vote.ALIVE, VIEW, about_provisional=True),
+    core.Followed(True, VIEW),
+    core.Told(core.Receipt.STORED, ID, 1_000_001),
+    core.Synced(VIEW, (1_000_001,), (MESSAGE,), True, True, True, (RUN,)),
+]
