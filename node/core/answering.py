@@ -4,7 +4,7 @@ Every answer is given at once from what is known; whatever has to follow runs af
 """
 
 from .alarms import Alarm
-from .calls import Outcome, Outstanding
+from .calls import Outcome, Outstanding, absent
 from .events import Silence
 from .leading import Leading
 from .messages import (
@@ -46,7 +46,7 @@ class Answering:
         return Standing.PROVISIONAL if s.role is Role.PROVISIONAL else Standing.NOT_LEADING
 
     def _answer_registry(self, request: Ping) -> Standing:
-        """ "Do you lead this chat at this epoch?"  Yielding takes more than half of the votes."""
+        """Do we lead this chat at that epoch?  Yielding takes more than half of the votes."""
         s = self._s
         asked = request.asks_leading
         assert asked is not None
@@ -67,12 +67,12 @@ class Answering:
             return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {target} here"))
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
-            reached = not isinstance(outcome, Silence)
+            reached = not isinstance(outcome, Silence) and not absent(outcome)
             if isinstance(outcome, Pong):
                 self._leading.learn(target, outcome.view)
                 s.liveness.heard(s.now, target)
             standing = Standing.LEADING if s.role is Role.LEADER else Standing.NOT_LEADING
-            s.respond(call, Pong(standing, s.view(), reached, outcome is Silence.REFUSED))
+            s.respond(call, Pong(standing, s.view(), reached, absent(outcome)))
 
         s.call(target, self._leading.ping_request(target), s.timing.ping_ms, ended)
 
@@ -88,7 +88,7 @@ class Answering:
         vote = self._vote(caller.epoch >= s.epoch, request)
         lower = s.me < caller.node
         about_provisional = s.provisional != 0
-        s.respond(call, Elected(lower, bool(s.nds_up), vote, s.view(), about_provisional))
+        s.respond(call, Elected(lower, s.nds_up is not False, vote, s.view(), about_provisional))
         if vote is Vote.ALIVE:
             e.hinted = True
             s.alarms.set(Alarm.LEADER, s.now)
@@ -111,7 +111,7 @@ class Answering:
     def _take_over(self, call: CallId) -> None:
         """The leader itself calls the election: it goes, and names us.  Claim at once."""
         s = self._s
-        s.respond(call, Elected(True, bool(s.nds_up), Vote.UNREACHABLE, s.view()))
+        s.respond(call, Elected(True, s.nds_up is not False, Vote.UNREACHABLE, s.view()))
         self._leading.handed_over_by = s.leader
         s.liveness.silent(s.now)
         self._leading.claim((), self._leading.redraw, _nothing)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .alarms import Alarm
-from .calls import Outcome, Outstanding
+from .calls import Outcome, Outstanding, absent
 from .effects import Change, MemberChanged, Stopped
 from .events import Silence
 from .liveness import Check
@@ -258,7 +258,7 @@ class Belonging:
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if not self._still(member, check):
                 return
-            if not isinstance(outcome, Silence):
+            if not isinstance(outcome, Silence) and not absent(outcome):
                 s.liveness.heard(s.now, member)
                 if s.members.life(member) is Life.SUSPECT:
                     self.exchange(member)
@@ -267,7 +267,7 @@ class Belonging:
             elif outcome is Silence.SILENT and tries > 1:
                 self._probe(member, check, tries - 1)
             else:
-                check.refused = outcome is Silence.REFUSED
+                check.refused = absent(outcome)
                 self._probe_through_others(member, check)
 
         s.call(member, Ping(s.caller(), s.view()), s.timing.ping_ms, ended)

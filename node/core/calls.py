@@ -10,13 +10,20 @@ from heapq import heappop, heappush
 from typing import TypeAlias
 
 from .events import Silence
-from .messages import NdsReply, NdsRequest, Refusal, Reply, Request
+from .messages import NdsReply, NdsRequest, Reason, Refusal, Reply, Request
 from .types import CallId, MemberId, Millis
 
 Outcome: TypeAlias = Reply | NdsReply | Refusal | Silence
 Then: TypeAlias = Callable[["Outstanding", Outcome], None]
 
 MARGIN_MS = 20  # the shell's own deadline comes first
+
+
+def absent(outcome: Outcome) -> bool:
+    """Is nobody there for certain: no process, or one that is not in the group?"""
+    return outcome is Silence.REFUSED or (
+        isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_CHAT
+    )
 
 
 @dataclass(slots=True)

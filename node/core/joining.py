@@ -175,7 +175,7 @@ class Joining:
         s.partial = not len(s.history)
         self._leading.adopt(view.epoch, view.leader, view.leader_address)
         s.store_meta()
-        s.alarms.set(Alarm.RECORD, s.now + s.timing.record_ms)
+        s.alarms.set(Alarm.RECORD, s.now)  # Does the registry say the same?
         s.alarms.set_earlier(Alarm.LEADER, s.now + s.timing.t1_ms)
         for member in s.others:
             s.liveness.heard_at.setdefault(member, s.now)

@@ -9,7 +9,7 @@ claims the next epoch there.  The registry asks the old leader first, and grants
 from collections.abc import Callable
 
 from .alarms import Alarm
-from .calls import Outcome, Outstanding
+from .calls import Outcome, Outstanding, absent
 from .effects import ElectionMoved, LeaderChanged, Phase
 from .election import Round, Stage, unreachable
 from .events import Silence
@@ -173,7 +173,7 @@ class Leading:
                 if look.following == s.leader:
                     self._unknown()
             else:
-                look.refused = outcome is Silence.REFUSED
+                look.refused = absent(outcome)
                 s.liveness.silent(s.now)
                 if tries > 1 and outcome is Silence.SILENT:
                     self._ping(look, tries - 1)

@@ -128,6 +128,8 @@ class State:
         """Call a member, or the stranger at `address`; `then` is called exactly once."""
         assert to != self.me or not to, f"member {to} calls itself: {request}"
         address = address or self.address_of(to)
+        if address == self.setup.address:
+            address = ""  # Somebody lived here before us: nobody to be called.
         call = self.calls.open(self.now, to, request, ms if address else 0, then)
         if address:
             self.emit(Call(call, to, address, request, ms))
@@ -230,8 +232,8 @@ class State:
         return tuple(m for m in self.members.active if m != self.me)
 
     def address_of(self, member: MemberId) -> Address:
-        if (record := self.members.get(member)) is not None:
-            return record.address
+        if self.members.get(member) is not None:
+            return self.members.address_of(member)
         return self.leader_address if member == self.leader else ""
 
     def caller(self) -> Caller:

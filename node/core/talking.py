@@ -179,8 +179,10 @@ class Talking:
             return s.respond(call, refusal)
         if request.to == s.me:
             s.respond(call, Told(Receipt.STORED, message.id, s.me))
-        else:
+        elif request.caller.node == message.key.source:
             self._pass_on(call, request)
+        else:  # One hop is enough: what comes by others is not passed on again.
+            s.respond(call, Told(Receipt.RELAYING, message.id, s.me))
 
     def take(self, message: ChatMessage, way: Way) -> Refusal | None:
         """Store a message and show what that sets free; a refusal where it may not be stored."""
