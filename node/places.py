@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,8 +72,10 @@ class Places:
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise Unwritable(file=directory, text=error.strerror or error) from error
-        if self.socket.parent != self.runtime:
-            check_private(self.socket.parent)
+        for directory in (self.runtime, self.socket.parent):
+            if directory.is_relative_to(short_directory()):
+                check_private(short_directory())
+                check_private(directory)
 
 
 def short_directory() -> Path:
@@ -110,11 +113,14 @@ def places(
     import platformdirs
 
     dirs = platformdirs.PlatformDirs("p2pchat", appauthor=False)
+    # Where the platform has no place for sockets, one that is private all the same.
+    sockets = sys.platform == "darwin" or environ.get("XDG_RUNTIME_DIR")
+    runtime = Path(dirs.user_runtime_dir) if sockets else short_directory()
     return Places(
         profile=name,
         home=None,
         config=Path(dirs.user_config_dir) / "config.toml",
         data=Path(dirs.user_data_dir) / name,
         state=Path(dirs.user_state_dir) / name,
-        runtime=Path(dirs.user_runtime_dir) / name,
+        runtime=runtime / name,
     )

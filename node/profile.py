@@ -33,6 +33,7 @@ class Entry:
     archive: str  # file name below the data directory
     nick: str = ""  # where it differs from the profile's
     number: int = 0  # in order of joining
+    state: str = "in"  # "left", or "leaving" while nobody has acknowledged that
 
 
 @dataclass(frozen=True, slots=True)

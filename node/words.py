@@ -26,6 +26,13 @@ class Kind(IntEnum):
     ACTION = 2
 
 
+class Mode(IntEnum):
+    """How a chat keeps what is said."""
+
+    LOGGED = 1
+    TRANSIENT = 2
+
+
 class Wait(IntEnum):
     """Whose acknowledgement a sender waits for."""
 

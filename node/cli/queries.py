@@ -24,13 +24,13 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def ask(node: "Client", name: str, **args: Any) -> Answer:
-    """Runs the query `name`.
+async def ask(node: "Client", query: str, /, **args: Any) -> Answer:
+    """Runs the query of that name.
 
     Raises:
         Complaint: the node refuses, or is not there.
     """
-    return await QUERIES[name](node, **args)
+    return await QUERIES[query](node, **args)
 
 
 async def chat_name(node: "Client", chat: str) -> str:

@@ -1,0 +1,189 @@
+"""Processes in the background: a node of this profile, and the NDS that `host` starts.
+
+They are detached completely: own session, stdin null, output to their log, no inherited descriptor,
+so that whoever reads a verb's output sees its end when the verb exits.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import Complaint, NotStarted, Unwritable
+from .errors import retold as retell
+from .places import Places
+from .profile import replace_file
+
+TURN_S = 0.02  # between two looks at something that is about to be there
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours with this interpreter, wherever it is run."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Ours, with the directories from which this program was imported."""
+    import importlib.util
+
+    tops = [str(Path(__file__).resolve().parent.parent)]
+    spec = importlib.util.find_spec("p2pchat")
+    if spec and spec.submodule_search_locations:
+        tops.append(str(Path(next(iter(spec.submodule_search_locations))).resolve().parent))
+    kept = os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(dict.fromkeys([*tops, *filter(None, [kept])]))
+    return {**os.environ, "PYTHONPATH": path, "GRPC_VERBOSITY": "NONE"}
+
+
+class Spawned:
+    """A detached process: nobody has to wait for it, but its end can be seen."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self.pid = process.pid
+        self._ended = False
+        process.returncode = 0  # so that Popen does not complain that nobody waits
+
+    def has_ended(self) -> bool:
+        if not self._ended:
+            try:
+                self._ended = os.waitpid(self.pid, os.WNOHANG)[0] != 0
+            except ChildProcessError:
+                self._ended = True
+        return self._ended
+
+
+def spawn(command: Sequence[str], output: Path) -> Spawned:
+    """Starts a detached process whose stdout and stderr go to the file `output`, made anew.
+
+    Raises:
+        Unwritable: `output` cannot be made.
+    """
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise Unwritable(file=output, text=error.strerror or error) from error
+    try:
+        return Spawned(
+            subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                start_new_session=True,
+                close_fds=True,
+                cwd="/",
+                env=environment(),
+            )
+        )
+    finally:
+        os.close(descriptor)
+
+
+def last_words(output: Path, name: str, log: Path) -> Complaint:
+    """Why a process ended at its start: the complaint that it left, or its last line."""
+    try:
+        lines = output.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        lines = []
+    for line in reversed(lines):
+        if line.startswith('{"reason"'):
+            told = json.loads(line)
+            return retell(told["reason"], told["text"], told["facts"])
+    text = lines[-1] if lines else f"{name} ended without a word."
+    return NotStarted(text=text.removeprefix(f"{name}: "), log=log)
+
+
+# ---- the NDS of `host` -------------------------------------------------------------------------
+
+
+def start_nds(places: Places, listen: str, wait_s: float = 10.0) -> str:
+    """Starts an NDS that listens at `listen`, keeps its pid, and gives its address when it serves.
+
+    Raises:
+        NotStarted: it ended, or did not serve in time; its last line says why.
+    """
+    command = python("nds", "--listen", listen, "--store", f"sqlite:{places.nds_store}")
+    process = spawn(command, places.nds_log)
+    until = time.monotonic() + wait_s
+    while time.monotonic() < until:
+        if address := _listening(places.nds_log):
+            keep = {"pid": process.pid, "born": _born(process.pid), "address": address}
+            replace_file(places.nds_pid, json.dumps(keep).encode())
+            return address
+        if process.has_ended():
+            raise last_words(places.nds_log, "nds-server", places.nds_log)
+        time.sleep(TURN_S)
+    os.kill(process.pid, signal.SIGTERM)
+    raise NotStarted(text=f"the NDS was not ready after {wait_s:g} s.", log=places.nds_log)
+
+
+def _listening(log: Path) -> str:
+    found = re.search(r"\blistening address=(\S+)", log.read_text("utf-8", "replace"))
+    return found[1] if found else ""
+
+
+def own_nds(places: Places) -> tuple[int, str]:
+    """Pid and address of the living NDS that this profile started; (0, "") for none."""
+    try:
+        kept = json.loads(places.nds_pid.read_text("utf-8"))
+        pid, born, address = int(kept["pid"]), str(kept["born"]), str(kept["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, ""
+    return (pid, address) if born and _born(pid) == born else (0, "")
+
+
+def stop_nds(places: Places) -> int:
+    """Asks the NDS that this profile started to end; its pid, 0 where there is none."""
+    pid, _ = own_nds(places)
+    if pid:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pid = 0
+    places.nds_pid.unlink(missing_ok=True)
+    return pid
+
+
+def _born(pid: int) -> str:
+    """When a process was started, as the system says it: a pid used again has another."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+        return stat.rpartition(")")[2].split()[19]
+    except OSError:
+        pass
+    try:
+        asked = subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return asked.stdout.strip()
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists (a zombie counts as ended)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+        return stat.rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return not Path("/proc").is_dir()
+
+
+def wait_gone(pid: int, wait_s: float) -> bool:
+    """Waits until a process has ended; False if it has not in time."""
+    until = time.monotonic() + wait_s
+    while is_running(pid):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(TURN_S)
+    return True

@@ -1,0 +1,262 @@
+"""Line mode: append only, for pipes, dumb terminals and screen readers.
+
+    12:03:10 #dev <carol> fixed
+    12:02:44 #dev -- bob (id 2) leads now (epoch 12, 0.9 s)
+
+From a terminal, slash commands are obeyed; from a pipe every line is text, so that a pasted log
+cannot run anything.  Own lines are not repeated; one later line tells of those that did not reach
+everyone.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
+
+from ..errors import DONE, NO_PEER, PARTIAL, Complaint, NodeDown
+from ..happenings import ChatEvent, Happening, MemberEvent
+from ..words import Kind, Line, Wait
+from .client import Client
+from .commands import Action, Mistyped, Query, Quit, Say, Select, Show, parse
+from .model import Selected, State, reduce
+from .output import Output
+from .queries import ask, now_ms
+from .render import notices
+
+BURST_S = 2.0  # joins, and leaves, within this make one line
+BACKLOG = 10  # past lines that a terminal is shown
+SENDING_MAX = 64  # own lines of a pipe that wait for their acknowledgements side by side
+SEND_WAIT_MS = 10_000
+AHEAD_MAX = 16  # blocks of a pipe that are read ahead
+
+
+class LineMode:
+    """A conversation on stdin and stdout."""
+
+    def __init__(self, node: Client, output: Output, *, commands: bool) -> None:
+        """Nothing is printed yet.
+
+        Args:
+            node: a connection to the node.
+            output: where lines go.
+            commands: whether lines that begin with a slash are commands.
+        """
+        self._node, self._out, self._commands = node, output, commands
+        self._terminal = sys.stdin.isatty()
+        self._state = State()
+        self._own: set[str] = set()  # ids of lines said here
+        self._sending: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(SENDING_MAX)
+        self._burst = Burst()
+        self._worst = DONE
+
+    async def run(self, chat: str = "") -> int:
+        """Until the input ends, or /quit; the exit code."""
+        self._state = reduce(self._state, await self._node.status())
+        if view := self._state.named(chat):
+            self._state = reduce(self._state, Selected(view.chat.chat_id))
+        self._greet()
+        watching = asyncio.ensure_future(self._watch())
+        reading = asyncio.ensure_future(self._read())
+        try:
+            await asyncio.wait([watching, reading], return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+                if self._sending:
+                    await asyncio.wait(self._sending, timeout=SEND_WAIT_MS / 1000)
+                return self._worst
+            watching.result()
+            self._out.note("the node has ended")
+            return NO_PEER
+        except NodeDown:
+            self._out.note("the node has ended")
+            return NO_PEER
+        finally:
+            for task in (watching, reading, *self._sending):
+                task.cancel()
+            await asyncio.gather(watching, reading, *self._sending, return_exceptions=True)
+
+    def _greet(self) -> None:
+        views = self._state.views
+        if not views:
+            self._out.note("you are in no chat yet; /join LINE or /create NAME, /help lists all")
+            return
+        for view in views:
+            leader = view.chat.leader_nick or "nobody"
+            here = "  <- here" if view.chat.chat_id == self._state.current else ""
+            self._out.note(
+                f"#{view.name}: {view.chat.alive} of {view.chat.known} members answer,"
+                f" {leader} leads{here}"
+            )
+        if self._commands:
+            self._out.note("type to talk; /help lists commands, /chat NAME changes the chat")
+
+    # ---- what comes ------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        backlog = BACKLOG if self._terminal else 0
+        async for happening in self._node.watch(history=backlog):
+            before = self._state
+            self._state = reduce(before, happening)
+            self._tell(happening, before)
+
+    def _tell(self, happening: Happening, before: State) -> None:
+        what = happening.what
+        if isinstance(what, Line) and what.own and what.msg_id in self._own:
+            return
+        if isinstance(what, MemberEvent) and what.change in Burst.CHANGES:
+            if self._burst.add(happening):
+                asyncio.get_running_loop().call_later(BURST_S, self._end_burst)
+                self._print(happening, before)
+            return
+        self._end_burst()
+        self._print(happening, before)
+        if isinstance(what, ChatEvent) and self._state.current != before.current:
+            self._where()
+
+    def _print(self, happening: Happening, before: State) -> None:
+        view = before.view(happening.chat_id)
+        leader = view.chat.leader_id if view else 0
+        self._out.lines(notices.line_mode(happening, leader))
+
+    def _end_burst(self) -> None:
+        for said, chat in self._burst.end():
+            self._out.lines([notices.spoken(said, chat, now_ms())])
+
+    def _where(self) -> None:
+        front = self._state.front
+        self._out.note(f"you talk in #{front.name} now" if front else "you are in no chat now")
+
+    # ---- what is typed ---------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        async for line in stdin_lines():
+            if not line.strip():
+                continue
+            try:
+                action = parse(self._state, line) if self._commands else self._said(line)
+                if isinstance(action, Quit):
+                    return
+                await self._do(action)
+            except Mistyped as mistake:
+                self._out.complain(f"-- {mistake}")
+            except NodeDown:
+                raise
+            except Complaint as complaint:
+                self._out.complain(f"-- {complaint}")
+                self._worst = max(self._worst, DONE if self._terminal else complaint.exit)
+
+    def _said(self, line: str) -> Say:
+        if self._state.front is None:
+            raise Mistyped("you are in no chat; join one first")
+        return Say(f"{self._state.front.chat.chat_id:016x}", line)
+
+    async def _do(self, action: Action) -> None:
+        match action:
+            case Say():
+                await self._say(action)
+            case Query(name=name, args=args):
+                self._out.answer(await ask(self._node, name, **args))
+                self._state = reduce(self._state, await self._node.status())
+            case Select(chat_id=chat_id):
+                self._state = reduce(self._state, Selected(chat_id))
+                self._where()
+            case Show(lines=lines):
+                self._out.lines(lines)
+
+    async def _say(self, say: Say) -> None:
+        """Sends a line, waits until it is stored, and goes on while it travels."""
+        await self._room.acquire()
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(self._send(say, stored))
+        self._sending.add(task)
+        task.add_done_callback(self._sent)
+        await stored
+
+    def _sent(self, task: "asyncio.Task[None]") -> None:
+        self._sending.discard(task)
+        self._room.release()
+
+    async def _send(self, say: Say, stored: "asyncio.Future[None]") -> None:
+        chat = self._state.front.name if self._state.front else ""
+        try:
+            async for progress in self._node.send(
+                say.chat, say.text, kind=Kind(say.kind), wait=Wait.ALL, wait_ms=SEND_WAIT_MS
+            ):
+                self._own.add(progress.msg_id)
+                if not stored.done():
+                    stored.set_result(None)
+                if progress.done:
+                    missing = () if progress.complete else progress.missing
+                    said = notices.delivered(progress.acked, progress.of, progress.later, missing)
+                    if said:
+                        self._out.lines([notices.spoken(said, chat, now_ms())])
+                    if not progress.complete:
+                        self._worst = max(self._worst, PARTIAL)
+        except Complaint as complaint:
+            if not stored.done():
+                stored.set_exception(complaint)
+                return
+            self._out.complain(f"-- {complaint}")
+        finally:
+            if not stored.done():
+                stored.cancel()
+
+
+class Burst:
+    """Joins, or leaves, of one chat that come close together: the first is told at once."""
+
+    CHANGES = ("joined", "left")
+
+    def __init__(self) -> None:
+        self._change = ("", "")
+        self._rest: list[MemberEvent] = []
+
+    def add(self, happening: Happening) -> bool:
+        """True where this is the first of a burst, to be told now."""
+        assert isinstance(happening.what, MemberEvent), f"{happening.what} is no member's"
+        change = (happening.chat, happening.what.change)
+        if change == self._change:
+            self._rest.append(happening.what)
+            return False
+        self._change = change
+        return True
+
+    def end(self) -> list[tuple[str, str]]:
+        """The line for the rest of the burst, with its chat."""
+        (chat, _), rest = self._change, self._rest
+        self._change, self._rest = ("", ""), []
+        return [(notices.joint(rest), chat)] if rest else []
+
+
+async def stdin_lines() -> AsyncIterator[str]:
+    """Lines of stdin as they come.  A thread of its own reads them: a file cannot be polled."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[bytes] = asyncio.Queue(AHEAD_MAX)
+    descriptor = sys.stdin.fileno()
+
+    def read() -> None:
+        while True:
+            try:
+                chunk = os.read(descriptor, 65_536)
+            except OSError:
+                chunk = b""
+            put = queue.put(chunk)
+            try:  # waits for room: a long file is not read into memory
+                asyncio.run_coroutine_threadsafe(put, loop).result()
+            except (RuntimeError, CancelledError):  # the loop has ended meanwhile
+                put.close()
+                return
+            if not chunk:
+                return
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    rest = b""
+    while chunk := await queue.get():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+    if rest:
+        yield rest.decode("utf-8", "replace")

@@ -1,0 +1,70 @@
+"""Where a verb says things: data on stdout, talk on stderr, each line flushed.
+
+A reader that goes away (`| head`) ends the verb quietly.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+
+from .render import records, tables
+
+
+class ReaderGone(Exception):
+    """Whoever read stdout has closed it."""
+
+
+class Output:
+    """The two streams of a verb."""
+
+    def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        for stream in (sys.stdout, sys.stderr):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure:  # never a traceback for a character that the terminal lacks
+                reconfigure(errors="backslashreplace")
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Data for people.
+
+        Raises:
+            ReaderGone: nobody reads any more.
+        """
+        try:
+            for line in lines:
+                sys.stdout.write(line + "\n")
+                sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise ReaderGone from error
+
+    def rows(self, rows: Iterable[records.Row]) -> None:
+        """Data for programs."""
+        self.lines(map(records.dumped, rows))
+
+    def note(self, *lines: str) -> None:
+        """Talk."""
+        if not self.quiet:
+            self.complain(*lines)
+
+    def complain(self, *lines: str) -> None:
+        """What is said even with --quiet."""
+        try:
+            for line in lines:
+                sys.stderr.write(line + "\n")
+                sys.stderr.flush()
+        except BrokenPipeError:
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, sys.stderr.fileno())
+
+    def answer(self, answer: tables.Answer) -> int:
+        """All of an answer; its exit code."""
+        self.lines(tables.printed(answer, self.as_json))
+        self.note(*answer.notes)
+        return answer.exit
+
+
+def leave_quietly() -> None:
+    """Points stdout at nothing, so that the interpreter's last flush does not fail."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())

@@ -1,0 +1,380 @@
+"""The command line: every verb, its flags and its JSON.  Imports argparse and no more."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from ..errors import EXIT_CODES, Usage, nearest
+
+Subparsers = argparse._SubParsersAction  # the only name that argparse has for it
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that complains in our way."""
+
+    def error(self, message: str) -> NoReturn:
+        if wrong := re.match(
+            r"argument VERB: invalid choice: '(.*?)' \(choose", message, re.DOTALL
+        ):
+            near = nearest(wrong[1], [verb.name for verb in VERBS], mark="")
+            message = f"there is no verb {wrong[1]!r}.{near}".rstrip(".")
+        raise Usage(text=f"{message}. See '{self.prog} --help'.".replace("?.", "?"))
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb as `--help` shows it."""
+
+    name: str
+    help: str
+    json: str = ""  # fields of its JSON objects
+    flags: str = ""  # of: node, chat, nds
+    more: str = ""
+
+
+CHAT_ROW = '"chat","chat_id","id","member","epoch","generation"'
+LINE_ROW = (
+    '"v","type","chat","id","short","epoch","generation","from":{"id","member","nick"},"ts",'
+    '"text","kind","backlog","own","mention"'
+)
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        "host",
+        "make a chat and print the line that others run; starts an NDS where none answers",
+        f'{CHAT_ROW},"join"',
+        "node",
+    ),
+    Verb("create", "the same as host --no-ui", f'{CHAT_ROW},"join"', "node"),
+    Verb(
+        "join",
+        "join a chat: HOST:PORT/name, name@HOST:PORT, or a name that the NDS knows",
+        f'{CHAT_ROW},"nick","already"',
+        "node",
+    ),
+    Verb("leave", "end the membership in a chat", '"chat","told","untold","deleted"', "chat"),
+    Verb(
+        "up",
+        "start this profile's node in the background and re-enter its chats",
+        '"pid","listen","advertise","control","already"',
+        "node",
+    ),
+    Verb("down", "stop it; leadership is handed over, memberships stay", '"pid","nds_pid"'),
+    Verb(
+        "status",
+        "the node and its chats",
+        '"pid","listen","advertise","control","nds":[{"address","state"}],"chats":[{"name",'
+        '"chat_id","id","member","epoch","generation","leader","leader_nick","provisional",'
+        '"alive","known","unread","mentions","outbox","fingerprint","nds","topic"}],"nick",'
+        '"identity","version","log","started"',
+    ),
+    Verb(
+        "send",
+        "send a line, or with - one message for each line of stdin",
+        '"id","short","acked","of","missing","later","complete"',
+        "chat",
+        "Exits when it is acknowledged (see --wait) or --timeout is over; prints 4f2a 3/3.",
+    ),
+    Verb("tail", "the last lines of a chat, in display order", LINE_ROW, "chat"),
+    Verb("search", "the lines that hold a text", LINE_ROW, "chat"),
+    Verb(
+        "members",
+        "who is in a chat: * leads, ? silent, - gone",
+        '"chat","id","member","nick","state","address","leader","self","acked","lacking",'
+        '"seen","away","identity"',
+        "chat",
+    ),
+    Verb(
+        "leader",
+        "who leads; exit 5 where nobody is known to",
+        '"chat","id","member","nick","epoch","generation","provisional","address","seen"',
+        "chat",
+    ),
+    Verb(
+        "list",
+        "the chats that the discovery services know",
+        '"chat","chat_id","leader","address","state","nds","seen","epoch","generation"',
+        "nds",
+    ),
+    Verb("invite", "the line that others run to join", '"chat","join","through"', "chat"),
+    Verb(
+        "unread", "unread lines and mentions, as two numbers", '"chat","unread","mentions"', "chat"
+    ),
+    Verb(
+        "peers",
+        "the links to the other members",
+        '"chat","id","member","nick","address","link","rtt_us","calls","failures","last_error",'
+        '"state","in_flight"',
+        "chat",
+    ),
+    Verb(
+        "ping",
+        "round trip to one member, or to all; exit 5 where one is silent",
+        '"chat","id","member","nick","answered","rtt_us","said","epoch","generation"',
+        "chat",
+    ),
+    Verb(
+        "trace",
+        "who has a message, who lacks it and why (the last own one)",
+        'of the message, and "chat","leader","stored","follows","members":[{"id","member","nick",'
+        '"state","took_ms","way","last_status","next_try_ms","tries"}]',
+        "chat",
+    ),
+    Verb(
+        "election",
+        "the last elections; --start stands as after a missed ping",
+        '"began","took_ms","winner","epoch","generation","steps":[{"at","text"}]; with --start '
+        'that of leader, and "outcome"',
+        "chat",
+    ),
+    Verb(
+        "check",
+        "whether every member has the same history; exit 6 where not",
+        '"chat","same","members":[{"id","member","nick","fingerprint","same"}]',
+        "chat",
+    ),
+    Verb(
+        "watch",
+        "everything that happens, as JSON, until Ctrl+C",
+        '"v","type","chat" and what the type has: message receipt member suspect election '
+        "leader nds queue split merge error chat",
+        "chat",
+    ),
+    Verb(
+        "doctor", "check port, address, NDS, dial-back, clock and versions", '"check","ok","text"'
+    ),
+    Verb(
+        "rpc",
+        "the grpcurl line for a method of this node; without one, the last calls",
+        '"at","method","address","request_json","status","took_ms"',
+    ),
+    Verb("log", "the logs of several nodes, merged in order of time"),
+    Verb("config", "where the settings come from", '"key","value","source"'),
+    Verb("completion", "a script that completes verbs and flags in your shell"),
+    Verb("errors", "the exit codes, or all that may be said with one", '"exit","reason","text"'),
+    Verb("demo", "an NDS and three peers on this machine, and you; --auto plays by itself"),
+)
+
+
+def build() -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog="p2pchat",
+        description="Group chat without a message server. With no verb: chat, here.",
+        epilog="Run 'p2pchat VERB --help' for flags and JSON. Exit codes: "
+        + "; ".join(f"{code} {text.split(';')[0]}" for code, text in EXIT_CODES.items()),
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    _common(parser)
+    _node_flags(parser)
+    _face_flags(parser)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    for verb in VERBS:
+        _add(verbs, verb)
+    hidden = verbs.add_parser("_node")  # the background process itself
+    _common(hidden)
+    _node_flags(hidden)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"p2pchat {version('p2pchat')}")
+        parser.exit()
+
+
+def _add(verbs: "Subparsers[Parser]", verb: Verb) -> None:
+    epilog = [verb.more] if verb.more else []
+    epilog += [f"--json: one object a line: {{{verb.json}}}"] if verb.json else []
+    text = verb.help[0].upper() + verb.help[1:] + "."
+    one = verbs.add_parser(verb.name, help=verb.help, description=text, epilog=" ".join(epilog))
+    _common(one)
+    if verb.flags == "node":
+        _node_flags(one)
+    if verb.flags == "chat":
+        one.add_argument(
+            "-c", "--chat", default="", metavar="CHAT", help="which chat; not needed with only one"
+        )
+    if verb.flags == "nds":
+        one.add_argument("--nds", action="append", metavar="HOST:PORT", help="only this one's")
+    if verb.name in _OWN:
+        _OWN[verb.name](one)
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    """Flags that may stand before or after the verb."""
+    group = parser.add_argument_group("for every verb")
+    hide = argparse.SUPPRESS
+    flag = group.add_argument
+    flag("--json", action="store_true", default=hide, help="JSON on stdout, one object a line")
+    flag("--profile", default=hide, metavar="NAME", help="which node of this machine")
+    flag("--home", default=hide, metavar="DIR", help="keep all files under this directory")
+    flag("--timeout", default=hide, metavar="S", help="seconds to wait for an answer (10)")
+    flag("--quiet", action="store_true", default=hide, help="no talk on stderr")
+
+
+def _node_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for starting the node")
+    hide = argparse.SUPPRESS
+    flag = group.add_argument
+    flag("--nick", default=hide, metavar="NAME", help="your name in chats")
+    flag("--nds", action="append", default=hide, metavar="HOST:PORT", help="an NDS; repeatable")
+    flag("--listen", default=hide, metavar="HOST[:PORT]", help="where to listen (127.0.0.1)")
+    flag("--advertise", default=hide, metavar="HOST:PORT", help="the address that others are told")
+    flag("--preset", default=hide, choices=["lan", "wan"], help="timing (lan)")
+    flag("--timing", action="append", default=hide, metavar="KEY=MS", help="one timing setting")
+    flag("--log-level", default=hide, choices=["debug", "info", "warning"], help="of the log")
+    flag("--insecure", action="store_true", default=hide, help="accepted; nothing is secured yet")
+
+
+def _face_flags(parser: argparse.ArgumentParser) -> None:
+    flag = parser.add_argument
+    flag("--plain", action="store_true", help="line mode: append only, for pipes and readers")
+    flag("--commands", action="store_true", help="line mode: obey slash commands from a pipe")
+    flag("--color", default=None, choices=["auto", "always", "never"], help="colour (auto)")
+
+
+# ---- what single verbs take --------------------------------------------------------------------
+
+
+def _host(one: argparse.ArgumentParser) -> None:
+    one.add_argument("name", nargs="?", default="lobby", metavar="CHAT", help="its name (lobby)")
+    one.add_argument("--no-ui", action="store_true", help="leave a background node and return")
+    one.add_argument("--transient", action="store_true", help="write nothing to disk (not yet)")
+    _face_flags(one)
+
+
+def _create(one: argparse.ArgumentParser) -> None:
+    one.add_argument("name", metavar="CHAT", help="its name")
+    one.add_argument("--transient", action="store_true", help="write nothing to disk (not yet)")
+    one.add_argument("--no-ui", action="store_true", help="so it is already")
+
+
+def _join(one: argparse.ArgumentParser) -> None:
+    one.add_argument("line", metavar="LINE", help="HOST:PORT/name, name@HOST:PORT, or a name")
+    one.add_argument("--no-ui", action="store_true", help="leave a background node and return")
+    _face_flags(one)
+
+
+def _leave(one: argparse.ArgumentParser) -> None:
+    one.add_argument("name", nargs="?", default="", metavar="CHAT", help="which chat")
+
+
+def _down(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--all", action="store_true", help="also the NDS that host started")
+
+
+def _send(one: argparse.ArgumentParser) -> None:
+    one.add_argument("text", nargs="*", metavar="TEXT", help="the line; - or nothing reads stdin")
+    one.add_argument(
+        "--wait", choices=["none", "leader", "all"], default="all", help="for whose ACK (all)"
+    )
+    one.add_argument("--whole", action="store_true", help="stdin is one message")
+    one.add_argument("--me", action="store_true", help="say what you do")
+
+
+def _tail(one: argparse.ArgumentParser) -> None:
+    one.add_argument("-n", type=_count, default=20, metavar="N", help="how many lines (20)")
+    one.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    one.add_argument("--since", type=_span, default=0, metavar="1h", help="no older lines: 30s 5m")
+    one.add_argument("--events", action="store_true", help="with -f: notices too")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}")
+    return int(text)
+
+
+def _span(text: str) -> int:
+    """Milliseconds of 30s, 5m, 1h, 2d."""
+    units = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    if not number.isdecimal() or int(number) == 0:
+        raise argparse.ArgumentTypeError(f"must be a span like 30s, 5m, 1h or 2d, not {text!r}")
+    return int(number) * units[unit]
+
+
+def _search(one: argparse.ArgumentParser) -> None:
+    one.add_argument("text", nargs="+", metavar="TEXT", help="whatever its case")
+
+
+def _members(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--all", action="store_true", help="also those that left")
+
+
+def _ping(one: argparse.ArgumentParser) -> None:
+    one.add_argument("member", nargs="?", default="", metavar="MEMBER", help="nick or id")
+
+
+def _trace(one: argparse.ArgumentParser) -> None:
+    one.add_argument("id", nargs="?", default="", metavar="ID", help="first digits, at least 4")
+
+
+def _election(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--start", action="store_true", help="stand; a living leader stays")
+
+
+def _watch(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--history", type=_count, default=0, metavar="N", help="begin with past lines")
+
+
+def _rpc(one: argparse.ArgumentParser) -> None:
+    one.add_argument("method", nargs="?", default="", metavar="SERVICE/METHOD", help="or METHOD")
+
+
+def _log(one: argparse.ArgumentParser) -> None:
+    one.add_argument("homes", nargs="*", metavar="HOME", help="homes, profiles' or log files")
+
+
+def _config(one: argparse.ArgumentParser) -> None:
+    one.add_argument("what", choices=["path", "show"], help="of config.toml, or every setting")
+
+
+def _completion(one: argparse.ArgumentParser) -> None:
+    one.add_argument("shell", choices=["bash", "zsh", "fish"])
+
+
+def _errors(one: argparse.ArgumentParser) -> None:
+    one.add_argument("code", nargs="?", type=int, choices=sorted(EXIT_CODES), metavar="CODE")
+
+
+def _demo(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--auto", action="store_true", help="play the whole story and exit")
+
+
+_OWN = {
+    "host": _host,
+    "create": _create,
+    "join": _join,
+    "leave": _leave,
+    "down": _down,
+    "send": _send,
+    "tail": _tail,
+    "search": _search,
+    "members": _members,
+    "ping": _ping,
+    "trace": _trace,
+    "election": _election,
+    "watch": _watch,
+    "rpc": _rpc,
+    "log": _log,
+    "config": _config,
+    "completion": _completion,
+    "errors": _errors,
+    "demo": _demo,
+}
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for.
+
+    Raises:
+        Usage: it makes no sense.
+        SystemExit: after --help and --version.
+    """
+    return build().parse_args(list(arguments))

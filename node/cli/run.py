@@ -1,0 +1,79 @@
+"""One run of the program: what was asked for, and what every verb needs to answer it."""
+
+import argparse
+import asyncio
+import socket
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .. import config, profile
+from ..config import Config
+from ..places import Places
+from .output import Output
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+@dataclass
+class Run:
+    """A verb's surroundings."""
+
+    args: argparse.Namespace
+    places: Places
+    output: Output
+
+    def flag(self, name: str, default: Any = None) -> Any:
+        """A flag that may not have been given, or that the verb does not take."""
+        return getattr(self.args, name, default)
+
+    @cached_property
+    def config(self) -> Config:
+        """All settings.
+
+        Raises:
+            Usage: a flag or variable is malformed.
+            DamagedFile, NewerFile: the profile cannot be read.
+        """
+        kept = profile.load(self.places.data).settings()
+        found = config.load(self.places, vars(self.args), kept)
+        self.output.note(*(f"p2pchat: {complaint}" for complaint in found.complaints))
+        return found
+
+    def client(self) -> "Client":
+        """A connection to the node, not yet used."""
+        from .client import Client
+
+        return Client(
+            self.places.socket,
+            profile=self.places.profile,
+            log=self.places.log,
+            timeout=self.config.timeout,
+        )
+
+    def ask(self, query: str, **args: Any) -> int:
+        """Runs a query of `queries`, prints its answer, and gives the exit code."""
+
+        async def work() -> int:
+            from .queries import ask
+
+            async with self.client() as node:
+                return self.output.answer(await ask(node, query, **args))
+
+        return wait(work())
+
+    def is_up(self) -> bool:
+        """Whether something listens on the control socket."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.places.socket))
+            except OSError:
+                return False
+        return True
+
+
+def wait(work: Coroutine[Any, Any, int]) -> int:
+    """Runs a coroutine to its end on a loop of its own."""
+    return asyncio.run(work)

@@ -1,0 +1,114 @@
+"""Verbs that need no node: log, config, completion, errors."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .. import config as settings
+from .. import errors as complaints
+from ..errors import DONE, Usage
+from .run import Run
+
+
+def _errors(run: Run) -> int:
+    """The exit codes; with one, every complaint that ends so."""
+    if run.args.code is None:
+        rows = [
+            {"exit": code, "reason": None, "text": text}
+            for code, text in complaints.EXIT_CODES.items()
+        ]
+        lines = [f"{row['exit']:>3}  {row['text']}" for row in rows]
+    else:
+        kinds = [one for one in complaints.catalogue() if one.exit == run.args.code]
+        rows = [
+            {"exit": one.exit, "reason": one.reason, "text": " ".join((one.__doc__ or "").split())}
+            for one in kinds
+        ]
+        lines = [complaints.EXIT_CODES[run.args.code]]
+        lines += [f"  {row['reason']}: {row['text']}" for row in rows]
+    run.output.rows(rows) if run.output.as_json else run.output.lines(lines)
+    return DONE
+
+
+def _config(run: Run) -> int:
+    """Where the file is; or every setting, its value and its source."""
+    if run.args.what == "path":
+        run.output.lines([str(run.places.config)])
+        return DONE
+    found = run.config
+    timing = found.build_timing()
+    rows = [
+        {"key": one.key, "value": found.values[one.key], "source": found.sources[one.key]}
+        for one in settings.OPTIONS
+    ]
+    for key in timing.__slots__:
+        source = "set" if key in found.timing else f"preset {found.preset}"
+        rows.append({"key": f"timing.{key}", "value": getattr(timing, key), "source": source})
+    if run.output.as_json:
+        run.output.rows(rows)
+    else:
+        run.output.lines(
+            f"{row['key']} = {_shown(row['value'])}  # {row['source']}" for row in rows
+        )
+    return DONE
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(list(value)).replace("'", '"') if isinstance(value, tuple) else str(value)
+
+
+def _completion(run: Run) -> int:
+    """A completion script for a shell."""
+    import shtab
+
+    from .parser import build
+
+    parser = build()
+    verbs = next(action for action in parser._actions if action.dest == "verb")
+    if isinstance(verbs.choices, dict):
+        verbs.choices.pop("_node")
+    run.output.lines(shtab.complete(parser, shell=run.args.shell).splitlines())
+    return DONE
+
+
+def _log(run: Run) -> int:
+    """The logs of several nodes as one, each line with the name of its profile."""
+    files = [file for home in run.args.homes for file in _logs(Path(home))]
+    if not run.args.homes:
+        files = [run.places.log]
+    streams = [_stamped(file) for file in files]
+    run.output.lines(line for _, line in heapq.merge(*streams, key=lambda pair: pair[0]))
+    return DONE
+
+
+def _logs(home: Path) -> list[Path]:
+    """Log files at `home`: itself, its own, or those of the profiles in it."""
+    if home.is_file():
+        return [home]
+    found = sorted([*home.glob("node.log"), *home.glob("*/node.log")])
+    if not found:
+        raise Usage(text=f"there is no node.log in {home}, nor in a directory in it")
+    return found
+
+
+def _stamped(file: Path) -> Iterator[tuple[str, str]]:
+    """Each line with its instant; one without belongs to the line before."""
+    stamp, name = "", file.parent.name
+    try:
+        with file.open(encoding="utf-8", errors="backslashreplace") as lines:
+            for line in lines:
+                if line[:4].isdecimal():
+                    stamp = line[:24]
+                yield stamp, f"{line[:24]} {name:<10} {line[25:].rstrip()}"
+    except OSError as error:
+        raise Usage(text=f"{file}: {error.strerror or error}") from error
+
+
+VERBS: dict[str, Callable[[Run], int]] = {
+    "errors": _errors,
+    "config": _config,
+    "completion": _completion,
+    "log": _log,
+}

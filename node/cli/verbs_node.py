@@ -1,0 +1,180 @@
+"""Verbs about the node of this profile: up, down, status, doctor, rpc, and the node itself."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from .. import background
+from ..errors import DONE, Complaint, NodeDown, NodeSilent, NotStarted, Usage
+from ..words import Status
+from .render import records, tables
+from .run import Run, wait
+
+UP_S = 15.0  # a loaded machine takes its time to start an interpreter
+DOWN_S = 15.0  # handing over and closing each group has its own, shorter, deadlines
+NODE_FLAGS = ("nick", "listen", "advertise", "preset", "log_level")
+
+
+def ensure(run: Run) -> tuple[Status, bool]:
+    """The node's status, and whether it ran already; starts it in the background where not.
+
+    Raises:
+        Complaint: it does not start; the complaint is its own.
+    """
+    if run.is_up():
+        given = [name for name in ("listen", "advertise", "preset") if run.flag(name)]
+        if given:
+            flags = ", ".join(f"--{name}" for name in given)
+            run.output.note(f"the node runs already; {flags} would count at its start")
+        return _status(run), True
+    run.config.build_timing()  # complains here rather than in the background
+    run.places.make()
+    process = background.spawn(background.python("node", *_flags(run)), run.places.output)
+    until = time.monotonic() + UP_S
+    while not run.is_up():
+        if process.has_ended():
+            raise background.last_words(run.places.output, "p2pchat", run.places.log)
+        if time.monotonic() > until:
+            raise NotStarted(text=f"it was not ready after {UP_S:g} s.", log=run.places.log)
+        time.sleep(background.TURN_S)
+    return _status(run), False
+
+
+def _flags(run: Run) -> list[str]:
+    """The command line of the node itself."""
+    flags = ["_node", "--profile", run.places.profile]
+    flags += ["--home", str(run.places.home)] if run.places.home else []
+    for name in NODE_FLAGS:
+        if run.flag(name):
+            flags += [f"--{name.replace('_', '-')}", run.flag(name)]
+    for name in ("nds", "timing"):
+        for one in run.flag(name) or ():
+            flags += [f"--{name}", one]
+    return flags
+
+
+def _status(run: Run) -> Status:
+    found: list[Status] = []
+
+    async def work() -> int:
+        async with run.client() as node:
+            found.append(await node.status())
+        return DONE
+
+    wait(work())
+    return found[0]
+
+
+def _up(run: Run) -> int:
+    """Starts the node where it does not run; says where it is."""
+    status, already = ensure(run)
+    verb = "runs already" if already else "is up"
+    row: records.Row = {
+        "pid": status.pid,
+        "listen": status.listen,
+        "advertise": status.advertise,
+        "control": status.control,
+        "already": already,
+    }
+    chats = " ".join(f"#{chat.name}" for chat in status.chats)
+    line = f"{status.nick}: node {status.pid} {verb}, listens on {status.listen}"
+    notes = tuple(f"NDS {one.address} is {one.state}" for one in status.nds if one.down_since_ms)
+    told = (f"{line}, in {chats}" if chats else line,)
+    return run.output.answer(tables.Answer(told, (row,), notes))
+
+
+def _down(run: Run) -> int:
+    """Stops the node, waits until it has ended; with --all the NDS that `host` started too."""
+    pid, nds_pid = _stop(run), 0
+    if run.args.all:
+        nds_pid = background.stop_nds(run.places)
+    for one in (pid, nds_pid):
+        if one and not background.wait_gone(one, DOWN_S):
+            raise NodeSilent(profile=run.places.profile, seconds=DOWN_S, log=run.places.log)
+    lines = [f"node {pid} has ended" if pid else "no node runs"]
+    lines += [f"NDS {nds_pid} has ended"] if nds_pid else []
+    row: records.Row = {"pid": pid or None, "nds_pid": nds_pid or None}
+    return run.output.answer(tables.Answer(tuple(lines), (row,)))
+
+
+def _stop(run: Run) -> int:
+    from .. import profile
+
+    found: list[int] = []
+
+    async def work() -> int:
+        async with run.client() as node:
+            found.append((await node.stop()).pid)
+        return DONE
+
+    if run.is_up():
+        with suppress(NodeDown):  # it was ending already
+            wait(work())
+    return found[0] if found else profile.holder(run.places.data)
+
+
+SERVICES = {
+    "Control": (
+        "GetStatus CreateChat JoinChat LeaveChat ListNetworks ListMembers Send ReadHistory Watch"
+        " GetLeader ListPeers PingMembers TraceMessage GetUnread MarkRead Invite ListElections"
+        " StartElection CheckHistory ListCalls ListQueue SetNick SetAway SetTopic Diagnose StopNode"
+    ),
+    "Node": (
+        "JoinNetwork LeaveNetwork UpdateMembers LivenessPing Election Coordinator Message Sync"
+    ),
+    "NodeDiscovery": (
+        "CreateNetwork GetNetworkInformation UpdateLeader Renew DeleteNetwork WatchNetworks"
+    ),
+}
+
+
+def _rpc(run: Run) -> int:
+    """The grpcurl line for a method of this node or its NDS; without one, the last calls."""
+    if not run.args.method:
+        return run.ask("rpc")
+    service, method = _method(run.args.method)
+    socket = f"'{run.places.socket}'" if " " in str(run.places.socket) else str(run.places.socket)
+    name = f"p2pchat.v1.{service}/{method}"
+    if service == "Control":
+        line = tables.grpcurl(socket, name, unix=True)
+    else:
+        status = _status(run)
+        nds = status.nds[0].address if status.nds else "HOST:PORT"
+        line = tables.grpcurl(status.listen if service == "Node" else nds, name)
+    return run.output.answer(tables.said(line, method=name, line=line))
+
+
+def _method(wanted: str) -> tuple[str, str]:
+    service, _, method = wanted.removeprefix("p2pchat.v1.").rpartition("/")
+    for name, methods in SERVICES.items():
+        for one in methods.split():
+            if one.casefold() == method.casefold() and service in ("", name):
+                return name, one
+    from ..errors import nearest
+
+    known = [f"{name}/{one}" for name, methods in SERVICES.items() for one in methods.split()]
+    near = nearest(wanted, [*known, *(one.partition("/")[2] for one in known)], mark="")
+    raise Usage(text=f"there is no method {wanted!r}.{near}")
+
+
+def _node(run: Run) -> int:
+    """The node itself, in this process, until it is told to stop.  Its last line says why not."""
+    from ..control.running import run_node
+
+    try:
+        return wait(run_node(run.places, run.config))
+    except Complaint as complaint:
+        told = {"reason": complaint.reason, "text": str(complaint), "facts": complaint.facts}
+        print(records.dumped(told), file=sys.stderr)
+        return complaint.exit
+
+
+VERBS: dict[str, Callable[[Run], int]] = {
+    "up": _up,
+    "down": _down,
+    "status": lambda run: run.ask("status"),
+    "doctor": lambda run: run.ask("doctor"),
+    "rpc": _rpc,
+    "_node": _node,
+}

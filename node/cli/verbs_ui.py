@@ -1,0 +1,154 @@
+"""Verbs that may stay: host, join and create, and chatting itself.
+
+With a terminal, host and join go on into line mode; with --no-ui, and where there is no terminal,
+they leave a background node and return.  Where no node runs, a face that stays runs it itself.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from .. import background
+from ..errors import DONE, NameTaken, NoNds, Usage
+from ..limits import split_address
+from ..names import is_everywhere, join_address, route_to
+from . import verbs_node
+from .run import Run, wait
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .render.tables import Answer
+
+First = Callable[["Client"], Awaitable["Answer"]]
+
+
+def _stays(run: Run) -> bool:
+    """Whether the verb goes on into a conversation."""
+    if run.flag("no_ui") or run.output.as_json:
+        return False
+    return bool(run.flag("plain") or (sys.stdin.isatty() and sys.stdout.isatty()))
+
+
+def _host(run: Run) -> int:
+    name = run.args.name.removeprefix("#")
+    if run.args.transient:
+        raise Usage(text="chats that write nothing to disk are not there yet")
+
+    async def first(node: "Client") -> "Answer":
+        return await _make(run, node, name)
+
+    return _enter(run, first, name)
+
+
+async def _make(run: Run, node: "Client", name: str) -> "Answer":
+    """Makes the chat, with an NDS of our own where none answers; again is harmless."""
+    from .queries import ask
+
+    nds = (run.flag("nds") or [""])[0]
+    nick = run.flag("nick", "")
+    try:
+        return await ask(node, "create", name=name, nds=nds, nick=nick)
+    except NoNds:
+        address = _own_nds(run)
+        return await ask(node, "create", name=name, nds=address, nick=nick)
+    except NameTaken as taken:
+        status = await node.status()
+        if any(chat.name == name and chat.nds == taken.facts.get("nds") for chat in status.chats):
+            run.output.note(f"you are in #{name} already")
+            return await ask(node, "invite", chat=name)
+        raise
+
+
+def _own_nds(run: Run) -> str:
+    """The address of this profile's own NDS, started if need be."""
+    _, address = background.own_nds(run.places)
+    if address:
+        return address
+    host, port = split_address(run.config.nds_listen)
+    listen_host, _ = split_address(run.config.listen)
+    if run.config.sources["nds_listen"] == "default" and listen_host != "127.0.0.1":
+        host = listen_host  # others are to reach it as they reach the node
+    run.places.make()
+    address = background.start_nds(run.places, join_address(host, port))
+    run.output.note(
+        f"no NDS answered, so one was started at {address} (log {run.places.nds_log});"
+        " 'p2pchat down --all' ends it"
+    )
+    bound, port = split_address(address)
+    own = route_to("192.0.2.1:9") if is_everywhere(bound) else bound
+    return join_address(own, port)
+
+
+def _create(run: Run) -> int:
+    run.args.no_ui = True
+    return _host(run)
+
+
+def _join(run: Run) -> int:
+    async def first(node: "Client") -> "Answer":
+        from .queries import ask
+
+        nds = (run.flag("nds") or [""])[0]
+        return await ask(node, "join", line=run.args.line, nds=nds, nick=run.flag("nick", ""))
+
+    name = run.args.line.rpartition("/")[2].removeprefix("#").partition("#")[0].partition("@")[0]
+    return _enter(run, first, name)
+
+
+def _enter(run: Run, first: First, name: str) -> int:
+    if _stays(run):
+        return wait(_talk(run, first, name))
+
+    async def work() -> int:
+        async with run.client() as node:
+            return run.output.answer(await first(node))
+
+    verbs_node.ensure(run)
+    return wait(work())
+
+
+def _chat(run: Run) -> int:
+    """No verb: every chat of the profile, here."""
+    if run.output.as_json:
+        raise Usage(text="--json needs a verb; 'p2pchat watch' tells all that happens")
+    return wait(_talk(run, None, ""))
+
+
+async def _talk(run: Run, first: First | None, name: str) -> int:
+    from .line import LineMode
+
+    async with _node(run) as node:
+        if first is not None:
+            code = run.output.answer(await first(node))
+            if code != DONE:
+                return code
+        obeys = sys.stdin.isatty() or run.args.commands
+        return await LineMode(node, run.output, commands=obeys).run(name)
+
+
+@asynccontextmanager
+async def _node(run: Run) -> "AsyncIterator[Client]":
+    """The running node, or one in this process that ends with the face."""
+    if run.is_up():
+        async with run.client() as client:
+            yield client
+        return
+    import asyncio
+    import signal
+
+    from ..control.running import refuse_to_sleep, running
+
+    async with running(run.places, run.config):
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, refuse_to_sleep)
+        async with run.client() as client:
+            yield client
+
+
+VERBS: dict[str, Callable[[Run], int]] = {
+    "host": _host,
+    "create": _create,
+    "join": _join,
+    "chat": _chat,
+}

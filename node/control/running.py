@@ -1,0 +1,88 @@
+"""A node as a process: lock, identity, log, groups and control socket, until it is told to stop."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+
+from .. import logs, profile
+from ..config import Config
+from ..errors import DONE, OTHER
+from ..host.nodes import Node
+from ..places import Places
+from ..service import build_server
+from .service import ControlService
+
+_log = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def running(places: Places, config: Config) -> AsyncIterator[Node]:
+    """A node that serves its control socket; stopped, leadership handed over, at the end.
+
+    Raises:
+        Complaint: the profile is in use, a file is unreadable, the port is taken.
+    """
+    places.make()
+    async with contextlib.AsyncExitStack() as stack:
+        lock = profile.Lock(places.data, places.profile)
+        stack.callback(lock.release)
+        log = logs.open_log(places.log, config.log_level)
+        stack.callback(logs.close_log, log)
+        identity = profile.identity(places.data)
+        node = Node(places, config, profile.load(places.data), identity)
+        stack.push_async_callback(node.stop)
+        await node.start()
+        clear_socket(places)
+        stack.callback(clear_socket, places)
+        with _private():
+            service = ControlService(node, node.ended.set)
+            server, _ = await build_server(f"unix:{places.socket}", [service])
+        await server.start()
+        stack.push_async_callback(server.stop, 0.5)
+        stack.callback(node.hub.end)
+        yield node
+
+
+def clear_socket(places: Places) -> None:
+    """Removes the socket, also one that a dead process left; the lock says that it is dead."""
+    places.socket.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _private() -> Iterator[None]:
+    """New files are ours alone: the socket has no moment in which others could open it."""
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+async def run_node(places: Places, config: Config) -> int:
+    """Runs a node until SIGTERM, SIGINT, or a face that stops it; its exit code.
+
+    Raises:
+        Complaint: it cannot start.
+    """
+    async with running(places, config) as node:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, node.ended.set)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        loop.add_signal_handler(signal.SIGTSTP, refuse_to_sleep)
+        await node.ended.wait()
+        crash = node.crash
+    if crash:
+        _log.critical("%s", crash)
+        print(f"p2pchat: {crash}", file=sys.stderr)
+        return OTHER
+    return DONE
+
+
+def refuse_to_sleep() -> None:
+    """What Ctrl+Z gets: a suspended node misses its liveness pings and would be dropped."""
+    print("p2pchat: not suspended: the others would take this node for dead", file=sys.stderr)

@@ -1,0 +1,173 @@
+"""What a node finds out by asking the other members: pings, histories, elections, names."""
+
+import asyncio
+import time
+
+from .. import words
+from ..core.effects import ElectionMoved, LeaderChanged, MemberChanged, Phase
+from ..core.events import Challenged, Changed, Field
+from ..core.messages import Caller, Life, Member, Ping, Pong, Standing
+from ..core.types import small
+from ..errors import BadField, NotAdmitted
+from ..limits import AWAY_MAX, TOPIC_MAX, line_fault, nick_fault
+from ..runner import Silenced
+from ..words import Epoch
+from . import views
+from .chats import Chat, wall_ms
+from .nodes import Node
+from .telling import nick_of
+
+SAID = {
+    Standing.LEADING: "leading",
+    Standing.NOT_LEADING: "not leading",
+    Standing.YIELD: "leading, giving way",
+    Standing.PROVISIONAL: "provisional",
+}
+SETTLE_S = 2.0  # lines under way are waited for before histories are said to differ
+CHANGE_S = 1.0
+PATIENCE = 4  # times the protocol's own deadline: people want to see slow answers too
+
+
+async def ping(node: Node, chat: Chat, member: str) -> words.Pings:
+    """Calls one member, or every other one, and measures the round trip.
+
+    Raises:
+        NoSuchMember: nobody is called so.
+    """
+    group = chat.group
+    if member:
+        wanted = [views.find_member(chat, member)]
+    else:
+        wanted = [one for one in group.roster.members if one.belongs and one.id != group.me]
+    rows = await asyncio.gather(*(_ping(node, chat, one) for one in wanted))
+    return words.Pings(group.name, tuple(row for row, _ in rows))
+
+
+async def _ping(node: Node, chat: Chat, member: Member) -> tuple[words.PingRow, Pong | None]:
+    group = chat.group
+    caller = Caller(group.chat, group.me, group.incarnation, group.epoch)
+    began = time.perf_counter_ns()
+    outcome = await node.links.call(
+        member.address, Ping(caller, None), node.timing.ping_ms * PATIENCE
+    )
+    took_us = (time.perf_counter_ns() - began) // 1_000
+    nick = group.shown_nick(member.id)
+    if isinstance(outcome, Pong):
+        epoch = Epoch(outcome.view.epoch.generation, outcome.view.epoch.n)
+        said = SAID[outcome.standing]
+        return words.PingRow(member.id, nick, True, took_us, said, epoch), outcome
+    said = outcome.status if isinstance(outcome, Silenced) else getattr(outcome, "text", "")
+    return words.PingRow(member.id, nick, False, 0, said or "no answer"), None
+
+
+async def check(node: Node, chat: Chat) -> words.Comparison:
+    """Compares the history with every member's; what is under way is waited for."""
+    until = time.monotonic() + SETTLE_S
+    while True:
+        found = await _compare(node, chat)
+        if found.same or time.monotonic() > until:
+            return found
+        await asyncio.sleep(0.1)
+
+
+async def _compare(node: Node, chat: Chat) -> words.Comparison:
+    group = chat.group
+    others = [one for one in group.roster.members if one.belongs and one.id != group.me]
+    answers = await asyncio.gather(*(_ping(node, chat, one) for one in others))
+    mine = group.history_hash
+    rows = [words.Compared(group.me, nick_of(group, group.me), group.fingerprint, True)]
+    same = True
+    for member, (_, pong) in zip(others, answers, strict=True):
+        fingerprint = f"{pong.view.history_hash:016x}"[:4] if pong else ""
+        equal = pong is not None and pong.view.history_hash == mine
+        rows.append(words.Compared(member.id, group.shown_nick(member.id), fingerprint, equal))
+        if member.life is Life.ALIVE or pong is not None:
+            same = same and equal
+    rows.sort(key=lambda row: row.member_id)
+    return words.Comparison(group.name, same, tuple(rows))
+
+
+async def challenge(node: Node, chat: Chat) -> words.Outcome:
+    """Stands as after a missed ping, and tells how that ended."""
+    group, timing = chat.group, node.timing
+    before, epoch = group.following, group.epoch
+    if group.leads:
+        return words.Outcome("you lead already; nobody is to be challenged", views.leader(chat))
+    longest_ms = timing.ping_ms * timing.ping_tries + timing.elect_ms + timing.wait_ms
+    longest_ms += timing.claim_ms + timing.lookup_ms
+    quiet_s = (timing.ping_ms * timing.ping_tries + timing.lookup_ms) / 1000
+    moved = await chat.until(Challenged(), ends=(ElectionMoved, LeaderChanged), wait_s=quiet_s)
+    if moved is not None and not isinstance(moved, LeaderChanged):
+        await _election_over(chat, longest_ms / 1000)
+    leader = views.leader(chat)
+    name = f"{leader.nick} (id {small(leader.leader_id)})" if leader.leader_id else "nobody"
+    if group.following == before and group.epoch == epoch:
+        return words.Outcome(f"{name} answers and stays leader (epoch {epoch.n})", leader)
+    return words.Outcome(f"{name} leads now (epoch {leader.epoch.n})", leader)
+
+
+async def _election_over(chat: Chat, wait_s: float) -> None:
+    with chat.listening() as notices:
+        try:
+            async with asyncio.timeout(wait_s):
+                while True:
+                    notice = await notices.get()
+                    if isinstance(notice, LeaderChanged):
+                        return
+                    if isinstance(notice, ElectionMoved) and notice.phase is Phase.ENDED:
+                        return
+        except TimeoutError:
+            return
+
+
+# ---- facts -------------------------------------------------------------------------------------
+
+
+async def set_nick(node: Node, chats: list[Chat], nick: str, everywhere: bool) -> words.NickSet:
+    """Changes the own name; gives it as it is shown in the first of `chats`.
+
+    Raises:
+        BadField: it cannot be a name.
+    """
+    if fault := nick_fault(nick):
+        raise BadField(field="nick", text=fault)
+    if everywhere:
+        node.nick = nick
+        node.keep(nick=nick)
+    for chat in chats:
+        await _change(chat, Field.NICK, nick)
+    return words.NickSet(chats[0].nick if chats else nick)
+
+
+async def set_away(chats: list[Chat], away: str) -> None:
+    """Says in `chats` that one is away; empty: back.
+
+    Raises:
+        BadField: it is too long, or not one line.
+    """
+    if fault := line_fault(away, AWAY_MAX):
+        raise BadField(field="away", text=fault)
+    for chat in chats:
+        await _change(chat, Field.AWAY, away)
+
+
+async def set_topic(chat: Chat, topic: str) -> None:
+    """Says what the chat is about.
+
+    Raises:
+        BadField: it is too long, or not one line.
+    """
+    if fault := line_fault(topic, TOPIC_MAX):
+        raise BadField(field="topic", text=fault)
+    await _change(chat, Field.TOPIC, topic)
+
+
+async def _change(chat: Chat, field: Field, value: str) -> None:
+    group = chat.group
+    mine = group.member(group.me)
+    if mine is None:
+        raise NotAdmitted(chat=group.name, text="you are no member of it")
+    facts = {Field.NICK: mine.nick, Field.AWAY: mine.away, Field.TOPIC: group.roster.topic}
+    if facts[field].value != value:
+        event = Changed(field, value, wall_ms())
+        await chat.until(event, ends=(MemberChanged,), wait_s=CHANGE_S)

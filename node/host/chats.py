@@ -1,0 +1,283 @@
+"""One chat of this node: its group on a runner, its log, and those who wait for something in it."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from uuid import uuid4
+
+from ..archive import Archive
+from ..core.effects import (
+    Acknowledged,
+    Deliver,
+    Departed,
+    Dropped,
+    ElectionMoved,
+    Joined,
+    JoinFailed,
+    LeaderChanged,
+    MemberChanged,
+    Notice,
+    Settled,
+    Stopped,
+)
+from ..core.events import Closing, Event, Leaving, Submitted
+from ..core.group import Group, Setup
+from ..core.messages import Kind
+from ..core.timing import Timing
+from ..core.types import Key, small
+from ..happenings import Happening, QueueEvent
+from ..logs import chat_log
+from ..profile import Entry
+from ..runner import Halted, Nds, Peers, Runner, now_ms
+from ..tasks import Tasks
+from ..words import Epoch, Progress, Wait
+from . import telling
+from .elections import Elections
+
+HELD_MAX = 100_000  # notices that one waiter may leave unread
+
+
+def wall_ms() -> int:
+    """Unix time in ms."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all chats of a node share."""
+
+    timing: Timing
+    peers: Peers
+    nds: Callable[["Chat"], Nds]  # the discovery service of a chat, also where it is learnt later
+    tasks: Tasks
+    tell: Callable[[Happening], None]  # takes what watchers are to hear
+
+
+class Chat:
+    """A group of this node, from its opening to its closing."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        setup: Setup,
+        archive: Archive,
+        world: Surroundings,
+        *,
+        forget_membership: bool = False,
+    ) -> None:
+        """Nothing happens before `runner.start`.
+
+        Args:
+            entry: what the profile keeps of the chat.
+            setup: who we are in it.
+            archive: its log, open.
+            world: what all chats of the node share.
+            forget_membership: the log is of a membership that was ended; a new one begins.
+        """
+        self.entry = entry
+        self.archive = archive
+        remembered = archive.load()
+        if forget_membership:
+            remembered = telling.without_membership(remembered)
+        self.group = Group(setup, world.timing, Random(secrets.randbits(64)), remembered)
+        self.setup = setup
+        self.elections = Elections()
+        self.opened = False  # admitted, and told to the watchers
+        self._tell = world.tell
+        self._listeners: set[asyncio.Queue[Notice | Halted]] = set()
+        self._outbox = 0
+        self.runner = Runner(
+            self.group,
+            archive,
+            peers=world.peers,
+            nds=world.nds(self),
+            notify=self._notified,
+            tasks=world.tasks,
+            name=f"#{setup.name}",
+        )
+        self.log = chat_log(self)
+
+    @property
+    def name(self) -> str:
+        return self.group.name
+
+    @property
+    def nick(self) -> str:
+        """The own name, as it is shown there."""
+        return self.group.shown_nick(self.group.me) if self.group.me else self.setup.nick
+
+    @property
+    def epoch(self) -> Epoch:
+        return Epoch(self.group.epoch.generation, self.group.epoch.n)
+
+    def happening(self, what: telling.What) -> Happening:
+        """Something that happens in this chat, now."""
+        return Happening(what, self.group.name, self.group.chat, self.epoch, wall_ms())
+
+    # ---- notices ---------------------------------------------------------------------------------
+
+    def _notified(self, notice: Notice | Halted) -> None:
+        self._write_down(notice)
+        for listener in self._listeners:
+            if listener.qsize() < HELD_MAX:
+                listener.put_nowait(notice)
+        at_ms = wall_ms()
+        if isinstance(notice, ElectionMoved):
+            self.elections.moved(at_ms, notice, self.group.shown_nick(notice.by))
+        elif isinstance(notice, LeaderChanged):
+            nick = self.group.shown_nick(notice.leader) if notice.leader else ""
+            self.elections.led(at_ms, notice, nick)
+        if not self.opened:
+            return
+        for what in telling.told(self.group, notice):
+            self._tell(self.happening(what))
+        if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
+            self._tell_outbox()
+
+    def _tell_outbox(self) -> None:
+        if self.group.outbox_size != self._outbox:
+            self._outbox = self.group.outbox_size
+            self._tell(self.happening(QueueEvent(self._outbox)))
+
+    def _write_down(self, notice: Notice | Halted) -> None:
+        """One line of the log for each notice; what is said in the chat never stands there."""
+        match notice:
+            case Deliver(message=message, way=way):
+                self.log.debug(
+                    "delivered %s from %s %s", message.id, small(message.key.source), way.value
+                )
+            case Acknowledged(by=by, way=way, acked=acked, of=of):
+                self.log.debug("acknowledged by %s %s %s/%s", small(by), way.value, acked, of)
+            case Settled(missing=missing):
+                self.log.debug("settled missing %s", [small(one) for one in missing])
+            case Dropped(reason=reason):
+                self.log.warning("dropped %s", reason)
+            case MemberChanged(member=member, change=change):
+                self.log.info("member %s %s", small(member), change.value)
+            case LeaderChanged(leader=leader, epoch=epoch, provisional=provisional, took_ms=took):
+                how = "leads provisionally" if provisional else "leads"
+                self.log.info("%s %s epoch %s after %s ms", small(leader), how, epoch.n, took)
+            case ElectionMoved(by=by, phase=phase, detail=detail):
+                self.log.info("election by %s %s %s", small(by), phase.value, detail)
+            case _:
+                self.log.info("%s", notice)
+
+    @contextmanager
+    def listening(self) -> Iterator["asyncio.Queue[Notice | Halted]"]:
+        """A queue of all notices from now on."""
+        queue: asyncio.Queue[Notice | Halted] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
+    async def until(
+        self, *events: Event, ends: tuple[type, ...], wait_s: float
+    ) -> Notice | Halted | None:
+        """Hands in `events`, waits for a notice of one of these types; None when time is over."""
+        with self.listening() as notices:
+            for event in events:
+                self.runner.post(event)
+            try:
+                async with asyncio.timeout(wait_s):
+                    while not isinstance(notice := await notices.get(), (*ends, Halted)):
+                        pass
+                    return notice
+            except TimeoutError:
+                return None
+
+    async def begin(self, *events: Event, wait_s: float) -> Joined | JoinFailed | Halted | None:
+        """Starts the group with the event by which it gets in, and waits until it is."""
+        with self.listening() as notices:
+            self.runner.start(*events)
+            try:
+                async with asyncio.timeout(wait_s):
+                    while True:
+                        notice = await notices.get()
+                        if isinstance(notice, Joined | JoinFailed | Halted):
+                            return notice
+            except TimeoutError:
+                return None
+
+    # ---- the end ---------------------------------------------------------------------------------
+
+    async def leave(self, wait_s: float) -> Departed:
+        """Ends the membership; what nobody could be told is told at the next start."""
+        notice = await self.until(Leaving(), ends=(Departed,), wait_s=wait_s)
+        if isinstance(notice, Departed):
+            return notice
+        return Departed(0, max(0, len(self.group.belonging) - 1), deleted=False)
+
+    async def close(self, wait_s: float) -> None:
+        """Hands leadership over and lets go of everything; the membership stays."""
+        if not self.runner.halted:
+            await self.until(Closing(), ends=(Stopped, Departed), wait_s=wait_s)
+        await self.let_go()
+
+    async def let_go(self) -> None:
+        """Ends the group as it stands."""
+        await self.runner.stop()
+        self.archive.close()
+
+    # ---- saying something ------------------------------------------------------------------------
+
+    async def send(
+        self, text: str, kind: Kind, wait: Wait, wait_ms: int
+    ) -> AsyncIterator[Progress]:
+        """Stores a line, then tells how far it has come; the last one has `done`."""
+        id = str(uuid4())
+        with self.listening() as notices:
+            self.runner.post(Submitted(text, id, wall_ms(), kind))
+            key: Key | None = None
+            while key is None:
+                notice = await notices.get()
+                if isinstance(notice, Halted):
+                    raise telling.halted(self.name, notice)
+                if isinstance(notice, Deliver) and notice.message.id == id:
+                    key = notice.message.key
+            until = now_ms() + wait_ms
+            last = self.progress(key, id, wait)
+            while not last.complete:
+                yield last
+                fresh = await self._moved(notices, key, until)
+                last = self.progress(key, id, wait)
+                if not fresh:
+                    break
+            yield telling.ended(last)
+
+    async def _moved(self, notices: "asyncio.Queue[Notice | Halted]", key: Key, until: int) -> bool:
+        """Waits for news that may concern the line; False when time is over."""
+        try:
+            async with asyncio.timeout(max(0, until - now_ms()) / 1000):
+                while True:
+                    notice = await notices.get()
+                    if isinstance(notice, Acknowledged | Settled) and notice.key == key:
+                        return True
+                    if isinstance(notice, MemberChanged | LeaderChanged):
+                        return True
+                    if isinstance(notice, Halted | Stopped | Departed):
+                        return False
+        except TimeoutError:
+            return False
+
+    def progress(self, key: Key, id: str, wait: Wait) -> Progress:
+        """How far an own line has come."""
+        return telling.progress(self.group, key, self.short_id(id), id, wait)
+
+    def short_id(self, id: str) -> str:
+        """The first 4 hex digits of a message id, more where another begins alike."""
+        digits = id.replace("-", "")
+        for length in range(4, 32, 2):
+            if len({one.id for one in self.archive.find(digits[:length])} | {id}) == 1:
+                return digits[:length]
+        return digits
+
+
+def stopped_by_itself(notice: Notice | Halted) -> bool:
+    """Whether the group has ended without having been asked to."""
+    return isinstance(notice, Halted) or (isinstance(notice, Stopped) and bool(notice.reason))

@@ -1,0 +1,82 @@
+"""The doctor: port, address, discovery services, members, versions, and what to do about each."""
+
+import asyncio
+from importlib.metadata import version
+
+from .. import words
+from ..codec import NetworkPage
+from ..limits import split_address
+from ..names import is_everywhere, is_loopback
+from . import asking
+from .chats import wall_ms
+from .nodes import Node
+
+ASK_MS = 2_000
+CLOCK_MS = 10_000  # more than this between two clocks is said
+
+
+async def diagnose(node: Node) -> words.Diagnosis:
+    """Every check, in the order in which things go wrong."""
+    rows = [
+        await _port(node),
+        _address(node),
+        *await asyncio.gather(*(_nds(node, one.address) for one in node.registries.in_use())),
+    ]
+    for chat in node.chats:
+        pings = await asking.ping(node, chat, "")
+        silent = [row.nick for row in pings.rows if not row.answered]
+        text = f"{len(pings.rows) - len(silent)} of {len(pings.rows)} other members answer"
+        text += f"; silent: {', '.join(silent)}" if silent else ""
+        rows.append(words.Finding(f"members of #{chat.name}", not silent, text))
+    if not node.registries.in_use():
+        text = "none is in use; name one with --nds HOST:PORT, or let 'p2pchat host' start one"
+        rows.append(words.Finding("NDS", False, text))
+    rows.append(words.Finding("version", True, f"p2pchat {version('p2pchat')}"))
+    return words.Diagnosis(tuple(rows))
+
+
+async def _port(node: Node) -> words.Finding:
+    answers = await _dialled(node.listen)
+    text = f"listens on {node.listen}"
+    return words.Finding("port", answers, text if answers else f"{text}, but nothing answers there")
+
+
+async def _dialled(address: str) -> bool:
+    host, port = split_address(address)
+    try:
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+def _address(node: Node) -> words.Finding:
+    advertised = node.advertise
+    if node.config.advertise:
+        why = "set with --advertise"
+    elif is_everywhere(node.listen_host):
+        why = "the address on the route towards the NDS"
+    else:
+        why = "the address listened on"
+    if is_loopback(advertised):
+        why += "; only this machine can call it, use --listen for others"
+    return words.Finding("address", True, f"others call {advertised}: {why}")
+
+
+async def _nds(node: Node, address: str) -> words.Finding:
+    began = wall_ms()
+    outcome = await node.discovery(address).networks(page_size=1_000, deadline_ms=ASK_MS)
+    took = wall_ms() - began
+    if not isinstance(outcome, NetworkPage):
+        text = "does not answer; chat works, creating waits. Is nds-server running there?"
+        return words.Finding(f"NDS {address}", False, text)
+    text = f"answers in {took} ms, knows {len(outcome.networks)} chats"
+    mine = {chat.group.chat for chat in node.chats if chat.group.leads}
+    # The record of a chat that we lead was renewed seconds ago, by the service's clock.
+    ages = [wall_ms() - one.seen for one in outcome.networks if one.record.chat in mine]
+    off = next((age for age in ages if abs(age) > CLOCK_MS), 0)
+    if off:
+        text += f"; its clock and ours differ by {abs(off) / 1000:.0f} s"
+    return words.Finding(f"NDS {address}", True, text)

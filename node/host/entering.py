@@ -1,0 +1,318 @@
+"""The ways into a chat: making one, and joining one through a discovery service or any member."""
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+from .. import words
+from ..codec import Created, NetworkPage
+from ..config import NDS_DEFAULT
+from ..core.effects import Joined, JoinFailed
+from ..core.events import Founded, Joining, Silence
+from ..core.messages import Lookup, Reason, Record, RecordRead, Refusal
+from ..core.types import Address
+from ..errors import (
+    AmbiguousChat,
+    BadField,
+    Banned,
+    Complaint,
+    GroupFull,
+    NameTaken,
+    NdsUnreachable,
+    NobodyAnswers,
+    NobodyReachesYou,
+    NoNds,
+    NoSuchChat,
+    NotAdmitted,
+    NotListening,
+    Usage,
+    VersionMismatch,
+)
+from ..limits import name_fault, nick_fault
+from ..names import Target, is_loopback, join_address, parse_address, parse_target
+from ..profile import Entry
+from ..runner import Halted, Silenced
+from ..words import Mode
+from . import views
+from .chats import Chat
+from .nodes import Node
+from .telling import halted
+
+ASK_MS = 2_000  # for one question to a discovery service
+ENTER_S = 12.0  # the group gives up by itself before
+LISTED_MAX = 10_000  # networks of one list
+
+
+# ---- making ------------------------------------------------------------------------------------
+
+
+async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> words.Created:
+    """Makes a chat and leads it.
+
+    Raises:
+        Complaint: the name is bad or taken, or no discovery service answers.
+    """
+    name = name.strip().removeprefix("#")
+    if fault := name_fault(name):
+        raise BadField(field="name", text=fault)
+    _check_nick(nick)
+    if mode is Mode.TRANSIENT:
+        raise Usage(text="chats that write nothing to disk are not there yet")
+    address = _address(nds) if nds else await _usual_nds(node)
+    _check_listening(node, address)
+    service, request_id = node.discovery(address), str(uuid4())
+    outcome: Created | Refusal | Silenced = Silenced(Silence.SILENT, "")
+    for _ in range(2):  # the same request again is harmless
+        outcome = await service.create(
+            name, node.advertised(address), mode, request_id, deadline_ms=ASK_MS
+        )
+        if not isinstance(outcome, Silenced):
+            break
+    if isinstance(outcome, Silenced):
+        node.forget_discovery(address)
+        raise NdsUnreachable(address=address)
+    if isinstance(outcome, Refusal):
+        raise _refused(outcome, name, address)
+    record = outcome.network.record
+    chat = node.open(node.new_entry(name, address, record.chat, nick), nick=nick)
+    await _enter(node, chat, Founded(record, outcome.ids))
+    return words.Created(views.chat(chat), f"{address}/{name}")
+
+
+def _check_nick(nick: str) -> None:
+    if nick and (fault := nick_fault(nick)):
+        raise BadField(field="nick", text=fault)
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise BadField(field="nds", text=str(error)) from error
+
+
+async def _usual_nds(node: Node) -> Address:
+    """The first one configured or in use; else the usual place, if one answers there."""
+    candidates = node.nds_candidates()
+    if candidates != (NDS_DEFAULT,):
+        return candidates[0]
+    outcome = await node.discovery(NDS_DEFAULT).networks(page_size=1, deadline_ms=ASK_MS)
+    if isinstance(outcome, Silenced):
+        node.forget_discovery(NDS_DEFAULT)
+        raise NoNds(address=NDS_DEFAULT)
+    return NDS_DEFAULT
+
+
+def _check_listening(node: Node, address: Address) -> None:
+    """A node that only its own machine can call does not get into a chat of others."""
+    own = join_address(node.listen_host, node.port)
+    if is_loopback(own) and not is_loopback(address) and not node.config.advertise:
+        raise NotListening(listen=own, nds=address)
+
+
+def _refused(refusal: Refusal, name: str, address: Address) -> Complaint:
+    match refusal.reason:
+        case "NAME_TAKEN":
+            return NameTaken(name=name, nds=address)
+        case _:
+            return Complaint(text=f"the NDS at {address} refuses: {refusal.text or refusal.reason}")
+
+
+async def _enter(node: Node, chat: Chat, event: Founded | Joining) -> None:
+    """Starts the group and waits until it is a member.
+
+    Raises:
+        Complaint: it did not get in.
+    """
+    node.entering.append(chat)
+    try:
+        notice = await chat.begin(event, wait_s=ENTER_S)
+        if not isinstance(notice, Joined):
+            raise _not_admitted(node, chat, notice)
+        node.admitted(chat)
+    except BaseException:
+        if chat in node.entering:
+            await node.given_up(chat)
+        raise
+
+
+def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) -> Complaint:
+    name = chat.setup.name
+    if isinstance(notice, Halted):
+        return halted(name, notice)
+    if notice is None:
+        return NotAdmitted(chat=name, text=f"nobody answered within {ENTER_S:g} s")
+    match notice.reason:
+        case Reason.CANNOT_REACH:
+            return NobodyReachesYou(address=chat.setup.address)
+        case Reason.KICKED:
+            return Banned(chat=name, text=notice.text or "you were removed from it")
+        case Reason.GROUP_FULL:
+            return GroupFull(chat=name, text=notice.text)
+        case Reason.VERSION_MISMATCH:
+            return VersionMismatch(text=notice.text)
+        case Reason.UNKNOWN_NETWORK:
+            return NoSuchChat(name)
+        case _:
+            return NotAdmitted(chat=name, text=notice.text or notice.reason)
+
+
+# ---- joining -----------------------------------------------------------------------------------
+
+
+async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
+    """Joins the chat that `line` names.
+
+    Raises:
+        Complaint: the line is none, nobody answers, or the chat does not let us in.
+    """
+    try:
+        target = parse_target(line)
+    except ValueError as error:
+        raise BadField(field="line", text=str(error)) from error
+    _check_nick(nick)
+    if nds and not target.hinted:
+        target = replace(target, at=_address(nds))
+    if (known := _member_of(node, target)) is not None:
+        return words.Admitted(views.chat(known), known.nick, already=True)
+    if target.hinted:
+        _check_listening(node, target.hinted)
+    entry, event = await _way(node, target)
+    if entry.nds:
+        _check_listening(node, entry.nds)
+    if (known := _same(node, entry)) is not None:
+        return words.Admitted(views.chat(known), known.nick, already=True)
+    chat = _opened(node, replace(entry, nick=nick))
+    await _enter(node, chat, event)
+    return words.Admitted(views.chat(chat), chat.nick)
+
+
+def _member_of(node: Node, target: Target) -> Chat | None:
+    """The chat that is meant, if this node is in it and the line leaves no doubt."""
+    for one in node.chats:
+        if one.name != target.name:
+            continue
+        addresses = {member.address for member in one.group.roster.members}
+        if target.hinted in ("", one.group.nds) or target.hinted in addresses:
+            return one
+    return None
+
+
+def _same(node: Node, entry: Entry) -> Chat | None:
+    chats = (one for one in node.chats if entry.chat_id and one.group.chat == entry.chat_id)
+    return next(chats, None)
+
+
+def _opened(node: Node, entry: Entry) -> Chat:
+    """The chat on the log of an earlier membership where there is one, else on a new one."""
+    for old in node.profile.chats:
+        if old.state == "left" and entry.chat_id and old.chat_id == entry.chat_id:
+            again = replace(old, name=entry.name, nds=entry.nds, nick=entry.nick)
+            return node.open(again, anew=True, nick=entry.nick)
+    return node.open(entry, nick=entry.nick)
+
+
+async def _way(node: Node, target: Target) -> tuple[Entry, Joining]:
+    """Whom to ask: the leader that a discovery service names, or the member at the address."""
+    if not target.address:
+        address, record = await _look_up(node, target)
+        return node.new_entry(record.name, address, record.chat), Joining(record.address)
+    asked = node.discovery(target.address)
+    outcome = await asked.ask(Lookup(0, target.name), ASK_MS)
+    if isinstance(outcome, RecordRead):
+        record = outcome.record
+        return node.new_entry(record.name, target.address, record.chat), Joining(record.address)
+    if isinstance(outcome, Refusal):
+        raise await _unknown(node, target.name, [target.address])
+    node.forget_discovery(target.address)
+    if isinstance(outcome, Silenced) and outcome.status.startswith("UNIMPLEMENTED"):
+        return node.new_entry(target.name, ""), Joining(target.address)
+    raise NobodyAnswers(address=target.address)
+
+
+async def _look_up(node: Node, target: Target) -> tuple[Address, Record]:
+    """The one discovery service that knows the name, and its record."""
+    addresses = [target.at] if target.at else list(node.nds_candidates())
+    questions = (node.discovery(one).ask(Lookup(0, target.name), ASK_MS) for one in addresses)
+    outcomes = dict(zip(addresses, await asyncio.gather(*questions), strict=True))
+    found = {at: one.record for at, one in outcomes.items() if isinstance(one, RecordRead)}
+    for address, one in outcomes.items():
+        if isinstance(one, Silenced):
+            node.forget_discovery(address)
+    if len(found) > 1:
+        choices = " or ".join(f"{target.name}@{address}" for address in found)
+        raise AmbiguousChat(choices=choices)
+    if found:
+        return next(iter(found.items()))
+    answered = [address for address, one in outcomes.items() if isinstance(one, Refusal)]
+    if answered:
+        raise await _unknown(node, target.name, answered)
+    if not target.at and addresses == [NDS_DEFAULT]:
+        raise NoNds(address=NDS_DEFAULT)
+    raise NdsUnreachable(address=addresses[0])
+
+
+async def _unknown(node: Node, name: str, addresses: list[Address]) -> NoSuchChat:
+    """With the nearest names that there are."""
+    names: list[str] = []
+    for address in addresses:
+        rows = await networks_of(node, address)
+        names += [row.name for row in rows or ()]
+    return NoSuchChat(name, f" at {' or '.join(addresses)}", names)
+
+
+# ---- listing -----------------------------------------------------------------------------------
+
+
+async def networks(node: Node, nds: str) -> words.Networks:
+    """All networks of one discovery service, or of all in use."""
+    addresses = [_address(nds)] if nds else list(node.nds_candidates())
+    lists = await asyncio.gather(*(networks_of(node, one) for one in addresses))
+    for address, rows in zip(addresses, lists, strict=True):
+        if rows is None:
+            node.forget_discovery(address)
+    every = [row for rows in lists for row in rows or ()]
+    silent = tuple(at for at, rows in zip(addresses, lists, strict=True) if rows is None)
+    return words.Networks(tuple(sorted(every, key=lambda row: (row.name, row.nds))), silent)
+
+
+async def networks_of(node: Node, address: Address) -> list[words.Network] | None:
+    """All pages of one discovery service; None where it does not answer."""
+    mine = {one.group.chat for one in node.chats}
+    rows: list[words.Network] = []
+    token = ""
+    while len(rows) < LISTED_MAX:
+        page = await node.discovery(address).networks(
+            page_size=1_000, page_token=token, deadline_ms=ASK_MS
+        )
+        if not isinstance(page, NetworkPage):
+            return None
+        for one in page.networks:
+            record = one.record
+            state = "member" if record.chat in mine else "idle" if one.idle else "live"
+            rows.append(
+                words.Network(
+                    name=record.name,
+                    chat_id=record.chat,
+                    leader_id=record.leader,
+                    address=record.address,
+                    state=state,
+                    nds=address,
+                    seen_ms=one.seen,
+                    epoch=words.Epoch(record.epoch.generation, record.epoch.n),
+                )
+            )
+        token = page.next_page_token
+        if not token:
+            break
+    return rows
+
+
+async def invite(node: Node, chat: Chat) -> words.Invitation:
+    """The line that others run: through the NDS while it answers, else through this node."""
+    group = chat.group
+    if group.nds:
+        outcome = await node.discovery(group.nds).ask(Lookup(group.chat, ""), ASK_MS)
+        if isinstance(outcome, RecordRead):
+            return words.Invitation(f"{group.nds}/{outcome.record.name}", "nds")
+    return words.Invitation(f"{node.advertised(group.nds)}/{group.name}", "member")

@@ -1,0 +1,372 @@
+"""The node: one server for all its groups, lines to its peers, clients of its discovery services.
+
+Opens every chat of the profile at its start; closes each at its end, leadership handed over.
+Getting into chats is in `entering`; what faces ask of one chat they ask of `chat(...)`.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+import grpc
+
+from .. import profile as profiles
+from .. import words
+from ..archive import Archive, SqliteArchive, erase
+from ..config import NDS_DEFAULT, Config
+from ..core.effects import Departed
+from ..core.events import LinkBroken
+from ..core.group import Setup
+from ..core.types import Address
+from ..discovery import Discovery
+from ..errors import AmbiguousChat, Complaint, NoChat, NoSuchChat, PortInUse
+from ..happenings import ChatEvent, ErrorEvent, Happening
+from ..limits import split_address
+from ..names import (
+    is_everywhere,
+    is_loopback,
+    is_number,
+    join_address,
+    parse_target,
+    route_to,
+)
+from ..peers import Links
+from ..places import Places
+from ..profile import Entry, Profile
+from ..rpc import CallLog
+from ..runner import Nds, Runner
+from ..service import NodeService, build_server
+from ..tasks import Tasks
+from . import views
+from .chats import Chat, Surroundings, wall_ms
+from .hub import Hub
+from .registries import Registries, Registry
+from .telling import halted
+
+CLOSE_S = 4.0  # for handing over one group; all are closed side by side
+
+_log = logging.getLogger(__name__)
+
+
+class Node:
+    """A running node.  `await start()` first, `await stop()` last; all on one loop."""
+
+    def __init__(self, places: Places, config: Config, profile: Profile, identity: bytes) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            places: where its files are; the caller holds the profile's lock.
+            config: its settings.
+            profile: what it goes on with.
+            identity: its public key, 32 bytes.
+        """
+        self.places, self.config, self.profile, self.identity = places, config, profile, identity
+        self.nick = config.nick or profiles.login_nick()
+        self.timing = config.build_timing()
+        self.process = secrets.randbits(64)
+        self.hub = Hub()
+        self.calls = CallLog()
+        self.chats: list[Chat] = []  # in order of joining
+        self.entering: list[Chat] = []  # those on their way in
+        self.departing: list[Chat] = []  # those that finish a leave of an earlier life
+        self.ended = asyncio.Event()  # something crashed, or somebody asked for the end
+        self.crash = ""
+        self.started_ms = wall_ms()
+        self.tasks = Tasks(self._crashed)
+        self.links = Links(self.tasks, self.calls, self._link_broken)
+        self.registries = Registries(self.tasks, self.calls, self.hub.tell)
+        self.port = 0
+        self._server: grpc.aio.Server | None = None
+        self.listen_host = ""
+
+    def _crashed(self, name: str, error: BaseException) -> None:
+        self.crash = f"{name} failed: {error!r}"
+        self.ended.set()
+
+    def _link_broken(self, address: Address) -> None:
+        for chat in self.chats:
+            if any(member.address == address for member in chat.group.roster.members):
+                chat.runner.post(LinkBroken(address))
+
+    # ---- start and stop --------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Listens, and opens every chat of the profile.
+
+        Raises:
+            PortInUse: the address that was asked for is not to be had.
+        """
+        await self._listen()
+        for address in self._first_nds():
+            self.discovery(address)
+        for entry in self.profile.chats:
+            self._reopen(entry)
+        assert self._server is not None, "nothing listens"
+        await self._server.start()
+        for chat in (*self.chats, *self.departing):
+            chat.runner.start()
+        _log.info("node listens on %s, %s chats", self.listen, len(self.chats))
+
+    async def _listen(self) -> None:
+        self.listen_host, port = split_address(self.config.listen)
+        asked = self.config.sources["listen"] != "profile"
+        service = NodeService(self)
+        try:
+            address = join_address(self.listen_host, port)
+            self._server, self.port = await build_server(address, [service])
+        except PortInUse:
+            if asked or not port:
+                raise
+            # The port of the last run was only drawn: another one will do.
+            address = join_address(self.listen_host, 0)
+            self._server, self.port = await build_server(address, [service])
+        self.keep(
+            nick=self.nick,
+            listen=join_address(self.listen_host, self.port),
+            advertise=self.config.advertise,
+            nds=self.config.nds,
+        )
+
+    def _first_nds(self) -> list[Address]:
+        kept = [entry.nds for entry in self.profile.chats if entry.nds and entry.state != "left"]
+        return list(dict.fromkeys([*self.config.nds, *kept]))
+
+    def _reopen(self, entry: Entry) -> None:
+        """Opens a chat again; one that cannot be read is named, and the others go on."""
+        if entry.state == "left":
+            return
+        try:
+            chat = self.open(entry)
+        except Complaint as error:
+            _log.error("#%s is not opened: %s", entry.name, error)
+            self.hub.tell(Happening(ErrorEvent("ARCHIVE", f"#{entry.name}: {error}")))
+            return
+        if entry.state == "leaving":
+            self.departing.append(chat)
+            self.tasks.spawn(self._finish_leaving(chat), f"leaving #{entry.name}")
+        else:
+            chat.opened = True
+            self.chats.append(chat)
+
+    async def _finish_leaving(self, chat: Chat) -> None:
+        """Says again what nobody had acknowledged when the last process ended."""
+        notice = await chat.until(ends=(Departed,), wait_s=3_600.0)
+        if isinstance(notice, Departed) and (notice.told or notice.deleted):
+            self.keep_entry(replace(chat.entry, state="left"))
+        self.departing.remove(chat)
+        await chat.let_go()
+
+    async def stop(self) -> None:
+        """Closes every chat, leadership handed over; lets go of the port."""
+        self.ended.set()
+        every = (*self.chats, *self.departing, *self.entering)
+        await asyncio.gather(*(chat.close(CLOSE_S) for chat in every))
+        self.hub.end()
+        if self._server is not None:
+            await self._server.stop(0.2)
+        await self.links.close()
+        await self.registries.close()
+        await self.tasks.close()
+        _log.info("node has stopped")
+
+    # ---- what the profile keeps ------------------------------------------------------------------
+
+    def keep(self, **changes: object) -> None:
+        """Changes the profile, on disk first."""
+        fresh = replace(self.profile, **changes)  # type: ignore[arg-type]
+        if fresh != self.profile:
+            profiles.save(self.places.data, fresh)
+            self.profile = fresh
+
+    def keep_entry(self, entry: Entry) -> None:
+        """Puts a chat's entry into the profile, in place of the one with the same log."""
+        known = {one.archive: one for one in self.profile.chats} | {entry.archive: entry}
+        self.keep(chats=tuple(known.values()))
+
+    # ---- addresses -------------------------------------------------------------------------------
+
+    @property
+    def listen(self) -> Address:
+        """One HOST:PORT of this node that can be dialled from this machine."""
+        host = "127.0.0.1" if is_everywhere(self.listen_host) else self.listen_host
+        return join_address(host, self.port)
+
+    def advertised(self, nds: Address) -> Address:
+        """What others are told to call: as set, else the address on the route towards the NDS."""
+        if self.config.advertise:
+            return self.config.advertise
+        if not is_everywhere(self.listen_host):
+            return join_address(self.listen_host, self.port)
+        own = "127.0.0.1" if is_loopback(nds or self.listen) else route_to(nds)
+        return join_address(own, self.port)
+
+    @property
+    def advertise(self) -> Address:
+        """What others are told, as long as no chat says otherwise."""
+        return self.advertised(next(iter(self.registries.addresses), ""))
+
+    # ---- discovery services ----------------------------------------------------------------------
+
+    def discovery(self, address: Address) -> Discovery:
+        """The client of the discovery service at `address`, watched from its first use on."""
+        return self.registries.at(address)
+
+    def forget_discovery(self, address: Address) -> None:
+        """Lets go of a discovery service that turned out to be none, or that nobody needs."""
+        used = {chat.group.nds for chat in (*self.chats, *self.entering)}
+        if address not in used | {*self.config.nds}:
+            self.registries.forget(address)
+
+    def nds_candidates(self) -> tuple[Address, ...]:
+        """Where a name is looked up: those configured, those in use, else the usual place."""
+        return tuple(dict.fromkeys([*self.config.nds, *self.registries.addresses])) or (
+            NDS_DEFAULT,
+        )
+
+    # ---- chats -----------------------------------------------------------------------------------
+
+    def open(
+        self, entry: Entry, archive: Archive | None = None, *, anew: bool = False, nick: str = ""
+    ) -> Chat:
+        """A chat on its log, not started.  `anew`: the log's membership was ended.
+
+        Raises:
+            Complaint: the log cannot be opened.
+        """
+        archive = archive or SqliteArchive(self.archive_path(entry))
+        setup = Setup(
+            identity=self.identity,
+            nick=nick or entry.nick or self.nick,
+            address=self.advertised(entry.nds),
+            process=self.process,
+            chat=entry.chat_id,
+            name=entry.name,
+            nds=entry.nds,
+        )
+        world = Surroundings(self.timing, self.links, self._registry, self.tasks, self.hub.tell)
+        return Chat(entry, setup, archive, world, forget_membership=anew)
+
+    def _registry(self, chat: Chat) -> Nds:
+        return Registry(self.registries, chat)
+
+    def archive_path(self, entry: Entry) -> Path:
+        """The file of a chat's log."""
+        directory = self.places.data / "chats"
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return directory / entry.archive
+
+    def new_entry(self, name: str, nds: Address, chat_id: int = 0, nick: str = "") -> Entry:
+        number = max((one.number for one in self.profile.chats), default=0) + 1
+        return Entry(chat_id, name, nds, f"{uuid4().hex}.db", nick, number)
+
+    def admitted(self, chat: Chat) -> None:
+        """A chat got in: into the profile, and told to the watchers."""
+        group = chat.group
+        chat.entry = replace(
+            chat.entry, chat_id=group.chat, name=group.name, nds=group.nds, state="in"
+        )
+        self.keep_entry(chat.entry)
+        self.entering.remove(chat)
+        self.chats.append(chat)
+        chat.opened = True
+        self.hub.tell(chat.happening(ChatEvent(views.chat(chat), "opened")))
+
+    async def given_up(self, chat: Chat) -> None:
+        """A chat did not get in: nothing of it stays, unless its log is an old one."""
+        self.entering.remove(chat)
+        await chat.let_go()
+        if all(one.archive != chat.entry.archive for one in self.profile.chats):
+            erase(self.archive_path(chat.entry))
+
+    async def leave(self, chat: Chat, wait_s: float = 6.0) -> words.Departure:
+        """Ends a membership.  The log stays, and is gone on with by whoever joins again."""
+        shown = views.chat(chat)
+        departed = await chat.leave(wait_s)
+        self.chats.remove(chat)
+        told = bool(departed.told or departed.deleted or not departed.untold)
+        self.keep_entry(replace(chat.entry, state="left" if told else "leaving"))
+        await chat.let_go()
+        self.hub.tell(chat.happening(ChatEvent(shown, "closed")))
+        return words.Departure(departed.told, departed.untold, departed.deleted)
+
+    def chat(self, wanted: str) -> Chat:
+        """The chat that is meant: by #name, name@HOST:PORT, 16 hex digits; empty for the only one.
+
+        Raises:
+            NoChat, NoSuchChat, AmbiguousChat: none, or several, are meant.
+        """
+        chat = self._meant(wanted)
+        if chat.runner.halted:
+            raise halted(chat.name, chat.runner.halted)
+        return chat
+
+    def _meant(self, wanted: str) -> Chat:
+        if not self.chats:
+            raise NoChat()
+        if not wanted:
+            if len(self.chats) == 1:
+                return self.chats[0]
+            raise AmbiguousChat(choices=_or(f"-c {self.spelled(one)}" for one in self.chats))
+        if is_number(wanted):
+            for one in self.chats:
+                if one.group.chat == int(wanted, 16):
+                    return one
+        try:
+            target = parse_target(wanted)
+        except ValueError as error:
+            raise NoSuchChat(wanted, known=[one.name for one in self.chats]) from error
+        found = [
+            one
+            for one in self.chats
+            if one.name == target.name and target.hinted in ("", one.group.nds)
+        ]
+        if len(found) > 1:
+            raise AmbiguousChat(choices=_or(f"-c {self.spelled(one)}" for one in found))
+        if not found:
+            raise NoSuchChat(target.name, " that you are in", [one.name for one in self.chats])
+        return found[0]
+
+    def spelled(self, chat: Chat) -> str:
+        """A chat's name, with its NDS where that is needed to tell it from another."""
+        alike = sum(one.name == chat.name for one in self.chats) > 1
+        return f"{chat.name}@{chat.group.nds}" if alike and chat.group.nds else chat.name
+
+    # ---- for the service: whom a request concerns ------------------------------------------------
+
+    def by_chat(self, chat: int) -> Runner | None:
+        every = (*self.chats, *self.entering, *self.departing)
+        return next((one.runner for one in every if one.group.chat == chat), None)
+
+    def by_name(self, name: str) -> Runner | None:
+        return next((one.runner for one in self.chats if one.name == name), None)
+
+    def joining(self) -> Runner | None:
+        return next((one.runner for one in self.entering), None)
+
+    # ---- the whole node --------------------------------------------------------------------------
+
+    def status(self) -> words.Status:
+        """The node and its chats."""
+        return words.Status(
+            pid=os.getpid(),
+            listen=self.listen,
+            advertise=self.advertise,
+            control=str(self.places.socket),
+            nds=self.registries.in_use(),
+            chats=tuple(views.chat(one) for one in self.chats),
+            nick=self.nick,
+            identity=views.identity_of(self.identity),
+            version=version("p2pchat"),
+            log=str(self.places.log),
+            started_ms=self.started_ms,
+        )
+
+
+def _or(choices: Iterable[str]) -> str:
+    return " or ".join(choices)

@@ -1,0 +1,139 @@
+"""The discovery services of a node: a client for each, and an eye on each.
+
+The list of networks is followed as long as a service answers.  So its going away is noticed within
+a second, and its coming back too, though nobody asks for anything.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from ..codec import Network
+from ..core.events import Silence
+from ..core.group import Group
+from ..core.messages import NdsReply, NdsRequest, Refusal
+from ..core.types import Address, ChatId, Millis
+from ..discovery import Discovery, Gone
+from ..happenings import Happening, NdsEvent
+from ..rpc import CallLog
+from ..runner import Silenced
+from ..tasks import Tasks
+from ..words import DiscoveryService
+
+PAUSE_S = 0.5  # between attempts at a service that does not answer ...
+PAUSE_MAX_S = 3.0  # ... growing up to this
+
+_log = logging.getLogger(__name__)
+
+
+class InGroup(Protocol):
+    """Whatever has a group."""
+
+    @property
+    def group(self) -> Group: ...
+
+
+class Registries:
+    """Every discovery service that the node has to do with, by address."""
+
+    def __init__(self, tasks: Tasks, calls: CallLog, tell: Callable[[Happening], None]) -> None:
+        self._tasks, self._calls, self._tell = tasks, calls, tell
+        self._known: dict[Address, Watched] = {}
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        return tuple(self._known)
+
+    def at(self, address: Address) -> Discovery:
+        """The client of the service at `address`, watched from its first use on."""
+        if address not in self._known:
+            made = Discovery(address, self._tasks, self._calls, self._changed)
+            self._known[address] = Watched(made, self._tasks)
+        return self._known[address].discovery
+
+    def forget(self, address: Address) -> None:
+        """Lets go of a service."""
+        if (gone := self._known.pop(address, None)) is not None:
+            gone.stop()
+            self._tasks.spawn(gone.discovery.close(), f"closing {address}")
+
+    async def close(self) -> None:
+        """Lets go of all."""
+        for one in self._known.values():
+            one.stop()
+            await one.discovery.close()
+
+    def in_use(self) -> tuple[DiscoveryService, ...]:
+        """Each as faces see it."""
+        return tuple(
+            DiscoveryService(address, _state(one.discovery), one.discovery.down_since_ms)
+            for address, one in self._known.items()
+        )
+
+    def _changed(self, discovery: Discovery) -> None:
+        up, watched = discovery.up is not False, self._known.get(discovery.address)
+        _log.info("NDS %s %s", discovery.address, "answers" if up else "does not answer")
+        if watched is None:
+            return
+        down_ms = watched.turned(up)
+        if not up or down_ms:  # that it answers from the first is no news
+            self._tell(Happening(NdsEvent(discovery.address, up, down_ms), at_ms=_wall_ms()))
+
+
+class Watched:
+    """One service, followed for as long as the node lives."""
+
+    def __init__(self, discovery: Discovery, tasks: Tasks) -> None:
+        self.discovery = discovery
+        self.networks: dict[ChatId, Network] = {}  # as it listed them last
+        self._down_at = 0.0
+        self._task = tasks.spawn(self._follow(), f"watch of NDS {discovery.address}")
+
+    def turned(self, up: bool) -> int:
+        """Notes that the service went away or came back; how long it was away, in ms."""
+        now, since = time.monotonic(), self._down_at
+        self._down_at = 0.0 if up else now
+        return max(1, round((now - since) * 1000)) if up and since else 0
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+    async def _follow(self) -> None:
+        pause_s = PAUSE_S
+        while True:
+            try:
+                async for change in self.discovery.watch():
+                    pause_s = PAUSE_S
+                    if change.network is not None and change.deleted:
+                        self.networks.pop(change.network.record.chat, None)
+                    elif change.network is not None:
+                        self.networks[change.network.record.chat] = change.network
+            except Gone as gone:
+                _log.debug("watch of NDS %s ended: %s", self.discovery.address, gone)
+            await asyncio.sleep(pause_s)
+            pause_s = min(PAUSE_MAX_S, pause_s * 1.5)
+
+
+class Registry:
+    """The discovery service of one chat: whichever its group names, even if it learns it late."""
+
+    def __init__(self, registries: Registries, chat: InGroup) -> None:
+        self._registries, self._chat = registries, chat
+
+    async def ask(self, request: NdsRequest, deadline_ms: Millis) -> NdsReply | Refusal | Silenced:
+        """Asks it; a group without one hears that nobody listens."""
+        address = self._chat.group.nds
+        if not address:
+            return Silenced(Silence.REFUSED, "this group has no discovery service")
+        return await self._registries.at(address).ask(request, deadline_ms)
+
+
+def _state(discovery: Discovery) -> str:
+    since = discovery.down_since_ms
+    return f"down {max(0, _wall_ms() - since) // 1000}s" if since else "ok"
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

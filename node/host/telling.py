@@ -1,0 +1,221 @@
+"""What faces are told of a group: pure functions of notices and a group."""
+
+from dataclasses import replace
+from typing import TypeAlias
+
+from .. import happenings
+from ..core.effects import (
+    Acknowledged,
+    Change,
+    Deliver,
+    ElectionMoved,
+    LeaderChanged,
+    MemberChanged,
+    Merged,
+    Notice,
+    Remembered,
+    SplitHealed,
+    Stopped,
+    Way,
+)
+from ..core.group import Group
+from ..core.messages import ChatMessage
+from ..core.types import Key, MemberId
+from ..errors import Complaint
+from ..happenings import (
+    ElectionEvent,
+    ErrorEvent,
+    LeaderEvent,
+    MemberEvent,
+    MergeEvent,
+    ReceiptEvent,
+    SplitEvent,
+    SuspectEvent,
+)
+from ..runner import Halted, now_ms
+from ..words import Epoch, Kind, Line, Progress, Wait
+
+What: TypeAlias = happenings.What
+
+ID_DIGITS = 4  # of a message id, as people quote it
+
+
+class Ended(Complaint):
+    """#{chat} has stopped here: {text}"""
+
+    reason = "CHAT_STOPPED"
+    status = "FAILED_PRECONDITION"
+
+
+def told(group: Group, notice: Notice | Halted) -> list[What]:
+    """What watchers hear of a notice."""
+    match notice:
+        case Deliver(message=message, way=way, late=late):
+            return [line(group, message, backlog=late or way is Way.CATCH_UP)]
+        case Acknowledged():
+            return [_receipt(group, notice)]
+        case MemberChanged():
+            return [_member(group, notice)]
+        case LeaderChanged():
+            return [_leader(group, notice)]
+        case ElectionMoved(by=by, phase=phase, detail=detail):
+            return [ElectionEvent(by, group.shown_nick(by), phase.value, detail)]
+        case Merged(count=count, source=source):
+            return [MergeEvent(count, source, nick_of(group, source))]
+        case SplitHealed(messages=count, leader=leader, epoch=epoch):
+            there = Epoch(epoch.generation, epoch.n)
+            return [SplitEvent(True, count, nick_of(group, leader), there)]
+        case Halted(reason=reason, text=text):
+            return [ErrorEvent(reason, f"#{group.name} has stopped here: {text}")]
+        case Stopped(reason=reason) if reason:
+            return [ErrorEvent(reason, f"#{group.name} has stopped here: {why(reason)}")]
+        case _:
+            return []
+
+
+def why(reason: str) -> str:
+    """A group's reason for stopping, for people."""
+    if reason == "PROFILE_IN_USE":
+        return "another process runs with this profile's identity; end one of the two"
+    return reason
+
+
+def halted(chat: str, notice: Halted) -> Complaint:
+    """The complaint for whoever asks something of a group that has stopped."""
+    return Ended(chat=chat, text=notice.text)
+
+
+def nick_of(group: Group, member: MemberId) -> str:
+    """How a member is shown; empty for nobody and for one not known yet."""
+    return group.shown_nick(member) if member and group.member(member) else ""
+
+
+def _member(group: Group, notice: MemberChanged) -> What:
+    member, nick = notice.member, nick_of(group, notice.member)
+    if notice.change in (Change.SUSPECT, Change.CLEARED):
+        return SuspectEvent(member, nick, notice.change is Change.CLEARED)
+    detail = notice.detail
+    if notice.change is Change.DROPPED and not detail:
+        detail = _silence(group, member)
+    return MemberEvent(member, nick, notice.change.value, detail)
+
+
+def _silence(group: Group, member: MemberId) -> str:
+    heard = group.heard_at(member)
+    silence = f"no answer for {max(1, round((now_ms() - heard) / 1000))} s" if heard else ""
+    lacking = sum(
+        any(row.member == member and row.state != "acked" for row in trace.rows)
+        for trace in group.queue()
+    )
+    return f"{silence}; unsent {lacking}" if lacking else silence
+
+
+def _leader(group: Group, notice: LeaderChanged) -> LeaderEvent:
+    return LeaderEvent(
+        leader_id=notice.leader,
+        nick=nick_of(group, notice.leader),
+        epoch=Epoch(notice.epoch.generation, notice.epoch.n),
+        provisional=notice.provisional,
+        self=bool(notice.leader) and notice.leader == group.me,
+        took_ms=notice.took_ms,
+        handed_over_by=nick_of(group, notice.handed_over_by),
+    )
+
+
+def _receipt(group: Group, notice: Acknowledged) -> ReceiptEvent:
+    trace = group.trace(notice.key)
+    took = next((row.took_ms for row in trace.rows if row.member == notice.by), 0) if trace else 0
+    id = trace.message.id if trace else ""
+    return ReceiptEvent(
+        msg_id=id,
+        id=id[:ID_DIGITS],
+        member_id=notice.by,
+        nick=nick_of(group, notice.by),
+        acked=notice.acked,
+        of=notice.of,
+        way=notice.way.value,
+        took_ms=took,
+    )
+
+
+# ---- lines -------------------------------------------------------------------------------------
+
+
+def line(group: Group, message: ChatMessage, *, backlog: bool, acked: int = 0, of: int = 0) -> Line:
+    """A chat message as it is shown."""
+    own = message.key.source == group.me
+    if own and not of and (trace := group.trace(message.key)):
+        acked, of = trace.acked, len(trace.rows)
+    return Line(
+        msg_id=message.id,
+        id=message.id[:ID_DIGITS],
+        source_id=message.key.source,
+        nick=nick_of(group, message.key.source),
+        text=message.text,
+        kind=Kind(message.kind),
+        sent_ms=message.sent,
+        epoch=Epoch(message.epoch.generation, message.epoch.n),
+        backlog=backlog,
+        own=own,
+        acked=acked,
+        of=of,
+        mention=not own and names(message.text, nick_of(group, group.me)),
+    )
+
+
+def names(text: str, nick: str) -> bool:
+    """Whether `text` names `nick`, as a word of its own and whatever its case."""
+    if not nick:
+        return False
+    text, nick = text.casefold(), nick.casefold()
+    at = text.find(nick)
+    while at >= 0:
+        before, after = text[at - 1 : at], text[at + len(nick) : at + len(nick) + 1]
+        if not _in_word(before) and not _in_word(after):
+            return True
+        at = text.find(nick, at + 1)
+    return False
+
+
+def _in_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def progress(group: Group, key: Key, short: str, id: str, wait: Wait) -> Progress:
+    """How far an own line has come, and whether what is waited for has come."""
+    trace = group.trace(key)
+    rows = [row for row in trace.rows if row.state != "gone"] if trace else []
+    acked = [row.member for row in rows if row.state == "acked"]
+    waiting = [row.member for row in rows if row.state == "waiting"]
+    later = [row.member for row in rows if row.state == "later"]
+    leader = group.following
+    match wait:
+        case Wait.NONE:
+            complete = True
+        case Wait.LEADER:
+            complete = bool(leader) and (leader == group.me or leader in acked)
+        case _:
+            complete = not waiting
+    return Progress(
+        id=short,
+        msg_id=id,
+        acked=len(acked),
+        of=len(rows),
+        missing=tuple(nick_of(group, one) for one in waiting),
+        later=tuple(nick_of(group, one) for one in later),
+        done=complete,
+        complete=complete,
+    )
+
+
+def ended(last: Progress) -> Progress:
+    """The same as the last word."""
+    return replace(last, done=True)
+
+
+def without_membership(remembered: Remembered) -> Remembered:
+    """The log of a membership that was ended, for a new one: messages and roster stay."""
+    if remembered.meta is None:
+        return remembered
+    meta = replace(remembered.meta, member=0, leaving=False, leader=0)
+    return Remembered(meta, remembered.roster, remembered.messages, ())

@@ -1,0 +1,271 @@
+"""What faces are shown when they ask: a chat and its members, leader, history and messages."""
+
+import hashlib
+from collections.abc import Callable
+
+from .. import words
+from ..core.group import Group
+from ..core.messages import Life, Member
+from ..core.types import Hlc, MemberId, Stream, small
+from ..errors import AmbiguousMessage, BadField, NoSuchMember, NoSuchMessage, nearest
+from ..peers import LinkFigures
+from ..runner import now_ms
+from ..words import Epoch, Mode
+from .chats import Chat, wall_ms
+from .telling import line, names, nick_of
+
+STATES = {Life.ALIVE: "alive", Life.SUSPECT: "suspect", Life.DROPPED: "dropped"}
+ACKED_OF = 500  # own lines that `members` counts acknowledgements of
+
+
+def state_of(member: Member) -> str:
+    """alive, suspect, dropped, left or kicked."""
+    if member.kicked:
+        return "kicked"
+    return "left" if member.left else STATES[member.life]
+
+
+def identity_of(key: bytes) -> str:
+    """The first 16 hex digits of an identity key's SHA-256."""
+    return hashlib.sha256(key).hexdigest()[:16]
+
+
+def seen_ms(group: Group, member: MemberId) -> int:
+    """Unix time at which a member was last heard; 0 for never."""
+    heard = group.heard_at(member)
+    return wall_ms() - (now_ms() - heard) if heard is not None else 0
+
+
+def chat(one: Chat) -> words.Chat:
+    """A chat as `status` shows it."""
+    group = one.group
+    unread = one.archive.unread(group.me, lambda text: names(text, one.nick))
+    leader = group.following
+    return words.Chat(
+        name=group.name,
+        chat_id=group.chat,
+        member_id=group.me,
+        epoch=one.epoch,
+        leader_id=leader,
+        leader_nick=nick_of(group, leader),
+        provisional=bool(group.provisional),
+        alive=_alive(group),
+        known=len(group.belonging),
+        unread=unread.count,
+        mentions=unread.mentions,
+        outbox=group.outbox_size,
+        fingerprint=group.fingerprint,
+        nds=group.nds,
+        topic=group.roster.topic.value,
+        topic_by=nick_of(group, group.roster.topic.source),
+        mode=Mode(group.mode),
+    )
+
+
+def _alive(group: Group) -> int:
+    return sum(state_of(member) == "alive" for member in group.roster.members)
+
+
+def leader(one: Chat) -> words.Leader:
+    """Who leads."""
+    group = one.group
+    who = group.following
+    record = group.member(who) if who else None
+    return words.Leader(
+        chat=group.name,
+        leader_id=who,
+        nick=nick_of(group, who),
+        epoch=one.epoch,
+        provisional=bool(group.provisional),
+        address=record.address if record else "",
+        seen_ms=wall_ms() if who == group.me else seen_ms(group, who),
+    )
+
+
+def members(one: Chat, everyone: bool) -> words.Members:
+    """The members in order of id; `everyone`: also those that left."""
+    group = one.group
+    acked, lacking = _acknowledgements(one)
+    rows = [
+        words.Member(
+            member_id=member.id,
+            nick=group.shown_nick(member.id),
+            state=state_of(member),
+            address=member.address,
+            leader=member.id == group.following,
+            self=member.id == group.me,
+            acked=acked.get(member.id, 0),
+            lacking=lacking.get(member.id, 0),
+            seen_ms=seen_ms(group, member.id),
+            away=member.away.value,
+            identity=identity_of(member.identity),
+        )
+        for member in group.roster.members
+        if everyone or member.belongs
+    ]
+    return words.Members(group.name, tuple(rows))
+
+
+def _acknowledgements(one: Chat) -> tuple[dict[MemberId, int], dict[MemberId, int]]:
+    """Own lines of the last ones that each member has, and that it lacks."""
+    acked: dict[MemberId, int] = {}
+    lacking: dict[MemberId, int] = {}
+    recent = one.archive.page(count=ACKED_OF)
+    own = [message.key for message in recent if message.key.source == one.group.me]
+    for post in one.archive.posts(own).values():
+        for member in post.counted:
+            book = acked if member in post.acked else lacking
+            book[member] = book.get(member, 0) + 1
+    return acked, lacking
+
+
+def find_member(one: Chat, wanted: str) -> Member:
+    """A member by nick or small id.
+
+    Raises:
+        NoSuchMember: nobody that belongs is called so.
+    """
+    group = one.group
+    text = wanted.lstrip("@").casefold()
+    for member in group.roster.members:
+        called = {group.shown_nick(member.id).casefold(), str(small(member.id)), str(member.id)}
+        if member.belongs and text in called:
+            return member
+    nicks = [group.shown_nick(id) for id in group.belonging]
+    raise NoSuchMember(name=wanted, chat=group.name, near=nearest(text, nicks, mark=""))
+
+
+# ---- history -----------------------------------------------------------------------------------
+
+
+def page(one: Chat, *, count: int, since_ms: int, before: str, contains: str) -> words.Page:
+    """A page of history, oldest first.
+
+    Raises:
+        BadField: `before` is no cursor of ours.
+    """
+    place = _place(before) if before else None
+    found = one.archive.page(count=count + 1, before=place, since_ms=since_ms, contains=contains)
+    more, shown = len(found) > count, found[-count:]
+    posts = one.archive.posts([m.key for m in shown if m.key.source == one.group.me])
+    lines = []
+    for message in shown:
+        post = posts.get(message.key)
+        acked, of = (len(post.acked), len(post.counted)) if post else (0, 0)
+        lines.append(line(one.group, message, backlog=True, acked=acked, of=of))
+    return words.Page(tuple(lines), _cursor(shown[0].place) if more else "")
+
+
+def _cursor(place: tuple[Hlc, MemberId, Stream, int]) -> str:
+    hlc, source, stream, seq = place
+    return ".".join(map(str, (*hlc, source, *stream, seq)))
+
+
+def _place(cursor: str) -> tuple[Hlc, MemberId, Stream, int]:
+    parts = cursor.split(".")
+    if len(parts) != 6 or not all(part.isdecimal() and len(part) < 20 for part in parts):
+        raise BadField(field="before", text="must be the cursor of an earlier page")
+    ms, counter, source, incarnation, random, seq = map(int, parts)
+    return Hlc(ms, counter), source, Stream(incarnation, random), seq
+
+
+def trace(one: Chat, id: str) -> words.Tracing:
+    """Where a message is; with no id, the last own one.
+
+    Raises:
+        NoSuchMessage: there is none.
+        AmbiguousMessage: several begin so.
+    """
+    group, archive = one.group, one.archive
+    if id:
+        found = archive.find(id)
+        if len({message.id for message in found}) > 1:
+            raise AmbiguousMessage(id=id)
+    else:
+        found = [m for m in archive.page(count=1_000) if m.key.source == group.me][-1:]
+    if not found:
+        raise NoSuchMessage(id=id or "of your own", chat=group.name)
+    message = found[0]
+    live = group.trace(message.key)
+    post = archive.posts([message.key]).get(message.key)
+    rows: list[words.TraceRow] = []
+    if live:
+        rows = [
+            words.TraceRow(
+                member_id=row.member,
+                nick=nick_of(group, row.member),
+                state=row.state,
+                took_ms=row.took_ms,
+                way=row.way.value if row.way else "",
+                last_status=row.status,
+                next_try_ms=max(1, row.next_at - now_ms()) if row.next_at else 0,
+                tries=row.tries,
+            )
+            for row in live.rows
+        ]
+    elif post:
+        rows = [_old_row(group, member, member in post.acked) for member in post.counted]
+    acked = sum(row.state == "acked" for row in rows)
+    told = group.member(message.key.source)
+    return words.Tracing(
+        line=line(group, message, backlog=False, acked=acked, of=len(rows)),
+        leader_nick=_led(one, message.epoch) if told else "",
+        rows=tuple(rows),
+        follows=tuple(m.id[:4] for m in archive.read(message.deps)),
+        stored_ms=archive.stored_at(message.key),
+    )
+
+
+def _old_row(group: Group, member: MemberId, acked: bool) -> words.TraceRow:
+    state = "acked" if acked else "later" if member in group.belonging else "gone"
+    return words.TraceRow(member_id=member, nick=nick_of(group, member), state=state)
+
+
+def _led(one: Chat, epoch: tuple[int, int]) -> str:
+    """Who led an epoch, as far as this node knows."""
+    if tuple(one.group.epoch) == tuple(epoch):
+        return nick_of(one.group, one.group.leader)
+    wanted = Epoch(*epoch)
+    return next((e.winner for e in one.elections.last() if e.epoch == wanted and e.winner), "")
+
+
+def queue(one: Chat) -> list[words.QueueRow]:
+    """Own lines that somebody alive or suspect lacks, oldest first."""
+    rows = []
+    for entry in one.group.queue():
+        waiting = [row for row in entry.rows if row.state == "waiting"]
+        soonest = min((row.next_at for row in waiting if row.next_at), default=None)
+        rows.append(
+            words.QueueRow(
+                chat=one.group.name,
+                line=line(one.group, entry.message, backlog=False),
+                missing=tuple(nick_of(one.group, row.member) for row in waiting),
+                next_try_ms=max(1, soonest - now_ms()) if soonest else 0,
+            )
+        )
+    return rows
+
+
+def peers(one: Chat, figures: Callable[[str], LinkFigures]) -> list[words.Peer]:
+    """The links to the other members."""
+    rows = []
+    for member in one.group.roster.members:
+        if not member.belongs or member.id == one.group.me:
+            continue
+        link = figures(member.address)
+        rows.append(
+            words.Peer(
+                chat=one.group.name,
+                member_id=member.id,
+                nick=one.group.shown_nick(member.id),
+                address=member.address,
+                link=link.link,
+                rtt_us=link.rtt_us,
+                calls=link.calls,
+                failures=link.failures,
+                last_error=link.last_error,
+                state=state_of(member),
+                in_flight=link.in_flight,
+            )
+        )
+    return rows

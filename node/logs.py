@@ -1,0 +1,89 @@
+"""The node's log: a file per node, one event a line, with chat, id and epoch.
+
+    2026-11-20T09:29:33.002Z info     #dev id=2 e=12 2 leads epoch 12 after 310 ms
+
+Instants are UTC, so that `p2pchat log` can merge the files of several nodes.  What people say never
+stands in it.
+"""
+
+import logging
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, Protocol
+
+from .core.types import Epoch, MemberId, small
+from .errors import Unwritable
+
+SIZE_MAX = 5 * 2**20  # bytes of one file
+FILES = 3
+
+
+class Located(Protocol):
+    """What a line of a chat's log names."""
+
+    @property
+    def group(self) -> "Placed": ...
+
+
+class Placed(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def me(self) -> MemberId: ...
+    @property
+    def epoch(self) -> Epoch: ...
+
+
+class _Line(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC)
+        stamp = at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+        text = " ".join(record.getMessage().split())
+        if record.exc_info:
+            text += " | " + self.formatException(record.exc_info).replace("\n", " | ")
+        return f"{stamp} {record.levelname.lower():<8} {text}"
+
+
+class _Prefix(logging.LoggerAdapter[logging.Logger]):
+    def __init__(self, chat: Located) -> None:
+        super().__init__(logging.getLogger("node.chat"), {})
+        self._chat = chat
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        group = self._chat.group
+        me = small(group.me) if group.me else "-"
+        return f"#{group.name} id={me} e={group.epoch.n} {msg}", kwargs
+
+
+def chat_log(chat: Located) -> _Prefix:
+    """A logger whose lines begin with chat, id and epoch."""
+    return _Prefix(chat)
+
+
+def open_log(file: Path, level: str) -> logging.Handler:
+    """Sends all that this process logs to `file`, in place of any handler before.
+
+    Raises:
+        Unwritable: the file cannot be made.
+    """
+    try:
+        handler = RotatingFileHandler(file, maxBytes=SIZE_MAX, backupCount=FILES, encoding="utf-8")
+    except OSError as error:
+        raise Unwritable(file=file, text=error.strerror or error) from error
+    file.chmod(0o600)
+    handler.setFormatter(_Line())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("node").setLevel(level.upper())
+    return handler
+
+
+def close_log(handler: logging.Handler) -> None:
+    """Takes the handler away again."""
+    logging.getLogger().removeHandler(handler)
+    handler.close()
