@@ -22,7 +22,7 @@ QUESTION_MS = 400
 PROTOCOL = "1.0"  # sent with every call; nodes refuse another major
 AT_ONCE_MAX = 128  # calls in the background
 OPTIONS = [
-    # Shared connections would answer from the memory of an earlier refusal.
+    # Or a connection refused for another chat a moment ago answers for this one.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),

@@ -72,6 +72,7 @@ class SqliteStore:
         with self._transaction():
             before = self.get(chat)
             if before is None and request:
+                # In the words of the index, or it is not used.
                 before = self._one("request = ? and request <> ''", request)
             generation = self._generation()
 

@@ -106,7 +106,7 @@ async def until(holds: Callable[[], bool]) -> None:
     """Let everything else run until something holds."""
     async with asyncio.timeout(10):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture

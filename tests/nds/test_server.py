@@ -305,6 +305,9 @@ async def test_noise_on_the_port_disturbs_nobody():
             ):
                 with pytest.raises(grpc.aio.AioRpcError):
                     await channel.unary_unary(path)(b"\xff\xff")
+            create_network = channel.unary_unary("/p2pchat.v1.NodeDiscovery/CreateNetwork")
+            said = await refusal(create_network(b"x" * 600_000))
+            assert said.code is grpc.StatusCode.RESOURCE_EXHAUSTED
             reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
             said = await refusal(channel.stream_unary(reflection)(iter([b"\xff\xff"])))
             assert said.reason == "GARBLED"

@@ -14,8 +14,9 @@ from google.protobuf.json_format import MessageToDict
 from google.rpc import code_pb2
 
 from nds.errors import StoreUnusable
-from nds.record import Create, Epoch, create
+from nds.record import Ask, Create, Epoch, create
 from nds.service import LISTING_PAGE
+from nds.service.questions import AT_ONCE_MAX, OPTIONS, Questions
 from nds.service.statuses import refuse, status
 from p2pchat.v1 import common_pb2, nds_pb2, node_pb2
 from tests.nds.conftest import START_MS, until
@@ -281,15 +282,17 @@ async def test_noise_for_an_answer_is_no_answer(nds, details):
 
 
 async def test_a_leader_that_restarted_at_its_address_is_heard_at_once(nds):
-    """A connection that was refused a moment ago must not answer for it."""
+    """A connection refused a moment ago, on behalf of another chat, must not answer for it."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
-        network = (await nds.create(address=f"127.0.0.1:{port}")).network
-        for _ in range(2):
-            await until(lambda: not nds_is_asking())
-            await nds.stub.Renew(renewal(network))
+        address = f"127.0.0.1:{port}"
+        network = (await nds.create(address=address)).network
         await until(lambda: not nds_is_asking())
+        other = grpc.aio.insecure_channel(f"dns:///{address}", options=OPTIONS)
+        nds.exits.push_async_callback(other.close)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await other.unary_unary("/p2pchat.v1.Node/LivenessPing")(b"")
     leader = await nds.leader(port)
     said = await refusal(nds.stub.UpdateLeader(claim(network, network.leader_id + 1)))
     assert said.reason == "LEADER_ALIVE"
@@ -316,12 +319,58 @@ async def test_a_claim_that_is_given_up_leaves_room_for_the_next(nds):
     leader = await nds.leader()
     leader.silent = True
     network = (await nds.create(address=leader.address)).network
+    await leader.was_asked.wait()
     given_up = nds.stub.UpdateLeader(claim(network, network.leader_id + 1))
     await until(lambda: len(leader.asked) == 2)
     given_up.cancel()
     leader.silent, leader.standing = False, node_pb2.STANDING_NOT_LEADING
     won = await nds.stub.UpdateLeader(claim(network, network.leader_id + 2, nonce=8))
     assert won.network.leader_id == network.leader_id + 2
+
+
+class Stuck(Questions):
+    """Questions that nobody answers."""
+
+    def __init__(self) -> None:
+        super().__init__("test")
+        self.put_so_far = 0
+        self.ended = 0
+
+    async def _call(self, chat, ask):
+        self.put_so_far += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended += 1
+
+
+async def test_a_claims_question_goes_before_one_in_the_background():
+    questions, ask = Stuck(), Ask(1, "127.0.0.1:1024", Epoch(1, 1))
+    for _ in range(2):  # one per chat at a time
+        questions.put_later(7, ask, None)
+        await until(lambda: questions.put_so_far == 1)
+    claiming = asyncio.ensure_future(questions.put(7, ask))
+    await until(lambda: (questions.put_so_far, questions.ended) == (2, 1))
+    questions.put_later(7, ask, None)
+    for chat in range(100, 100 + AT_ONCE_MAX + 5):
+        questions.put_later(chat, ask, None)
+    await until(lambda: questions.put_so_far == 2 + AT_ONCE_MAX)
+    await questions.close()
+    assert (questions.put_so_far, questions.ended) == (2 + AT_ONCE_MAX, 1 + AT_ONCE_MAX)
+    assert not claiming.done()
+    claiming.cancel()
+
+
+async def test_a_host_called_unix_is_a_host(nds, monkeypatch, tmp_path):
+    """An address is never one of gRPC's other schemes."""
+    monkeypatch.chdir(tmp_path)
+    server = grpc.aio.server()
+    server.add_insecure_port("unix:5001")
+    await server.start()
+    nds.exits.push_async_callback(server.stop, 0)
+    network = (await nds.create(address="unix:5001")).network
+    said = await refusal(nds.stub.UpdateLeader(claim(network, network.leader_id + 1)))
+    assert said.reason == "LEADER_ALIVE"  # no such host: silence, not "none of our servers"
 
 
 async def test_claims_on_different_networks_do_not_wait_for_each_other(nds):

@@ -298,6 +298,10 @@ def damage_middle(data):
     return data[:4096] + b"\xa5" * (len(data) - 4096)
 
 
+def damage_end(data):
+    return data[:-4096] + b"\xa5" * 4096
+
+
 def cut_short(data):
     return data[: len(data) // 2 - 7]
 
@@ -306,7 +310,10 @@ def not_a_database(_):
     return b"dear diary\n" * 500
 
 
-@pytest.mark.parametrize("harm", [damage_header, damage_middle, cut_short, not_a_database])
+HARM = [damage_header, damage_middle, damage_end, cut_short, not_a_database]
+
+
+@pytest.mark.parametrize("harm", HARM)
 def test_a_damaged_file_is_refused_with_what_to_do_and_left_alone(path, harm):
     store = SqliteStore(path)
     for chat in range(1, 200):
