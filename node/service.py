@@ -108,8 +108,9 @@ class NodeService:
         if not caller.chat and isinstance(request, Join):
             return self._groups.by_name(request.name)
         group = self._groups.by_chat(caller.chat)
-        calls_back = isinstance(request, Ping) and not caller.node and request.asks_leading is None
-        return self._groups.joining() if group is None and calls_back else group
+        if group is None and isinstance(request, Ping) and not caller.callee:
+            return None if request.asks_leading else self._groups.joining()
+        return group
 
 
 async def build_server(listen: Address, services: Sequence[Service]) -> tuple[grpc.aio.Server, int]:

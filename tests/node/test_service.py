@@ -141,12 +141,21 @@ async def test_another_chat_is_unknown(node: Node, channel: Any, example: Reques
 
 async def test_a_leader_that_calls_a_joiner_back_reaches_it(node: Node, channel: Any) -> None:
     node.newcomer.outcome = PONG
-    call_back = Ping(Caller(99, 0, 0, NO_EPOCH), VIEW)
+    call_back = Ping(Caller(99, 1_000_001, 5, NO_EPOCH), VIEW)
     assert await send(channel, call_back)
     assert node.newcomer.seen == [call_back]
     node.stranger = False
     error = await error_of(channel, METHODS[Ping].path, METHODS[Ping].write_request(call_back))
     assert info_of(error).reason == Reason.UNKNOWN_CHAT
+
+
+async def test_a_ping_that_means_somebody_else_does_not_reach_a_joiner(
+    node: Node, channel: Any
+) -> None:
+    for_a_member = Ping(Caller(99, 1_000_001, 5, NO_EPOCH, callee=1_000_002), VIEW)
+    error = await error_of(channel, METHODS[Ping].path, METHODS[Ping].write_request(for_a_member))
+    assert info_of(error).reason == Reason.UNKNOWN_CHAT
+    assert node.newcomer.seen == []
 
 
 async def test_the_registry_is_told_that_the_chat_is_unknown(node: Node, channel: Any) -> None:
