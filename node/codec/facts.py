@@ -123,6 +123,7 @@ def put_caller(caller: Caller, build: str | None = None) -> pb.Caller:
         epoch=pb.Epoch(generation=caller.epoch.generation, n=caller.epoch.n),
         protocol=PROTOCOL,
         build=program() if build is None else build,
+        callee_id=caller.callee,
     )
 
 
@@ -136,7 +137,8 @@ def get_caller(
     if not (member <= node <= NUMBER_MAX and incarnation <= NUMBER_MAX):
         check.number(node, "caller.node_id", low=int(member))
         check.number(incarnation, "caller.incarnation")
-    return Caller(chat, node, incarnation, get_epoch(p.epoch, check, "caller.epoch"))
+    callee = check.number(p.callee_id, "caller.callee_id") if p.callee_id else 0
+    return Caller(chat, node, incarnation, get_epoch(p.epoch, check, "caller.epoch"), callee)
 
 
 def get_required_caller(message: Any, check: Check, *, member: bool = True) -> Caller:

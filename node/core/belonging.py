@@ -183,14 +183,16 @@ class Belonging:
     def tell(self, *ids: MemberId) -> None:
         """Push these records to every member that is not dropped.  What is lost, pings repair."""
         s = self._s
-        request = Update(s.caller(), s.members.part(*ids))
+        part = s.members.part(*ids)
         for member in s.active_others:
+            request = Update(s.caller(member), part)
             s.call(member, request, REFRESH_MS, self._updated)
 
     def tell_topic(self) -> None:
         s = self._s
-        request = Update(s.caller(), Roster((), s.members.topic))
+        topic = Roster((), s.members.topic)
         for member in s.active_others:
+            request = Update(s.caller(member), topic)
             s.call(member, request, REFRESH_MS, self._updated)
 
     def exchange(self, member: MemberId, address: str = "") -> None:
@@ -200,7 +202,7 @@ class Belonging:
         if member == s.me or (since is not None and s.now - since < EXCHANGE_MS):
             return
         self._exchanging[member] = s.now
-        request = Update(s.caller(), s.members.roster, want_roster=True)
+        request = Update(s.caller(member), s.members.roster, want_roster=True)
         s.call(member, request, REFRESH_MS, self._updated, address)
 
     def _updated(self, call: Outstanding, outcome: Outcome) -> None:
@@ -236,7 +238,7 @@ class Belonging:
         if old:
             young.append(old[s.now // s.timing.reprobe_slow_ms % len(old)])
         for member in young:
-            s.call(member, Ping(s.caller(), s.view()), s.timing.ping_ms, self._reprobed)
+            s.call(member, Ping(s.caller(member), s.view()), s.timing.ping_ms, self._reprobed)
 
     def _reprobed(self, call: Outstanding, outcome: Outcome) -> None:
         if isinstance(outcome, Pong):
@@ -270,7 +272,7 @@ class Belonging:
                 check.refused = absent(outcome)
                 self._probe_through_others(member, check)
 
-        s.call(member, Ping(s.caller(), s.view()), s.timing.ping_ms, ended)
+        s.call(member, Ping(s.caller(member), s.view()), s.timing.ping_ms, ended)
 
     def _probe_through_others(self, member: MemberId, check: Check) -> None:
         s = self._s
@@ -291,8 +293,10 @@ class Belonging:
             gone = check.refused and (sum(refused) > 1 or not asked)
             self._suspect(member, gone)
 
-        request = Ping(s.caller(), s.view(), on_behalf=member)
-        s.call_each(asked, lambda _: request, 2 * s.timing.ping_ms, each, done)
+        def request(helper: MemberId) -> Ping:
+            return Ping(s.caller(helper), s.view(), on_behalf=member)
+
+        s.call_each(asked, request, 2 * s.timing.ping_ms, each, done)
 
     def _still(self, member: MemberId, check: Check) -> bool:
         return self._s.leads and self._s.liveness.checks.get(member) is check

@@ -20,9 +20,10 @@ MARGIN_MS = 20  # the shell's own deadline comes first
 
 
 def absent(outcome: Outcome) -> bool:
-    """Is nobody there for certain: no process, or one that is not in the group?"""
+    """Is nobody there for certain: no process, or one that is not that member?"""
     return outcome is Silence.REFUSED or (
-        isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_CHAT
+        isinstance(outcome, Refusal)
+        and outcome.reason in (Reason.UNKNOWN_CHAT, Reason.WRONG_MEMBER)
     )
 
 

@@ -72,7 +72,7 @@ class CatchingUp:
                 s.liveness.heard(s.now, peer)
                 self.saw(peer, outcome.view)
 
-        s.call(peer, Ping(s.caller(), s.view()), s.timing.ping_ms, ended)
+        s.call(peer, Ping(s.caller(peer), s.view()), s.timing.ping_ms, ended)
 
     def on_catch_up(self, member: MemberId) -> None:
         s = self._s
@@ -103,7 +103,7 @@ class CatchingUp:
             else:
                 self._end(session, equal=isinstance(outcome, Synced) and not outcome.partial)
 
-        request = Sync(s.caller(), s.view(), digests=s.history.digests())
+        request = Sync(s.caller(session.peer), s.view(), digests=s.history.digests())
         s.call(session.peer, request, s.timing.sync_call_ms, ended)
 
     def _fetch(self, session: Session, sources: tuple[MemberId, ...]) -> None:
@@ -124,7 +124,7 @@ class CatchingUp:
                 self._end(session, equal=not outcome.more and not outcome.partial)
 
         request = Sync(
-            s.caller(),
+            s.caller(session.peer),
             s.view(),
             sources=sources,
             held=s.history.held(sources),

@@ -281,6 +281,8 @@ class Group:
         if s.role is Role.OUTSIDE:
             return self._answer_outside(call, request)
         caller = request.caller
+        if caller.callee not in (0, s.me):
+            return s.respond(call, Refusal(Reason.WRONG_MEMBER, f"this is {s.me}"))
         if isinstance(request, Join):
             return self._joining.asked(call, request)
         if isinstance(request, Ping) and not caller.node:

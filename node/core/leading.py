@@ -270,7 +270,7 @@ class Leading:
                 self._count(look, round)
 
         for member in s.others:
-            s.call(member, Elect(s.caller(), s.view()), s.timing.elect_ms, ended)
+            s.call(member, Elect(s.caller(member), s.view()), s.timing.elect_ms, ended)
         if not round.expected:
             self._count(look, round)
 
@@ -470,7 +470,7 @@ class Leading:
             elif outcome is Silence.SILENT and tries > 1 and s.epoch == epoch and s.leads:
                 self._coordinate(to, provisional, handed, tries - 1)
 
-        request = Coordinator(s.caller(), s.view(), provisional, handed)
+        request = Coordinator(s.caller(to), s.view(), provisional, handed)
         s.call(to, request, s.timing.ping_ms, ended)
 
     def on_renew(self) -> None:
@@ -620,8 +620,8 @@ class Leading:
 
     # ---- small things --------------------------------------------------------------------------
 
-    def ping_request(self, _: MemberId) -> Ping:
-        return Ping(self._s.caller(), self._s.view())
+    def ping_request(self, member: MemberId) -> Ping:
+        return Ping(self._s.caller(member), self._s.view())
 
     def _about(self, ms: int) -> int:
         return self._s.rng.randint(ms * 9 // 10, ms * 11 // 10)

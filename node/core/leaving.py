@@ -81,7 +81,7 @@ class Leaving:
                 self._name_successor()
 
         s.alarms.set(Alarm.HAND_OVER, s.now + s.timing.wait_ms)
-        s.call(heir, Elect(s.caller(), s.view()), s.timing.ping_ms, ended)
+        s.call(heir, Elect(s.caller(heir), s.view()), s.timing.ping_ms, ended)
 
     def on_hand_over(self) -> None:
         """The successor has not claimed in time."""
@@ -136,7 +136,7 @@ class Leaving:
         record = s.members.get(s.me)
         assert record is not None
         for member in sorted(self._untold):
-            self._tell(member, Leave(s.caller(), record))
+            self._tell(member, Leave(s.caller(member), record))
 
     def _tell(self, member: MemberId, request: Leave) -> None:
         s = self._s

@@ -59,7 +59,6 @@ class Membership:
         self._belonging: tuple[MemberId, ...] | None = None
         self._active: tuple[MemberId, ...] | None = None
         self._nicks: dict[MemberId, str] | None = None
-        self._homes: dict[Address, MemberId] | None = None  # who lives at each address now
         self.absorb(roster)
 
     # ---- changing ------------------------------------------------------------------------------
@@ -85,7 +84,7 @@ class Membership:
         hash = _hash(after)
         self.hash ^= self._hashes.get(after.id, 0) ^ hash
         self._hashes[after.id] = hash
-        self._belonging = self._active = self._nicks = self._homes = None
+        self._belonging = self._active = self._nicks = None
         return before, after
 
     # ---- reading -------------------------------------------------------------------------------
@@ -136,18 +135,6 @@ class Membership:
 
     def is_kicked(self, identity: bytes) -> bool:
         return any(m.kicked and m.identity == identity for m in self._records.values())
-
-    def address_of(self, id: MemberId) -> Address:
-        """Where this member can be called; empty where a later one lives at its address."""
-        member = self._records[id]
-        if self._homes is None:
-            self._homes = {}
-            for other in self.belonging:
-                record = self._records[other]
-                known = self._records.get(self._homes.get(record.address, 0))
-                if known is None or known.address_stamp <= record.address_stamp:
-                    self._homes[record.address] = other
-        return member.address if self._homes.get(member.address, id) == id else ""
 
     def at_address(self, address: Address) -> tuple[MemberId, ...]:
         return tuple(i for i in self.belonging if self._records[i].address == address)

@@ -30,12 +30,16 @@ from .types import (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: checked against the roster.  `node` is 0 for the registry and for strangers."""
+    """Who calls: checked against the roster.  `node` is 0 for the registry and for strangers.
+
+    `callee` is whom it means to call, 0 for whoever listens there: addresses change hands.
+    """
 
     chat: ChatId
     node: MemberId
     incarnation: Incarnation
     epoch: Epoch
+    callee: MemberId = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +317,7 @@ class Reason:
 
     UNKNOWN_CHAT = "UNKNOWN_CHAT"
     UNKNOWN_MEMBER = "UNKNOWN_MEMBER"
+    WRONG_MEMBER = "WRONG_MEMBER"
     LEFT = "LEFT"
     KICKED = "KICKED"
     OLD_INCARNATION = "OLD_INCARNATION"

@@ -232,12 +232,13 @@ class State:
         return tuple(m for m in self.members.active if m != self.me)
 
     def address_of(self, member: MemberId) -> Address:
-        if self.members.get(member) is not None:
-            return self.members.address_of(member)
+        if (record := self.members.get(member)) is not None:
+            return record.address
         return self.leader_address if member == self.leader else ""
 
-    def caller(self) -> Caller:
-        return Caller(self.chat, self.me, self.incarnation, self.epoch)
+    def caller(self, callee: MemberId = 0) -> Caller:
+        """Ourselves, calling this member; 0 for whoever listens there."""
+        return Caller(self.chat, self.me, self.incarnation, self.epoch, callee)
 
     def view(self) -> View:
         return View(

@@ -94,7 +94,8 @@ class Talking:
         def ended(call: Outstanding, outcome: Outcome) -> None:
             self._told(call, outcome, message.key, member, relay)
 
-        s.call(relay or member, Tell(s.caller(), member, message), ms, ended)
+        to = relay or member
+        s.call(to, Tell(s.caller(to), member, message), ms, ended)
 
     def _told(
         self, call: Outstanding, outcome: Outcome, key: Key, member: MemberId, relay: MemberId
@@ -243,4 +244,4 @@ class Talking:
             if s.leads:
                 self._belonging.check(to)
 
-        s.call(to, Tell(s.caller(), to, message), s.timing.ack_ms, ended)
+        s.call(to, Tell(s.caller(to), to, message), s.timing.ack_ms, ended)

@@ -168,6 +168,7 @@ class Caller(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     PROTOCOL_FIELD_NUMBER: _builtins.int
     BUILD_FIELD_NUMBER: _builtins.int
+    CALLEE_ID_FIELD_NUMBER: _builtins.int
     chat_id: _builtins.int
     """The network, 63 bits, never 0."""
     node_id: _builtins.int
@@ -178,6 +179,8 @@ class Caller(_message.Message):
     """Version of this protocol, "major.minor"; another major is refused.  May be empty (grpcurl)."""
     build: _builtins.str
     """Name and version of the calling program, at most 64 characters; for logs only."""
+    callee_id: _builtins.int
+    """The member that is called; 0 for whoever listens there.  Another one refuses (WRONG_MEMBER)."""
     @_builtins.property
     def epoch(self) -> Global___Epoch:
         """The highest epoch that the caller has accepted."""
@@ -191,10 +194,11 @@ class Caller(_message.Message):
         epoch: Global___Epoch | None = ...,
         protocol: _builtins.str = ...,
         build: _builtins.str = ...,
+        callee_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "chat_id", b"chat_id", "epoch", b"epoch", "incarnation", b"incarnation", "node_id", b"node_id", "protocol", b"protocol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "callee_id", b"callee_id", "chat_id", b"chat_id", "epoch", b"epoch", "incarnation", b"incarnation", "node_id", b"node_id", "protocol", b"protocol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

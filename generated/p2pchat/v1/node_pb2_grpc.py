@@ -27,8 +27,8 @@ if _version_not_supported:
 
 class NodeStub:
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
-    UNKNOWN_MEMBER (retryable: the roster is being fetched), LEFT, KICKED, OLD_INCARNATION,
-    VERSION_MISMATCH.
+    WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
+    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
     """
 
     def __init__(self, channel):
@@ -81,8 +81,8 @@ class NodeStub:
 
 class NodeServicer:
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
-    UNKNOWN_MEMBER (retryable: the roster is being fetched), LEFT, KICKED, OLD_INCARNATION,
-    VERSION_MISMATCH.
+    WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
+    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
     """
 
     def JoinNetwork(self, request, context):
@@ -197,8 +197,8 @@ def add_NodeServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Node:
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
-    UNKNOWN_MEMBER (retryable: the roster is being fetched), LEFT, KICKED, OLD_INCARNATION,
-    VERSION_MISMATCH.
+    WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
+    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
     """
 
     @staticmethod

@@ -18,8 +18,8 @@ GRPC_VERSION: str
 
 class NodeStub:
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
-    UNKNOWN_MEMBER (retryable: the roster is being fetched), LEFT, KICKED, OLD_INCARNATION,
-    VERSION_MISMATCH.
+    WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
+    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -47,8 +47,8 @@ class NodeStub:
 
 class NodeServicer(metaclass=_abc_1.ABCMeta):
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
-    UNKNOWN_MEMBER (retryable: the roster is being fetched), LEFT, KICKED, OLD_INCARNATION,
-    VERSION_MISMATCH.
+    WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
+    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
     """
 
     @_abc_1.abstractmethod
