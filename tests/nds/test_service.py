@@ -5,6 +5,7 @@ Tries nds/ledger.py as well.
 
 import asyncio
 import logging
+import random
 import socket
 from dataclasses import replace
 
@@ -767,6 +768,54 @@ async def test_a_message_over_the_limit_is_refused(nds, call):
     said = await refusal(awaited)
     assert said.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "524288" in said.text
+
+
+INTERESTING = [0, 1, 2, 7, 999_999, 1_000_000, START_MS // 1000, 2**31, 2**53 - 1, 2**63, 2**64 - 1]
+TEXTS = ["", "tea", "a b", "127.0.0.1:1024", "127.0.0.1:80", "x" * 300, "\0", "dGVh", "ㅤ"]
+
+
+def scrambled(draw, message):
+    """A message with random fields of their own types, some of them sensible."""
+    for field in message.DESCRIPTOR.fields:
+        if draw.random() < 0.3:
+            continue
+        if field.message_type is not None:
+            scrambled(draw, getattr(message, field.name))
+        elif field.is_repeated:
+            getattr(message, field.name).extend(draw.choices(INTERESTING, k=draw.randrange(4)))
+        elif field.type == field.TYPE_STRING:
+            setattr(message, field.name, draw.choice(TEXTS))
+        elif field.type == field.TYPE_BOOL:
+            setattr(message, field.name, draw.random() < 0.5)
+        else:
+            most = 2**64 if field.type in {field.TYPE_UINT64, field.TYPE_FIXED64} else 2**31
+            setattr(message, field.name, draw.choice([n for n in INTERESTING if n < most]))
+    return message
+
+
+@pytest.mark.parametrize("call", GOOD)
+async def test_scrambled_requests_get_definite_answers(nds, call):
+    draw = random.Random(call)
+    nds.store.update(1, lambda kept: made(kept, 0))
+    path = nds.channel.unary_unary(f"/p2pchat.v1.NodeDiscovery/{call}")
+    refused = 0
+    for _ in range(400):
+        base = type(GOOD[call])()
+        if draw.random() < 0.7:
+            base.CopyFrom(GOOD[call])
+        data = bytearray(scrambled(draw, base).SerializeToString())
+        if draw.random() < 0.3 and data:
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        before = (dict(nds.store._records), nds.store._generation)
+        try:
+            await path(bytes(data))
+        except grpc.aio.AioRpcError as error:
+            said = taken_apart(error)
+            assert said.reason, (said, data)
+            refused += 1
+            if said.code is not grpc.StatusCode.FAILED_PRECONDITION:  # facts may repair first
+                assert (dict(nds.store._records), nds.store._generation) == before, data
+    assert refused > 100
 
 
 # --- what goes wrong inside ------------------------------------------------------------------
