@@ -5,8 +5,8 @@ Every answer is given at once from what is known; whatever has to follow runs af
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
+from .claiming import Claiming, nothing
 from .events import Silence
-from .leading import Leading
 from .messages import (
     Coordinator,
     Elect,
@@ -19,13 +19,18 @@ from .messages import (
     Standing,
     Vote,
 )
+from .provisional import Provisional
+from .reign import Reign
 from .state import Role, State
 from .types import CallId
 
 
 class Answering:
-    def __init__(self, s: State, leading: Leading) -> None:
-        self._s, self._leading = s, leading
+    def __init__(
+        self, s: State, reign: Reign, claiming: Claiming, provisional: Provisional
+    ) -> None:
+        self._s, self._reign = s, reign
+        self._claiming, self._provisional = claiming, provisional
 
     # ---- PING ----------------------------------------------------------------------------------
 
@@ -35,8 +40,6 @@ class Answering:
             return s.respond(call, Pong(self._answer_registry(request), s.view()))
         if request.on_behalf not in (0, s.me):
             return self._ping_for(call, request)
-        if request.view is not None:
-            self._leading.provisional.hear_of(request.caller.node, request.view)
         s.respond(call, Pong(self.standing(request), s.view(), reached=True))
 
     def standing(self, request: Ping) -> Standing:
@@ -69,12 +72,12 @@ class Answering:
         def ended(_: Outstanding, outcome: Outcome) -> None:
             reached = not isinstance(outcome, Silence) and not absent(outcome)
             if isinstance(outcome, Pong):
-                self._leading.learn(target, outcome.view)
+                self._reign.learn(target, outcome.view)
                 s.liveness.heard(s.now, target)
             standing = Standing.LEADING if s.role is Role.LEADER else Standing.NOT_LEADING
             s.respond(call, Pong(standing, s.view(), reached, absent(outcome)))
 
-        s.call(target, self._leading.ping_request(target), s.timing.ping_ms, ended)
+        s.call(target, self._reign.ping_request(target), s.timing.ping_ms, ended)
 
     # ---- ELECTION ------------------------------------------------------------------------------
 
@@ -82,7 +85,7 @@ class Answering:
         s, e = self._s, self._s.election
         caller = request.caller
         if not s.leads:
-            self._leading.redraw()
+            self._reign.redraw()
         if caller.node == s.leader and caller.epoch == s.epoch and s.role is Role.FOLLOWER:
             return self._take_over(call)
         vote = self._vote(caller.epoch >= s.epoch, request)
@@ -112,9 +115,9 @@ class Answering:
         """The leader itself calls the election: it goes, and names us.  Claim at once."""
         s = self._s
         s.respond(call, Elected(True, s.nds_up is not False, Vote.UNREACHABLE, s.view()))
-        self._leading.handed_over_by = s.leader
+        self._reign.handed_over_by = s.leader
         s.liveness.silent(s.now)
-        self._leading.claim((), self._leading.redraw, _nothing)
+        self._claiming.claim((), self._reign.redraw, nothing)
 
     # ---- COORDINATOR ---------------------------------------------------------------------------
 
@@ -122,18 +125,14 @@ class Answering:
         s, caller = self._s, request.caller
         stale = caller.epoch < s.epoch
         if not stale and not request.provisional:
-            self._leading.handed_over_by = request.handed_over_by
+            self._reign.handed_over_by = request.handed_over_by
             address = request.view.leader_address
-            self._leading.adopt(caller.epoch, caller.node, address)
-            self._leading.handed_over_by = 0
+            self._reign.adopt(caller.epoch, caller.node, address)
+            self._reign.handed_over_by = 0
             if caller.epoch == s.epoch and s.leader == caller.node and s.provisional:
-                self._leading.provisional.end()
+                self._provisional.end()
         elif not stale:
             view = request.view
-            self._leading.adopt(caller.epoch, view.leader, view.leader_address)
-            self._leading.provisional.coordinated(caller.node, request)
+            self._reign.adopt(caller.epoch, view.leader, view.leader_address)
+            self._provisional.coordinated(caller.node, request)
         s.respond(call, Followed(stale, s.view()))
-
-
-def _nothing() -> None:
-    """Nothing follows."""

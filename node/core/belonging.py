@@ -1,9 +1,9 @@
 """The roster among members: exchanging it, suspecting, dropping, refuting.
 
-The roster's hash travels in every ping; where two differ, rosters are exchanged and merged.  Whoever
-leads looks after the members: it pings those it has not heard, asks three others to ping them, then
-suspects, then drops.  Dropped is not expelled: a member that reads this about itself draws a higher
-incarnation, tells everyone and catches up.
+The roster's hash travels in every ping; where two differ, rosters are exchanged and merged.
+Whoever leads looks after the members: it pings those it has not heard, asks three others to ping
+them, then suspects, then drops.  Dropped is not expelled: a member that reads this about itself
+draws a higher incarnation, tells everyone and catches up.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Causal order: nobody reads a reply before what it answers.
+r"""Causal order: nobody reads a reply before what it answers.
 
 A message names its direct causal predecessors: the heads its author had seen.  It waits here until
 all of them have been delivered.  A full vector clock would say the same in five times the space
@@ -6,7 +6,7 @@ all of them have been delivered.  A full vector clock would say the same in five
 
             accept                 last predecessor delivered
     (new) ---------> PENDING -------------------------------> delivered
-              \\________________________________________________/
+              \________________________________________________/
                              nothing is missing
 """
 

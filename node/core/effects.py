@@ -1,8 +1,8 @@
 """What a group asks of the world.  The only way out.
 
-The shell performs the effects of one `handle` call in order.  Every `Store...` is durable before any
-later effect is performed.  Nothing else is promised: a call may vanish, and the group has a deadline
-for each.
+The shell performs the effects of one `handle` call in order.  Every `Store...` is durable before
+any later effect is performed.  Nothing else is promised: a call may vanish, and the group has a
+deadline for each.
 """
 
 from dataclasses import dataclass
@@ -181,7 +181,7 @@ class Departed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """`Closing` is done; nothing more will come.  `reason` is set where the group stops by itself."""
+    """Nothing more will come: `Closing` is done, or (`reason`) the group stops by itself."""
 
     reason: str = ""
 

@@ -17,14 +17,14 @@ class Silence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The group has been opened: for the first time, or again from its log.  First of all events."""
+    """The group has been opened, for the first time or from its log.  First of all events."""
 
     wall: WallMillis
 
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """The registry has made the network; its first leader is this node, its id the block's first."""
+    """The registry has made the network, with this node as its leader and the first id."""
 
     record: Record
     ids: IdBlock

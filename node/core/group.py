@@ -5,9 +5,8 @@ ends what is overdue.  The flows share one `State`; no flow reads a clock: `hand
 instant, and `deadline` says when to be called again.
 """
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import assert_never
 
@@ -16,8 +15,10 @@ from .answering import Answering
 from .belonging import Belonging
 from .calls import Outcome
 from .catching_up import CatchingUp
+from .claiming import Claiming
 from .clock import tick
-from .effects import Departed, Effect, Remembered, Stopped, Way
+from .effects import Departed, Effect, Remembered, Stopped
+from .electing import Electing
 from .events import (
     Answered,
     Challenged,
@@ -41,16 +42,13 @@ from .events import (
     Leaving as LeaveWanted,
 )
 from .joining import Joining
-from .leading import Leading
 from .leaving import Leaving
 from .messages import (
-    ChatMessage,
     Coordinator,
     Elect,
     Fact,
     Join,
     Leave,
-    Member,
     Ping,
     Reason,
     Refusal,
@@ -61,56 +59,35 @@ from .messages import (
     Update,
     View,
 )
-from .outbox import Entry
+from .provisional import Provisional
+from .readable import Readable, Trace, TraceRow
+from .reign import Reign
 from .state import Role, Setup, State
 from .talking import Talking
 from .timing import Timing
-from .types import Address, CallId, ChatId, Epoch, Incarnation, Key, MemberId, Millis
+from .types import Address, CallId, Epoch, MemberId, Millis
 
 __all__ = ["Group", "Role", "Setup", "Trace", "TraceRow"]
 
 NOTHING = Remembered()
 
 
-@dataclass(frozen=True, slots=True)
-class TraceRow:
-    """One counted member's part in the way of an own message."""
-
-    member: MemberId
-    state: str  # acked, waiting, later (dropped since) or gone (left or kicked)
-    took_ms: Millis
-    way: Way | None
-    tries: int
-    status: str  # of the last failure
-    next_at: Millis | None  # group's clock
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """An own message on its way."""
-
-    message: ChatMessage
-    stored_at: Millis  # group's clock
-    rows: tuple[TraceRow, ...]
-
-    @property
-    def acked(self) -> int:
-        return sum(1 for row in self.rows if row.way is not None)
-
-
-class Group:
+class Group(Readable):
     """Deterministic: the same setup, log, seed, events and instants give the same effects."""
 
     def __init__(
         self, setup: Setup, timing: Timing, rng: Random, remembered: Remembered = NOTHING
     ) -> None:
         s = self._s = State(setup, timing, rng, remembered)
-        self._leading = Leading(
-            s, learn=self._learn, led=self._led, changed=self._deposed, unknown=self._rejoin
+        self._reign = Reign(s, overhear=self._learn, led=self._led, met=self._met)
+        self._claiming = Claiming(s, self._reign)
+        self._provisional = Provisional(s, self._reign, self._claiming)
+        self._electing = Electing(
+            s, self._reign, self._claiming, self._provisional, unknown=self._rejoin
         )
         self._belonging = Belonging(
             s,
-            learn=self._leading.learn,
+            learn=self._reign.learn,
             gone=self._gone,
             returned=self._returned,
             expelled=self._expelled,
@@ -118,8 +95,8 @@ class Group:
         self._leaving = Leaving(s, self._belonging)
         self._talking = Talking(s, self._belonging, self._leaving.outbox_emptied)
         self._catching_up = CatchingUp(s, self._talking)
-        self._joining = Joining(s, self._leading, self._belonging, self._entered)
-        self._answering = Answering(s, self._leading)
+        self._joining = Joining(s, self._reign, self._belonging, self._entered)
+        self._answering = Answering(s, self._reign, self._claiming, self._provisional)
         self._rings = self._table()
         self._remember(remembered)
 
@@ -171,7 +148,7 @@ class Group:
                 self._on_changed(event)
             case Challenged():
                 s.election.summoned = True
-                self._leading.look()
+                self._electing.look()
             case Started(wall):
                 self._on_started(wall)
             case Founded():
@@ -196,7 +173,7 @@ class Group:
         s.stalled_until = now + s.timing.t2_ms
         s.calls.excuse(now, s.timing.ping_ms)
         if now - deadline > s.timing.t2_ms and s.role is not Role.OUTSIDE:
-            self._leading.thaw()
+            self._reign.thaw()
 
     def _expire(self) -> None:
         s = self._s
@@ -207,18 +184,18 @@ class Group:
 
     def _table(self) -> dict[Alarm, Callable[[int], None]]:
         """What each alarm is for."""
-        leading, belonging, provisional = self._leading, self._belonging, self._leading.provisional
+        reign, electing, provisional = self._reign, self._electing, self._provisional
         return {
-            Alarm.LEADER: lambda _: leading.look(),
-            Alarm.HINT: lambda _: leading.on_hint(),
-            Alarm.WAIT: lambda _: leading.on_wait(),
-            Alarm.CLAIM: lambda _: leading.on_claim(),
-            Alarm.RENEW: lambda _: leading.on_renew(),
-            Alarm.RECORD: lambda _: leading.on_record(),
+            Alarm.LEADER: lambda _: electing.look(),
+            Alarm.HINT: lambda _: electing.on_hint(),
+            Alarm.WAIT: lambda _: electing.on_wait(),
+            Alarm.CLAIM: lambda _: self._claiming.on_claim(),
+            Alarm.RENEW: lambda _: reign.on_renew(),
+            Alarm.RECORD: lambda _: reign.on_record(),
             Alarm.PROVISIONAL: lambda _: provisional.on_round(),
             Alarm.STAND_IN: lambda _: provisional.on_stand_in(),
-            Alarm.MEMBERS: lambda _: belonging.on_members(),
-            Alarm.DROP: belonging.on_drop,
+            Alarm.MEMBERS: lambda _: self._belonging.on_members(),
+            Alarm.DROP: self._belonging.on_drop,
             Alarm.LANE: self._talking.on_lane,
             Alarm.SYNC: lambda _: self._catching_up.on_sync(),
             Alarm.CATCH_UP: self._catching_up.on_catch_up,
@@ -258,7 +235,7 @@ class Group:
         s.role = Role.FOLLOWER
         if s.leaving:
             return self._leaving.resume()
-        self._leading.start()
+        self._electing.start()
         self._belonging.announce()
         for member in s.others:
             s.liveness.heard_at[member] = s.now
@@ -340,10 +317,10 @@ class Group:
         if view is None:
             return
         self._learn(member, view)
-        self._leading.hear_of(view.epoch, view.leader, view.leader_address)
+        self._reign.hear_of(view.epoch, view.leader, view.leader_address)
 
     def _hear_epoch(self, member: MemberId, epoch: Epoch) -> None:
-        self._leading.hear_of(epoch, 0, "")
+        self._reign.hear_of(epoch, 0, "")
 
     def _learn(self, member: MemberId, view: View) -> None:
         """All that a view tells beside leadership."""
@@ -352,6 +329,7 @@ class Group:
         if view.roster_hash != s.members.hash:
             self._belonging.exchange(member)
         self._catching_up.saw(member, view)
+        self._provisional.hear_of(member, view)
 
     # ---- outcomes --------------------------------------------------------------------------------
 
@@ -375,10 +353,10 @@ class Group:
     def _on_link_broken(self, address: Address) -> None:
         s = self._s
         for member in s.members.at_address(address):
-            self._leading.hint(member)
+            self._electing.hint(member)
             self._belonging.check(member)
 
-    # ---- what one flow means to the others ---------------------------------------------------------
+    # ---- what one flow means to the others -------------------------------------------------------
 
     def _led(self, before: MemberId) -> None:
         """We have just begun to lead: look after the members, and compare logs with them."""
@@ -389,7 +367,7 @@ class Group:
         if before in s.active_others:
             self._belonging.check(before)
 
-    def _deposed(self, leader: MemberId, epoch: Epoch) -> None:
+    def _met(self, leader: MemberId, epoch: Epoch) -> None:
         """We led, and another leads a higher epoch now: two sides have met."""
         if self._s.active_others:
             self._catching_up.rival = (leader, epoch)
@@ -413,7 +391,7 @@ class Group:
         """The certified leader does not know us."""
         self._joining.begin("")
 
-    # ---- facts that people change ------------------------------------------------------------------
+    # ---- facts that people change ----------------------------------------------------------------
 
     def _on_changed(self, event: Changed) -> None:
         s = self._s
@@ -430,139 +408,3 @@ class Group:
         mine = replace(mine, nick=fact) if is_nick else replace(mine, away=fact)
         self._belonging.absorb(Roster((mine,)))
         self._belonging.tell(s.me)
-
-    # ---- reading, for faces --------------------------------------------------------------------------
-
-    @property
-    def me(self) -> MemberId:
-        return self._s.me
-
-    @property
-    def chat(self) -> ChatId:
-        return self._s.chat
-
-    @property
-    def name(self) -> str:
-        return self._s.name
-
-    @property
-    def mode(self) -> int:
-        return self._s.mode
-
-    @property
-    def created(self) -> int:
-        return self._s.created
-
-    @property
-    def nds(self) -> Address:
-        return self._s.nds
-
-    @property
-    def incarnation(self) -> Incarnation:
-        return self._s.incarnation
-
-    @property
-    def epoch(self) -> Epoch:
-        return self._s.epoch
-
-    @property
-    def leader(self) -> MemberId:
-        return self._s.leader
-
-    @property
-    def provisional(self) -> MemberId:
-        return self._s.provisional
-
-    @property
-    def following(self) -> MemberId:
-        """Whom this node takes for the leader: the provisional one if there is one."""
-        return self._s.following
-
-    @property
-    def role(self) -> Role:
-        return self._s.role
-
-    @property
-    def leads(self) -> bool:
-        return self._s.leads
-
-    @property
-    def nds_up(self) -> bool:
-        return self._s.nds_up is not False
-
-    @property
-    def roster(self) -> Roster:
-        return self._s.members.roster
-
-    @property
-    def belonging(self) -> tuple[MemberId, ...]:
-        """Members neither left nor kicked."""
-        return self._s.members.belonging
-
-    @property
-    def active(self) -> tuple[MemberId, ...]:
-        """Members alive or suspect."""
-        return self._s.members.active
-
-    @property
-    def partial(self) -> bool:
-        """True while a newcomer still lacks the oldest messages."""
-        return self._s.partial
-
-    @property
-    def drops(self) -> Counter[str]:
-        return self._s.drops
-
-    @property
-    def history_hash(self) -> int:
-        return self._s.history.hash
-
-    @property
-    def fingerprint(self) -> str:
-        return f"{self._s.history.hash:016x}"[:4]
-
-    @property
-    def outbox_size(self) -> int:
-        return len(self._s.outbox)
-
-    def member(self, id: MemberId) -> Member | None:
-        return self._s.members.get(id)
-
-    def shown_nick(self, id: MemberId) -> str:
-        return self._s.members.shown_nick(id)
-
-    def heard_at(self, id: MemberId) -> Millis | None:
-        return self._s.liveness.heard_at.get(id)
-
-    def trace(self, key: Key) -> Trace | None:
-        """Who has an own message of this life, or one that is still to be acknowledged."""
-        entry = self._s.outbox.find(key)
-        return self._trace(entry) if entry is not None else None
-
-    def queue(self) -> list[Trace]:
-        """Own messages that somebody is still to acknowledge, oldest first."""
-        return [self._trace(entry) for entry in self._s.outbox.entries.values()]
-
-    def _trace(self, entry: Entry) -> Trace:
-        s = self._s
-        rows = []
-        for member, delivery in sorted(entry.to.items()):
-            if delivery.way is not None:
-                state = "acked"
-            elif member in entry.waits_for:
-                state = "waiting"
-            else:
-                state = "later" if s.members.belongs(member) else "gone"
-            next_at = s.alarms.at(Alarm.LANE, member) if state == "waiting" else None
-            rows.append(
-                TraceRow(
-                    member,
-                    state,
-                    delivery.took_ms,
-                    delivery.way,
-                    delivery.tries,
-                    delivery.status,
-                    next_at,
-                )
-            )
-        return Trace(entry.message, entry.stored_at, tuple(rows))

@@ -64,7 +64,7 @@ class History:
         return first != message.key
 
     def supersedes(self, message: ChatMessage) -> bool:
-        """Of two contents under one key the lower hash stands: is that this one's?  Then it does."""
+        """Of two contents under one key the lower hash stands.  True: from now on this one."""
         held = self._index[message.key]
         hash = content_hash(message)
         if hash >= held.hash:
@@ -123,7 +123,8 @@ class History:
         bytes_max: int,
         without: Container[Key] = (),
     ) -> tuple[tuple[Key, ...], bool]:
-        """What somebody who holds `theirs` lacks of `sources`: a page in display order; is there more?
+        """What somebody who holds `theirs` lacks of `sources`: a page in display order, and whether
+        there is more.
 
         `without` names messages to leave out.  Costs about the page, not the log: a stream's order
         is its display order, so the streams are merged only as far as the page goes.

@@ -13,7 +13,6 @@ from .calls import Outcome, Outstanding
 from .clock import tick
 from .effects import Joined, JoinFailed
 from .events import Founded
-from .leading import Leading
 from .membership import with_life
 from .messages import (
     Caller,
@@ -30,6 +29,7 @@ from .messages import (
     Roster,
     Welcome,
 )
+from .reign import Reign
 from .state import Role, State
 from .types import NO_EPOCH, NO_HLC, Address, CallId, MemberId
 
@@ -52,9 +52,9 @@ class Joining:
     """`entered`: we are a member now, with `through` to catch up from (0: nobody)."""
 
     def __init__(
-        self, s: State, leading: Leading, belonging: Belonging, entered: Callable[[MemberId], None]
+        self, s: State, reign: Reign, belonging: Belonging, entered: Callable[[MemberId], None]
     ) -> None:
-        self._s, self._leading, self._belonging, self._entered = s, leading, belonging, entered
+        self._s, self._reign, self._belonging, self._entered = s, reign, belonging, entered
         self._until = 0
         self._redirects = 0
         self._under_way = False
@@ -76,7 +76,7 @@ class Joining:
         s.epoch = NO_EPOCH
         s.store_roster()
         s.nds_answered(True)
-        self._leading.lead(record.epoch, list(range(ids.first + 1, ids.first + ids.count)))
+        self._reign.lead(record.epoch, list(range(ids.first + 1, ids.first + ids.count)))
         s.alarms.set(Alarm.RECORD, s.now + s.timing.record_ms)
         s.emit(Joined(s.me))
         self._entered(0)
@@ -173,7 +173,7 @@ class Joining:
         view = welcome.view
         s.saw_n(view.highest_n)
         s.partial = not len(s.history)
-        self._leading.adopt(view.epoch, view.leader, view.leader_address)
+        self._reign.adopt(view.epoch, view.leader, view.leader_address)
         s.store_meta()
         s.alarms.set(Alarm.RECORD, s.now)  # Does the registry say the same?
         s.alarms.set_earlier(Alarm.LEADER, s.now + s.timing.t1_ms)

@@ -1,8 +1,8 @@
 """Going: handing leadership over, saying good-bye, or only closing down.
 
-A leader names its successor, the lowest active other: it calls the ELECTION itself, and yields when
-the registry asks.  The pause is one claim.  A leaver offers its unsent lines for a while, then tells
-every member; a leave that nobody acknowledged is kept and said again at the next start.
+A leader names its successor, the lowest active other: it calls the ELECTION itself, and yields
+when the registry asks.  The pause is one claim.  A leaver offers its unsent lines for a while, then
+tells every member; a leave that nobody acknowledged is kept and said again at the next start.
 
     Leaving -> HANDING OVER -> OFFERING (the outbox) -> TELLING -> departed
     Closing -> HANDING OVER -> stopped

@@ -10,25 +10,22 @@ certified leader answers LEADING, when a higher epoch is known, or when the regi
             +---- certified leader answers, or a new epoch ---+---------------------+
 """
 
-from typing import TYPE_CHECKING
-
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
+from .claiming import Claiming, nothing
 from .effects import LeaderChanged
 from .events import Silence
 from .messages import Coordinator, Lookup, Pong, Standing, View
+from .reign import Reign
 from .state import Role, State
 from .types import MemberId
-
-if TYPE_CHECKING:
-    from .leading import Leading
 
 RANK_MS = 300  # the next lowest follower stands in this much later
 
 
 class Provisional:
-    def __init__(self, s: State, leading: "Leading") -> None:
-        self._s, self._leading = s, leading
+    def __init__(self, s: State, reign: Reign, claiming: Claiming) -> None:
+        self._s, self._reign, self._claiming = s, reign, claiming
 
     def lead(self) -> None:
         """Nobody lower is there and the registry does not answer."""
@@ -36,7 +33,7 @@ class Provisional:
         s.role, s.provisional = Role.PROVISIONAL, s.me
         took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
         s.emit(LeaderChanged(s.me, s.epoch, True, took))
-        self._leading.coordinate(provisional=True)
+        self._reign.coordinate(provisional=True)
         s.alarms.cancel(Alarm.STAND_IN)
         s.alarms.set(Alarm.PROVISIONAL, s.now + s.timing.t2_ms)
         s.alarms.set(Alarm.MEMBERS, s.now + s.timing.t2_ms)
@@ -53,7 +50,7 @@ class Provisional:
         s.alarms.cancel(Alarm.MEMBERS)
         s.alarms.cancel(Alarm.STAND_IN)
         self._watch_again()
-        self._leading.redraw()
+        self._reign.redraw()
 
     def end(self) -> None:
         """The certified leader is there after all."""
@@ -69,12 +66,16 @@ class Provisional:
         s.provisional, s.role = 0, Role.FOLLOWER
         self._over()
 
+    def _answered(self) -> None:
+        if self._s.role is Role.PROVISIONAL:
+            self.resign()
+
     def _over(self) -> None:
         s = self._s
         for alarm in (Alarm.PROVISIONAL, Alarm.STAND_IN, Alarm.MEMBERS):
             s.alarms.cancel(alarm)
         s.emit(LeaderChanged(s.leader, s.epoch, False, 0))
-        self._leading.redraw()
+        self._reign.redraw()
 
     def on_round(self) -> None:
         """Once per t2: ask the certified leader; then do what leading, or following, takes."""
@@ -87,22 +88,22 @@ class Provisional:
             if s.epoch != epoch or s.provisional != provisional:
                 return
             if isinstance(outcome, Pong):
-                if self._leading.learn(s.leader, outcome.view):
+                if self._reign.learn(s.leader, outcome.view):
                     return
                 if outcome.standing is Standing.LEADING:
                     return self.end()
             self._go_on()
 
         if s.leader not in (0, s.me):
-            s.call(s.leader, self._leading.ping_request(s.leader), s.timing.ping_ms, ended)
+            s.call(s.leader, self._reign.ping_request(s.leader), s.timing.ping_ms, ended)
         else:
             self._go_on()
 
     def _go_on(self) -> None:
         s = self._s
         if s.role is Role.PROVISIONAL:
-            self._leading.coordinate(provisional=True)
-            self._leading.claim(None, _nothing, _nothing)
+            self._reign.coordinate(provisional=True)
+            self._claiming.claim(None, nothing, self._answered)
         elif s.alarms.at(Alarm.STAND_IN) is None:
             self._ask_registry()
 
@@ -113,7 +114,7 @@ class Provisional:
         def read(outcome: Outcome) -> None:
             if isinstance(outcome, Silence) or s.epoch != epoch or s.provisional != provisional:
                 return
-            self._leading.take_record(outcome)
+            self._reign.take_record(outcome)
             if s.epoch == epoch and s.alarms.at(Alarm.STAND_IN) is None:
                 rank = sum(1 for m in s.members.active if m < s.me)
                 s.alarms.set(Alarm.STAND_IN, s.now + 2 * s.timing.t2_ms + RANK_MS * rank)
@@ -128,9 +129,9 @@ class Provisional:
         def read(outcome: Outcome) -> None:
             if isinstance(outcome, Silence) or s.role is not Role.FOLLOWER:
                 return
-            self._leading.take_record(outcome)
+            self._reign.take_record(outcome)
             if s.epoch == epoch and s.provisional:
-                self._leading.claim(None, _nothing, _nothing)
+                self._claiming.claim(None, nothing, self._answered)
 
         s.ask(Lookup(s.chat), s.timing.lookup_ms, read)
 
@@ -166,19 +167,15 @@ class Provisional:
         s = self._s
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
-            if not isinstance(outcome, Pong) or self._leading.learn(member, outcome.view):
+            if not isinstance(outcome, Pong) or self._reign.learn(member, outcome.view):
                 return
             leads = outcome.standing is Standing.PROVISIONAL and outcome.view.epoch == s.epoch
             if leads and s.role is Role.PROVISIONAL and member < s.me:
                 self.follow(member)
 
-        s.call(member, self._leading.ping_request(member), s.timing.ping_ms, ended)
+        s.call(member, self._reign.ping_request(member), s.timing.ping_ms, ended)
 
     def _watch_again(self) -> None:
         s = self._s
         t2 = s.timing.t2_ms
         s.alarms.set(Alarm.PROVISIONAL, s.now + s.rng.randint(t2 * 9 // 10, t2 * 11 // 10))
-
-
-def _nothing() -> None:
-    """Nothing follows."""

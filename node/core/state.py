@@ -1,7 +1,7 @@
 """All that one group knows, and the pen with which it writes its effects.
 
-The flows (`joining`, `leading`, `provisional`, `belonging`, `leaving`, `talking`, `catching_up`) share
-this state; each changes its own facts and reads the others'.  Nothing here decides anything.
+The flows share this state; each changes its own facts and reads the others'.  Nothing here decides
+anything.
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
 """Conversation: storing, showing and sending our lines, taking others', passing on, acknowledging.
 
-A line is stored before it is shown or sent, and acknowledged only once it is stored.  Where a member
-does not acknowledge, the leader (for the leader's own lines the lowest other member) stores the line
-and tries; the way round then sticks to that link for a while.
+A line is stored before it is shown or sent, and acknowledged only once it is stored.  Where a
+member does not acknowledge, the leader (for the leader's own lines the lowest other member) stores
+the line and tries; the way round then sticks to that link for a while.
 """
 
 from collections.abc import Callable

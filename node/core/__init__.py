@@ -1,0 +1,61 @@
+"""The protocol of p2pchat: one node's part in one group.  Pure: no IO, no clock, no chance of its own.
+
+Two doors
+    `Group.handle(now, event)` takes what has happened and gives, in order, what the world must do;
+    `Group.deadline` is the one instant at which to hand in `Woken`.  The same setup, log, seed,
+    events and instants give the same effects on any machine, so every bug is a list that can be
+    played again.  Effects that store are durable before any later effect is performed.
+
+Who leads
+    The registry (the discovery service) keeps, for each network, an epoch and its leader, and
+    changes them by compare-and-set: of all claims on one epoch exactly one wins.  An epoch is
+    (generation, n); the generation grows with each start of the registry, so that one which lost
+    its disk still issues higher epochs only.  A node leads an epoch because the registry granted it
+    to this life of it, never because somebody said so; after a restart it claims anew.
+
+    Members ping their leader at random intervals between t1 and t2.  "Do you lead?" is the
+    question, not "are you alive?".  Silence, or a broken link confirmed by a ping, and no newer
+    record at the registry lead to an election: ELECTION goes to everyone in parallel; each answers
+    at once with OK, if its id is lower, and a vote.  Votes say whether the voter's own ping was
+    answered a moment ago.  Unless more than half found the leader unreachable, one vote ALIVE ends
+    the round: then it is the asker's link that is broken.  Lower ids that said OK stand themselves;
+    the lowest that reaches the registry claims.  The registry asks the old leader first, which
+    yields only to more than half.  So a pause of a second costs a round, not a leader, and in an
+    even split the sitting leader stays.
+
+    With the registry away the lowest id leads provisionally: it relays and coordinates, and never
+    assigns ids.  That ends when the certified leader answers, a higher epoch is known, or the
+    registry answers.
+
+Who belongs
+    The roster has one record per member id and merges as a join-semilattice: halves of a split and
+    late messages cannot disagree for long.  Ids come in blocks from the registry, with each epoch,
+    and are never used twice.  Only the certified leader admits: it calls the joiner back, stores,
+    answers, then tells everyone.  Whoever leads pings members it has not heard, lets three others
+    try, then suspects, then drops.  Dropped says unreachable: the member itself refutes it with a
+    higher incarnation, keeps its id and catches up.  Only left and kicked are for ever.
+
+What is said
+    A message is named by (source, stream, seq); a stream is new with each process.  It names its
+    direct causal predecessors and waits for them; it carries a hybrid clock greater than theirs,
+    and is displayed in the order of (clock, source, stream, seq), which extends causality and is
+    the same everywhere.  It is stored before it is shown or sent, and acknowledged by a member only
+    once that member has stored it.  Where a member does not acknowledge, the leader passes on.
+
+What was missed
+    Anti-entropy is the guarantee: hashes of all that is held travel in pings; where two differ,
+    one hash per author and then the runs held of the differing authors find what is missing, page
+    by page.  A newcomer reads backwards, newest first; what lies below its cut counts as delivered
+    until it comes.
+
+Where things stand
+    types messages events effects timing    the vocabulary
+    calls alarms clock runs causal history outbox membership liveness election
+                                            parts: facts that know nothing of each other
+    state                                   all of them together, and the pen for effects
+    reign claiming provisional electing answering
+                                            flows: who leads
+    joining belonging leaving               flows: who belongs
+    talking catching_up                     flows: what is said, what was missed
+    readable group                          what faces may read; the door
+"""

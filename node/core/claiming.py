@@ -1,0 +1,107 @@
+"""The claim at the registry, which alone makes a leader.
+
+A claim whose fate is unknown is repeated with its nonce until it is answered or a higher epoch is
+known.  Its votes belong to its round: once they are stale, the repeat asks only what became of it.
+"""
+
+from collections.abc import Callable
+
+from .alarms import Alarm
+from .calls import Outcome
+from .effects import ElectionMoved, Phase
+from .election import Stage
+from .events import Silence
+from .messages import Claim, Granted, Refusal
+from .reign import Reign
+from .state import Role, State
+from .types import MemberId
+
+REPEAT_MS = 1_000  # between two tries
+
+
+class Claiming:
+    def __init__(self, s: State, reign: Reign) -> None:
+        self._s, self._reign = s, reign
+
+    def claim(
+        self,
+        votes: tuple[MemberId, ...] | None,
+        unanswered: Callable[[], None],
+        ended: Callable[[], None],
+    ) -> bool:
+        """Claim the next epoch; `votes` None repeats a claim.  False: one is out already."""
+        s, e = self._s, self._s.election
+        if e.claiming:
+            return False
+        fate = (
+            s.role is not Role.PROVISIONAL
+            and e.claim is not None
+            and (
+                s.liveness.leading_since(e.claim.made_at)
+                or s.now - e.claim.made_at > 3 * s.timing.t2_ms
+            )
+        )
+        pending = e.ready_claim(s.now, s.epoch, votes, len(s.members.active), fate)
+        e.claiming = True
+        if votes is not None:
+            s.emit(ElectionMoved(s.me, Phase.CLAIMING, f"epoch after {s.epoch.n}"))
+
+        def answered(outcome: Outcome) -> None:
+            e.claiming = False
+            if isinstance(outcome, Silence):
+                s.alarms.set(Alarm.CLAIM, s.now + REPEAT_MS)
+                return unanswered()
+            self._claimed(outcome, pending.nonce, votes is not None)
+            ended()
+
+        s.ask(
+            Claim(
+                chat=s.chat,
+                node=s.me,
+                address=s.setup.address,
+                expected=pending.expected,
+                nonce=pending.nonce,
+                votes=pending.votes,
+                electorate=pending.electorate,
+                only_fate=pending.only_fate,
+                facts=s.facts(),
+            ),
+            s.timing.claim_ms,
+            answered,
+        )
+        return True
+
+    def _claimed(self, outcome: Outcome, nonce: int, by_round: bool) -> None:
+        s, e = self._s, self._s.election
+        if e.claim is None or e.claim.nonce != nonce or s.role is Role.OUTSIDE:
+            return  # A higher epoch was learnt meanwhile: a late word of an old one starts nothing.
+        if isinstance(outcome, Granted):
+            mine = outcome.record.epoch == s.epoch and s.leader == s.me and s.role is Role.FOLLOWER
+            if outcome.record.epoch > s.epoch or mine:
+                ids = range(outcome.ids.first, outcome.ids.first + outcome.ids.count)
+                self._reign.lead(outcome.record.epoch, list(ids))
+            return
+        e.claim = None
+        if not isinstance(outcome, Refusal):
+            return s.drop("a claim answered with nonsense")
+        s.emit(ElectionMoved(s.me, Phase.REFUSED, outcome.reason))
+        if outcome.record is not None and self._reign.adopt(
+            outcome.record.epoch, outcome.record.leader, outcome.record.address
+        ):
+            return
+        if by_round:
+            e.back_off(s.now)
+
+    def on_claim(self) -> None:
+        """Repeat a claim whose fate is unknown."""
+        s, e = self._s, self._s.election
+        if e.claim is None or s.role is not Role.FOLLOWER:
+            return
+        if e.stage is not Stage.IDLE or e.claiming:
+            s.alarms.set(Alarm.CLAIM, s.now + REPEAT_MS)
+        else:
+            self.claim(None, nothing, nothing)
+
+
+def nothing() -> None:
+    """Nothing follows from this claim's end."""

@@ -1,0 +1,338 @@
+"""Watching the leader, and the round of votes when it stays silent.
+
+A member pings its leader at random intervals.  When the leader stays silent and the registry knows
+nothing newer, it asks everyone (ELECTION).  Members that hear the leader say so, which ends the
+round: the asker's link is broken, not the leader.  Otherwise the lowest id that reaches the
+registry claims the next epoch there.
+"""
+
+from collections.abc import Callable
+
+from .alarms import Alarm
+from .calls import Outcome, Outstanding, absent
+from .claiming import Claiming
+from .effects import ElectionMoved, Phase
+from .election import Round, Stage, unreachable
+from .events import Silence
+from .messages import (
+    Elect,
+    Elected,
+    Lookup,
+    Pong,
+    Reason,
+    Refusal,
+    Standing,
+    Vote,
+)
+from .provisional import Provisional
+from .reign import Reign
+from .state import Role, State
+from .types import MemberId
+
+LOOKUPS_AT_START = 2
+
+
+class Look:
+    """One look at the leader, from the ping to the claim.  A later epoch makes it void."""
+
+    def __init__(self, s: State, hinted: bool, summoned: bool, anew: bool) -> None:
+        self.epoch, self.following = s.epoch, s.following
+        self.hinted, self.summoned, self.anew = hinted, summoned, anew
+        self.refused = False  # nobody listens at the leader's address
+        self.votes: tuple[MemberId, ...] = ()
+
+
+class Electing:
+    """`unknown`: the certified leader does not know us."""
+
+    def __init__(
+        self,
+        s: State,
+        reign: Reign,
+        claiming: Claiming,
+        provisional: Provisional,
+        unknown: Callable[[], None],
+    ) -> None:
+        self._s, self._reign = s, reign
+        self._claiming, self._provisional = claiming, provisional
+        self._unknown = unknown
+        self._look: Look | None = None
+        self._again = False
+        self._hint_about: MemberId = 0
+
+    # ---- starting ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """First of all: the record, or, with the registry away, every member's word."""
+        self._read_at_start(LOOKUPS_AT_START)
+
+    def _read_at_start(self, tries: int) -> None:
+        s = self._s
+
+        def read(outcome: Outcome) -> None:
+            if not isinstance(outcome, Silence):
+                self._reign.take_record(outcome)
+                self._be_ready()
+            elif tries > 1:
+                self._read_at_start(tries - 1)
+            else:
+                s.call_each(
+                    s.others,
+                    self._reign.ping_request,
+                    s.timing.ping_ms,
+                    self._told_at_start,
+                    self._be_ready,
+                )
+
+        s.ask(Lookup(s.chat), s.timing.lookup_ms, read)
+
+    def _told_at_start(self, member: MemberId, outcome: Outcome) -> None:
+        s = self._s
+        if isinstance(outcome, Pong) and not self._reign.learn(member, outcome.view):
+            leads_here = outcome.standing is Standing.PROVISIONAL and outcome.view.epoch == s.epoch
+            if leads_here and s.role is Role.FOLLOWER:
+                self._provisional.follow(member)
+
+    def _be_ready(self) -> None:
+        s = self._s
+        if s.role is Role.OUTSIDE or s.ready:
+            return
+        s.ready = True
+        s.alarms.set(Alarm.RECORD, s.now + s.timing.record_ms)
+        if s.leader == s.me:
+            s.election.claim_anew = True
+        s.alarms.set(Alarm.LEADER, s.now)
+
+    # ---- watching the leader -------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Is the leader there?  One look at a time; a wish meanwhile is granted afterwards."""
+        s, e = self._s, self._s.election
+        if s.role is Role.OUTSIDE or not s.ready:
+            return
+        if self._look is not None and self._current(self._look):
+            self._again = True
+            return
+        look = Look(s, e.hinted, e.summoned, e.claim_anew)
+        e.hinted = e.summoned = False
+        self._reign.redraw()
+        if s.leads:
+            e.claim_anew = False
+            return
+        self._look = look
+        if look.following not in (0, s.me):
+            e.stage = Stage.PINGING
+            self._ping(look, s.timing.ping_tries)
+        else:
+            self._unheard(look)
+
+    def hint(self, member: MemberId) -> None:
+        """The link to the leader broke: look soon, the lowest id first."""
+        s = self._s
+        if member != s.following or s.role is not Role.FOLLOWER:
+            return
+        s.liveness.silent(s.now)
+        self._hint_about = member
+        rank = sum(1 for m in s.members.active if m < s.me and m != member)
+        wait = s.timing.hint_rank_ms * rank + s.rng.randint(0, s.timing.hint_jitter_ms)
+        s.alarms.set_earlier(Alarm.HINT, s.now + wait)
+
+    def on_hint(self) -> None:
+        if self._hint_about == self._s.following:
+            self._s.election.hinted = True
+            self.look()
+
+    def _ping(self, look: Look, tries: int) -> None:
+        s = self._s
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if not self._current(look):
+                return
+            if isinstance(outcome, Pong):
+                self._ponged(look, outcome)
+            elif isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_MEMBER:
+                self._end(look)
+                if look.following == s.leader:
+                    self._unknown()
+            else:
+                look.refused = absent(outcome)
+                s.liveness.silent(s.now)
+                if tries > 1 and outcome is Silence.SILENT:
+                    self._ping(look, tries - 1)
+                else:
+                    self._unheard(look)
+
+        s.call(look.following, self._reign.ping_request(look.following), s.timing.ping_ms, ended)
+
+    def _ponged(self, look: Look, pong: Pong) -> None:
+        s = self._s
+        if self._reign.learn(look.following, pong.view) or not self._current(look):
+            return
+        standing, provisional = pong.standing, s.provisional
+        if standing is Standing.LEADING and (not provisional or provisional == look.following):
+            s.liveness.leading(s.now, pong.view.epoch)
+            s.election.forget_back_off()
+            if provisional and provisional == s.leader:
+                self._provisional.end()
+            self._end(look)
+        elif provisional and standing is Standing.PROVISIONAL:
+            s.liveness.leading(s.now, pong.view.epoch)
+            s.election.forget_back_off()
+            self._end(look)
+        elif provisional and 0 < pong.view.provisional < provisional:
+            self._end(look)
+            self._provisional.follow(pong.view.provisional)
+        else:
+            s.liveness.silent(s.now)
+            self._unheard(look)
+
+    def _unheard(self, look: Look) -> None:
+        """Silence.  The registry may know better."""
+        s, e = self._s, self._s.election
+        e.claim_anew = False
+        urgent = look.anew or look.summoned
+        if s.now < e.defer_until and not urgent:
+            return self._end(look)
+        if s.now < e.next_round_at and not urgent and not (look.hinted and look.refused):
+            return self._end(look)
+        e.stage = Stage.LOOKING
+
+        def read(outcome: Outcome) -> None:
+            if not self._current(look):
+                return
+            record = self._reign.take_record(outcome)
+            if not self._current(look):
+                return
+            ours = record is not None and (
+                record.leader == s.me or (s.leader == s.me and record.epoch == s.epoch)
+            )
+            if ours:  # We led in an earlier life: claim anew, there is nobody to elect against.
+                self._claim_for(look, (), heard_lower=False)
+            else:
+                self._hold_round(look)
+
+        s.ask(Lookup(s.chat), s.timing.lookup_ms, read)
+
+    def _current(self, look: Look) -> bool:
+        s = self._s
+        if self._look is not look:
+            return False
+        if s.epoch == look.epoch and s.following == look.following and s.role is Role.FOLLOWER:
+            return True
+        self._end(look)
+        return False
+
+    def _end(self, look: Look) -> None:
+        s, e = self._s, self._s.election
+        if self._look is look:
+            self._look, e.stage, e.round = None, Stage.IDLE, None
+            s.alarms.cancel(Alarm.WAIT)
+        if self._again or e.hinted or e.summoned or (e.claim_anew and s.role is Role.FOLLOWER):
+            self._again = False
+            s.alarms.set(Alarm.LEADER, s.now)
+
+    # ---- the round -----------------------------------------------------------------------------
+
+    def _hold_round(self, look: Look) -> None:
+        s, e = self._s, self._s.election
+        e.stage = Stage.ASKING
+        round = e.round = Round(s.epoch, s.following, set(s.active_others))
+        why = "no leader is known" if not look.following else "leader silent"
+        s.emit(ElectionMoved(s.me, Phase.STARTED, why))
+
+        def ended(call: Outstanding, outcome: Outcome) -> None:
+            if e.round is not round or not self._current(look):
+                return
+            if isinstance(outcome, Elected):
+                round.answers[call.to] = outcome
+                if self._reign.learn(call.to, outcome.view) or not self._current(look):
+                    return
+            round.expected.discard(call.to)
+            if not round.expected and e.stage is Stage.ASKING:
+                self._count(look, round)
+
+        for member in s.others:
+            s.call(member, Elect(s.caller(member), s.view()), s.timing.elect_ms, ended)
+        if not round.expected:
+            self._count(look, round)
+
+    def _count(self, look: Look, round: Round) -> None:
+        """Everyone has answered, or had the time to."""
+        s, e = self._s, self._s.election
+        answers = round.answers
+        if (leader := answers.get(s.leader)) is not None and leader.vote is Vote.LEADING:
+            s.liveness.leading(s.now, leader.view.epoch)
+            return self._stay(look, "the leader answers")
+        reaches_nds = bool(s.nds_up)
+        provisional = [
+            m for m, a in answers.items() if a.vote is Vote.PROVISIONAL and a.view.epoch == s.epoch
+        ]
+        if provisional and not reaches_nds:
+            self._end(look)
+            return self._provisional.follow(min(provisional))
+        alive = [
+            m
+            for m, a in answers.items()
+            if a.vote is Vote.LEADING
+            or (a.vote is Vote.ALIVE and not (a.about_provisional and reaches_nds))
+        ]
+        look.votes = unreachable(round, s.members.active, s.me)
+        if alive and 2 * len(look.votes) <= len(s.members.active):
+            return self._stay(look, f"{len(alive)} of {len(answers)} hear the leader")
+        lower = [m for m, a in answers.items() if a.ok and (a.reaches_nds or not reaches_nds)]
+        if lower:
+            e.stage = Stage.WAITING
+            s.emit(ElectionMoved(s.me, Phase.WAITING, f"{len(lower)} with a lower id take over"))
+            s.alarms.set(Alarm.WAIT, s.now + s.timing.wait_ms)
+        else:
+            self._claim_for(look, look.votes, heard_lower=any(m < s.me for m in answers))
+
+    def _stay(self, look: Look, why: str) -> None:
+        """The round is over and the old leader stays."""
+        self._s.emit(ElectionMoved(self._s.me, Phase.ENDED, why))
+        self._s.election.back_off(self._s.now)
+        self._end(look)
+
+    def on_wait(self) -> None:
+        """The lower id has not claimed in time: ask the leader once more, then claim."""
+        s, look = self._s, self._look
+        if look is None or not self._current(look):
+            return
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if not self._current(look):
+                return
+            if isinstance(outcome, Pong):
+                if self._reign.learn(look.following, outcome.view) or not self._current(look):
+                    return
+                if outcome.standing is Standing.LEADING or (
+                    s.provisional and outcome.standing is Standing.PROVISIONAL
+                ):
+                    s.liveness.leading(s.now, outcome.view.epoch)
+                    return self._stay(look, "the leader answers")
+            self._claim_for(look, look.votes, heard_lower=True)
+
+        if look.following not in (0, s.me):
+            s.call(
+                look.following, self._reign.ping_request(look.following), s.timing.ping_ms, ended
+            )
+        else:
+            self._claim_for(look, look.votes, heard_lower=True)
+
+    # ---- the claim -----------------------------------------------------------------------------
+
+    def _claim_for(self, look: Look, votes: tuple[MemberId, ...], *, heard_lower: bool) -> None:
+        s, provisional = self._s, self._s.provisional
+        s.election.stage = Stage.CLAIMING
+
+        def unanswered() -> None:
+            if not self._current(look):
+                return
+            self._end(look)
+            if s.provisional == provisional and not heard_lower:
+                self._provisional.lead()
+            else:
+                self._reign.redraw()
+
+        if not self._claiming.claim(votes, unanswered, lambda: self._end(look)):
+            self._end(look)

@@ -1,0 +1,177 @@
+"""What faces may read of a group, between two events.  Nothing here changes anything."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from .alarms import Alarm
+from .effects import Way
+from .messages import ChatMessage, Member, Roster
+from .outbox import Entry
+from .state import Role, State
+from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """One counted member's part in the way of an own message."""
+
+    member: MemberId
+    state: str  # acked, waiting, later (dropped since) or gone (left or kicked)
+    took_ms: Millis
+    way: Way | None
+    tries: int
+    status: str  # of the last failure
+    next_at: Millis | None  # group's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An own message on its way."""
+
+    message: ChatMessage
+    stored_at: Millis  # group's clock
+    rows: tuple[TraceRow, ...]
+
+    @property
+    def acked(self) -> int:
+        return sum(1 for row in self.rows if row.way is not None)
+
+
+class Readable:
+    """A group's facts."""
+
+    _s: State
+
+    @property
+    def me(self) -> MemberId:
+        return self._s.me
+
+    @property
+    def chat(self) -> ChatId:
+        return self._s.chat
+
+    @property
+    def name(self) -> str:
+        return self._s.name
+
+    @property
+    def mode(self) -> int:
+        return self._s.mode
+
+    @property
+    def created(self) -> int:
+        return self._s.created
+
+    @property
+    def nds(self) -> Address:
+        return self._s.nds
+
+    @property
+    def incarnation(self) -> Incarnation:
+        return self._s.incarnation
+
+    @property
+    def epoch(self) -> Epoch:
+        return self._s.epoch
+
+    @property
+    def leader(self) -> MemberId:
+        return self._s.leader
+
+    @property
+    def provisional(self) -> MemberId:
+        return self._s.provisional
+
+    @property
+    def following(self) -> MemberId:
+        """Whom this node takes for the leader: the provisional one if there is one."""
+        return self._s.following
+
+    @property
+    def role(self) -> Role:
+        return self._s.role
+
+    @property
+    def leads(self) -> bool:
+        return self._s.leads
+
+    @property
+    def nds_up(self) -> bool:
+        return self._s.nds_up is not False
+
+    @property
+    def roster(self) -> Roster:
+        return self._s.members.roster
+
+    @property
+    def belonging(self) -> tuple[MemberId, ...]:
+        """Members neither left nor kicked."""
+        return self._s.members.belonging
+
+    @property
+    def active(self) -> tuple[MemberId, ...]:
+        """Members alive or suspect."""
+        return self._s.members.active
+
+    @property
+    def partial(self) -> bool:
+        """True while a newcomer still lacks the oldest messages."""
+        return self._s.partial
+
+    @property
+    def drops(self) -> Counter[str]:
+        return self._s.drops
+
+    @property
+    def history_hash(self) -> int:
+        return self._s.history.hash
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self._s.history.hash:016x}"[:4]
+
+    @property
+    def outbox_size(self) -> int:
+        return len(self._s.outbox)
+
+    def member(self, id: MemberId) -> Member | None:
+        return self._s.members.get(id)
+
+    def shown_nick(self, id: MemberId) -> str:
+        return self._s.members.shown_nick(id)
+
+    def heard_at(self, id: MemberId) -> Millis | None:
+        return self._s.liveness.heard_at.get(id)
+
+    def trace(self, key: Key) -> Trace | None:
+        """Who has an own message of this life, or one that is still to be acknowledged."""
+        entry = self._s.outbox.find(key)
+        return self._trace(entry) if entry is not None else None
+
+    def queue(self) -> list[Trace]:
+        """Own messages that somebody is still to acknowledge, oldest first."""
+        return [self._trace(entry) for entry in self._s.outbox.entries.values()]
+
+    def _trace(self, entry: Entry) -> Trace:
+        s = self._s
+        rows = []
+        for member, delivery in sorted(entry.to.items()):
+            if delivery.way is not None:
+                state = "acked"
+            elif member in entry.waits_for:
+                state = "waiting"
+            else:
+                state = "later" if s.members.belongs(member) else "gone"
+            next_at = s.alarms.at(Alarm.LANE, member) if state == "waiting" else None
+            rows.append(
+                TraceRow(
+                    member,
+                    state,
+                    delivery.took_ms,
+                    delivery.way,
+                    delivery.tries,
+                    delivery.status,
+                    next_at,
+                )
+            )
+        return Trace(entry.message, entry.stored_at, tuple(rows))

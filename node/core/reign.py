@@ -1,0 +1,246 @@
+"""Whose turn it is: the epoch and leader that hold, how a node comes to lead, how it steps down.
+
+An epoch is led by whoever the registry granted it to, and by no other life of that node.  Everyone
+else learns of it: from the registry's record, from COORDINATOR, from any member's view.  Higher
+epochs are accepted from anyone, since only the registry makes them; lower ones never act again.
+"""
+
+from collections.abc import Callable
+
+from .alarms import Alarm
+from .calls import Outcome, Outstanding
+from .effects import ElectionMoved, LeaderChanged, Phase
+from .election import Stage
+from .events import Silence
+from .messages import (
+    Coordinator,
+    Followed,
+    Lookup,
+    Ping,
+    Pong,
+    Record,
+    RecordRead,
+    Refusal,
+    Renew,
+    View,
+)
+from .state import Role, State
+from .types import Address, Epoch, MemberId
+
+
+class Reign:
+    """`overhear` hands on what a view tells beside leadership; `led` says that we have just begun
+    to lead, after whom; `met` that we led till now, and another leads a higher epoch.
+    """
+
+    def __init__(
+        self,
+        s: State,
+        *,
+        overhear: Callable[[MemberId, View], None],
+        led: Callable[[MemberId], None],
+        met: Callable[[MemberId, Epoch], None],
+    ) -> None:
+        self._s = s
+        self._overhear, self._led, self._met = overhear, led, met
+        self._reading = False
+        self.handed_over_by: MemberId = 0  # of the epoch that we are about to accept
+
+    # ---- leading -------------------------------------------------------------------------------
+
+    def lead(self, epoch: Epoch, ids: list[MemberId]) -> None:
+        """The registry has granted us this epoch.  There is no other way to lead one."""
+        s, e = self._s, self._s.election
+        before = s.leader
+        took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
+        self._leave_epoch()
+        s.epoch, s.leader, s.role, s.ids = epoch, s.me, Role.LEADER, ids
+        s.doubtful = e.claim_anew = False
+        s.liveness.silent_since = None
+        s.saw_id(ids[-1] if ids else 0)
+        s.store_meta()
+        handed, self.handed_over_by = self.handed_over_by, 0
+        s.emit(ElectionMoved(s.me, Phase.WON, f"epoch {epoch.n}"))
+        s.emit(LeaderChanged(s.me, epoch, False, took, handed))
+        self.redraw()
+        s.alarms.set(Alarm.RENEW, s.now + s.timing.renew_ms)
+        self.coordinate(provisional=False, handed_over_by=handed)
+        self._led(before)
+
+    def coordinate(self, *, provisional: bool, handed_over_by: MemberId = 0) -> None:
+        """COORDINATOR to everyone, dropped members too."""
+        for member in self._s.others:
+            self._coordinate(member, provisional, handed_over_by, 2)
+
+    def _coordinate(self, to: MemberId, provisional: bool, handed: MemberId, tries: int) -> None:
+        s, epoch = self._s, self._s.epoch
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Followed):
+                self.learn(to, outcome.view)
+            elif outcome is Silence.SILENT and tries > 1 and s.epoch == epoch and s.leads:
+                self._coordinate(to, provisional, handed, tries - 1)
+
+        request = Coordinator(s.caller(to), s.view(), provisional, handed)
+        s.call(to, request, s.timing.ping_ms, ended)
+
+    def on_renew(self) -> None:
+        """The sign of life at the registry, and more ids where they run low."""
+        s, epoch = self._s, self._s.epoch
+        if s.role is not Role.LEADER:
+            return
+        s.alarms.set(Alarm.RENEW, s.now + self._about(s.timing.renew_ms))
+        if s.doubtful:
+            return
+
+        def renewed(outcome: Outcome) -> None:
+            if s.role is not Role.LEADER or s.epoch != epoch:
+                return
+            record = self.take_record(outcome)
+            still = record is not None and (record.epoch, record.leader) == (s.epoch, s.me)
+            if still and isinstance(outcome, RecordRead) and outcome.ids:
+                more = range(outcome.ids.first, outcome.ids.first + outcome.ids.count)
+                s.ids += [id for id in more if id not in s.ids]
+                s.saw_id(more[-1] if more else 0)
+
+        want = len(s.ids) < s.timing.ids_low
+        request = Renew(s.chat, s.me, s.epoch, s.setup.address, want, s.facts())
+        s.ask(request, s.timing.claim_ms, renewed)
+
+    # ---- learning ------------------------------------------------------------------------------
+
+    def learn(self, member: MemberId, view: View) -> bool:
+        """A member's answer.  True: it told of a higher epoch, which we have accepted."""
+        self._overhear(member, view)
+        return self.adopt(view.epoch, view.leader, view.leader_address)
+
+    def take_record(self, outcome: Outcome) -> Record | None:
+        """The registry's answer: accept its epoch if that is news.  None: it named no record."""
+        record = None
+        if isinstance(outcome, RecordRead | Refusal):
+            record = outcome.record
+        if record is not None:
+            self.adopt(record.epoch, record.leader, record.address)
+        return record
+
+    def adopt(self, epoch: Epoch, leader: MemberId, address: Address) -> bool:
+        """Accept a higher epoch, or the unknown leader of ours.  True: something changed."""
+        s, e = self._s, self._s.election
+        if s.role is Role.OUTSIDE:
+            return False
+        if epoch == s.epoch and not s.leader and leader not in (0, s.me):
+            s.leader, s.leader_address = leader, address
+            self._follow_new(0)
+            return True
+        if epoch <= s.epoch:
+            return False
+        before = s.leader
+        took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
+        if s.leads and not s.closing:
+            self._met(before, s.epoch)
+        self._leave_epoch()
+        s.epoch, s.leader, s.leader_address = epoch, leader, address
+        if leader == s.me:  # Granted, but the grant was lost: it may not be used.
+            e.claim_anew = True
+            s.store_meta()
+            s.alarms.set(Alarm.LEADER, s.now)
+        else:
+            self._follow_new(took)
+        return True
+
+    def _follow_new(self, took: int) -> None:
+        s = self._s
+        s.liveness.silent(s.now)
+        s.liveness.silent_since = None
+        s.election.forget_back_off()
+        s.store_meta()
+        handed, self.handed_over_by = self.handed_over_by, 0
+        s.emit(LeaderChanged(s.leader, s.epoch, False, took, handed))
+        self.redraw()
+
+    def _leave_epoch(self) -> None:
+        """Drop all that belonged to the epoch before: role, ids, claim, rounds."""
+        s, e = self._s, self._s.election
+        s.role, s.provisional, s.ids, s.doubtful = Role.FOLLOWER, 0, [], False
+        s.liveness.silent(s.now)
+        s.liveness.checks.clear()
+        e.claim = None
+        e.stage, e.round = Stage.IDLE, None
+        e.forget_back_off()
+        for alarm in (
+            Alarm.WAIT,
+            Alarm.RENEW,
+            Alarm.MEMBERS,
+            Alarm.PROVISIONAL,
+            Alarm.STAND_IN,
+            Alarm.HINT,
+        ):
+            s.alarms.cancel(alarm)
+
+    def hear_of(self, epoch: Epoch, leader: MemberId, address: Address) -> None:
+        """A caller knows a higher epoch: read the record; failing that, believe it."""
+        s = self._s
+        if epoch <= s.epoch or self._reading or s.role is Role.OUTSIDE:
+            return
+        self._reading = True
+
+        def read(outcome: Outcome) -> None:
+            self._reading = False
+            self.take_record(outcome)
+            if s.epoch < epoch:
+                self.adopt(epoch, leader, address)
+
+        s.ask(Lookup(s.chat), s.timing.lookup_ms, read)
+
+    def on_record(self) -> None:
+        s = self._s
+        s.alarms.set(Alarm.RECORD, s.now + self._about(s.timing.record_ms))
+        s.ask(
+            Lookup(s.chat), s.timing.lookup_ms, lambda outcome: _ignore(self.take_record(outcome))
+        )
+
+    # ---- after a freeze ------------------------------------------------------------------------
+
+    def thaw(self) -> None:
+        """Our turn came late by more than t2: whatever we believe may be history."""
+        s = self._s
+        s.liveness.silent(s.now)
+        if s.role is not Role.LEADER:
+            return
+        s.doubtful, epoch = True, s.epoch
+
+        def clear() -> None:
+            if s.epoch == epoch:
+                s.doubtful = False
+
+        def read(outcome: Outcome) -> None:
+            if s.epoch != epoch or s.role is not Role.LEADER:
+                return
+            if isinstance(outcome, Silence):
+                s.call_each(s.others, self.ping_request, s.timing.ping_ms, self._told_late, clear)
+            else:
+                self.take_record(outcome)
+                clear()
+
+        s.ask(Lookup(s.chat), s.timing.lookup_ms, read)
+
+    def _told_late(self, member: MemberId, outcome: Outcome) -> None:
+        if isinstance(outcome, Pong):
+            self.learn(member, outcome.view)
+
+    # ---- small things --------------------------------------------------------------------------
+
+    def redraw(self) -> None:
+        """The liveness timer, drawn afresh."""
+        s = self._s
+        s.alarms.set(Alarm.LEADER, s.now + s.rng.randint(s.timing.t1_ms, s.timing.t2_ms))
+
+    def ping_request(self, member: MemberId) -> Ping:
+        return Ping(self._s.caller(member), self._s.view())
+
+    def _about(self, ms: int) -> int:
+        return self._s.rng.randint(ms * 9 // 10, ms * 11 // 10)
+
+
+def _ignore(_: object) -> None:
+    """The answer matters only for what it changed."""
