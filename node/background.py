@@ -128,13 +128,13 @@ def _listening(log: Path) -> str:
 
 
 def own_nds(places: Places) -> tuple[int, str]:
-    """Pid and address of the living NDS that this profile started; (0, "") for none."""
+    """Pid (0: it has ended) and address of the NDS that this profile started; (0, "") for none."""
     try:
         kept = json.loads(places.nds_pid.read_text("utf-8"))
         pid, born, address = int(kept["pid"]), str(kept["born"]), str(kept["address"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0, ""
-    return (pid, address) if born and _born(pid) == born else (0, "")
+    return (pid if born and _born(pid) == born and is_running(pid) else 0), address
 
 
 def stop_nds(places: Places) -> int:
@@ -145,7 +145,6 @@ def stop_nds(places: Places) -> int:
             os.kill(pid, signal.SIGTERM)
         except ProcessLookupError:
             pid = 0
-    places.nds_pid.unlink(missing_ok=True)
     return pid
 
 

@@ -26,6 +26,7 @@ from .queries import ask, now_ms
 from .render import notices
 
 BURST_S = 2.0  # joins, and leaves, within this make one line
+READ_S = 0.5  # after a line was shown, the chat counts as read
 BACKLOG = 10  # past lines that a terminal is shown
 SENDING_MAX = 64  # own lines of a pipe that wait for their acknowledgements side by side
 SEND_WAIT_MS = 10_000
@@ -51,6 +52,8 @@ class LineMode:
         self._room = asyncio.Semaphore(SENDING_MAX)
         self._burst = Burst()
         self._worst = DONE
+        self._marking: set[asyncio.Task[None]] = set()
+        self._unmarked: set[int] = set()  # chats of which lines were shown since the last mark
 
     async def run(self, chat: str = "") -> int:
         """Until the input ends, or /quit; the exit code."""
@@ -74,9 +77,10 @@ class LineMode:
             self._out.note("the node has ended")
             return NO_PEER
         finally:
-            for task in (watching, reading, *self._sending):
+            tasks = (watching, reading, *self._sending, *self._marking)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(watching, reading, *self._sending, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _greet(self) -> None:
         views = self._state.views
@@ -120,6 +124,23 @@ class LineMode:
         view = before.view(happening.chat_id)
         leader = view.chat.leader_id if view else 0
         self._out.lines(notices.line_mode(happening, leader))
+        if self._terminal and isinstance(happening.what, Line):
+            if not self._unmarked:
+                asyncio.get_running_loop().call_later(READ_S, self._mark_read)
+            self._unmarked.add(happening.chat_id)
+
+    def _mark_read(self) -> None:
+        """What a terminal has shown has been read."""
+        chats, self._unmarked = self._unmarked, set()
+        for chat_id in sorted(chats):
+            task = asyncio.ensure_future(self._node.mark_read(f"{chat_id:016x}"))
+            self._marking.add(task)
+            task.add_done_callback(self._marked)
+
+    def _marked(self, task: "asyncio.Task[None]") -> None:
+        self._marking.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Complaint):
+            self._out.note(f"-- {error}")
 
     def _end_burst(self) -> None:
         for said, chat in self._burst.end():

@@ -62,7 +62,7 @@ async def _send_all(run: Run) -> int:
 async def _texts(run: Run) -> AsyncIterator[str]:
     """The line of the arguments, or what stdin holds: a message a line, or one with --whole."""
     text = " ".join(run.args.text)
-    if text not in ("", "-"):
+    if run.args.text and text != "-":
         yield text
         return
     if run.args.whole:

@@ -75,27 +75,30 @@ def _completion(run: Run) -> int:
 
 def _log(run: Run) -> int:
     """The logs of several nodes as one, each line with the name of its profile."""
-    files = [file for home in run.args.homes for file in _logs(Path(home))]
+    files = [pair for home in run.args.homes for pair in _logs(Path(home))]
     if not run.args.homes:
-        files = [run.places.log]
-    streams = [_stamped(file) for file in files]
+        files = [(run.places.profile, run.places.log)]
+    streams = [_stamped(name, file) for name, file in files]
     run.output.lines(line for _, line in heapq.merge(*streams, key=lambda pair: pair[0]))
     return DONE
 
 
-def _logs(home: Path) -> list[Path]:
-    """Log files at `home`: itself, its own, or those of the profiles in it."""
+def _logs(home: Path) -> list[tuple[str, Path]]:
+    """Log files at `home`, with what they are called: itself, its own, or its profiles'."""
     if home.is_file():
-        return [home]
+        return [(home.stem, home)]
     found = sorted([*home.glob("node.log"), *home.glob("*/node.log")])
     if not found:
         raise Usage(text=f"there is no node.log in {home}, nor in a directory in it")
-    return found
+    top = home.absolute().name
+    if len(found) == 1:
+        return [(top, found[0])]
+    return [(f"{top}/{file.parent.name}", file) for file in found]
 
 
-def _stamped(file: Path) -> Iterator[tuple[str, str]]:
+def _stamped(name: str, file: Path) -> Iterator[tuple[str, str]]:
     """Each line with its instant; one without belongs to the line before."""
-    stamp, name = "", file.parent.name
+    stamp = ""
     try:
         with file.open(encoding="utf-8", errors="backslashreplace") as lines:
             for line in lines:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from .. import background
-from ..errors import DONE, NameTaken, NoNds, Usage
+from ..errors import DONE, NameTaken, NdsUnreachable, NoNds, Usage
 from ..limits import split_address
 from ..names import is_everywhere, join_address, route_to
 from . import verbs_node
@@ -49,8 +49,11 @@ async def _make(run: Run, node: "Client", name: str) -> "Answer":
     nick = run.flag("nick", "")
     try:
         return await ask(node, "create", name=name, nds=nds, nick=nick)
-    except NoNds:
-        address = _own_nds(run)
+    except (NoNds, NdsUnreachable) as silent:
+        pid, own = background.own_nds(run.places)
+        if isinstance(silent, NdsUnreachable) and (pid or silent.facts.get("address") != own):
+            raise
+        address = _start_nds(run, own)
         return await ask(node, "create", name=name, nds=address, nick=nick)
     except NameTaken as taken:
         status = await node.status()
@@ -60,14 +63,11 @@ async def _make(run: Run, node: "Client", name: str) -> "Answer":
         raise
 
 
-def _own_nds(run: Run) -> str:
-    """The address of this profile's own NDS, started if need be."""
-    _, address = background.own_nds(run.places)
-    if address:
-        return address
-    host, port = split_address(run.config.nds_listen)
+def _start_nds(run: Run, before: str) -> str:
+    """Starts this profile's own NDS, where it was `before`; its address as others call it."""
+    host, port = split_address(before or run.config.nds_listen)
     listen_host, _ = split_address(run.config.listen)
-    if run.config.sources["nds_listen"] == "default" and listen_host != "127.0.0.1":
+    if not before and run.config.sources["nds_listen"] == "default":
         host = listen_host  # others are to reach it as they reach the node
     run.places.make()
     address = background.start_nds(run.places, join_address(host, port))

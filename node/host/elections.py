@@ -49,6 +49,8 @@ class Elections:
         if not notice.leader:
             return
         if self._open is None:
+            if not notice.took_ms and not notice.handed_over_by:
+                return  # Learnt at the start: nobody was elected.
             self._open = _Open(at_ms - notice.took_ms)
         how = "leads for now" if notice.provisional else "leads"
         self._open.add(at_ms, f"{nick} (id {small(notice.leader)}) {how}, epoch {notice.epoch.n}")

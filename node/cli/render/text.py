@@ -58,7 +58,9 @@ def iso(at_ms: int) -> str | None:
 
 
 def seconds(ms: int) -> str:
-    """0.9 s below ten seconds, whole ones above."""
+    """0.9 s below ten seconds, whole ones above, hundredths below a tenth."""
+    if ms < 100:
+        return f"{ms / 1000:.2f} s"
     return f"{ms / 1000:.1f} s" if ms < 9_950 else f"{round(ms / 1000)} s"
 
 
