@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nds import record as nds
 from node.core import effects as e
 from node.core.group import Group
-from node.core.messages import ChatMessage, Life, Receipt, Roster, Tell, Told
+from node.core.messages import ChatMessage, Life, Member, Receipt, Roster, Tell, Told
 from node.core.types import NO_EPOCH, Epoch, Key, MemberId, small
 
 from .brief import epoch as epoch_name
@@ -199,7 +199,13 @@ class Oracle:
 
     def _storing_roster(self, machine: Machine, roster: Roster) -> None:
         owner = self.owner
+        known = {member.id: member for member in machine.disk.roster.members}
         for member in roster.members:
+            before = known.get(member.id)
+            if before is member:
+                continue
+            if before is not None and _went_back(before, member):
+                raise Broken("S8", f"{machine.number} forgets: {member} after {before}")
             identity = owner.get(member.id)
             if identity is None:
                 self._admitted(machine, member.id, member.identity)
@@ -216,6 +222,9 @@ class Oracle:
             raise Broken("S3", f"{machine.number} gives out {id}, which is in no block of its own")
         if meta is None or meta.epoch != epoch:
             raise Broken("S2", f"{machine.number} gives out {id} of {epoch}, knowing {meta}")
+        for known in machine.disk.roster.members:
+            if known.identity == identity and known.belongs:
+                raise Broken("S3", f"{machine.number} gives out {id} to {known.id}, who is in")
         self.owner[id] = identity
         self.world.count["ids given"] += 1
 
@@ -367,6 +376,13 @@ class Oracle:
                 what = "was shown" if shown & wrong else "was not shown"
                 return f"{machine.number} {what} {[named(key) for key in keys[:2]]}"
         return ""
+
+
+def _went_back(before: Member, after: Member) -> bool:
+    """Whether a record lost what it said before."""
+    life = (before.incarnation, before.life) > (after.incarnation, after.life)
+    ended = before.left > after.left or before.kicked > after.kicked
+    return life or ended or before.nick.rank > after.nick.rank
 
 
 def deliverable(disk: Disk) -> list[Key]:

@@ -232,25 +232,25 @@ class Life(Trouble):
                 network.cut |= {(number, leader) for number in others}
 
     def detour(self) -> None:
-        """Cut one link: a line goes round by the relay, and nobody is disturbed."""
+        """Cut one link: a line goes round by a relay, and nobody stands for election."""
         world = self.world
-        others = [m for m in self.members() if m.group is not None and not m.group.leads]
-        if len(others) < 2:
+        staying = self.members()
+        if len(staying) < 3:
             return
-        one, other = self.rng.sample(others, 2)
+        one, other = self.rng.sample(staying, 2)
         world.say(f"-- the link between {one.number} and {other.number} is cut")
-        epochs = world.count["epochs"]
+        epochs, claims = world.count["epochs"], world.count["claims"]
         world.network.part([one.number], [other.number])
         text = "the long way round"
         world.tell(one.number, text)
         seen = world.oracle.seen_by(other).lines
         if not world.run_until(DETOUR_MS, lambda: (one.me, text) in seen):
             raise Broken("relay", f"{one.number} does not get round to {other.number}")
-        world.run(1_000)
+        world.run(2_500)
         world.network.heal()
         self.settle(10_000)
-        if world.count["epochs"] != epochs:
-            raise Broken("cost", f"{world.count['epochs'] - epochs} elections for one cut link")
+        if (world.count["epochs"], world.count["claims"]) != (epochs, claims):
+            raise Broken("cost", "one cut link makes a member claim")
 
     # ---- act 4 ----
 

@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 200
 
 
-def matches(mutant: Mutant) -> int:
-    """How often the text that is to be replaced occurs; once is right."""
-    return (ROOT / mutant.path).read_text("utf-8").count(mutant.old)
+def matches(mutant: Mutant) -> list[int]:
+    """How often each text that is to be replaced occurs; once is right."""
+    text = (ROOT / mutant.path).read_text("utf-8")
+    return [text.count(old) for old, _ in mutant.changes]
 
 
 def plant(mutant: Mutant, tree: Path) -> None:
@@ -33,9 +34,11 @@ def plant(mutant: Mutant, tree: Path) -> None:
         shutil.copy(ROOT / package / "__init__.py", tree / package / "__init__.py")
     path = tree / mutant.path
     text = path.read_text("utf-8")
-    if text.count(mutant.old) != 1:
-        raise ValueError(f"{mutant.name}: matches {text.count(mutant.old)} times in {mutant.path}")
-    path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
+    for old, new in mutant.changes:
+        if text.count(old) != 1:
+            raise ValueError(f"{mutant.name}: matches {text.count(old)} times in {mutant.path}")
+        text = text.replace(old, new)
+    path.write_text(text, "utf-8")
 
 
 def hunt(mutant: Mutant, seeds: int = SEEDS, start: int = 0) -> str:

@@ -9,6 +9,185 @@ class Mutant:
     path: str
     old: str
     new: str
+    also: tuple[tuple[str, str], ...] = ()  # further replacements in the same file
+
+    @property
+    def changes(self) -> tuple[tuple[str, str], ...]:
+        return (self.old, self.new), *self.also
 
 
-MUTANTS: list[Mutant] = []
+MUTANTS = [
+    Mutant(
+        "no epoch check",
+        "node/core/leading.py",
+        "        if epoch <= s.epoch:\n            return False\n",
+        "        if epoch == s.epoch:\n            return False\n",
+    ),
+    Mutant(
+        "epoch used before it is stored",
+        "node/core/leading.py",
+        "        s.election.forget_back_off()\n        s.store_meta()\n",
+        "        s.election.forget_back_off()\n",
+    ),
+    Mutant(
+        "resume after restart",
+        "node/core/leading.py",
+        "        if s.leader == s.me:\n            s.election.claim_anew = True\n",
+        "        if s.leader == s.me:\n            s.role = Role.LEADER\n",
+    ),
+    Mutant(
+        "no pre-vote",
+        "node/core/leading.py",
+        "        if alive and 2 * len(look.votes) <= len(s.members.active):\n",
+        "        if alive and 2 * len(look.votes) <= 0:\n",
+    ),
+    Mutant(
+        "ids from the roster",
+        "node/core/joining.py",
+        "            member = s.ids.pop(0)\n",
+        "            member = s.members.roster.members[-1].id + 1\n",
+    ),
+    Mutant(
+        "an identity is admitted twice",
+        "node/core/joining.py",
+        "        member = s.members.of_identity(request.identity)\n        if member:\n",
+        "        member = 0\n        if member:\n",
+    ),
+    Mutant(
+        "highest id wins",
+        "node/core/answering.py",
+        "        lower = s.me < caller.node\n",
+        "        lower = s.me > caller.node\n",
+    ),
+    Mutant(
+        "yield without votes",
+        "node/core/answering.py",
+        "        return Standing.YIELD if 2 * len(votes) > len(active) else Standing.LEADING\n",
+        "        return Standing.YIELD\n",
+    ),
+    Mutant(
+        "half of the votes deposes",
+        "node/core/answering.py",
+        "        return Standing.YIELD if 2 * len(votes) > len(active) else Standing.LEADING\n",
+        "        return Standing.YIELD if 2 * len(votes) >= len(active) else Standing.LEADING\n",
+    ),
+    Mutant(
+        "acknowledged before stored",
+        "node/core/talking.py",
+        "        if (refusal := self.take(message, way)) is not None:\n"
+        "            return s.respond(call, refusal)\n"
+        "        if request.to == s.me:\n"
+        "            s.respond(call, Told(Receipt.STORED, message.id, s.me))\n",
+        "        if request.to == s.me:\n"
+        "            s.respond(call, Told(Receipt.STORED, message.id, s.me))\n"
+        "        if (refusal := self.take(message, way)) is not None:\n"
+        "            return s.respond(call, refusal)\n"
+        "        if request.to == s.me:\n"
+        "            pass\n",
+    ),
+    Mutant(
+        "a relay acknowledges for its target",
+        "node/core/talking.py",
+        "            if isinstance(outcome, Told) and outcome.receipt is Receipt.STORED:\n"
+        "                return s.respond(call, Told(Receipt.STORED, message.id, outcome.node))\n",
+        "            if outcome is not None:\n"
+        "                return s.respond(call, Told(Receipt.STORED, message.id, to))\n",
+    ),
+    Mutant(
+        "no relay",
+        "node/core/talking.py",
+        "        if not relay and not full and self.relay_for(member):\n",
+        "        if not relay and not full and self.relay_for(0) == -1:\n",
+    ),
+    Mutant(
+        "sent before stored",
+        "node/core/talking.py",
+        "        s.emit(StoreMessages((message,)))\n        s.emit(StorePost(entry.post))\n",
+        "        for member in entry.to:\n            self.send(member)\n"
+        "        s.emit(StoreMessages((message,)))\n        s.emit(StorePost(entry.post))\n",
+    ),
+    Mutant(
+        "a repeat is taken for news",
+        "node/core/talking.py",
+        "        if key in s.history:\n",
+        "        if key in s.causal.pending:\n",
+    ),
+    Mutant(
+        "a dependency ignored",
+        "node/core/causal.py",
+        "        return next((dep for dep in message.deps if not self.delivered(dep)), None)\n",
+        "        return next((dep for dep in message.deps[1:] if not self.delivered(dep)), None)\n",
+    ),
+    Mutant(
+        "shown as soon as it is freed",
+        "node/core/causal.py",
+        "                free.append(message)  # Pending until it is shown",
+        "                free.append(message)\n                self._unload(message)  #",
+    ),
+    Mutant(
+        "heads forgotten",
+        "node/core/causal.py",
+        "        self.heads.difference_update(message.deps)\n",
+        "        self.heads.clear()\n",
+    ),
+    Mutant(
+        "clock from the wall only",
+        "node/core/clock.py",
+        "    if past.ms < wall < MS_MAX:\n",
+        "    if wall < MS_MAX:\n",
+    ),
+    Mutant(
+        "no anti-entropy",
+        "node/core/catching_up.py",
+        "        if view.history_hash != self._s.history.hash:\n",
+        "        if view.history_hash == -1:\n",
+    ),
+    Mutant(
+        "rosters are not compared",
+        "node/core/group.py",
+        "        if view.roster_hash != s.members.hash:\n",
+        "        if view.roster_hash == -1:\n",
+    ),
+    Mutant(
+        "refuted in the same life",
+        "node/core/belonging.py",
+        "        s.incarnation = max(s.incarnation, above, mine.incarnation, s.wall - 1) + 1\n",
+        "        s.incarnation = max(s.incarnation, above, mine.incarnation)\n",
+    ),
+    Mutant(
+        "dropped is expelled",
+        "node/core/membership.py",
+        "id for id in ids if self._records[id].belongs)\n",
+        "id for id in ids if self._records[id].belongs and self._records[id].life < 3)\n",
+    ),
+    Mutant(
+        "the last writer of left wins",
+        "node/core/membership.py",
+        "        left=a.left or b.left,\n",
+        "        left=b.left,\n",
+    ),
+    Mutant(
+        "registry without compare-and-set",
+        "nds/record/decisions.py",
+        "    if record.epoch != claim.expected or claim.only_fate:\n",
+        "    if claim.only_fate:\n",
+        also=(
+            (
+                "    if record.epoch != claim.expected:\n",
+                "    if record.epoch < claim.expected:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "generation not raised",
+        "nds/record/decisions.py",
+        "    return max(stored + 1, now_ms // 1000)\n",
+        "    return max(stored, 1_750_000_000)\n",
+    ),
+    Mutant(
+        "registry does not ask the old leader",
+        "nds/record/decisions.py",
+        "    if record.address and record.leader != claim.node:\n",
+        "    if not record.address and record.leader != claim.node:\n",
+    ),
+]

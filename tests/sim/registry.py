@@ -193,7 +193,7 @@ class Registry(Process):
             c.only_fate,
             known(c.facts),
         )
-        self.world.count["claims"] += 1
+        self.world.count["claims only asking their fate" if c.only_fate else "claims"] += 1
         waiting = self.claims.setdefault(c.chat, deque())
         waiting.append((call, claim))
         if len(waiting) == 1:
