@@ -24,15 +24,18 @@ def _run(settings: config.Config) -> int:
     import asyncio
     from importlib.metadata import version
 
+    from nds.clock import unix_ms
     from nds.logs import start_logging
     from nds.store import open_store
 
     store = open_store(settings.store)
+    # Drawn before gRPC is loaded: the service waits for the clock to pass this second.
+    generation = store.start(unix_ms())
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     start_logging(settings.log)
     from nds.server import serve
 
-    asyncio.run(serve(settings, store, f"nds-server/{version('p2pchat')}"))
+    asyncio.run(serve(settings, store, generation, f"nds-server/{version('p2pchat')}"))
     return 0
 
 

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import signal
 import socket
-import time
 from contextlib import suppress
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from nds.clock import unix_ms, until_ms
 from nds.config import Config
 from nds.errors import CannotListen
 from nds.ledger import Ledger
@@ -39,17 +39,12 @@ OPTIONS = [
 ]
 
 
-def unix_ms() -> int:
-    """The time of this machine's clock."""
-    return time.time_ns() // 1_000_000
-
-
 class Server:
     """A server on one port.  `start` and `stop` are to be called once each."""
 
-    def __init__(self, config: Config, store: Store, build: str) -> None:
+    def __init__(self, config: Config, store: Store, generation: int, build: str) -> None:
         self._config = config
-        self._store = store
+        self._generation = generation
         self._watchers = Watchers()
         self._ledger = Ledger(store, self._watchers, unix_ms)
         self._questions = Questions(build)
@@ -73,8 +68,7 @@ class Server:
 
     async def start(self) -> None:
         """Serve, once the clock has passed the second of this start."""
-        generation = self._store.start(unix_ms())
-        wait_ms = serves_at(generation) - unix_ms()
+        wait_ms = serves_at(self._generation) - unix_ms()
         if wait_ms > WAIT_MS:
             say(
                 "waiting",
@@ -82,7 +76,7 @@ class Server:
                 for_ms=wait_ms,
                 why="the clock is behind the last start's",
             )
-        await self._pass(serves_at(generation))
+        await until_ms(serves_at(self._generation))
         await self._grpc.start()
         for name in ("", SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -97,12 +91,6 @@ class Server:
         await self._questions.close()
         await self._grpc.stop(GRACE_S)
         self._ledger.close()
-
-    @staticmethod
-    async def _pass(instant_ms: int) -> None:
-        """Wait for a time of day; the clock may be set meanwhile."""
-        for _ in iter(lambda: unix_ms() >= instant_ms, True):
-            await asyncio.sleep(min(max(instant_ms - unix_ms(), 1), 1000) / 1000)
 
     async def _sweep(self) -> None:
         while True:
@@ -126,12 +114,15 @@ def _why_not(host: str, port: int) -> str:
     return f"{text}; name another with --listen"
 
 
-async def serve(config: Config, store: Store, build: str) -> None:
-    """Run a server until SIGTERM or SIGINT.  Raises `CannotListen` and `StoreUnusable`."""
+async def serve(config: Config, store: Store, generation: int, build: str) -> None:
+    """Run a server until SIGTERM or SIGINT.
+
+    `generation` is what `store.start` gave.  Raises `CannotListen`.
+    """
     told_to_stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, told_to_stop.set)
-    server = Server(config, store, build)
+    server = Server(config, store, generation, build)
     address = server.bind()
     if not config.loopback:
         say(

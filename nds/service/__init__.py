@@ -138,7 +138,8 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
             # as what the listing said of the same network.
             while True:
                 record = await watcher.next()
-                if request.include_hidden or not is_hidden(record, self._now()):
+                hidden = is_hidden(record, self._now()) and not record.deleted
+                if request.include_hidden or not hidden:
                     yield nds_pb2.WatchNetworksResponse(
                         network=self._network(record), deleted=record.deleted
                     )

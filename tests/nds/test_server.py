@@ -172,7 +172,7 @@ async def test_a_server_that_others_can_reach_says_that_it_is_not_secured():
 
 async def test_silent_leaders_are_looked_for_even_after_a_failure(monkeypatch, caplog):
     monkeypatch.setattr(nds_server, "SWEEP_S", 0)
-    server = nds_server.Server(Config(port=0), MemoryStore(), "test")
+    server = nds_server.Server(Config(port=0), MemoryStore(), 1, "test")
     server.bind()
     sweeps = []
 

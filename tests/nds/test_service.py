@@ -542,6 +542,17 @@ async def test_hidden_networks_are_told_to_those_who_ask(nds):
         watch.cancel()
 
 
+async def test_the_end_of_a_hidden_network_is_told_to_all(nds):
+    network = (await nds.create("a", number=1)).network
+    watch = watching(nds)
+    assert len(await caught_up(watch)) == 1
+    nds.clock.now_ms += DAY_MS
+    end = nds_pb2.DeleteNetworkRequest(chat_id=network.chat_id, epoch=network.epoch)
+    await nds.stub.DeleteNetwork(end)
+    assert (await watch.read()).deleted
+    watch.cancel()
+
+
 async def test_a_watcher_that_does_not_read_is_ended_with_a_definite_error(nds):
     for number in range(20_000):  # more than a connection holds by itself
         nds.store.update(number + 1, lambda kept, n=number: made(kept, n))
