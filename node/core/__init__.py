@@ -1,4 +1,4 @@
-"""The protocol of p2pchat: one node's part in one group.  Pure: no IO, no clock, no chance of its own.
+"""The protocol of p2pchat: one node's part in one group.  No IO, no clock, no chance of its own.
 
 Two doors
     `Group.handle(now, event)` takes what has happened and gives, in order, what the world must do;

@@ -67,7 +67,7 @@ class Belonging:
     def _tell_people(self, before: Member | None, after: Member) -> None:
         s, id = self._s, after.id
         if before is None:
-            if after.belongs:
+            if s.members.belongs(id):  # Not an id that its identity has outgrown.
                 s.emit(MemberChanged(id, Change.JOINED))
                 s.liveness.heard_at.setdefault(id, s.now)
             return

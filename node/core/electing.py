@@ -133,9 +133,13 @@ class Electing:
             return
         s.liveness.silent(s.now)
         self._hint_about = member
-        rank = sum(1 for m in s.members.active if m < s.me and m != member)
-        wait = s.timing.hint_rank_ms * rank + s.rng.randint(0, s.timing.hint_jitter_ms)
-        s.alarms.set_earlier(Alarm.HINT, s.now + wait)
+        s.alarms.set_earlier(Alarm.HINT, s.now + self._turn())
+
+    def _turn(self) -> int:
+        """What all do at one instant the lowest id does first, the next a little later."""
+        s = self._s
+        rank = sum(1 for m in s.members.active if m < s.me and m != s.following)
+        return s.timing.hint_rank_ms * rank + s.rng.randint(0, s.timing.hint_jitter_ms)
 
     def on_hint(self) -> None:
         if self._hint_about == self._s.following:
@@ -283,7 +287,7 @@ class Electing:
         if lower:
             e.stage = Stage.WAITING
             s.emit(ElectionMoved(s.me, Phase.WAITING, f"{len(lower)} with a lower id take over"))
-            s.alarms.set(Alarm.WAIT, s.now + s.timing.wait_ms)
+            s.alarms.set(Alarm.WAIT, s.now + s.timing.wait_ms + self._turn())
         else:
             self._claim_for(look, look.votes, heard_lower=any(m < s.me for m in answers))
 
