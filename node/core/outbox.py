@@ -90,6 +90,8 @@ class Outbox:
         self.entries[message.key] = Entry(message, now, to, waits_for)
         for member in sorted(waits_for):
             self.lane(member).queue.append(message.key)
+        if not waits_for:  # Those that lacked it were dropped meanwhile.
+            self._settle(message.key)
 
     def lane(self, member: MemberId) -> Lane:
         return self.lanes.setdefault(member, Lane())
