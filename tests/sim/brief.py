@@ -113,9 +113,8 @@ def kept(record: m.Record) -> str:
 def event(value: v.Event) -> str:
     match value:
         case v.Received(call, asked):
-            caller = getattr(asked, "caller", None)
-            who = "registry" if caller is None or caller.node == 0 else small(caller.node)
-            return f"<- [{call}] from {who}: {request(asked)}"
+            stranger = "a stranger" if isinstance(asked, m.Join) else "registry"
+            return f"<- [{call}] from {small(asked.caller.node) or stranger}: {request(asked)}"
         case v.Answered(call, answer):
             return f"<- [{call}] {reply(answer)}"
         case v.Failed(call, how):

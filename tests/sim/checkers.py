@@ -89,6 +89,11 @@ class Oracle:
         if leader not in self.owner:
             self.owner[leader] = self.world.network.at_address[address].identity
 
+    def compared(self, expected: Epoch, granted: Epoch) -> None:
+        """A claim has won: the epoch that it expected must have been the last one."""
+        if granted.n != expected.n + 1:
+            raise Broken("S1", f"a claim after {expected} is granted {granted}")
+
     def block(self, epoch: nds.Epoch, ids: nds.IdBlock) -> None:
         for id in range(ids.first, ids.first + ids.count):
             if id in self.block_epoch:

@@ -206,12 +206,14 @@ class Registry(Process):
         if isinstance(decision.reply, nds.Ask):
             self._question(chat, decision.reply, (call, claim))
         else:
-            self._end(chat, call, decision.reply)
+            self._end(chat, decision.reply)
 
-    def _end(self, chat: int, call: int, reply: nds.Granted | nds.Refused) -> None:
+    def _end(self, chat: int, reply: nds.Granted | nds.Refused) -> None:
+        call, claim = self.claims[chat].popleft()
         match reply:
             case nds.Granted(record, ids, ask):
                 if ask is not None:
+                    self.world.oracle.compared(Epoch(*claim.expected), Epoch(*record.epoch))
                     self._grant(reply)
                 answer = Granted(shown(record), IdBlock(ids.first, ids.count), record.nonce)
                 self._answer(call, answer)
@@ -219,9 +221,7 @@ class Registry(Process):
                     self._question(chat, ask)
             case nds.Refused():
                 self._answer(call, _refusal(reply))
-        waiting = self.claims[chat]
-        waiting.popleft()
-        if waiting:
+        if self.claims[chat]:
             self._begin(chat)
 
     # ---- questions to leaders ----
@@ -252,7 +252,7 @@ class Registry(Process):
         else:
             decision = nds.claim_finish(kept, claim[1], ask, answer, wall)
             self._keep(chat, decision.record, decision.generation)
-            self._end(chat, claim[0], decision.reply)
+            self._end(chat, decision.reply)
 
     # ---- the store ----
 

@@ -11,6 +11,7 @@ rewriting cannot bless.
     $ cut 3 4   $ cut 3>4     $ split 1 2 0 | 3 4 (0: the registry)   $ heal
     $ registry down | up | freeze | thaw | wipe | save | back
     $ lose Told 4>3 2         lose the next 2 of them from 4 to 3;  $ lose nothing
+    $ challenge 2             let it act as after a missed ping
     $ crash 1 after 3         let it crash after 3 more effects
     $ run 500                 milliseconds; every command but `run` and `expect` takes 0
 
@@ -130,6 +131,9 @@ class Story:
         number, _, effects = rest.partition(" after ")
         self.world.light(int(number), int(effects))
 
+    def _challenge(self, rest: str) -> None:
+        self.world.challenge(int(rest))
+
     def _cut(self, rest: str) -> None:
         network = self.world.network
         if ">" in rest:
@@ -237,8 +241,7 @@ class Story:
         wrong = ""
         for machine in self._groups(at):
             assert machine.group is not None
-            records = machine.group.roster.members
-            found = [r.id for r in records if r.belongs and r.life is not m.Life.DROPPED]
+            found = list(machine.group.active)
             if found != wanted:
                 wrong += f" {machine.number} has {brief.ids(found)}"
         return wrong
