@@ -268,7 +268,6 @@ class Runner:
 
     def _end(self) -> None:
         self._stopped = True
-        self._mailbox.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = self._timer_at = None

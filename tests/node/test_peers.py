@@ -219,6 +219,21 @@ async def test_unused_lines_are_closed_and_used_ones_kept(
     assert broken.empty()
 
 
+async def test_a_line_with_a_call_under_way_is_used(
+    links: Links, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "UNUSED_S", -1.0)
+    village = Village()
+    village.gate.clear()
+    async with living(village) as address:
+        call = asyncio.create_task(links.call(address, TELL, 5_000))
+        while not village.seen:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        await links.close_unused()
+        village.gate.set()
+        assert await call == TOLD
+
+
 async def test_a_cancelled_call_leaves_nothing_behind(links: Links) -> None:
     village = Village()
     village.gate.clear()

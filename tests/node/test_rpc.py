@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -315,6 +316,21 @@ async def test_a_probe_finds_who_listens(silent_port: int) -> None:
     assert await probe(f"127.0.0.1:{silent_port}", 2) is Silence.REFUSED
     assert await probe(f"localhost:{silent_port}", 2) is Silence.REFUSED
     assert await probe("no-such-host.invalid:5", 5) is Silence.SILENT
+
+
+async def test_a_machine_refuses_only_if_all_its_addresses_do(
+    silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", silent_port))
+    away = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 9))  # reserved for examples
+    answers: list[list[Any]] = [[here, here], [here, away]]
+
+    async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+        return answers.pop(0)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    assert await probe("two:5", 2) is Silence.REFUSED
+    assert await probe("two:5", 0.1) is Silence.SILENT
 
 
 # ---- the log of calls --------------------------------------------------------------------------

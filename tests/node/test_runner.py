@@ -219,6 +219,8 @@ async def test_an_answer_may_come_later(scene: Scene) -> None:
     scene.group.script = lambda event: [Respond(received.call, TOLD), Respond(received.call, TOLD)]
     scene.runner.post(Challenged())
     assert await answer == TOLD
+    await scene.settle()
+    assert scene.crashes == []
 
 
 async def test_the_answer_to_a_caller_that_is_gone_is_dropped(scene: Scene) -> None:
@@ -275,6 +277,46 @@ async def test_the_group_is_woken_at_its_deadline_and_never_early(scene: Scene) 
     assert len(woken) == 19
     for (now, _), deadline in zip(woken, due, strict=True):
         assert now >= deadline
+
+
+async def test_a_timer_that_rings_early_is_not_believed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = scene.group.deadline = now_ms() + 2
+    early = iter([due - 2, due - 1, due - 1])
+    monkeypatch.setattr(runner, "now_ms", lambda: next(early, due))
+
+    def script(event: Event) -> list[Effect]:
+        if event == Woken():
+            scene.group.deadline = None
+        return []
+
+    scene.group.script = script
+    scene.runner.post(Challenged())
+    await scene.until(lambda: Woken() in scene.group.events)
+    assert [now for now, event in scene.group.seen if event == Woken()] == [due]
+
+
+async def test_a_deadline_that_moves_away_wakes_later_and_once(scene: Scene) -> None:
+    faults: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    scene.group.deadline = now_ms() + 2
+    scene.runner.post(Challenged())
+    await scene.settle()
+    later = scene.group.deadline = now_ms() + 8
+
+    def script(event: Event) -> list[Effect]:
+        if event == Woken():
+            scene.group.deadline = None
+        return []
+
+    scene.group.script = script
+    scene.runner.post(Challenged())
+    await scene.until(lambda: Woken() in scene.group.events)
+    await asyncio.sleep(0.005)
+    (woken,) = [now for now, event in scene.group.seen if event == Woken()]
+    assert woken >= later
+    assert faults == []
 
 
 async def test_a_deadline_that_moves_wakes_once(scene: Scene) -> None:
