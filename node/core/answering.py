@@ -129,6 +129,8 @@ class Answering:
             address = request.view.leader_address
             self._reign.adopt(caller.epoch, caller.node, address)
             self._reign.handed_over_by = 0
+            if (caller.epoch, caller.node) == (s.epoch, s.leader):
+                s.leader_address = address
             if caller.epoch == s.epoch and s.leader == caller.node and s.provisional:
                 self._provisional.end()
         elif not stale:

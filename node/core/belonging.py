@@ -129,6 +129,7 @@ class Belonging:
             return self._expelled()
         s.left_ids = tuple(sorted({*s.left_ids, s.me}))
         s.me, s.stream, s.stream_seq = id, None, 0
+        s.election.claim = None  # It was another's.
         s.store_meta()
         self.refute()
 

@@ -76,6 +76,8 @@ class Claiming:
         if e.claim is None or e.claim.nonce != nonce or s.role is Role.OUTSIDE:
             return  # A higher epoch was learnt meanwhile: a late word of an old one starts nothing.
         if isinstance(outcome, Granted):
+            if outcome.record.leader != s.me:
+                return  # Granted to an id that we have outgrown.
             mine = outcome.record.epoch == s.epoch and s.leader == s.me and s.role is Role.FOLLOWER
             if outcome.record.epoch > s.epoch or mine:
                 ids = range(outcome.ids.first, outcome.ids.first + outcome.ids.count)

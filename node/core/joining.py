@@ -166,6 +166,7 @@ class Joining:
         s.mode, s.created = welcome.mode, welcome.created
         s.nds = s.nds or welcome.nds
         s.stream, s.stream_seq, s.leaving = None, 0, False
+        s.election.claim = None
         s.role, s.ready = Role.FOLLOWER, True
         self._belonging.absorb(welcome.roster, quiet=True)
         s.store_meta()

@@ -55,6 +55,7 @@ class Reign:
         took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
         self._leave_epoch()
         s.epoch, s.leader, s.role, s.ids = epoch, s.me, Role.LEADER, ids
+        s.leader_address = ""
         s.doubtful = e.claim_anew = False
         s.liveness.silent_since = None
         s.saw_id(ids[-1] if ids else 0)
@@ -116,11 +117,13 @@ class Reign:
 
     def take_record(self, outcome: Outcome) -> Record | None:
         """The registry's answer: accept its epoch if that is news.  None: it named no record."""
-        record = None
+        s, record = self._s, None
         if isinstance(outcome, RecordRead | Refusal):
             record = outcome.record
         if record is not None:
             self.adopt(record.epoch, record.leader, record.address)
+            if (record.epoch, record.leader) == (s.epoch, s.leader) and s.leader != s.me:
+                s.leader_address = record.address  # Its own word, for this epoch.
         return record
 
     def adopt(self, epoch: Epoch, leader: MemberId, address: Address) -> bool:
@@ -139,7 +142,8 @@ class Reign:
         if s.leads and not s.closing:
             self._met(before, s.epoch)
         self._leave_epoch()
-        s.epoch, s.leader, s.leader_address = epoch, leader, address
+        s.epoch, s.leader = epoch, leader
+        s.leader_address = "" if s.members.get(leader) is not None else address
         if leader == s.me:  # Granted, but the grant was lost: it may not be used.
             e.claim_anew = True
             s.store_meta()

@@ -90,7 +90,7 @@ class State:
         self.address_seq = 0
         self.epoch: Epoch = meta.epoch if meta else NO_EPOCH
         self.leader: MemberId = meta.leader if meta else 0
-        self.leader_address: Address = ""
+        self.leader_address: Address = ""  # as the leader itself gave it, for this epoch
         self.provisional: MemberId = 0
         self.ids: list[MemberId] = []  # to give to newcomers; burnt with the epoch
         self.highest_n = meta.highest_n if meta else 0
@@ -232,9 +232,10 @@ class State:
         return tuple(m for m in self.members.active if m != self.me)
 
     def address_of(self, member: MemberId) -> Address:
-        if (record := self.members.get(member)) is not None:
-            return record.address
-        return self.leader_address if member == self.leader else ""
+        if member == self.leader and self.leader_address:
+            return self.leader_address
+        record = self.members.get(member)
+        return record.address if record is not None else ""
 
     def caller(self, callee: MemberId = 0) -> Caller:
         """Ourselves, calling this member; 0 for whoever listens there."""
