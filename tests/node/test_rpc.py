@@ -322,7 +322,7 @@ async def test_a_machine_refuses_only_if_all_its_addresses_do(
     silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", silent_port))
-    away = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 9))  # reserved for examples
+    away = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("255.255.255.255", 9))  # never let through
     answers: list[list[Any]] = [[here, here], [here, away]]
 
     async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:

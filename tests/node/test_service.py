@@ -302,8 +302,8 @@ async def test_a_port_in_use_is_named(node: Node) -> None:
     with pytest.raises(PortInUse, match=rf"127\.0\.0\.1:{port} .*in use"):
         await build_server(f"127.0.0.1:{port}", [NodeService(node)])
     await server.stop(None)
-    with pytest.raises(PortInUse, match=r"192\.0\.2\.1:5 "):
-        await build_server("192.0.2.1:5", [NodeService(node)])
+    with pytest.raises(PortInUse, match=r"198\.51\.100\.1:5 "):
+        await build_server("198.51.100.1:5", [NodeService(node)])
 
 
 async def test_a_server_may_listen_on_a_socket(node: Node, tmp_path: Any) -> None:
