@@ -48,6 +48,8 @@ class LineMode:
         self._terminal = sys.stdin.isatty()
         self._state = State()
         self._own: set[str] = set()  # ids of lines said here
+        self._unnamed = 0  # lines said here whose ids are not known yet
+        self._doubtful: list[tuple[Happening, State]] = []
         self._sending: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SENDING_MAX)
         self._burst = Burst()
@@ -108,7 +110,11 @@ class LineMode:
 
     def _tell(self, happening: Happening, before: State) -> None:
         what = happening.what
-        if isinstance(what, Line) and what.own and what.msg_id in self._own:
+        if isinstance(what, Line) and what.own and not what.backlog:
+            if what.msg_id not in self._own and self._unnamed:
+                self._doubtful.append((happening, before))  # said here, or by another face?
+            elif what.msg_id not in self._own:
+                self._print(happening, before)
             return
         if isinstance(what, MemberEvent) and what.change in Burst.CHANGES:
             if self._burst.add(happening):
@@ -202,12 +208,13 @@ class LineMode:
 
     async def _send(self, say: Say, stored: "asyncio.Future[None]") -> None:
         chat = self._state.front.name if self._state.front else ""
+        self._unnamed += 1
         try:
             async for progress in self._node.send(
                 say.chat, say.text, kind=Kind(say.kind), wait=Wait.ALL, wait_ms=SEND_WAIT_MS
             ):
-                self._own.add(progress.msg_id)
                 if not stored.done():
+                    self._named(progress.msg_id)
                     stored.set_result(None)
                 if progress.done:
                     missing = () if progress.complete else progress.missing
@@ -218,12 +225,24 @@ class LineMode:
                         self._worst = max(self._worst, PARTIAL)
         except Complaint as complaint:
             if not stored.done():
+                self._named("")
                 stored.set_exception(complaint)
                 return
             self._out.complain(f"-- {complaint}")
         finally:
             if not stored.done():
                 stored.cancel()
+
+    def _named(self, id: str) -> None:
+        """A line said here got its id (empty: it was refused): own lines need no second look."""
+        self._own.add(id)
+        self._unnamed -= 1
+        if self._unnamed:
+            return
+        waiting, self._doubtful = self._doubtful, []
+        for happening, before in waiting:
+            if isinstance(happening.what, Line) and happening.what.msg_id not in self._own:
+                self._print(happening, before)
 
 
 class Burst:

@@ -1,0 +1,72 @@
+"""The command line: verbs, flags before and after them, and what is said of nonsense."""
+
+import pytest
+
+from node.cli import verbs
+from node.cli.parser import VERBS, build, parse
+from node.errors import Usage
+
+
+def test_flags_for_every_verb_stand_before_or_after_it() -> None:
+    for line in (["--home", "/h", "--json", "status"], ["status", "--json", "--home", "/h"]):
+        found = parse(line)
+        assert (found.verb, found.home, found.json) == ("status", "/h", True)
+
+
+def test_no_verb_is_chatting() -> None:
+    found = parse(["--plain"])
+    assert (found.verb, found.plain) == (None, True)
+
+
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+def test_every_verb_has_help_and_somebody_who_does_it(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse([verb, "--help"])
+    assert ended.value.code == 0
+    assert "--home" in capsys.readouterr().out
+    assert verb in verbs.PLACE
+
+
+def test_the_help_shows_every_verb_and_hides_the_node_itself() -> None:
+    told = build().format_help()
+    for verb in VERBS:
+        assert f"\n    {verb.name}" in told
+    assert "\n    _node" not in told
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["leeve"], "there is no verb 'leeve'. Did you mean leave or leader?"),
+        (["xyzzy"], "there is no verb 'xyzzy'. See"),
+        (["send", "--wait", "some"], "invalid choice: 'some'"),
+        (["tail", "-n", "many"], "must be a number, not 'many'"),
+        (["tail", "-n", "-3"], "-n"),
+        (["tail", "--since", "soon"], "must be a span like 30s, 5m, 1h or 2d"),
+        (["tail", "--since", "0h"], "must be a span"),
+        (["join"], "required: LINE"),
+        (["up", "--flag"], "unrecognized arguments: --flag"),
+        (["errors", "99"], "invalid choice: 99"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(line: list[str], said: str) -> None:
+    with pytest.raises(Usage) as told:
+        parse(line)
+    assert said in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000), ("2d", 172_800_000), ("7", 7_000)],
+)  # fmt: skip
+def test_spans(text: str, ms: int) -> None:
+    assert parse(["tail", "--since", text]).since == ms
+
+
+def test_what_starts_a_node_takes_its_flags() -> None:
+    line = ["host", "dev", "--nds", "a:1", "--nds", "b:2", "--listen", "0.0.0.0", "--insecure"]
+    found = parse(line)
+    assert (found.nds, found.listen, found.insecure) == (["a:1", "b:2"], "0.0.0.0", True)

@@ -1,0 +1,457 @@
+"""What people and programs read, word for word.
+
+Takes on node/words.py and node/happenings.py too, the values that are drawn.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from node import happenings as h
+from node import words as w
+from node.cli.render import notices, records, tables, text
+from node.happenings import Happening
+
+G = 1_795_000_000_000_000  # generation * 1,000,000: what is added is what people see
+AT = 1_795_167_912_023  # 2026-11-20 09:45:12.023 UTC
+EPOCH = w.Epoch(1_795_000_000, 12)
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(os.environ, "TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+# ---- hostile text ------------------------------------------------------------------------------
+
+HOSTILE = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0)))) + "\u2028\u2029"
+
+
+def test_no_control_character_survives() -> None:
+    kept = text.clean("a\x1b[31mb\x9b2Jc\x07d" + HOSTILE)
+    assert all(char == "\n" or char.isprintable() for char in kept)
+    assert kept.startswith("a[31mb2Jcd")
+
+
+def test_line_breaks_and_tabs_stay_readable() -> None:
+    assert text.clean("a\r\nb\tc") == "a\nb       c"
+
+
+def test_names_lose_what_cannot_be_seen() -> None:
+    assert text.clean_name("a\u202eb\u200dc\u2066d\x1be\ufefff") == "abcdef"
+
+
+def test_a_lone_surrogate_can_be_printed() -> None:
+    assert text.clean("a\ud800").encode("utf-8") == b"a?"
+
+
+def test_no_text_can_pass_for_the_line_of_another() -> None:
+    line = w.Line(nick="eve", text="hi\n12:00:00 #dev <bob> I am bob", sent_ms=AT)
+    assert notices.message_lines(line, "dev") == (
+        "09:45:12 #dev <eve> hi",
+        "09:45:12 #dev <eve> 12:00:00 #dev <bob> I am bob",
+    )
+
+
+def test_json_is_safe_on_a_terminal_and_loses_nothing() -> None:
+    row = {"text": "x\x1b\x9b\x7f\u2028é"}
+    dumped = records.dumped(row)
+    assert json.loads(dumped) == row
+    assert all(char.isprintable() for char in dumped)
+    assert "é" in dumped
+
+
+# ---- numbers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [
+        (0, "0.00 s"),
+        (31, "0.03 s"),
+        (900, "0.9 s"),
+        (9_949, "9.9 s"),
+        (10_000, "10 s"),
+        (40_400, "40 s"),
+    ],
+)
+def test_seconds(ms: int, said: str) -> None:
+    assert text.seconds(ms) == said
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [(-5, "0s"), (999, "0s"), (40_000, "40s"), (119_000, "119s"), (120_000, "2m"),
+     (7_200_000, "2h"), (172_800_000, "2d")],
+)  # fmt: skip
+def test_duration(ms: int, said: str) -> None:
+    assert text.duration(ms) == said
+
+
+def test_older_lines_show_their_date() -> None:
+    assert text.clock(AT, AT) == "09:45:12"
+    assert text.clock(AT, AT + 86_400_000) == "2026-11-20 09:45:12"
+
+
+def test_instants_for_programs_are_utc() -> None:
+    assert text.iso(AT) == "2026-11-20T09:45:12.023Z"
+    assert text.iso(0) is None
+
+
+def test_tables_align_wide_letters() -> None:
+    assert text.table([("字", "x"), ("abc", "y")]) == ("字   x", "abc  y")
+    assert text.table([]) == ()
+
+
+# ---- notices -----------------------------------------------------------------------------------
+
+
+def happened(what: h.What, chat: str = "dev") -> Happening:
+    return Happening(what, chat, 7, EPOCH, AT)
+
+
+def member(change: str, nick: str = "carol", id: int = 4, detail: str = "") -> h.MemberEvent:
+    return h.MemberEvent(G + id, nick, change, detail)
+
+
+NOTICES: list[tuple[h.What, str]] = [
+    (member("joined"), "carol joined (id 4)"),
+    (member("left"), "carol left"),
+    (member("kicked"), "carol (id 4) was removed"),
+    (member("dropped", "dan", 9, "no answer for 6 s"), "dan (id 9) is gone (no answer for 6 s)"),
+    (
+        member("dropped", "dan", 9, "no answer for 6 s; unsent 2"),
+        "dan (id 9) is gone (no answer for 6 s). Unsent to him: 2, kept.",
+    ),
+    (member("dropped", "dan", 9), "dan (id 9) is gone"),
+    (member("returned", "dan", 9), "dan (id 9) is back"),
+    (member("renamed", "rob", 2, "bob"), "bob is called rob now"),
+    (member("away", detail="lunch"), "carol is away: lunch"),
+    (member("back"), "carol is back"),
+    (member("topic", detail="release"), "carol set the topic: release"),
+    (member("topic"), "carol removed the topic"),
+    (h.SuspectEvent(G + 9, "dan"), "dan (id 9) does not answer: 1 of 2 checks missed"),
+    (h.SuspectEvent(G + 1, "alice"), "leader alice (id 1) is silent"),
+    (h.SuspectEvent(G + 9, "dan", True), "dan (id 9) answers again"),
+    (
+        h.ElectionEvent(G + 2, "bob", "started", "leader silent"),
+        "election started by bob (id 2): leader silent",
+    ),
+    (h.ElectionEvent(G + 2, "bob", "asked", "3"), ""),
+    (
+        h.ElectionEvent(G + 2, "bob", "ended", "alice leads"),
+        "election of bob (id 2) ended: alice leads",
+    ),
+    (
+        h.LeaderEvent(G + 2, "bob", EPOCH, False, False, 900),
+        "bob (id 2) leads now (epoch 12, 0.9 s)",
+    ),
+    (h.LeaderEvent(G + 2, "bob", EPOCH), "bob (id 2) leads now (epoch 12)"),
+    (h.LeaderEvent(G + 2, "bob", EPOCH, self=True), "you lead #dev now (epoch 12)"),
+    (
+        h.LeaderEvent(G + 2, "bob", EPOCH, handed_over_by="alice"),
+        "alice left and handed over to bob",
+    ),
+    (
+        h.LeaderEvent(G + 2, "bob", EPOCH, provisional=True),
+        "bob (id 2) leads for now (epoch 12), the NDS has not confirmed it",
+    ),
+    (h.LeaderEvent(), "no leader is known"),
+    (
+        h.NdsEvent("10.0.0.5:50050", False),
+        "NDS 10.0.0.5:50050 does not answer. Chat works; creating waits, joining goes through any"
+        " member.",
+    ),
+    (h.NdsEvent("10.0.0.5:50050", True, 40_000), "NDS is back (down 40 s)."),
+    (h.MergeEvent(37, G + 2, "bob"), "caught up: 37 messages from bob"),
+    (h.MergeEvent(1, G + 2, "bob"), "caught up: 1 message from bob"),
+    (
+        h.SplitEvent(True, 14, "carol", w.Epoch(1, 13)),
+        "split healed: 14 messages merged from the other side (leader there was carol, epoch 13)",
+    ),
+    (h.ErrorEvent("DISK", "no space\nleft"), "error: no space left"),
+    (h.ChatEvent(w.Chat(name="ops", member_id=G + 1), "opened"), "you are in #ops (id 1)"),
+    (h.ChatEvent(w.Chat(name="ops"), "closed"), "you are no longer in #ops"),
+    (h.QueueEvent(3), ""),
+    (h.ReceiptEvent(), ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "said"), NOTICES)
+def test_a_notice(what: h.What, said: str) -> None:
+    assert notices.notice(happened(what), leader=G + 1) == said
+
+
+def test_every_kind_of_happening_has_a_notice_or_is_a_line() -> None:
+    tried = {type(what) for what, _ in NOTICES} | {w.Line}
+    assert tried == set(h.KINDS.values())
+
+
+def test_names_in_notices_are_cleaned() -> None:
+    assert notices.notice(happened(member("left", "e\x1bv\u202ee"))) == "eve left"
+
+
+LINE_MODE: list[tuple[h.What, tuple[str, ...]]] = [
+    (w.Line(nick="carol", text="fixed", sent_ms=AT), ("09:45:12 #dev <carol> fixed",)),
+    (
+        w.Line(nick="carol", text="waves", sent_ms=AT, kind=w.Kind.ACTION),
+        ("09:45:12 #dev * carol waves",),
+    ),
+    (w.Line(nick="carol", text="fixed", sent_ms=AT, own=True), ("09:45:12 #dev <you> fixed",)),
+    (h.LeaderEvent(G + 2, "bob", EPOCH), ("09:45:12 #dev -- bob (id 2) leads now (epoch 12)",)),
+    (h.QueueEvent(1), ()),
+]
+
+
+@pytest.mark.parametrize(("what", "lines"), LINE_MODE)
+def test_line_mode_has_time_chat_and_author(what: h.What, lines: tuple[str, ...]) -> None:
+    assert notices.line_mode(happened(what)) == lines
+
+
+def test_what_concerns_the_whole_node_names_no_chat() -> None:
+    told = notices.line_mode(happened(h.NdsEvent("a:1", True, 40_000), ""))
+    assert told == ("09:45:12 -- NDS is back (down 40 s).",)
+
+
+def test_a_burst_is_one_line() -> None:
+    three = [member("joined", nick, id) for nick, id in (("a", 1), ("b", 2), ("c", 3))]
+    assert notices.joint(three) == "a (id 1), b (id 2) and c (id 3) joined"
+    assert notices.joint([member("left", "a"), member("left", "b")]) == "a and b left"
+    assert notices.joint(three[:1]) == "a joined (id 1)"
+
+
+@pytest.mark.parametrize(
+    ("later", "missing", "said"),
+    [
+        ((), (), ""),
+        (("dan",), (), "sent to 2 of 3; dan gets it when he is back"),
+        (("dan", "eve"), (), "sent to 2 of 3; dan and eve get it when they are back"),
+        ((), ("dan",), "sent to 2 of 3; dan does not answer yet"),
+    ],
+)
+def test_a_line_that_did_not_reach_everyone(
+    later: tuple[str, ...], missing: tuple[str, ...], said: str
+) -> None:
+    assert notices.delivered(2, 3, later, missing) == said
+
+
+# ---- JSON --------------------------------------------------------------------------------------
+
+
+def test_a_message_event_has_the_documented_fields() -> None:
+    line = w.Line(
+        msg_id="4f2a-1", id="4f2a", source_id=G + 4, nick="carol", text="fixed", sent_ms=AT,
+        epoch=EPOCH, kind=w.Kind.TEXT,
+    )  # fmt: skip
+    row = records.event(happened(line))
+    expected = {
+        "v": 1,
+        "type": "message",
+        "chat": "dev",
+        "id": "4f2a-1",
+        "epoch": 12,
+        "generation": 1_795_000_000,
+        "from": {"id": 4, "member": G + 4, "nick": "carol"},
+        "ts": "2026-11-20T09:45:12.023Z",
+        "text": "fixed",
+        "backlog": False,
+    }
+    assert {key: row[key] for key in expected} == expected
+
+
+EVENTS: list[tuple[h.What, str, dict[str, Any]]] = [
+    (h.ReceiptEvent("m", "m4", G + 2, "bob", 1, 2, "relay", 9), "receipt",
+     {"id": "m", "by": 2, "nick": "bob", "acked": 1, "of": 2, "way": "relay", "took_ms": 9}),
+    (member("joined"), "member", {"id": 4, "member": G + 4, "nick": "carol", "change": "joined"}),
+    (h.SuspectEvent(G + 4, "carol"), "suspect", {"id": 4, "cleared": False}),
+    (h.ElectionEvent(G + 2, "bob", "won", "x"), "election", {"phase": "won", "detail": "x"}),
+    (h.LeaderEvent(0), "leader", {"id": None, "member": None, "provisional": False}),
+    (h.LeaderEvent(G + 2, "bob", w.Epoch(5, 9)), "leader", {"id": 2, "epoch": 9, "generation": 5}),
+    (h.NdsEvent("a:1", True, 40), "nds", {"address": "a:1", "up": True, "down_ms": 40}),
+    (h.QueueEvent(3), "queue", {"outbox": 3}),
+    (h.SplitEvent(True, 2, "carol", w.Epoch(5, 9)), "split", {"healed": True, "messages": 2}),
+    (h.MergeEvent(2, G + 2, "bob"), "merge", {"messages": 2}),
+    (h.ErrorEvent("R", "t"), "error", {"reason": "R", "text": "t"}),
+    (h.ChatEvent(w.Chat(name="x"), "opened"), "chat", {"change": "opened"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "kind", "fields"), EVENTS)
+def test_an_event_in_json(what: h.What, kind: str, fields: dict[str, Any]) -> None:
+    row = records.event(happened(what))
+    assert (row["v"], row["type"], row["chat"]) == (1, kind, "dev")
+    assert {key: row[key] for key in fields} == fields
+    json.loads(records.dumped(row))
+
+
+def test_every_kind_of_happening_has_its_json() -> None:
+    assert {type(what) for what, _, _ in EVENTS} | {w.Line} == set(h.KINDS.values())
+
+
+STATUS = w.Status(
+    pid=9, listen="127.0.0.1:1", advertise="127.0.0.1:1", control="/s", nick="alice",
+    nds=(w.DiscoveryService("n:1", "down 40s", 5),), version="1", log="/l", started_ms=AT,
+    chats=(w.Chat("dev", 255, G + 1, EPOCH, G + 2, "bob", False, 2, 3, 4, 1, 5, "7c3e", "n:1"),),
+)  # fmt: skip
+
+
+def test_status_in_json_has_the_documented_fields() -> None:
+    (row,) = tables.status(STATUS, AT).rows
+    assert row["nds"] == [{"address": "n:1", "state": "down 40s"}]
+    chat = row["chats"][0]
+    expected = {
+        "name": "dev", "chat_id": "00000000000000ff", "id": 1, "epoch": 12, "leader": 2,
+        "alive": 2, "known": 3, "unread": 4, "outbox": 5, "fingerprint": "7c3e",
+    }  # fmt: skip
+    assert {key: chat[key] for key in expected} == expected
+    assert {"pid", "listen", "advertise", "control"} <= set(row)
+
+
+# ---- answers -----------------------------------------------------------------------------------
+
+
+def test_status_for_people() -> None:
+    lines = tables.status(STATUS, AT + 40_000).lines
+    assert lines[0] == "alice, node 9, up 40s, p2pchat 1"
+    assert "NDS n:1: down 40s" in lines
+    assert lines[-1] == "#dev  id 1  2/3  L:bob  e12  out:5  unread:4  7c3e"
+
+
+def test_no_leader_is_exit_5_and_null() -> None:
+    answer = tables.leader(w.Leader(chat="dev", epoch=EPOCH))
+    assert answer.exit == 5
+    assert answer.rows[0]["id"] is None
+    assert answer.rows[0]["provisional"] is False
+
+
+def test_a_leader_is_named_with_its_epoch() -> None:
+    answer = tables.leader(w.Leader("dev", G + 2, "bob", EPOCH))
+    assert (answer.lines, answer.exit) == (("bob (id 2) leads #dev (epoch 12)",), 0)
+
+
+def test_members_carry_marks() -> None:
+    rows = (
+        w.Member(G + 2, "bob", "alive", "a:1", leader=True),
+        w.Member(G + 7, "you", "alive", "a:2", self=True),
+        w.Member(G + 9, "dan", "suspect", "a:3"),
+        w.Member(G + 1, "alice", "dropped", "a:4"),
+    )
+    lines = tables.members(w.Members("dev", rows), AT).lines
+    assert [line.split()[0] for line in lines] == ["bob", "you", "?dan", "-alice"]
+    assert "*" in lines[0]
+    assert "*" not in "".join(lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("progress", "line", "code", "notes"),
+    [
+        (w.Progress("4f2a", "m", 3, 3, complete=True), "4f2a 3/3", 0, ()),
+        (
+            w.Progress("4f2a", "m", 2, 3, later=("dan",), complete=True),
+            "4f2a 2/3",
+            0,
+            ("sent to 2 of 3; dan gets it when he is back",),
+        ),
+        (
+            w.Progress("4f2a", "m", 2, 3, missing=("dan",)),
+            "4f2a 2/3",
+            6,
+            ("sent to 2 of 3; dan does not answer yet",),
+        ),
+        (w.Progress("4f2a", "m", 0, 3, missing=("a", "b", "c"), complete=True), "4f2a 0/3", 0, ()),
+    ],
+)
+def test_what_became_of_a_line(
+    progress: w.Progress, line: str, code: int, notes: tuple[str, ...]
+) -> None:
+    answer = tables.progress(progress)
+    assert (answer.lines, answer.exit, answer.notes) == ((line,), code, notes)
+
+
+def test_a_name_that_two_services_know_is_spelled_out() -> None:
+    rows = tuple(w.Network("dev", 1, G + 1, "l:1", "live", nds) for nds in ("a:1", "b:2"))
+    lines = tables.networks(w.Networks(rows), AT).lines
+    assert [line.split()[0] for line in lines] == ["#dev@a:1", "#dev@b:2"]
+
+
+def test_an_nds_that_does_not_answer_is_said_and_counts_when_there_is_nothing_else() -> None:
+    silent = tables.networks(w.Networks((), ("a:1",)), AT)
+    assert (silent.exit, silent.notes) == (4, ("NDS a:1 does not answer",))
+    half = tables.networks(w.Networks((w.Network("dev", 1),), ("a:1",)), AT)
+    assert half.exit == 0
+
+
+def test_histories_that_differ_are_exit_6() -> None:
+    rows = (w.Compared(G + 1, "a", "7c3e", True), w.Compared(G + 2, "b", "0000", False))
+    answer = tables.comparison(w.Comparison("dev", False, rows))
+    assert answer.exit == 6
+    assert answer.rows[0]["members"][1]["fingerprint"] == "0000"
+    assert tables.comparison(w.Comparison("dev", True, rows[:1])).exit == 0
+
+
+def test_a_silent_member_is_exit_5() -> None:
+    silent = w.PingRow(G + 2, "bob", False, 0, "UNAVAILABLE")
+    assert tables.pings(w.Pings("dev", (silent,))).exit == 5
+    assert tables.pings(w.Pings("dev", (w.PingRow(G + 2, "bob", True, 800, "leading"),))).exit == 0
+
+
+def test_a_trace_says_who_lacks_a_line_and_why() -> None:
+    rows = (
+        w.TraceRow(G + 2, "bob", "acked", 12, "direct"),
+        w.TraceRow(G + 4, "carol", "waiting", 0, "", "UNAVAILABLE: gone", 400, 3),
+        w.TraceRow(G + 9, "dan", "later"),
+    )
+    line = w.Line("4f2a-1", "4f2a", G + 1, "alice", "hi", 1, AT, EPOCH, own=True, acked=1, of=3)
+    lines = tables.tracing(w.Tracing(line, "bob", rows, ("1b2c",), AT), "dev", AT).lines
+    told = "\n".join(lines)
+    assert "epoch 12, leader bob" in told
+    assert "bob (id 2)    has it after 12 ms, direct" in told
+    assert "waiting, 3 tries, last: UNAVAILABLE: gone, next in 0.4 s" in told
+    assert "dan (id 9)    gone; gets it when he is back" in told
+
+
+def test_a_join_line_is_the_last_word() -> None:
+    created = w.Created(w.Chat("dev", 1, G + 1), "10.0.0.5:50050/dev")
+    assert tables.created(created).lines[-1].split()[-1] == "10.0.0.5:50050/dev"
+    assert tables.invitation(w.Invitation("a:1/dev", "nds"), "dev").lines == ("a:1/dev",)
+
+
+@pytest.mark.parametrize(
+    ("departure", "said"),
+    [
+        (w.Departure(2, 0), "you left #dev"),
+        (w.Departure(0, 0, True), "you left #dev; you were the last, so it is gone"),
+        (w.Departure(1, 1), "you left #dev; 1 know, 1 will learn it from them"),
+        (w.Departure(0, 2), "you left #dev; nobody could be told yet, those who return will be"),
+    ],
+)
+def test_how_one_left(departure: w.Departure, said: str) -> None:
+    assert tables.left(departure, "dev").lines == (said,)
+
+
+def test_a_grpcurl_line_can_be_pasted() -> None:
+    assert tables.grpcurl("a:1", "s/M", "{}") == "grpcurl -plaintext a:1 s/M"
+    line = tables.grpcurl("/s", "s/M", '{"t":"it\'s"}', unix=True)
+    assert line == """grpcurl -plaintext -unix -d '{"t":"it'\\''s"}' /s s/M"""
+
+
+def test_a_broken_check_fails_the_doctor() -> None:
+    rows = (w.Finding("port", True, "fine"), w.Finding("NDS", False, "does not answer"))
+    answer = tables.diagnosis(w.Diagnosis(rows))
+    assert answer.exit == 1
+    assert answer.lines == ("ok  port  fine", "!!  NDS   does not answer")
+
+
+def test_json_or_lines_never_both() -> None:
+    answer = tables.unread(w.Unread(7, 2), "dev")
+    assert tables.printed(answer, as_json=False) == ("7 2",)
+    (row,) = tables.printed(answer, as_json=True)
+    assert json.loads(row) == {"chat": "dev", "unread": 7, "mentions": 2}

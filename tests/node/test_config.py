@@ -1,0 +1,142 @@
+"""Settings: which source wins, and what is said of a broken file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node import config
+from node.config import load
+from node.core.timing import LAN, WAN
+from node.errors import BadTiming, Usage
+from node.places import Places, places
+
+
+@pytest.fixture
+def spot(tmp_path: Path) -> Places:
+    return places("alice", str(tmp_path), {})
+
+
+def write(spot: Places, text: str) -> None:
+    spot.config.write_text(text, "utf-8")
+
+
+SOURCES: list[tuple[dict[str, Any], dict[str, Any], dict[str, str], str, str, str]] = [
+    ({}, {}, {}, "", "", "default"),
+    ({}, {}, {}, 'nick = "file"', "file", "file"),
+    ({}, {}, {}, 'nick = "file"\n[profile.alice]\nnick = "mine"', "mine", "file, [profile]"),
+    ({}, {"nick": "kept"}, {}, '[profile.alice]\nnick = "mine"', "kept", "profile"),
+    ({}, {"nick": "kept"}, {"P2PCHAT_NICK": "env"}, 'nick = "file"', "env", "P2PCHAT_NICK"),
+    ({"nick": "flag"}, {"nick": "kept"}, {"P2PCHAT_NICK": "env"}, "", "flag", "flag --nick"),
+    ({"nick": None}, {"nick": ""}, {"P2PCHAT_NICK": ""}, 'nick = "file"', "file", "file"),
+    ({}, {}, {}, '[profile.bob]\nnick = "his"', "", "default"),
+]
+
+
+@pytest.mark.parametrize(("flags", "profile", "environ", "text", "value", "source"), SOURCES)
+def test_flag_beats_environment_beats_profile_beats_file_beats_default(
+    spot: Places,
+    flags: dict[str, Any],
+    profile: dict[str, Any],
+    environ: dict[str, str],
+    text: str,
+    value: str,
+    source: str,
+) -> None:
+    write(spot, text)
+    found = load(spot, flags, profile, environ)
+    assert (found.nick, found.sources["nick"]) == (value, source)
+    assert found.complaints == ()
+
+
+def test_no_file_is_no_complaint(spot: Places) -> None:
+    found = load(spot, {}, {}, {})
+    assert found.complaints == ()
+    assert (found.listen, found.timeout, found.nds) == ("127.0.0.1:0", 10.0, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "kept"),
+    [
+        ('\n\ntimeout = "soon"', 3, "timeout", "10.0"),
+        ('nick = "a b"', 1, "nick", "''"),
+        ('preset = "moon"', 1, "preset", "'lan'"),
+        ('# first\nlisten = "host:99999"', 2, "listen", "'127.0.0.1:0'"),
+        ("nds = [5]", 1, "nds", "()"),
+        ('x = 1\n[profile.alice]\nnick = ""\ntimeout = -1', 4, "timeout", "10.0"),
+        ("[timing]\nt1_ms = 0", 2, "t1_ms", "preset"),
+        ("[timing]\nt9_ms = 5", 2, "t9_ms", "t1_ms"),
+    ],
+)
+def test_a_bad_value_is_named_with_file_line_and_key_and_the_default_kept(
+    spot: Places, text: str, line: int, key: str, kept: str
+) -> None:
+    write(spot, text)
+    found = load(spot, {}, {}, {})
+    said = next(one for one in found.complaints if f"'{key}'" in one)
+    assert said.startswith(f"{spot.config} line {line}: key '{key}':")
+    assert kept in said
+    assert (found.timeout, found.preset, found.build_timing()) == (10.0, "lan", LAN)
+
+
+def test_a_file_that_is_no_toml_is_named_with_line_and_key(spot: Places) -> None:
+    write(spot, 'nick = "ok"\ntimeout = = 5\n')
+    found = load(spot, {}, {}, {})
+    assert len(found.complaints) == 1
+    assert found.complaints[0].startswith(f"{spot.config} line 2: key 'timeout':")
+    assert found.nick == ""
+
+
+def test_a_file_of_noise_is_no_traceback(spot: Places) -> None:
+    spot.config.write_bytes(b"\xff\xfe\x00")
+    (said,) = load(spot, {}, {}, {}).complaints
+    assert "not UTF-8" in said
+
+
+def test_an_unknown_key_is_named_with_the_nearest(spot: Places) -> None:
+    write(spot, "timout = 5")
+    (said,) = load(spot, {}, {}, {}).complaints
+    assert "line 1: key 'timout': no such setting" in said
+    assert "Did you mean timeout" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ"),
+    [
+        ({"timeout": "never"}, {}),
+        ({"nds": ["nowhere"]}, {}),
+        ({"listen": "a b"}, {}),
+        ({}, {"P2PCHAT_TIMEOUT": "0"}),
+        ({"timing": ["t1_ms=fast"]}, {}),
+        ({"timing": ["tempo=5"]}, {}),
+    ],
+)
+def test_a_bad_flag_or_variable_is_refused(
+    spot: Places, flags: dict[str, Any], environ: dict[str, str]
+) -> None:
+    with pytest.raises(Usage):
+        load(spot, flags, {}, environ)
+
+
+def test_several_discovery_services_come_once_each(spot: Places) -> None:
+    found = load(spot, {"nds": ["a:1", "b:2", "a:1"]}, {}, {})
+    assert found.nds == ("a:1", "b:2")
+    assert load(spot, {}, {}, {"P2PCHAT_NDS": "a:1, b:2"}).nds == ("a:1", "b:2")
+
+
+def test_timing_is_preset_then_file_then_flag(spot: Places) -> None:
+    write(spot, 'preset = "wan"\n[timing]\nack_ms = 700\nping_ms = 900\n')
+    timing = load(spot, {"timing": ["ack_ms=800"]}, {}, {}).build_timing()
+    assert (timing.ack_ms, timing.ping_ms, timing.t2_ms) == (800, 900, WAN.t2_ms)
+
+
+def test_timing_that_contradicts_itself_is_refused(spot: Places) -> None:
+    write(spot, "[timing]\nt1_ms = 5000\n")
+    with pytest.raises(BadTiming, match=r"t1_ms \(5000\) must be below t2_ms"):
+        load(spot, {}, {}, {}).build_timing()
+
+
+@pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.key)
+def test_every_default_is_a_value_of_its_own_kind(option: config.Option) -> None:
+    if option.default not in ("", ()):
+        assert option.read(option.default) == option.default

@@ -1,0 +1,67 @@
+"""The node's log: one event a line, with chat, id and epoch."""
+
+import logging
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from node import logs
+from node.core.types import Epoch
+from node.errors import Unwritable
+
+EPOCH = Epoch(5, 12)
+
+
+@dataclass
+class FakeGroup:
+    name: str = "dev"
+    me: int = 1_795_000_000_000_002
+    epoch: Epoch = EPOCH
+
+
+@dataclass
+class FakeChat:
+    group: FakeGroup = field(default_factory=FakeGroup)
+
+
+def written(tmp_path: Path, level: str = "info") -> list[str]:
+    file = tmp_path / "node.log"
+    handler = logs.open_log(file, level)
+    chat = FakeChat()
+    log = logs.chat_log(chat)
+    log.info("member %s joined", 4)
+    log.debug("delivered")
+    chat.group.me = 0
+    log.info("two\nlines")
+    try:
+        raise RuntimeError("bang")
+    except RuntimeError:
+        logging.getLogger("node.x").exception("it failed")
+    logs.close_log(handler)
+    return file.read_text().splitlines()
+
+
+def test_an_event_is_a_line_with_instant_level_chat_id_and_epoch(tmp_path: Path) -> None:
+    first, second, third = written(tmp_path)
+    stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    assert re.fullmatch(rf"{stamp} info     #dev id=2 e=12 member 4 joined", first)
+    assert second.endswith("#dev id=- e=12 two lines")
+    assert "it failed" in third
+    assert "RuntimeError: bang" in third
+
+
+def test_debug_is_written_only_when_asked_for(tmp_path: Path) -> None:
+    assert len(written(tmp_path, "debug")) == 4
+
+
+def test_the_log_is_its_owners_alone(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert stat.S_IMODE((tmp_path / "node.log").stat().st_mode) == 0o600
+
+
+def test_a_log_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unwritable, match=r"nowhere.node\.log"):
+        logs.open_log(tmp_path / "nowhere" / "node.log", "info")

@@ -1,0 +1,138 @@
+"""The profile: kept, replaced as a whole, never overwritten when it cannot be read."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from node import profile
+from node.errors import DamagedFile, NewerFile, OpenKey, ProfileInUse, Unwritable
+from node.profile import Entry, Lock, Profile
+
+FULL = Profile(
+    nick="alice",
+    listen="127.0.0.1:4000",
+    advertise="",
+    nds=("127.0.0.1:50050",),
+    chats=(Entry(5, "dev", "127.0.0.1:50050", "a.db", "ali", 1, "left"),),
+)
+
+
+def test_a_new_directory_has_an_empty_profile(tmp_path: Path) -> None:
+    assert profile.load(tmp_path) == Profile()
+
+
+def test_what_was_saved_is_read_back(tmp_path: Path) -> None:
+    profile.save(tmp_path, FULL)
+    assert profile.load(tmp_path) == FULL
+    assert stat.S_IMODE((tmp_path / "profile.json").stat().st_mode) == 0o600
+
+
+def test_saving_leaves_no_other_file(tmp_path: Path) -> None:
+    profile.save(tmp_path, FULL)
+    profile.save(tmp_path, Profile(nick="bob"))
+    assert [file.name for file in tmp_path.iterdir()] == ["profile.json"]
+
+
+def test_a_directory_that_takes_nothing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unwritable, match=r"profile\.json"):
+        profile.save(tmp_path / "missing", FULL)
+
+
+def _changed(**changes: object) -> str:
+    return json.dumps({"version": 1, "nick": "", "listen": "", "advertise": "", "nds": [],
+                       "chats": []} | changes)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"version": "1"}',
+        '{"version": 1}',
+        _changed(nick=5),
+        _changed(chats=[{"chat_id": "x"}]),
+        _changed(chats=[5]),
+        _changed(nds="a:1"),
+    ],
+)
+def test_a_damaged_profile_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "profile.json"
+    file.write_text(text)
+    with pytest.raises(DamagedFile, match=r"profile\.json is damaged"):
+        profile.load(tmp_path)
+    assert file.read_text() == text
+
+
+def test_a_profile_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text(_changed(version=99))
+    with pytest.raises(NewerFile):
+        profile.load(tmp_path)
+
+
+# ---- identity ----------------------------------------------------------------------------------
+
+
+def test_the_identity_is_made_once_and_kept(tmp_path: Path) -> None:
+    key = profile.identity(tmp_path)
+    assert len(key) == 32
+    assert profile.identity(tmp_path) == key
+    assert stat.S_IMODE((tmp_path / "identity.key").stat().st_mode) == 0o600
+
+
+def test_two_profiles_are_two_people(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert profile.identity(tmp_path / "a") != profile.identity(tmp_path / "b")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_a_key_that_others_can_read_is_refused_with_what_to_do(tmp_path: Path, mode: int) -> None:
+    profile.identity(tmp_path)
+    (tmp_path / "identity.key").chmod(mode)
+    with pytest.raises(OpenKey, match=r"chmod 600 .*identity\.key"):
+        profile.identity(tmp_path)
+
+
+def test_a_damaged_key_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "identity.key"
+    file.write_bytes(b"noise")
+    file.chmod(0o600)
+    with pytest.raises(DamagedFile):
+        profile.identity(tmp_path)
+    assert file.read_bytes() == b"noise"
+
+
+# ---- the lock ----------------------------------------------------------------------------------
+
+
+def test_a_second_process_is_kept_out_and_told_who_is_in(tmp_path: Path) -> None:
+    lock = Lock(tmp_path, "alice")
+    code = (
+        "import sys; from pathlib import Path; from node.profile import Lock; from node.errors"
+        " import ProfileInUse\n"
+        "try: Lock(Path(sys.argv[1]), 'alice')\n"
+        "except ProfileInUse as told: print(told)"
+    )
+    run = [sys.executable, "-c", code, str(tmp_path)]
+    asked = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert f"(pid {os.getpid()}) runs the profile 'alice'" in asked.stdout
+    lock.release()
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_the_holder_is_known_while_it_holds(tmp_path: Path) -> None:
+    assert profile.holder(tmp_path) == 0
+    lock = Lock(tmp_path, "alice")
+    with pytest.raises(ProfileInUse):
+        Lock(tmp_path, "alice")
+    assert profile.holder(tmp_path) == os.getpid()
+    lock.release()
+    assert profile.holder(tmp_path) == 0
