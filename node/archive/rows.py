@@ -1,8 +1,10 @@
 """The tables of a log, and rows of them as values and back."""
 
+import gc
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -96,6 +98,19 @@ def of_message(message: ChatMessage, stored_ms: WallMillis) -> tuple[Any, ...]:
     )
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is looked for meanwhile: among many new values that costs as much as they do."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@_uncollected()
 def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
     """Messages from rows of `_COLUMNS`.  Values that many of them have are made once."""
     streams: dict[tuple[int, int], Stream] = {}
