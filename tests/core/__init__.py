@@ -1,0 +1,1 @@
+"""The protocol tried: its parts by tables, its flows by dialogues."""

@@ -1,0 +1,131 @@
+"""Tries node/core/causal.py."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.core.causal import Causal
+from node.core.messages import ChatMessage
+from node.core.types import Key
+
+from .dialogue import line
+from .laws import conversations, fixed
+
+
+class Log:
+    """A log and the causal order over it."""
+
+    def __init__(self) -> None:
+        self.held: set[Key] = set()
+        self.causal = Causal(self.held)
+
+    def take(self, *messages: ChatMessage) -> list[str]:
+        """Texts of what is shown, in order."""
+        shown = []
+        for message in messages:
+            self.held.add(message.key)
+            shown += self.causal.accept(message)
+        return [message.text for message in shown]
+
+
+A1, A2, A3 = line(1, 1), line(1, 2), line(1, 3)
+B1 = line(2, 1, after=(A1,), ms=2_000)
+C1 = line(3, 1, after=(B1, A2), ms=3_000)
+
+
+def test_a_message_is_shown_at_once_when_nothing_is_missing() -> None:
+    assert Log().take(A1, A2, B1, C1) == ["1.1", "1.2", "2.1", "3.1"]
+
+
+def test_reply_is_never_shown_before_what_it_answers() -> None:
+    log = Log()
+    assert log.take(B1) == []
+    assert log.take(A1) == ["1.1", "2.1"]
+
+
+def test_a_later_line_of_an_author_waits_for_the_earlier_one() -> None:
+    log = Log()
+    assert log.take(A3, A2) == []
+    assert log.take(A1) == ["1.1", "1.2", "1.3"]
+
+
+def test_what_waits_for_two_is_shown_after_both() -> None:
+    log = Log()
+    assert log.take(C1, A1, B1) == ["1.1", "2.1"]
+    assert log.take(A2) == ["1.2", "3.1"]
+
+
+def test_held_but_pending_predecessors_do_not_count_as_delivered() -> None:
+    log = Log()
+    log.take(B1)
+    assert not log.causal.delivered(B1.key)
+    assert log.causal.first_missing(C1) in {B1.key, A2.key}
+
+
+def test_heads_are_what_nobody_delivered_has_named() -> None:
+    log = Log()
+    log.take(A1)
+    assert log.causal.heads == {A1.key}
+    log.take(A2)
+    assert log.causal.heads == {A2.key}
+    log.take(line(2, 1, after=(A1,)))
+    assert log.causal.heads == {A2.key, B1.key}
+    log.take(C1)
+    assert log.causal.heads == {C1.key}
+
+
+def test_the_load_of_an_author_is_what_waits() -> None:
+    log = Log()
+    log.take(A3, A2, line(2, 2))
+    assert log.causal.load(1) == (2, 6)
+    assert log.causal.load(2) == (1, 3)
+    log.take(A1)
+    assert log.causal.load(1) == (0, 0)
+
+
+def test_what_lies_below_a_cut_counts_as_delivered() -> None:
+    log = Log()
+    log.take(B1, line(4, 2))
+    assert [m.text for m in log.causal.assume([A1.key])] == ["2.1"]
+    assert log.causal.below == {A1.key}
+
+
+def test_a_message_from_below_the_cut_is_shown_when_it_comes_and_is_no_head() -> None:
+    log = Log()
+    log.causal.assume([A1.key])
+    assert log.take(B1) == ["2.1"]
+    assert log.take(A1) == ["1.1"]
+    assert log.causal.below == set()
+    assert log.causal.heads == {B1.key}
+
+
+def test_only_what_is_not_held_can_lie_below_a_cut() -> None:
+    log = Log()
+    log.take(A1)
+    assert log.causal.assume([A1.key]) == []
+    assert log.causal.below == set()
+
+
+def test_a_long_chain_is_set_free_without_recursion() -> None:
+    log = Log()
+    log.take(*(line(1, seq) for seq in range(5_000, 1, -1)))
+    assert len(log.take(A1)) == 5_000
+    assert log.causal.pending == {}
+
+
+@fixed
+@given(conversations(), st.randoms(use_true_random=False))
+def test_whatever_order_they_come_in_all_are_shown_once_and_causally(said: list, rng) -> None:  # type: ignore[no-untyped-def,type-arg]
+    arriving = list(said)
+    rng.shuffle(arriving)
+    log = Log()
+    shown: list[Key] = []
+    for message in arriving:
+        log.held.add(message.key)
+        for free in log.causal.accept(message):
+            before = [*free.deps, *([free.key.before] if free.key.before else [])]
+            assert set(before) <= set(shown), f"{free.key} was shown before a predecessor"
+            shown.append(free.key)
+    assert sorted(shown) == sorted(message.key for message in said)
+    in_order = Log()
+    in_order.take(*said)
+    assert log.causal.heads == in_order.causal.heads

@@ -1,0 +1,54 @@
+"""Tries node/core/clock.py."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.core.clock import COUNTER_MAX, MS_MAX, follows, tick
+from node.core.types import NO_HLC, Hlc
+
+from .laws import fixed
+
+hlcs = st.builds(Hlc, st.integers(0, MS_MAX + 5), st.integers(0, COUNTER_MAX))
+
+
+@pytest.mark.parametrize(
+    ("wall", "past", "next"),
+    [
+        (100, NO_HLC, (100, 0)),
+        (100, (99, 7), (100, 0)),
+        (100, (100, 7), (100, 8)),  # Within one millisecond.
+        (100, (200, 7), (200, 8)),  # Our clock is behind: a Lamport clock.
+        (100, (200, COUNTER_MAX), (201, 0)),  # A full counter carries.
+        (MS_MAX, (200, 7), (200, 8)),  # Our clock is out of its mind.
+        (MS_MAX - 1, (200, 7), (MS_MAX - 1, 0)),
+    ],
+)
+def test_the_clock_is_wall_time_unless_that_is_past(
+    wall: int, past: tuple[int, int], next: tuple[int, int]
+) -> None:
+    assert tick(wall, Hlc(*past)) == next
+
+
+@pytest.mark.parametrize(
+    ("hlc", "past", "ok"),
+    [
+        ((5, 1), (5, 0), True),
+        ((5, 0), (5, 0), False),
+        ((4, 9), (5, 0), False),
+        ((MS_MAX - 1, 0), (0, 0), True),
+        ((MS_MAX, 0), (0, 0), False),
+        ((MS_MAX, 0), (MS_MAX - 1, 0), True),  # Somebody's clock is wrong, the group goes on.
+        ((MS_MAX + 1, 0), (MS_MAX - 1, 0), False),
+    ],
+)
+def test_a_message_is_later_than_its_predecessors_and_never_absurdly_late(
+    hlc: tuple[int, int], past: tuple[int, int], ok: bool
+) -> None:
+    assert follows(Hlc(*hlc), Hlc(*past)) is ok
+
+
+@fixed
+@given(st.integers(0, 2 * MS_MAX), hlcs)
+def test_every_tick_may_follow_what_it_was_made_from(wall: int, past: Hlc) -> None:
+    assert follows(tick(wall, past), past)

@@ -1,0 +1,149 @@
+"""Tries node/core/history.py."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.core.history import History, content_hash
+from node.core.messages import ChatMessage, Kind
+from node.core.types import Epoch, Hlc, Key
+
+from .dialogue import line, stream
+from .laws import conversations, fixed
+
+PAGE = 256 * 1024
+
+
+def holding(*messages: ChatMessage) -> History:
+    history = History()
+    for message in messages:
+        history.add(message)
+    return history
+
+
+def lacks(asked: History, asker: History, **rest: object) -> list[Key]:
+    """What the asker would be sent, by the way that nodes take: authors, then runs, then a page."""
+    sources = asked.differing(asker.digests())
+    options = {"newest_first": False, "bytes_max": PAGE, **rest}
+    keys, _ = asked.lacking(sources, asker.held(sources), **options)  # type: ignore[arg-type]
+    return list(keys)
+
+
+LINES = [line(1, 1), line(1, 2), line(2, 1), line(1, 1, k=2, ms=5_000), line(3, 4)]
+
+
+def test_a_key_is_taken_in_once() -> None:
+    history = History()
+    assert history.add(LINES[0]) is True
+    assert history.add(LINES[0]) is False
+    assert (len(history), LINES[0].key in history) == (1, True)
+    assert history.hlc(LINES[0].key) == LINES[0].hlc
+    assert history.hlc(LINES[1].key) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": "other"},
+        {"id": "other"},
+        {"deps": (line(2, 1).key,)},
+        {"hlc": Hlc(7, 7)},
+        {"sent": 1},
+        {"epoch": Epoch(9, 9)},
+        {"kind": Kind.ACTION},
+        {"key": Key(1, stream(), 9)},
+    ],
+)
+def test_the_hash_covers_everything_that_a_message_says(change: dict[str, object]) -> None:
+    assert content_hash(replace(LINES[0], **change)) != content_hash(LINES[0])  # type: ignore[arg-type]
+
+
+@fixed
+@given(conversations(), st.randoms(use_true_random=False))
+def test_the_same_messages_in_any_order_make_equal_logs(said: list[ChatMessage], rng: Random) -> None:
+    mixed = list(said)
+    rng.shuffle(mixed)
+    one, other = holding(*said), holding(*mixed)
+    assert (one.hash, one.digests()) == (other.hash, other.digests())
+    assert one.differing(other.digests()) == ()
+    assert lacks(one, other) == []
+
+
+@fixed
+@given(conversations(), st.data())
+def test_comparing_finds_exactly_what_the_other_lacks(said: list[ChatMessage], data: st.DataObject) -> None:
+    mine = [m for m in said if data.draw(st.booleans())]
+    theirs = [m for m in said if data.draw(st.booleans())]
+    missing = {m.key for m in mine} - {m.key for m in theirs}
+    backwards = data.draw(st.booleans())
+    found = lacks(holding(*mine), holding(*theirs), newest_first=backwards)
+    assert set(found) == missing
+    places = [next(m.place for m in said if m.key == key) for key in found]
+    assert places == sorted(places), "a page is in display order"
+
+
+@fixed
+@given(conversations(), st.integers(1, 600))
+def test_pages_bring_everything_one_after_the_other(said: list[ChatMessage], size: int) -> None:
+    mine, theirs = holding(*said), History()
+    by_key = {message.key: message for message in said}
+    for _ in range(20):
+        sources = mine.differing(theirs.digests())
+        page, more = mine.lacking(
+            sources, theirs.held(sources), newest_first=False, bytes_max=size
+        )
+        for key in page:
+            assert theirs.add(by_key[key]), "sent twice"
+        if not more:
+            break
+    assert mine.hash == theirs.hash
+
+
+def test_a_page_ends_at_its_size_and_says_that_there_is_more() -> None:
+    mine = holding(*(line(1, seq, "x" * 880) for seq in range(1, 11)))
+    page, more = mine.lacking((1,), (), newest_first=False, bytes_max=3_000)
+    assert ([key.seq for key in page], more) == ([1, 2, 3], True)
+    page, more = mine.lacking((1,), (), newest_first=True, bytes_max=3_000)
+    assert ([key.seq for key in page], more) == ([8, 9, 10], True)
+    page, more = mine.lacking((1,), (), newest_first=False, bytes_max=10_000)
+    assert (len(page), more) == (10, False)
+
+
+def test_what_is_to_be_left_out_is_not_sent() -> None:
+    history = holding(line(1, 1), line(1, 2), line(1, 3))
+    out = {line(1, 2).key}
+    page, _ = history.lacking((1,), (), newest_first=True, bytes_max=PAGE, without=out)
+    assert [key.seq for key in page] == [1, 3]
+    assert [(run.first, run.last) for run in history.held((1,), without=out)] == [(1, 1), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "covered"), [(1, 2, True), (2, 2, True), (2, 3, False), (4, 5, True)]
+)
+def test_a_run_is_covered_when_each_of_it_is_held(first: int, last: int, covered: bool) -> None:
+    history = holding(line(1, 1), line(1, 2), line(1, 4), line(1, 5))
+    (run, _) = history.held((1,))
+    assert history.covers(run._replace(first=first, last=last)) is covered
+    assert not history.covers(run._replace(source=9))
+
+
+def test_of_two_contents_under_one_key_the_lower_hash_stands_everywhere() -> None:
+    low, high = sorted((line(1, 1, "this"), line(1, 1, "that")), key=content_hash)
+    one, other = holding(low), holding(high)
+    assert one.differing(other.digests()) == (1,)
+    assert lacks(one, other) == [low.key], "equal runs of other contents are sent"
+    assert not one.supersedes(high)
+    assert other.supersedes(low)
+    assert (one.hash, one.held((1,))) == (other.hash, other.held((1,)))
+    assert lacks(one, other) == []
+
+
+def test_of_one_author_s_messages_with_one_id_the_others_are_repeats() -> None:
+    history = History()
+    assert not history.is_repeat(line(1, 1, id="x"))
+    assert not history.is_repeat(line(1, 1, id="x"))
+    assert history.is_repeat(line(1, 2, id="x"))
+    assert not history.is_repeat(line(2, 1, id="x")), "ids are unique for each author only"
