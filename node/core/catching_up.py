@@ -22,6 +22,7 @@ from .types import CallId, Epoch, Key, MemberId, Millis, Run, Stream
 
 GAP_MS = 1_000  # two nodes compare at most this often while both are busy
 SOON_MS = 30  # what is still under way may make the comparison needless
+RUNS_MAX = 4_096  # told in one call; authors beyond it wait for the next comparison
 
 
 @dataclass(slots=True)
@@ -123,11 +124,15 @@ class CatchingUp:
             else:
                 self._end(session, equal=not outcome.more and not outcome.partial)
 
+        held = s.history.held(sources)
+        while len(held) > RUNS_MAX and len(sources) > 1:
+            sources = sources[: len(sources) // 2]
+            held = s.history.held(sources)
         request = Sync(
             s.caller(session.peer),
             s.view(),
             sources=sources,
-            held=s.history.held(sources),
+            held=held,
             newest_first=backwards,
         )
         s.call(session.peer, request, s.timing.sync_call_ms, ended)

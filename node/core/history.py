@@ -34,6 +34,10 @@ def content_hash(message: ChatMessage) -> int:
     return int.from_bytes(blake2b(f"{head}{message.text}".encode(), digest_size=8).digest())
 
 
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
 class History:
     def __init__(self) -> None:
         self.hash = 0  # over all that is held
@@ -49,7 +53,7 @@ class History:
             return False
         hash = content_hash(message)
         self._index[key] = Held(
-            message.hlc, hash, OVERHEAD + len(message.text) + 40 * len(message.deps)
+            message.hlc, hash, OVERHEAD + _bytes(message.text) + 40 * len(message.deps)
         )
         streams = self._streams.setdefault(key.source, {})
         if (runs := streams.get(key.stream)) is None:

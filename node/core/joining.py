@@ -43,7 +43,7 @@ FINAL = frozenset(
         Reason.GROUP_FULL,
         Reason.VERSION_MISMATCH,
         Reason.TOO_LONG,
-        Reason.BAD_MESSAGE,
+        Reason.BAD_FIELD,
     }
 )
 

@@ -30,7 +30,7 @@ CODES = {
     Reason.LEFT: code_pb2.PERMISSION_DENIED,
     Reason.GROUP_FULL: code_pb2.RESOURCE_EXHAUSTED,
     Reason.PENDING_FULL: code_pb2.RESOURCE_EXHAUSTED,
-    Reason.BAD_MESSAGE: code_pb2.INVALID_ARGUMENT,
+    Reason.BAD_FIELD: code_pb2.INVALID_ARGUMENT,
     Reason.TOO_LONG: code_pb2.INVALID_ARGUMENT,
 }
 """The code of each reason; FAILED_PRECONDITION for those that are not named."""
@@ -65,7 +65,7 @@ def malformed(error: Malformed) -> status_pb2.Status:
     field, fault = error.violations[0]
     more = len(error.violations) - 1
     text = f"{field} {fault}".strip() + (f"; and {more} more" if more else "")
-    status = _status(code_pb2.INVALID_ARGUMENT, Reason.BAD_MESSAGE, text, {"field": field})
+    status = _status(code_pb2.INVALID_ARGUMENT, Reason.BAD_FIELD, text, {"field": field})
     bad = error_details_pb2.BadRequest()
     for field, fault in error.violations:
         bad.field_violations.add(field=field[:100], description=fault[:200])

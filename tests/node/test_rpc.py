@@ -108,7 +108,7 @@ def test_each_reason_has_its_code() -> None:
     assert refused(Refusal(Reason.NOT_LEADER)).code == code_pb2.FAILED_PRECONDITION
     assert refused(Refusal(Reason.KICKED)).code == code_pb2.PERMISSION_DENIED
     assert refused(Refusal(Reason.GROUP_FULL)).code == code_pb2.RESOURCE_EXHAUSTED
-    assert refused(Refusal(Reason.BAD_MESSAGE)).code == code_pb2.INVALID_ARGUMENT
+    assert refused(Refusal(Reason.BAD_FIELD)).code == code_pb2.INVALID_ARGUMENT
 
 
 async def test_bad_input_names_every_violation(tasks: Tasks) -> None:
@@ -122,7 +122,7 @@ async def test_bad_input_names_every_violation(tasks: Tasks) -> None:
         ("header.seq", "is required"),
     ]
     assert await end_of(status, tasks) == Refusal(
-        Reason.BAD_MESSAGE, "msg must be short; and 1 more"
+        Reason.BAD_FIELD, "msg must be short; and 1 more"
     )
 
 
@@ -130,7 +130,7 @@ async def test_the_longest_complaint_fits_into_the_headers(tasks: Tasks) -> None
     worst = Malformed((("f" * 500, "ä" * 900),) * 16)
     end = await end_of(malformed(worst), tasks)
     assert isinstance(end, Refusal)
-    assert end.reason == Reason.BAD_MESSAGE
+    assert end.reason == Reason.BAD_FIELD
 
 
 async def test_another_version_is_refused_with_both_named(tasks: Tasks) -> None:

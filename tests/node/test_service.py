@@ -227,7 +227,7 @@ async def test_noise_gets_a_definite_answer_and_no_traceback(
 ) -> None:
     error = await error_of(channel, method.path, payload)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert info_of(error).reason == Reason.BAD_MESSAGE
+    assert info_of(error).reason == Reason.BAD_FIELD
     assert violations_of(error)
     assert not node.tea.seen
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []

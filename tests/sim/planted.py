@@ -19,25 +19,25 @@ class Mutant:
 MUTANTS = [
     Mutant(
         "no epoch check",
-        "node/core/leading.py",
+        "node/core/reign.py",
         "        if epoch <= s.epoch:\n            return False\n",
         "        if epoch == s.epoch:\n            return False\n",
     ),
     Mutant(
         "epoch used before it is stored",
-        "node/core/leading.py",
+        "node/core/reign.py",
         "        s.election.forget_back_off()\n        s.store_meta()\n",
         "        s.election.forget_back_off()\n",
     ),
     Mutant(
         "resume after restart",
-        "node/core/leading.py",
+        "node/core/electing.py",
         "        if s.leader == s.me:\n            s.election.claim_anew = True\n",
         "        if s.leader == s.me:\n            s.role = Role.LEADER\n",
     ),
     Mutant(
         "no pre-vote",
-        "node/core/leading.py",
+        "node/core/electing.py",
         "        if alive and 2 * len(look.votes) <= len(s.members.active):\n",
         "        if alive and 2 * len(look.votes) <= 0:\n",
     ),
