@@ -1,0 +1,387 @@
+"""The control service over its real socket, through the client that faces use.
+
+Tries node/cli/client.py, node/cli/queries.py and node/cli/run.py too.
+"""
+
+import asyncio
+import socket
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from node import errors, happenings, words
+from node.cli.client import Client
+from node.cli.queries import QUERIES, ask, read, whois_of
+from node.config import load
+from node.control import complaints, values
+from node.control.running import running
+from node.host.nodes import Node
+from node.places import SOCKET_PATH_MAX, Places, places
+from node.words import Wait
+from p2pchat.v1 import control_pb2 as pb
+from p2pchat.v1 import control_pb2_grpc
+from tests.processes import Processes
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    processes = Processes(tmp_path_factory.mktemp("nds"))
+    processes.start_nds()
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as found:
+        yield found
+
+
+def client_of(spot: Places) -> Client:
+    return Client(spot.socket, profile=spot.profile, log=spot.log, timeout=5.0)
+
+
+async def start(
+    stack: AsyncExitStack, home: Path, name: str, registry: Processes
+) -> tuple[Node, Client]:
+    spot = places(name, str(home), {})
+    config = load(spot, {"nick": name, "nds": [registry.nds]}, {}, {})
+    node = await stack.enter_async_context(running(spot, config))
+    return node, await stack.enter_async_context(client_of(spot))
+
+
+@pytest.fixture
+async def alice(
+    stack: AsyncExitStack, tmp_path: Path, registry: Processes
+) -> tuple[Node, Client]:
+    return await start(stack, tmp_path, "alice", registry)
+
+
+@pytest.fixture
+async def pair(
+    alice: tuple[Node, Client], stack: AsyncExitStack, tmp_path: Path, registry: Processes
+) -> tuple[Client, Client]:
+    """Two members of one chat."""
+    _, bob = await start(stack, tmp_path, "bob", registry)
+    created = await alice[1].create(f"c{uuid4().hex[:10]}")
+    await bob.join(created.join_line)
+    return alice[1], bob
+
+
+# ---- the socket --------------------------------------------------------------------------------
+
+
+async def test_the_socket_is_its_owners_alone_and_goes_with_the_node(
+    tmp_path: Path, registry: Processes
+) -> None:
+    async with AsyncExitStack() as stack:
+        node, _ = await start(stack, tmp_path, "alice", registry)
+        path = node.places.socket
+        assert stat.S_ISSOCK(path.stat().st_mode)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not path.exists()
+
+
+async def test_a_dead_nodes_socket_is_in_nobodys_way(
+    stack: AsyncExitStack, tmp_path: Path, registry: Processes
+) -> None:
+    spot = places("alice", str(tmp_path), {})
+    spot.make()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(spot.socket))
+    _, client = await start(stack, tmp_path, "alice", registry)
+    assert (await client.status()).nick == "alice"
+
+
+async def test_a_long_home_works_through_a_short_socket(
+    stack: AsyncExitStack, tmp_path: Path, registry: Processes
+) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    node, client = await start(stack, deep, "alice", registry)
+    control = (await client.status()).control
+    assert len(control) <= SOCKET_PATH_MAX
+    assert control == str(node.places.socket)
+    assert not control.startswith(str(deep))
+
+
+async def test_without_a_node_the_complaint_says_how_to_start_one(tmp_path: Path) -> None:
+    async with client_of(places("alice", str(tmp_path), {})) as client:
+        with pytest.raises(errors.NodeDown, match="p2pchat up") as told:
+            await client.status()
+    assert told.value.exit == 5
+
+
+async def test_health_and_reflection_are_served(alice: tuple[Node, Client]) -> None:
+    async with grpc.aio.insecure_channel(f"unix:{alice[0].places.socket}") as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service="p2pchat.v1.Control")
+        answer = await health.Check(request)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        mirror: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+        asked = reflection_pb2.ServerReflectionRequest(list_services="")
+        call = mirror.ServerReflectionInfo(iter([asked]))
+        names = [one.name async for r in call for one in r.list_services_response.service]
+        assert "p2pchat.v1.Control" in names
+
+
+# ---- values ------------------------------------------------------------------------------------
+
+ANSWERS = [
+    (words.Status, pb.GetStatusResponse),
+    (words.Created, pb.CreateChatResponse),
+    (words.Admitted, pb.JoinChatResponse),
+    (words.Departure, pb.LeaveChatResponse),
+    (words.Networks, pb.ListNetworksResponse),
+    (words.Members, pb.ListMembersResponse),
+    (words.Progress, pb.SendResponse),
+    (words.Page, pb.ReadHistoryResponse),
+    (words.Leader, pb.GetLeaderResponse),
+    (words.Peers, pb.ListPeersResponse),
+    (words.Pings, pb.PingMembersResponse),
+    (words.Tracing, pb.TraceMessageResponse),
+    (words.Unread, pb.GetUnreadResponse),
+    (words.Nothing, pb.MarkReadResponse),
+    (words.Invitation, pb.InviteResponse),
+    (words.Elections, pb.ListElectionsResponse),
+    (words.Outcome, pb.StartElectionResponse),
+    (words.Comparison, pb.CheckHistoryResponse),
+    (words.Calls, pb.ListCallsResponse),
+    (words.Queue, pb.ListQueueResponse),
+    (words.NickSet, pb.SetNickResponse),
+    (words.Nothing, pb.SetAwayResponse),
+    (words.Nothing, pb.SetTopicResponse),
+    (words.Diagnosis, pb.DiagnoseResponse),
+    (words.Stopping, pb.StopNodeResponse),
+]
+
+
+def full(kind: Any, depth: int = 0) -> Any:
+    """A value with something in every field, each another."""
+    made: dict[str, Any] = {}
+    for number, shape in enumerate(values._look(kind), 1):
+        if shape.kind:
+            inner = full(shape.kind, depth + 1)
+            made[shape.name] = (inner, inner) if shape.many else inner
+        elif shape.many:
+            made[shape.name] = (f"a{number}", f"b{number}")
+        else:
+            default = next(f.default for f in fields(kind) if f.name == shape.name)
+            one = {bool: True, int: min(number, 2), str: f"t{number}"}[type(default)]
+            made[shape.name] = one
+    return kind(**made)
+
+
+@pytest.mark.parametrize(("kind", "message"), ANSWERS)
+def test_every_answer_has_the_fields_of_its_message_and_survives_the_way(
+    kind: Any, message: Any
+) -> None:
+    value = full(kind)
+    assert {f.name for f in fields(kind)} == set(message.DESCRIPTOR.fields_by_name)
+    sent = values.to_proto(value, message()).SerializeToString()
+    assert values.from_proto(kind, message.FromString(sent)) == value
+
+
+def test_every_answer_of_the_service_is_tried() -> None:
+    methods = pb.DESCRIPTOR.services_by_name["Control"].methods
+    assert {m.output_type.name for m in methods} - {"WatchResponse"} == {
+        message.DESCRIPTOR.name for _, message in ANSWERS
+    }
+
+
+@pytest.mark.parametrize("name", happenings.KINDS)
+def test_every_happening_survives_the_way(name: str) -> None:
+    what = full(happenings.KINDS[name])
+    happening = happenings.Happening(what, "dev", 7, words.Epoch(5, 12), 99)
+    sent = values.happening_to_proto(happening).SerializeToString()
+    assert values.happening_from_proto(pb.WatchResponse.FromString(sent)) == happening
+
+
+def test_a_happening_of_a_later_version_is_passed_over() -> None:
+    assert values.happening_from_proto(pb.WatchResponse(chat="dev")) is None
+
+
+@pytest.mark.parametrize("kind", errors.catalogue(), ids=lambda kind: kind.__name__)
+def test_every_complaint_has_a_status_that_carries_it(kind: type[errors.Complaint]) -> None:
+    complaint = errors.retold(kind.reason, "words", {"a": "b"})
+    status = complaints.to_status(complaint)
+    assert status.message == "words"
+    assert status.code > 0
+
+
+# ---- calls -------------------------------------------------------------------------------------
+
+
+async def test_every_query_of_the_faces_is_answered(pair: tuple[Client, Client]) -> None:
+    alice, _ = pair
+    async for _ in alice.send("", "hello"):
+        pass
+    needs: dict[str, dict[str, Any]] = {
+        "join": {"line": (await alice.invite("")).join_line},
+        "create": {"name": f"c{uuid4().hex[:10]}"},
+        "whois": {"member": "bob"},
+        "search": {"text": "HELLO"},
+        "nick": {"nick": "ally"},
+        "away": {"away": "lunch"},
+    }
+    free = {"join", "create", "networks", "nick", "away", "back", "status", "version", "nds"}
+    free |= {"log", "rpc", "doctor"}
+    chat = (await alice.status()).chats[0].name
+    for name in [one for one in QUERIES if one != "leave"] + ["leave"]:
+        args = needs.get(name, {}) | ({} if name in free else {"chat": chat})
+        answer = await ask(alice, name, **args)
+        assert answer.exit == 0, (name, answer)
+
+
+async def test_all_pages_of_a_history_are_read(pair: tuple[Client, Client]) -> None:
+    alice, _ = pair
+    for i in range(5):
+        async for _ in alice.send("", f"line {i}", wait=Wait.NONE):
+            pass
+    page = await alice.history("", count=2)
+    assert ([line.text for line in page.lines], bool(page.cursor)) == (["line 3", "line 4"], True)
+    every = await read(alice, "", count=4)
+    assert [line.text for line in every.lines] == ["line 1", "line 2", "line 3", "line 4"]
+
+
+def test_nobody_of_that_name_is_said_with_the_nearest() -> None:
+    found = words.Members("dev", (words.Member(nick="alice", member_id=1),))
+    assert whois_of(found, "@alice").lines[0] == "alice (id 1) in #dev"
+    with pytest.raises(errors.NoSuchMember, match="Did you mean alice"):
+        whois_of(found, "alise")
+
+
+CASES: list[tuple[str, dict[str, Any], type[errors.Complaint], str]] = [
+    ("leader", {"chat": "nope"}, errors.NoSuchChat, "There is no chat #nope"),
+    ("leader", {"chat": "x" * 400}, errors.BadField, "chat: must be at most"),
+    ("create", {"name": "a b"}, errors.BadField, "name: must be 1 to 64"),
+    ("create", {"name": "dev", "nick": "\x1b[31m"}, errors.BadField, "nick: must be 1 to 24"),
+    ("create", {"name": "dev", "nds": "nowhere"}, errors.BadField, "nds: must be HOST:PORT"),
+    ("join", {"line": ""}, errors.BadField, "line: the name of a chat must be"),
+    ("history", {"chat": "", "count": 1_001}, errors.BadField, "count: must be at most 1000"),
+    ("history", {"chat": "", "before": "x"}, errors.BadField, "before: must be the cursor"),
+    ("trace", {"chat": "", "id": "xyz!"}, errors.BadField, "id: must be 4 to 32 hex digits"),
+    ("trace", {"chat": "", "id": "ffff"}, errors.NoSuchMessage, "There is no message ffff"),
+    ("ping", {"chat": "", "member": "nobody"}, errors.NoSuchMember, "There is no member nobody"),
+    ("calls", {"count": 201}, errors.BadField, "count: must be at most 200"),
+    ("set_nick", {"nick": ""}, errors.BadField, "nick: must be 1 to 24"),
+    ("set_topic", {"chat": "", "topic": "x" * 301}, errors.BadField, "topic: must be at most 300"),
+    ("set_away", {"away": "x\ny"}, errors.BadField, "away: must be one line"),
+]
+
+
+@pytest.mark.parametrize(("method", "args", "kind", "said"), CASES)
+async def test_bad_input_is_refused_with_its_field_and_limit(
+    alice: tuple[Node, Client], method: str, args: dict[str, Any], kind: type, said: str
+) -> None:
+    _, client = alice
+    await client.create(f"c{uuid4().hex[:10]}")
+    before = await client.status()
+    with pytest.raises(kind, match=f"^{said}"):
+        await getattr(client, method)(**args)
+    after = await client.status()
+    assert after.chats == before.chats
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "text: must be 1 to 16384 bytes, not empty"), ("é" * 9_000, "not 18000")],
+)
+async def test_a_line_too_long_or_empty_is_refused(
+    alice: tuple[Node, Client], text: str, said: str
+) -> None:
+    _, client = alice
+    await client.create(f"c{uuid4().hex[:10]}")
+    with pytest.raises(errors.BadField, match=said):
+        async for _ in client.send("", text):
+            pass
+    assert (await client.history("")).lines == ()
+
+
+async def test_noise_is_no_traceback_and_ends_nothing(
+    alice: tuple[Node, Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    node, client = alice
+    methods = pb.DESCRIPTOR.services_by_name["Control"].methods
+    async with grpc.aio.insecure_channel(f"unix:{node.places.socket}") as channel:
+        for method in methods:
+            path = f"/p2pchat.v1.Control/{method.name}"
+            with pytest.raises(grpc.aio.AioRpcError):
+                if method.server_streaming:
+                    async for _ in channel.unary_stream(path)(b"\xff\xff\xff", timeout=5):
+                        pass
+                else:
+                    await channel.unary_unary(path)(b"\xff\xff\xff", timeout=5)
+    assert (await client.status()).nick == "alice"
+    assert not node.ended.is_set()
+
+
+# ---- streams -----------------------------------------------------------------------------------
+
+
+async def test_a_line_is_told_of_from_storing_to_the_last_acknowledgement(
+    pair: tuple[Client, Client],
+) -> None:
+    alice, bob = pair
+    steps = [one async for one in alice.send("", "hello")]
+    assert (steps[-1].done, steps[-1].complete, steps[-1].acked, steps[-1].of) == (
+        True,
+        True,
+        1,
+        1,
+    )
+    assert not any(one.done for one in steps[:-1])
+    assert [line.text for line in (await bob.history("")).lines] == ["hello"]
+
+
+async def test_a_watch_begins_with_the_past_and_goes_on(pair: tuple[Client, Client]) -> None:
+    alice, bob = pair
+    async for _ in alice.send("", "past"):
+        pass
+    stream = bob.watch(history=5)
+    async with asyncio.timeout(10):
+        first = await anext(stream)
+        async for _ in alice.send("", "present"):
+            pass
+        second = await anext(stream)
+    assert [one.what.text for one in (first, second)] == ["past", "present"]  # type: ignore[union-attr]
+    assert [one.what.backlog for one in (first, second)] == [True, False]  # type: ignore[union-attr]
+
+
+async def test_unread_lines_are_counted_until_they_are_read(pair: tuple[Client, Client]) -> None:
+    alice, bob = pair
+    for text in ("one", "hey bob", "three"):
+        async for _ in alice.send("", text):
+            pass
+    assert await bob.unread() == words.Unread(3, 1)
+    await bob.mark_read("")
+    assert await bob.unread() == words.Unread(0, 0)
+    assert await alice.unread() == words.Unread(0, 0), "own lines never count"
+
+
+async def test_watchers_see_the_end_of_the_node(tmp_path: Path, registry: Processes) -> None:
+    async with AsyncExitStack() as stack:
+        node, client = await start(stack, tmp_path, "alice", registry)
+        stream = client.watch()
+        coming = asyncio.ensure_future(anext(stream, None))
+        stopping = await client.stop()
+        assert stopping.pid == node.status().pid
+        await asyncio.wait_for(node.ended.wait(), 5)
+        node.hub.end()
+        assert await asyncio.wait_for(coming, 5) is None
+
+
+def test_the_service_has_every_method_of_its_proto() -> None:
+    from node.control.service import ControlService
+
+    for method in pb.DESCRIPTOR.services_by_name["Control"].methods:
+        ours = getattr(ControlService, method.name)
+        assert ours is not getattr(control_pb2_grpc.ControlServicer, method.name)

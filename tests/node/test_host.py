@@ -1,0 +1,610 @@
+"""The node: real groups on a real server against a real discovery service, all in one loop.
+
+Its pure parts (hub, elections, telling, views) by tables and small stories.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from node import happenings as h
+from node import profile as profiles
+from node import words as w
+from node.config import load
+from node.control.running import running
+from node.core.effects import ElectionMoved, LeaderChanged, Phase
+from node.core.messages import Kind
+from node.core.types import Epoch
+from node.errors import (
+    AmbiguousChat,
+    AmbiguousMessage,
+    BadField,
+    Complaint,
+    NameTaken,
+    NdsUnreachable,
+    NobodyAnswers,
+    NoChat,
+    NoSuchChat,
+    NoSuchMember,
+    NoSuchMessage,
+    NotListening,
+    PortInUse,
+    ProfileInUse,
+    Usage,
+)
+from node.happenings import Happening
+from node.host import asking, checks, entering, telling, views
+from node.host.elections import Elections
+from node.host.hub import Hub, TooSlow
+from node.host.nodes import Node
+from node.places import places
+from node.words import Mode, Wait
+from tests.processes import Processes
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    processes = Processes(tmp_path_factory.mktemp("nds"))
+    processes.start_nds()
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+def nds(registry: Processes) -> str:
+    return registry.nds
+
+
+class Town:
+    """Nodes in this loop, by the name of their profile."""
+
+    def __init__(self, directory: Path, nds: str) -> None:
+        self.directory, self.nds = directory, nds
+        self._stacks: dict[str, AsyncExitStack] = {}
+        self.chat = f"c{uuid4().hex[:10]}"
+
+    async def start(self, name: str, **flags: object) -> Node:
+        spot = places(name, str(self.directory), {})
+        kept = profiles.load(spot.data).settings()
+        config = load(spot, {"nick": name, "nds": [self.nds], **flags}, kept, {})
+        stack = AsyncExitStack()
+        node = await stack.enter_async_context(running(spot, config))
+        self._stacks[name] = stack
+        return node
+
+    async def stop(self, name: str) -> None:
+        await self._stacks.pop(name).aclose()
+
+    async def close(self) -> None:
+        await asyncio.gather(*(stack.aclose() for stack in self._stacks.values()))
+
+    async def pair(self) -> tuple[Node, Node]:
+        """alice, who made the chat, and bob, who joined it."""
+        alice, bob = await self.start("alice"), await self.start("bob")
+        await entering.create(alice, self.chat, "", "", Mode.LOGGED)
+        await entering.join(bob, f"{self.nds}/{self.chat}", "", "")
+        return alice, bob
+
+
+@pytest.fixture
+async def town(tmp_path: Path, nds: str) -> AsyncIterator[Town]:
+    found = Town(tmp_path, nds)
+    yield found
+    await found.close()
+
+
+async def eventually(true: Callable[[], bool], wait_s: float = 5.0) -> None:
+    """Waits for what others bring about; fails when it has not come in time."""
+    until = asyncio.get_running_loop().time() + wait_s
+    for _ in iter(true, True):
+        assert asyncio.get_running_loop().time() < until, f"still not so after {wait_s} s"
+        await asyncio.sleep(0.01)
+
+
+async def say(node: Node, text: str, wait: Wait = Wait.ALL) -> w.Progress:
+    steps = [one async for one in node.chat("").send(text, Kind.TEXT, wait, 5_000)]
+    return steps[-1]
+
+
+def lines(node: Node) -> list[str]:
+    page = views.page(node.chat(""), count=100, since_ms=0, before="", contains="")
+    return [line.text for line in page.lines]
+
+
+# ---- making and joining ------------------------------------------------------------------------
+
+
+async def test_a_chat_is_made_led_joined_and_talked_in(town: Town) -> None:
+    alice, bob = await town.pair()
+    leader = views.leader(bob.chat(""))
+    assert (leader.nick, leader.leader_id) == ("alice", alice.chat("").group.me)
+    sent = await say(alice, "hello")
+    assert (sent.acked, sent.of, sent.complete, sent.done) == (1, 1, True, True)
+    assert lines(bob) == ["hello"]
+    assert [one.nick for one in views.members(bob.chat(""), False).members] == ["alice", "bob"]
+
+
+async def test_a_taken_name_is_refused(town: Town) -> None:
+    alice, bob = await town.pair()
+    with pytest.raises(NameTaken, match=f"p2pchat join {town.nds}/{town.chat}"):
+        await entering.create(bob, f"#{town.chat}", "", "", Mode.LOGGED)
+    assert len(bob.chats) == 1
+    assert bob.entering == []
+    assert len(alice.profile.chats) == 1
+
+
+@pytest.mark.parametrize("name", ["", "#", "a b", "x" * 65, "a\x1b[0m", "a/b"])
+async def test_a_bad_name_is_refused_before_anybody_is_asked(town: Town, name: str) -> None:
+    alice = await town.start("alice")
+    with pytest.raises(BadField, match="name: must be 1 to 64"):
+        await entering.create(alice, name, "", "", Mode.LOGGED)
+    assert alice.chats == []
+
+
+async def test_chats_that_write_nothing_are_not_there_yet(town: Town) -> None:
+    alice = await town.start("alice")
+    with pytest.raises(Usage):
+        await entering.create(alice, town.chat, "", "", Mode.TRANSIENT)
+
+
+async def test_an_nds_that_is_not_there_is_named(town: Town, free_port: int) -> None:
+    alice = await town.start("alice")
+    with pytest.raises(NdsUnreachable, match=f"127.0.0.1:{free_port}"):
+        await entering.create(alice, town.chat, f"127.0.0.1:{free_port}", "", Mode.LOGGED)
+    with pytest.raises(NdsUnreachable):
+        await entering.join(alice, f"{town.chat}@127.0.0.1:{free_port}", "", "")
+    with pytest.raises(NobodyAnswers):
+        await entering.join(alice, f"127.0.0.1:{free_port}/{town.chat}", "", "")
+    assert alice.registries.addresses == (town.nds,)
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port that is bound and not listened on: nobody answers there, and nobody else gets it."""
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+async def test_a_chat_is_joined_through_any_member(town: Town) -> None:
+    _, bob = await town.pair()
+    carol = await town.start("carol")
+    admitted = await entering.join(carol, f"{bob.listen}/{town.chat}", "", "")
+    assert (admitted.nick, admitted.chat.known) == ("carol", 3)
+    assert admitted.chat.nds == town.nds, "the joiner keeps the group's discovery service"
+
+
+async def test_a_name_alone_is_looked_up(town: Town) -> None:
+    await town.pair()
+    carol = await town.start("carol")
+    admitted = await entering.join(carol, f"#{town.chat}", "", "")
+    assert admitted.chat.name == town.chat
+
+
+async def test_joining_again_is_harmless(town: Town) -> None:
+    _, bob = await town.pair()
+    for line in (town.chat, f"{town.nds}/{town.chat}", f"{town.chat}@{town.nds}"):
+        assert (await entering.join(bob, line, "", "")).already
+    assert len(bob.chats) == 1
+
+
+async def test_an_unknown_chat_is_refused_with_the_nearest_name(town: Town) -> None:
+    _, bob = await town.pair()
+    with pytest.raises(NoSuchChat, match=f"Did you mean .*#{town.chat}"):
+        await entering.join(bob, f"{town.nds}/{town.chat}x", "", "")
+
+
+async def test_a_second_nick_of_the_same_name_gets_a_number(town: Town) -> None:
+    await town.pair()
+    carol = await town.start("carol")
+    assert (await entering.join(carol, town.chat, "", "bob")).nick == "bob2"
+
+
+async def test_a_remote_nds_needs_a_place_to_listen(town: Town) -> None:
+    alice = await town.start("alice")
+    with pytest.raises(NotListening, match="--listen"):
+        await entering.join(alice, "192.0.2.1:50050/dev", "", "")
+
+
+async def test_the_invitation_leads_to_the_nds_or_else_to_this_node(town: Town) -> None:
+    alice, bob = await town.pair()
+    through = await entering.invite(bob, bob.chat(""))
+    assert (through.join_line, through.through) == (f"{town.nds}/{town.chat}", "nds")
+    alone = w.Invitation(f"{alice.listen}/{town.chat}", "member")
+    alice.registries.forget(town.nds)
+    chat = alice.chat("")
+    chat.group._s.nds = ""
+    assert await entering.invite(alice, chat) == alone
+
+
+async def test_the_list_shows_what_one_is_in(town: Town) -> None:
+    alice, _ = await town.pair()
+    carol = await town.start("carol")
+    mine = {row.name: row.state for row in (await entering.networks(alice, "")).networks}
+    theirs = {row.name: row.state for row in (await entering.networks(carol, "")).networks}
+    assert (mine[town.chat], theirs[town.chat]) == ("member", "live")
+
+
+async def test_an_nds_that_does_not_answer_is_listed_as_such(town: Town, free_port: int) -> None:
+    alice = await town.start("alice")
+    found = await entering.networks(alice, f"127.0.0.1:{free_port}")
+    assert (found.networks, found.unreachable) == ((), (f"127.0.0.1:{free_port}",))
+
+
+# ---- leaving, stopping, starting again -----------------------------------------------------------
+
+
+async def test_a_restarted_node_is_the_same_member_with_its_history(town: Town) -> None:
+    alice, bob = await town.pair()
+    await say(bob, "before")
+    me, port = bob.chat("").group.me, bob.port
+    await town.stop("bob")
+    await say(alice, "while away")
+    again = await town.start("bob", listen=None)
+    assert (again.chat("").group.me, again.port) == (me, port)
+    await eventually(lambda: lines(again) == ["before", "while away"])
+
+
+async def test_stopping_hands_leadership_over_and_membership_stays(town: Town) -> None:
+    _, bob = await town.pair()
+    await town.stop("alice")
+    await eventually(lambda: views.leader(bob.chat("")).nick == "bob")
+    assert views.chat(bob.chat("")).known == 2
+
+
+async def test_leaving_is_for_good_and_coming_back_is_a_new_member(town: Town) -> None:
+    alice, bob = await town.pair()
+    await say(bob, "mine")
+    first = bob.chat("").group.me
+    departure = await bob.leave(bob.chat(""))
+    assert (departure.told, departure.untold, departure.deleted) == (1, 0, False)
+    assert [one.nick for one in views.members(alice.chat(""), False).members] == ["alice"]
+    with pytest.raises(NoChat):
+        bob.chat("")
+    await entering.join(bob, town.chat, "", "")
+    assert bob.chat("").group.me > first
+    assert lines(bob) == ["mine"], "the log of before is gone on with"
+    assert len(bob.profile.chats) == 1
+
+
+async def test_the_last_one_to_leave_ends_the_network(town: Town) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    departure = await alice.leave(alice.chat(""))
+    assert departure.deleted
+    assert town.chat not in {row.name for row in (await entering.networks(alice, "")).networks}
+
+
+async def test_a_profile_runs_once(town: Town) -> None:
+    await town.start("alice")
+    with pytest.raises(ProfileInUse):
+        await town.start("alice")
+
+
+async def test_a_port_that_was_asked_for_and_is_taken_is_refused(town: Town) -> None:
+    alice = await town.start("alice")
+    with pytest.raises(PortInUse, match=str(alice.port)):
+        await town.start("bob", listen=alice.listen)
+
+
+async def test_a_port_that_was_only_drawn_is_drawn_again(town: Town) -> None:
+    await town.start("bob", listen=None)
+    kept = profiles.load(town.directory / "bob")
+    await town.stop("bob")
+    taker = await town.start("alice", listen=kept.listen)
+    again = await town.start("bob", listen=None)
+    assert f"127.0.0.1:{taker.port}" == kept.listen
+    assert again.port not in (0, taker.port)
+
+
+async def test_a_damaged_log_is_named_and_the_other_chats_go_on(town: Town) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, f"{town.chat}-2", "", "", Mode.LOGGED)
+    broken = alice.archive_path(alice.chats[0].entry)
+    await town.stop("alice")
+    for file in broken.parent.glob(f"{broken.name}-*"):
+        file.unlink()
+    broken.write_bytes(b"noise" * 1000)
+    again = await town.start("alice")
+    assert [one.name for one in again.chats] == [f"{town.chat}-2"]
+    assert broken.read_bytes() == b"noise" * 1000
+    assert f"#{town.chat} is not opened" in again.places.log.read_text()
+
+
+# ---- which chat --------------------------------------------------------------------------------
+
+
+async def test_chats_are_named_in_many_ways(town: Town) -> None:
+    alice = await town.start("alice")
+    with pytest.raises(NoChat):
+        alice.chat("")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    one = alice.chat("")
+    names = [town.chat, f"#{town.chat}", f"{town.chat}@{town.nds}", f"{one.group.chat:016x}"]
+    assert all(alice.chat(name) is one for name in names)
+    await entering.create(alice, f"{town.chat}-2", "", "", Mode.LOGGED)
+    with pytest.raises(AmbiguousChat, match=f"-c {town.chat} or -c {town.chat}-2"):
+        alice.chat("")
+    for wrong in ("nope", "a b", f"{town.chat}@127.0.0.1:1", "0" * 16):
+        with pytest.raises(NoSuchChat):
+            alice.chat(wrong)
+
+
+async def test_two_groups_talk_at_once(town: Town) -> None:
+    alice, bob = await town.pair()
+    await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+    await entering.join(alice, f"{town.chat}-2", "", "")
+
+    async def talk(node: Node, name: str) -> None:
+        for i in range(20):
+            async for _ in node.chat(name).send(f"{name} {i}", Kind.TEXT, Wait.ALL, 5_000):
+                pass
+
+    await asyncio.gather(talk(alice, town.chat), talk(bob, f"{town.chat}-2"))
+    for node in (alice, bob):
+        for name in (town.chat, f"{town.chat}-2"):
+            page = views.page(node.chat(name), count=100, since_ms=0, before="", contains="")
+            assert [line.text for line in page.lines] == [f"{name} {i}" for i in range(20)]
+
+
+# ---- asking ------------------------------------------------------------------------------------
+
+
+async def test_whose_acknowledgement_is_waited_for(town: Town) -> None:
+    alice, bob = await town.pair()
+    assert (await say(bob, "a", Wait.NONE)).complete
+    assert (await say(bob, "b", Wait.LEADER)).acked == 1
+    assert (await say(alice, "c", Wait.LEADER)).complete, "the leader itself has it at once"
+    await asking.check(alice, alice.chat(""))
+
+
+async def test_members_are_pinged_by_name_or_all(town: Town) -> None:
+    alice, bob = await town.pair()
+    (row,) = (await asking.ping(bob, bob.chat(""), "alice")).rows
+    assert (row.answered, row.said, row.nick) == (True, "leading", "alice")
+    assert row.rtt_us > 0
+    (row,) = (await asking.ping(alice, alice.chat(""), "")).rows
+    assert row.said == "not leading"
+    with pytest.raises(NoSuchMember, match="Did you mean alice"):
+        await asking.ping(bob, bob.chat(""), "alise")
+
+
+async def test_histories_are_compared_with_everyones(town: Town) -> None:
+    alice, bob = await town.pair()
+    await say(alice, "one")
+    found = await asking.check(bob, bob.chat(""))
+    assert found.same
+    assert len({row.fingerprint for row in found.rows}) == 1
+    assert len(found.rows) == 2
+
+
+async def test_a_living_leader_stays(town: Town) -> None:
+    _, bob = await town.pair()
+    outcome = await asking.challenge(bob, bob.chat(""))
+    assert "alice (id 1) answers and stays leader" in outcome.outcome
+    assert outcome.leader.nick == "alice"
+
+
+async def test_a_leader_has_nobody_to_challenge(town: Town) -> None:
+    alice, _ = await town.pair()
+    outcome = await asking.challenge(alice, alice.chat(""))
+    assert "you lead already" in outcome.outcome
+
+
+async def test_nick_away_and_topic_reach_the_others(town: Town) -> None:
+    alice, bob = await town.pair()
+    assert (await asking.set_nick(bob, bob.chats, "rob", everywhere=True)).nick == "rob"
+    await asking.set_away(bob.chats, "lunch")
+    await asking.set_topic(bob.chat(""), "release")
+    await say(bob, "done")
+    await eventually(lambda: views.chat(alice.chat("")).topic == "release")
+    await eventually(lambda: views.find_member(alice.chat(""), "rob").away.value == "lunch")
+    assert profiles.load(bob.places.data).nick == "rob"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda node: asking.set_nick(node, [], "a b", everywhere=True), "nick"),
+        (lambda node: asking.set_away([], "x" * 201), "away"),
+        (lambda node: asking.set_topic(None, "a\nb"), "topic"),
+    ],
+)
+async def test_bad_facts_are_refused_with_their_field(town: Town, change, field: str) -> None:  # type: ignore[no-untyped-def]
+    alice = await town.start("alice")
+    with pytest.raises(BadField, match=f"^{field}: must be"):
+        await change(alice)
+
+
+async def test_the_doctor_finds_what_is_wrong(town: Town, free_port: int) -> None:
+    alice, _ = await town.pair()
+    well = await checks.diagnose(alice)
+    assert all(row.ok for row in well.rows), well
+    alice.discovery(f"127.0.0.1:{free_port}")
+    await town.stop("bob")
+    ill = {row.check: row.ok for row in (await checks.diagnose(alice)).rows if not row.ok}
+    assert ill == {f"NDS 127.0.0.1:{free_port}": False, f"members of #{town.chat}": False}
+
+
+# ---- history -----------------------------------------------------------------------------------
+
+
+async def test_history_is_read_in_pages(town: Town) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    for i in range(7):
+        await say(alice, f"line {i}", Wait.NONE)
+    read: list[str] = []
+    cursor = ""
+    while True:
+        page = views.page(alice.chat(""), count=3, since_ms=0, before=cursor, contains="")
+        read = [line.text for line in page.lines] + read
+        cursor = page.cursor
+        if not cursor:
+            break
+    assert read == [f"line {i}" for i in range(7)]
+    found = views.page(alice.chat(""), count=9, since_ms=0, before="", contains="LINE 5")
+    assert [line.text for line in found.lines] == ["line 5"]
+    with pytest.raises(BadField):
+        views.page(alice.chat(""), count=3, since_ms=0, before="noise", contains="")
+
+
+async def test_a_message_is_traced(town: Town) -> None:
+    alice, bob = await town.pair()
+    await say(alice, "first")
+    sent = await say(bob, "second")
+    trace = views.trace(bob.chat(""), "")
+    assert (trace.line.text, trace.leader_nick, trace.line.acked, trace.line.of) == (
+        "second",
+        "alice",
+        1,
+        1,
+    )
+    assert [(row.nick, row.state, row.way) for row in trace.rows] == [("alice", "acked", "direct")]
+    assert trace.stored_ms > 0
+    assert len(trace.follows) == 1
+    assert views.trace(alice.chat(""), sent.id).line.text == "second"
+    with pytest.raises(NoSuchMessage):
+        views.trace(alice.chat(""), "ffffffff00")
+
+
+async def test_a_beginning_that_several_messages_share_is_not_enough(town: Town) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    seen: set[str] = set()
+    while True:  # two ids with one first digit: at most 17 lines
+        digit = (await say(alice, "x", Wait.NONE)).msg_id[0]
+        if digit in seen:
+            break
+        seen.add(digit)
+    with pytest.raises(AmbiguousMessage):
+        views.trace(alice.chat(""), digit)
+
+
+# ---- watchers ----------------------------------------------------------------------------------
+
+
+async def test_what_happens_is_told_with_chat_and_epoch(town: Town) -> None:
+    alice = await town.start("alice")
+    watcher = alice.hub.add()
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    bob = await town.start("bob")
+    await entering.join(bob, town.chat, "", "")
+    await say(bob, "hi alice")
+    told: list[Happening] = []
+    async with asyncio.timeout(5):
+        async for happening in watcher.happenings():
+            told.append(happening)
+            if isinstance(happening.what, w.Line):
+                break
+    kinds = [type(one.what) for one in told]
+    assert kinds[0] is h.ChatEvent
+    joined = next(one.what for one in told if isinstance(one.what, h.MemberEvent))
+    assert (joined.nick, joined.change) == ("bob", "joined")
+    line = told[-1].what
+    assert isinstance(line, w.Line)
+    assert (line.text, line.nick, line.mention, line.own) == ("hi alice", "bob", True, False)
+    assert (told[-1].chat, told[-1].epoch.n) == (town.chat, 1)
+    unread = views.chat(alice.chat(""))
+    assert (unread.unread, unread.mentions) == (1, 1)
+
+
+async def test_an_nds_that_goes_away_and_comes_back_is_told_once_each(tmp_path: Path) -> None:
+    own = Processes(tmp_path)
+    pid = own.start_nds()
+    town = Town(tmp_path, own.nds)
+    try:
+        alice = await town.start("alice")
+        await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+        watcher = alice.hub.add()
+        events = watcher.happenings()
+        import os
+        import signal
+
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            down = await _next_nds(events)
+            assert (down.address, down.up) == (own.nds, False)
+            assert alice.status().nds[0].state.startswith("down ")
+            await asyncio.to_thread(own.start_nds)
+            back = await _next_nds(events)
+        assert back.up
+        assert back.down_ms > 0
+        assert alice.status().nds[0].state == "ok"
+    finally:
+        await town.close()
+        own.close()
+
+
+async def _next_nds(events: AsyncIterator[Happening]) -> h.NdsEvent:
+    async for happening in events:
+        if isinstance(happening.what, h.NdsEvent):
+            return happening.what
+    raise AssertionError("the watch ended")
+
+
+async def test_a_slow_watcher_is_let_go_and_costs_nobody_else() -> None:
+    hub = Hub(queue_max=2)
+    slow, quick = hub.add(), hub.add(chat_id=7)
+    event = Happening(h.QueueEvent(1), chat_id=8)
+    for _ in range(3):
+        hub.tell(event)
+    hub.tell(replace(event, chat_id=7))
+    hub.end()
+    assert [one.chat_id async for one in quick.happenings()] == [7]
+    read = 0
+    with pytest.raises(TooSlow):
+        async for _ in slow.happenings():
+            read += 1
+    assert read == 2
+
+
+def test_the_book_of_elections() -> None:
+    book = Elections()
+    book.led(0, LeaderChanged(1, Epoch(5, 1), False, 0), "alice")
+    assert book.last() == (), "a leader that was there before was not elected"
+    book.moved(100, ElectionMoved(2, Phase.STARTED, "leader silent"), "bob")
+    assert book.last()[-1].winner == ""
+    book.moved(150, ElectionMoved(2, Phase.WON), "bob")
+    book.led(160, LeaderChanged(2, Epoch(5, 2), False, 60), "bob")
+    book.moved(900, ElectionMoved(2, Phase.STARTED), "bob")
+    book.moved(950, ElectionMoved(2, Phase.ENDED, "alive"), "bob")
+    won, ended = book.last()
+    assert (won.began_ms, won.took_ms, won.winner, won.epoch.n) == (100, 60, "bob", 2)
+    assert [step.text for step in won.steps] == [
+        "bob (id 2) started: leader silent",
+        "bob (id 2) won",
+        "bob (id 2) leads, epoch 2",
+    ]
+    assert (ended.winner, ended.took_ms) == ("", 50)
+    for i in range(50):
+        book.led(1000 + i, LeaderChanged(2, Epoch(5, 3 + i), False, 5), "bob")
+    assert len(book.last()) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "nick", "named"),
+    [
+        ("hi alice", "alice", True),
+        ("ALICE: look", "alice", True),
+        ("malice", "alice", False),
+        ("alice2", "alice", False),
+        ("malice, alice!", "alice", True),
+        ("hi", "", False),
+    ],
+)
+def test_a_nick_is_named_as_a_word(text: str, nick: str, named: bool) -> None:
+    assert telling.names(text, nick) is named
+
+
+def test_complaints_are_all_told_apart() -> None:
+    assert issubclass(telling.Ended, Complaint)
+    assert telling.Ended(chat="dev", text="no space").exit == 1
