@@ -1,0 +1,224 @@
+"""How a life goes on once all are of one mind: single faults, which must go by the book."""
+
+from node.core.timing import LAN
+
+from .checkers import Broken
+from .machine import Machine
+from .trouble import Trouble
+
+ELECT_MS = 8_000
+PROVISIONAL_MS = 10_000
+DETOUR_MS = 1_500
+
+STANDING = [
+    "halves, registry on both",
+    "halves, registry on one",
+    "halves, registry on none",
+    "halves, registry calls nobody",
+    "bridge",
+    "line",
+    "leader alone",
+    "leader and registry alone",
+    "one away",
+    "leader is deaf",
+]
+
+
+class Endings(Trouble):
+    """Each begins and ends with all of one mind."""
+
+    elected_ms = 0
+
+    def settle(self, bound_ms: int) -> int:
+        """Run until all are of one mind; answers how long that took."""
+        world = self.world
+        began = world.now
+        if not world.run_until(bound_ms, lambda: not world.oracle.unsettled(), step=250):
+            raise Broken("S8", f"no convergence in {bound_ms} ms: {world.oracle.unsettled()}")
+        return world.now - began
+
+    def leader(self) -> Machine:
+        return next(m for m in self.members() if m.group is not None and m.group.leads)
+
+    def know_registry(self) -> None:
+        """Wait until nobody takes the registry for silent: who does leaves elections to others."""
+        groups = [m.group for m in self.members() if m.group is not None]
+        bound = 2 * LAN.record_ms
+        self.world.run_until(bound, lambda: all(g.nds_up for g in groups), step=500)
+
+    def follow(self, machines: list[Machine], lowest: int, bound_ms: int) -> int:
+        """Run until these follow `lowest`, certified; answers how long that took."""
+        world = self.world
+        began = world.now
+
+        def done() -> bool:
+            groups = [m.group for m in machines if m.group is not None]
+            return all(g.leader == lowest and not g.provisional for g in groups)
+
+        if not world.run_until(bound_ms, done, step=5):
+            raise Broken("election", f"{lowest} does not lead: {world.oracle.unsettled()}")
+        return world.now - began
+
+    # ---- single faults ----
+
+    def divide(self) -> None:
+        """A split that stands: after a minute at most one election in another."""
+        world, rng = self.world, self.rng
+        if len(self.members()) < 3:
+            return
+        split = rng.choice(STANDING)
+        world.say(f"-- a standing split: {split}")
+        world.count[f"standing: {split}"] += 1
+        self.stand(split)
+        world.run(60_000)
+        epochs = world.count["epochs"]
+        for _ in range(6):
+            world.run(10_000)
+            self.talk()
+        took = world.count["epochs"] - epochs
+        if took > 1:
+            raise Broken("cost", f"{took} elections in a minute of a standing split ({split})")
+        world.count["fault: heal"] += 1
+        world.network.heal()
+        self.settle(20_000)
+
+    def stand(self, split: str) -> None:
+        """Cut the network in a way that is meant to last."""
+        network = self.world.network
+        numbers = [m.number for m in self.members()]
+        leader = next(m.number for m in self.members() if m.group is not None and m.group.leads)
+        others = [number for number in numbers if number != leader]
+        half = len(numbers) // 2
+        match split:
+            case "halves, registry on both":
+                network.part(numbers[:half], numbers[half:])
+            case "halves, registry on one":
+                network.part([0, *numbers[:half]], numbers[half:])
+            case "halves, registry on none":
+                network.part([0], numbers[:half], numbers[half:])
+            case "halves, registry calls nobody":
+                network.part(numbers[:half], numbers[half:])
+                network.blocked |= {(0, number) for number in numbers}
+            case "bridge":
+                network.part(numbers[1 : half + 1], numbers[half + 1 :])
+            case "line":
+                for k, number in enumerate(numbers):
+                    network.part([number], numbers[k + 2 :])
+            case "leader alone":
+                network.part([leader], others)
+            case "leader and registry alone":
+                network.part([leader, 0], others)
+            case "one away":
+                network.part([others[0]], [n for n in numbers if n != others[0]])
+            case "leader is deaf":
+                network.cut |= {(number, leader) for number in others}
+
+    def detour(self) -> None:
+        """Cut one link: a line goes round by a relay, and nobody stands for election."""
+        world = self.world
+        staying = self.members()
+        if len(staying) < 3:
+            return
+        one, other = self.rng.sample(staying, 2)
+        world.say(f"-- the link between {one.number} and {other.number} is cut")
+        epochs, claims = world.count["epochs"], world.count["claims"]
+        world.network.part([one.number], [other.number])
+        text = "the long way round"
+        world.tell(one.number, text)
+        seen = world.oracle.seen_by(other).lines
+        if not world.run_until(DETOUR_MS, lambda: (one.me, text) in seen):
+            raise Broken("relay", f"{one.number} does not get round to {other.number}")
+        world.run(2_500)
+        world.network.heal()
+        self.settle(10_000)
+        if (world.count["epochs"], world.count["claims"]) != (epochs, claims):
+            raise Broken("cost", "one cut link makes a member claim")
+
+    def outage(self) -> None:
+        """The registry is away when the leader dies: the lowest leads provisionally, talk goes on,
+        and when the registry is back one election certifies it.
+        """
+        world, rng = self.world, self.rng
+        leader = self.leader()
+        survivors = [m for m in self.members() if m is not leader]
+        if len(survivors) < 3:
+            return
+        world.say("-- the registry is away, and the leader dies")
+        world.count["ending: outage"] += 1
+        epochs = world.count["epochs"]
+        world.registry.stop()
+        world.run(rng.choice([0, 1_000, 15_000]))
+        leader.wants = False
+        world.kill(leader.number)
+        lowest = min(m.me for m in survivors)
+        groups = [m.group for m in survivors if m.group is not None]
+        followed = world.run_until(
+            PROVISIONAL_MS, lambda: all(g.provisional == lowest for g in groups), step=20
+        )
+        if not followed:
+            shown = {m.number: m.group.provisional for m in survivors if m.group is not None}
+            raise Broken("election", f"{lowest} does not lead provisionally: {shown}")
+        speaker = rng.choice(survivors)
+        text = "who needs a registry"
+        world.tell(speaker.number, text)
+        world.run(1_500)
+        for machine in survivors:
+            if (speaker.me, text) not in world.oracle.seen_by(machine).lines:
+                raise Broken("relay", f"{machine.number} is not told, with the registry away")
+        world.registry.start()
+        self.settle(20_000)
+        world.run(5_000)
+        self.settle(2_000)
+        if world.count["epochs"] != epochs + 1:
+            raise Broken("cost", f"{world.count['epochs'] - epochs} elections after an outage")
+        if world.oracle.leader_of[world.oracle.last_epoch] != lowest:
+            raise Broken("election", f"{lowest} led provisionally, another is certified")
+
+    def stall(self) -> None:
+        """The leader is frozen: the lowest other leads; thawed, the old one follows."""
+        world, rng = self.world, self.rng
+        if len(self.members()) < 3:
+            return
+        self.know_registry()
+        world.say("-- the leader is frozen")
+        world.count["ending: stall"] += 1
+        leader = self.leader()
+        others = [m for m in self.members() if m is not leader]
+        epochs = world.count["epochs"]
+        world.freeze(leader)
+        self.follow(others, min(m.me for m in others), ELECT_MS)
+        world.run(rng.choice([0, 500, 10_000]))
+        world.thaw(leader)
+        self.settle(20_000)
+        world.run(3_000)
+        self.settle(2_000)
+        if world.count["epochs"] != epochs + 1:
+            raise Broken("cost", f"{world.count['epochs'] - epochs} elections for one stall")
+
+    # ---- the last act ----
+
+    def elect(self) -> None:
+        """Leader and one more are killed: the lowest survivor leads by exactly one election."""
+        world, rng = self.world, self.rng
+        staying = self.members()
+        if len(staying) < 3:
+            return
+        self.know_registry()
+        world.say("-- leader and one more die")
+        leader = self.leader()
+        other = rng.choice([m for m in staying if m is not leader])
+        last = world.oracle.last_epoch
+        for machine in (leader, other):
+            machine.wants = False
+            world.kill(machine.number)
+            world.run(rng.choice([0, 0, 5, 20]))
+        survivors = [m for m in staying if m not in {leader, other}]
+        lowest = min(m.me for m in survivors)
+        self.elected_ms = self.follow(survivors, lowest, ELECT_MS)
+        world.count["elected"] += 1
+        for machine in survivors:
+            world.tell(machine.number)
+        self.settle(15_000)
+        won = [who for epoch, who in world.oracle.leader_of.items() if epoch > last]
+        if won not in ([lowest], [other.me, lowest]):  # The other's claim may have been under way.
+            raise Broken("election", f"{won} won one after another; {lowest} is the lowest")
