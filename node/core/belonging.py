@@ -259,14 +259,14 @@ class Belonging:
         s = self._s
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Pong):
+                if s.members.life(member) is Life.SUSPECT:
+                    self.exchange(member)
+                self._learn(member, outcome.view)
             if not self._still(member, check):
                 return
             if not isinstance(outcome, Silence) and not absent(outcome):
                 s.liveness.heard(s.now, member)
-                if s.members.life(member) is Life.SUSPECT:
-                    self.exchange(member)
-                if isinstance(outcome, Pong):
-                    self._learn(member, outcome.view)
             elif outcome is Silence.SILENT and tries > 1:
                 self._probe(member, check, tries - 1)
             else:

@@ -97,9 +97,9 @@ class Claiming:
     def on_claim(self) -> None:
         """Repeat a claim whose fate is unknown."""
         s, e = self._s, self._s.election
-        if e.claim is None or s.role is not Role.FOLLOWER:
+        if e.claim is None or s.role is Role.OUTSIDE:
             return
-        if e.stage is not Stage.IDLE or e.claiming:
+        if e.stage is not Stage.IDLE or e.claiming or s.role is Role.PROVISIONAL:
             s.alarms.set(Alarm.CLAIM, s.now + REPEAT_MS)
         else:
             self.claim(None, nothing, nothing)

@@ -137,10 +137,9 @@ class Reign:
             return True
         if epoch <= s.epoch:
             return False
-        before = s.leader
         took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
         if s.leads and not s.closing:
-            self._met(before, s.epoch)
+            self._met(leader, epoch)
         self._leave_epoch()
         s.epoch, s.leader = epoch, leader
         s.leader_address = "" if s.members.get(leader) is not None else address

@@ -121,6 +121,9 @@ class Talking:
             return self.forget(member)
         if s.leads:
             self._belonging.check(member)
+        elif call.to == s.following and isinstance(outcome, Silence):
+            s.election.hinted = True  # The leader did not answer: look at it now.
+            s.alarms.set(Alarm.LEADER, s.now)
         lane = s.outbox.lane(member)
         full = isinstance(outcome, Refusal) and outcome.reason == Reason.PENDING_FULL
         if not relay and not full and self.relay_for(member):

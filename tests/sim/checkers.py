@@ -61,8 +61,10 @@ class Oracle:
         self.home: dict[bytes, Machine] = {}  # of an identity
         self.owner: dict[MemberId, bytes] = {}
         self.block_epoch: dict[MemberId, Epoch] = {}
-        self.messages: list[ChatMessage] = []
-        self.index: dict[Key, int] = {}
+        self.messages: list[ChatMessage] = []  # the first of each (source, id)
+        self.contents: dict[Key, ChatMessage] = {}
+        self.index: dict[Key, int] = {}  # into `messages`; one (source, id) may have two keys
+        self.lines: dict[tuple[MemberId, str], int] = {}
         self.context: list[int] = []  # what the author had been shown
         self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
@@ -183,13 +185,27 @@ class Oracle:
                 raise Broken("S4", f"{named(key)} follows nothing")
             if message.place <= seen.top:
                 raise Broken("S7", f"{named(key)} at {message.place} is not after {seen.top}")
-            known = self.index[key] = len(self.messages)
-            self.messages.append(message)
-            self.context.append(seen.shown)
-            self.past.append(self._past_of(message, seen.shown))
-        elif self.messages[known] is not message and self.messages[known] != message:
+            known = self._written(message, seen)
+        elif self.contents[key] is not message and self.contents[key] != message:
             raise Broken("S7", f"{machine.number} stores another {named(key)}: {message}")
         seen.ever |= 1 << known
+
+    def _written(self, message: ChatMessage, seen: Seen) -> int:
+        """A message comes into the world; one whose id is known repeats the first."""
+        past = self._past_of(message, seen.shown)
+        line = message.key.source, message.id
+        known = self.lines.get(line)
+        if known is None:
+            known = self.lines[line] = len(self.messages)
+            self.messages.append(message)
+            self.context.append(seen.shown)
+            self.past.append(past)
+        else:
+            self.past[known] |= past & ~(1 << known)
+            self.world.count["lines said twice"] += 1
+        self.index[message.key] = known
+        self.contents[message.key] = message
+        return known
 
     def _past_of(self, message: ChatMessage, shown: int) -> int:
         """All that a message says it follows; its author must not keep back what it was shown."""

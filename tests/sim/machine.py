@@ -102,6 +102,7 @@ class Machine(Process):
     __slots__ = (
         "address",
         "armed",
+        "backup",
         "blocks",
         "closing",
         "committed",
@@ -118,6 +119,7 @@ class Machine(Process):
         "offset",
         "process",
         "ready",
+        "said",
         "skew",
         "wants",
     )
@@ -127,6 +129,8 @@ class Machine(Process):
         self.address = f"n{number}:7000"
         self.identity = bytes([number]) * 32
         self.disk = Disk()
+        self.backup: Disk | None = None
+        self.said = "", ""  # id and text of the last line written here
         self.skew = 0  # of the wall clock, ms
         self.wants = False  # whether its user wants to be in the group
         self.hosting = False  # whether the node runs, with or without the group

@@ -54,6 +54,9 @@ class Network:
             for other in groups:
                 if one is not other:
                     self.cut |= {(a, b) for a in one for b in other}
+                    for a in one:
+                        for b in other:
+                            self._notice_later(a, b)
 
     def heal(self) -> None:
         self.cut.clear()
@@ -61,6 +64,19 @@ class Network:
 
     def parted(self, a: int, b: int) -> bool:
         return bool(self.cut) and ((a, b) in self.cut or (b, a) in self.cut)
+
+    def _notice_later(self, a: int, b: int) -> None:
+        """Keepalive finds some connections dead, a while after nothing gets through."""
+        machines = self.world.machines
+        if self.faults.hints and a and b and self.rng.random() < 0.5:
+            one, other = machines[a], machines[b]
+            delay = self.rng.randint(1_000, 8_000)
+            self.world.at(delay, self._keepalive, one, one.life, other.number, other.address)
+
+    def _keepalive(self, machine: Machine, life: int, other: int, address: str) -> None:
+        if address in machine.ready and self.parted(machine.number, other):
+            machine.ready.discard(address)
+            self.link_broken(machine, life, address)
 
     # ---- calls ----
 

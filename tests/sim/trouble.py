@@ -12,7 +12,10 @@ KINDS = {
     "crash": 4,
     "start": 8,
     "wipe": 1,
+    "backup": 2,
+    "restore": 4,
     "move": 1,
+    "swap": 2,
     "freeze": 2,
     "freeze leader": 1,
     "thaw": 5,
@@ -133,6 +136,27 @@ class Trouble(Crowd):
             return False
         key = self.rng.randbytes(32) if self.rng.random() < 0.5 else b""
         self.world.wipe(machine.number, identity=key)
+        return True
+
+    def _backup(self) -> None:
+        for number in self.world.machines:
+            self.world.save(number)
+
+    def _restore(self) -> bool:
+        """Put an old disk back, unless too few would be left that know the group."""
+        saved = [m for m in self.down() if m.backup and m.backup.meta and m.backup.meta.member]
+        machine = self._some(saved)
+        if machine is None:
+            return False
+        self.world.restore(machine.number)
+        return True
+
+    def _swap(self) -> bool:
+        machines = self.down()
+        if len(machines) < 2:
+            return False
+        one, other = self.rng.sample(machines, 2)
+        self.world.swap(one.number, other.number)
         return True
 
     def _move(self) -> bool:

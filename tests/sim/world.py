@@ -211,6 +211,25 @@ class World:
         self.oracle.home[machine.identity] = machine
         self.oracle.wiped(machine)
 
+    def save(self, number: int) -> None:
+        """Make a backup of a disk."""
+        machine = self.machines[number]
+        machine.backup = machine.disk.copy()
+
+    def restore(self, number: int) -> None:
+        """Put the backup of a disk back, on a machine that is down."""
+        machine = self.machines[number]
+        assert machine.group is None
+        if machine.backup is not None:
+            machine.disk = machine.backup.copy()
+            self.oracle.wiped(machine)
+
+    def swap(self, one: int, other: int) -> None:
+        """Let two machines that are down exchange their addresses."""
+        a, b = self.machines[one], self.machines[other]
+        a.address, b.address = b.address, a.address
+        self.network.at_address |= {a.address: a, b.address: b}
+
     def move(self, number: int) -> None:
         """Give a machine that is down another address."""
         machine = self.machines[number]
@@ -226,14 +245,20 @@ class World:
 
     # ---- what users do ----
 
-    def tell(self, number: int, text: str = "") -> str:
-        """Write a line; answers its id."""
+    def tell(self, number: int, text: str = "") -> None:
+        """Write a line."""
         machine = self.machines[number]
         n = next(self._said)
-        id = f"00000000-0000-4000-8000-{n:012x}"
+        machine.said = f"00000000-0000-4000-8000-{n:012x}", text or f"line {n}"
         self.count["lines"] += 1
-        self._from_user(machine, Submitted(text or f"line {n}", id, self.wall(machine)))
-        return id
+        self.repeat(number)
+
+    def repeat(self, number: int) -> None:
+        """Write the last line once more, as a face does that was not told what became of it."""
+        machine = self.machines[number]
+        id, text = machine.said
+        if id:
+            self._from_user(machine, Submitted(text, id, self.wall(machine)))
 
     def change(self, number: int, field: Field, value: str) -> None:
         machine = self.machines[number]
