@@ -1,0 +1,392 @@
+"""Every verb as a user types it, with real processes.
+
+Tries node/cli/verbs.py, node/cli/verbs_node.py, node/cli/verbs_chat.py, node/cli/verbs_ui.py,
+node/cli/verbs_help.py, node/cli/output.py, node/background.py and node/control/running.py.
+"""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Processes, own_nds, texts, wait_for
+
+pytestmark = pytest.mark.xdist_group("e2e")
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Processes]:
+    """A directory for homes, and an end for all that runs in it."""
+    found = Processes(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def dev(town: Processes) -> Processes:
+    """alice hosts #dev, bob has joined it."""
+    town.start_nds()
+    line = town.lines("alice", "create", "dev", "--nds", town.nds, "--nick", "alice")[-1].split()[
+        -1
+    ]
+    town.run("bob", "join", line, "--no-ui", "--nick", "bob")
+    return town
+
+
+# ---- the first run -----------------------------------------------------------------------------
+
+
+def test_one_command_per_person(town: Processes) -> None:
+    hosted = town.run("alice", "host", "dev", "--nick", "alice")
+    assert "no NDS answered, so one was started at 127.0.0.1:" in hosted.stderr
+    command = hosted.stdout.splitlines()[-1]
+    assert command.startswith("others run:  p2pchat join 127.0.0.1:")
+    line = command.split()[-1]
+    joined = town.run("bob", "join", line, "--nick", "bob").stdout
+    assert joined == "you are in #dev as bob (id 2), with 1 other\n"
+    sent = town.run("bob", "send", "hello", "world").stdout
+    assert sent.split()[1] == "1/1"
+    assert texts(town.lines("alice", "tail")) == ["#dev <bob> hello world"]
+
+
+def test_down_all_ends_the_nds_too_and_up_brings_everything_back(town: Processes) -> None:
+    town.run("alice", "host", "dev")
+    pid, nds_pid = town.pid("alice"), own_nds(town.home("alice") / "default")
+    assert pid
+    assert nds_pid
+    row = town.json("alice", "down", "--all")
+    assert row == {"pid": pid, "nds_pid": nds_pid}
+    assert town.pid("alice") == 0
+    again = town.run("alice", "up")
+    assert "in #dev" in again.stdout
+    assert "is down" in again.stderr
+    assert town.run("alice", "host", "ops").stdout.startswith("#ops is there")
+    wait_for(lambda: town.json("alice", "leader", "-c", "dev")["provisional"] is False)
+
+
+def test_verbs_detach_their_background_process(town: Processes) -> None:
+    town.start_nds()
+    began = time.monotonic()
+    # `communicate` returns only when nobody holds the pipes any more.
+    child = town.start("alice", "create", "dev", "--nds", town.nds)
+    out, err = child.communicate(timeout=20)
+    assert child.returncode == 0, err
+    assert time.monotonic() - began < 15
+    pid = town.pid("alice")
+    assert os.getsid(pid) == pid
+    assert "others run" in out
+    links = {os.readlink(f"/proc/{pid}/fd/{n}") for n in (0, 1, 2)}
+    assert "/dev/null" in links
+    assert all(one == "/dev/null" or one.endswith("node.out") for one in links)
+
+
+def test_up_and_down_twice_are_harmless(town: Processes) -> None:
+    first = town.json("alice", "up")
+    second = town.json("alice", "up")
+    assert (first["already"], second["already"]) == (False, True)
+    assert first["pid"] == second["pid"] == town.pid("alice")
+    assert town.run("alice", "down").stdout == f"node {first['pid']} has ended\n"
+    assert town.run("alice", "down").stdout == "no node runs\n"
+
+
+def test_a_killed_node_is_in_nobodys_way(dev: Processes) -> None:
+    os.kill(dev.pid("bob"), signal.SIGKILL)
+    wait_for(lambda: dev.pid("bob") == 0)
+    assert dev.run("bob", "status", code=5).stderr.endswith("Start it with 'p2pchat up'.\n")
+    assert "in #dev" in dev.run("bob", "up").stdout
+    members = [json.loads(x) for x in dev.lines("bob", "members", "--json")]
+    assert [one["id"] for one in members] == [1, 2]
+
+
+# ---- asking ------------------------------------------------------------------------------------
+
+
+def test_what_verbs_print_in_json(dev: Processes) -> None:
+    status = dev.json("bob", "status")
+    (chat,) = status["chats"]
+    assert {"name", "chat_id", "id", "epoch", "leader", "alive", "known", "unread", "outbox",
+            "fingerprint"} <= set(chat)  # fmt: skip
+    assert (chat["name"], chat["id"], chat["leader"], chat["alive"], chat["known"]) == (
+        "dev", 2, 1, 2, 2,
+    )  # fmt: skip
+    assert status["nds"] == [{"address": dev.nds, "state": "ok"}]
+    assert stat.S_ISSOCK(Path(status["control"]).stat().st_mode)
+    leader = dev.json("bob", "leader", "-c", "#dev")
+    assert {key: leader[key] for key in ("chat", "id", "nick", "epoch", "provisional")} == {
+        "chat": "dev", "id": 1, "nick": "alice", "epoch": 1, "provisional": False,
+    }  # fmt: skip
+    listed = dev.json("bob", "list")
+    assert (listed["chat"], listed["chat_id"], listed["nds"]) == ("dev", chat["chat_id"], dev.nds)
+    sent = dev.json("bob", "send", "-c", "dev", "hello")
+    assert (sent["acked"], sent["of"], sent["missing"]) == (1, 1, [])
+    message = dev.json("alice", "tail")
+    assert (message["id"], message["text"], message["from"]["nick"]) == (sent["id"], "hello", "bob")
+    check = dev.json("alice", "check")
+    assert check["same"] is True
+    assert [one["id"] for one in check["members"]] == [1, 2]
+    assert dev.json("alice", "unread") == {"chat": None, "unread": 1, "mentions": 0}
+    assert dev.run("alice", "unread").stdout == "1 0\n"
+    assert dev.run("alice", "invite").stdout == f"{dev.nds}/dev\n"
+    assert dev.json("bob", "ping", "alice")["answered"] is True
+    assert dev.json("bob", "trace")["members"][0]["state"] == "acked"
+    assert dev.json("bob", "peers")["nick"] == "alice"
+
+
+def test_lines_come_from_stdin(dev: Processes) -> None:
+    sent = dev.run("bob", "send", "-", stdin="one\n\ntwo\n").stdout.splitlines()
+    assert [line.split()[1] for line in sent] == ["1/1", "1/1"]
+    dev.run("bob", "send", "--whole", stdin="three\nfour\n")
+    assert texts(dev.lines("alice", "tail")) == [
+        "#dev <bob> one",
+        "#dev <bob> two",
+        "#dev <bob> three",
+        "#dev <bob> four",
+    ]
+    last = texts(dev.lines("alice", "tail", "-n", "1"))
+    assert last == ["#dev <bob> three", "#dev <bob> four"], "one message of two lines"
+    assert len(dev.lines("alice", "search", "THREE")) == 2, "of one message with two lines"
+
+
+def test_text_with_escapes_alters_no_screen(dev: Processes) -> None:
+    dev.run("bob", "send", "red \x1b[31m\x9b2J \x07 end\u2028next")
+    out = dev.run("alice", "tail").stdout
+    assert "red [31m2J  end" in out
+    assert all(char == "\n" or char.isprintable() for char in out)
+    row = dev.run("alice", "tail", "--json").stdout
+    assert all(char == "\n" or char.isprintable() for char in row)
+    assert json.loads(row)["text"] == "red \x1b[31m\x9b2J \x07 end\u2028next"
+
+
+def test_a_member_that_was_killed_is_named_and_no_longer_waited_for(dev: Processes) -> None:
+    os.kill(dev.pid("bob"), signal.SIGKILL)
+    wait_for(lambda: dev.json("alice", "status")["chats"][0]["alive"] == 1)
+    sent = dev.json("alice", "send", "anyone?")
+    assert (sent["acked"], sent["of"], sent["complete"]) == (0, 0, True)
+
+
+def test_a_frozen_member_costs_the_wait_and_exit_6(dev: Processes) -> None:
+    bob = dev.pid("bob")
+    os.kill(bob, signal.SIGSTOP)
+    try:
+        done = dev.run("alice", "send", "hello", "--timeout", "0.5", code=6)
+        assert done.stdout.split()[1] == "0/1"
+        assert "bob does not answer yet" in done.stderr
+        assert dev.run("alice", "send", "x", "--wait", "leader").stdout.split()[1] == "0/1"
+        assert dev.run("alice", "send", "y", "--wait", "none").stdout.split()[1] == "0/1"
+    finally:
+        os.kill(bob, signal.SIGCONT)
+    wait_for(lambda: dev.json("alice", "check", code=None)["same"])
+    assert len(wait_for(lambda: dev.lines("bob", "tail"))) == 3
+
+
+def test_after_the_leaders_death_the_lowest_id_leads(dev: Processes) -> None:
+    dev.run("carol", "join", f"{dev.nds}/dev", "--no-ui", "--nick", "carol")
+    os.kill(dev.pid("alice"), signal.SIGKILL)
+    for name in ("bob", "carol"):
+        wait_for(lambda name=name: dev.json(name, "leader")["nick"] == "bob")
+    assert dev.run("carol", "send", "still here").stdout.split()[1] == "1/1"
+    dev.run("alice", "up")
+    wait_for(lambda: len(dev.lines("alice", "tail")) == 1)
+    assert dev.json("alice", "leader")["nick"] == "bob", "no bullying back"
+    assert dev.run("bob", "check").stdout.endswith("same history at all\n")
+    told = dev.run("bob", "log", str(dev.home("alice")), str(dev.home("bob"))).stdout
+    assert " bob " in told
+    assert "leads epoch 2" in told
+    assert [x[:24] for x in told.splitlines()] == sorted(x[:24] for x in told.splitlines())
+
+
+def test_leaving_and_the_last_to_leave(dev: Processes) -> None:
+    assert dev.run("bob", "leave", "#dev").stdout == "you left #dev\n"
+    assert [x.split()[0] for x in dev.lines("alice", "members")] == ["alice"]
+    assert dev.run("bob", "tail", code=3).stderr.startswith("p2pchat: You are in no chat yet")
+    assert "so it is gone" in dev.run("alice", "leave").stdout
+    assert dev.run("alice", "list").stdout.startswith("no chats yet")
+
+
+def test_an_election_that_nobody_needs(dev: Processes) -> None:
+    assert "stays leader" in dev.run("bob", "election", "--start").stdout
+    assert "nobody is to be challenged" in dev.run("alice", "election", "--start").stdout
+
+
+# ---- streams -----------------------------------------------------------------------------------
+
+
+def test_tail_follows_and_ends_when_nobody_reads(dev: Processes) -> None:
+    dev.run("bob", "send", "past")
+    tail = dev.start("alice", "tail", "-f", "--events")
+    assert tail.stdout
+    assert tail.stdout.readline().endswith("<bob> past\n")
+    dev.run("bob", "send", "present")
+    assert tail.stdout.readline().endswith("<bob> present\n")
+    tail.stdout.close()
+    dev.run("bob", "send", "nobody reads this")
+    assert tail.wait(10) == 0
+    assert tail.stderr
+    assert tail.stderr.read() == ""
+
+
+def test_watch_tells_in_json_and_ctrl_c_is_130(dev: Processes) -> None:
+    watch = dev.start("alice", "watch")
+    assert watch.stdout
+
+    def heard(kind: str) -> dict[str, object]:
+        while True:
+            assert watch.stdout
+            row: dict[str, object] = json.loads(watch.stdout.readline())
+            if row["type"] == kind:
+                return row
+
+    # The stream may not be open yet: say things until one is heard.
+    wait_for(lambda: dev.json("bob", "send", "hello")["complete"])
+    dev.run("bob", "send", "again")
+    message = heard("message")
+    assert (message["v"], message["chat"]) == (1, "dev")
+    dev.run("bob", "leave")
+    assert heard("member")["change"] == "left"
+    watch.send_signal(signal.SIGINT)
+    assert watch.wait(10) == 130
+
+
+def test_a_watch_whose_reader_has_gone_ends_without_an_event(dev: Processes) -> None:
+    watch = dev.start("alice", "watch", "--history", "1")
+    dev.run("bob", "send", "hello")
+    assert watch.stdout
+    watch.stdout.readline()
+    watch.stdout.close()
+    assert watch.wait(10) == 0
+
+
+# ---- what is refused ---------------------------------------------------------------------------
+
+REFUSED: list[tuple[list[str], int, str]] = [
+    (["send", "-c", "nope", "hi"], 3, "There is no chat #nope"),
+    (["ping", "nobody"], 3, "There is no member nobody"),
+    (["trace", "ffff"], 3, "There is no message ffff"),
+    (["trace", "zz"], 2, "id: must be 4 to 32 hex digits"),
+    (["create", "a b"], 2, "name: must be 1 to 64 letters"),
+    (["create", "x" * 65], 2, "name: must be 1 to 64 letters"),
+    (["join", "10.1.2.3:50050/dev"], 2, "Say where it is to listen: --listen"),
+    (["join", "not a line"], 2, "line: the name of a chat must be"),
+    (["send", ""], 2, "text: must be 1 to 16384 bytes, not empty"),
+    (["send", "x" * 16_385], 2, "text: must be 1 to 16384 bytes, not 16385"),
+    (["tail", "--events"], 2, "--events needs -f"),
+    (["status", "--timeout", "never"], 2, "--timeout: must be a number of seconds"),
+    (["status", "--profile", "a/b"], 2, "--profile:"),
+    (["frobnicate"], 2, "there is no verb 'frobnicate'"),
+    (["rpc", "Nothing"], 2, "there is no method 'Nothing'"),
+    (["log", "/nowhere"], 2, "there is no node.log in /nowhere"),
+    (["host", "x", "--transient"], 2, "write nothing to disk are not there yet"),
+]
+
+
+def test_what_makes_no_sense_is_refused_in_one_line(dev: Processes) -> None:
+    before = dev.json("bob", "status")["chats"]
+    for arguments, code, said in REFUSED:
+        done = dev.run("bob", *arguments, code=code)
+        assert said in done.stderr, arguments
+        assert done.stdout == "", arguments
+        assert len(done.stderr.splitlines()) == 1, arguments
+    assert dev.json("bob", "status")["chats"] == before
+
+
+def test_a_key_that_others_can_read_keeps_the_node_from_starting(town: Processes) -> None:
+    town.run("alice", "up")
+    town.run("alice", "down")
+    key = town.home("alice") / "default" / "identity.key"
+    key.chmod(0o644)
+    done = town.run("alice", "up", code=1)
+    assert f"chmod 600 {key}" in done.stderr
+    key.chmod(0o600)
+    town.run("alice", "up")
+
+
+def test_a_damaged_profile_is_refused_and_left_alone(town: Processes) -> None:
+    town.run("alice", "up")
+    town.run("alice", "down")
+    file = town.home("alice") / "default" / "profile.json"
+    file.write_text("{broken")
+    for verb in ("up", "status"):
+        assert f"{file} is damaged" in town.run("alice", verb, code=1).stderr
+    assert file.read_text() == "{broken"
+
+
+def test_a_broken_config_is_named_and_the_default_kept(town: Processes) -> None:
+    home = town.home("alice")
+    home.mkdir()
+    (home / "config.toml").write_text('nick = "ally"\ntimeout = "soon"\n')
+    done = town.run("alice", "config", "show")
+    assert f"{home / 'config.toml'} line 2: key 'timeout'" in done.stderr
+    assert "timeout = 10.0  # default" in done.stdout
+    assert 'nick = "ally"  # file' in done.stdout
+    (home / "config.toml").write_text("[timing]\nt1_ms = 9000\n")
+    assert "t1_ms (9000) must be below t2_ms" in town.run("alice", "up", code=2).stderr
+    assert town.pid("alice") == 0
+
+
+def test_a_port_in_use_is_named(town: Processes) -> None:
+    listen = town.json("alice", "up")["listen"]
+    done = town.run("bob", "up", "--listen", listen, code=1)
+    assert f"{listen} is not to be had" in done.stderr
+
+
+def test_without_a_node_everything_says_how_to_start_one(town: Processes) -> None:
+    for verb in ("status", "tail", "list", "leader", "watch", "send"):
+        arguments = [verb, "hi"] if verb == "send" else [verb]
+        assert "p2pchat up" in town.run("alice", *arguments, code=5).stderr
+
+
+def test_no_nds_is_exit_4(town: Processes) -> None:
+    town.start_nds()
+    town.run("alice", "up", "--nds", town.nds)
+    town.close()
+    town.run("alice", "up", "--nds", town.nds)
+    assert town.nds in town.run("alice", "create", "dev", "--nds", town.nds, code=4).stderr
+    assert f"NDS {town.nds} does not answer" in town.run("alice", "list", code=4).stderr
+
+
+# ---- help --------------------------------------------------------------------------------------
+
+
+def test_help_needs_no_grpc() -> None:
+    code = (
+        "import sys; sys.argv = ['p2pchat', '--help']\n"
+        "from node.cli.verbs import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'grpc', 'asyncio', 'google', 'cryptography', 'prompt_toolkit', 'platformdirs'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "Group chat without a message server" in done.stdout
+
+
+def test_line_mode_and_verbs_never_import_the_full_screen() -> None:
+    code = (
+        "import sys\n"
+        "import node.cli.line, node.cli.verbs_ui, node.cli.verbs_chat, node.cli.verbs_node\n"
+        "import node.control.running, node.cli.demo\n"
+        "print('prompt_toolkit' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_completion_errors_config_and_rpc(town: Processes) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        script = town.run("alice", "completion", shell).stdout
+        assert "members" in script
+        assert "_node" not in script.replace("p2pchat_node", "")
+    assert "NDS_UNREACHABLE" in town.run("alice", "errors", "4").stdout
+    assert town.lines("alice", "errors")[0].strip().startswith("0  done")
+    assert town.lines("alice", "config", "path") == [str(town.home("alice") / "config.toml")]
+    line = town.run("alice", "rpc", "GetStatus").stdout
+    assert line.startswith("grpcurl -plaintext -unix ")
+    assert line.endswith("p2pchat.v1.Control/GetStatus\n")
