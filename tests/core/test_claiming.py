@@ -1,0 +1,130 @@
+"""Dialogues about node/core/claiming.py: the claim at the registry."""
+
+import pytest
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.messages import Reason, Vote
+from node.core.timing import LAN
+from node.core.types import Epoch, Hlc
+
+from .dialogue import EPOCH, NEXT, Dialogue, address, follower, person, record
+
+
+def claiming(*others: int, **rest: object) -> Dialogue:
+    """Member 2, whose leader 1 is gone, has just claimed with the votes of all."""
+    talk = follower(2, 1, 3, 4, *others, **rest)  # type: ignore[arg-type]
+    talk.kill(1)
+    talk.wait_for(m.Elect)
+    for voter in talk.callees(m.Elect):
+        talk.answer(m.Elect, talk.vote(Vote.UNREACHABLE), to=voter)
+    assert talk.waits(m.Claim)
+    return talk
+
+
+def test_a_claim_carries_the_votes_and_all_that_repairs_a_registry_that_forgot() -> None:
+    talk = claiming(highest_n=40)
+    claim = talk.call(m.Claim).request
+    assert (claim.chat, claim.node, claim.address) == (talk.group.chat, 2, address(2))
+    assert (claim.expected, claim.votes, claim.electorate) == (EPOCH, (2, 3, 4), 4)
+    facts = claim.facts
+    assert (facts.name, facts.mode, facts.created) == ("den", 1, talk.group.created)
+    assert (facts.epoch, facts.leader, facts.leader_address) == (EPOCH, 1, address(1))
+    assert facts.highest_n == 40
+
+
+def test_a_claim_of_unknown_fate_is_repeated_with_its_nonce_and_expectation() -> None:
+    talk = claiming()
+    first = talk.call(m.Claim).request
+    talk.mute(3, 4)  # No other round comes in between.
+    talk.heal(1)
+    talk.hold(m.Ping)
+    talk.fail(m.Claim)
+    again = talk.wait_for(m.Claim)
+    assert (again.nonce, again.expected) == (first.nonce, first.expected)
+
+
+def test_a_claim_is_repeated_until_a_higher_epoch_is_known() -> None:
+    talk = claiming()
+    talk.fail(m.Claim)
+    talk.record = record(3, NEXT)
+    talk.wait(2 * LAN.record_ms)
+    assert talk.group.leader == 3
+    talk.wait(2 * LAN.record_ms)
+    assert talk.sent(m.Claim) == []
+
+
+def test_once_the_leader_answered_leading_the_repeat_only_asks_for_the_fate() -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.kill(1)
+    talk.wait_for(m.Elect)
+    for voter, reaches_nds in ((1, True), (2, False), (4, True)):
+        if talk.waits(m.Elect, voter):  # The lower id cannot take over.
+            talk.answer(m.Elect, talk.vote(Vote.UNREACHABLE, ok=voter < 3, nds=reaches_nds), voter)
+    nonce = talk.call(m.Claim).request.nonce
+    talk.heal(1)
+    talk.fail(m.Claim)
+    claim = talk.wait_for(m.Claim)
+    assert (claim.nonce, claim.votes, claim.only_fate) == (nonce, (), True)
+
+
+
+
+def test_a_grant_makes_the_claimant_leader_and_its_ids_go_to_newcomers() -> None:
+    talk = claiming()
+    talk.answer(m.Claim, talk.granted(NEXT))
+    assert (talk.group.leads, talk.group.leader, talk.group.epoch) == (True, 2, NEXT)
+    assert talk.of(e.LeaderChanged)[0].took_ms == 0, "from the refusal to the grant"
+
+
+@pytest.mark.parametrize("late", ["granted", "refused"])
+def test_a_late_word_of_an_old_claim_starts_nothing(late: str) -> None:
+    talk = claiming()
+    view = talk.view(3, epoch=Epoch(1, 7), leader=3)
+    talk.hears(m.Coordinator(talk.caller(3, epoch=Epoch(1, 7)), view, False))
+    assert talk.group.leader == 3
+    refusal = m.Refusal(Reason.STALE_EPOCH, record=record(4, NEXT))
+    talk.answer(m.Claim, talk.granted(NEXT) if late == "granted" else refusal)
+    assert (talk.group.leads, talk.group.leader, talk.group.epoch) == (False, 3, Epoch(1, 7))
+
+
+def test_a_claim_refused_with_a_higher_record_is_followed() -> None:
+    talk = claiming()
+    talk.record = record(3, NEXT)
+    talk.answer(m.Claim, m.Refusal(Reason.STALE_EPOCH, record=talk.record))
+    assert (talk.group.leads, talk.group.leader) == (False, 3)
+
+
+def test_a_claim_refused_since_the_leader_lives_waits_for_a_fresh_timer() -> None:
+    talk = claiming()
+    talk.answer(m.Claim, m.Refusal(Reason.LEADER_ALIVE, record=record(1)))
+    assert [moved.phase for moved in talk.of(e.ElectionMoved)] == [e.Phase.REFUSED]
+    talk.wait(LAN.t1_ms - 1)
+    assert talk.sent(m.Elect) == []
+    assert talk.sent(m.Claim) == []
+    talk.wait_for(m.Elect)
+
+
+def test_one_claim_is_in_flight_at_a_time() -> None:
+    talk = claiming()
+    elect = m.Elect(talk.caller(1), talk.view(1))  # The leader after all: it names us.
+    talk.hears(elect)
+    talk.hears(elect)
+    assert talk.sent(m.Claim) == []
+    assert len(talk.callees(m.Claim)) == 1
+
+
+def test_nonsense_in_answer_to_a_claim_is_thrown_away() -> None:
+    talk = claiming()
+    talk.answer(m.Claim, m.Deleted())
+    assert not talk.group.leads
+    assert talk.group.drops["a claim answered with nonsense"] == 1
+
+
+def test_an_id_that_its_identity_has_outgrown_uses_no_grant() -> None:
+    talk = claiming()
+    newer = person(20, identity=person(2).identity, nick=m.Fact("me", Hlc(1, 0), 20))
+    talk.hears(m.Update(talk.caller(3), m.Roster((newer,))))
+    assert talk.group.me == 20
+    talk.answer(m.Claim, m.Granted(record(2, NEXT), talk.granted().ids))
+    assert not talk.group.leads

@@ -1,0 +1,288 @@
+"""Dialogues about node/core/reign.py: how a node comes to lead, learns of others, steps down."""
+
+import pytest
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.messages import Reason
+from node.core.state import Role
+from node.core.timing import LAN
+from node.core.types import Epoch, IdBlock
+
+from .dialogue import (
+    BEFORE,
+    EPOCH,
+    NEXT,
+    WALL,
+    Dialogue,
+    Started,
+    address,
+    follower,
+    identity,
+    leading,
+    person,
+    record,
+    returning,
+)
+
+DROPPED = m.Life.DROPPED
+
+
+def coordinator(
+    talk: Dialogue, by: int, epoch: Epoch, *, provisional: bool = False
+) -> m.Coordinator:
+    view = talk.view(by, epoch=epoch, leader=by, leader_address=address(by))
+    return m.Coordinator(talk.caller(by, epoch=epoch), view, provisional)
+
+
+def join(talk: Dialogue, by: int = 9) -> m.Join:
+    caller = m.Caller(talk.group.chat, 0, 100, Epoch(0, 0))
+    return m.Join(caller, "den", identity(by), f"user{by}", address(by), process=by)
+
+
+# ---- coming to lead ------------------------------------------------------------------------------
+
+
+def test_a_node_leads_because_the_registry_granted_it() -> None:
+    talk = leading(1, 2, 3)
+    assert (talk.group.role, talk.group.epoch, talk.group.leader) == (Role.LEADER, EPOCH, 1)
+    assert e.LeaderChanged(1, EPOCH, False, 0) in [s for _, s in talk.log]
+
+
+def test_an_epoch_is_stored_before_anyone_is_told() -> None:
+    talk = returning(1, 2, leader=1, epoch=BEFORE)
+    talk.hand(Started(WALL))
+    talk.answer(m.Claim, talk.granted(EPOCH))
+    assert talk.one(e.StoreMeta).meta.epoch == EPOCH
+    assert talk.position(e.StoreMeta) < talk.position(e.Call, m.Coordinator)
+
+
+def test_coordinator_goes_to_active_suspect_and_dropped_members_and_to_nobody_gone() -> None:
+    others = (2, person(3, m.Life.SUSPECT), person(4, DROPPED))
+    talk = returning(1, *others, person(5, left=True), person(6, kicked=True), leader=1, epoch=BEFORE)
+    talk.hold(m.Coordinator)
+    talk.hand(Started(WALL))
+    talk.answer(m.Claim, talk.granted(EPOCH))
+    assert talk.callees(m.Coordinator) == [2, 3, 4]
+
+
+def test_a_coordinator_that_nobody_answered_is_said_once_more() -> None:
+    talk = returning(1, 2, 3, leader=1, epoch=BEFORE)
+    talk.hold(m.Coordinator)
+    talk.hand(Started(WALL))
+    talk.answer(m.Claim, talk.granted(EPOCH))
+    talk.fail(m.Coordinator, to=2)
+    assert len(talk.sent(m.Coordinator, to=2)) == 1
+    talk.fail(m.Coordinator, to=2)
+    assert talk.sent(m.Coordinator) == []
+
+
+def test_a_restarted_leader_claims_anew_and_never_resumes() -> None:
+    talk = returning(1, 2, 3, leader=1)
+    talk.hand(Started(WALL))
+    assert not talk.group.leads, "the record still names it, for an earlier life"
+    assert talk.call(m.Claim).request.expected == EPOCH
+    assert talk.hears(join(talk)).reason == Reason.NOT_LEADER
+    talk.answer(m.Claim, talk.granted(NEXT))
+    assert (talk.group.leads, talk.group.epoch) == (True, NEXT)
+
+
+def test_a_grant_that_was_lost_may_not_be_used_and_is_claimed_anew() -> None:
+    talk = follower(2, 1, 3)
+    talk.record = record(2, NEXT)  # We won, and never heard of it.
+    talk.mute(1)
+    talk.wait_for(m.Claim)
+    assert not talk.group.leads
+    assert talk.call(m.Claim).request.expected == NEXT
+
+
+# ---- learning ------------------------------------------------------------------------------------
+
+
+def test_a_higher_epoch_is_accepted_and_stored() -> None:
+    talk = follower(3, 1, 2)
+    reply = talk.hears(coordinator(talk, 2, NEXT))
+    assert reply.stale is False
+    assert (talk.group.epoch, talk.group.leader) == (NEXT, 2)
+    assert talk.of(e.StoreMeta)[0].meta.leader == 2
+
+
+def test_a_lower_epoch_is_answered_stale_and_changes_nothing() -> None:
+    talk = follower(3, 1, 2)
+    reply = talk.hears(coordinator(talk, 2, BEFORE))
+    assert reply.stale is True
+    assert (reply.view.epoch, reply.view.leader) == (EPOCH, 1), "and told what we know"
+    assert (talk.group.epoch, talk.group.leader) == (EPOCH, 1)
+
+
+def test_a_generation_counts_more_than_a_number() -> None:
+    talk = follower(3, 1, 2)
+    talk.hears(coordinator(talk, 2, Epoch(2, 1)))
+    assert talk.group.epoch == Epoch(2, 1)
+
+
+def test_a_leader_that_learns_of_a_higher_epoch_drops_its_block_at_once() -> None:
+    talk = leading(1, 2, 3)
+    talk.hears(coordinator(talk, 2, NEXT))
+    assert (talk.group.role, talk.group.leader) == (Role.FOLLOWER, 2)
+    assert talk.hears(join(talk)).reason == Reason.NOT_LEADER
+    assert not talk.waits(m.Ping, to=0), "nobody is called back"
+
+
+def test_a_leader_refused_with_a_lower_record_goes_on_leading() -> None:
+    talk = leading(1, 2, 3)
+    talk.hold(m.Renew)
+    talk.wait_for(m.Renew)
+    talk.answer(m.Renew, m.Refusal(Reason.STALE_EPOCH, record=record(2, BEFORE)))
+    assert (talk.group.leads, talk.group.epoch) == (True, EPOCH)
+
+
+@pytest.mark.parametrize("kind", [m.Renew, m.Lookup])
+def test_unknown_network_never_ends_a_group(kind: type) -> None:
+    talk = leading(1, 2, 3)
+    talk.hold(kind)
+    talk.wait_for(kind)
+    talk.answer(kind, m.Refusal(Reason.UNKNOWN_NETWORK))
+    assert talk.group.leads
+    assert not talk.of(e.Stopped)
+    assert not talk.of(e.Departed)
+
+
+def test_a_rumour_of_a_higher_epoch_is_checked_at_the_registry() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Lookup)
+    view = talk.view(2, epoch=NEXT, leader=2)
+    talk.hears(m.Ping(talk.caller(2, epoch=NEXT), view))
+    assert talk.group.epoch == EPOCH, "not believed yet"
+    talk.hears(m.Ping(talk.caller(2, epoch=NEXT), view))
+    assert talk.callees(m.Lookup) == [-1], "one question at a time"
+    talk.answer(m.Lookup, m.RecordRead(record(4, Epoch(1, 7))))
+    assert (talk.group.epoch, talk.group.leader) == (Epoch(1, 7), 4)
+
+
+def test_with_the_registry_away_a_rumour_is_believed() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Lookup)
+    talk.hears(m.Elect(talk.caller(2, epoch=NEXT), talk.view(2, epoch=NEXT, leader=2)))
+    talk.fail(m.Lookup)
+    assert (talk.group.epoch, talk.group.leader) == (NEXT, 2)
+
+
+def test_an_unknown_leader_of_our_epoch_is_taken_over_from_an_answer() -> None:
+    talk = returning(3, 1, 2, leader=0)
+    talk.hold(m.Lookup)
+    talk.mute(1, 2)
+    talk.hand(Started(WALL))
+    talk.answer(m.Lookup, m.Refusal(Reason.UNKNOWN_NETWORK))
+    talk.hears(coordinator(talk, 2, EPOCH))
+    assert (talk.group.epoch, talk.group.leader) == (EPOCH, 2)
+
+
+def test_a_record_that_names_an_unknown_leader_is_accepted_for_its_epoch() -> None:
+    talk = follower(3, 1, 2)
+    talk.record = record(8, NEXT)
+    talk.mute(8)
+    talk.wait(LAN.record_ms * 11 // 10)
+    assert (talk.group.epoch, talk.group.leader) == (NEXT, 8)
+    calls = [s for _, s in talk.log if isinstance(s, e.Call) and s.to == 8]
+    assert calls[0].address == address(8), "and called where the record says"
+
+
+def test_two_leaders_that_meet_are_one_split_that_heals() -> None:
+    talk = leading(1, 2, 3)
+    talk.hears(coordinator(talk, 2, NEXT))
+    talk.wait(LAN.t2_ms)
+    assert not talk.of(e.SplitHealed), "nothing was compared yet"
+    talk.hears(m.Ping(talk.caller(2), talk.view(2, history_hash=7)))
+    talk.wait(LAN.t2_ms)
+    assert len(talk.of(e.SplitHealed)) == 1
+
+
+# ---- signs of life -------------------------------------------------------------------------------
+
+
+def test_the_leader_renews_every_three_seconds_with_what_it_knows() -> None:
+    talk = leading(1, 2, 3, highest_n=7)
+    talk.wait(LAN.renew_ms * 11 // 10)
+    (renew,) = talk.sent(m.Renew)
+    assert (renew.epoch, renew.node, renew.address) == (EPOCH, 1, address(1))
+    assert (renew.facts.name, renew.facts.epoch, renew.facts.leader) == ("den", EPOCH, 1)
+    assert renew.facts.highest_n >= 57, "ids granted count as given"
+    talk.wait(10 * LAN.renew_ms)
+    assert 9 <= len(talk.sent(m.Renew)) <= 11
+
+
+@pytest.mark.parametrize(("count", "wants"), [(8, False), (7, True)])
+def test_ids_are_asked_for_when_fewer_than_eight_are_left(count: int, wants: bool) -> None:
+    talk = leading(1, 2, 3, count=count)
+    talk.hold(m.Renew)
+    assert talk.wait_for(m.Renew).want_ids is wants
+
+
+def test_ids_of_a_renewal_are_given_out_after_those_of_the_grant() -> None:
+    talk = leading(1, first=50, count=1)
+    talk.hold(m.Renew)
+    talk.wait_for(m.Renew)
+    talk.answer(m.Renew, m.RecordRead(talk.record, IdBlock(70, 8)))
+    given = []
+    for newcomer in (8, 9):
+        talk.hears(join(talk, newcomer))
+        talk.answer(m.Ping, talk.pong(member=newcomer), to=0)
+        given.append(talk.reply().member)
+    assert given == [50, 70]
+
+
+def test_ids_of_a_late_renewal_of_an_old_epoch_are_not_used() -> None:
+    talk = leading(1, 2)
+    talk.hold(m.Renew)
+    talk.wait_for(m.Renew)
+    talk.answer(m.Renew, m.RecordRead(record(2, NEXT), IdBlock(70, 8)))
+    assert not talk.group.leads
+    assert talk.hears(join(talk)).reason == Reason.NOT_LEADER
+
+
+def test_everyone_reads_the_record_every_ten_seconds() -> None:
+    talk = follower(3, 1, 2)
+    talk.wait(30 * LAN.record_ms)
+    assert 26 <= len(talk.sent(m.Lookup)) <= 34
+
+
+# ---- after a freeze ------------------------------------------------------------------------------
+
+
+def test_a_frozen_leader_reads_the_record_before_it_acts() -> None:
+    talk = leading(1, 2, 3)
+    talk.hold(m.Lookup)
+    talk.freeze(10_000)
+    assert talk.waits(m.Lookup)
+    assert talk.hears(join(talk)).reason == Reason.NOT_LEADER
+    talk.answer(m.Lookup, m.RecordRead(record(2, NEXT)))
+    assert (talk.group.leads, talk.group.leader) == (False, 2)
+
+
+def test_a_frozen_leader_that_the_record_still_names_goes_on() -> None:
+    talk = leading(1, 2, 3)
+    talk.freeze(10_000)
+    assert talk.group.leads
+    talk.hears(join(talk))
+    assert talk.waits(m.Ping, to=0), "it calls the joiner back"
+
+
+def test_with_the_registry_away_a_frozen_leader_asks_every_member() -> None:
+    talk = leading(1, 2, 3)
+    talk.hold(m.Lookup, m.Ping)
+    talk.freeze(LAN.t2_ms * 2)
+    talk.fail(m.Lookup)
+    assert talk.hears(join(talk)).reason == Reason.NOT_LEADER, "in doubt until they answered"
+    talk.answer(m.Ping, talk.pong(), to=2)
+    talk.answer(m.Ping, talk.pong(epoch=NEXT, leader=3), to=3)
+    assert (talk.group.leads, talk.group.leader) == (False, 3)
+
+
+def test_a_turn_within_t2_raises_no_doubt() -> None:
+    talk = leading(1, 2, 3)
+    due = talk.group.deadline
+    assert due is not None
+    talk.hold(m.Lookup)
+    talk.freeze(due + LAN.t2_ms - talk.now)
+    assert not talk.waits(m.Lookup)
