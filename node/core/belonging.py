@@ -129,7 +129,8 @@ class Belonging:
             return self._expelled()
         s.left_ids = tuple(sorted({*s.left_ids, s.me}))
         s.me, s.stream, s.stream_seq = id, None, 0
-        s.election.claim = None  # It was another's.
+        s.election.claim = None  # It was another's, and so is the epoch.
+        s.role, s.provisional, s.ids = Role.FOLLOWER, 0, []
         s.store_meta()
         self.refute()
 

@@ -62,6 +62,9 @@ class History:
         self._mix(key.source, hash)
         return True
 
+    def knows_id(self, source: MemberId, id: str) -> bool:
+        return (source, id) in self._ids
+
     def is_repeat(self, message: ChatMessage) -> bool:
         """Is another message of this author shown under the same id?  Notes the first one."""
         first = self._ids.setdefault((message.key.source, message.id), message.key)

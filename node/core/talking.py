@@ -34,6 +34,8 @@ class Talking:
         s = self._s
         if s.role is Role.OUTSIDE or s.leaving:
             return s.drop("a line from somebody who is no member")
+        if s.history.knows_id(s.me, event.id):
+            return s.drop("a line that was said before")  # Repeated, its fate being unknown.
         message = self._compose(event)
         s.history.add(message)
         s.history.is_repeat(message)
