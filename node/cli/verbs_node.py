@@ -26,7 +26,9 @@ def ensure(run: Run) -> tuple[Status, bool]:
         given = [name for name in ("listen", "advertise", "preset") if run.flag(name)]
         if given:
             flags = ", ".join(f"--{name}" for name in given)
-            run.output.note(f"the node runs already; {flags} would count at its start")
+            run.output.note(
+                f"the node runs already; {flags} counts at its start: 'p2pchat down' first"
+            )
         return _status(run), True
     run.config.build_timing()  # complains here rather than in the background
     run.places.make()
@@ -86,19 +88,22 @@ def _up(run: Run) -> int:
 
 def _down(run: Run) -> int:
     """Stops the node, waits until it has ended; with --all the NDS that `host` started too."""
-    pid, nds_pid = _stop(run), 0
-    if run.args.all:
-        nds_pid = background.stop_nds(run.places)
-    for one in (pid, nds_pid):
-        if one and not background.wait_gone(one, DOWN_S):
-            raise NodeSilent(profile=run.places.profile, seconds=DOWN_S, log=run.places.log)
+    pid = stop(run)
+    nds_pid = background.stop_nds(run.places) if run.args.all else 0
+    if nds_pid and not background.wait_gone(nds_pid, DOWN_S):
+        raise Complaint(text=f"the NDS (pid {nds_pid}) does not end")
     lines = [f"node {pid} has ended" if pid else "no node runs"]
     lines += [f"NDS {nds_pid} has ended"] if nds_pid else []
     row: records.Row = {"pid": pid or None, "nds_pid": nds_pid or None}
     return run.output.answer(tables.Answer(tuple(lines), (row,)))
 
 
-def _stop(run: Run) -> int:
+def stop(run: Run) -> int:
+    """Ends the node and waits until it has; its pid, 0 where none ran.
+
+    Raises:
+        NodeSilent: it does not end.
+    """
     from .. import profile
 
     found: list[int] = []
@@ -111,7 +116,10 @@ def _stop(run: Run) -> int:
     if run.is_up():
         with suppress(NodeDown):  # it was ending already
             wait(work())
-    return found[0] if found else profile.holder(run.places.data)
+    pid = found[0] if found else profile.holder(run.places.data)
+    if pid and not background.wait_gone(pid, DOWN_S):
+        raise NodeSilent(profile=run.places.profile, seconds=DOWN_S, log=run.places.log)
+    return pid
 
 
 SERVICES = {

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from .. import background
-from ..errors import DONE, NameTaken, NdsUnreachable, NoNds, Usage
+from ..errors import DONE, Complaint, NameTaken, NdsUnreachable, NoNds, Usage
 from ..limits import split_address
 from ..names import is_everywhere, join_address, route_to
 from . import verbs_node
@@ -104,8 +104,13 @@ def _enter(run: Run, first: First, name: str) -> int:
         async with run.client() as node:
             return run.output.answer(await first(node))
 
-    verbs_node.ensure(run)
-    return wait(work())
+    _, already = verbs_node.ensure(run)
+    try:
+        return wait(work())
+    except Complaint:
+        if not already:  # the next try may want another --listen, which counts at the start
+            verbs_node.stop(run)
+        raise
 
 
 def _chat(run: Run) -> int:

@@ -60,6 +60,16 @@ async def _ping(node: Node, chat: Chat, member: Member) -> tuple[words.PingRow, 
     return words.PingRow(member.id, nick, False, 0, said or "no answer"), None
 
 
+async def call_back(node: Node, chat: Chat, member: Member) -> bool | None:
+    """Whether a member reaches us; None if it does not answer."""
+    group = chat.group
+    caller = Caller(group.chat, group.me, group.incarnation, group.epoch)
+    request = Ping(caller, None, on_behalf=group.me)
+    deadline_ms = node.timing.ping_ms * PATIENCE
+    outcome = await node.links.call(member.address, request, deadline_ms)
+    return outcome.reached if isinstance(outcome, Pong) else None
+
+
 async def check(node: Node, chat: Chat) -> words.Comparison:
     """Compares the history with every member's; what is under way is waited for."""
     until = time.monotonic() + SETTLE_S

@@ -55,6 +55,7 @@ class Surroundings:
     nds: Callable[["Chat"], Nds]  # the discovery service of a chat, also where it is learnt later
     tasks: Tasks
     tell: Callable[[Happening], None]  # takes what watchers are to hear
+    unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
 
 
 class Chat:
@@ -87,6 +88,9 @@ class Chat:
         self.setup = setup
         self.elections = Elections()
         self.opened = False  # admitted, and told to the watchers
+        self.broken = ""  # why the group has stopped by itself
+        self._leaving = False
+        self._unasked = world.unasked
         self._tell = world.tell
         self._listeners: set[asyncio.Queue[Notice | Halted]] = set()
         self._outbox = 0
@@ -131,8 +135,13 @@ class Chat:
         elif isinstance(notice, LeaderChanged):
             nick = self.group.shown_nick(notice.leader) if notice.leader else ""
             self.elections.led(at_ms, notice, nick)
+        if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
+            self.broken = telling.why(notice)
         if not self.opened:
             return
+        if isinstance(notice, Joined | Departed) and not self._leaving:
+            self._leaving = isinstance(notice, Departed)
+            self._unasked(self, notice)
         for what in telling.told(self.group, notice):
             self._tell(self.happening(what))
         if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
@@ -208,6 +217,7 @@ class Chat:
 
     async def leave(self, wait_s: float) -> Departed:
         """Ends the membership; what nobody could be told is told at the next start."""
+        self._leaving = True
         notice = await self.until(Leaving(), ends=(Departed,), wait_s=wait_s)
         if isinstance(notice, Departed):
             return notice
@@ -215,7 +225,7 @@ class Chat:
 
     async def close(self, wait_s: float) -> None:
         """Hands leadership over and lets go of everything; the membership stays."""
-        if not self.runner.halted:
+        if not self.broken:
             await self.until(Closing(), ends=(Stopped, Departed), wait_s=wait_s)
         await self.let_go()
 
@@ -236,8 +246,8 @@ class Chat:
             key: Key | None = None
             while key is None:
                 notice = await notices.get()
-                if isinstance(notice, Halted):
-                    raise telling.halted(self.name, notice)
+                if isinstance(notice, Halted | Stopped | Departed):
+                    raise telling.Ended(chat=self.name, text=self.broken or "you are out of it")
                 if isinstance(notice, Deliver) and notice.message.id == id:
                     key = notice.message.key
             until = now_ms() + wait_ms
@@ -276,8 +286,3 @@ class Chat:
             if len({one.id for one in self.archive.find(digits[:length])} | {id}) == 1:
                 return digits[:length]
         return digits
-
-
-def stopped_by_itself(notice: Notice | Halted) -> bool:
-    """Whether the group has ended without having been asked to."""
-    return isinstance(notice, Halted) or (isinstance(notice, Stopped) and bool(notice.reason))

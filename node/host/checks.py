@@ -5,10 +5,12 @@ from importlib.metadata import version
 
 from .. import words
 from ..codec import NetworkPage
+from ..core.messages import Life
+from ..errors import NobodyReachesYou
 from ..limits import split_address
 from ..names import is_everywhere, is_loopback
 from . import asking
-from .chats import wall_ms
+from .chats import Chat, wall_ms
 from .nodes import Node
 
 ASK_MS = 2_000
@@ -28,6 +30,7 @@ async def diagnose(node: Node) -> words.Diagnosis:
         text = f"{len(pings.rows) - len(silent)} of {len(pings.rows)} other members answer"
         text += f"; silent: {', '.join(silent)}" if silent else ""
         rows.append(words.Finding(f"members of #{chat.name}", not silent, text))
+        rows += await _dial_back(node, chat)
     if not node.registries.in_use():
         text = "none is in use; name one with --nds HOST:PORT, or let 'p2pchat host' start one"
         rows.append(words.Finding("NDS", False, text))
@@ -63,6 +66,24 @@ def _address(node: Node) -> words.Finding:
     if is_loopback(advertised):
         why += "; only this machine can call it, use --listen for others"
     return words.Finding("address", True, f"others call {advertised}: {why}")
+
+
+async def _dial_back(node: Node, chat: Chat) -> list[words.Finding]:
+    """Asks another member that answers to call us."""
+    group = chat.group
+    mine = group.member(group.me)
+    for member in group.roster.members:
+        if not member.belongs or member.id == group.me or member.life is not Life.ALIVE:
+            continue
+        nick = group.shown_nick(member.id)
+        reached = await asking.call_back(node, chat, member)
+        if reached is None:
+            continue
+        if reached:
+            return [words.Finding("dial-back", True, f"{nick} of #{chat.name} reaches you")]
+        at = mine.address if mine else node.advertise
+        return [words.Finding("dial-back", False, str(NobodyReachesYou(address=at)))]
+    return []
 
 
 async def _nds(node: Node, address: str) -> words.Finding:

@@ -36,7 +36,7 @@ from ..words import Mode
 from . import views
 from .chats import Chat
 from .nodes import Node
-from .telling import halted
+from .telling import Ended
 
 ASK_MS = 2_000  # for one question to a discovery service
 ENTER_S = 12.0  # the group gives up by itself before
@@ -139,7 +139,7 @@ async def _enter(node: Node, chat: Chat, event: Founded | Joining) -> None:
 def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) -> Complaint:
     name = chat.setup.name
     if isinstance(notice, Halted):
-        return halted(name, notice)
+        return Ended(chat=name, text=notice.text)
     if notice is None:
         return NotAdmitted(chat=name, text=f"nobody answered within {ENTER_S:g} s")
     match notice.reason:

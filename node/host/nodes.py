@@ -20,7 +20,7 @@ from .. import profile as profiles
 from .. import words
 from ..archive import Archive, SqliteArchive, erase
 from ..config import NDS_DEFAULT, Config
-from ..core.effects import Departed
+from ..core.effects import Departed, Joined
 from ..core.events import LinkBroken
 from ..core.group import Setup
 from ..core.types import Address
@@ -47,7 +47,7 @@ from . import views
 from .chats import Chat, Surroundings, wall_ms
 from .hub import Hub
 from .registries import Registries, Registry
-from .telling import halted
+from .telling import Ended
 
 CLOSE_S = 4.0  # for handing over one group; all are closed side by side
 
@@ -249,7 +249,9 @@ class Node:
             name=entry.name,
             nds=entry.nds,
         )
-        world = Surroundings(self.timing, self.links, self._registry, self.tasks, self.hub.tell)
+        world = Surroundings(
+            self.timing, self.links, self._registry, self.tasks, self.hub.tell, self._unasked
+        )
         return Chat(entry, setup, archive, world, forget_membership=anew)
 
     def _registry(self, chat: Chat) -> Nds:
@@ -288,12 +290,25 @@ class Node:
         """Ends a membership.  The log stays, and is gone on with by whoever joins again."""
         shown = views.chat(chat)
         departed = await chat.leave(wait_s)
-        self.chats.remove(chat)
         told = bool(departed.told or departed.deleted or not departed.untold)
-        self.keep_entry(replace(chat.entry, state="left" if told else "leaving"))
+        await self._close(chat, shown, "left" if told else "leaving")
+        return words.Departure(departed.told, departed.untold, departed.deleted)
+
+    async def _close(self, chat: Chat, shown: words.Chat, state: str) -> None:
+        self.chats.remove(chat)
+        self.keep_entry(replace(chat.entry, state=state))
         await chat.let_go()
         self.hub.tell(chat.happening(ChatEvent(shown, "closed")))
-        return words.Departure(departed.told, departed.untold, departed.deleted)
+
+    def _unasked(self, chat: Chat, notice: Joined | Departed) -> None:
+        """Others ended the membership; or a leader that had forgotten us let us in anew."""
+        if isinstance(notice, Joined):
+            return self.hub.tell(chat.happening(ChatEvent(views.chat(chat), "opened")))
+        text = f"you are no longer a member of #{chat.name}"
+        self.hub.tell(chat.happening(ErrorEvent("EXPELLED", text)))
+        if chat in self.chats:
+            closing = self._close(chat, views.chat(chat), "left")
+            self.tasks.spawn(closing, f"closing #{chat.name}")
 
     def chat(self, wanted: str) -> Chat:
         """The chat that is meant: by #name, name@HOST:PORT, 16 hex digits; empty for the only one.
@@ -302,8 +317,8 @@ class Node:
             NoChat, NoSuchChat, AmbiguousChat: none, or several, are meant.
         """
         chat = self._meant(wanted)
-        if chat.runner.halted:
-            raise halted(chat.name, chat.runner.halted)
+        if chat.broken:
+            raise Ended(chat=chat.name, text=chat.broken)
         return chat
 
     def _meant(self, wanted: str) -> Chat:

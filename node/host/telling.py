@@ -9,6 +9,7 @@ from ..core.effects import (
     Change,
     Deliver,
     ElectionMoved,
+    JoinFailed,
     LeaderChanged,
     MemberChanged,
     Merged,
@@ -65,24 +66,21 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
         case SplitHealed(messages=count, leader=leader, epoch=epoch):
             there = Epoch(epoch.generation, epoch.n)
             return [SplitEvent(True, count, nick_of(group, leader), there)]
-        case Halted(reason=reason, text=text):
-            return [ErrorEvent(reason, f"#{group.name} has stopped here: {text}")]
-        case Stopped(reason=reason) if reason:
-            return [ErrorEvent(reason, f"#{group.name} has stopped here: {why(reason)}")]
+        case Halted(reason=reason) | Stopped(reason=reason) if reason:
+            return [ErrorEvent(reason, f"#{group.name} has stopped here: {why(notice)}")]
+        case JoinFailed(reason=reason, text=text):
+            return [ErrorEvent(reason, f"#{group.name} does not let you in again: {text}")]
         case _:
             return []
 
 
-def why(reason: str) -> str:
-    """A group's reason for stopping, for people."""
-    if reason == "PROFILE_IN_USE":
+def why(notice: Halted | Stopped) -> str:
+    """Why a group has stopped by itself, for people."""
+    if isinstance(notice, Halted):
+        return notice.text
+    if notice.reason == "PROFILE_IN_USE":
         return "another process runs with this profile's identity; end one of the two"
-    return reason
-
-
-def halted(chat: str, notice: Halted) -> Complaint:
-    """The complaint for whoever asks something of a group that has stopped."""
-    return Ended(chat=chat, text=notice.text)
+    return notice.reason
 
 
 def nick_of(group: Group, member: MemberId) -> str:

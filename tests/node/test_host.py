@@ -17,7 +17,7 @@ from node import profile as profiles
 from node import words as w
 from node.config import load
 from node.control.running import running
-from node.core.effects import ElectionMoved, LeaderChanged, Phase
+from node.core.effects import Departed, ElectionMoved, LeaderChanged, Phase, Stopped
 from node.core.messages import Kind
 from node.core.types import Epoch
 from node.errors import (
@@ -608,3 +608,30 @@ def test_a_nick_is_named_as_a_word(text: str, nick: str, named: bool) -> None:
 def test_complaints_are_all_told_apart() -> None:
     assert issubclass(telling.Ended, Complaint)
     assert telling.Ended(chat="dev", text="no space").exit == 1
+
+
+async def test_a_member_that_others_end_is_out_and_told(town: Town) -> None:
+    alice, bob = await town.pair()
+    watcher = bob.hub.add()
+    chat = bob.chat("")
+    chat._notified(Departed(0, 0, deleted=False, kicked=True))
+    await eventually(lambda: bob.chats == [])
+    bob.hub.end()
+    told = [one.what async for one in watcher.happenings()]
+    assert any(isinstance(one, h.ErrorEvent) and one.reason == "EXPELLED" for one in told)
+    assert any(isinstance(one, h.ChatEvent) and one.change == "closed" for one in told)
+    assert [one.state for one in bob.profile.chats] == ["left"]
+    assert [one.name for one in alice.chats] == [town.chat]
+
+
+async def test_a_group_that_stopped_by_itself_says_why(town: Town) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    watcher = alice.hub.add()
+    alice.chat("")._notified(Stopped("PROFILE_IN_USE"))
+    with pytest.raises(telling.Ended, match="another process runs with this profile"):
+        alice.chat("")
+    alice.hub.end()
+    (told,) = [one.what async for one in watcher.happenings()]
+    assert isinstance(told, h.ErrorEvent)
+    assert told.reason == "PROFILE_IN_USE"
