@@ -9,6 +9,7 @@ from .trouble import Trouble
 ELECT_MS = 8_000
 PROVISIONAL_MS = 10_000
 DETOUR_MS = 1_500
+REST_MS = 2_500
 
 STANDING = [
     "halves, registry on both",
@@ -36,6 +37,12 @@ class Endings(Trouble):
         if not world.run_until(bound_ms, lambda: not world.oracle.unsettled(), step=250):
             raise Broken("S8", f"no convergence in {bound_ms} ms: {world.oracle.unsettled()}")
         return world.now - began
+
+    def rest(self, bound_ms: int) -> None:
+        """As `settle`, and wait for rounds that are under way to end: their votes are old."""
+        self.settle(bound_ms)
+        self.world.run(REST_MS)
+        self.settle(bound_ms)
 
     def leader(self) -> Machine:
         return next(m for m in self.members() if m.group is not None and m.group.leads)
@@ -80,7 +87,7 @@ class Endings(Trouble):
             raise Broken("cost", f"{took} elections in a minute of a standing split ({split})")
         world.count["fault: heal"] += 1
         world.network.heal()
-        self.settle(20_000)
+        self.rest(20_000)
 
     def stand(self, split: str) -> None:
         """Cut the network in a way that is meant to last."""
@@ -130,7 +137,7 @@ class Endings(Trouble):
             raise Broken("relay", f"{one.number} does not get round to {other.number}")
         world.run(2_500)
         world.network.heal()
-        self.settle(10_000)
+        self.rest(10_000)
         if (world.count["epochs"], world.count["claims"]) != (epochs, claims):
             raise Broken("cost", "one cut link makes a member claim")
 
