@@ -14,6 +14,7 @@ class Alarm(IntEnum):
     HINT = auto()  # the leader's link broke a few ms ago
     WAIT = auto()  # a lower id said OK: its COORDINATOR should have come
     CLAIM = auto()  # repeat a claim whose fate is unknown
+    PULSE = auto()  # does nothing but come late after a stall, which is how a leader notices it
     RENEW = auto()
     RECORD = auto()  # read the registry's record
     PROVISIONAL = auto()  # the provisional leader's round of duties, or its follower's

@@ -190,6 +190,7 @@ class Group(Readable):
             Alarm.HINT: lambda _: electing.on_hint(),
             Alarm.WAIT: lambda _: electing.on_wait(),
             Alarm.CLAIM: lambda _: self._claiming.on_claim(),
+            Alarm.PULSE: lambda _: reign.on_pulse(),
             Alarm.RENEW: lambda _: reign.on_renew(),
             Alarm.RECORD: lambda _: reign.on_record(),
             Alarm.PROVISIONAL: lambda _: provisional.on_round(),

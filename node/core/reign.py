@@ -65,6 +65,7 @@ class Reign:
         s.emit(LeaderChanged(s.me, epoch, False, took, handed))
         self.redraw()
         s.alarms.set(Alarm.RENEW, s.now + s.timing.renew_ms)
+        self.on_pulse()
         self.coordinate(provisional=False, handed_over_by=handed)
         self._led(before)
 
@@ -84,6 +85,12 @@ class Reign:
 
         request = Coordinator(s.caller(to), s.view(), provisional, handed)
         s.call(to, request, s.timing.ping_ms, ended)
+
+    def on_pulse(self) -> None:
+        """Have a turn at least once per ping deadline."""
+        s = self._s
+        if s.role is Role.LEADER:
+            s.alarms.set(Alarm.PULSE, s.now + s.timing.ping_ms)
 
     def on_renew(self) -> None:
         """The sign of life at the registry, and more ids where they run low."""
