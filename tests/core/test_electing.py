@@ -1,0 +1,351 @@
+"""Dialogues about node/core/electing.py: watching the leader, and the round of votes."""
+
+import pytest
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.events import Challenged, LinkBroken, Silence
+from node.core.messages import Reason, Vote
+from node.core.timing import LAN
+
+from .dialogue import (
+    EPOCH,
+    LEADING,
+    NEXT,
+    NOT_LEADING,
+    REGISTRY,
+    WALL,
+    Dialogue,
+    Started,
+    address,
+    follower,
+    line,
+    person,
+    record,
+    returning,
+)
+
+ALIVE, UNREACHABLE, HEARD, _ = Vote
+DROPPED = m.Life.DROPPED
+
+
+def electing(me: int = 3, *others: int | m.Member) -> Dialogue:
+    """The leader has fallen silent, and ELECTION is out."""
+    talk = follower(me, 1, *(others or (2, 4, 5)))
+    talk.mute(1)
+    talk.wait_for(m.Elect)
+    return talk
+
+
+def pings_to(talk: Dialogue, member: int) -> list[int]:
+    """When that member was pinged."""
+    return [
+        at
+        for at, s in talk.log
+        if isinstance(s, e.Call) and isinstance(s.request, m.Ping) and s.to == member
+    ]
+
+
+def phases(talk: Dialogue) -> list[e.Phase]:
+    return [moved.phase for moved in talk.of(e.ElectionMoved)]
+
+
+# ---- at the start --------------------------------------------------------------------------------
+
+
+def test_after_a_start_a_node_reads_the_record_before_it_looks_at_anyone() -> None:
+    talk = returning(3, 1, 2, leader=1)
+    talk.hold(m.Lookup)
+    talk.hand(Started(WALL))
+    assert pings_to(talk, 1) == []
+    talk.answer(m.Lookup, m.RecordRead(record(2, NEXT)))
+    assert talk.group.leader == 2
+    assert pings_to(talk, 2) == [0]
+    assert pings_to(talk, 1) == []
+
+
+def test_with_the_registry_away_a_start_asks_every_member_for_its_epoch() -> None:
+    talk = returning(3, 1, 2, person(4, DROPPED), leader=1)
+    talk.hold(m.Ping)
+    talk.cut_registry()
+    talk.hand(Started(WALL))
+    talk.wait_for(m.Ping)
+    assert talk.callees(m.Ping) == [1, 2, 4]
+    talk.answer(m.Ping, talk.pong(epoch=NEXT, leader=4), to=4)
+    talk.answer(m.Ping, talk.pong(LEADING), to=1)
+    assert (talk.group.epoch, talk.group.leader) == (NEXT, 4)
+
+
+def test_before_it_has_read_or_asked_a_node_holds_no_round() -> None:
+    talk = returning(3, 1, 2, leader=1)
+    talk.hold(m.Lookup)
+    talk.kill(1)
+    talk.hand(Started(WALL))
+    talk.hand(Challenged())
+    assert talk.sent(m.Elect) == []
+
+
+# ---- watching ------------------------------------------------------------------------------------
+
+
+def test_the_leader_is_pinged_at_random_intervals_between_t1_and_t2() -> None:
+    talk = follower(3, 1, 2, seed=5)
+    talk.wait(60_000)
+    at = pings_to(talk, 1)
+    anti_entropy = 60_000 // LAN.sync_ms * 2
+    gaps = [b - a for a, b in zip(at, at[1:], strict=False)]
+    assert max(gaps) <= LAN.t2_ms
+    assert sum(gap < LAN.t1_ms for gap in gaps) <= 2 * anti_entropy
+    assert len(set(gaps)) > 20, "drawn afresh each time"
+
+
+def test_two_silent_pings_then_the_record_then_election() -> None:
+    talk = follower(3, 1, 2)
+    talk.mute(1)
+    talk.wait_for(m.Elect)
+    margin = 20
+    first, second = pings_to(talk, 1)[-2:]
+    assert second - first == LAN.ping_ms + margin
+    assert talk.now == second + LAN.ping_ms + margin
+    assert talk.position(e.Ask, m.Lookup) < talk.position(e.Call, m.Elect)
+
+
+def test_a_refused_connection_needs_no_second_try() -> None:
+    talk = follower(3, 1, 2)
+    talk.kill(1)
+    talk.wait_for(m.Elect)
+    assert pings_to(talk, 1)[1:] == [talk.now]
+
+
+def test_a_newer_record_ends_it_before_it_begins() -> None:
+    talk = follower(3, 1, 2)
+    talk.mute(1)
+    talk.record = record(2, NEXT)
+    talk.wait(3 * LAN.t2_ms)
+    assert talk.group.leader == 2
+    assert talk.sent(m.Elect) == []
+
+
+@pytest.mark.parametrize("lower", [0, 1, 3])
+def test_after_a_broken_link_the_lowest_looks_first_and_each_next_eight_ms_later(
+    lower: int,
+) -> None:
+    others = [*range(2, 2 + lower), 7, 8]
+    talk = follower(6, 1, *others)
+    talk.kill(1)
+    talk.hand(LinkBroken(address(1)))
+    began = talk.now
+    talk.wait_for(m.Elect, ms=100)
+    assert 8 * lower <= talk.now - began <= 8 * lower + LAN.hint_jitter_ms
+
+
+def test_a_broken_link_to_another_member_is_no_sign() -> None:
+    talk = follower(3, 1, 2)
+    talk.hand(LinkBroken(address(2)))
+    talk.wait(100)
+    assert len(pings_to(talk, 1)) == 1
+
+
+def test_only_an_own_ping_answered_leading_counts_as_hearing_the_leader() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Ping)
+    talk.wait(LAN.t2_ms)
+    talk.hears(m.Tell(talk.caller(1), 3, line(1)))
+    talk.hears(m.Ping(talk.caller(1), talk.view(1)))
+    vote = talk.hears(m.Elect(talk.caller(2), talk.view(2))).vote
+    assert vote is UNREACHABLE
+
+
+def test_the_certified_leader_that_does_not_know_us_makes_us_join_again() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Ping)
+    talk.wait_for(m.Ping, to=1)
+    talk.answer(m.Ping, m.Refusal(Reason.UNKNOWN_MEMBER), to=1)
+    assert talk.call(m.Join).address == address(1)
+
+
+def test_a_leader_that_says_it_does_not_lead_is_as_good_as_silent() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Ping)
+    talk.wait_for(m.Ping, to=1)
+    talk.answer(m.Ping, talk.pong(NOT_LEADING), to=1)
+    assert talk.callees(m.Elect) == [1, 2]
+
+
+def test_a_challenge_is_a_missed_ping_and_a_living_leader_survives_it() -> None:
+    talk = follower(3, 1, 2)
+    talk.hand(Challenged())
+    assert len(talk.sent(m.Ping, to=1)) == 1
+    assert talk.sent(m.Elect) == []
+
+
+# ---- the round -----------------------------------------------------------------------------------
+
+
+def test_election_goes_to_every_member_and_dropped_ones_are_not_waited_for() -> None:
+    talk = electing(3, 2, person(4, DROPPED), person(5, left=True))
+    assert talk.callees(m.Elect) == [1, 2, 4]
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=2)
+    talk.fail(m.Elect, to=1)
+    assert talk.waits(m.Claim)
+
+
+@pytest.mark.parametrize(
+    ("votes", "ended"),
+    [
+        ({2: ALIVE}, True),
+        ({2: ALIVE, 4: UNREACHABLE}, True),  # 2 of 5 with the caller's own
+        ({2: ALIVE, 4: UNREACHABLE, 5: UNREACHABLE}, False),  # 3 of 5
+        ({2: UNREACHABLE, 4: UNREACHABLE}, False),
+        ({}, False),
+    ],
+)
+def test_one_alive_vote_ends_the_round_unless_more_than_half_are_unreachable(
+    votes: dict[int, Vote], ended: bool
+) -> None:
+    talk = electing()
+    for voter, vote in votes.items():
+        talk.answer(m.Elect, talk.vote(vote), to=voter)
+    talk.wait(LAN.elect_ms + 20)
+    assert (e.Phase.ENDED in phases(talk)) is ended
+    assert talk.waits(m.Claim) is not ended
+
+
+def test_an_even_split_keeps_the_sitting_leader() -> None:
+    talk = electing(3, 2, 4)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=4)
+    talk.answer(m.Elect, talk.vote(ALIVE), to=2)
+    talk.wait(LAN.elect_ms + 20)
+    assert phases(talk) == [e.Phase.ENDED], "2 of 4 are not more than half"
+
+
+def test_the_leader_s_own_leading_ends_the_round_whatever_the_votes() -> None:
+    talk = electing()
+    for voter in (2, 4, 5):
+        talk.answer(m.Elect, talk.vote(UNREACHABLE), to=voter)
+    talk.answer(m.Elect, talk.vote(HEARD), to=1)
+    assert phases(talk) == [e.Phase.ENDED]
+    assert not talk.waits(m.Claim)
+    assert talk.hears(m.Elect(talk.caller(2), talk.view(2))).vote is ALIVE, "an own ping, so to say"
+
+
+def test_the_votes_travel_in_the_claim() -> None:
+    talk = electing()
+    for voter in (2, 4):
+        talk.answer(m.Elect, talk.vote(UNREACHABLE), to=voter)
+    claim = talk.wait_for(m.Claim)
+    assert claim.votes == (2, 3, 4)
+    assert claim.electorate == 5
+
+
+def test_a_higher_epoch_in_an_answer_ends_the_round() -> None:
+    talk = electing()
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, epoch=NEXT, leader=5), to=4)
+    assert talk.group.leader == 5
+    talk.wait(LAN.elect_ms + 20)
+    assert not talk.waits(m.Claim)
+
+
+def test_a_lower_id_that_said_ok_is_waited_for_then_the_leader_asked_once_more() -> None:
+    talk = electing()
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=2)
+    talk.wait(LAN.elect_ms + 20)
+    assert phases(talk) == [e.Phase.WAITING]
+    talk.hold(m.Ping)
+    talk.wait(LAN.wait_ms - 200)
+    assert not talk.waits(m.Claim)
+    talk.wait_for(m.Ping, to=1)
+    assert talk.sent(m.Elect) == []
+    talk.fail(m.Ping, to=1)
+    assert talk.waits(m.Claim)
+    assert talk.sent(m.Elect) == [], "ELECTION is not sent again"
+
+
+def test_leading_after_the_wait_ends_the_round() -> None:
+    talk = electing()
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=2)
+    talk.wait(LAN.elect_ms + 20)
+    talk.heal(1)
+    talk.wait(LAN.wait_ms + 100)
+    assert e.Phase.ENDED in phases(talk)
+    assert not talk.waits(m.Claim)
+
+
+def test_coordinator_of_the_lower_one_ends_the_wait() -> None:
+    talk = electing()
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=2)
+    talk.wait(LAN.elect_ms + 20)
+    view = talk.view(2, epoch=NEXT, leader=2)
+    talk.hears(m.Coordinator(talk.caller(2, epoch=NEXT), view, False))
+    talk.wait(3 * LAN.wait_ms)
+    assert talk.group.leader == 2
+    assert talk.sent(m.Claim) == []
+
+
+def test_a_lower_id_that_cannot_reach_the_registry_does_not_suppress_the_others() -> None:
+    talk = electing()
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True, nds=False), to=2)
+    talk.wait(LAN.elect_ms + 20)
+    assert talk.waits(m.Claim)
+
+
+def test_after_a_round_that_changed_nothing_the_next_waits_longer() -> None:
+    talk = electing()
+    gaps, last = [], talk.now
+    for _ in range(5):
+        talk.answer(m.Elect, talk.vote(ALIVE), to=2)
+        talk.wait(LAN.elect_ms + 20)
+        talk.wait_for(m.Elect)
+        gaps.append(talk.now - last)
+        last = talk.now
+    assert gaps[0] < 3 * LAN.t2_ms
+    assert gaps[-1] >= 16 * LAN.t1_ms - LAN.t2_ms
+    assert max(gaps) <= 8 * LAN.t2_ms + 2 * LAN.t2_ms + 2 * (LAN.ping_ms + 20) + LAN.elect_ms + 20
+
+
+def test_a_broken_link_and_a_refused_ping_do_not_wait_for_the_back_off() -> None:
+    talk = electing()
+    for _ in range(3):
+        talk.answer(m.Elect, talk.vote(ALIVE), to=2)
+        talk.wait(LAN.elect_ms + 20)
+        talk.wait_for(m.Elect)
+    talk.answer(m.Elect, talk.vote(ALIVE), to=2)
+    talk.wait(2 * LAN.ping_ms)
+    talk.kill(1)
+    talk.wait(2 * LAN.ping_ms)
+    assert not talk.waits(m.Elect), "the timer alone has to wait"
+    talk.hand(LinkBroken(address(1)))
+    talk.wait_for(m.Elect, ms=100)
+
+
+def test_an_alive_vote_for_a_provisional_leader_does_not_stop_a_caller_that_reaches_the_registry() -> (  # noqa: E501
+    None
+):
+    talk = electing()
+    vote = m.Elected(False, False, ALIVE, talk.view(4, provisional=2), about_provisional=True)
+    talk.answer(m.Elect, vote, to=4)
+    talk.wait(LAN.elect_ms + 20)
+    assert talk.waits(m.Claim)
+
+
+def test_with_the_registry_away_a_provisional_leader_that_answers_is_followed() -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.mute(1, REGISTRY)
+    talk.wait_for(m.Elect)
+    talk.answer(m.Elect, talk.vote(Vote.PROVISIONAL, nds=False, provisional=2), to=2)
+    talk.fail(m.Elect, to=1)
+    talk.fail(m.Elect, to=4)
+    assert (talk.group.following, talk.group.leader) == (2, 1)
+
+
+def test_one_member_alone_claims_without_waiting_for_anybody() -> None:
+    talk = returning(1, leader=1)
+    talk.hand(Started(WALL))
+    assert talk.call(m.Claim).request.expected == EPOCH
+
+
+def test_the_silence_of_a_refused_elect_is_no_vote() -> None:
+    talk = electing(3, 2)
+    talk.fail(m.Elect, to=2, how=Silence.REFUSED)
+    talk.fail(m.Elect, to=1)
+    assert talk.call(m.Claim).request.votes == (3,)
