@@ -20,6 +20,10 @@ SIZE_MAX = 5 * 2**20  # bytes of one file
 FILES = 3
 
 
+# A log is read in a terminal, and some of its words came from others.
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "?")
+
+
 class Located(Protocol):
     """What a line of a chat's log names."""
 
@@ -40,7 +44,7 @@ class _Line(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC)
         stamp = at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-        text = " ".join(record.getMessage().split())
+        text = " ".join(record.getMessage().split()).translate(_CONTROLS)
         if record.exc_info:
             text += " | " + self.formatException(record.exc_info).replace("\n", " | ")
         return f"{stamp} {record.levelname.lower():<8} {text}"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 
 from .render import records, tables
+from .render.text import clean
 
 
 class ReaderGone(Exception):
@@ -48,10 +49,10 @@ class Output:
             self.complain(*lines)
 
     def complain(self, *lines: str) -> None:
-        """What is said even with --quiet."""
+        """What is said even with --quiet; some of its words may have come from others."""
         try:
             for line in lines:
-                sys.stderr.write(line + "\n")
+                sys.stderr.write(clean(line) + "\n")
                 sys.stderr.flush()
         except BrokenPipeError:
             devnull = os.open(os.devnull, os.O_WRONLY)

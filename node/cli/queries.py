@@ -5,6 +5,7 @@ Both kinds of faces use this table, so that they say the same things in the same
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import errors, words
@@ -42,7 +43,13 @@ async def chat_name(node: "Client", chat: str) -> str:
 
 
 async def _join(node: "Client", line: str, nds: str = "", nick: str = "") -> Answer:
-    return tables.joined(await node.join(line, nds, nick))
+    admitted = await node.join(line, nds, nick)
+    answer = tables.joined(admitted)
+    wanted = nick or (await node.status()).nick
+    if admitted.nick in ("", wanted) or admitted.already:
+        return answer
+    note = f"{clean_name(wanted)} is taken there, so you are {clean_name(admitted.nick)}"
+    return replace(answer, notes=(*answer.notes, note))
 
 
 async def _create(node: "Client", name: str, nds: str = "", nick: str = "") -> Answer:

@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         quiet = getattr(args, "quiet", False)
         return _run(args)
     except Complaint as complaint:
-        print(f"p2pchat: {complaint}", file=sys.stderr)
+        said = str(complaint).encode("utf-8", "replace").decode()
+        printable = "".join(char if char.isprintable() else "?" for char in said)
+        print(f"p2pchat: {printable}", file=sys.stderr)
         return complaint.exit
     except KeyboardInterrupt:
         if not quiet:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from .. import background
-from ..errors import DONE, Complaint, NodeDown, NodeSilent, NotStarted, Usage
+from ..errors import DONE, Complaint, NodeDown, NodeSilent, NotStarted, ProfileInUse, Usage
 from ..words import Status
 from .render import records, tables
 from .run import Run, wait
@@ -36,8 +36,10 @@ def ensure(run: Run) -> tuple[Status, bool]:
     until = time.monotonic() + UP_S
     while not run.is_up():
         if process.has_ended():
-            raise background.last_words(run.places.output, "p2pchat", run.places.log)
-        if time.monotonic() > until:
+            told = background.last_words(run.places.output, "p2pchat", run.places.log)
+            if not isinstance(told, ProfileInUse) or time.monotonic() > until:
+                raise told  # else somebody else has just started it: it will be up
+        elif time.monotonic() > until:
             raise NotStarted(text=f"it was not ready after {UP_S:g} s.", log=run.places.log)
         time.sleep(background.TURN_S)
     return _status(run), False

@@ -144,9 +144,11 @@ async def _node(run: Run) -> "AsyncIterator[Client]":
 
     from ..control.running import refuse_to_sleep, running
 
-    async with running(run.places, run.config):
+    async with running(run.places, run.config) as own:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTSTP, refuse_to_sleep)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, own.ended.set)
         async with run.client() as client:
             yield client
 

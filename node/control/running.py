@@ -44,7 +44,14 @@ async def running(places: Places, config: Config) -> AsyncIterator[Node]:
         await server.start()
         stack.push_async_callback(server.stop, 0.5)
         stack.callback(node.hub.end)
+        node.tasks.spawn(_end_watches(node), "end of watches")
         yield node
+
+
+async def _end_watches(node: Node) -> None:
+    """A node that is told to stop lets its watchers go: a face in this process ends by that."""
+    await node.ended.wait()
+    node.hub.end()
 
 
 def clear_socket(places: Places) -> None:

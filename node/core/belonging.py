@@ -120,6 +120,8 @@ class Belonging:
         if mine.incarnation > s.incarnation:
             self._look_for_twin(mine)
         elif mine.life is not Life.ALIVE or mine.incarnation < s.incarnation:
+            if mine.life is Life.DROPPED:
+                s.emit(MemberChanged(s.me, Change.REFUTED))
             self.refute()
 
     def _move(self, id: MemberId) -> None:

@@ -196,6 +196,7 @@ class Change(Enum):
     CLEARED = "cleared"
     DROPPED = "dropped"
     RETURNED = "returned"
+    REFUTED = "refuted"  # ourselves: the others had dropped us, and are told that we live
     RENAMED = "renamed"
     AWAY = "away"
     BACK = "back"
@@ -248,6 +249,13 @@ class NdsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedAs:
+    """The registry lists our network under another name: ours was taken while it had forgotten us."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Merged:
     """Catch-up brought messages."""
 
@@ -284,6 +292,7 @@ Notice: TypeAlias = (
     | LeaderChanged
     | ElectionMoved
     | NdsChanged
+    | ListedAs
     | Merged
     | SplitHealed
     | Dropped

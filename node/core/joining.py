@@ -66,6 +66,7 @@ class Joining:
     def found(self, event: Founded) -> None:
         s, record, ids = self._s, event.record, event.ids
         s.chat, s.name, s.mode = record.chat, record.name, record.mode
+        s.listed_as = s.name
         s.me, s.role, s.ready = ids.first, Role.FOLLOWER, True
         s.created = s.created or s.wall
         s.members.put(
@@ -163,6 +164,7 @@ class Joining:
         if s.me and s.me != welcome.member:
             s.left_ids = tuple(sorted({*s.left_ids, s.me}))
         s.me, s.chat, s.name = welcome.member, welcome.chat, welcome.name
+        s.listed_as = s.listed_as or s.name
         s.mode, s.created = welcome.mode, welcome.created
         s.nds = s.nds or welcome.nds
         s.stream, s.stream_seq, s.leaving = None, 0, False

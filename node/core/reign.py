@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
-from .effects import ElectionMoved, LeaderChanged, Phase
+from .effects import ElectionMoved, LeaderChanged, ListedAs, Phase
 from .election import Stage
 from .events import Silence
 from .messages import (
@@ -129,9 +129,17 @@ class Reign:
             record = outcome.record
         if record is not None:
             self.adopt(record.epoch, record.leader, record.address)
+            self._note_name(record.name)
             if (record.epoch, record.leader) == (s.epoch, s.leader) and s.leader != s.me:
                 s.leader_address = record.address  # Its own word, for this epoch.
         return record
+
+    def _note_name(self, name: str) -> None:
+        s = self._s
+        if name and name != s.listed_as:
+            s.listed_as = name
+            if name != s.name:
+                s.emit(ListedAs(name))
 
     def adopt(self, epoch: Epoch, leader: MemberId, address: Address) -> bool:
         """Accept a higher epoch, or the unknown leader of ours.  True: something changed."""

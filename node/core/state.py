@@ -100,6 +100,7 @@ class State:
         self.ready = False  # has read the record, or asked everyone, since the start
         self.doubtful = False  # was frozen: acts as leader only after reading the record
         self.stalled_until: Millis = 0
+        self.listed_as = self.name  # by the registry
         self.nds_up: bool | None = None  # None: not asked yet
         self.partial = bool(meta and meta.partial)
         self.stream: Stream | None = None  # ours, once we have said something

@@ -20,6 +20,7 @@ from ..core.effects import (
     JoinFailed,
     LeaderChanged,
     MemberChanged,
+    Merged,
     Notice,
     Settled,
     Stopped,
@@ -172,6 +173,10 @@ class Chat:
                 self.log.info("%s %s epoch %s after %s ms", small(leader), how, epoch.n, took)
             case ElectionMoved(by=by, phase=phase, detail=detail):
                 self.log.info("election by %s %s %s", small(by), phase.value, detail)
+            case Joined(member=member):
+                self.log.info("admitted as %s", small(member))
+            case Merged(count=count, source=source):
+                self.log.info("caught up %s messages from %s", count, small(source))
             case _:
                 self.log.info("%s", notice)
 

@@ -11,6 +11,7 @@ from ..core.effects import (
     ElectionMoved,
     JoinFailed,
     LeaderChanged,
+    ListedAs,
     MemberChanged,
     Merged,
     Notice,
@@ -63,6 +64,9 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
             return [ElectionEvent(by, group.shown_nick(by), phase.value, detail)]
         case Merged(count=count, source=source):
             return [MergeEvent(count, source, nick_of(group, source))]
+        case ListedAs(name=name):
+            text = f"the NDS lists #{group.name} as {name} now: another network has its name"
+            return [ErrorEvent("LISTED_AS", text)]
         case SplitHealed(messages=count, leader=leader, epoch=epoch):
             there = Epoch(epoch.generation, epoch.n)
             return [SplitEvent(True, count, nick_of(group, leader), there)]

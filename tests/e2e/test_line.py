@@ -120,6 +120,23 @@ def test_with_no_node_a_face_runs_one_of_its_own(dev: Processes) -> None:
     wait_for(lambda: texts(dev.lines("alice", "tail")) == ["#dev <bob> from my own node"])
 
 
+@pytest.mark.parametrize("end", ["down", "SIGTERM"])
+def test_a_face_with_its_own_node_ends_with_it(dev: Processes, end: str) -> None:
+    dev.run("bob", "down")
+    face = Terminal(dev.command("bob", "--plain"), dev.environment())
+    try:
+        face.until(r"alice leads")
+        if end == "down":
+            dev.run("bob", "down")
+        else:
+            face.process.terminate()
+        face.until(r"the node has ended")
+        assert face.process.wait(10) == 5
+        assert dev.pid("bob") == 0
+    finally:
+        face.close()
+
+
 def test_a_conversation_on_a_terminal(dev: Processes, terminal: Terminal) -> None:
     terminal.until(r"#dev: 2 of 2 members answer, alice leads")
     terminal.type("hello")

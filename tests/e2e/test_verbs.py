@@ -96,6 +96,23 @@ def test_up_and_down_twice_are_harmless(town: Processes) -> None:
     assert town.run("alice", "down").stdout == "no node runs\n"
 
 
+def test_two_ups_at_once_make_one_node(town: Processes) -> None:
+    children = [town.start("alice", "up", "--json") for _ in range(3)]
+    rows = [json.loads(child.communicate(timeout=30)[0]) for child in children]
+    assert {row["pid"] for row in rows} == {town.pid("alice")}
+
+
+def test_a_first_join_that_is_refused_leaves_no_node(town: Processes) -> None:
+    town.run("bob", "join", "192.0.2.1:50050/dev", "--no-ui", code=2)
+    assert town.pid("bob") == 0
+
+
+def test_a_taken_nick_is_said(dev: Processes) -> None:
+    done = dev.run("carol", "join", f"{dev.nds}/dev", "--no-ui", "--nick", "bob")
+    assert done.stdout.startswith("you are in #dev as bob2 (id 3)")
+    assert done.stderr == "bob is taken there, so you are bob2\n"
+
+
 def test_a_killed_node_is_in_nobodys_way(dev: Processes) -> None:
     os.kill(dev.pid("bob"), signal.SIGKILL)
     wait_for(lambda: dev.pid("bob") == 0)

@@ -72,6 +72,8 @@ def _member(event: MemberEvent) -> str:
             return f"{name} was removed"
         case "dropped":
             return _gone(name, detail)
+        case "refuted":
+            return "the others had lost you; they are told that you are back"
         case "returned":
             return f"{name} is back"
         case "renamed":
