@@ -250,7 +250,7 @@ class NdsChanged:
 
 @dataclass(frozen=True, slots=True)
 class ListedAs:
-    """The registry lists our network under another name: ours was taken while it had forgotten us."""
+    """The registry lists our network under another name: ours was taken in the meantime."""
 
     name: str
 
