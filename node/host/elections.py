@@ -13,6 +13,7 @@ from ..words import Election, ElectionStep, Epoch
 
 KEPT = 20
 STEPS_MAX = 100
+LEADERS_KEPT = 1_000
 IDLE_MS = 30_000  # a step that comes later than this begins another election
 
 
@@ -32,6 +33,11 @@ class Elections:
     def __init__(self) -> None:
         self._past: deque[Election] = deque(maxlen=KEPT)
         self._open: _Open | None = None
+        self._leaders: dict[Epoch, str] = {}
+
+    def leader_of(self, epoch: Epoch) -> str:
+        """Who led this epoch, as far as this process has seen; empty when it has not."""
+        return self._leaders.get(epoch, "")
 
     def moved(self, at_ms: int, notice: ElectionMoved, nick: str) -> None:
         """A step of an election."""
@@ -48,13 +54,18 @@ class Elections:
         """There is a leader, or none."""
         if not notice.leader:
             return
+        epoch = Epoch(notice.epoch.generation, notice.epoch.n)
+        if not notice.provisional:
+            self._leaders[epoch] = nick
+            if len(self._leaders) > LEADERS_KEPT:
+                del self._leaders[next(iter(self._leaders))]
         if self._open is None:
             if not notice.took_ms and not notice.handed_over_by:
                 return  # Learnt at the start: nobody was elected.
             self._open = _Open(at_ms - notice.took_ms)
         how = "leads for now" if notice.provisional else "leads"
         self._open.add(at_ms, f"{nick} (id {small(notice.leader)}) {how}, epoch {notice.epoch.n}")
-        self._close(at_ms, nick, Epoch(notice.epoch.generation, notice.epoch.n))
+        self._close(at_ms, nick, epoch)
 
     def _close(self, at_ms: int, winner: str, epoch: Epoch) -> None:
         assert self._open is not None, "no election is open"

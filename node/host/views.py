@@ -225,8 +225,7 @@ def _led(one: Chat, epoch: tuple[int, int]) -> str:
     """Who led an epoch, as far as this node knows."""
     if tuple(one.group.epoch) == tuple(epoch):
         return nick_of(one.group, one.group.leader)
-    wanted = Epoch(*epoch)
-    return next((e.winner for e in one.elections.last() if e.epoch == wanted and e.winner), "")
+    return one.elections.leader_of(Epoch(*epoch))
 
 
 def queue(one: Chat) -> list[words.QueueRow]:
