@@ -64,18 +64,25 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
             return [ElectionEvent(by, group.shown_nick(by), phase.value, detail)]
         case Merged(count=count, source=source):
             return [MergeEvent(count, source, nick_of(group, source))]
-        case ListedAs(name=name):
-            text = f"the NDS lists #{group.name} as {name} now: another network has its name"
-            return [ErrorEvent("LISTED_AS", text)]
         case SplitHealed(messages=count, leader=leader, epoch=epoch):
             there = Epoch(epoch.generation, epoch.n)
             return [SplitEvent(True, count, nick_of(group, leader), there)]
-        case Halted(reason=reason) | Stopped(reason=reason) if reason:
-            return [ErrorEvent(reason, f"#{group.name} has stopped here: {why(notice)}")]
-        case JoinFailed(reason=reason, text=text):
-            return [ErrorEvent(reason, f"#{group.name} does not let you in again: {text}")]
+        case ListedAs() | Halted() | Stopped() | JoinFailed():
+            return _trouble(group, notice)
         case _:
             return []
+
+
+def _trouble(group: Group, notice: ListedAs | Halted | Stopped | JoinFailed) -> list[What]:
+    match notice:
+        case ListedAs(name=name):
+            reason = "LISTED_AS"
+            text = f"the NDS lists #{group.name} as {name} now: another network has its name"
+        case JoinFailed(reason=reason, text=said):
+            text = f"#{group.name} does not let you in again: {said}"
+        case Halted(reason=reason) | Stopped(reason=reason):
+            text = f"#{group.name} has stopped here: {why(notice)}"
+    return [ErrorEvent(reason, text)] if reason else []  # without one, it was asked to stop
 
 
 def why(notice: Halted | Stopped) -> str:

@@ -76,16 +76,23 @@ def _member(event: MemberEvent) -> str:
             return "the others had lost you; they are told that you are back"
         case "returned":
             return f"{name} is back"
+        case _:
+            return _fact(event.change, nick, detail)
+
+
+def _fact(change: str, nick: str, detail: str) -> str:
+    """Something that a member says of itself or of the chat."""
+    match change:
         case "renamed":
-            return f"{clean_name(event.detail)} is called {nick} now"
+            return f"{clean_name(detail)} is called {nick} now"
         case "away":
             return f"{nick} is away: {detail}"
         case "back":
             return f"{nick} is back"
         case "topic":
             return f"{nick} set the topic: {detail}" if detail else f"{nick} removed the topic"
-        case change:
-            return f"{name}: {clean_line(change)} {detail}".rstrip()
+        case _:
+            return f"{nick}: {clean_line(change)} {detail}".rstrip()
 
 
 def _gone(name: str, detail: str) -> str:
