@@ -27,11 +27,13 @@ OVERHEAD = 120  # bytes of a message beside its text
 
 def content_hash(message: ChatMessage) -> int:
     """64 bits over everything that a message says."""
-    key, hlc = message.key, message.hlc
-    head = (
-        f"{key}|{message.id}|{hlc}|{message.deps}|{message.sent}|{message.epoch}|{message.kind:d}|"
+    source, (incarnation, random), seq = message.key
+    deps = "".join([f"{d[0]}.{d[1][0]}.{d[1][1]}.{d[2]};" for d in message.deps])
+    said = (
+        f"{source}|{incarnation}|{random}|{seq}|{message.id}|{message.hlc[0]}|{message.hlc[1]}|{deps}"
+        f"|{message.sent}|{message.epoch[0]}|{message.epoch[1]}|{message.kind:d}|{message.text}"
     )
-    return int.from_bytes(blake2b(f"{head}{message.text}".encode(), digest_size=8).digest())
+    return int.from_bytes(blake2b(said.encode(), digest_size=8).digest())
 
 
 def _bytes(text: str) -> int:

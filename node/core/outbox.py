@@ -37,6 +37,7 @@ class Entry:
     stored_at: Millis
     to: dict[MemberId, Delivery]
     waits_for: set[MemberId] = field(default_factory=set)
+    acks: int = 0
 
     @property
     def acked(self) -> tuple[MemberId, ...]:
@@ -87,14 +88,17 @@ class Outbox:
         """Take in a message of an earlier life that was not settled."""
         to = {m: Delivery(way=Way.CATCH_UP if m in post.acked else None) for m in post.counted}
         waits_for = {m for m in to if to[m].way is None} & set(active)
-        self.entries[message.key] = Entry(message, now, to, waits_for)
+        self.entries[message.key] = Entry(message, now, to, waits_for, len(post.acked))
         for member in sorted(waits_for):
             self.lane(member).queue.append(message.key)
         if not waits_for:  # Those that lacked it were dropped meanwhile.
             self._settle(message.key)
 
     def lane(self, member: MemberId) -> Lane:
-        return self.lanes.setdefault(member, Lane())
+        lane = self.lanes.get(member)
+        if lane is None:
+            lane = self.lanes[member] = Lane()
+        return lane
 
     def take(self, member: MemberId) -> ChatMessage | None:
         """The next message that may fly to this member now."""
@@ -120,6 +124,7 @@ class Outbox:
             return None
         delivery = entry.to[by]
         delivery.way, delivery.took_ms = way, now - entry.stored_at
+        entry.acks += 1
         entry.waits_for.discard(by)
         if not entry.waits_for and key in self.entries:
             self._settle(key)

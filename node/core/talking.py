@@ -156,7 +156,7 @@ class Talking:
         entry = s.outbox.acked(s.now, key, by, way)
         if entry is None:
             return
-        s.emit(Acknowledged(key, by, way, len(entry.acked), len(entry.to)))
+        s.emit(Acknowledged(key, by, way, entry.acks, len(entry.to)))
         if not entry.waits_for:
             self._settle(entry)
 
