@@ -272,11 +272,11 @@ class Dialogue:
         """That member's view: ours, unless said otherwise."""
         group = self.group
         known = group.member(member)
-        leader = group.member(group.leader)
+        leader = rest.get("leader", group.leader)
         seen = m.View(
             epoch=group.epoch,
-            leader=group.leader,
-            leader_address=leader.address if leader is not None else "",
+            leader=leader,
+            leader_address=address(leader) if leader else "",
             provisional=group.provisional,
             highest_n=0,
             roster_hash=Membership(group.roster).hash,

@@ -1,0 +1,406 @@
+"""Dialogues about node/core/belonging.py: exchanging the roster, suspecting, dropping, refuting."""
+
+from dataclasses import replace
+
+import pytest
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.effects import Change
+from node.core.events import LinkBroken, Silence
+from node.core.messages import Life, Reason
+from node.core.timing import LAN
+from node.core.types import Hlc
+
+from .dialogue import (
+    WALL,
+    Dialogue,
+    Started,
+    address,
+    follower,
+    identity,
+    leading,
+    line,
+    person,
+    returning,
+)
+
+ALIVE, SUSPECT, DROPPED = Life
+
+
+def roster(*records: m.Member) -> m.Roster:
+    return m.Roster(records)
+
+
+def tell(talk: Dialogue, by: int, *records: m.Member, want: bool = False) -> object:
+    """A member brings what it knows."""
+    return talk.hears(m.Update(talk.caller(by), roster(*records), want))
+
+
+def mine(talk: Dialogue, **rest: object) -> m.Member:
+    """Our own record, as somebody else has it."""
+    record = talk.group.member(talk.group.me)
+    assert record is not None
+    return replace(record, **rest)  # type: ignore[arg-type]
+
+
+def life(talk: Dialogue, member: int) -> Life | None:
+    record = talk.group.member(member)
+    return record.life if record is not None else None
+
+
+def keep_talking(talk: Dialogue, ms: int, *members: int) -> list[e.Effect]:
+    """Time passes, and these members are heard all along."""
+    said = []
+    for _ in range(ms // 500):
+        for member in members:
+            talk.hears(m.Ping(talk.caller(member), talk.view(member)))
+        said += talk.wait(500)
+    talk.said = said
+    return said
+
+
+# ---- the roster among members --------------------------------------------------------------------
+
+
+def test_a_roster_hash_that_differs_fetches_the_roster() -> None:
+    talk = follower(3, 1, 2)
+    talk.wait(LAN.t1_ms)
+    talk.hears(m.Ping(talk.caller(2), talk.view(2)))
+    assert talk.sent(m.Update) == []
+    talk.hears(m.Ping(talk.caller(2), talk.view(2, roster_hash=7)))
+    (update,) = talk.sent(m.Update, to=2)
+    assert update.want_roster
+    assert update.roster == talk.group.roster, "ours for theirs"
+
+
+def test_rosters_are_exchanged_with_one_member_at_most_a_few_times_a_second() -> None:
+    talk = follower(3, 1, 2)
+    sent = 0
+    for _ in range(100):
+        talk.hears(m.Ping(talk.caller(2), talk.view(2, roster_hash=7)))
+        sent += len(talk.sent(m.Update, to=2))
+        talk.wait(10)
+    assert 3 <= sent <= 5
+
+
+def test_what_is_learnt_is_stored_before_people_are_told() -> None:
+    talk = follower(3, 1, 2)
+    tell(talk, 2, person(4))
+    assert talk.changes == [(4, Change.JOINED)]
+    assert talk.position(e.StoreRoster) < talk.position(e.MemberChanged)
+
+
+def test_what_is_known_already_changes_nothing_and_stores_nothing() -> None:
+    talk = follower(3, 1, 2)
+    tell(talk, 2, person(2), person(1))
+    assert talk.of(e.StoreRoster) == []
+    assert talk.changes == []
+
+
+def test_who_brings_news_may_ask_for_ours() -> None:
+    talk = follower(3, 1, 2)
+    assert tell(talk, 2).roster == m.NOBODY  # type: ignore[attr-defined]
+    assert tell(talk, 2, want=True).roster == talk.group.roster  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        ({}, {"left": True}, Change.LEFT),
+        ({}, {"kicked": True}, Change.KICKED),
+        ({}, {"life": SUSPECT}, Change.SUSPECT),
+        ({}, {"life": DROPPED}, Change.DROPPED),
+        ({"life": SUSPECT}, {"incarnation": 101}, Change.CLEARED),
+        ({"life": DROPPED}, {"incarnation": 101}, Change.RETURNED),
+        ({}, {"nick": m.Fact("new", Hlc(2, 0), 2)}, Change.RENAMED),
+        ({}, {"away": m.Fact("lunch", Hlc(2, 0), 2)}, Change.AWAY),
+        ({"away": m.Fact("lunch", Hlc(2, 0), 2)}, {"away": m.Fact("", Hlc(3, 0), 2)}, Change.BACK),
+    ],
+)
+def test_people_are_told_what_became_of_a_member(
+    before: dict[str, object], after: dict[str, object], change: Change
+) -> None:
+    talk = follower(3, 1, person(2, **before), 4)
+    tell(talk, 4, person(2, **after))
+    assert talk.changes == [(2, change)]
+
+
+def test_who_returns_is_caught_up_with_at_once() -> None:
+    talk = follower(3, 1, person(2, DROPPED), 4)
+    tell(talk, 4, person(2, incarnation=101))
+    assert len(talk.sent(m.Sync, to=2)) == 1
+
+
+# ---- ourselves -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("found", [SUSPECT, DROPPED])
+def test_dropped_member_refutes_with_a_higher_incarnation(found: Life) -> None:
+    talk = follower(3, 1, 2, 4)
+    before = talk.group.incarnation
+    tell(talk, 2, mine(talk, life=found))
+    now = talk.group.incarnation
+    assert now > before
+    assert talk.of(e.StoreMeta)[0].meta.incarnation == now
+    assert talk.position(e.StoreMeta) < talk.position(e.Call, m.Update), "stored before its use"
+    for member in (1, 2, 4):
+        (told,) = talk.sent(m.Update, to=member)[:1]
+        assert (told.roster.members[0].incarnation, told.roster.members[0].life) == (now, ALIVE)
+    assert talk.group.me == 3, "dropped is not expelled: it keeps its id"
+
+
+def test_only_left_and_kicked_end_a_membership() -> None:
+    talk = follower(3, 1, 2)
+    tell(talk, 2, mine(talk, kicked=True))
+    assert talk.one(e.Departed).kicked
+    assert talk.said[-1] == talk.one(e.Departed), "last words"
+    assert talk.hears(m.Tell(talk.caller(2), 3, line(2))).reason == Reason.UNKNOWN_CHAT
+
+
+def test_each_start_draws_a_higher_incarnation_and_stores_it_before_its_first_use() -> None:
+    for wall, expected in ((WALL, WALL), (50, 101)):  # A clock that went back does no harm.
+        talk = returning(3, 1, leader=1)
+        talk.hand(Started(wall))
+        assert talk.group.incarnation == expected
+        first = talk.said[0]
+        assert isinstance(first, e.StoreMeta)
+        assert first.meta.incarnation == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "stops"),
+    [("another process", True), ("ourselves", False), ("an older life", False), (None, False)],
+)
+def test_a_higher_incarnation_of_ourselves_is_looked_for_before_it_is_outdone(
+    answer: str | None, stops: bool
+) -> None:
+    talk = follower(3, 1, 2)
+    higher = WALL + 1_000_000
+    elsewhere = mine(
+        talk, incarnation=higher, address="twin:7000", address_stamp=(higher, 0), life=ALIVE
+    )
+    tell(talk, 2, elsewhere)
+    assert talk.group.incarnation == WALL
+    assert talk.call(m.Ping).address == "twin:7000"
+    process = 3 if answer == "ourselves" else 77
+    incarnation = 5 if answer == "an older life" else higher
+    if answer is None:
+        talk.fail(m.Ping, to=0)
+    else:
+        talk.answer(m.Ping, talk.pong(process=process, incarnation=incarnation), to=0)
+    if stops:
+        assert talk.one(e.Stopped).reason == "PROFILE_IN_USE"
+    else:
+        assert talk.group.incarnation > higher, "its store is old: it draws above"
+        assert not talk.of(e.Stopped)
+
+
+def test_one_identity_moves_to_the_highest_id_that_it_was_given() -> None:
+    talk = follower(3, 1, 2)
+    before = talk.says("as three")
+    tell(talk, 2, person(50, identity=identity(3)))
+    assert talk.group.me == 50
+    assert talk.of(e.StoreMeta)[0].meta.left_ids == (3,)
+    after = talk.says("as fifty")
+    assert after.key.source == 50
+    assert after.key.stream != before.key.stream
+
+
+# ---- looking after members -----------------------------------------------------------------------
+
+
+def test_a_member_not_heard_for_two_rounds_is_pinged_twice_then_by_three_others() -> None:
+    talk = leading(1, 2, 3, 4, 5, 6)
+    talk.mute(6)
+    log = []
+    for _ in range(8):
+        log += keep_talking(talk, 500, 2, 3, 4, 5)
+    own = [s for s in log if isinstance(s, e.Call) and s.to == 6 and isinstance(s.request, m.Ping)]
+    probes = [s.to for s in log if isinstance(s, e.Call) and getattr(s.request, "on_behalf", 0) == 6]
+    assert len(own) == LAN.ping_tries
+    assert len(probes) == LAN.probe_members
+    assert set(probes) <= {2, 3, 4, 5}
+
+
+def test_members_that_are_heard_are_not_pinged() -> None:
+    talk = leading(1, 2, 3)
+    keep_talking(talk, LAN.sync_ms * 7 // 10, 2, 3)
+    assert talk.sent(m.Ping) == []
+
+
+def test_one_that_somebody_reached_is_not_suspected() -> None:
+    talk = leading(1, 2, 3, 5)
+    talk.mute(5)
+    talk.hold(m.Ping)
+    talk.hand(LinkBroken(address(5)))
+    talk.wait(2 * (LAN.ping_ms + 20))
+    talk.answer(m.Ping, talk.pong(), to=2)
+    talk.answer(m.Ping, replace(talk.pong(), reached=False), to=3)
+    assert life(talk, 5) is ALIVE
+
+
+def looked_into(talk: Dialogue, member: int, *, refused: bool = False) -> None:
+    """The leader looks into that member, and those it asks do not reach it either."""
+    talk.hold(m.Ping)
+    talk.hand(LinkBroken(address(member)))
+    for _ in range(LAN.ping_tries):
+        if talk.waits(m.Ping, to=member):
+            talk.fail(m.Ping, to=member, how=Silence.REFUSED if refused else Silence.SILENT)
+    for other in talk.callees(m.Ping):
+        pong = replace(talk.pong(member=other), reached=False, refused=refused)
+        talk.answer(m.Ping, pong, to=other)
+
+
+def test_nobody_reaches_it_it_is_suspected_at_once_and_dropped_after_five_seconds() -> None:
+    talk = leading(1, 2, 3, 4, 5)
+    talk.mute(5)
+    looked_into(talk, 5)
+    assert talk.changes == [(5, Change.SUSPECT)]
+    began = talk.now
+    talk.release(m.Ping)
+    while life(talk, 5) is SUSPECT:
+        keep_talking(talk, 500, 2, 3, 4)
+        assert talk.now - began < 10_000
+    assert life(talk, 5) is DROPPED
+    assert LAN.suspect_ms <= talk.now - began <= LAN.suspect_ms + 500
+
+
+def test_suspicion_is_told_to_all_the_suspect_too() -> None:
+    talk = leading(1, 2, 3, 4, 5)
+    talk.hold(m.Update)
+    looked_into(talk, 5)
+    assert talk.callees(m.Update) == [2, 3, 4, 5]
+
+
+def test_connection_refused_at_the_leader_and_one_other_drops_at_once() -> None:
+    talk = leading(1, 2, 3, 4, 5)
+    looked_into(talk, 5, refused=True)
+    assert talk.changes == [(5, Change.SUSPECT), (5, Change.DROPPED)]
+
+
+def test_refused_to_the_leader_alone_is_only_a_suspicion() -> None:
+    talk = leading(1, 2, 3, 4, 5)
+    talk.hold(m.Ping)
+    talk.hand(LinkBroken(address(5)))
+    talk.fail(m.Ping, to=5, how=Silence.REFUSED)
+    for other in talk.callees(m.Ping):
+        talk.answer(m.Ping, replace(talk.pong(), reached=False), to=other)
+    assert life(talk, 5) is SUSPECT
+
+
+def test_a_word_from_a_suspect_ends_the_looking_into_and_tells_it() -> None:
+    talk = leading(1, 2, 3, 4, 5)
+    looked_into(talk, 5)
+    talk.hears(m.Ping(talk.caller(5), talk.view(5)))
+    (update,) = talk.sent(m.Update, to=5)
+    assert [r.life for r in update.roster.members if r.id == 5] == [SUSPECT], "so it can refute"
+    known = talk.group.member(5)
+    assert known is not None
+    tell(talk, 5, replace(known, incarnation=101, life=ALIVE))
+    assert talk.changes == [(5, Change.CLEARED)]
+    talk.release(m.Ping)
+    keep_talking(talk, 2 * LAN.suspect_ms, 2, 3, 4, 5)
+    assert life(talk, 5) is ALIVE
+
+
+def test_with_half_of_the_roster_suspect_nobody_is_dropped() -> None:
+    talk = leading(1, 2, 3, 4)
+    talk.mute(3, 4)
+    looked_into(talk, 3)
+    looked_into(talk, 4)
+    assert [life(talk, member) for member in (3, 4)] == [SUSPECT, SUSPECT]
+    talk.release(m.Ping)
+    keep_talking(talk, 6 * LAN.suspect_ms, 2)
+    assert [life(talk, member) for member in (3, 4)] == [SUSPECT, SUSPECT], "I may be cut off"
+
+
+def test_refused_members_do_not_count_towards_the_half() -> None:
+    talk = leading(1, 2, 3, 4)
+    looked_into(talk, 2, refused=True)
+    looked_into(talk, 3, refused=True)
+    assert [life(talk, member) for member in (2, 3)] == [DROPPED, DROPPED]
+
+
+def test_dropped_members_are_pinged_in_case_they_are_back() -> None:
+    talk = leading(1, 2, person(3, DROPPED))
+    talk.mute(3)
+    keep_talking(talk, 10_000, 2)
+    assert 8 <= len(talk.sent(m.Ping, to=3)) <= 12
+
+
+def test_the_first_contact_with_a_dropped_member_exchanges_rosters() -> None:
+    talk = leading(1, 2, person(3, DROPPED))
+    talk.wait(LAN.t2_ms)
+    (update, *_) = talk.sent(m.Update, to=3)
+    assert update.want_roster
+
+
+def test_nobody_looks_after_members_but_whoever_leads() -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.mute(4)
+    talk.hand(LinkBroken(address(4)))
+    talk.wait(LAN.sync_ms * 7 // 10)
+    assert talk.sent(m.Ping, to=4) == []
+    assert life(talk, 4) is ALIVE
+
+
+# ---- callers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "caller", "reason"),
+    [
+        ({}, {"incarnation": 99}, Reason.OLD_INCARNATION),
+        ({"left": True}, {}, Reason.LEFT),
+        ({"kicked": True}, {}, Reason.KICKED),
+        ({"identity": identity(4)}, {}, Reason.LEFT),  # outgrown by member 4
+        ({}, {"node": 77}, Reason.UNKNOWN_MEMBER),
+        ({}, {"callee": 4}, Reason.WRONG_MEMBER),
+    ],
+)
+def test_a_caller_that_may_not_be_heard_is_told_why(
+    known: dict[str, object], caller: dict[str, object], reason: str
+) -> None:
+    talk = follower(3, 1, person(2, **known), 4)
+    refusal = talk.hears(m.Tell(replace(talk.caller(2), **caller), 3, line(2)))  # type: ignore[arg-type]
+    assert refusal.reason == reason
+    assert talk.shown == []
+
+
+def test_of_an_unknown_caller_the_leader_s_roster_is_fetched() -> None:
+    talk = follower(3, 1, 2)
+    talk.wait(LAN.roster_ms)
+    talk.hears(m.Ping(talk.caller(77), talk.view(2)))
+    assert [update.want_roster for update in talk.sent(m.Update, to=1)] == [True]
+
+
+def test_a_coordinator_from_an_unknown_leader_is_accepted_and_its_roster_fetched_there() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Update)
+    epoch = talk.group.epoch._replace(n=9)
+    view = talk.view(77, epoch=epoch, leader=77, leader_address="m77:7000")
+    talk.hears(m.Coordinator(talk.caller(77, epoch=epoch), view, False))
+    assert talk.group.leader == 77
+    assert talk.call(m.Update, to=77).address == "m77:7000"
+
+
+def test_a_later_life_of_a_caller_is_alive_again() -> None:
+    talk = follower(3, 1, person(2, DROPPED))
+    assert talk.hears(m.Ping(talk.caller(2, incarnation=101), talk.view(2))).reached
+    assert talk.changes == [(2, Change.RETURNED)]
+
+
+def test_facts_are_welcome_from_one_that_has_left() -> None:
+    talk = follower(3, 1, person(2, left=True))
+    tell(talk, 2, person(4))
+    assert talk.changes == [(4, Change.JOINED)]
+
+
+def test_a_refusal_about_ourselves_exchanges_rosters() -> None:
+    talk = follower(3, 1, 2)
+    talk.says("hello")
+    talk.wait(LAN.t1_ms)
+    talk.says("again")
+    talk.answer(m.Tell, m.Refusal(Reason.OLD_INCARNATION), to=2)
+    assert len(talk.sent(m.Update, to=2)) == 1

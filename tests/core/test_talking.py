@@ -1,0 +1,348 @@
+"""Dialogues about node/core/talking.py: storing, showing, sending, passing on, acknowledging."""
+
+from dataclasses import replace
+
+import pytest
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.effects import Way
+from node.core.events import Silence
+from node.core.history import content_hash
+from node.core.messages import Life, Reason, Receipt
+from node.core.timing import LAN
+from node.core.types import Hlc, Key, Stream
+
+from .dialogue import (
+    WALL,
+    Dialogue,
+    Started,
+    follower,
+    leading,
+    line,
+    person,
+    returning,
+    stream,
+)
+
+STORED, RELAYING = Receipt
+
+
+def told(talk: Dialogue, message: m.ChatMessage, by: int = 0, to: int = 0) -> object:
+    """A message comes: from its author, unless said otherwise."""
+    by = by or message.key.source
+    return talk.hears(m.Tell(talk.caller(by), to or talk.group.me, message))
+
+
+def ack(talk: Dialogue, message: m.ChatMessage, by: int) -> None:
+    talk.answer(m.Tell, m.Told(STORED, message.id, by), to=by)
+
+
+# ---- our own -------------------------------------------------------------------------------------
+
+
+def test_a_line_is_stored_then_shown_then_sent_to_all_in_parallel() -> None:
+    talk = follower(3, 1, 2, 4)
+    said = talk.says("hello")
+    assert talk.one(e.StoreMessages).messages == (said,)
+    order = [talk.position(kind) for kind in (e.StoreMessages, e.StorePost, e.Deliver, e.Call)]
+    assert order == sorted(order)
+    assert sorted(talk.callees(m.Tell)) == [1, 2, 4]
+
+
+def test_who_counts_are_those_alive_or_suspect_without_oneself() -> None:
+    talk = follower(3, 1, person(2, Life.SUSPECT), person(4, Life.DROPPED), person(5, left=True))
+    said = talk.says("hello")
+    assert talk.one(e.StorePost).post == e.Post(said.key, (1, 2), (), settled=False)
+    assert sorted(talk.callees(m.Tell)) == [1, 2]
+
+
+def test_later_admissions_are_not_counted() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(6),))))
+    ack(talk, said, 1)
+    ack(talk, said, 2)
+    assert talk.of(e.Settled) == [e.Settled(said.key, ())]
+    assert talk.of(e.Acknowledged)[-1] == e.Acknowledged(said.key, 2, Way.DIRECT, 2, 2)
+
+
+def test_alone_a_line_is_settled_at_once() -> None:
+    talk = leading(1)
+    said = talk.says("anybody?")
+    assert talk.one(e.Settled) == e.Settled(said.key, ())
+
+
+def test_a_line_names_the_heads_that_its_author_had_seen() -> None:
+    talk = follower(3, 1, 2)
+    a, b = line(1), line(2)
+    told(talk, a)
+    told(talk, b)
+    first = talk.says("answer")
+    assert first.deps == tuple(sorted((a.key, b.key)))
+    assert talk.says("more").deps == (), "its own previous line is implied"
+    c = line(1, 2, after=(first,), ms=WALL + 1)
+    told(talk, c)
+    assert talk.says("well").deps == (c.key,)
+
+
+def test_a_line_is_later_than_all_it_follows_whatever_the_clock_says() -> None:
+    talk = follower(3, 1, 2)
+    told(talk, line(1, ms=WALL + 9_000_000))
+    first = talk.says("by a clock that is behind", wall=WALL)
+    second = talk.says("went back", wall=5)
+    assert first.hlc == Hlc(WALL + 9_000_000, 1)
+    assert second.hlc > first.hlc
+
+
+def test_a_stream_is_new_with_each_process_and_its_first_line_names_the_last() -> None:
+    old = line(3, 7)
+    talk = returning(3, 1, 2, leader=1, messages=[*(line(3, n) for n in range(1, 7)), old])
+    talk.hand(Started(WALL))
+    said = talk.says("back again")
+    assert (said.key.seq, said.deps) == (1, (old.key,))
+    assert said.key.stream.incarnation == talk.group.incarnation
+    assert said.key.stream != old.key.stream
+
+
+def test_the_outbox_survives_a_restart() -> None:
+    old = line(3)
+    post = e.Post(old.key, (1, 2), (1,), settled=False)
+    talk = returning(3, 1, 2, leader=1, messages=[old], posts=[post])
+    talk.hand(Started(WALL))
+    assert talk.callees(m.Tell) == [2]
+    ack(talk, old, 2)
+    assert talk.one(e.Settled) == e.Settled(old.key, ())
+    assert talk.one(e.StorePost).post == e.Post(old.key, (1, 2), (1, 2), settled=True)
+
+
+# ---- acknowledging -------------------------------------------------------------------------------
+
+
+def test_ack_is_sent_only_after_store() -> None:
+    talk = follower(3, 1, 2)
+    reply = told(talk, line(1))
+    assert reply == m.Told(STORED, line(1).id, 3)
+    assert talk.position(e.StoreMessages) < talk.position(e.Respond)
+
+
+def test_a_message_that_waits_is_stored_and_acknowledged_and_not_shown() -> None:
+    talk = follower(3, 1, 2)
+    reply = told(talk, line(2, ms=5_000, after=(line(1),)))
+    assert isinstance(reply, m.Told)
+    assert talk.one(e.StoreMessages)
+    assert talk.shown == []
+    told(talk, line(1))
+    assert talk.shown == ["1.1", "2.1"]
+
+
+def test_a_repeated_message_is_acknowledged_again_and_shown_once() -> None:
+    talk = follower(3, 1, 2)
+    told(talk, line(1))
+    assert told(talk, line(1)) == m.Told(STORED, line(1).id, 3)
+    assert told(talk, line(1), by=2) == m.Told(STORED, line(1).id, 3)
+    assert talk.shown == ["1.1"]
+
+
+def test_only_the_ack_of_the_member_itself_counts() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    talk.answer(m.Tell, m.Told(STORED, said.id, 1), to=2)
+    assert talk.of(e.Acknowledged) == []
+
+
+def test_pending_full_is_refused_and_not_acknowledged() -> None:
+    talk = follower(3, 1, 2, timing=replace(LAN, pending_max=2))
+    for seq in (3, 4):
+        assert isinstance(told(talk, line(1, seq)), m.Told)
+    refusal = told(talk, line(1, 5))
+    assert isinstance(refusal, m.Refusal)
+    assert refusal.reason == Reason.PENDING_FULL
+    assert talk.of(e.StoreMessages) == []
+    assert isinstance(told(talk, line(2, 3)), m.Told), "each author has room of its own"
+    for seq in (1, 2):
+        told(talk, line(1, seq))
+    assert talk.shown == ["1.1", "1.2", "1.3", "1.4"], "nothing acknowledged is evicted"
+
+
+def test_pending_bytes_are_bounded_too() -> None:
+    talk = follower(3, 1, 2, timing=replace(LAN, pending_bytes_max=10))
+    told(talk, line(1, 3, "x" * 11))
+    assert told(talk, line(1, 4)).reason == Reason.PENDING_FULL  # type: ignore[attr-defined]
+
+
+def test_a_message_not_later_than_what_it_follows_is_refused_and_counted() -> None:
+    talk = follower(3, 1, 2)
+    told(talk, line(1, ms=5_000))
+    refusal = told(talk, line(2, ms=5_000, after=(line(1),)))
+    assert refusal.reason == Reason.BAD_FIELD  # type: ignore[attr-defined]
+    assert talk.group.drops.total() == 1
+    assert talk.of(e.StoreMessages) == []
+
+
+def test_a_clock_that_is_far_ahead_of_ours_is_no_reason_to_refuse() -> None:
+    talk = follower(3, 1, 2)
+    assert isinstance(told(talk, line(1, ms=WALL + 10**10)), m.Told)
+
+
+# ---- showing -------------------------------------------------------------------------------------
+
+
+def test_a_late_concurrent_message_is_marked() -> None:
+    talk = follower(3, 1, 2)
+    told(talk, line(1, ms=9_000))
+    told(talk, line(2, ms=8_000))
+    late = [(s.message.text, s.late) for _, s in talk.log if isinstance(s, e.Deliver)]
+    assert late == [("1.1", False), ("2.1", True)]
+
+
+def test_of_two_keys_with_one_id_only_the_first_is_shown() -> None:
+    talk = follower(3, 1, 2)
+    told(talk, line(1, 1, "same", id="x"))
+    told(talk, line(1, 1, "same", id="x", k=2, ms=9_000))
+    assert talk.shown == ["same"]
+    assert talk.one(e.StoreMessages), "the other only fills its number"
+
+
+def test_of_two_contents_under_one_key_the_lower_hash_stands() -> None:
+    low, high = sorted((line(1, 1, "this"), line(1, 1, "that")), key=content_hash)
+    talk = follower(3, 1, 2)
+    told(talk, high)
+    told(talk, low)
+    assert talk.one(e.StoreMessages).messages == (low,)
+    told(talk, high)
+    assert talk.of(e.StoreMessages) == []
+
+
+def test_shown_a_line_of_its_own_stream_that_it_did_not_write_a_node_begins_another() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("mine")
+    clone = replace(said, key=said.key._replace(seq=2), id="other", text="not mine")
+    told(talk, replace(clone, hlc=Hlc(said.hlc.ms + 1, 0)), by=2)
+    after = talk.says("mine again")
+    assert after.key.stream != said.key.stream
+    assert after.key.seq == 1
+
+
+# ---- the way round -------------------------------------------------------------------------------
+
+
+def test_without_an_ack_in_time_the_leader_passes_on() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    ack(talk, said, 1)
+    talk.wait(LAN.ack_ms + 20)
+    (tell,) = talk.sent(m.Tell)
+    assert (talk.callees(m.Tell), tell.to, tell.message) == ([1], 2, said)
+    talk.answer(m.Tell, m.Told(STORED, said.id, 2), to=1)
+    assert talk.one(e.Acknowledged).way is Way.RELAY
+
+
+@pytest.mark.parametrize(("me", "others", "silent", "relay"), [(3, (1, 2, 4), 1, 2), (1, (2, 3), 3, 2)])
+def test_if_the_leader_is_sender_or_target_the_lowest_other_relays(
+    me: int, others: tuple[int, ...], silent: int, relay: int
+) -> None:
+    talk = leading(1, *others) if me == 1 else follower(me, *others)
+    talk.says("hello")
+    talk.fail(m.Tell, to=silent)
+    (tell,) = talk.sent(m.Tell, to=relay)
+    assert tell.to == silent
+
+
+def test_the_relay_stores_then_tries_and_answers_with_the_target_s_ack() -> None:
+    talk = leading(1, 2, 3)
+    assert told(talk, line(2), to=3) is None
+    assert talk.position(e.StoreMessages) < talk.position(e.Call, m.Tell)
+    assert talk.shown == ["2.1"], "it is a member itself"
+    ack(talk, line(2), 3)
+    assert talk.reply() == m.Told(STORED, line(2).id, 3)
+
+
+def test_a_relay_that_reaches_nobody_says_relaying_which_is_no_ack() -> None:
+    talk = leading(1, 2, 3)
+    told(talk, line(2), to=3)
+    talk.fail(m.Tell, to=3)
+    assert talk.reply() == m.Told(RELAYING, line(2).id, 1)
+    author = follower(2, 1, 3)
+    said = author.says("hello")
+    author.answer(m.Tell, m.Told(RELAYING, said.id, 1), to=3)
+    assert author.of(e.Acknowledged) == []
+
+
+def test_relay_is_one_hop() -> None:
+    talk = leading(1, 2, 3, 4)
+    reply = told(talk, line(2), by=4, to=3)
+    assert reply == m.Told(RELAYING, line(2).id, 1)
+    assert talk.sent(m.Tell) == []
+
+
+def test_nothing_is_relayed_to_one_that_does_not_belong() -> None:
+    talk = leading(1, 2, person(3, left=True))
+    assert told(talk, line(2), to=3).reason == Reason.UNKNOWN_MEMBER  # type: ignore[attr-defined]
+    assert talk.of(e.StoreMessages) == []
+
+
+def test_the_relay_sticks_to_a_broken_link_for_thirty_seconds() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("one")
+    ack(talk, said, 1)
+    talk.fail(m.Tell, to=2)
+    talk.answer(m.Tell, m.Told(STORED, said.id, 2), to=1)
+    said = talk.says("two")
+    assert [tell.to for tell in talk.sent(m.Tell, to=1)] == [1, 2]
+    assert talk.sent(m.Tell, to=2) == []
+    for _ in range(2):
+        member = talk.call(m.Tell, to=1).request.to
+        talk.answer(m.Tell, m.Told(STORED, said.id, member), to=1)
+    talk.wait(LAN.relay_ms)
+    talk.says("three")
+    assert [tell.to for tell in talk.sent(m.Tell, to=2)] == [2]
+
+
+def test_a_relay_that_is_silent_itself_is_no_help() -> None:
+    talk = follower(3, 1, 2)
+    talk.says("one")
+    talk.fail(m.Tell, to=2)
+    talk.fail(m.Tell, to=1)
+    assert talk.wait_for(m.Tell, to=2).to == 2
+
+
+def test_a_lane_backs_off_and_one_slow_member_never_delays_another() -> None:
+    talk = follower(3, 1, 2)
+    talk.mute(2)
+    for n in range(5):
+        said = talk.says(f"line {n}")
+        ack(talk, said, 1)
+    acked = [s.by for _, s in talk.log if isinstance(s, e.Acknowledged)]
+    assert acked == [1] * 5
+
+
+def test_retries_double_up_to_a_second_and_a_half() -> None:
+    talk = leading(1, 2)
+    talk.says("hello")
+    at = []
+    for _ in range(7):
+        talk.wait_for(m.Tell, to=2)
+        at.append(talk.now)
+        talk.fail(m.Tell, to=2, how=Silence.REFUSED)
+    gaps = [b - a for a, b in zip(at, at[1:], strict=False)]
+    assert gaps == [200, 400, 800, 1_500, 1_500, 1_500]
+
+
+def test_a_dropped_member_holds_nothing_up_and_is_sent_nothing() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    ack(talk, said, 1)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(2, Life.DROPPED),))))
+    assert talk.one(e.Settled) == e.Settled(said.key, (2,))
+    talk.says("more")
+    talk.wait(10_000)
+    assert talk.sent(m.Tell, to=2) == []
+
+
+def test_key_names_never_repeat_within_a_life() -> None:
+    talk = follower(3, 1, 2)
+    keys = [talk.says(str(n)).key for n in range(5)]
+    assert keys == [Key(3, keys[0].stream, n) for n in range(1, 6)]
+    assert isinstance(keys[0].stream, Stream)
+    assert keys[0].stream != stream()
