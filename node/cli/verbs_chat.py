@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DONE, NodeDown, TooLong, Usage
@@ -14,7 +14,7 @@ from .run import Run, wait
 
 if TYPE_CHECKING:
     from ..happenings import Happening
-    from .client import Client
+    from ..words import Page
 
 
 def _networks(run: Run) -> int:
@@ -82,56 +82,58 @@ async def _texts(run: Run) -> AsyncIterator[str]:
 
 def _tail(run: Run) -> int:
     """The last lines; with -f also those to come."""
-    since = time.time_ns() // 1_000_000 - run.args.since if run.args.since else 0
+    since = _now_ms() - run.args.since if run.args.since else 0
     if run.args.follow:
         return wait(_follow(run, since))
     if run.args.events:
         raise Usage(text="--events needs -f: what happened before is not kept")
-    if run.args.n == 0:
-        return run.ask("history", chat=run.args.chat, count=0)
     return run.ask("history", chat=run.args.chat, count=run.args.n, since_ms=since)
 
 
 async def _follow(run: Run, since_ms: int) -> int:
-    from .queries import read
+    from ..words import Line
+    from .queries import PAGE, read
 
     async with run.client() as node:
-        name = (await node.leader(run.args.chat)).chat
-        # What comes while the past is read waits in the stream; the past is told apart by its ids.
-        stream = node.watch(run.args.chat)
-        first = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0)
-        page = await read(node, run.args.chat, count=run.args.n, since_ms=since_ms)
-        shown = {(line.source_id, line.msg_id) for line in page.lines}
-        _tell_lines(run, page, name)
-        happening = await first
-        while True:
-            _tell(run, happening, shown)
-            happening = await anext(stream)
+        shown: set[tuple[int, str]] = set()
+        if run.args.n > PAGE:  # more than a stream begins with
+            page = await read(node, run.args.chat, count=run.args.n, since_ms=since_ms)
+            name = (await node.leader(run.args.chat)).chat
+            _print_page(run, page, name)
+            shown = {(line.source_id, line.msg_id) for line in page.lines}
+        stream = node.watch(run.args.chat, min(run.args.n, PAGE))
+        async for happening in _reading(run, stream):
+            what = happening.what
+            if isinstance(what, Line):
+                old = what.backlog and what.sent_ms < since_ms
+                if old or (what.source_id, what.msg_id) in shown:
+                    continue
+            if isinstance(what, Line) or run.args.events:
+                _print(run, happening)
+    return DONE
 
 
-def _tell_lines(run: Run, page: object, name: str) -> None:
-    from ..words import Page
+def _print_page(run: Run, page: "Page", name: str) -> None:
     from .render.tables import history
 
-    if isinstance(page, Page):
-        run.output.answer(history(page, name, time.time_ns() // 1_000_000))
+    run.output.answer(history(page, name, _now_ms()))
 
 
-def _tell(run: Run, happening: "Happening", shown: set[tuple[int, str]]) -> None:
+def _print(run: Run, happening: "Happening") -> None:
     from ..words import Line
     from .render import notices, records
 
     what = happening.what
-    if isinstance(what, Line):
-        if (what.source_id, what.msg_id) in shown:
-            return
-    elif not run.args.events:
-        return
     if run.output.as_json:
         run.output.rows([records.event(happening)])
+    elif isinstance(what, Line):
+        run.output.lines(notices.message_lines(what, happening.chat, now_ms=_now_ms()))
     else:
-        run.output.lines(notices.line_mode(happening, own=""))
+        run.output.lines(notices.line_mode(happening))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _watch(run: Run) -> int:
@@ -143,13 +145,19 @@ async def _watch_all(run: Run) -> int:
     from .render import records
 
     async with run.client() as node:
-        async for happening in _reading(run, node):
+        async for happening in _reading(run, node.watch(run.args.chat, run.args.history)):
             run.output.rows([records.event(happening)])
     return DONE
 
 
-async def _reading(run: Run, node: "Client") -> AsyncIterator["Happening"]:
-    """The node's happenings; ends when whoever reads our stdout has gone."""
+async def _reading(
+    run: Run, stream: AsyncIterator["Happening"]
+) -> AsyncGenerator["Happening", None]:
+    """The node's happenings; ends when whoever reads our stdout has gone.
+
+    Raises:
+        NodeDown: the node has ended.
+    """
     gone = asyncio.Event()
     loop = asyncio.get_running_loop()
     out = sys.stdout.fileno()
@@ -157,7 +165,6 @@ async def _reading(run: Run, node: "Client") -> AsyncIterator["Happening"]:
     if piped:  # of a pipe that we write to, only its breaking is ever "read"
         loop.add_reader(out, gone.set)
     broken = asyncio.ensure_future(gone.wait())
-    stream = node.watch(run.args.chat, run.args.history)
     try:
         while True:
             coming: asyncio.Future[Happening | None] = asyncio.ensure_future(anext(stream, None))
@@ -168,7 +175,7 @@ async def _reading(run: Run, node: "Client") -> AsyncIterator["Happening"]:
                 return
             happening = coming.result()
             if happening is None:
-                return
+                raise NodeDown(profile=run.places.profile)
             yield happening
     finally:
         broken.cancel()

@@ -43,23 +43,27 @@ def _host(run: Run) -> int:
 
 async def _make(run: Run, node: "Client", name: str) -> "Answer":
     """Makes the chat, with an NDS of our own where none answers; again is harmless."""
-    from .queries import ask
-
     nds = (run.flag("nds") or [""])[0]
-    nick = run.flag("nick", "")
     try:
-        return await ask(node, "create", name=name, nds=nds, nick=nick)
+        return await _made(run, node, name, nds)
     except (NoNds, NdsUnreachable) as silent:
         pid, own = background.own_nds(run.places)
         if isinstance(silent, NdsUnreachable) and (pid or silent.facts.get("address") != own):
             raise
-        address = _start_nds(run, own)
-        return await ask(node, "create", name=name, nds=address, nick=nick)
+        return await _made(run, node, name, _start_nds(run, own))
+
+
+async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
+    from .queries import ask
+
+    try:
+        return await ask(node, "create", name=name, nds=nds, nick=run.flag("nick", ""))
     except NameTaken as taken:
-        status = await node.status()
-        if any(chat.name == name and chat.nds == taken.facts.get("nds") for chat in status.chats):
-            run.output.note(f"you are in #{name} already")
-            return await ask(node, "invite", chat=name)
+        at = taken.facts.get("nds")
+        for chat in (await node.status()).chats:
+            if chat.name == name and chat.nds == at:
+                run.output.note(f"you are in #{name} already")
+                return await ask(node, "invite", chat=f"{chat.chat_id:016x}")
         raise
 
 

@@ -257,12 +257,14 @@ class Chat:
                     key = notice.message.key
             until = now_ms() + wait_ms
             last = self.progress(key, id, wait)
+            said: Progress | None = None
             while not last.complete:
-                yield last
-                fresh = await self._moved(notices, key, until)
-                last = self.progress(key, id, wait)
-                if not fresh:
+                if last != said:
+                    yield last
+                said = last
+                if not await self._moved(notices, key, until):
                     break
+                last = self.progress(key, id, wait)
             yield telling.ended(last)
 
     async def _moved(self, notices: "asyncio.Queue[Notice | Halted]", key: Key, until: int) -> bool:

@@ -1,7 +1,7 @@
 """What faces are told of a group: pure functions of notices and a group."""
 
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from .. import happenings
 from ..core.effects import (
@@ -82,6 +82,8 @@ def _trouble(group: Group, notice: ListedAs | Halted | Stopped | JoinFailed) -> 
             text = f"#{group.name} does not let you in again: {said}"
         case Halted(reason=reason) | Stopped(reason=reason):
             text = f"#{group.name} has stopped here: {why(notice)}"
+        case _:
+            assert_never(notice)
     return [ErrorEvent(reason, text)] if reason else []  # without one, it was asked to stop
 
 

@@ -280,6 +280,21 @@ def test_a_watch_whose_reader_has_gone_ends_without_an_event(dev: Processes) -> 
     assert watch.wait(10) == 0
 
 
+@pytest.mark.parametrize("verb", ["tail", "watch"])
+def test_a_stream_ends_with_the_node_and_says_so(dev: Processes, verb: str) -> None:
+    arguments = ["tail", "-f"] if verb == "tail" else ["watch", "--history", "1"]
+    dev.run("bob", "send", "hello")
+    stream = dev.start("alice", *arguments)
+    assert stream.stdout
+    assert "hello" in stream.stdout.readline()
+    dev.run("alice", "down")
+    _, err = stream.communicate(timeout=10)
+    assert stream.returncode == 5
+    assert (
+        err == "p2pchat: No node of the profile 'default' is running. Start it with 'p2pchat up'.\n"
+    )
+
+
 # ---- what is refused ---------------------------------------------------------------------------
 
 REFUSED: list[tuple[list[str], int, str]] = [
