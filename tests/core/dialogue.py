@@ -3,7 +3,7 @@
 The world agrees unless a test says otherwise: members see what we see, follow, and answer at once;
 the registry's record stays as it is.  `mute`, `kill` and `cut_registry` take that away; calls in
 `SCRIPTED` and those of a kind that `hold` names wait for the test to `answer` or `fail` them.
-Members are small numbers, which stand for their ids.  A step (`hand`, `wait`, `hears`, ...) leaves
+A step (`hand`, `wait`, `hears`, ...) leaves
 its effects in `said`.
 """
 
@@ -26,98 +26,30 @@ from node.core.events import (
     Submitted,
     Woken,
 )
-from node.core.group import Group, Setup
+from node.core.group import Group
 from node.core.membership import Membership
 from node.core.timing import LAN, Timing
-from node.core.types import Epoch, Hlc, IdBlock, Key, MemberId, Stream
+from node.core.types import Epoch, IdBlock, MemberId
 
-CHAT = 0xC4A7
-WALL = 1_750_000_000_000  # unix time at the instant 0
-FIRST, BEFORE, EPOCH, NEXT = (Epoch(1, n) for n in (1, 4, 5, 6))
+from .cast import (
+    BEFORE,
+    CHAT,
+    EPOCH,
+    FIRST,
+    LEADING,
+    NEXT,
+    NOT_LEADING,
+    PROVISIONAL,
+    WALL,
+    address,
+    person,
+    record,
+    remembered,
+    setup,
+)
+
 REGISTRY, STRANGER = -1, 0  # beside members, whom calls go to
 SCRIPTED = (m.Claim, m.Delete, m.Elect, m.Tell, m.Join, m.Leave)
-LEADING, NOT_LEADING, YIELD, PROVISIONAL = m.Standing
-
-
-def address(member: MemberId) -> str:
-    return f"m{member}:7000"
-
-
-def identity(member: MemberId) -> bytes:
-    return member.to_bytes(32)
-
-
-def person(member: MemberId, life: m.Life = m.Life.ALIVE, **rest: Any) -> m.Member:
-    """A member's record, as the group remembers it."""
-    known = m.Member(
-        id=member,
-        identity=identity(member),
-        admitted=FIRST,
-        incarnation=100,
-        life=life,
-        address=address(member),
-        address_stamp=(100, 0),
-        nick=m.Fact(f"user{member}", Hlc(1, 0), member),
-    )
-    return replace(known, **rest)
-
-
-def record(leader: MemberId, epoch: Epoch = EPOCH) -> m.Record:
-    return m.Record(CHAT, "den", epoch, leader, address(leader))
-
-
-def stream(k: int = 1) -> Stream:
-    return Stream(100, k)
-
-
-def line(
-    source: MemberId,
-    seq: int = 1,
-    text: str = "",
-    *,
-    after: tuple[m.ChatMessage, ...] = (),
-    ms: int = 0,
-    k: int = 1,
-    id: str = "",
-) -> m.ChatMessage:
-    """A chat message: number `seq` of a member's stream `k`, written having seen `after`."""
-    return m.ChatMessage(
-        key=Key(source, stream(k), seq),
-        id=id or f"{source:08x}-0000-4000-8000-{k:04x}{seq:08x}",
-        text=text or f"{source}.{seq}",
-        deps=tuple(sorted(message.key for message in after)),
-        hlc=Hlc(ms or 1_000 + seq, 0),
-        sent=WALL,
-        epoch=EPOCH,
-    )
-
-
-def setup(member: MemberId, **rest: Any) -> Setup:
-    mine = Setup(identity(member), f"user{member}", address(member), process=member, nds="nds:1")
-    return replace(mine, **rest)
-
-
-def remembered(me: m.Member, *others: m.Member, leader: MemberId, **rest: Any) -> e.Remembered:
-    """What the log of a member kept; `messages` and `posts` beside fields of `Meta`."""
-    messages, posts = rest.pop("messages", ()), rest.pop("posts", ())
-    meta = e.Meta(
-        member=me.id,
-        incarnation=100,
-        epoch=EPOCH,
-        leader=leader,
-        name="den",
-        chat=CHAT,
-        mode=1,
-        created=WALL - 1,
-        nds="nds:1",
-        left_ids=(),
-        leaving=False,
-        highest_n=0,
-        partial=False,
-        below=(),
-    )
-    roster = m.Roster(tuple(sorted((me, *others), key=lambda member: member.id)))
-    return e.Remembered(replace(meta, **rest), roster, tuple(messages), tuple(posts))
 
 
 class Dialogue:
@@ -158,7 +90,8 @@ class Dialogue:
         end = self.now + ms
         while not self.waits(kind, to):
             due = self.group.deadline
-            assert due is not None and due <= end, f"no {kind.__name__} in {ms} ms; {self.waiting}"
+            late = due is None or due > end
+            assert due is not None and not late, f"no {kind.__name__} in {ms} ms; {self.waiting}"  # noqa: PT018
             said += self.wait(max(0, due - self.now))
         self.said = said
         return self.call(kind, to).request
@@ -216,9 +149,7 @@ class Dialogue:
         return next(
             c
             for due, c in reversed(self._open.values())
-            if due > self.now
-            and isinstance(c.request, kind)
-            and to in (None, _callee(c))
+            if due > self.now and isinstance(c.request, kind) and to in (None, _callee(c))
         )
 
     def answer(self, kind: type, reply: Any, to: MemberId | None = None) -> list[e.Effect]:
@@ -404,7 +335,9 @@ def returning(
     return Dialogue(group, mine.id)
 
 
-def follower(me: MemberId, *others: MemberId | m.Member, leader: MemberId = 1, **rest: Any) -> Dialogue:
+def follower(
+    me: MemberId, *others: MemberId | m.Member, leader: MemberId = 1, **rest: Any
+) -> Dialogue:
     """A member that has just heard its leader of EPOCH."""
     talk = returning(me, *others, leader=leader, **rest)
     talk.hand(Started(WALL))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from node.core.messages import ChatMessage, Fact, Life, Member
 from node.core.types import Epoch, Hlc, Stream
 
-from .dialogue import line
+from .cast import line
 
 fixed = settings(derandomize=True, database=None, deadline=None, max_examples=80)
 

@@ -70,7 +70,9 @@ def test_clear_silences_everything() -> None:
 
 @fixed
 @given(st.lists(st.tuples(st.sampled_from([0, 1, 2]), st.integers(0, 3), st.integers(0, 30))))
-def test_the_deadline_is_the_earliest_of_what_was_set_last(steps: list[tuple[int, int, int]]) -> None:
+def test_the_deadline_is_the_earliest_of_what_was_set_last(
+    steps: list[tuple[int, int, int]],
+) -> None:
     alarms, model = Alarms(), dict[int, int]()
     for verb, member, at in steps:
         if verb == 0:

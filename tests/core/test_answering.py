@@ -3,24 +3,14 @@
 import pytest
 
 from node.core import messages as m
+from node.core.effects import LeaderChanged
 from node.core.events import Closing, LinkBroken, Silence
 from node.core.messages import Reason, Vote
 from node.core.timing import LAN
 from node.core.types import Epoch
 
-from .dialogue import (
-    BEFORE,
-    EPOCH,
-    LEADING,
-    NEXT,
-    NOT_LEADING,
-    YIELD,
-    Dialogue,
-    address,
-    follower,
-    leading,
-    person,
-)
+from .cast import BEFORE, EPOCH, LEADING, NEXT, NOT_LEADING, YIELD, address, person
+from .dialogue import Dialogue, follower, leading
 
 DROPPED = m.Life.DROPPED
 FIVE = (2, 3, 4, 5)
@@ -56,9 +46,7 @@ def elect(talk: Dialogue, by: int, **view: object) -> m.Elected:
         ((2, 3, 99), LEADING),  # nobody
     ],
 )
-def test_leader_yields_only_to_more_than_half(
-    votes: tuple[int, ...], standing: m.Standing
-) -> None:
+def test_leader_yields_only_to_more_than_half(votes: tuple[int, ...], standing: m.Standing) -> None:
     talk = leading(1, *FIVE, person(6, DROPPED), person(7, left=True))
     assert do_you_lead(talk, votes=votes) is standing
 
@@ -230,8 +218,8 @@ def test_election_by_the_leader_itself_names_its_successor() -> None:
     assert (reply.ok, reply.vote) == (True, Vote.UNREACHABLE)
     assert talk.call(m.Claim).request.votes == ()
     talk.answer(m.Claim, talk.granted(NEXT))
-    (changed, *_) = [s for s in talk.said if type(s).__name__ == "LeaderChanged"]
-    assert changed.handed_over_by == 1  # type: ignore[attr-defined]
+    changed = talk.one(LeaderChanged)
+    assert changed.handed_over_by == 1
 
 
 # ---- COORDINATOR ---------------------------------------------------------------------------------

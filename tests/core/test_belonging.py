@@ -1,29 +1,20 @@
 """Dialogues about node/core/belonging.py: exchanging the roster, suspecting, dropping, refuting."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Change
-from node.core.events import LinkBroken, Silence
+from node.core.events import LinkBroken, Silence, Started
 from node.core.messages import Life, Reason
 from node.core.timing import LAN
 from node.core.types import Hlc
 
-from .dialogue import (
-    WALL,
-    Dialogue,
-    Started,
-    address,
-    follower,
-    identity,
-    leading,
-    line,
-    person,
-    returning,
-)
+from .cast import WALL, address, identity, line, person
+from .dialogue import Dialogue, follower, leading, returning
 
 ALIVE, SUSPECT, DROPPED = Life
 
@@ -119,7 +110,7 @@ def test_who_brings_news_may_ask_for_ours() -> None:
     ],
 )
 def test_people_are_told_what_became_of_a_member(
-    before: dict[str, object], after: dict[str, object], change: Change
+    before: dict[str, Any], after: dict[str, Any], change: Change
 ) -> None:
     talk = follower(3, 1, person(2, **before), 4)
     tell(talk, 4, person(2, **after))
@@ -217,7 +208,9 @@ def test_a_member_not_heard_for_two_rounds_is_pinged_twice_then_by_three_others(
     for _ in range(8):
         log += keep_talking(talk, 500, 2, 3, 4, 5)
     own = [s for s in log if isinstance(s, e.Call) and s.to == 6 and isinstance(s.request, m.Ping)]
-    probes = [s.to for s in log if isinstance(s, e.Call) and getattr(s.request, "on_behalf", 0) == 6]
+    probes = [
+        s.to for s in log if isinstance(s, e.Call) and getattr(s.request, "on_behalf", 0) == 6
+    ]
     assert len(own) == LAN.ping_tries
     assert len(probes) == LAN.probe_members
     assert set(probes) <= {2, 3, 4, 5}
@@ -360,47 +353,9 @@ def test_nobody_looks_after_members_but_whoever_leads() -> None:
     ],
 )
 def test_a_caller_that_may_not_be_heard_is_told_why(
-    known: dict[str, object], caller: dict[str, object], reason: str
+    known: dict[str, Any], caller: dict[str, Any], reason: str
 ) -> None:
     talk = follower(3, 1, person(2, **known), 4)
-    refusal = talk.hears(m.Tell(replace(talk.caller(2), **caller), 3, line(2)))  # type: ignore[arg-type]
+    refusal = talk.hears(m.Tell(replace(talk.caller(2), **caller), 3, line(2)))
     assert refusal.reason == reason
     assert talk.shown == []
-
-
-def test_of_an_unknown_caller_the_leader_s_roster_is_fetched() -> None:
-    talk = follower(3, 1, 2)
-    talk.wait(LAN.roster_ms)
-    talk.hears(m.Ping(talk.caller(77), talk.view(2)))
-    assert [update.want_roster for update in talk.sent(m.Update, to=1)] == [True]
-
-
-def test_a_coordinator_from_an_unknown_leader_is_accepted_and_its_roster_fetched_there() -> None:
-    talk = follower(3, 1, 2)
-    talk.hold(m.Update)
-    epoch = talk.group.epoch._replace(n=9)
-    view = talk.view(77, epoch=epoch, leader=77, leader_address="m77:7000")
-    talk.hears(m.Coordinator(talk.caller(77, epoch=epoch), view, False))
-    assert talk.group.leader == 77
-    assert talk.call(m.Update, to=77).address == "m77:7000"
-
-
-def test_a_later_life_of_a_caller_is_alive_again() -> None:
-    talk = follower(3, 1, person(2, DROPPED))
-    assert talk.hears(m.Ping(talk.caller(2, incarnation=101), talk.view(2))).reached
-    assert talk.changes == [(2, Change.RETURNED)]
-
-
-def test_facts_are_welcome_from_one_that_has_left() -> None:
-    talk = follower(3, 1, person(2, left=True))
-    tell(talk, 2, person(4))
-    assert talk.changes == [(4, Change.JOINED)]
-
-
-def test_a_refusal_about_ourselves_exchanges_rosters() -> None:
-    talk = follower(3, 1, 2)
-    talk.says("hello")
-    talk.wait(LAN.t1_ms)
-    talk.says("again")
-    talk.answer(m.Tell, m.Refusal(Reason.OLD_INCARNATION), to=2)
-    assert len(talk.sent(m.Update, to=2)) == 1

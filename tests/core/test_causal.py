@@ -7,7 +7,7 @@ from node.core.causal import Causal
 from node.core.messages import ChatMessage
 from node.core.types import Key
 
-from .dialogue import line
+from .cast import line
 from .laws import conversations, fixed
 
 

@@ -8,7 +8,8 @@ from node.core.messages import Reason, Vote
 from node.core.timing import LAN
 from node.core.types import Epoch, Hlc
 
-from .dialogue import EPOCH, NEXT, Dialogue, address, follower, person, record
+from .cast import EPOCH, NEXT, address, person, record
+from .dialogue import Dialogue, follower
 
 
 def claiming(*others: int, **rest: object) -> Dialogue:
@@ -66,8 +67,6 @@ def test_once_the_leader_answered_leading_the_repeat_only_asks_for_the_fate() ->
     talk.fail(m.Claim)
     claim = talk.wait_for(m.Claim)
     assert (claim.nonce, claim.votes, claim.only_fate) == (nonce, (), True)
-
-
 
 
 def test_a_grant_makes_the_claimant_leader_and_its_ids_go_to_newcomers() -> None:

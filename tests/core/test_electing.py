@@ -1,29 +1,17 @@
 """Dialogues about node/core/electing.py: watching the leader, and the round of votes."""
 
+import itertools
+
 import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import Challenged, LinkBroken, Silence
+from node.core.events import Challenged, LinkBroken, Silence, Started
 from node.core.messages import Reason, Vote
 from node.core.timing import LAN
 
-from .dialogue import (
-    EPOCH,
-    LEADING,
-    NEXT,
-    NOT_LEADING,
-    REGISTRY,
-    WALL,
-    Dialogue,
-    Started,
-    address,
-    follower,
-    line,
-    person,
-    record,
-    returning,
-)
+from .cast import EPOCH, LEADING, NEXT, NOT_LEADING, WALL, address, line, person, record
+from .dialogue import REGISTRY, Dialogue, follower, returning
 
 ALIVE, UNREACHABLE, HEARD, _ = Vote
 DROPPED = m.Life.DROPPED
@@ -93,7 +81,7 @@ def test_the_leader_is_pinged_at_random_intervals_between_t1_and_t2() -> None:
     talk.wait(60_000)
     at = pings_to(talk, 1)
     anti_entropy = 60_000 // LAN.sync_ms * 2
-    gaps = [b - a for a, b in zip(at, at[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(at)]
     assert max(gaps) <= LAN.t2_ms
     assert sum(gap < LAN.t1_ms for gap in gaps) <= 2 * anti_entropy
     assert len(set(gaps)) > 20, "drawn afresh each time"

@@ -11,7 +11,7 @@ from node.core.history import History, content_hash
 from node.core.messages import ChatMessage, Kind
 from node.core.types import Epoch, Hlc, Key
 
-from .dialogue import line, stream
+from .cast import line, stream
 from .laws import conversations, fixed
 
 PAGE = 256 * 1024
@@ -63,7 +63,9 @@ def test_the_hash_covers_everything_that_a_message_says(change: dict[str, object
 
 @fixed
 @given(conversations(), st.randoms(use_true_random=False))
-def test_the_same_messages_in_any_order_make_equal_logs(said: list[ChatMessage], rng: Random) -> None:
+def test_the_same_messages_in_any_order_make_equal_logs(
+    said: list[ChatMessage], rng: Random
+) -> None:
     mixed = list(said)
     rng.shuffle(mixed)
     one, other = holding(*said), holding(*mixed)
@@ -74,7 +76,9 @@ def test_the_same_messages_in_any_order_make_equal_logs(said: list[ChatMessage],
 
 @fixed
 @given(conversations(), st.data())
-def test_comparing_finds_exactly_what_the_other_lacks(said: list[ChatMessage], data: st.DataObject) -> None:
+def test_comparing_finds_exactly_what_the_other_lacks(
+    said: list[ChatMessage], data: st.DataObject
+) -> None:
     mine = [m for m in said if data.draw(st.booleans())]
     theirs = [m for m in said if data.draw(st.booleans())]
     missing = {m.key for m in mine} - {m.key for m in theirs}
@@ -92,9 +96,7 @@ def test_pages_bring_everything_one_after_the_other(said: list[ChatMessage], siz
     by_key = {message.key: message for message in said}
     for _ in range(20):
         sources = mine.differing(theirs.digests())
-        page, more = mine.lacking(
-            sources, theirs.held(sources), newest_first=False, bytes_max=size
-        )
+        page, more = mine.lacking(sources, theirs.held(sources), newest_first=False, bytes_max=size)
         for key in page:
             assert theirs.add(by_key[key]), "sent twice"
         if not more:

@@ -6,31 +6,13 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import Silence, Submitted
+from node.core.events import Silence, Started, Submitted
 from node.core.messages import Reason
 from node.core.timing import LAN
 from node.core.types import NO_EPOCH
 
-from .dialogue import (
-    CHAT,
-    EPOCH,
-    FIRST,
-    NEXT,
-    REGISTRY,
-    STRANGER,
-    WALL,
-    Dialogue,
-    Started,
-    address,
-    follower,
-    founding,
-    identity,
-    leading,
-    outsider,
-    person,
-    record,
-    returning,
-)
+from .cast import CHAT, EPOCH, FIRST, NEXT, WALL, address, identity, person, record
+from .dialogue import REGISTRY, STRANGER, Dialogue, follower, founding, leading, outsider, returning
 
 
 def join(talk: Dialogue, by: int, **rest: object) -> m.Join:

@@ -5,26 +5,12 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Change
-from node.core.events import Closing, Leaving, Silence
+from node.core.events import Closing, Leaving, Silence, Started
 from node.core.messages import Life, Reason, Vote
 from node.core.timing import LAN
 
-from .dialogue import (
-    CHAT,
-    EPOCH,
-    NEXT,
-    WALL,
-    YIELD,
-    Dialogue,
-    Started,
-    address,
-    follower,
-    identity,
-    leading,
-    line,
-    person,
-    returning,
-)
+from .cast import CHAT, EPOCH, NEXT, WALL, YIELD, address, identity, line, person
+from .dialogue import Dialogue, follower, leading, returning
 
 
 def hand_over(talk: Dialogue, to: int) -> None:

@@ -11,7 +11,7 @@ from node.core.membership import Membership, merge, suspected, with_life
 from node.core.messages import Fact, Life, Member, Roster
 from node.core.types import Epoch, Hlc, Stream
 
-from .dialogue import address, identity, person
+from .cast import address, identity, person
 from .laws import facts, fixed, members
 
 ALIVE, SUSPECT, DROPPED = Life
@@ -19,8 +19,8 @@ ALIVE, SUSPECT, DROPPED = Life
 Change = dict[str, object]
 
 
-def of(*records: Member, topic: Fact = Fact()) -> Membership:
-    return Membership(Roster(records, topic))
+def of(*records: Member, topic: Fact | None = None) -> Membership:
+    return Membership(Roster(records, topic or Fact()))
 
 
 # ---- the semilattice -----------------------------------------------------------------------------
@@ -116,17 +116,21 @@ def test_absorb_tells_what_each_record_was_and_is() -> None:
 
 def test_belonging_is_neither_left_nor_kicked_and_active_not_dropped() -> None:
     members = of(
-        person(5), person(1, SUSPECT), person(2, DROPPED), person(3, left=True), person(4, kicked=True)
+        person(5),
+        person(1, SUSPECT),
+        person(2, DROPPED),
+        person(3, left=True),
+        person(4, kicked=True),
     )
     assert members.belonging == (1, 2, 5)
     assert members.active == (1, 5)
-    assert members.suspects() == (1,)
+    assert list(members.suspects()) == [1]
     assert [members.life(id) for id in (1, 2, 3, 9)] == [SUSPECT, DROPPED, None, None]
 
 
 def test_one_identity_one_id_all_but_the_highest_count_as_left() -> None:
     members = of(person(1), person(2), person(4, identity=identity(2)))
-    assert members.belonging == (1, 4)
+    assert list(members.belonging) == [1, 4]
     assert members.of_identity(identity(2)) == 4
     members.put(person(4, identity=identity(2), left=True))
     assert members.belonging == (1,)

@@ -7,7 +7,7 @@ from node.core.messages import ChatMessage
 from node.core.outbox import REMEMBERED, Outbox
 from node.core.timing import LAN
 
-from .dialogue import line
+from .cast import line
 
 M = [line(9, seq) for seq in range(1, 101)]
 DIRECT, RELAY = Way.DIRECT, Way.RELAY

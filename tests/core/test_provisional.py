@@ -4,26 +4,14 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.events import Started
 from node.core.messages import Reason, Vote
 from node.core.state import Role
 from node.core.timing import LAN
 from node.core.types import Epoch
 
-from .dialogue import (
-    EPOCH,
-    LEADING,
-    NEXT,
-    NOT_LEADING,
-    PROVISIONAL,
-    WALL,
-    Dialogue,
-    Started,
-    address,
-    follower,
-    identity,
-    record,
-    returning,
-)
+from .cast import EPOCH, LEADING, NEXT, NOT_LEADING, PROVISIONAL, WALL, address, identity, record
+from .dialogue import Dialogue, follower, returning
 
 
 def provisional(me: int = 2, *others: int) -> Dialogue:

@@ -4,26 +4,14 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.events import Started
 from node.core.messages import Reason
 from node.core.state import Role
 from node.core.timing import LAN
 from node.core.types import Epoch, IdBlock
 
-from .dialogue import (
-    BEFORE,
-    EPOCH,
-    NEXT,
-    WALL,
-    Dialogue,
-    Started,
-    address,
-    follower,
-    identity,
-    leading,
-    person,
-    record,
-    returning,
-)
+from .cast import BEFORE, EPOCH, NEXT, WALL, address, identity, person, record
+from .dialogue import Dialogue, follower, leading, returning
 
 DROPPED = m.Life.DROPPED
 
@@ -59,7 +47,9 @@ def test_an_epoch_is_stored_before_anyone_is_told() -> None:
 
 def test_coordinator_goes_to_active_suspect_and_dropped_members_and_to_nobody_gone() -> None:
     others = (2, person(3, m.Life.SUSPECT), person(4, DROPPED))
-    talk = returning(1, *others, person(5, left=True), person(6, kicked=True), leader=1, epoch=BEFORE)
+    talk = returning(
+        1, *others, person(5, left=True), person(6, kicked=True), leader=1, epoch=BEFORE
+    )
     talk.hold(m.Coordinator)
     talk.hand(Started(WALL))
     talk.answer(m.Claim, talk.granted(EPOCH))

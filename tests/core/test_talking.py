@@ -1,5 +1,6 @@
 """Dialogues about node/core/talking.py: storing, showing, sending, passing on, acknowledging."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -7,23 +8,14 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Way
-from node.core.events import Silence
+from node.core.events import Silence, Started
 from node.core.history import content_hash
 from node.core.messages import Life, Reason, Receipt
 from node.core.timing import LAN
 from node.core.types import Hlc, Key, Stream
 
-from .dialogue import (
-    WALL,
-    Dialogue,
-    Started,
-    follower,
-    leading,
-    line,
-    person,
-    returning,
-    stream,
-)
+from .cast import WALL, line, person, stream
+from .dialogue import Dialogue, follower, leading, returning
 
 STORED, RELAYING = Receipt
 
@@ -238,7 +230,9 @@ def test_without_an_ack_in_time_the_leader_passes_on() -> None:
     assert talk.one(e.Acknowledged).way is Way.RELAY
 
 
-@pytest.mark.parametrize(("me", "others", "silent", "relay"), [(3, (1, 2, 4), 1, 2), (1, (2, 3), 3, 2)])
+@pytest.mark.parametrize(
+    ("me", "others", "silent", "relay"), [(3, (1, 2, 4), 1, 2), (1, (2, 3), 3, 2)]
+)
 def test_if_the_leader_is_sender_or_target_the_lowest_other_relays(
     me: int, others: tuple[int, ...], silent: int, relay: int
 ) -> None:
@@ -325,7 +319,7 @@ def test_retries_double_up_to_a_second_and_a_half() -> None:
         talk.wait_for(m.Tell, to=2)
         at.append(talk.now)
         talk.fail(m.Tell, to=2, how=Silence.REFUSED)
-    gaps = [b - a for a, b in zip(at, at[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(at)]
     assert gaps == [200, 400, 800, 1_500, 1_500, 1_500]
 
 

@@ -1,0 +1,320 @@
+"""Dialogues about node/core/catching_up.py: whatever was missed comes by comparing logs."""
+
+from dataclasses import replace
+
+import pytest
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.effects import Way
+from node.core.events import Started
+from node.core.history import History
+from node.core.messages import Life, Receipt
+from node.core.timing import LAN
+from node.core.types import Key, Run
+
+from .cast import EPOCH, NEXT, WALL, line, person
+from .dialogue import Dialogue, follower, leading, outsider, returning
+from .test_joining import welcome
+
+SMALL = replace(LAN, page_bytes=300)  # two lines a page
+
+
+def held(*messages: m.ChatMessage) -> History:
+    history = History()
+    for message in messages:
+        history.add(message)
+    return history
+
+
+def ping(talk: Dialogue, by: int, history_hash: int) -> None:
+    talk.hears(m.Ping(talk.caller(by), talk.view(by, history_hash=history_hash)))
+
+
+def comparing(by: int = 2, *messages: m.ChatMessage, **rest: object) -> Dialogue:
+    """Member 3 has just been told that another log differs, and asks how."""
+    talk = follower(3, 1, 2, messages=messages, **rest)  # type: ignore[arg-type]
+    talk.wait(LAN.t1_ms - 100)
+    talk.hold(m.Sync)
+    ping(talk, by, 77)
+    talk.wait_for(m.Sync, to=by)
+    return talk
+
+
+def newcomer(*others: int) -> Dialogue:
+    """Somebody who has just been let in and begins to read."""
+    talk = outsider(9, "m1:7000")
+    talk.hold(m.Sync)
+    talk.answer(m.Join, welcome(talk, 50, 1, *others))
+    assert talk.group.partial
+    return talk
+
+
+def page(talk: Dialogue, *messages: m.ChatMessage, **rest: object) -> m.Synced:
+    return m.Synced(talk.view(1), messages=messages, **rest)  # type: ignore[arg-type]
+
+
+# ---- when ----------------------------------------------------------------------------------------
+
+
+def test_a_differing_hash_starts_a_comparison_and_an_equal_one_costs_nothing() -> None:
+    talk = follower(3, 1, 2)
+    talk.wait(LAN.t1_ms - 100)
+    ping(talk, 2, talk.group.history_hash)
+    talk.wait(100)
+    assert talk.sent(m.Sync) == []
+    ping(talk, 2, 77)
+    talk.wait(100)
+    assert len(talk.sent(m.Sync, to=2)) == 1
+
+
+def test_two_busy_nodes_compare_once_a_second_at_most() -> None:
+    talk = follower(3, 1, 2)
+    talk.wait(LAN.t1_ms)
+    syncs = 0
+    for _ in range(300):
+        ping(talk, 2, 77)
+        talk.wait(10)
+        syncs += len(talk.sent(m.Sync, to=2))
+    assert 2 <= syncs <= 4
+
+
+def test_every_five_seconds_a_random_member_is_asked_how_it_is() -> None:
+    talk = follower(3, 1, 2, 4, person(5, Life.DROPPED))
+    talk.wait(200_000)
+    asked = [to for to in (2, 4, 5) for _ in talk.sent(m.Ping, to=to)]
+    assert 15 <= asked.count(2) + asked.count(4) <= 40, "the leader is the third"
+    assert min(asked.count(2), asked.count(4)) > 0
+    assert 5 not in asked
+
+
+def test_after_a_start_and_after_admission_the_leader_is_compared_with() -> None:
+    talk = returning(3, 1, 2, leader=1)
+    talk.hand(Started(WALL))
+    talk.wait(100)
+    assert [
+        s.to for _, s in talk.log if isinstance(s, e.Call) and isinstance(s.request, m.Sync)
+    ] == [1]
+    assert newcomer(1, 2).waits(m.Sync, to=1)
+
+
+# ---- asking --------------------------------------------------------------------------------------
+
+
+def test_first_one_hash_per_author_then_the_runs_of_those_that_differ() -> None:
+    mine = (line(1, 1), line(1, 2), line(2, 1))
+    talk = comparing(2, *mine)
+    first = talk.call(m.Sync).request
+    assert first.digests == held(*mine).digests()
+    assert (first.sources, first.held) == ((), ())
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1,)))
+    second = talk.call(m.Sync).request
+    assert second.sources == (1,)
+    assert second.held == held(*mine).held((1,)), "nothing about authors that are equal"
+    assert not second.newest_first
+
+
+def test_equal_after_all_ends_it() -> None:
+    talk = comparing()
+    talk.answer(m.Sync, m.Synced(talk.view(2)))
+    talk.wait(LAN.t2_ms)
+    assert talk.sent(m.Sync) == []
+
+
+def test_a_page_is_stored_shown_and_counted_and_then_the_next_is_asked_for() -> None:
+    talk = comparing()
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1,)))
+    talk.answer(m.Sync, page(talk, line(1, 1), line(1, 2), more=True))
+    assert talk.shown == ["1.1", "1.2"]
+    assert [s.way for s in talk.of(e.Deliver)] == [Way.CATCH_UP] * 2
+    assert talk.position(e.StoreMessages) < talk.position(e.Deliver)
+    (run,) = talk.call(m.Sync).request.held
+    assert (run.first, run.last) == (1, 2)
+    talk.answer(m.Sync, page(talk, line(1, 3)))
+    assert talk.shown == ["1.1", "1.2", "1.3"]
+    assert talk.one(e.Merged) == e.Merged(3, 2)
+
+
+def test_a_page_without_news_ends_it_whatever_more_it_promises() -> None:
+    talk = comparing(2, line(1, 1))
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1,)))
+    talk.answer(m.Sync, page(talk, line(1, 1), more=True))
+    assert not talk.waits(m.Sync)
+
+
+def test_a_silent_peer_ends_it_and_what_came_stays() -> None:
+    talk = comparing()
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1,)))
+    talk.answer(m.Sync, page(talk, line(1, 1), more=True))
+    talk.fail(m.Sync)
+    assert talk.one(e.Merged) == e.Merged(1, 2)
+    assert talk.shown == ["1.1"]
+
+
+def test_one_comparison_at_a_time_and_the_other_afterwards() -> None:
+    talk = comparing()
+    ping(talk, 1, 88)
+    talk.wait(200)
+    assert talk.sent(m.Sync, to=1) == []
+    talk.answer(m.Sync, m.Synced(talk.view(2)))
+    talk.wait_for(m.Sync, to=1, ms=LAN.t2_ms)
+
+
+# ---- being asked ---------------------------------------------------------------------------------
+
+
+def ask(
+    talk: Dialogue, by: int, *theirs: m.ChatMessage, sources: tuple[int, ...], newest: bool = False
+) -> e.Serve:
+    runs = held(*theirs).held(sources)
+    request = m.Sync(
+        talk.caller(by), talk.view(by), sources=sources, held=runs, newest_first=newest
+    )
+    answer = talk.hears(request)
+    assert isinstance(answer, e.Serve)
+    return answer
+
+
+def test_the_asked_one_names_the_authors_that_differ() -> None:
+    talk = follower(3, 1, 2, messages=[line(1, 1), line(2, 1)])
+    digests = held(line(1, 1), line(2, 1), line(2, 2)).digests()
+    answer = talk.hears(m.Sync(talk.caller(2), talk.view(2), digests=digests))
+    assert answer.sources == (2,)
+
+
+def test_only_what_is_missing_is_sent_a_page_at_a_time_oldest_first() -> None:
+    lines = [line(1, n) for n in range(1, 7)]
+    talk = follower(3, 1, 2, messages=lines, timing=SMALL)
+    answer = ask(talk, 2, lines[0], sources=(1,))
+    assert [key.seq for key in answer.keys] == [2, 3, 4]
+    assert answer.reply.more
+    answer = ask(talk, 2, *lines[:4], sources=(1,))
+    assert [key.seq for key in answer.keys] == [5, 6]
+    assert not answer.reply.more
+
+
+def test_a_newcomer_is_served_newest_first_and_only_what_was_delivered() -> None:
+    lines = [line(1, n) for n in range(1, 7)]
+    waiting = line(2, 4, after=(line(9, 9),), ms=9_000)
+    talk = follower(3, 1, 2, messages=[*lines, waiting], timing=SMALL)
+    answer = ask(talk, 2, sources=(1, 2), newest=True)
+    assert [key.seq for key in answer.keys] == [4, 5, 6], "a page is in display order"
+    assert answer.reply.held == (
+        Run(1, lines[0].key.stream, 1, 6, held(*lines).held((1,))[0].hash),
+    )
+
+
+def test_who_lacks_something_itself_asks_in_turn() -> None:
+    talk = follower(3, 1, 2, messages=[line(1, 1)])
+    talk.wait(LAN.t1_ms - 100)
+    answer = ask(talk, 2, line(1, 1), line(1, 2), sources=(1,))
+    assert answer.reply.behind
+    talk.wait(100)
+    assert len(talk.sent(m.Sync, to=2)) == 1
+    assert not ask(talk, 2, line(1, 1), sources=(1,)).reply.behind
+
+
+def test_what_a_member_holds_of_ours_it_has_acknowledged_however_it_came_by_it() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    talk.answer(m.Tell, m.Told(Receipt.STORED, said.id, 1), to=1)
+    ask(talk, 2, said, sources=(3,))
+    assert talk.one(e.Acknowledged) == e.Acknowledged(said.key, 2, Way.CATCH_UP, 2, 2)
+    assert talk.one(e.Settled) == e.Settled(said.key, ())
+
+
+# ---- newcomers -----------------------------------------------------------------------------------
+
+A1, A2, A3 = (line(1, n) for n in (1, 2, 3))
+B1 = line(2, 1, after=(A2,), ms=2_000)
+
+
+def test_newcomer_reads_backwards() -> None:
+    talk = newcomer(1, 2)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1, 2)))
+    assert talk.call(m.Sync).request.newest_first
+    talk.answer(m.Sync, page(talk, A3, B1, more=True))
+    assert talk.shown == ["1.3", "2.1"], "what they follow counts as delivered"
+    talk.answer(m.Sync, page(talk, A1, A2))
+    assert talk.shown == ["1.3", "2.1", "1.1", "1.2"]
+    late = [s.late for s in talk.of(e.Deliver)]
+    assert late == [True, True], "inserted as backlog"
+    assert not talk.group.partial
+
+
+def test_the_cut_is_stored_before_anything_is_shown_that_relies_on_it() -> None:
+    talk = newcomer(1, 2)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1, 2)))
+    talk.answer(m.Sync, page(talk, A3, B1, more=True))
+    meta = talk.of(e.StoreMeta)[0].meta
+    assert (meta.partial, meta.below) == (True, (A2.key,))
+    assert talk.position(e.StoreMeta) < talk.position(e.Deliver)
+
+
+def test_a_newcomer_restarted_on_its_way_goes_on_reading() -> None:
+    talk = returning(50, 1, leader=1, messages=[A3, B1], partial=True, below=(A2.key,))
+    talk.hold(m.Sync)
+    talk.hand(Started(WALL))
+    talk.wait_for(m.Sync)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1,)))
+    assert talk.call(m.Sync).request.newest_first
+    talk.answer(m.Sync, page(talk, A1, A2))
+    assert talk.shown == ["1.1", "1.2"]
+    assert not talk.group.partial
+
+
+def test_a_newcomer_is_one_until_its_log_equals_one_that_is_whole() -> None:
+    talk = newcomer(1, 2)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1,)))
+    talk.answer(m.Sync, page(talk, A3, partial=True))
+    still = talk.group.partial
+    assert still, "the answerer was a newcomer itself"
+    ping(talk, 1, 77)
+    talk.wait_for(m.Sync, to=1)
+    talk.answer(m.Sync, m.Synced(talk.view(1)))
+    assert not talk.of(e.StoreMeta)[-1].meta.partial
+
+
+def test_live_lines_wait_for_no_older_page_than_the_answerer_has_delivered() -> None:
+    talk = newcomer(1, 2)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1, 2)))
+    live = line(2, 2, after=(A3,), ms=5_000)
+    talk.hears(m.Tell(talk.caller(2), 50, live))
+    assert talk.shown == []
+    theirs = held(A1, A2, A3, B1).held((1, 2))
+    talk.answer(m.Sync, page(talk, A3, more=True, held=theirs))
+    assert set(talk.shown) == {"1.3", "2.2"}
+
+
+def test_a_newcomer_says_that_its_log_is_not_whole() -> None:
+    talk = newcomer(1, 2)
+    answer = talk.hears(m.Sync(talk.caller(2), talk.view(2)))
+    assert answer.partial
+
+
+# ---- splits --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("messages", [0, 2])
+def test_a_healed_split_is_told_once_the_logs_are_equal(messages: int) -> None:
+    talk = leading(1, 2, 3)
+    talk.hold(m.Sync)
+    view = talk.view(2, epoch=NEXT, leader=2, history_hash=77)
+    talk.hears(m.Coordinator(talk.caller(2, epoch=NEXT), view, False))
+    talk.wait_for(m.Sync, to=2)
+    assert talk.of(e.SplitHealed) == []
+    if messages:
+        talk.answer(m.Sync, m.Synced(talk.view(2), sources=(2,)), to=2)
+        talk.answer(m.Sync, page(talk, line(2, 1), line(2, 2)), to=2)
+    else:
+        talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+    assert talk.one(e.SplitHealed).messages == messages
+
+
+def test_what_the_log_kept_is_what_is_compared_after_a_restart() -> None:
+    lines = [line(1, 2), line(1, 1), line(2, 1, after=(line(1, 2),), ms=5_000)]
+    talk = follower(3, 1, 2, messages=lines)
+    assert talk.group.history_hash == held(*lines).hash
+    assert talk.shown == [], "shown in an earlier life"
+    assert talk.says("next").deps == (Key(2, lines[2].key.stream, 1),)
+    assert talk.group.epoch == EPOCH
