@@ -169,6 +169,7 @@ class Oracle:
                 self._storing_roster(machine, roster)
             case e.StoreMeta(meta):
                 self._storing_meta(machine, meta)
+                machine.stored = True
             case _:
                 pass
 
@@ -255,7 +256,7 @@ class Oracle:
             return
         if meta.epoch < old.epoch:
             raise Broken("S2", f"{machine.number} stores {meta.epoch} after {old.epoch}")
-        if meta.incarnation < old.incarnation:
+        if meta.incarnation < old.incarnation + (not machine.stored):
             raise Broken("S2", f"{machine.number} stores incarnation {meta} after {old}")
 
     # ---- what is shown ----
@@ -368,10 +369,18 @@ class Oracle:
         for machine in staying:
             if life.get(machine.me) is not Life.ALIVE:
                 return f"{machine.number} ({machine.me}) is {life.get(machine.me)} in the roster"
+        ids = {machine.me for machine in staying}
+        for member in staying[0].group.belonging if staying[0].group is not None else ():
+            if member not in ids and life.get(member) is not Life.DROPPED:
+                return f"{small(member)} is not there, yet {life.get(member)} in the roster"
+            if member < max(id for id in self.owner if self.owner[id] == self.owner[member]):
+                return f"{small(member)} belongs, and is not its identity's latest id"
         for machine in staying:
             group = machine.group
             if group is not None and group.outbox_size:
                 return f"{machine.number} has {group.outbox_size} lines in its outbox"
+            if any(not post.settled for post in machine.disk.posts.values()):
+                return f"{machine.number} has open posts in its log"
         return ""
 
     def _unsettled_history(self, staying: list[Machine]) -> str:

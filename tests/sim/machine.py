@@ -121,6 +121,7 @@ class Machine(Process):
         "ready",
         "said",
         "skew",
+        "stored",
         "wants",
     )
 
@@ -150,6 +151,7 @@ class Machine(Process):
         self.epoch: Epoch = NO_EPOCH
         self.leader: MemberId = 0
         self.leading = False
+        self.stored = False  # whether it has stored anything of this life
         self.closing = False
         self.ends: Callable[[Machine], None] | None = None  # what follows its last effect
 
