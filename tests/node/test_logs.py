@@ -35,7 +35,7 @@ def written(tmp_path: Path, level: str = "info") -> list[str]:
     log.info("member %s joined", 4)
     log.debug("delivered")
     chat.group.me = 0
-    log.info("two\nlines")
+    log.info("two\nlines, \x1b[31m\x9b red")
     try:
         raise RuntimeError("bang")
     except RuntimeError:
@@ -48,7 +48,7 @@ def test_an_event_is_a_line_with_instant_level_chat_id_and_epoch(tmp_path: Path)
     first, second, third = written(tmp_path)
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     assert re.fullmatch(rf"{stamp} info     #dev id=2 e=12 member 4 joined", first)
-    assert second.endswith("#dev id=- e=12 two lines")
+    assert second.endswith("#dev id=- e=12 two lines, ?[31m? red")
     assert "it failed" in third
     assert "RuntimeError: bang" in third
 
