@@ -1,15 +1,20 @@
 """How a life goes on once all are of one mind: single faults, which must go by the book."""
 
+from typing import Any
+
+from node.core.messages import Granted, Life
 from node.core.timing import LAN
 
 from .checkers import Broken
-from .machine import Machine
+from .machine import Machine, Process
 from .trouble import Trouble
 
 ELECT_MS = 8_000
 PROVISIONAL_MS = 10_000
 DETOUR_MS = 1_500
 REST_MS = 2_500
+DROP_MS = 9_000
+GRANTS_MAX = 4  # for one election whose first grant is lost
 
 STANDING = [
     "halves, registry on both",
@@ -157,6 +162,7 @@ class Endings(Trouble):
         world.run(rng.choice([0, 1_000, 15_000]))
         leader.wants = False
         world.kill(leader.number)
+        self._split_and_heal(survivors)
         lowest = min(m.me for m in survivors)
         groups = [m.group for m in survivors if m.group is not None]
         followed = world.run_until(
@@ -180,6 +186,66 @@ class Endings(Trouble):
             raise Broken("cost", f"{world.count['epochs'] - epochs} elections after an outage")
         if world.oracle.leader_of[world.oracle.last_epoch] != lowest:
             raise Broken("election", f"{lowest} led provisionally, another is certified")
+
+    def _split_and_heal(self, survivors: list[Machine]) -> None:
+        """At times: let two provisional leaders come up, who then meet."""
+        if self.rng.random() < 0.5:
+            return
+        self.world.count["ending: two provisional leaders"] += 1
+        half = len(survivors) // 2
+        numbers = [m.number for m in survivors]
+        self.world.network.part(numbers[:half], numbers[half:])
+        self.world.run(8_000)
+        self.world.network.heal()
+
+    def absent(self) -> None:
+        """A member is frozen: it is dropped, and when it is thawed it refutes that."""
+        world, rng = self.world, self.rng
+        others = [m for m in self.members() if m.group is not None and not m.group.leads]
+        if len(others) < 2:
+            return
+        machine = rng.choice(others)
+        world.say(f"-- {machine.number} is frozen")
+        world.count["ending: absent"] += 1
+        epochs = world.count["epochs"]
+        world.freeze(machine)
+        groups = [m.group for m in self.members() if m is not machine and m.group is not None]
+
+        def dropped() -> bool:
+            records = [group.member(machine.me) for group in groups]
+            return all(r is not None and r.life is Life.DROPPED for r in records)
+
+        if not world.run_until(DROP_MS, dropped, step=50):
+            raise Broken("drop", f"{machine.number} is frozen, and not dropped")
+        world.tell(rng.choice([m for m in others if m is not machine]).number)
+        world.run(rng.choice([0, 5_000]))
+        world.thaw(machine)
+        self.rest(10_000)
+        if world.count["epochs"] != epochs:
+            raise Broken("cost", "a member that was dropped and came back makes an election")
+
+    def blind(self) -> None:
+        """The lowest other does not reach the registry: it leaves the election to the next."""
+        world = self.world
+        leader = self.leader()
+        others = sorted((m for m in self.members() if m is not leader), key=lambda m: m.me)
+        if len(others) < 4:
+            return
+        world.say(f"-- {others[0].number} is cut off from the registry, and the leader dies")
+        world.count["ending: blind"] += 1
+        world.network.part([0], [others[0].number])
+        group = others[0].group
+        assert group is not None
+        world.run_until(2 * LAN.record_ms, lambda: not group.nds_up, step=500)
+        self.rest(2_000)
+        epochs = world.count["epochs"]
+        leader.wants = False
+        world.kill(leader.number)
+        self.follow(others, others[1].me, ELECT_MS)
+        world.network.heal()
+        self.rest(15_000)
+        if world.count["epochs"] != epochs + 1:
+            raise Broken("cost", f"{world.count['epochs'] - epochs} elections for one death")
 
     def stall(self) -> None:
         """The leader is frozen: the lowest other leads; thawed, the old one follows."""
@@ -215,17 +281,37 @@ class Endings(Trouble):
         leader = self.leader()
         other = rng.choice([m for m in staying if m is not leader])
         last = world.oracle.last_epoch
+        grant_lost = rng.random() < 0.2
+        if grant_lost:
+            self._lose_grant()
         for machine in (leader, other):
             machine.wants = False
             world.kill(machine.number)
             world.run(rng.choice([0, 0, 5, 20]))
         survivors = [m for m in staying if m not in {leader, other}]
         lowest = min(m.me for m in survivors)
-        self.elected_ms = self.follow(survivors, lowest, ELECT_MS)
-        world.count["elected"] += 1
+        if not grant_lost:
+            self.elected_ms = self.follow(survivors, lowest, ELECT_MS)
+            world.count["elected"] += 1
         for machine in survivors:
             world.tell(machine.number)
         self.settle(15_000)
+        world.network.snag = None
         won = [who for epoch, who in world.oracle.leader_of.items() if epoch > last]
+        if grant_lost and len(won) <= GRANTS_MAX:
+            return  # Whoever waited for the winner may have claimed too.
         if won not in ([lowest], [other.me, lowest]):  # The other's claim may have been under way.
             raise Broken("election", f"{won} won one after another; {lowest} is the lowest")
+
+    def _lose_grant(self) -> None:
+        """Lose the registry's next grant, which must not leave the group without a leader."""
+        world = self.world
+        world.count["ending: grant lost"] += 1
+
+        def snag(sender: Process, target: Process, message: Any, is_reply: bool) -> bool:
+            if type(message) is not Granted:
+                return False
+            world.network.snag = None
+            return True
+
+        world.network.snag = snag

@@ -22,6 +22,7 @@ from .world import World
 CONVERGE_MS = 40_000
 SETTLED_MS = 3_000
 PEACE_MS = 4_000
+ENDING = 0.15  # how often each of the longer endings is lived
 
 
 def mix(rng: Random) -> Faults:
@@ -62,8 +63,8 @@ class Life(Endings):
         self.suffer()
         self.converge()
         self.detour()
-        for chance, ending in (0.15, self.divide), (0.15, self.outage), (0.3, self.stall):
-            if self.rng.random() < chance:
+        for ending in (self.divide, self.outage, self.absent, self.blind, self.stall):
+            if self.rng.random() < ENDING:
                 ending()
         self.elect()
         return self.world
