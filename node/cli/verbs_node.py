@@ -149,10 +149,28 @@ def _rpc(run: Run) -> int:
     if service == "Control":
         line = tables.grpcurl(socket, name, unix=True)
     else:
-        status = _status(run)
-        nds = status.nds[0].address if status.nds else "HOST:PORT"
-        line = tables.grpcurl(status.listen if service == "Node" else nds, name)
+        line = _line(run, service, name)
     return run.output.answer(tables.said(line, method=name, line=line))
+
+
+def _line(run: Run, service: str, name: str) -> str:
+    """The last call of that method that this node made; without one, the bare method."""
+    found: list[str] = []
+
+    async def work() -> int:
+        async with run.client() as node:
+            calls = [one for one in (await node.calls(200)).calls if one.method == name]
+            status = await node.status()
+            nds = status.nds[0].address if status.nds else "HOST:PORT"
+            if calls:
+                found.append(tables.grpcurl(calls[-1].address, name, calls[-1].request_json))
+            else:
+                address = status.listen if service == "Node" else nds
+                found.append(tables.grpcurl(address, name))
+        return DONE
+
+    wait(work())
+    return found[0]
 
 
 def _method(wanted: str) -> tuple[str, str]:

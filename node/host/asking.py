@@ -45,7 +45,7 @@ async def ping(node: Node, chat: Chat, member: str) -> words.Pings:
 
 async def _ping(node: Node, chat: Chat, member: Member) -> tuple[words.PingRow, Pong | None]:
     group = chat.group
-    caller = Caller(group.chat, group.me, group.incarnation, group.epoch)
+    caller = Caller(group.chat, group.me, group.incarnation, group.epoch, member.id)
     began = time.perf_counter_ns()
     outcome = await node.links.call(
         member.address, Ping(caller, None), node.timing.ping_ms * PATIENCE
@@ -60,10 +60,16 @@ async def _ping(node: Node, chat: Chat, member: Member) -> tuple[words.PingRow, 
     return words.PingRow(member.id, nick, False, 0, said or "no answer"), None
 
 
+def _caller(chat: Chat, callee: Member) -> Caller:
+    """Ourselves; the callee is named, since another node may have its address by now."""
+    group = chat.group
+    return Caller(group.chat, group.me, group.incarnation, group.epoch, callee.id)
+
+
 async def call_back(node: Node, chat: Chat, member: Member) -> bool | None:
     """Whether a member reaches us; None if it does not answer."""
     group = chat.group
-    caller = Caller(group.chat, group.me, group.incarnation, group.epoch)
+    caller = Caller(group.chat, group.me, group.incarnation, group.epoch, member.id)
     request = Ping(caller, None, on_behalf=group.me)
     deadline_ms = node.timing.ping_ms * PATIENCE
     outcome = await node.links.call(member.address, request, deadline_ms)

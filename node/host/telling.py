@@ -101,6 +101,15 @@ def nick_of(group: Group, member: MemberId) -> str:
     return group.shown_nick(member) if member and group.member(member) else ""
 
 
+def leader_of(group: Group) -> MemberId:
+    """Who leads as far as is known; 0 for nobody.
+
+    Oneself only while one does lead: a leader that was restarted never resumes.
+    """
+    following = group.following
+    return 0 if following == group.me and not group.leads else following
+
+
 def _member(group: Group, notice: MemberChanged) -> What:
     member, nick = notice.member, nick_of(group, notice.member)
     if notice.change in (Change.SUSPECT, Change.CLEARED):
@@ -199,7 +208,7 @@ def progress(group: Group, key: Key, short: str, id: str, wait: Wait) -> Progres
     acked = [row.member for row in rows if row.state == "acked"]
     waiting = [row.member for row in rows if row.state == "waiting"]
     later = [row.member for row in rows if row.state == "later"]
-    leader = group.following
+    leader = leader_of(group)
     match wait:
         case Wait.NONE:
             complete = True

@@ -12,7 +12,7 @@ from ..peers import LinkFigures
 from ..runner import now_ms
 from ..words import Epoch, Mode
 from .chats import Chat, wall_ms
-from .telling import line, names, nick_of
+from .telling import leader_of, line, names, nick_of
 
 STATES = {Life.ALIVE: "alive", Life.SUSPECT: "suspect", Life.DROPPED: "dropped"}
 ACKED_OF = 500  # own lines that `members` counts acknowledgements of
@@ -40,7 +40,7 @@ def chat(one: Chat) -> words.Chat:
     """A chat as `status` shows it."""
     group = one.group
     unread = one.archive.unread(group.me, lambda text: names(text, one.nick))
-    leader = group.following
+    leader = leader_of(group)
     return words.Chat(
         name=group.name,
         chat_id=group.chat,
@@ -69,7 +69,7 @@ def _alive(group: Group) -> int:
 def leader(one: Chat) -> words.Leader:
     """Who leads."""
     group = one.group
-    who = group.following
+    who = leader_of(group)
     record = group.member(who) if who else None
     return words.Leader(
         chat=group.name,
@@ -92,7 +92,7 @@ def members(one: Chat, everyone: bool) -> words.Members:
             nick=group.shown_nick(member.id),
             state=state_of(member),
             address=member.address,
-            leader=member.id == group.following,
+            leader=member.id == leader_of(group),
             self=member.id == group.me,
             acked=acked.get(member.id, 0),
             lacking=lacking.get(member.id, 0),

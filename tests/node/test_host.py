@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -377,6 +378,27 @@ async def test_members_are_pinged_by_name_or_all(town: Town) -> None:
     assert row.said == "not leading"
     with pytest.raises(NoSuchMember, match="Did you mean alice"):
         await asking.ping(bob, bob.chat(""), "alise")
+
+
+async def test_another_node_at_a_members_address_does_not_answer_for_it(town: Town) -> None:
+    alice, _ = await town.pair()
+    chat = alice.chat("")
+    member = views.find_member(chat, "bob")
+    moved = replace(member, address=alice.listen)
+    row, _ = await asking._ping(alice, chat, moved)
+    assert not row.answered
+    row, _ = await asking._ping(alice, chat, member)
+    assert row.answered
+
+
+@pytest.mark.parametrize(
+    ("following", "leads", "shown"), [(1, True, 1), (1, False, 0), (2, False, 2), (0, False, 0)]
+)
+def test_a_restarted_leader_does_not_say_that_it_leads_before_it_does(
+    following: int, leads: bool, shown: int
+) -> None:
+    group = SimpleNamespace(me=1, following=following, leads=leads)
+    assert telling.leader_of(group) == shown  # type: ignore[arg-type]
 
 
 async def test_histories_are_compared_with_everyones(town: Town) -> None:
