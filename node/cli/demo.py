@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..errors import DONE, OTHER, Complaint
 from ..places import places
-from ..words import Leader, Wait
+from ..words import Leader, Line, Wait
 from . import lab as labs
 from .render import notices, tables
 from .run import Run, wait
@@ -220,14 +220,13 @@ async def _together(story: Story) -> int:
         await stack.enter_async_context(you)
         joined = await you.join(f"{lab.nds}/{CHAT}")
         story.run.output.lines(_things_to_try(story, joined.nick))
-        company = asyncio.ensure_future(_company(story))
-        revival = asyncio.ensure_future(_revive(story))
+        company = [asyncio.ensure_future(one(story)) for one in (_opening, _answers, _revive)]
         try:
             return await LineMode(you, story.run.output, commands=True).run(CHAT)
         finally:
-            for task in (company, revival):
+            for task in company:
                 task.cancel()
-            await asyncio.gather(company, revival, return_exceptions=True)
+            await asyncio.gather(*company, return_exceptions=True)
 
 
 def _things_to_try(story: Story, nick: str) -> tuple[str, ...]:
@@ -243,28 +242,34 @@ def _things_to_try(story: Story, nick: str) -> tuple[str, ...]:
     )
 
 
-async def _company(story: Story) -> None:
-    """The peers talk a little, and answer you."""
+async def _opening(story: Story) -> None:
+    """The peers talk a little."""
     for nick, text in OPENING:
         await asyncio.sleep(1.5)
-        with contextlib.suppress(Complaint):
-            async for _ in story.lab.client(nick).send(CHAT, text, wait=Wait.NONE):
-                pass
+        await _whisper(story, nick, text)
+
+
+async def _answers(story: Story) -> None:
+    """The peers answer you."""
     answers = ("got it", "I have it too", "here as well")
     count = 0
     while True:  # the peer that listens may be killed under our feet
         with contextlib.suppress(Complaint):
             async for happening in story.lab.client("carol").watch(CHAT):
-                nick = getattr(happening.what, "nick", "")
-                text = getattr(happening.what, "text", "")
-                if not text or nick in PEERS:
-                    continue
-                answerer = PEERS[1 + count % 2]
-                said = f"{answers[count % 3]}, {nick}"
-                count += 1
-                async for _ in story.lab.client(answerer).send(CHAT, said, wait=Wait.NONE):
-                    pass
+                line = happening.what
+                if isinstance(line, Line) and not line.backlog and line.nick not in PEERS:
+                    await _whisper(
+                        story, PEERS[1 + count % 2], f"{answers[count % 3]}, {line.nick}"
+                    )
+                    count += 1
         await asyncio.sleep(1.0)
+
+
+async def _whisper(story: Story, nick: str, text: str) -> None:
+    """A peer says something, if it lives; nobody waits for the acknowledgements."""
+    with contextlib.suppress(Complaint):
+        async for _ in story.lab.client(nick).send(CHAT, text, wait=Wait.NONE):
+            pass
 
 
 async def _revive(story: Story) -> None:

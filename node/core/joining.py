@@ -69,6 +69,7 @@ class Joining:
         s.listed_as = s.name
         s.me, s.role, s.ready = ids.first, Role.FOLLOWER, True
         s.created = s.created or s.wall
+        s.epoch = record.epoch
         s.members.put(
             self._new_member(
                 ids.first, s.setup.identity, s.setup.nick, s.setup.address, s.incarnation

@@ -76,7 +76,9 @@ class Readable:
 
     @property
     def leader(self) -> MemberId:
-        return self._s.leader
+        """Who leads the epoch; 0 when unknown, or while it is ours from an earlier life."""
+        s = self._s
+        return 0 if s.leader == s.me and not s.leads else s.leader
 
     @property
     def provisional(self) -> MemberId:
@@ -85,7 +87,7 @@ class Readable:
     @property
     def following(self) -> MemberId:
         """Whom this node takes for the leader: the provisional one if there is one."""
-        return self._s.following
+        return self._s.provisional or self.leader
 
     @property
     def role(self) -> Role:

@@ -210,9 +210,12 @@ class Talking:
         return None
 
     def show(self, messages: list[ChatMessage], way: Way) -> None:
-        """Deliver, in this order.  Of one (source, id) only the first is shown."""
+        """Deliver, in display order, which extends causality even where a part counts as delivered.
+
+        Of one (source, id) only the first is shown.
+        """
         s = self._s
-        for message in messages:
+        for message in sorted(messages, key=lambda m: m.place) if len(messages) > 1 else messages:
             late = message.place < s.latest_place
             if not late:
                 s.latest_place = message.place
