@@ -190,4 +190,52 @@ MUTANTS = [
         "    if record.address and record.leader != claim.node:\n",
         "    if not record.address and record.leader != claim.node:\n",
     ),
+    Mutant(
+        "no wait for a lower id",
+        "node/core/electing.py",
+        "        if lower:\n",
+        "        if lower and lower[0] == -1:\n",
+    ),
+    Mutant(
+        "a blind lower id holds the others up",
+        "node/core/electing.py",
+        "a.ok and (a.reaches_nds or not reaches_nds)]",
+        "a.ok]",
+    ),
+    Mutant(
+        "votes of anybody count",
+        "node/core/answering.py",
+        "if vote in active and vote != s.me}",
+        "}",
+    ),
+    Mutant(
+        "the silent are never dropped",
+        "node/core/belonging.py",
+        "        self._drop(member)\n\n",
+        "        pass\n\n",
+    ),
+    Mutant(
+        "a cut is stored after what relies on it",
+        "node/core/catching_up.py",
+        "        s.store_meta()  # Before anything is shown that relies on it.\n",
+        "",
+    ),
+    Mutant(
+        "a restart forgets the outbox",
+        "node/core/group.py",
+        "            if not post.settled and post.key in by_key:\n",
+        "            if post.settled and post.key in by_key:\n",
+    ),
+    Mutant(
+        "a new life with the old incarnation",
+        "node/core/group.py",
+        "        s.incarnation = max(s.incarnation + 1, wall)\n",
+        "        s.incarnation = max(s.incarnation, 1)\n",
+    ),
+    Mutant(
+        "registry learns nothing from its callers",
+        "nds/record/decisions.py",
+        "    if facts.epoch > NO_EPOCH and believable(facts.epoch, now_ms):\n",
+        "    if record is None and facts.epoch > NO_EPOCH:\n",
+    ),
 ]

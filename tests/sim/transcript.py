@@ -18,7 +18,8 @@ rewriting cannot bless.
 Answers show instants since the command, machines, what people see, and the calls of joins,
 elections, claims and relays.  $ expect ... answers `yes`, or fails the story:
 
-    leader 2 [at 1,3]         they follow 2, certified       provisional 2 [at 1,3]
+    leader 2 [at 1,3]         they follow 2 (`any`: the same one), certified
+    provisional 2 [at 1,3]    they follow 2, not certified
     leading 1                 machine 1 believes that it leads
     epochs 1                  so many were granted since the last time this was asked
     members 1,2,3 [at 4]      those not left, kicked or dropped, by the roster there
@@ -209,6 +210,10 @@ class Story:
         ]
 
     def _expect_leader(self, number: str, _at: str = "", at: str = "") -> str:
+        if number == "any":
+            group = self._groups(at)[0].group
+            leading = group and self.world.oracle.machine_of(group.leader)
+            return self._followed(leading.number, at, provisional=False) if leading else "none"
         return self._followed(int(number), at, provisional=False)
 
     def _expect_provisional(self, number: str, _at: str = "", at: str = "") -> str:
