@@ -13,7 +13,7 @@ from node.core.messages import Life, Reason
 from node.core.timing import LAN
 from node.core.types import Hlc
 
-from .cast import WALL, address, identity, line, person
+from .cast import NEXT, WALL, address, identity, line, person
 from .dialogue import Dialogue, follower, leading, returning
 
 ALIVE, SUSPECT, DROPPED = Life
@@ -359,3 +359,37 @@ def test_a_caller_that_may_not_be_heard_is_told_why(
     refusal = talk.hears(m.Tell(replace(talk.caller(2), **caller), 3, line(2)))
     assert refusal.reason == reason
     assert talk.shown == []
+
+
+def test_people_learn_that_the_others_had_dropped_them() -> None:
+    talk = follower(3, 1, 2)
+    tell(talk, 2, mine(talk, life=DROPPED))
+    assert talk.changes == [(3, Change.REFUTED)]
+
+
+def test_who_moves_to_another_id_leads_no_longer() -> None:
+    talk = leading(1, 2)
+    tell(talk, 2, person(50, identity=identity(1)))
+    assert talk.group.me == 50
+    assert not talk.group.leads, "the epoch was granted to the other id"
+
+
+@pytest.mark.parametrize(
+    ("news", "followed_by"),
+    [
+        ({"epoch": NEXT, "leader": 3}, None),
+        ({"roster_hash": 7}, m.Update),
+        ({"history_hash": 7}, m.Sync),
+    ],
+)
+def test_the_leader_learns_from_the_answers_of_members_that_it_pings(
+    news: dict[str, Any], followed_by: type | None
+) -> None:
+    talk = leading(1, 2, 3)
+    talk.hold(m.Ping)
+    talk.wait_for(m.Ping, to=3)
+    talk.answer(m.Ping, talk.pong(member=3, **news), to=3)
+    assert talk.group.leads is (followed_by is not None)
+    if followed_by is not None:
+        talk.hold(followed_by)
+        assert talk.sent(followed_by, to=3) or talk.wait_for(followed_by, to=3, ms=100)

@@ -308,7 +308,7 @@ def test_a_healed_split_is_told_once_the_logs_are_equal(messages: int) -> None:
         talk.answer(m.Sync, page(talk, line(2, 1), line(2, 2)), to=2)
     else:
         talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
-    assert talk.one(e.SplitHealed).messages == messages
+    assert talk.one(e.SplitHealed) == e.SplitHealed(messages, leader=2, epoch=NEXT)
 
 
 def test_what_the_log_kept_is_what_is_compared_after_a_restart() -> None:
@@ -318,3 +318,12 @@ def test_what_the_log_kept_is_what_is_compared_after_a_restart() -> None:
     assert talk.shown == [], "shown in an earlier life"
     assert talk.says("next").deps == (Key(2, lines[2].key.stream, 1),)
     assert talk.group.epoch == EPOCH
+
+
+def test_so_many_runs_that_they_fill_a_call_are_told_author_by_author() -> None:
+    gaps = [line(author, seq) for author in (1, 2, 4) for seq in range(1, 2 * 1_500, 2)]
+    talk = comparing(2, *gaps)
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1, 2, 4)))
+    request = talk.call(m.Sync).request
+    assert request.sources == (1,)
+    assert {run.source for run in request.held} == {1}

@@ -76,14 +76,14 @@ def test_a_grant_makes_the_claimant_leader_and_its_ids_go_to_newcomers() -> None
     assert talk.of(e.LeaderChanged)[0].took_ms == 0, "from the refusal to the grant"
 
 
-@pytest.mark.parametrize("late", ["granted", "refused"])
-def test_a_late_word_of_an_old_claim_starts_nothing(late: str) -> None:
+@pytest.mark.parametrize("late", [NEXT, Epoch(2, 1), None])
+def test_a_late_word_of_an_old_claim_starts_nothing(late: Epoch | None) -> None:
     talk = claiming()
     view = talk.view(3, epoch=Epoch(1, 7), leader=3)
     talk.hears(m.Coordinator(talk.caller(3, epoch=Epoch(1, 7)), view, False))
     assert talk.group.leader == 3
     refusal = m.Refusal(Reason.STALE_EPOCH, record=record(4, NEXT))
-    talk.answer(m.Claim, talk.granted(NEXT) if late == "granted" else refusal)
+    talk.answer(m.Claim, talk.granted(late) if late else refusal)
     assert (talk.group.leads, talk.group.leader, talk.group.epoch) == (False, 3, Epoch(1, 7))
 
 
@@ -96,6 +96,7 @@ def test_a_claim_refused_with_a_higher_record_is_followed() -> None:
 
 def test_a_claim_refused_since_the_leader_lives_waits_for_a_fresh_timer() -> None:
     talk = claiming()
+    talk.wait(450)  # The registry asked the old leader.
     talk.answer(m.Claim, m.Refusal(Reason.LEADER_ALIVE, record=record(1)))
     assert [moved.phase for moved in talk.of(e.ElectionMoved)] == [e.Phase.REFUSED]
     talk.wait(LAN.t1_ms - 1)
@@ -127,3 +128,15 @@ def test_an_id_that_its_identity_has_outgrown_uses_no_grant() -> None:
     assert talk.group.me == 20
     talk.answer(m.Claim, m.Granted(record(2, NEXT), talk.granted().ids))
     assert not talk.group.leads
+
+
+def test_a_claim_outlives_the_provisional_leadership_that_came_of_its_silence() -> None:
+    talk = claiming()
+    nonce = talk.call(m.Claim).request.nonce
+    talk.heal(1)
+    talk.fail(m.Claim)
+    assert talk.group.provisional == 2
+    talk.wait(LAN.t2_ms * 12 // 10)
+    assert talk.group.following == 1, "the certified leader answered"
+    claim = talk.wait_for(m.Claim)
+    assert (claim.nonce, claim.votes, claim.only_fate) == (nonce, (), True)

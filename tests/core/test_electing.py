@@ -71,6 +71,7 @@ def test_before_it_has_read_or_asked_a_node_holds_no_round() -> None:
     talk.hand(Started(WALL))
     talk.hand(Challenged())
     assert talk.sent(m.Elect) == []
+    assert pings_to(talk, 1) == []
 
 
 # ---- watching ------------------------------------------------------------------------------------

@@ -149,3 +149,17 @@ def test_of_one_author_s_messages_with_one_id_the_others_are_repeats() -> None:
     assert not history.is_repeat(line(1, 1, id="x"))
     assert history.is_repeat(line(1, 2, id="x"))
     assert not history.is_repeat(line(2, 1, id="x")), "ids are unique for each author only"
+
+
+def test_an_id_that_was_said_is_known_of_its_author_alone() -> None:
+    history = History()
+    history.is_repeat(line(1, 1, id="x"))
+    assert history.knows_id(1, "x")
+    assert not history.knows_id(2, "x")
+
+
+def test_the_size_of_a_page_counts_bytes_not_letters() -> None:
+    narrow = holding(line(1, 1, "e" * 400), line(1, 2, "e" * 400))
+    wide = holding(line(1, 1, "\N{SNOWMAN}" * 400), line(1, 2, "\N{SNOWMAN}" * 400))
+    pages = [len(h.lacking((1,), (), newest_first=False, bytes_max=900)[0]) for h in (narrow, wide)]
+    assert pages == [2, 1]

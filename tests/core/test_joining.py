@@ -6,10 +6,10 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import Silence, Started, Submitted
+from node.core.events import LinkBroken, Silence, Started, Submitted
 from node.core.messages import Reason
 from node.core.timing import LAN
-from node.core.types import NO_EPOCH
+from node.core.types import NO_EPOCH, Epoch
 
 from .cast import CHAT, EPOCH, FIRST, NEXT, WALL, address, identity, person, record
 from .dialogue import REGISTRY, STRANGER, Dialogue, follower, founding, leading, outsider, returning
@@ -156,6 +156,21 @@ def test_a_leader_deposed_while_it_called_back_does_not_admit() -> None:
     assert talk.group.belonging == (1, 2)
 
 
+def test_an_admission_begun_in_one_epoch_is_not_ended_in_another() -> None:
+    talk = leading(1, 2)
+    talk.hears(join(talk, 9))
+    asked = talk._inbound
+    view = talk.view(2, epoch=NEXT, leader=2)
+    talk.hears(m.Coordinator(talk.caller(2, epoch=NEXT), view, False))
+    talk.kill(2)
+    talk.hand(LinkBroken(address(2)))
+    talk.wait(20)
+    talk.answer(m.Claim, talk.granted(Epoch(1, 7), first=60))
+    assert talk.group.leads
+    talk.answer(m.Ping, talk.pong(member=9), to=STRANGER)
+    assert talk.reply(asked).reason == Reason.NOT_LEADER, "retryable"
+
+
 def test_a_kicked_identity_stays_out() -> None:
     assert admit(leading(1, person(2, kicked=True)), 2).reason == Reason.KICKED  # type: ignore[union-attr]
 
@@ -190,6 +205,9 @@ def test_the_founder_is_the_first_member_and_leads() -> None:
     assert talk.group.belonging == (1,)
     assert talk.one(e.Joined).member == 1
     assert talk.position(e.StoreRoster) < talk.position(e.Joined)
+    mine = talk.group.member(1)
+    assert mine is not None
+    assert mine.admitted == FIRST
     assert member_of(admit(talk, 9)) == 2
 
 

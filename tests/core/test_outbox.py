@@ -158,3 +158,12 @@ def test_only_the_last_settled_messages_can_be_traced() -> None:
         outbox.post(0, message, ())
     assert outbox.find(many[0].key) is None
     assert outbox.find(many[1].key) is not None
+
+
+def test_what_an_earlier_life_left_to_those_dropped_since_is_settled() -> None:
+    outbox = Outbox(LAN)
+    outbox.restore(0, M[0], Post(M[0].key, (2, 3), (2,), settled=False), active=(2,))
+    assert len(outbox) == 0
+    entry = outbox.find(M[0].key)
+    assert entry is not None
+    assert (entry.acked, entry.missing, entry.acks) == ((2,), (3,), 1)

@@ -1,5 +1,7 @@
 """Dialogues about node/core/reign.py: how a node comes to lead, learns of others, steps down."""
 
+from dataclasses import replace
+
 import pytest
 
 from node.core import effects as e
@@ -276,3 +278,31 @@ def test_a_turn_within_t2_raises_no_doubt() -> None:
     talk.hold(m.Lookup)
     talk.freeze(due + LAN.t2_ms - talk.now)
     assert not talk.waits(m.Lookup)
+
+
+def test_a_leader_has_a_turn_once_per_ping_deadline_so_that_it_notices_its_stalls() -> None:
+    talk = leading(1)
+    for _ in range(100):
+        due = talk.group.deadline
+        assert due is not None
+        assert due - talk.now <= LAN.ping_ms
+        talk.wait(due - talk.now)
+
+
+# ---- names ---------------------------------------------------------------------------------------
+
+
+def test_people_learn_once_that_the_registry_lists_the_network_under_another_name() -> None:
+    talk = follower(3, 1, 2)
+    talk.record = replace(talk.record, name="den-c4a7")
+    talk.wait(5 * LAN.record_ms)
+    assert talk.of(e.ListedAs) == [e.ListedAs("den-c4a7")]
+    assert talk.group.name == "den", "among ourselves it keeps its name"
+
+
+def test_before_it_has_claimed_anew_a_restarted_leader_names_no_leader() -> None:
+    talk = returning(1, 2, leader=1)
+    talk.hand(Started(WALL))
+    assert (talk.group.leader, talk.group.following) == (0, 0)
+    talk.answer(m.Claim, talk.granted(NEXT))
+    assert talk.group.leader == 1

@@ -8,7 +8,7 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Way
-from node.core.events import Silence, Started
+from node.core.events import Silence, Started, Submitted
 from node.core.history import content_hash
 from node.core.messages import Life, Reason, Receipt
 from node.core.timing import LAN
@@ -340,3 +340,29 @@ def test_key_names_never_repeat_within_a_life() -> None:
     assert keys == [Key(3, keys[0].stream, n) for n in range(1, 6)]
     assert isinstance(keys[0].stream, Stream)
     assert keys[0].stream != stream()
+
+
+def test_a_line_submitted_twice_is_said_once() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    talk.hand(Submitted("hello", said.id, WALL))
+    assert talk.of(e.StoreMessages) == []
+    assert talk.shown == ["hello"]
+
+
+def test_a_leader_that_acknowledges_nothing_is_looked_at_at_once() -> None:
+    talk = follower(3, 1, 2)
+    talk.says("hello")
+    talk.wait(200)
+    talk.fail(m.Tell, to=1)
+    assert len(talk.sent(m.Ping, to=1)) == 1
+
+
+def test_what_is_set_free_together_is_shown_in_display_order() -> None:
+    talk = follower(3, 1, 2)
+    root = line(1, 1, ms=1_000)
+    for seq, ms in ((1, 5_000), (2, 7_000)):
+        told(talk, line(2, seq, ms=ms, after=(root,) if seq == 1 else ()))
+    told(talk, line(4, 1, ms=6_000, after=(root,)), by=1)
+    told(talk, root)
+    assert talk.shown == ["1.1", "2.1", "4.1", "2.2"]
