@@ -61,9 +61,13 @@ class Hub:
     def __init__(self, queue_max: int = QUEUE_MAX) -> None:
         self._queue_max = queue_max
         self._watchers: set[Watcher] = set()
+        self._ended = False
 
     def add(self, chat_id: int = 0) -> Watcher:
+        """A new watcher; one that comes too late is at its end at once."""
         watcher = Watcher(chat_id, self._queue_max)
+        if self._ended:
+            watcher.end()
         self._watchers.add(watcher)
         return watcher
 
@@ -77,5 +81,6 @@ class Hub:
 
     def end(self) -> None:
         """The node ends: every watcher reads to its end."""
+        self._ended = True
         for watcher in self._watchers:
             watcher.end()
