@@ -1,0 +1,191 @@
+"""The real grpcurl: one call, its answers or its error; and requests that are good as they stand.
+
+It knows the services by reflection alone.  `Calls` collects from a running group what a member has
+to say to be understood, so that a bad request differs from a good one in a single field.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.cluster import Cluster
+
+GRPCURL = Path(sys.executable).with_name("grpcurl")
+PACKAGE = "p2pchat.v1"
+CODES = {
+    1: "CANCELLED",
+    2: "UNKNOWN",
+    3: "INVALID_ARGUMENT",
+    4: "DEADLINE_EXCEEDED",
+    5: "NOT_FOUND",
+    6: "ALREADY_EXISTS",
+    7: "PERMISSION_DENIED",
+    8: "RESOURCE_EXHAUSTED",
+    9: "FAILED_PRECONDITION",
+    12: "UNIMPLEMENTED",
+    13: "INTERNAL",
+    14: "UNAVAILABLE",
+}
+TIME_S = 15.0
+
+Request = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a call."""
+
+    code: str  # OK, the name of a status, or LOCAL where grpcurl itself refused the request
+    answers: tuple[Request, ...] = ()  # several where they were streamed
+    message: str = ""
+    reason: str = ""  # of google.rpc.ErrorInfo
+    facts: Mapping[str, str] | None = None
+    violations: Mapping[str, str] | None = None  # of google.rpc.BadRequest
+
+    @property
+    def answer(self) -> Request:
+        """The only one."""
+        assert self.code == "OK", self
+        (found,) = self.answers
+        return found
+
+
+def call(
+    where: str | Path, method: str, request: object = None, *, wait_s: float = TIME_S
+) -> Reply:
+    """Calls SERVICE/METHOD of ours at HOST:PORT, or at the path of a unix socket."""
+    flags = ["-plaintext", "-format-error", "-max-time", str(wait_s)]
+    flags += ["-unix"] if isinstance(where, Path) else []
+    done = subprocess.run(
+        [str(GRPCURL), *flags, "-d", "@", str(where), f"{PACKAGE}.{method}"],
+        input=json.dumps({} if request is None else request),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    answers = tuple(_objects(done.stdout))
+    if done.returncode == 0:
+        return Reply("OK", answers)
+    if not done.stderr.lstrip().startswith("{"):
+        return Reply("LOCAL", answers, done.stderr.strip())
+    return _failed(json.loads(done.stderr), answers)
+
+
+def _failed(status: Request, answers: tuple[Request, ...]) -> Reply:
+    reason, facts, violations = "", {}, {}
+    for detail in status.get("details", ()):
+        match detail["@type"].rpartition(".")[2]:
+            case "ErrorInfo":
+                assert detail["domain"] == PACKAGE, detail
+                reason, facts = detail["reason"], detail.get("metadata", {})
+            case "BadRequest":
+                violations = {
+                    one.get("field", ""): one["description"] for one in detail["field_violations"]
+                }
+    code = CODES[status["code"]]
+    return Reply(code, answers, status.get("message", ""), reason, facts, violations)
+
+
+def _objects(text: str) -> list[Request]:
+    decoder, found, at = json.JSONDecoder(), [], 0
+    while at < len(text) and (rest := text[at:].lstrip()):
+        at = len(text) - len(rest)
+        one, at = decoder.raw_decode(text, at)
+        found.append(one)
+    return found
+
+
+def changed(request: Request, path: str, value: object) -> Request:
+    """The request with another value at `a.b.0.c`; None takes the field away."""
+    fresh = deepcopy(request)
+    place: Any = fresh
+    *way, last = path.split(".")
+    for step in way:
+        place = place[int(step)] if step.isdecimal() else place.setdefault(step, {})
+    if isinstance(place, list):
+        place[int(last)] = value
+    elif value is None:
+        place.pop(last, None)
+    else:
+        place[last] = value
+    return fresh
+
+
+class Calls:
+    """Good requests to the nodes of `chat`, said as if by another member."""
+
+    def __init__(self, cluster: Cluster, chat: str, *names: str) -> None:
+        self.cluster, self.chat = cluster, chat
+        self.listen = {name: cluster[name].row("status")["listen"] for name in names}
+        record = call(cluster.nds.address, "NodeDiscovery/GetNetworkInformation", {"name": chat})
+        (self.network,) = record.answer["networks"]
+        self.ids = {name: cluster[name].id(chat) for name in names}
+        self.views: dict[str, Request] = {}
+        for name in names:
+            anyone = {"chat_id": self.network["chat_id"]}
+            pong = call(self.listen[name], "Node/LivenessPing", {"caller": anyone})
+            self.views[name] = pong.answer["view"]
+
+    def caller(self, name: str) -> Request:
+        """How a member introduces itself."""
+        return {
+            "chat_id": self.network["chat_id"],
+            "node_id": self.ids[name],
+            "incarnation": self.views[name]["incarnation"],
+            "epoch": self.network["epoch"],
+        }
+
+    def ping(self, name: str) -> Request:
+        return {"caller": self.caller(name), "view": self.views[name]}
+
+    def message(self, name: str, to: str, text: str, seq: int = 1) -> Request:
+        """A line that `name` never typed, in a stream of its own."""
+        now_ms = time.time_ns() // 1_000_000
+        return {
+            "chat_id": self.network["chat_id"],
+            "msg_id": str(uuid.uuid4()),
+            "source_id": self.ids[name],
+            "destination_id": self.ids[to],
+            "msg": text,
+            "header": {
+                "stream": {"incarnation": self.views[name]["incarnation"], "random": 7},
+                "seq": seq,
+                "hlc": {"ms": now_ms},
+                "sent_ms": now_ms,
+                "epoch": self.network["epoch"],
+                "kind": "KIND_TEXT",
+            },
+            "caller": self.caller(name),
+        }
+
+    def roster(self, name: str, at: str) -> Request:
+        """What `at` answers when `name` asks for the roster."""
+        request = {"caller": self.caller(name), "roster": {}, "want_roster": True}
+        answer = call(self.listen[at], "Node/UpdateMembers", request).answer
+        return answer["roster"]  # type: ignore[no-any-return]
+
+    def record(self, name: str, at: str) -> Request:
+        """The record of `name`, as `at` has it."""
+        members = self.roster(at if at != name else name, at)["members"]
+        return next(one for one in members if int(one["member_id"]) == self.ids[name])
+
+    def join(self, name: str, record: Request) -> Request:
+        """The request with which `name` got in, once more."""
+        return {
+            "caller": {
+                "chat_id": self.network["chat_id"],
+                "incarnation": self.views[name]["incarnation"],
+            },
+            "identity": record["identity"],
+            "nick": name,
+            "address": self.listen[name],
+            "process": self.views[name]["process"],
+        }

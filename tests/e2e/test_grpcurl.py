@@ -1,0 +1,236 @@
+"""Every call of every service with the real grpcurl, by reflection, and what comes of it."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
+from tests.e2e.cluster import Cluster, wait_for
+from tests.e2e.conftest import SQUARE
+from tests.e2e.grpcurl import GRPCURL, Calls, Reply, Request, call
+from tests.e2e.talk import texts_of
+
+pytestmark = [
+    pytest.mark.xdist_group("e2e"),
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(not GRPCURL.exists(), reason="grpcurl is packaged for one platform only"),
+]
+
+PAPER = "127.0.0.1:50061"  # where a leader lives that exists on paper only
+
+
+class Tried:
+    """Calls of one service; remembers which were made, so that none is forgotten."""
+
+    def __init__(self, service: str, where: str | Path) -> None:
+        self.service, self.where = service, where
+        self.made: set[str] = set()
+
+    def __call__(self, method: str, *, at: str | Path = "", wait_s: float = 15, **request: object):  # type: ignore[no-untyped-def]
+        self.made.add(method)
+        return call(at or self.where, f"{self.service}/{method}", request, wait_s=wait_s)
+
+    def check(self, module: object) -> None:
+        """Every method of the service has been called."""
+        service = module.DESCRIPTOR.services_by_name[self.service]  # type: ignore[attr-defined]
+        assert self.made == {method.name for method in service.methods}
+
+
+@pytest.fixture
+def wire(square: Cluster) -> Iterator[Cluster]:
+    """The square, all of it in #wire too."""
+    square.gather("wire", *SQUARE)
+    yield square
+    for name in SQUARE:
+        if square[name].is_up() and square[name].chat("wire"):
+            square[name].ask("LeaveChat", chat="wire")
+
+
+def test_every_call_of_node_discovery(square: Cluster) -> None:
+    nds = Tried("NodeDiscovery", square.nds.address)
+    request = str(uuid.uuid4())
+    made = nds("CreateNetwork", request_id=request, name="paper", leader_address=PAPER).answer
+    again = nds("CreateNetwork", request_id=request, name="paper", leader_address=PAPER).answer
+    assert made == again, "the same request gets the same answer"
+    chat, leader = made["network"]["chat_id"], made["network"]["leader_id"]
+    assert (made["ids"]["first"], made["ids"]["count"]) == (leader, 8)
+
+    listed = nds("GetNetworkInformation").answer["networks"]
+    assert [one["name"] for one in listed] == ["dev", "ops", "paper"]
+    page = nds("GetNetworkInformation", page_size=2).answer
+    assert [one["name"] for one in page["networks"]] == ["dev", "ops"]
+    rest = nds("GetNetworkInformation", page_size=2, page_token=page["next_page_token"]).answer
+    assert [one["name"] for one in rest["networks"]] == ["paper"]
+    (by_number,) = nds("GetNetworkInformation", chat_id=chat).answer["networks"]
+    assert by_number["name"] == "paper"
+
+    epoch, place = by_number["epoch"], {"chat_id": chat, "node_id": leader, "address": PAPER}
+    renewed = nds("Renew", **place, epoch=epoch, want_ids=True).answer
+    assert int(renewed["ids"]["first"]) == int(leader) + 8
+    claim = {**place, "node_id": int(leader) + 1, "expected_epoch": epoch, "nonce": 7}
+    won = nds("UpdateLeader", **claim).answer["network"]
+    assert int(won["epoch"]["n"]) == int(epoch["n"]) + 1
+    assert nds("UpdateLeader", **claim).answer["network"]["epoch"] == won["epoch"]
+    late = nds("UpdateLeader", **{**claim, "nonce": 8})
+    assert (late.code, late.reason) == ("FAILED_PRECONDITION", "STALE_EPOCH")
+
+    watched = nds("WatchNetworks", wait_s=1)
+    assert watched.code == "DEADLINE_EXCEEDED"
+    assert {one["network"]["name"] for one in watched.answers if "network" in one} == {
+        "dev", "ops", "paper"
+    }  # fmt: skip
+    assert watched.answers[-1] == {"caught_up": True}
+
+    assert nds("DeleteNetwork", chat_id=chat, epoch=won["epoch"]).answer == {}
+    gone = nds("GetNetworkInformation", name="paper")
+    assert (gone.code, gone.reason) == ("NOT_FOUND", "UNKNOWN_NETWORK")
+    nds.check(nds_pb2)
+    square.agree("dev", *SQUARE)
+
+
+def test_a_living_leader_is_not_claimed_away(square: Cluster) -> None:
+    before = square.leader("dev", *SQUARE)
+    record = square.nds.network("dev")
+    assert record is not None
+    epoch = {"generation": str(record.epoch.generation), "n": str(record.epoch.n)}
+    claim = {"chat_id": str(record.chat_id), "node_id": 999, "address": PAPER, "nonce": 9}
+    refused = call(
+        square.nds.address, "NodeDiscovery/UpdateLeader", {**claim, "expected_epoch": epoch}
+    )
+    assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "LEADER_ALIVE")
+    assert refused.facts is not None
+    assert refused.facts["leader_id"] == str(before.member)
+    assert square.agree("dev", *SQUARE) == before
+
+
+def test_every_call_of_node(wire: Cluster) -> None:
+    zoe = wire.members.get("zoe") or wire.add("zoe")
+    zoe.run("join", f"{wire.nds.address}/wire", "--nick", "zoe")
+    five = (*SQUARE, "zoe")
+    calls = Calls(wire, "wire", *five)
+    node = Tried("Node", calls.listen["alice"])
+    before = wire.settled("wire", *five)
+
+    pong = node("LivenessPing", **calls.ping("bob")).answer
+    assert (pong["standing"], pong["reached"]) == ("STANDING_LEADING", True)
+    pong = node("LivenessPing", at=calls.listen["dan"], **calls.ping("bob")).answer
+    assert pong["standing"] == "STANDING_NOT_LEADING"
+    pong = node("LivenessPing", **calls.ping("bob"), destination_id=calls.ids["carol"]).answer
+    assert pong["reached"] is True, "alice has pinged carol for bob"
+    epoch = calls.network["epoch"]
+    caller = {"chat_id": calls.network["chat_id"]}
+    pong = node("LivenessPing", caller=caller, asks_leading=epoch).answer
+    assert pong["standing"] == "STANDING_LEADING"
+
+    members = calls.roster("bob", "alice")["members"]
+    node.made.add("UpdateMembers")
+    assert [int(one["member_id"]) for one in members] == sorted(calls.ids.values())
+    again = node("JoinNetwork", **calls.join("bob", calls.record("bob", "alice"))).answer
+    assert int(again["member_id"]) == calls.ids["bob"], "an identity that is in keeps its id"
+    assert len(again["roster"]["members"]) == 5
+
+    vote = node("Election", **calls.ping("bob")).answer
+    assert (vote["vote"], vote.get("ok")) == ("VOTE_LEADING", True)
+    assert "stale" not in node("Coordinator", at=calls.listen["bob"], **calls.ping("alice")).answer
+
+    direct = calls.message("bob", "alice", "said by hand")
+    told = node("Message", **direct).answer
+    assert (told["receipt"], int(told["node_id"])) == ("RECEIPT_STORED", calls.ids["alice"])
+    assert node("Message", **direct).answer == told, "shown once, acknowledged again"
+    passed = node("Message", **calls.message("bob", "carol", "passed on", seq=2)).answer
+    assert passed["receipt"] in ("RECEIPT_STORED", "RECEIPT_RELAYING")
+    _wait_history(wire, ["said by hand", "passed on"])
+
+    differ = node("Sync", **calls.ping("bob")).answer
+    assert [int(source) for source in differ["sources"]] == [calls.ids["bob"]]
+    page = node("Sync", **calls.ping("bob"), sources=differ["sources"]).answer
+    assert [one["msg"] for one in page["messages"]] == ["said by hand", "passed on"]
+
+    _leaves_by_hand(wire, calls, node)
+    node.check(node_pb2)
+    assert wire.agree("wire", *SQUARE, texts=["said by hand", "passed on"]) == before
+
+
+def _leaves_by_hand(wire: Cluster, calls: Calls, node: Tried) -> None:
+    """Zoe's process has ended, and never comes back: somebody says good-bye for her."""
+    record: Request = calls.record("zoe", "alice")
+    caller = calls.caller("zoe")
+    wire["zoe"].down()
+    noted = node("LeaveNetwork", caller=caller, record={**record, "left": True}).answer
+    assert int(noted["view"]["leader_id"]) == calls.ids["alice"]
+    again: Reply = node("LivenessPing", caller=caller)
+    assert (again.code, again.reason) == ("PERMISSION_DENIED", "LEFT")
+    wait_for(lambda: "zoe" not in wire["dan"].states("wire"), "zoe has left")
+
+
+def _wait_history(wire: Cluster, texts: list[str]) -> None:
+    wait_for(lambda: all(texts_of(wire, "wire", name) == texts for name in SQUARE), "all have it")
+
+
+def test_every_call_of_control(square: Cluster) -> None:
+    bob, control = square["bob"], Tried("Control", square["alice"].socket)
+    erin = square.members.get("erin") or square.add("erin")
+    erin.up("--nick", "erin")
+    texts = texts_of(square, "dev", "alice")
+    assert control("GetStatus").answer["pid"] == square["alice"].pid
+    made = control("CreateChat", name="desk", nds=square.nds.address).answer
+    line = made["join_line"]
+    assert line == f"{square.nds.address}/desk"
+    assert control("Invite", chat="desk").answer == {"join_line": line, "through": "nds"}
+    assert control("JoinChat", at=bob.socket, line=line).answer["nick"] == "bob"
+    assert control("JoinChat", at=bob.socket, line=line).answer["already"] is True
+    rows = control("ListNetworks").answer["networks"]
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("desk", "member"), ("dev", "member"), ("ops", "member")
+    ]  # fmt: skip
+    members = control("ListMembers", chat="#desk").answer["members"]
+    assert [row["nick"] for row in members] == ["alice", "bob"]
+
+    sent = control("Send", chat="desk", text="by hand").answers
+    assert (sent[-1]["acked"], sent[-1]["of"], sent[-1]["complete"]) == (1, 1, True)
+    (shown,) = control("ReadHistory", chat="desk", at=bob.socket).answer["lines"]
+    assert (shown["text"], shown["nick"]) == ("by hand", "alice")
+    watched = control("Watch", chat="desk", history=5, wait_s=1)
+    assert watched.code == "DEADLINE_EXCEEDED"
+    assert [one["message"]["text"] for one in watched.answers] == ["by hand"]
+    traced = control("TraceMessage", chat="desk", id=sent[0]["msg_id"][:8]).answer
+    assert [(row["nick"], row["state"]) for row in traced["rows"]] == [("bob", "acked")]
+    assert control("GetUnread", chat="desk", at=bob.socket).answer == {"unread": 1}
+    assert control("MarkRead", chat="desk", at=bob.socket).answer == {}
+    assert control("GetUnread", chat="desk", at=bob.socket).answer == {}
+    assert control("CheckHistory", chat="desk").answer["same"] is True
+    assert control("ListQueue").answer == {}
+
+    assert control("GetLeader", chat="desk", at=bob.socket).answer["nick"] == "alice"
+    assert {row["nick"] for row in control("ListPeers", chat="desk").answer["peers"]} == {"bob"}
+    (pinged,) = control("PingMembers", chat="desk", member="bob").answer["rows"]
+    assert pinged["answered"] is True
+    outcome = control("StartElection", chat="desk", at=bob.socket).answer["outcome"]
+    assert "alice (id 1) answers and stays leader" in outcome
+    control("ListElections", chat="desk", at=bob.socket)
+    (last,) = control("ListCalls", count=1).answer["calls"]
+    assert last["method"].startswith("p2pchat.v1.")
+
+    assert control("SetNick", chat="desk", nick="al", at=bob.socket).answer == {"nick": "al"}
+    assert control("SetAway", chat="desk", away="lunch", at=bob.socket).answer == {}
+    assert control("SetTopic", chat="desk", topic="by hand").answer == {}
+    wait_for(
+        lambda: (
+            [
+                (row["nick"], row.get("away"))
+                for row in control("ListMembers", chat="desk").answer["members"]
+            ]
+            == [("alice", None), ("al", "lunch")]
+        ),
+        "alice sees bob's new name",
+    )
+    assert all(row.get("ok") for row in control("Diagnose").answer["rows"])
+
+    assert control("LeaveChat", chat="desk").answer == {"told": 1}
+    assert control("LeaveChat", chat="desk", at=bob.socket).answer == {"deleted": True}
+    assert control("StopNode", at=erin.socket).answer == {"pid": erin.pid}
+    wait_for(lambda: not erin.is_up(), "erin's node has ended")
+    control.check(control_pb2)
+    square.agree("dev", *SQUARE, texts=texts)
