@@ -18,14 +18,14 @@ def epoch(value: Epoch) -> str:
 
 
 def key(value: Key) -> str:
-    return f"{small(value.source)}/{value.stream.random & 0xFFF:03x}.{value.seq}"
+    return f"{small(value.source)}/{value.stream.random % 1000:03d}.{value.seq}"
 
 
 def view(value: m.View | None) -> str:
     if value is None:
         return ""
     provisional = f" prov {small(value.provisional)}" if value.provisional else ""
-    hashes = f"r{value.roster_hash & 0xFFFF:04x} h{value.history_hash & 0xFFFF:04x}"
+    hashes = f"r{value.roster_hash % 10_000:04d} h{value.history_hash % 10_000:04d}"
     return f"{epoch(value.epoch)} led by {small(value.leader)}{provisional} {hashes}"
 
 
