@@ -333,6 +333,7 @@ def test_nobody_looks_after_members_but_whoever_leads() -> None:
     talk = follower(3, 1, 2, 4)
     talk.mute(4)
     talk.hand(LinkBroken(address(4)))
+    assert talk.sent(m.Ping, to=4) == []
     talk.wait(LAN.sync_ms * 7 // 10)
     assert talk.sent(m.Ping, to=4) == []
     assert life(talk, 4) is ALIVE
