@@ -4,7 +4,7 @@ from enum import IntEnum, auto
 from heapq import heappop, heappush
 from typing import TypeAlias
 
-from .types import Millis
+from .types import FOREVER, Millis
 
 
 class Alarm(IntEnum):
@@ -71,6 +71,11 @@ class Alarms:
     def clear(self) -> None:
         self._at.clear()
         self._queue.clear()
+
+    @property
+    def soonest(self) -> Millis:
+        """Not later than `deadline`, and cheap."""
+        return self._queue[0][0] if self._queue else FOREVER
 
     @property
     def deadline(self) -> Millis | None:

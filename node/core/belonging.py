@@ -253,7 +253,7 @@ class Belonging:
     def check(self, member: MemberId, tries: int = 0) -> None:
         """Is this member there?  Ping it; failing that let others; failing those suspect it."""
         s = self._s
-        if not s.leads or member in s.liveness.checks or member not in s.active_others:
+        if not s.leads or member in s.liveness.checks or not s.members.is_active(member):
             return
         check = s.liveness.checks[member] = Check()
         self._probe(member, check, tries or s.timing.ping_tries)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from .events import Silence
 from .messages import NdsReply, NdsRequest, Reason, Refusal, Reply, Request
-from .types import CallId, MemberId, Millis
+from .types import FOREVER, CallId, MemberId, Millis
 
 Outcome: TypeAlias = Reply | NdsReply | Refusal | Silence
 Then: TypeAlias = Callable[["Outstanding", Outcome], None]
@@ -78,6 +78,11 @@ class Calls:
                 excused.append(call)
         for call in excused:
             heappush(self._queue, (now + ms, call))
+
+    @property
+    def soonest(self) -> Millis:
+        """Not later than `deadline`, and cheap."""
+        return self._queue[0][0] if self._queue else FOREVER
 
     @property
     def deadline(self) -> Millis | None:

@@ -35,7 +35,10 @@ class Causal:
         before = message.key.before
         if before is not None and not self.delivered(before):
             return before
-        return next((dep for dep in message.deps if not self.delivered(dep)), None)
+        for dep in message.deps:
+            if not self.delivered(dep):
+                return dep
+        return None
 
     def load(self, source: MemberId) -> tuple[int, int]:
         """Messages and bytes of this author that wait here."""
@@ -46,6 +49,9 @@ class Causal:
         if (missing := self.first_missing(message)) is not None:
             self._wait(message, missing)
             return []
+        if message.key not in self._waiting:  # Nobody waits for it, as nearly always.
+            self._show(message)
+            return [message]
         return self._deliver(message)
 
     def assume(self, keys: Iterable[Key]) -> list[ChatMessage]:

@@ -49,6 +49,7 @@ from .messages import (
     Fact,
     Join,
     Leave,
+    Life,
     Ping,
     Reason,
     Refusal,
@@ -108,11 +109,14 @@ class Group(Readable):
         Effects that store are durable before any later effect of the list is performed.
         """
         s = self._s
-        self._notice_lateness(now)
+        calls, alarms, late = s.calls, s.alarms, now - s.timing.ping_ms
+        if calls.soonest < late or alarms.soonest < late:
+            self._notice_lateness(now)
         s.now = now
         epoch = s.epoch
         self._dispatch(event)
-        self._expire()
+        if calls.soonest <= now or alarms.soonest <= now:
+            self._expire()
         if s.epoch > epoch and s.role is not Role.LEADER:
             self._leaving.deposed()
         effects, s.out = s.out, []
@@ -267,7 +271,7 @@ class Group(Readable):
             return self._answering.ping(call, request)
         if (refusal := self._belonging.refusal(caller.node, caller.incarnation)) is not None:
             return self._turn_away(call, request, refusal)
-        if s.liveness.heard(s.now, caller.node) or caller.node in s.members.suspects():
+        if s.liveness.heard(s.now, caller.node) or s.members.life(caller.node) is Life.SUSPECT:
             self._belonging.exchange(caller.node)
         match request:
             case Tell():

@@ -57,6 +57,7 @@ class Membership:
         self._records: dict[MemberId, Member] = {}
         self._hashes: dict[MemberId, int] = {}
         self._belonging: tuple[MemberId, ...] | None = None
+        self._lives: dict[MemberId, Life] = {}  # of those that belong
         self._active: tuple[MemberId, ...] | None = None
         self._nicks: dict[MemberId, str] | None = None
         self.absorb(roster)
@@ -109,6 +110,7 @@ class Membership:
                 highest[member.identity] = max(member.id, highest.get(member.identity, 0))
             ids = sorted(highest.values())
             self._belonging = tuple(id for id in ids if self._records[id].belongs)
+            self._lives = {id: self._records[id].life for id in self._belonging}
         return self._belonging
 
     @property
@@ -120,11 +122,17 @@ class Membership:
         return self._active
 
     def belongs(self, id: MemberId) -> bool:
-        return id in self.belonging
+        return self.life(id) is not None
 
     def life(self, id: MemberId) -> Life | None:
         """None for somebody who does not belong."""
-        return self._records[id].life if id in self.belonging else None
+        if self._belonging is None:
+            _ = self.belonging
+        return self._lives.get(id)
+
+    def is_active(self, id: MemberId) -> bool:
+        """Alive or suspect?"""
+        return self.life(id) in (Life.ALIVE, Life.SUSPECT)
 
     def suspects(self) -> tuple[MemberId, ...]:
         return tuple(id for id in self.active if self._records[id].life is Life.SUSPECT)

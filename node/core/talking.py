@@ -5,7 +5,7 @@ member does not acknowledge, the leader (for the leader's own lines the lowest o
 the line and tries; the way round then sticks to that link for a while.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .alarms import Alarm
 from .belonging import Belonging
@@ -60,16 +60,17 @@ class Talking:
         heads = set(s.causal.heads)
         if s.last_own is not None and s.last_own.stream != s.stream:
             heads.add(s.last_own)  # What an earlier life said comes before.
-        heads.discard(key.before or key)
-        deps = sorted(heads, key=self._recency, reverse=True)[:DEPS_MAX]
-        past = max((s.history.hlc(k) or NO_HLC for k in deps), default=NO_HLC)
-        if key.before is not None:
-            past = max(past, s.history.hlc(key.before) or NO_HLC)
+        before = key.before
+        heads.discard(before or key)
+        if len(heads) > DEPS_MAX:
+            heads = set(sorted(heads, key=self._recency, reverse=True)[:DEPS_MAX])
+        deps = sorted(heads)
+        past = self._latest(deps, before)
         return ChatMessage(
             key=key,
             id=event.id,
             text=event.text,
-            deps=tuple(sorted(deps)),
+            deps=tuple(deps),
             hlc=tick(event.wall, past),
             sent=event.wall,
             epoch=s.epoch,
@@ -119,7 +120,7 @@ class Talking:
         elif not status:
             status = "no answer"
         s.outbox.failed(key, member, status)
-        if member not in s.active_others:
+        if not s.members.is_active(member):
             return self.forget(member)
         if s.leads:
             self._belonging.check(member)
@@ -146,7 +147,7 @@ class Talking:
     def relay_for(self, member: MemberId) -> MemberId:
         """Who passes our lines on to this member: the leader, else the lowest other; 0: nobody."""
         s = self._s
-        if s.following not in (0, s.me, member) and s.following in s.active_others:
+        if s.following not in (0, s.me, member) and s.members.is_active(s.following):
             return s.following
         return next((m for m in s.active_others if m != member), 0)
 
@@ -228,11 +229,17 @@ class Talking:
 
     def _orderly(self, message: ChatMessage) -> bool:
         """Later than every predecessor that is held?"""
-        s = self._s
-        past = max((s.history.hlc(dep) or NO_HLC for dep in message.deps), default=NO_HLC)
-        if (before := message.key.before) is not None:
-            past = max(past, s.history.hlc(before) or NO_HLC)
-        return follows(message.hlc, past)
+        return follows(message.hlc, self._latest(message.deps, message.key.before))
+
+    def _latest(self, deps: Iterable[Key], before: Key | None) -> Hlc:
+        """The latest clock among those of them that are held."""
+        hlc_of, latest = self._s.history.hlc, NO_HLC
+        if before is not None and (hlc := hlc_of(before)) is not None:
+            latest = hlc
+        for dep in deps:
+            if (hlc := hlc_of(dep)) is not None and hlc > latest:
+                latest = hlc
+        return latest
 
     def _has_room(self, message: ChatMessage) -> bool:
         s = self._s

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 Millis: TypeAlias = int
+FOREVER: Millis = 2**62
 WallMillis: TypeAlias = int
 MemberId: TypeAlias = int
 ChatId: TypeAlias = int
@@ -69,7 +70,8 @@ class Key(NamedTuple):
     @property
     def before(self) -> "Key | None":
         """The author's message before this one in the same stream."""
-        return Key(self.source, self.stream, self.seq - 1) if self.seq > 1 else None
+        source, stream, seq = self
+        return tuple.__new__(Key, (source, stream, seq - 1)) if seq > 1 else None
 
 
 class Run(NamedTuple):
