@@ -60,9 +60,7 @@ async def start(
 
 
 @pytest.fixture
-async def alice(
-    stack: AsyncExitStack, tmp_path: Path, registry: Processes
-) -> tuple[Node, Client]:
+async def alice(stack: AsyncExitStack, tmp_path: Path, registry: Processes) -> tuple[Node, Client]:
     return await start(stack, tmp_path, "alice", registry)
 
 

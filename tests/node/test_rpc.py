@@ -121,9 +121,7 @@ async def test_bad_input_names_every_violation(tasks: Tasks) -> None:
         ("msg", "must be short"),
         ("header.seq", "is required"),
     ]
-    assert await end_of(status, tasks) == Refusal(
-        Reason.BAD_FIELD, "msg must be short; and 1 more"
-    )
+    assert await end_of(status, tasks) == Refusal(Reason.BAD_FIELD, "msg must be short; and 1 more")
 
 
 async def test_the_longest_complaint_fits_into_the_headers(tasks: Tasks) -> None:
