@@ -103,13 +103,16 @@ def test_a_long_pipe_arrives_whole_and_in_order(dev: Processes) -> None:
 
 
 def test_a_pipe_to_a_member_that_is_frozen_says_so_and_is_exit_6(dev: Processes) -> None:
+    dev.run("bob", "down")
+    dev.run("bob", "up", "--timing", "suspect_ms=60000")  # alice is waited for, not dropped
+    wait_for(lambda: dev.json("bob", "ping", "alice", code=None)["answered"])
     alice = dev.pid("alice")
     os.kill(alice, signal.SIGSTOP)
     try:
-        done = dev.run("bob", stdin="hello\n", code=None)
+        done = dev.run("bob", stdin="hello\n", code=6)
     finally:
         os.kill(alice, signal.SIGCONT)
-    assert (done.returncode, done.stdout.count("sent to 0 of 1")) in ((6, 1), (0, 1))
+    assert texts(done.stdout.splitlines()) == ["#dev -- sent to 0 of 1; alice does not answer yet"]
     wait_for(lambda: texts(dev.lines("alice", "tail")) == ["#dev <bob> hello"])
 
 
