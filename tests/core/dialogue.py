@@ -21,7 +21,6 @@ from node.core.events import (
     Founded,
     Joining,
     Received,
-    Silence,
     Started,
     Submitted,
     Woken,
@@ -29,7 +28,7 @@ from node.core.events import (
 from node.core.group import Group
 from node.core.membership import Membership
 from node.core.timing import LAN, Timing
-from node.core.types import Epoch, IdBlock, MemberId
+from node.core.types import Epoch, IdBlock, MemberId, Silence
 
 from .cast import (
     BEFORE,

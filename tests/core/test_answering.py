@@ -4,10 +4,10 @@ import pytest
 
 from node.core import messages as m
 from node.core.effects import LeaderChanged
-from node.core.events import Closing, LinkBroken, Silence
+from node.core.events import Closing, LinkBroken
 from node.core.messages import Reason, Vote
 from node.core.timing import LAN
-from node.core.types import Epoch
+from node.core.types import Epoch, Silence
 
 from .cast import BEFORE, EPOCH, LEADING, NEXT, NOT_LEADING, YIELD, address, person
 from .dialogue import Dialogue, follower, leading

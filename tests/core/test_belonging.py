@@ -8,10 +8,10 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Change
-from node.core.events import LinkBroken, Silence, Started
+from node.core.events import LinkBroken, Started
 from node.core.messages import Life, Reason
 from node.core.timing import LAN
-from node.core.types import Hlc
+from node.core.types import Hlc, Silence
 
 from .cast import NEXT, WALL, address, identity, line, person
 from .dialogue import Dialogue, follower, leading, returning

@@ -3,8 +3,8 @@
 import pytest
 
 from node.core.calls import MARGIN_MS, Calls, Outcome, Outstanding, absent
-from node.core.events import Silence
 from node.core.messages import Lookup, Reason, Refusal
+from node.core.types import Silence
 
 ASKED = Lookup(1)
 

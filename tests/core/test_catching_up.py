@@ -6,12 +6,11 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.effects import Way
 from node.core.events import Started
 from node.core.history import History
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
-from node.core.types import Key, Run
+from node.core.types import Key, Run, Way
 
 from .cast import EPOCH, NEXT, WALL, line, person
 from .dialogue import Dialogue, follower, leading, outsider, returning
@@ -154,7 +153,7 @@ def test_a_silent_peer_ends_it_and_what_came_stays() -> None:
 def test_one_comparison_at_a_time_and_the_other_afterwards() -> None:
     talk = comparing()
     ping(talk, 1, 88)
-    talk.wait(200)
+    talk.wait(LAN.sync_call_ms - 500)
     assert talk.sent(m.Sync, to=1) == []
     talk.answer(m.Sync, m.Synced(talk.view(2)))
     talk.wait_for(m.Sync, to=1, ms=LAN.t2_ms)

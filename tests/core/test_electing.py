@@ -6,9 +6,10 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import Challenged, LinkBroken, Silence, Started
+from node.core.events import Challenged, LinkBroken, Started
 from node.core.messages import Reason, Vote
 from node.core.timing import LAN
+from node.core.types import Silence
 
 from .cast import EPOCH, LEADING, NEXT, NOT_LEADING, WALL, address, line, person, record
 from .dialogue import REGISTRY, Dialogue, follower, returning

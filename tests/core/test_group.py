@@ -8,11 +8,11 @@ from node.core import effects as e
 from node.core import events as v
 from node.core import messages as m
 from node.core.effects import Change
-from node.core.events import Field, Silence
+from node.core.events import Field
 from node.core.group import Group
 from node.core.messages import Life, Reason
 from node.core.timing import LAN
-from node.core.types import Hlc
+from node.core.types import Hlc, Silence
 
 from .cast import CHAT, EPOCH, WALL, line, person, remembered, setup
 from .dialogue import Dialogue, follower, outsider, returning

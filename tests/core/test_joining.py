@@ -6,10 +6,10 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import LinkBroken, Silence, Started, Submitted
+from node.core.events import LinkBroken, Started, Submitted
 from node.core.messages import Reason
 from node.core.timing import LAN
-from node.core.types import NO_EPOCH, Epoch
+from node.core.types import NO_EPOCH, Epoch, Silence
 
 from .cast import CHAT, EPOCH, FIRST, NEXT, WALL, address, identity, person, record
 from .dialogue import REGISTRY, STRANGER, Dialogue, follower, founding, leading, outsider, returning

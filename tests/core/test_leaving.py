@@ -5,9 +5,10 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Change
-from node.core.events import Closing, Leaving, Silence, Started
+from node.core.events import Closing, Leaving, Started
 from node.core.messages import Life, Reason, Vote
 from node.core.timing import LAN
+from node.core.types import Silence
 
 from .cast import CHAT, EPOCH, NEXT, WALL, YIELD, address, identity, line, person
 from .dialogue import Dialogue, follower, leading, returning

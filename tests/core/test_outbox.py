@@ -2,10 +2,10 @@
 
 import pytest
 
-from node.core.effects import Post, Way
 from node.core.messages import ChatMessage
 from node.core.outbox import REMEMBERED, Outbox
 from node.core.timing import LAN
+from node.core.types import Post, Way
 
 from .cast import line
 

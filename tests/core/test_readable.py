@@ -1,10 +1,9 @@
 """Dialogues about node/core/readable.py: what faces may read of a group."""
 
 from node.core import messages as m
-from node.core.effects import Way
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
-from node.core.types import Hlc
+from node.core.types import Hlc, Way
 
 from .cast import EPOCH, WALL, address, line, person
 from .dialogue import follower, leading

@@ -8,10 +8,9 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core.calls import Outcome, Outstanding
-from node.core.events import Silence
 from node.core.state import Role, State
 from node.core.timing import LAN
-from node.core.types import Epoch
+from node.core.types import Epoch, Silence
 
 from .cast import CHAT, EPOCH, address, line, person, remembered, setup
 
