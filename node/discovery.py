@@ -20,9 +20,8 @@ from node.codec import (
     get_change,
     parse,
 )
-from node.core.events import Silence
 from node.core.messages import Granted, NdsReply, NdsRequest, Refusal
-from node.core.types import Address, Millis, WallMillis
+from node.core.types import Address, Millis, Silence, WallMillis
 from node.limits import Limits
 from node.rpc import CallLog, CallRow, Line, status_of, told
 from node.rpc.options import grpc

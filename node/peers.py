@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from node.codec import Malformed, Method, method_of
-from node.core.events import Silence
 from node.core.messages import Ping, Refusal, Reply, Request, Tell
-from node.core.types import Address, Millis
+from node.core.types import Address, Millis, Silence
 from node.limits import Limits
 from node.rpc import CallLog, CallRow, Line, status_of
 from node.runner import URGENT, Silenced

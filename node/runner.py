@@ -30,7 +30,7 @@ from node.core.effects import (
     StorePost,
     StoreRoster,
 )
-from node.core.events import Answered, Event, Failed, Received, Silence, Started, Woken
+from node.core.events import Answered, Event, Failed, Received, Started, Woken
 from node.core.messages import (
     Coordinator,
     Elect,
@@ -41,7 +41,7 @@ from node.core.messages import (
     Reply,
     Request,
 )
-from node.core.types import Address, CallId, Millis
+from node.core.types import Address, CallId, Millis, Silence
 from node.tasks import Tasks
 
 _log = logging.getLogger(__name__)

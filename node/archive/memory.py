@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from node.archive.ports import FOUND_MAX, Place, Unread, hex_digits
 from node.core.effects import (
     Meta,
-    Post,
     Remembered,
     Store,
     StoreMessages,
@@ -16,7 +15,7 @@ from node.core.effects import (
     StoreRoster,
 )
 from node.core.messages import ChatMessage, Roster
-from node.core.types import Key, MemberId, WallMillis
+from node.core.types import Key, MemberId, Post, WallMillis
 
 
 class MemoryArchive:

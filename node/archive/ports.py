@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from node.core.effects import Post, Remembered, Store
+from node.core.effects import Remembered, Store
 from node.core.messages import ChatMessage
-from node.core.types import Hlc, Key, MemberId, Stream, WallMillis
+from node.core.types import Hlc, Key, MemberId, Post, Stream, WallMillis
 
 Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]  # the display key of a message
 

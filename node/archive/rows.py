@@ -9,9 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from node.archive.ports import Place
-from node.core.effects import Post
 from node.core.messages import ChatMessage, Kind
-from node.core.types import Epoch, Hlc, Key, Stream, WallMillis
+from node.core.types import Epoch, Hlc, Key, Post, Stream, WallMillis
 
 VERSION = 1  # of these tables; a higher one in a file was written by a later program
 APPLICATION = 0x70327063  # "p2pc", in the header of every log

@@ -18,7 +18,6 @@ from node.archive.files import FileInUse, Lock, erase, open_database
 from node.archive.ports import FOUND_MAX, ArchiveFailed, Place, Unread, hex_digits
 from node.core.effects import (
     Meta,
-    Post,
     Remembered,
     Store,
     StoreMessages,
@@ -27,7 +26,7 @@ from node.core.effects import (
     StoreRoster,
 )
 from node.core.messages import ChatMessage, Fact, Member, Roster
-from node.core.types import Key, MemberId, WallMillis
+from node.core.types import Key, MemberId, Post, WallMillis
 from node.errors import DamagedFile
 
 __all__ = ["FileInUse", "SqliteArchive", "erase"]

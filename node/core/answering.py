@@ -6,7 +6,6 @@ Every answer is given at once from what is known; whatever has to follow runs af
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
 from .claiming import Claiming, nothing
-from .events import Silence
 from .messages import (
     Coordinator,
     Elect,
@@ -22,7 +21,7 @@ from .messages import (
 from .provisional import Provisional
 from .reign import Reign
 from .state import Role, State
-from .types import CallId
+from .types import CallId, Silence
 
 
 class Answering:

@@ -12,12 +12,11 @@ from dataclasses import replace
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
 from .effects import Change, MemberChanged, Stopped
-from .events import Silence
 from .liveness import Check
 from .membership import suspected, with_life
 from .messages import Life, Member, Ping, Pong, Reason, Refusal, Roster, Update, Updated, View
 from .state import Role, State
-from .types import Incarnation, MemberId
+from .types import Incarnation, MemberId, Silence
 
 EXCHANGE_MS = 250  # rosters are exchanged with one member at most this often
 REFRESH_MS = 500  # deadline of an exchange

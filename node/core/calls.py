@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TypeAlias
 
-from .events import Silence
 from .messages import NdsReply, NdsRequest, Reason, Refusal, Reply, Request
-from .types import FOREVER, CallId, MemberId, Millis
+from .types import FOREVER, CallId, MemberId, Millis, Silence
 
 Outcome: TypeAlias = Reply | NdsReply | Refusal | Silence
 Then: TypeAlias = Callable[["Outstanding", Outcome], None]

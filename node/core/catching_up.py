@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
-from .effects import Merged, Serve, SplitHealed, Way
+from .effects import Merged, Serve, SplitHealed
 from .messages import ChatMessage, Life, Ping, Pong, Sync, Synced, View
 from .state import State
 from .talking import Talking
-from .types import CallId, Epoch, Key, MemberId, Millis, Run, Stream
+from .types import CallId, Epoch, Key, MemberId, Millis, Run, Stream, Way
 
 GAP_MS = 1_000  # two nodes compare at most this often while both are busy
 SOON_MS = 30  # what is still under way may make the comparison needless

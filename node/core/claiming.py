@@ -10,11 +10,10 @@ from .alarms import Alarm
 from .calls import Outcome
 from .effects import ElectionMoved, Phase
 from .election import Stage
-from .events import Silence
 from .messages import Claim, Granted, Refusal
 from .reign import Reign
 from .state import Role, State
-from .types import MemberId
+from .types import MemberId, Silence
 
 REPEAT_MS = 1_000  # between two tries
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from .messages import NOBODY, ChatMessage, NdsRequest, Refusal, Reply, Request, Roster, Synced
-from .types import Address, CallId, Epoch, Incarnation, Key, MemberId, Millis
+from .types import Address, CallId, Epoch, Incarnation, Key, MemberId, Millis, Post, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,6 @@ class Serve:
     call: CallId
     reply: Synced
     keys: tuple[Key, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """What the log keeps of an own message beside its text: who is to have it, who has it."""
-
-    key: Key
-    counted: tuple[MemberId, ...]  # who counts in "x/m"
-    acked: tuple[MemberId, ...]
-    settled: bool  # nobody is waited for any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +105,6 @@ class StoreRoster:
 
 
 # ---- for the people who watch -----------------------------------------------------------------
-
-
-class Way(Enum):
-    """How a message, or the news of its storing, came."""
-
-    DIRECT = "direct"
-    RELAY = "relay"
-    CATCH_UP = "catch-up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from .calls import Outcome, Outstanding, absent
 from .claiming import Claiming
 from .effects import ElectionMoved, Phase
 from .election import Round, Stage, unreachable
-from .events import Silence
 from .messages import (
     Elect,
     Elected,
@@ -27,7 +26,7 @@ from .messages import (
 from .provisional import Provisional
 from .reign import Reign
 from .state import Role, State
-from .types import MemberId
+from .types import MemberId, Silence
 
 LOOKUPS_AT_START = 2
 

@@ -5,14 +5,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from .messages import Kind, NdsReply, Record, Refusal, Reply, Request
-from .types import Address, CallId, IdBlock, WallMillis
-
-
-class Silence(Enum):
-    """How a call came to nothing."""
-
-    REFUSED = auto()  # Nobody listens there: the process is gone.
-    SILENT = auto()  # No answer in time, or a status that says nothing definite.
+from .types import Address, CallId, IdBlock, Silence, WallMillis
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ from .events import (
     Founded,
     LinkBroken,
     Received,
-    Silence,
     Started,
     Submitted,
     Woken,
@@ -66,7 +65,7 @@ from .reign import Reign
 from .state import Role, Setup, State
 from .talking import Talking
 from .timing import Timing
-from .types import Address, CallId, Epoch, MemberId, Millis
+from .types import Address, CallId, Epoch, MemberId, Millis, Silence
 
 __all__ = ["Group", "Role", "Setup", "Trace", "TraceRow"]
 

@@ -15,10 +15,9 @@ from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .effects import Departed, Stopped
-from .events import Silence
 from .messages import Delete, Deleted, Elect, Leave, LeaveNoted, Reason, Refusal, Roster
 from .state import Role, State
-from .types import CallId, MemberId
+from .types import CallId, MemberId, Silence
 
 SUCCESSORS = 2  # that are asked, one after the other
 

@@ -11,10 +11,9 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .effects import Post, Way
 from .messages import ChatMessage
 from .timing import Timing
-from .types import Key, MemberId, Millis
+from .types import Key, MemberId, Millis, Post, Way
 
 REMEMBERED = 500  # settled messages that can still be traced
 

@@ -14,11 +14,10 @@ from .alarms import Alarm
 from .calls import Outcome, Outstanding
 from .claiming import Claiming, nothing
 from .effects import LeaderChanged
-from .events import Silence
 from .messages import Coordinator, Lookup, Pong, Standing, View
 from .reign import Reign
 from .state import Role, State
-from .types import MemberId
+from .types import MemberId, Silence
 
 RANK_MS = 300  # the next lowest follower stands in this much later
 

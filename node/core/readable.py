@@ -4,11 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from .alarms import Alarm
-from .effects import Way
 from .messages import ChatMessage, Member, Roster
 from .outbox import Entry
 from .state import Role, State
-from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis
+from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis, Way
 
 
 @dataclass(frozen=True, slots=True)

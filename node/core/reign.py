@@ -11,7 +11,6 @@ from .alarms import Alarm
 from .calls import Outcome, Outstanding
 from .effects import ElectionMoved, LeaderChanged, ListedAs, Phase
 from .election import Stage
-from .events import Silence
 from .messages import (
     Coordinator,
     Followed,
@@ -25,7 +24,7 @@ from .messages import (
     View,
 )
 from .state import Role, State
-from .types import Address, Epoch, MemberId
+from .types import Address, Epoch, MemberId, Silence
 
 
 class Reign:

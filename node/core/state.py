@@ -26,7 +26,6 @@ from .effects import (
     StoreRoster,
 )
 from .election import Election
-from .events import Silence
 from .history import History
 from .liveness import Liveness
 from .membership import Membership
@@ -45,6 +44,7 @@ from .types import (
     MemberId,
     Millis,
     Place,
+    Silence,
     Stream,
     WallMillis,
     small,

@@ -11,12 +11,12 @@ from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .clock import follows, tick
-from .effects import Acknowledged, Deliver, Settled, StoreMessages, StorePost, Way
-from .events import Silence, Submitted
+from .effects import Acknowledged, Deliver, Settled, StoreMessages, StorePost
+from .events import Submitted
 from .messages import ChatMessage, Reason, Receipt, Refusal, Tell, Told
 from .outbox import Entry
 from .state import Role, State
-from .types import NO_HLC, CallId, Hlc, Key, MemberId, Stream
+from .types import NO_HLC, CallId, Hlc, Key, MemberId, Silence, Stream, Way
 
 DEPS_MAX = 512  # of one message
 

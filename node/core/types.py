@@ -6,6 +6,7 @@ number; people see `n`.
 """
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
 Millis: TypeAlias = int
@@ -86,3 +87,28 @@ class Run(NamedTuple):
 
 Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]
 """Where a message is displayed: a strict total order that extends causality."""
+
+
+class Silence(Enum):
+    """How a call came to nothing."""
+
+    REFUSED = auto()  # Nobody listens there: the process is gone.
+    SILENT = auto()  # No answer in time, or a status that says nothing definite.
+
+
+class Way(Enum):
+    """How a message, or the news of its storing, came."""
+
+    DIRECT = "direct"
+    RELAY = "relay"
+    CATCH_UP = "catch-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the log keeps of an own message beside its text: who is to have it, who has it."""
+
+    key: Key
+    counted: tuple[MemberId, ...]  # who counts in "x/m"
+    acked: tuple[MemberId, ...]
+    settled: bool  # nobody is waited for any more

@@ -8,9 +8,9 @@ from .. import words
 from ..codec import Created, NetworkPage
 from ..config import NDS_DEFAULT
 from ..core.effects import Joined, JoinFailed
-from ..core.events import Founded, Joining, Silence
+from ..core.events import Founded, Joining
 from ..core.messages import Lookup, Reason, Record, RecordRead, Refusal
-from ..core.types import Address
+from ..core.types import Address, Silence
 from ..errors import (
     AmbiguousChat,
     BadField,

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..codec import Network
-from ..core.events import Silence
 from ..core.group import Group
 from ..core.messages import NdsReply, NdsRequest, Refusal
-from ..core.types import Address, ChatId, Millis
+from ..core.types import Address, ChatId, Millis, Silence
 from ..discovery import Discovery, Gone
 from ..happenings import Happening, NdsEvent
 from ..rpc import CallLog

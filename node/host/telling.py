@@ -18,11 +18,10 @@ from ..core.effects import (
     Remembered,
     SplitHealed,
     Stopped,
-    Way,
 )
 from ..core.group import Group
 from ..core.messages import ChatMessage
-from ..core.types import Key, MemberId
+from ..core.types import Key, MemberId, Way
 from ..errors import Complaint
 from ..happenings import (
     ElectionEvent,

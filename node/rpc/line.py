@@ -11,9 +11,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 
-from node.core.events import Silence
 from node.core.messages import Refusal
-from node.core.types import Address, Millis
+from node.core.types import Address, Millis, Silence
 from node.limits import split_address
 from node.rpc.options import CHANNEL_OPTIONS, grpc, target
 from node.rpc.status import refusal_in, told

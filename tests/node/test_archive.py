@@ -16,16 +16,9 @@ import pytest
 
 from node.archive import Archive, ArchiveFailed, FileInUse, MemoryArchive, SqliteArchive, erase
 from node.archive.values import read, write
-from node.core.effects import (
-    Meta,
-    Post,
-    StoreMessages,
-    StoreMeta,
-    StorePost,
-    StoreRoster,
-)
+from node.core.effects import Meta, StoreMessages, StoreMeta, StorePost, StoreRoster
 from node.core.messages import ChatMessage, Fact, Kind, Roster
-from node.core.types import Epoch, Hlc, Key, Stream
+from node.core.types import Epoch, Hlc, Key, Post, Stream
 from node.errors import DamagedFile, NewerFile, Unwritable
 from tests.node.wire_values import MESSAGE, RECORD, ROSTER
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from node.codec import Created
-from node.core.events import Silence
 from node.core.messages import (
     Claim,
     Delete,
@@ -20,7 +19,7 @@ from node.core.messages import (
     Refusal,
     Renew,
 )
-from node.core.types import Epoch, IdBlock
+from node.core.types import Epoch, IdBlock, Silence
 from node.discovery import Discovery, Gone
 from node.rpc import CallLog, abort, refused
 from node.rpc.options import SERVER_OPTIONS, grpc

@@ -9,8 +9,8 @@ import pytest
 
 from node import peers
 from node.core import messages as core
-from node.core.events import Silence
 from node.core.messages import Ping, Pong, Reason, Refusal, Reply, Request, Told
+from node.core.types import Silence
 from node.peers import LinkFigures, Links
 from node.rpc import CallLog
 from node.runner import Silenced

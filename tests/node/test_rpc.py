@@ -12,9 +12,8 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from node.codec import Malformed, method_of
-from node.core.events import Silence
 from node.core.messages import Reason, Refusal
-from node.core.types import Epoch
+from node.core.types import Epoch, Silence
 from node.rpc import (
     DOMAIN,
     SERVER_OPTIONS,

@@ -19,17 +19,7 @@ from node.core.effects import (
     StoreMessages,
     StoreMeta,
 )
-from node.core.events import (
-    Answered,
-    Challenged,
-    Event,
-    Failed,
-    Leaving,
-    Received,
-    Silence,
-    Started,
-    Woken,
-)
+from node.core.events import Answered, Challenged, Event, Failed, Leaving, Received, Started, Woken
 from node.core.messages import (
     LeaveNoted,
     Lookup,
@@ -40,7 +30,7 @@ from node.core.messages import (
     Synced,
     Told,
 )
-from node.core.types import Key, Millis
+from node.core.types import Key, Millis, Silence
 from node.runner import Halted, Runner, Silenced, Unanswered, now_ms
 from node.tasks import Tasks
 from tests.node.test_archive import META, line

@@ -5,19 +5,11 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from node.core.effects import (
-    Meta,
-    Post,
-    Remembered,
-    StoreMessages,
-    StoreMeta,
-    StorePost,
-    StoreRoster,
-)
+from node.core.effects import Meta, Remembered, StoreMessages, StoreMeta, StorePost, StoreRoster
 from node.core.events import Event
 from node.core.group import Group
 from node.core.messages import ChatMessage, Roster
-from node.core.types import NO_EPOCH, Epoch, Key, MemberId
+from node.core.types import NO_EPOCH, Epoch, Key, MemberId, Post
 
 
 class Disk:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from node.core.events import Answered, Event, Failed, LinkBroken, Received, Silence
+from node.core.events import Answered, Event, Failed, LinkBroken, Received
 from node.core.messages import Granted, Ping, Reason, RecordRead, Refusal
+from node.core.types import Silence
 
 from .machine import Machine, Process, Served
 

@@ -115,8 +115,8 @@ MUTANTS = [
     Mutant(
         "a dependency ignored",
         "node/core/causal.py",
-        "        return next((dep for dep in message.deps if not self.delivered(dep)), None)\n",
-        "        return next((dep for dep in message.deps[1:] if not self.delivered(dep)), None)\n",
+        "        for dep in message.deps:\n",
+        "        for dep in message.deps[1:]:\n",
     ),
     Mutant(
         "shown as soon as it is freed",

@@ -4,7 +4,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from nds import record as nds
-from node.core.events import Answered, Event, Failed, Received, Silence
+from node.core.events import Answered, Event, Failed, Received
 from node.core.messages import (
     Caller,
     Claim,
@@ -22,7 +22,7 @@ from node.core.messages import (
     Renew,
     Standing,
 )
-from node.core.types import Epoch, IdBlock
+from node.core.types import Epoch, IdBlock, Silence
 
 from .machine import Process
 
