@@ -11,7 +11,7 @@ from node.core.events import Started, Submitted
 from node.core.history import content_hash
 from node.core.messages import Life, Reason, Receipt
 from node.core.timing import LAN
-from node.core.types import Hlc, Key, Silence, Stream, Way
+from node.core.types import Hlc, Key, Post, Silence, Stream, Way
 
 from .cast import WALL, line, person, stream
 from .dialogue import Dialogue, follower, leading, returning
@@ -44,7 +44,7 @@ def test_a_line_is_stored_then_shown_then_sent_to_all_in_parallel() -> None:
 def test_who_counts_are_those_alive_or_suspect_without_oneself() -> None:
     talk = follower(3, 1, person(2, Life.SUSPECT), person(4, Life.DROPPED), person(5, left=True))
     said = talk.says("hello")
-    assert talk.one(e.StorePost).post == e.Post(said.key, (1, 2), (), settled=False)
+    assert talk.one(e.StorePost).post == Post(said.key, (1, 2), (), settled=False)
     assert sorted(talk.callees(m.Tell)) == [1, 2]
 
 
@@ -99,13 +99,13 @@ def test_a_stream_is_new_with_each_process_and_its_first_line_names_the_last() -
 
 def test_the_outbox_survives_a_restart() -> None:
     old = line(3)
-    post = e.Post(old.key, (1, 2), (1,), settled=False)
+    post = Post(old.key, (1, 2), (1,), settled=False)
     talk = returning(3, 1, 2, leader=1, messages=[old], posts=[post])
     talk.hand(Started(WALL))
     assert talk.callees(m.Tell) == [2]
     ack(talk, old, 2)
     assert talk.one(e.Settled) == e.Settled(old.key, ())
-    assert talk.one(e.StorePost).post == e.Post(old.key, (1, 2), (1, 2), settled=True)
+    assert talk.one(e.StorePost).post == Post(old.key, (1, 2), (1, 2), settled=True)
 
 
 # ---- acknowledging -------------------------------------------------------------------------------
