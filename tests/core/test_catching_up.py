@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from node.core import catching_up
 from node.core import effects as e
 from node.core import messages as m
 from node.core.events import Started
@@ -319,10 +320,27 @@ def test_what_the_log_kept_is_what_is_compared_after_a_restart() -> None:
     assert talk.group.epoch == EPOCH
 
 
-def test_so_many_runs_that_they_fill_a_call_are_told_author_by_author() -> None:
-    gaps = [line(author, seq) for author in (1, 2, 4) for seq in range(1, 2 * 1_500, 2)]
+def test_so_many_runs_that_they_fill_a_call_are_told_author_by_author(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catching_up, "RUNS_MAX", 2)
+    gaps = [line(author, seq) for author in (1, 2, 4) for seq in (1, 3)]
     talk = comparing(2, *gaps)
     talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1, 2, 4)))
     request = talk.call(m.Sync).request
     assert request.sources == (1,)
     assert {run.source for run in request.held} == {1}
+
+
+def test_a_newcomer_whose_runs_filled_a_call_is_one_until_the_other_authors_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catching_up, "RUNS_MAX", 2)
+    talk = newcomer(1, 2)
+    for author in (1, 2):
+        for seq in (3, 5):
+            talk.hears(m.Tell(talk.caller(author), 50, line(author, seq)))
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1, 2)))
+    assert talk.call(m.Sync).request.sources == (1,)
+    talk.answer(m.Sync, page(talk, line(1, 2)))
+    assert talk.group.partial

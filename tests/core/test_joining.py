@@ -6,7 +6,7 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import LinkBroken, Started, Submitted
+from node.core.events import Closing, Leaving, LinkBroken, Started, Submitted
 from node.core.messages import Reason
 from node.core.timing import LAN
 from node.core.types import NO_EPOCH, Epoch, Silence
@@ -346,3 +346,13 @@ def test_a_restarted_joiner_that_never_got_in_is_no_member() -> None:
     talk.hand(Started(WALL))
     assert talk.group.me == 0
     assert talk.sent(m.Lookup) == []
+
+
+@pytest.mark.parametrize("event", [Closing(), Leaving()])
+def test_a_joiner_that_is_told_to_stop_joins_no_more(event: Closing | Leaving) -> None:
+    talk = outsider(9, "m1:7000")
+    talk.hand(event)
+    talk.answer(m.Join, welcome(talk, 50, 1))
+    assert talk.of(e.Joined) == []
+    talk.wait(10_000)
+    assert talk.sent(m.Join) == []

@@ -1,12 +1,13 @@
 """Dialogues about node/core/readable.py: what faces may read of a group."""
 
 from node.core import messages as m
+from node.core.events import Started
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
-from node.core.types import Hlc, Way
+from node.core.types import Hlc, Post, Way
 
 from .cast import EPOCH, WALL, address, line, person
-from .dialogue import follower, leading
+from .dialogue import follower, leading, returning
 
 
 def test_a_trace_says_what_became_of_each_counted_member() -> None:
@@ -89,3 +90,16 @@ def test_the_registry_s_silence_shows_until_it_answers_again() -> None:
     talk.mend_registry()
     talk.wait(LAN.renew_ms * 2)
     assert talk.group.nds_up
+
+
+def test_a_line_of_an_earlier_life_takes_as_long_as_this_life_has_waited() -> None:
+    old = line(3)
+    post = Post(old.key, (1,), (), settled=False)
+    talk = returning(3, 1, leader=1, messages=[old], posts=[post])
+    talk.now = 500_000_000  # The machine has run for days.
+    talk.hand(Started(WALL))
+    talk.wait(7)
+    talk.answer(m.Tell, m.Told(Receipt.STORED, old.id, 1), to=1)
+    trace = talk.group.trace(old.key)
+    assert trace is not None
+    assert [row.took_ms for row in trace.rows] == [7]
