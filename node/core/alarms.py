@@ -19,14 +19,11 @@ class Alarm(IntEnum):
     RECORD = auto()  # read the registry's record
     PROVISIONAL = auto()  # the provisional leader's round of duties, or its follower's
     STAND_IN = auto()  # a provisional leader's follower that reaches the registry claims itself
-    COORDINATE = auto()  # tell members that missed it who leads
     MEMBERS = auto()  # the leader looks after its members
     DROP = auto()  # of a member: suspected long enough
-    REPROBE = auto()  # dropped members
     LANE = auto()  # of a member: try its queue again
     SYNC = auto()  # anti-entropy
     CATCH_UP = auto()  # of a member: synchronise with it
-    ROSTER = auto()  # of a member: exchange rosters with it
     JOIN = auto()  # try again to get in
     LEAVE = auto()  # stop waiting for those that were told
     HAND_OVER = auto()  # the named successor has not claimed

@@ -11,14 +11,13 @@ from dataclasses import replace
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
-from .effects import Change, MemberChanged, Stopped
+from .effects import Change, Joined, MemberChanged, Stopped
 from .liveness import Check
 from .membership import suspected, with_life
 from .messages import Life, Member, Ping, Pong, Reason, Refusal, Roster, Update, Updated, View
 from .state import Role, State
 from .types import Incarnation, MemberId, Silence
 
-EXCHANGE_MS = 250  # rosters are exchanged with one member at most this often
 REFRESH_MS = 500  # deadline of an exchange
 
 
@@ -133,6 +132,7 @@ class Belonging:
         s.election.claim = None  # It was another's, and so is the epoch.
         s.role, s.provisional, s.ids = Role.FOLLOWER, 0, []
         s.store_meta()
+        s.emit(Joined(id))
         self.refute()
 
     def refute(self, above: Incarnation = 0) -> None:
@@ -202,7 +202,7 @@ class Belonging:
         """Give our roster for theirs, soon; at most a few times a second with one member."""
         s = self._s
         since = self._exchanging.get(member)
-        if member == s.me or (since is not None and s.now - since < EXCHANGE_MS):
+        if member == s.me or (since is not None and s.now - since < s.timing.roster_ms):
             return
         self._exchanging[member] = s.now
         request = Update(s.caller(member), s.members.roster, want_roster=True)
@@ -282,19 +282,24 @@ class Belonging:
         able = [m for m in s.active_others if m != member and s.members.life(m) is Life.ALIVE]
         asked = s.rng.sample(able, min(s.timing.probe_members, len(able)))
         refused = [check.refused]
+        doubts: list[MemberId] = []  # who may know better, but was not to be heard
 
-        def each(_: MemberId, outcome: Outcome) -> None:
-            if not self._still(member, check) or not isinstance(outcome, Pong):
-                return
-            if outcome.reached:
-                s.liveness.heard(s.now, member)
-            refused.append(outcome.refused)
-
-        def done() -> None:
+        def each(helper: MemberId, outcome: Outcome) -> None:
             if not self._still(member, check):
                 return
-            gone = check.refused and (sum(refused) > 1 or not asked)
-            self._suspect(member, gone)
+            if isinstance(outcome, Pong):
+                if outcome.reached:
+                    s.liveness.heard(s.now, member)
+                refused.append(outcome.refused)
+                if not outcome.refused:
+                    doubts.append(helper)
+            elif not absent(outcome):
+                doubts.append(helper)
+
+        def done() -> None:
+            if self._still(member, check):
+                # Two found nobody there; or we did, and nobody is left to say otherwise.
+                self._suspect(member, check.refused and (sum(refused) > 1 or not doubts))
 
         def request(helper: MemberId) -> Ping:
             return Ping(s.caller(helper), s.view(), on_behalf=member)
@@ -309,8 +314,6 @@ class Belonging:
         s = self._s
         record = s.members.get(member)
         assert record is not None
-        if gone:
-            s.liveness.refused.add(member)
         if record.life is Life.ALIVE:
             self.absorb(Roster((suspected(record, Life.SUSPECT),)))
             self.tell(member)
@@ -325,8 +328,7 @@ class Belonging:
     def _ill(self) -> bool:
         """Half of the roster suspect at once: perhaps it is we who are cut off."""
         s = self._s
-        silent = [m for m in s.members.suspects() if m not in s.liveness.refused]
-        return 2 * len(silent) >= len(s.members.active)
+        return 2 * len(s.members.suspects()) >= len(s.members.active)
 
     def on_drop(self, member: MemberId) -> None:
         """The suspicion has lasted long enough."""

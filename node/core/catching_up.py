@@ -32,6 +32,7 @@ class Session:
     peer: MemberId
     began_at: Millis
     merged: int = 0
+    cut: bool = False  # too much to tell at once: some authors are left for the next time
 
 
 class CatchingUp:
@@ -128,6 +129,7 @@ class CatchingUp:
         while len(held) > RUNS_MAX and len(sources) > 1:
             sources = sources[: len(sources) // 2]
             held = s.history.held(sources)
+            session.cut = True
         request = Sync(
             s.caller(session.peer),
             s.view(),
@@ -174,6 +176,9 @@ class CatchingUp:
         s = self._s
         self._session = None
         self._last[session.peer] = s.now
+        if session.cut:
+            equal = False
+            self.want(session.peer)
         if session.merged:
             s.emit(Merged(session.merged, session.peer))
         if equal and s.partial:

@@ -76,7 +76,7 @@ class Claiming:
             return  # A higher epoch was learnt meanwhile: a late word of an old one starts nothing.
         if isinstance(outcome, Granted):
             if outcome.record.leader != s.me:
-                return  # Granted to an id that we have outgrown.
+                return s.drop("a grant that names another")
             mine = outcome.record.epoch == s.epoch and s.leader == s.me and s.role is Role.FOLLOWER
             if outcome.record.epoch > s.epoch or mine:
                 ids = range(outcome.ids.first, outcome.ids.first + outcome.ids.count)

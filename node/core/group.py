@@ -17,7 +17,7 @@ from .calls import Outcome
 from .catching_up import CatchingUp
 from .claiming import Claiming
 from .clock import tick
-from .effects import Departed, Effect, Remembered, Stopped
+from .effects import Departed, Effect, Remembered, Stopped, StorePost
 from .electing import Electing
 from .events import (
     Answered,
@@ -43,6 +43,7 @@ from .events import (
 from .joining import Joining
 from .leaving import Leaving
 from .messages import (
+    ChatMessage,
     Coordinator,
     Elect,
     Fact,
@@ -65,7 +66,7 @@ from .reign import Reign
 from .state import Role, Setup, State
 from .talking import Talking
 from .timing import Timing
-from .types import Address, CallId, Epoch, MemberId, Millis, Silence
+from .types import Address, CallId, Epoch, MemberId, Millis, Post, Silence
 
 __all__ = ["Group", "Role", "Setup", "Trace", "TraceRow"]
 
@@ -98,6 +99,7 @@ class Group(Readable):
         self._joining = Joining(s, self._reign, self._belonging, self._entered)
         self._answering = Answering(s, self._reign, self._claiming, self._provisional)
         self._rings = self._table()
+        self._unsettled: list[tuple[ChatMessage, Post]] = []  # of earlier lives, until we start
         self._remember(remembered)
 
     # ---- the whole interface ---------------------------------------------------------------------
@@ -159,8 +161,10 @@ class Group(Readable):
             case JoinWanted(address):
                 self._joining.begin(address)
             case LeaveWanted():
+                self._joining.give_up()
                 self._leaving.leave()
             case Closing():
+                self._joining.give_up()
                 self._leaving.close()
             case _:
                 assert_never(event)
@@ -226,7 +230,7 @@ class Group(Readable):
             by_key[message.key] = message
         for post in sorted(log.posts, key=lambda p: p.key):
             if not post.settled and post.key in by_key:
-                s.outbox.restore(0, by_key[post.key], post, s.active_others)
+                self._unsettled.append((by_key[post.key], post))
 
     def _on_started(self, wall: int) -> None:
         """A new life: a higher incarnation, stored before its first use."""
@@ -239,6 +243,12 @@ class Group(Readable):
         s.role = Role.FOLLOWER
         if s.leaving:
             return self._leaving.resume()
+        for message, post in self._unsettled:
+            stored_at = s.now - max(0, wall - message.sent)
+            entry = s.outbox.restore(stored_at, message, post, s.active_others)
+            if not entry.waits_for:
+                s.emit(StorePost(entry.post))  # Those that lacked it were dropped meanwhile.
+        self._unsettled.clear()
         self._electing.start()
         self._belonging.announce()
         for member in s.others:

@@ -95,6 +95,11 @@ class Joining:
         else:
             self._ask_registry()
 
+    def give_up(self) -> None:
+        """The user wants something else."""
+        self._under_way = False
+        self._s.alarms.cancel(Alarm.JOIN)
+
     def _ask(self, address: Address) -> None:
         s = self._s
         request = Join(

@@ -3,7 +3,7 @@
 Only one's own ping, answered LEADING, counts as hearing the leader: not its chat, not its calls.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil, log10
 
 from .timing import Timing
@@ -15,7 +15,6 @@ class Check:
     """A member that did not answer is being looked into."""
 
     refused: bool = False  # nobody listens at its address, as far as we see
-    asked: set[MemberId] = field(default_factory=set)  # who probe for us and have not answered
 
 
 class Liveness:
@@ -26,7 +25,6 @@ class Liveness:
         self.silent_since: Millis | None = None  # of the leader, for "took"
         self.heard_at: dict[MemberId, Millis] = {}
         self.checks: dict[MemberId, Check] = {}
-        self.refused: set[MemberId] = set()  # suspects whose process is gone
         self.dropped_at: dict[MemberId, Millis] = {}
 
     # ---- the leader ----
@@ -60,7 +58,6 @@ class Liveness:
     def heard(self, now: Millis, member: MemberId) -> bool:
         """A word from a member.  True: it was being looked into, which is over."""
         self.heard_at[member] = now
-        self.refused.discard(member)
         return self.checks.pop(member, None) is not None
 
     def unheard(self, now: Millis, members: tuple[MemberId, ...]) -> list[MemberId]:

@@ -82,16 +82,18 @@ class Outbox:
         return entry
 
     def restore(
-        self, now: Millis, message: ChatMessage, post: Post, active: Iterable[MemberId]
-    ) -> None:
-        """Take in a message of an earlier life that was not settled."""
+        self, stored_at: Millis, message: ChatMessage, post: Post, active: Iterable[MemberId]
+    ) -> Entry:
+        """Take in a message of an earlier life that was not settled; it may be by now."""
         to = {m: Delivery(way=Way.CATCH_UP if m in post.acked else None) for m in post.counted}
         waits_for = {m for m in to if to[m].way is None} & set(active)
-        self.entries[message.key] = Entry(message, now, to, waits_for, len(post.acked))
+        entry = Entry(message, stored_at, to, waits_for, len(post.acked))
+        self.entries[message.key] = entry
         for member in sorted(waits_for):
             self.lane(member).queue.append(message.key)
-        if not waits_for:  # Those that lacked it were dropped meanwhile.
+        if not waits_for:
             self._settle(message.key)
+        return entry
 
     def lane(self, member: MemberId) -> Lane:
         lane = self.lanes.get(member)

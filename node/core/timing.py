@@ -32,7 +32,7 @@ class Timing:
     probe_members: int = 3  # asked to probe on our behalf
     reprobe_fast_ms: Millis = 600_000  # dropped members are probed with back-off this long ...
     reprobe_slow_ms: Millis = 1_000  # ... then one a second, in turn
-    roster_ms: Millis = 1_000  # a roster is fetched from one member at most this often
+    roster_ms: Millis = 250  # rosters are exchanged with one member at most this often
     join_ms: Millis = 2_000  # deadline of JoinNetwork; covers the call back
     leave_ms: Millis = 2_000  # a leaver offers its outbox for this long
     hint_rank_ms: Millis = 8  # after a broken link the lowest id moves first, the next 8 ms later
@@ -44,7 +44,6 @@ class Timing:
     pending_bytes_max: int = 8 * 2**20
     page_bytes: int = 256 * 1024  # of one page of catch-up
     flight_max: int = 32  # unanswered messages to one member
-    relayed_max: int = 1_000  # messages that a relay remembers
 
     def __post_init__(self) -> None:
         for f in fields(self):

@@ -46,6 +46,7 @@ KINDS = {
     "challenge": 1,
 }
 ALWAYS = {"start", "thaw", "heal", "registry up"}
+FORGETFUL = {"wipe", "restore", "leave"}  # after which a line may be held by nobody
 
 
 class Crowd:
