@@ -15,7 +15,7 @@ from node.core.messages import Join, Ping, Reason, Refusal, Reply, Request
 from node.core.types import Address, ChatId
 from node.errors import PortInUse
 from node.limits import Limits, split_address
-from node.rpc import abort, is_spoken, malformed, mismatched, refused
+from node.rpc import Guard, abort, is_spoken, malformed, mismatched, refused
 from node.rpc.options import RPCS_MAX, SERVER_OPTIONS, grpc
 from node.runner import Unanswered
 
@@ -122,7 +122,9 @@ async def build_server(listen: Address, services: Sequence[Service]) -> tuple[gr
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
     from grpc_reflection.v1alpha import reflection
 
-    server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=RPCS_MAX)
+    server = grpc.aio.server(
+        options=SERVER_OPTIONS, maximum_concurrent_rpcs=RPCS_MAX, interceptors=[Guard()]
+    )
     names = [service.name for service in services]
     for service in services:
         service.add_to(server)

@@ -5,7 +5,8 @@ What is malformed is refused with the field and its limit before the node sees i
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from enum import IntEnum
+from typing import Any, TypeVar
 
 import grpc
 
@@ -19,7 +20,7 @@ from ..happenings import Happening
 from ..host import asking, checks, entering, views
 from ..host.chats import Chat
 from ..host.nodes import Node
-from ..limits import ADDRESS_MAX, NAME_MAX, text_fault
+from ..limits import ADDRESS_MAX, NAME_MAX, NUMBER_MAX, text_fault
 from ..words import Mode, Wait
 from .complaints import refuse
 from .values import happening_to_proto, to_proto
@@ -102,9 +103,11 @@ class ControlService(stubs.ControlServicer):
     # ---- coming and going ------------------------------------------------------------------------
 
     async def CreateChat(self, request: pb.CreateChatRequest, context: Context) -> Any:
-        mode = Mode(request.mode or Mode.LOGGED) if request.mode <= Mode.TRANSIENT else Mode.LOGGED
-        work = entering.create(self._node, request.name, request.nds, request.nick, mode)
-        return await self._answer(context, work, pb.CreateChatResponse())
+        async def work() -> words.Created:
+            mode = _one_of(Mode, request.mode, "mode", Mode.LOGGED)
+            return await entering.create(self._node, request.name, request.nds, request.nick, mode)
+
+        return await self._answer(context, work(), pb.CreateChatResponse())
 
     async def JoinChat(self, request: pb.JoinChatRequest, context: Context) -> Any:
         work = entering.join(self._node, request.line, request.nds, request.nick)
@@ -159,7 +162,7 @@ class ControlService(stubs.ControlServicer):
             return views.page(
                 self._chat(request.chat),
                 count=_counted(request.count, "count", PAGE_MAX, 20),
-                since_ms=request.since_ms,
+                since_ms=_counted(request.since_ms, "since_ms", NUMBER_MAX, 0),
                 before=request.before,
                 contains=request.contains,
             )
@@ -248,8 +251,8 @@ class ControlService(stubs.ControlServicer):
             if request.wait_ms > WAIT_MAX_MS:
                 limit = f"must be 0 to {WAIT_MAX_MS}, not {request.wait_ms}"
                 raise BadField(field="wait_ms", text=limit)
-            kind = Kind.ACTION if int(request.kind) == Kind.ACTION else Kind.TEXT
-            wait = Wait(int(request.wait)) if int(request.wait) in set(map(int, Wait)) else Wait.ALL
+            kind = _one_of(Kind, request.kind, "kind", Kind.TEXT)
+            wait = _one_of(Wait, request.wait, "wait", Wait.ALL)
             wait_ms = request.wait_ms or WAIT_MS
             async for progress in chat.send(request.text, kind, wait, wait_ms):
                 reply = pb.SendResponse()
@@ -291,6 +294,19 @@ class ControlService(stubs.ControlServicer):
             for one in chats
             for line in views.page(one, count=count, since_ms=0, before="", contains="").lines
         ]
+
+
+_Choice = TypeVar("_Choice", bound=IntEnum)
+
+
+def _one_of(kind: type[_Choice], value: int, field: str, default: _Choice) -> _Choice:
+    """The choice that the caller made; 0 leaves it to us."""
+    if not value:
+        return default
+    if value not in set(map(int, kind)):
+        choices = ", ".join(str(int(one)) for one in kind)
+        raise BadField(field=field, text=f"must be one of {choices}, not {value}")
+    return kind(value)
 
 
 def _counted(value: int, field: str, most: int, default: int) -> int:

@@ -1,6 +1,7 @@
 """gRPC as both services and their clients use it: options, statuses, lines, the log of calls."""
 
 from node.rpc.calllog import CallLog, CallRow, status_of
+from node.rpc.guard import Guard
 from node.rpc.line import Line, probe
 from node.rpc.options import CHANNEL_OPTIONS, RPCS_MAX, SERVER_OPTIONS, target
 from node.rpc.status import (
@@ -21,6 +22,7 @@ __all__ = [
     "SERVER_OPTIONS",
     "CallLog",
     "CallRow",
+    "Guard",
     "Line",
     "abort",
     "is_spoken",

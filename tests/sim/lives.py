@@ -107,8 +107,10 @@ class Life(Endings):
             return
         number = rng.choice(speakers).number
         what = rng.random()
-        if what < 0.9:
+        if what < 0.87:
             world.tell(number)
+        elif what < 0.9:
+            world.repeat(number)
         elif what < 0.94:
             world.change(number, Field.NICK, f"nick{rng.randrange(6)}")
         elif what < 0.97:

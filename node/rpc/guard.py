@@ -1,0 +1,117 @@
+"""Stands before every handler of a server: noise gets a definite error, a bug of ours a plain one.
+
+gRPC itself answers bytes that are no message with UNKNOWN, its exception's text and a traceback in
+the log, and tells a caller the text of any exception.  Handlers that parse for themselves, which
+have no deserializer, are left alone.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from node.codec import Malformed
+from node.rpc.options import grpc
+from node.rpc.status import abort, malformed
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_log = logging.getLogger(__name__)
+
+
+class _Noise:
+    """Stands where a request should."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+def _lenient(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _Noise(len(data))
+
+    return read
+
+
+async def _legible(request: Any, context: Context) -> Any:
+    if isinstance(request, _Noise):
+        fault = f"the {request.size} bytes are no request of this call"
+        await abort(context, malformed(Malformed((("", fault),))))
+    return request
+
+
+async def _bug(error: Exception, context: Context) -> None:
+    """An exception that no handler foresaw: told in the log, not to the caller."""
+    _log.error("a call failed by a bug: %r", error, exc_info=error)
+    await context.abort(grpc.StatusCode.INTERNAL, "this node has a bug; its log says more")
+
+
+class Guard(grpc.aio.ServerInterceptor):
+    """Goes before services, health and reflection alike."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """The handler, made to tell noise from a request."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_deserializer is None:
+            return handler
+        codec = _lenient(handler.request_deserializer), handler.response_serializer
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(_one(handler.unary_unary), *codec)
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(_many(handler.unary_stream), *codec)
+        assert handler.stream_stream is not None, "no call here streams requests alone"
+        return grpc.stream_stream_rpc_method_handler(_dialogue(handler.stream_stream), *codec)
+
+
+def _one(serve: Callable[[Any, Context], Awaitable[Any]]) -> Any:
+    async def unary(request: Any, context: Context) -> Any:
+        try:
+            return await serve(await _legible(request, context), context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            await _bug(error, context)
+
+    return unary
+
+
+def _many(serve: Callable[[Any, Context], Any]) -> Any:
+    async def stream(request: Any, context: Context) -> None:
+        try:
+            await _send(serve(await _legible(request, context), context), context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            await _bug(error, context)
+
+    return stream
+
+
+def _dialogue(serve: Callable[[Any, Context], Any]) -> Any:
+    async def legible(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        async for request in requests:
+            yield await _legible(request, context)
+
+    async def dialogue(requests: AsyncIterator[Any], context: Context) -> None:
+        await _send(serve(legible(requests, context), context), context)
+
+    return dialogue
+
+
+async def _send(answers: Any, context: Context) -> None:
+    """What a handler streams; one that sends by itself is waited for."""
+    if not hasattr(answers, "__aiter__"):
+        await answers
+        return
+    async with aclosing(answers):
+        async for answer in answers:
+            await context.write(answer)
