@@ -299,7 +299,7 @@ WHICH_CHAT = (
     "SetTopic",
 )
 IN_CHAT = (*WHICH_CHAT, "Watch", "ListPeers", "GetUnread", "ListQueue", "SetNick", "SetAway")
-ODD_CHATS = ("nobody", "f" * 16, "two words", "\x1b[2J", "dev@127.0.0.1:1")
+ODD_CHATS = ("f" * 16, "two words", "\x1b[2J", "dev@127.0.0.1:1")
 
 
 def of_control(nds: str) -> Iterator[Case]:
@@ -312,10 +312,11 @@ def of_control(nds: str) -> Iterator[Case]:
             f"Control/{method}",
             good,
             [
-                *every("chat", ODD_CHATS, "UNKNOWN_CHAT"),
+                ("chat", "nobody", "UNKNOWN_CHAT"),
                 ("chat", "x" * 5_000, "chat"),
             ],
         )
+    yield from cases("Control/GetLeader", {}, every("chat", ODD_CHATS, "UNKNOWN_CHAT"))
     for method in WHICH_CHAT:
         good = needed if method == "Send" else {}
         yield Case(f"Control/{method}", good, "AMBIGUOUS_CHAT", f"{method} with no chat")

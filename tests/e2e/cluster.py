@@ -292,6 +292,17 @@ class Member:
         told = list(self.control.Send(request, timeout=CALL_S))
         assert told, f"{self.name} did not store {text!r}"
 
+    def texts(self, chat: str) -> list[str]:
+        """What its history says, in its order."""
+        found: list[str] = []
+        cursor = ""
+        while True:
+            page = self.ask("ReadHistory", chat=chat, count=1_000, before=cursor)
+            found[:0] = [line.text for line in page.lines]
+            cursor = page.cursor
+            if not cursor:
+                return found
+
     def history(self, chat: str) -> list[Said]:
         """All its lines as `tail --json` tells them."""
         rows = self.rows("tail", "-c", chat, "-n", "100000")
@@ -433,9 +444,9 @@ class Cluster:
     def _proved(self, chat: str, names: Sequence[str], leader: Leading, absent: int) -> None:
         """The same by `leader`, `check` and `list`."""
         members = [self[name] for name in names]
-        for row in at_once(lambda one: one.row("leader", "-c", chat), members):
-            assert (row["member"], (row["generation"], row["epoch"])) == leader[:2], row
-            assert row["provisional"] is False
+        row = members[0].row("leader", "-c", chat)
+        assert (row["member"], (row["generation"], row["epoch"])) == leader[:2], row
+        assert row["provisional"] is False
         checked = members[-1].row("check", "-c", chat)
         assert checked["same"] is True, checked
         assert len(checked["members"]) == len(names) + absent, checked
@@ -446,7 +457,7 @@ class Cluster:
         small = leader.member % SMALL
         assert (record["leader"], record["generation"], record["epoch"]) == (small, *leader.epoch)
         at = next(one for one in members if one.id(chat) == leader.member)
-        assert record["address"] == at.row("status")["advertise"]
+        assert record["address"] == at.ask("GetStatus").advertise
 
     # ---- what went wrong, and the end
 

@@ -54,11 +54,6 @@ class Talk:
             self.said.append(text)
 
 
-def texts_of(cluster: Cluster, chat: str, name: str) -> list[str]:
-    """What a member's history says, in its order."""
-    return [line.text for line in cluster[name].history(chat)]
-
-
 def others(names: tuple[str, ...], *without: str) -> list[str]:
     """The names that are not in `without`."""
     return [name for name in names if name not in without]

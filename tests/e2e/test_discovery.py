@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.cluster import Cluster, Leading, digits, wait_for
 from tests.e2e.conftest import SQUARE
-from tests.e2e.talk import Talk, all_of, others, texts_of
+from tests.e2e.talk import Talk, all_of, others
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
@@ -17,7 +17,7 @@ def nds_states(cluster: Cluster, *names: str) -> set[str]:
 
 def test_talk_and_joining_go_on_without_it_and_it_lists_all_again(square: Cluster) -> None:
     before = square.leader("dev", *SQUARE)
-    texts = texts_of(square, "dev", "alice")
+    texts = square["alice"].texts("dev")
     square.nds.end()
     wait_for(lambda: nds_states(square, *SQUARE) == {"down"}, "all notice that the NDS is down")
     erin = square.members.get("erin") or square.add("erin")
@@ -48,7 +48,7 @@ def test_talk_and_joining_go_on_without_it_and_it_lists_all_again(square: Cluste
 
 def test_without_it_the_lowest_leads_provisionally_until_it_is_back(square: Cluster) -> None:
     before = square.leader("dev", *SQUARE)
-    texts = texts_of(square, "dev", "bob")
+    texts = square["bob"].texts("dev")
     dead = next(name for name in SQUARE if square[name].id("dev") == before.member)
     rest = others(SQUARE, dead)
     square.nds.end()
@@ -88,7 +88,7 @@ def _certified(cluster: Cluster, name: str, before: Leading) -> bool:
 
 
 def test_one_that_lost_its_disk_is_told_by_the_leaders(square: Cluster) -> None:
-    texts = texts_of(square, "dev", "carol")
+    texts = square["carol"].texts("dev")
     before = {chat: square.leader(chat, *SQUARE) for chat in ("dev", "ops")}
     numbers = {chat: square["alice"].chat(chat).chat_id for chat in before}  # type: ignore[union-attr]
     ids = [square[name].id("dev") for name in SQUARE]

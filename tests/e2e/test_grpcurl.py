@@ -10,7 +10,6 @@ from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
 from tests.e2e.cluster import Cluster, wait_for
 from tests.e2e.conftest import SQUARE
 from tests.e2e.grpcurl import GRPCURL, Calls, Reply, Request, call
-from tests.e2e.talk import texts_of
 
 pytestmark = [
     pytest.mark.xdist_group("e2e"),
@@ -166,14 +165,14 @@ def _leaves_by_hand(wire: Cluster, calls: Calls, node: Tried) -> None:
 
 
 def _wait_history(wire: Cluster, texts: list[str]) -> None:
-    wait_for(lambda: all(texts_of(wire, "wire", name) == texts for name in SQUARE), "all have it")
+    wait_for(lambda: all(wire[name].texts("wire") == texts for name in SQUARE), "all have it")
 
 
 def test_every_call_of_control(square: Cluster) -> None:
     bob, control = square["bob"], Tried("Control", square["alice"].socket)
     erin = square.members.get("erin") or square.add("erin")
     erin.up("--nick", "erin")
-    texts = texts_of(square, "dev", "alice")
+    texts = square["alice"].texts("dev")
     assert control("GetStatus").answer["pid"] == square["alice"].pid
     made = control("CreateChat", name="desk", nds=square.nds.address).answer
     line = made["join_line"]

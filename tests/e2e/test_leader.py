@@ -10,7 +10,7 @@ import pytest
 from p2pchat.v1 import control_pb2
 from tests.e2e.cluster import Cluster, Leading, digits, wait_for
 from tests.e2e.conftest import SQUARE
-from tests.e2e.talk import Talk, others, texts_of
+from tests.e2e.talk import Talk, others
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
@@ -38,7 +38,7 @@ def succeeded(cluster: Cluster, chat: str, before: Leading, *names: str) -> Lead
 
 def test_a_killed_leader_is_followed_by_the_lowest_id_and_no_line_is_lost(square: Cluster) -> None:
     square.settled("ops", *SQUARE)
-    texts = texts_of(square, "dev", "alice")
+    texts = square["alice"].texts("dev")
     dead, before = leader_name(square, "dev", *SQUARE)
     rest = others(SQUARE, dead)
     with Talk(square, "dev", rest, f"epoch {before.epoch[1]} ends") as talk:
@@ -56,7 +56,7 @@ def test_a_killed_leader_is_followed_by_the_lowest_id_and_no_line_is_lost(square
 
 
 def test_a_leader_that_was_frozen_follows_and_all_lines_are_there(square: Cluster) -> None:
-    texts = texts_of(square, "dev", "bob")
+    texts = square["bob"].texts("dev")
     frozen, before = leader_name(square, "dev", *SQUARE)
     member, rest = square[frozen], others(SQUARE, frozen)
     with Talk(square, "dev", rest, "the leader is frozen") as talk:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.cluster import SMALL, Cluster, at_once, wait_for
 from tests.e2e.conftest import SQUARE
-from tests.e2e.talk import Talk, all_of, others, texts_of
+from tests.e2e.talk import Talk, all_of, others
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
@@ -22,7 +22,7 @@ def follower(cluster: Cluster, chat: str) -> str:
 
 def test_a_killed_member_comes_back_with_its_id_and_catches_up(square: Cluster) -> None:
     before = square.leader("dev", *SQUARE)
-    texts = texts_of(square, "dev", "carol")
+    texts = square["carol"].texts("dev")
     dead = follower(square, "dev")
     rest, id = others(SQUARE, dead), square[dead].id("dev")
     square[dead].post("dev", "said a moment before the end")
@@ -46,7 +46,7 @@ def test_a_killed_member_comes_back_with_its_id_and_catches_up(square: Cluster) 
 
 def test_a_member_that_was_frozen_and_dropped_returns_by_itself(square: Cluster) -> None:
     before = square.leader("dev", *SQUARE)
-    texts = texts_of(square, "dev", "alice")
+    texts = square["alice"].texts("dev")
     cold = follower(square, "dev")
     member, rest, id = square[cold], others(SQUARE, cold), square[cold].id("dev")
     with Talk(square, "dev", rest, f"{cold} is frozen") as talk:
@@ -75,7 +75,7 @@ def test_a_whole_group_returns_from_disk(square: Cluster, how: str) -> None:
     ids = {name: square[name].id("dev") for name in SQUARE}
     with Talk(square, "dev", list(SQUARE), f"before the night ({how})") as talk:
         talk.goes_on(8)
-    texts = [*texts_of(square, "dev", "dan")]
+    texts = square["dan"].texts("dev")
     at_once(lambda name: getattr(square[name], how)(), SQUARE)
     wait_for(lambda: not any(square[name].is_up() for name in SQUARE), "all are down")
     at_once(lambda name: square[name].up(), SQUARE)
@@ -83,14 +83,14 @@ def test_a_whole_group_returns_from_disk(square: Cluster, how: str) -> None:
     assert after.epoch > before.epoch, "no life goes on leading where another ended"
     assert {name: square[name].id("dev") for name in SQUARE} == ids
     square["bob"].run("send", "-c", "dev", f"good morning ({how})")
-    assert set(talk.said) <= set(texts_of(square, "dev", "alice"))
+    assert set(talk.said) <= set(square["alice"].texts("dev"))
     square.agree("dev", *SQUARE, texts=[*texts, f"good morning ({how})"])
     square.settled("ops", *SQUARE)
 
 
 def test_one_joins_at_a_member_that_does_not_lead(square: Cluster) -> None:
     before = square.leader("dev", *SQUARE)
-    texts = texts_of(square, "dev", "bob")
+    texts = square["bob"].texts("dev")
     door = square[follower(square, "dev")].row("status")["listen"]
     erin = square.members.get("erin") or square.add("erin")
     joined = erin.row("join", f"{door}/dev", "--nick", "erin")

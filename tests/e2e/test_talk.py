@@ -12,7 +12,6 @@ import pytest
 from tests.e2e.cluster import WAIT_S, Cluster, at_once, wait_for
 from tests.e2e.conftest import SQUARE
 from tests.e2e.shells import Shells
-from tests.e2e.talk import texts_of
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
@@ -33,7 +32,7 @@ HOSTILE = {
 
 def test_two_groups_talk_at_once(square: Cluster) -> None:
     before = {chat: square.leader(chat, *SQUARE) for chat in ("dev", "ops")}
-    texts = {chat: texts_of(square, chat, "alice") for chat in before}
+    texts = {chat: square["alice"].texts(chat) for chat in before}
 
     def talk(both: tuple[str, str]) -> list[str]:
         name, chat = both
@@ -49,12 +48,12 @@ def test_two_groups_talk_at_once(square: Cluster) -> None:
     for chat, leader in before.items():
         assert square.agree(chat, *SQUARE, texts=texts[chat]) == leader
         for name in SQUARE:
-            own = [text for text in texts_of(square, chat, name) if text.startswith("dan in")]
+            own = [text for text in square[name].texts(chat) if text.startswith("dan in")]
             assert own[-8:] == [f"dan in {chat}, line {i}" for i in range(8)], "in his order"
 
 
 def test_a_line_that_is_too_long_is_refused_with_the_limit(square: Cluster) -> None:
-    texts = texts_of(square, "dev", "bob")
+    texts = square["bob"].texts("dev")
     for name in ("alice", "bob"):
         longer = "ü" * (TEXT_MAX // 2) + "!"
         refused = square[name].run("send", "-c", "dev", "-", stdin=longer, code=2)
@@ -68,7 +67,7 @@ def test_a_line_that_is_too_long_is_refused_with_the_limit(square: Cluster) -> N
 
 
 def test_hostile_text_is_never_printed_raw(square: Cluster) -> None:
-    texts = texts_of(square, "dev", "alice")
+    texts = square["alice"].texts("dev")
     faces = (["tail", "-c", "dev", "-f", "-n", "1", "--events"], ["--plain"], ["watch"])
     readers = [Reader(square["carol"].start(*face, stdin=subprocess.PIPE)) for face in faces]
     try:
