@@ -15,9 +15,10 @@ from google.protobuf.json_format import MessageToDict
 from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
 from tests.e2e import bad_requests
 from tests.e2e.bad_requests import Case
-from tests.e2e.cluster import OPTIONS, Cluster, at_once
+from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.grpcurl import GRPCURL, Calls, Reply, call
+from tests.e2e.programs import OPTIONS, at_once
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 needs_grpcurl = pytest.mark.skipif(

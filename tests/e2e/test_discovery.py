@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.e2e.cluster import Cluster, Leading, digits, wait_for
+from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
+from tests.e2e.programs import Leading, digits, wait_for
 from tests.e2e.talk import Talk, all_of, others
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]

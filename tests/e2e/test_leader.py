@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from p2pchat.v1 import control_pb2
-from tests.e2e.cluster import Cluster, Leading, digits, wait_for
+from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
+from tests.e2e.programs import Leading, digits, wait_for
 from tests.e2e.talk import Talk, others
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]

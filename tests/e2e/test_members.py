@@ -4,8 +4,9 @@ import signal
 
 import pytest
 
-from tests.e2e.cluster import SMALL, Cluster, at_once, wait_for
+from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
+from tests.e2e.programs import SMALL, at_once, wait_for
 from tests.e2e.talk import Talk, all_of, others
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]

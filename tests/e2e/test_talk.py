@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cluster import WAIT_S, Cluster, at_once, wait_for
+from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
+from tests.e2e.programs import WAIT_S, at_once, wait_for
 from tests.e2e.shells import Shells
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
