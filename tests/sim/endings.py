@@ -240,8 +240,11 @@ class Endings(Trouble):
         self.rest(2_000)
         epochs = world.count["epochs"]
         leader.wants = False
+        began = world.now
         world.kill(leader.number)
         self.follow(others, others[1].me, ELECT_MS)
+        if world.network.faults.hints and world.now - began >= LAN.wait_ms:
+            raise Broken("cost", "a lower id that cannot claim is waited for")
         world.network.heal()
         self.rest(15_000)
         if world.count["epochs"] != epochs + 1:

@@ -119,12 +119,6 @@ MUTANTS = [
         "        for dep in message.deps[1:]:\n",
     ),
     Mutant(
-        "shown as soon as it is freed",
-        "node/core/causal.py",
-        "                free.append(message)  # Pending until it is shown",
-        "                free.append(message)\n                self._unload(message)  #",
-    ),
-    Mutant(
         "heads forgotten",
         "node/core/causal.py",
         "        self.heads.difference_update(message.deps)\n",
