@@ -351,5 +351,7 @@ def retold(reason: str, text: str, facts: Mapping[str, str] | None = None) -> Co
 
 def nearest(name: str, known: Iterable[str], mark: str = "#") -> str:
     """' Did you mean #dev?', or nothing."""
-    close = get_close_matches(name, sorted(set(known)), n=3, cutoff=0.5)
+    spelled = {one.casefold(): one for one in sorted(set(known))}
+    near = get_close_matches(name.casefold(), list(spelled), n=3, cutoff=0.5)
+    close = [spelled[one] for one in near]
     return f" Did you mean {' or '.join(mark + one for one in close)}?" if close else ""

@@ -63,6 +63,7 @@ class LeaderEvent:
     self: bool = False
     took_ms: int = 0
     handed_over_by: str = ""
+    handed_over_leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

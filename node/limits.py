@@ -62,7 +62,7 @@ def _word_fault(value: str, most: int) -> str:
     if not value:
         return f"{must}, not empty"
     if len(value) > most:
-        return f"{must}, not {len(value)}"
+        return f"{must}, not {len(value)} characters"
     odd = next(char for char in value if not _is_wordly(char))
     return f"{must}, without {_called(odd)}"
 

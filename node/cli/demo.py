@@ -229,6 +229,11 @@ async def _together(story: Story) -> int:
             await asyncio.gather(*company, return_exceptions=True)
 
 
+def program() -> str:
+    """How this program is called from another terminal: by its path where PATH does not have it."""
+    return "p2pchat" if shutil.which("p2pchat") else str(Path(sys.argv[0]).resolve())
+
+
 def _things_to_try(story: Story, nick: str) -> tuple[str, ...]:
     lab = story.lab
     return (
@@ -236,7 +241,8 @@ def _things_to_try(story: Story, nick: str) -> tuple[str, ...]:
         f"you are in #{CHAT} as {nick}, with alice, bob and carol. Three things to try:",
         "  1. type a line, then /trace: who has it, and after how many ms",
         f"  2. in another terminal: kill -9 {lab.pid('alice')}  (alice leads), then /election",
-        f"  3. in another terminal: p2pchat join {lab.nds}/{CHAT} --profile guest",
+        f"  3. in another terminal: {program()} join {lab.nds}/{CHAT} --nick guest"
+        f" --home {lab.home / 'guest'}",
         "/help lists all commands, /quit ends the demo and every process of it",
         "",
     )

@@ -12,12 +12,13 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import CancelledError
 
 from ..errors import DONE, NO_PEER, PARTIAL, Complaint, NodeDown
 from ..happenings import ChatEvent, Happening, MemberEvent
-from ..words import Kind, Line, Wait
+from ..words import Kind, Line, Status, Wait
 from .client import Client
 from .commands import Action, Mistyped, Query, Quit, Say, Select, Show, parse
 from .model import Selected, State, reduce
@@ -27,6 +28,8 @@ from .render import notices
 
 BURST_S = 2.0  # joins, and leaves, within this make one line
 READ_S = 0.5  # after a line was shown, the chat counts as read
+SETTLE_S = 2.0  # a greeting waits this long for the leaders
+SETTLE_STEP_S = 0.05
 BACKLOG = 10  # past lines that a terminal is shown
 SENDING_MAX = 64  # own lines of a pipe that wait for their acknowledgements side by side
 SEND_WAIT_MS = 10_000
@@ -59,7 +62,7 @@ class LineMode:
 
     async def run(self, chat: str = "") -> int:
         """Until the input ends, or /quit; the exit code."""
-        self._state = reduce(self._state, await self._node.status())
+        self._state = reduce(self._state, await self._settled())
         if view := self._state.named(chat):
             self._state = reduce(self._state, Selected(view.chat.chat_id))
         self._greet()
@@ -83,6 +86,15 @@ class LineMode:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settled(self) -> Status:
+        """The node's state, as soon as each chat has a leader; a node that just started looks."""
+        until = time.monotonic() + SETTLE_S
+        while True:
+            status = await self._node.status()
+            if time.monotonic() >= until or all(chat.leader_id for chat in status.chats):
+                return status
+            await asyncio.sleep(SETTLE_STEP_S)
 
     def _greet(self) -> None:
         views = self._state.views

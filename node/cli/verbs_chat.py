@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DONE, NodeDown, TooLong, Usage
+from ..errors import DONE, NodeDown, TooLong
 from ..limits import TEXT_CEILING
 from .run import Run, wait
 
@@ -86,7 +86,7 @@ def _tail(run: Run) -> int:
     if run.args.follow:
         return wait(_follow(run, since))
     if run.args.events:
-        raise Usage(text="--events needs -f: what happened before is not kept")
+        run.output.note("events are told from now on, with -f: earlier ones are not kept")
     return run.ask("history", chat=run.args.chat, count=run.args.n, since_ms=since)
 
 

@@ -44,12 +44,15 @@ def get_pong(p: pb.LivenessPingResponse, check: Check) -> core.Pong:
 
 def put_elect(elect: core.Elect) -> pb.ElectionRequest:
     return pb.ElectionRequest(
-        caller=facts.put_caller(elect.caller), view=facts.put_view(elect.view)
+        caller=facts.put_caller(elect.caller),
+        view=facts.put_view(elect.view),
+        leaving=elect.leaving,
     )
 
 
 def get_elect(p: pb.ElectionRequest, check: Check) -> core.Elect:
-    return core.Elect(facts.get_required_caller(p, check), facts.get_required_view(p, check))
+    caller = facts.get_required_caller(p, check)
+    return core.Elect(caller, facts.get_required_view(p, check), p.leaving)
 
 
 def put_elected(elected: core.Elected) -> pb.ElectionResponse:
@@ -75,6 +78,7 @@ def put_coordinator(coordinator: core.Coordinator) -> pb.CoordinatorRequest:
         view=facts.put_view(coordinator.view),
         provisional=coordinator.provisional,
         handed_over_by=coordinator.handed_over_by,
+        handed_over_leaving=coordinator.handed_over_leaving,
     )
 
 
@@ -84,6 +88,7 @@ def get_coordinator(p: pb.CoordinatorRequest, check: Check) -> core.Coordinator:
         view=facts.get_required_view(p, check),
         provisional=p.provisional,
         handed_over_by=check.number(p.handed_over_by, "handed_over_by"),
+        handed_over_leaving=p.handed_over_leaving,
     )
 
 

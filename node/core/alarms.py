@@ -26,6 +26,7 @@ class Alarm(IntEnum):
     CATCH_UP = auto()  # of a member: synchronise with it
     JOIN = auto()  # try again to get in
     LEAVE = auto()  # stop waiting for those that were told
+    FAREWELL = auto()  # of a member: tell it once more that we leave
     HAND_OVER = auto()  # the named successor has not claimed
 
 

@@ -19,7 +19,7 @@ from .messages import (
     Vote,
 )
 from .provisional import Provisional
-from .reign import Reign
+from .reign import NO_HAND_OVER, HandOver, Reign
 from .state import Role, State
 from .types import CallId, Silence
 
@@ -85,10 +85,11 @@ class Answering:
         caller = request.caller
         if not s.leads:
             self._reign.redraw()
-        if caller.node == s.leader and caller.epoch == s.epoch and s.role is Role.FOLLOWER:
-            return self._take_over(call)
-        vote = self._vote(caller.epoch >= s.epoch, request)
-        lower = s.me < caller.node
+        named = caller.node == s.leader and caller.epoch == s.epoch and s.role is Role.FOLLOWER
+        if named and not s.leaving:
+            return self._take_over(call, request)
+        vote = self._vote(request)
+        lower = s.me < caller.node and not s.leaving  # Who is leaving stands for nothing.
         about_provisional = s.provisional != 0
         s.respond(call, Elected(lower, s.nds_up is not False, vote, s.view(), about_provisional))
         if vote is Vote.ALIVE:
@@ -96,11 +97,11 @@ class Answering:
             s.alarms.set(Alarm.LEADER, s.now)
         elif vote is Vote.UNREACHABLE and not lower:
             e.defer_until = s.now + s.timing.wait_ms
-        elif vote is Vote.UNREACHABLE and s.ready:
+        elif vote is Vote.UNREACHABLE and s.ready and not s.leaving:
             e.summoned = True
             s.alarms.set(Alarm.LEADER, s.now)
 
-    def _vote(self, of_now: bool, request: Elect) -> Vote:
+    def _vote(self, request: Elect) -> Vote:
         s = self._s
         if s.epoch < request.caller.epoch:
             return Vote.UNREACHABLE
@@ -110,11 +111,11 @@ class Answering:
             return Vote.PROVISIONAL
         return Vote.ALIVE if s.liveness.fresh(s.now, s.epoch) else Vote.UNREACHABLE
 
-    def _take_over(self, call: CallId) -> None:
+    def _take_over(self, call: CallId, request: Elect) -> None:
         """The leader itself calls the election: it goes, and names us.  Claim at once."""
         s = self._s
         s.respond(call, Elected(True, s.nds_up is not False, Vote.UNREACHABLE, s.view()))
-        self._reign.handed_over_by = s.leader
+        self._reign.handed_over = HandOver(s.leader, request.leaving)
         s.liveness.silent(s.now)
         self._claiming.claim((), self._reign.redraw, nothing)
 
@@ -124,10 +125,10 @@ class Answering:
         s, caller = self._s, request.caller
         stale = caller.epoch < s.epoch
         if not stale and not request.provisional:
-            self._reign.handed_over_by = request.handed_over_by
+            self._reign.handed_over = HandOver(request.handed_over_by, request.handed_over_leaving)
             address = request.view.leader_address
             self._reign.adopt(caller.epoch, caller.node, address)
-            self._reign.handed_over_by = 0
+            self._reign.handed_over = NO_HAND_OVER
             if (caller.epoch, caller.node) == (s.epoch, s.leader):
                 s.leader_address = address
             if caller.epoch == s.epoch and s.leader == caller.node and s.provisional:

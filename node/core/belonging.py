@@ -42,8 +42,8 @@ class Belonging:
 
     # ---- merging -------------------------------------------------------------------------------
 
-    def absorb(self, roster: Roster, *, quiet: bool = False) -> bool:
-        """Merge what somebody knows; tell the people, and refute what is said of us."""
+    def absorb(self, roster: Roster, *, quiet: bool = False, by: MemberId = 0) -> bool:
+        """Merge what somebody (`by`) knows; tell the people, and refute what is said of us."""
         s = self._s
         topic = s.members.topic
         changes = s.members.absorb(roster)
@@ -53,16 +53,16 @@ class Belonging:
         for before, after in changes:
             s.saw_id(after.id)
             if after.id != s.me and not quiet:
-                self._tell_people(before, after)
+                self._tell_people(before, after, by)
             if after.id != s.me and not (after.belongs and after.life is not Life.DROPPED):
                 s.alarms.cancel(Alarm.DROP, after.id)
                 self._gone(after.id)
         if s.members.topic != topic and not quiet:
             s.emit(MemberChanged(s.members.topic.source, Change.TOPIC, s.members.topic.value))
-        self._look_at_myself()
+        self.look_at_myself()
         return True
 
-    def _tell_people(self, before: Member | None, after: Member) -> None:
+    def _tell_people(self, before: Member | None, after: Member, by: MemberId) -> None:
         s, id = self._s, after.id
         if before is None:
             if s.members.belongs(id):  # Not an id that its identity has outgrown.
@@ -79,7 +79,7 @@ class Belonging:
         if now is Life.SUSPECT and was is Life.ALIVE:
             s.emit(MemberChanged(id, Change.SUSPECT))
         elif now is Life.DROPPED and was is not Life.DROPPED:
-            s.emit(MemberChanged(id, Change.DROPPED))
+            s.emit(MemberChanged(id, Change.DROPPED, "went offline" if by == id else ""))
             s.liveness.dropped_at[id] = s.now
         elif now is Life.ALIVE and was is not Life.ALIVE:
             self._back(id, was)
@@ -106,10 +106,10 @@ class Belonging:
 
     # ---- ourselves -----------------------------------------------------------------------------
 
-    def _look_at_myself(self) -> None:
+    def look_at_myself(self) -> None:
         s = self._s
         mine = s.members.get(s.me)
-        if mine is None or s.role is Role.OUTSIDE:
+        if mine is None or s.role is Role.OUTSIDE or s.closing:
             return
         if mine.kicked:
             return self._expelled()
@@ -217,7 +217,7 @@ class Belonging:
     def update(self, call: int, request: Update) -> None:
         """Somebody brings what it knows."""
         s = self._s
-        self.absorb(request.roster)
+        self.absorb(request.roster, by=request.caller.node)
         roster = s.members.roster if request.want_roster else Roster()
         s.respond(call, Updated(roster, s.view()))
 
@@ -232,6 +232,8 @@ class Belonging:
         for member in s.liveness.unheard(s.now, s.active_others):
             self.check(member)
         dropped = [m for m in s.others if s.members.life(m) is Life.DROPPED]
+        for member in dropped:
+            s.liveness.dropped_at.setdefault(member, s.now)
         young = [
             m
             for m in dropped

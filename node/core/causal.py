@@ -103,7 +103,7 @@ class Causal:
         self.pending[message.key] = message
         self._waiting.setdefault(missing, []).append(message.key)
         count, size = self.load(message.key.source)
-        self._load[message.key.source] = count + 1, size + len(message.text)
+        self._load[message.key.source] = count + 1, size + len(message.text.encode())
 
     def _unload(self, message: ChatMessage) -> None:
         del self.pending[message.key]
@@ -111,4 +111,4 @@ class Causal:
         if count == 1:
             del self._load[message.key.source]
         else:
-            self._load[message.key.source] = count - 1, size - len(message.text)
+            self._load[message.key.source] = count - 1, size - len(message.text.encode())

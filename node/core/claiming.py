@@ -32,15 +32,13 @@ class Claiming:
         s, e = self._s, self._s.election
         if e.claiming:
             return False
-        fate = (
-            s.role is not Role.PROVISIONAL
-            and e.claim is not None
-            and (
-                s.liveness.leading_since(e.claim.made_at)
-                or s.now - e.claim.made_at > 3 * s.timing.t2_ms
-            )
+        stale = e.claim is not None and (
+            s.liveness.leading_since(e.claim.made_at)
+            or s.now - e.claim.made_at > 3 * s.timing.t2_ms
         )
-        pending = e.ready_claim(s.now, s.epoch, votes, len(s.members.active), fate)
+        # Who leads provisionally goes on claiming, though no longer with votes of another time.
+        fate = stale and s.role is not Role.PROVISIONAL
+        pending = e.ready_claim(s.now, s.epoch, votes, len(s.members.active), stale, fate)
         e.claiming = True
         if votes is not None:
             s.emit(ElectionMoved(s.me, Phase.CLAIMING, f"epoch after {s.epoch.n}"))

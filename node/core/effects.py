@@ -201,6 +201,7 @@ class LeaderChanged:
     provisional: bool
     took_ms: Millis
     handed_over_by: MemberId = 0
+    handed_over_leaving: bool = False  # for good, and not only for a restart
 
 
 class Phase(Enum):

@@ -107,7 +107,7 @@ class Electing:
     def look(self) -> None:
         """Is the leader there?  One look at a time; a wish meanwhile is granted afterwards."""
         s, e = self._s, self._s.election
-        if s.role is Role.OUTSIDE or not s.ready:
+        if s.role is Role.OUTSIDE or not s.ready or s.leaving:
             return
         if self._look is not None and self._current(self._look):
             self._again = True

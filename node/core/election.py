@@ -81,20 +81,22 @@ class Election:
         epoch: Epoch,
         votes: tuple[MemberId, ...] | None,
         electorate: int,
+        stale: bool,
         fate: bool,
     ) -> Pending:
         """The claim to make now: the pending one with its nonce, or a new one.
 
-        `votes` None repeats it; `fate`: its votes are stale, so it may only ask what became of it.
+        `votes` None repeats it, without its votes where they are stale; `fate`: it may then only
+        ask what became of it.
         """
         claim = self.claim
         if claim is not None and claim.expected == epoch:
-            if votes:
+            if votes is not None:
                 claim = replace(
                     claim, votes=votes, electorate=electorate, made_at=now, only_fate=False
                 )
-            elif votes is None and fate:
-                claim = replace(claim, votes=(), only_fate=True)
+            elif stale:
+                claim = replace(claim, votes=(), only_fate=fate)
         else:
             nonce = self._rng.getrandbits(63) | 1
             claim = Pending(nonce, epoch, votes or (), electorate, now)

@@ -209,6 +209,7 @@ class Group(Readable):
             Alarm.CATCH_UP: self._catching_up.on_catch_up,
             Alarm.JOIN: lambda _: self._joining.on_join_alarm(),
             Alarm.LEAVE: lambda _: self._leaving.on_leave_alarm(),
+            Alarm.FAREWELL: self._leaving.on_farewell,
             Alarm.HAND_OVER: lambda _: self._leaving.on_hand_over(),
         }
 
@@ -243,6 +244,10 @@ class Group(Readable):
         s.role = Role.FOLLOWER
         if s.leaving:
             return self._leaving.resume()
+        if not s.members.belongs(s.me):  # The log says that we have left, or were removed.
+            self._belonging.look_at_myself()
+            if s.role is Role.OUTSIDE:
+                return
         for message, post in self._unsettled:
             stored_at = s.now - max(0, wall - message.sent)
             entry = s.outbox.restore(stored_at, message, post, s.active_others)

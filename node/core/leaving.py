@@ -5,7 +5,7 @@ when the registry asks.  The pause is one claim.  A leaver offers its unsent lin
 tells every member; a leave that nobody acknowledged is kept and said again at the next start.
 
     Leaving -> HANDING OVER -> OFFERING (the outbox) -> TELLING -> departed
-    Closing -> HANDING OVER -> stopped
+    Closing -> HANDING OVER -> CLOSING (saying that we go offline) -> stopped
 """
 
 from dataclasses import replace
@@ -15,7 +15,19 @@ from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .effects import Departed, Stopped
-from .messages import Delete, Deleted, Elect, Leave, LeaveNoted, Reason, Refusal, Roster
+from .membership import suspected
+from .messages import (
+    Delete,
+    Deleted,
+    Elect,
+    Leave,
+    LeaveNoted,
+    Life,
+    Reason,
+    Refusal,
+    Roster,
+    Update,
+)
 from .state import Role, State
 from .types import CallId, MemberId, Silence
 
@@ -25,6 +37,7 @@ SUCCESSORS = 2  # that are asked, one after the other
 class Step(Enum):
     STAYING = auto()
     HANDING_OVER = auto()
+    CLOSING = auto()
     OFFERING = auto()
     TELLING = auto()
 
@@ -57,10 +70,10 @@ class Leaving:
         s = self._s
         if self._step is not Step.STAYING:
             return
+        s.closing = True
         if s.role is Role.OUTSIDE:
             s.emit(Departed(0, 0, deleted=False) if self._for_good else Stopped())
         elif s.role is Role.LEADER and s.active_others and not s.doubtful:
-            s.closing = True
             self._step = Step.HANDING_OVER
             self._heirs = list(s.active_others[:SUCCESSORS])
             self._name_successor()
@@ -80,7 +93,9 @@ class Leaving:
                 self._name_successor()
 
         s.alarms.set(Alarm.HAND_OVER, s.now + s.timing.wait_ms)
-        s.call(heir, Elect(s.caller(heir), s.view()), s.timing.ping_ms, ended)
+        s.call(
+            heir, Elect(s.caller(heir), s.view(), leaving=self._for_good), s.timing.ping_ms, ended
+        )
 
     def on_hand_over(self) -> None:
         """The successor has not claimed in time."""
@@ -96,21 +111,51 @@ class Leaving:
         s = self._s
         s.alarms.cancel(Alarm.HAND_OVER)
         if not self._for_good:
-            self._step = Step.STAYING
-            s.role = Role.OUTSIDE
-            s.alarms.clear()
-            s.emit(Stopped())
+            self._go_offline()
         elif s.outbox.entries and s.active_others:
             self._step = Step.OFFERING
             s.alarms.set(Alarm.LEAVE, s.now + s.timing.leave_ms)
         else:
             self._farewell()
 
+    # ---- closing down --------------------------------------------------------------------------
+
+    def _go_offline(self) -> None:
+        """Tell the others that we shall not answer, so that nobody has to find out."""
+        s = self._s
+        self._step = Step.CLOSING
+        mine = s.members.get(s.me)
+        if mine is None or not s.active_others:
+            return self._stop()
+        s.members.put(suspected(mine, Life.DROPPED))
+        s.store_roster()
+        part = s.members.part(s.me)
+        s.call_each(
+            s.active_others,
+            lambda member: Update(s.caller(member), part),
+            s.timing.ping_ms,
+            lambda member, outcome: None,
+            self._stop,
+        )
+
+    def _stop(self) -> None:
+        s = self._s
+        self._step = Step.STAYING
+        s.role = Role.OUTSIDE
+        s.alarms.clear()
+        s.emit(Stopped())
+
     # ---- good-bye ------------------------------------------------------------------------------
 
     def outbox_emptied(self) -> None:
         if self._step is Step.OFFERING:
             self._farewell()
+
+    def on_farewell(self, member: MemberId) -> None:
+        """It did not answer: tell it once more."""
+        mine = self._s.members.get(self._s.me)
+        if self._step is Step.TELLING and member in self._untold and mine is not None:
+            self._tell(member, Leave(self._s.caller(member), mine))
 
     def on_leave_alarm(self) -> None:
         if self._step is Step.OFFERING:
@@ -148,7 +193,7 @@ class Leaving:
                 self._told.add(member)
                 self._untold.discard(member)
             elif outcome is Silence.SILENT:
-                return self._tell(member, request)
+                return s.alarms.set(Alarm.FAREWELL, s.now + s.timing.ping_ms, member)
             else:
                 self._untold.discard(member)  # Gone, or it does not know us: nobody to tell.
                 self._gone.add(member)

@@ -226,6 +226,7 @@ class Elect:
 
     caller: Caller
     view: View
+    leaving: bool = False  # the leader itself calls it, and leaves for good
 
 
 class Vote(IntEnum):
@@ -254,6 +255,7 @@ class Coordinator:
     view: View
     provisional: bool
     handed_over_by: MemberId = 0
+    handed_over_leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

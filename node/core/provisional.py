@@ -44,6 +44,7 @@ class Provisional:
         s.role, s.provisional = Role.FOLLOWER, member
         s.liveness.silent(s.now)
         s.liveness.silent_since = None
+        s.liveness.checks.clear()  # Others look after the members now.
         s.election.forget_back_off()
         s.emit(LeaderChanged(member, s.epoch, True, 0))
         s.alarms.cancel(Alarm.MEMBERS)
@@ -71,6 +72,7 @@ class Provisional:
 
     def _over(self) -> None:
         s = self._s
+        s.liveness.checks.clear()
         for alarm in (Alarm.PROVISIONAL, Alarm.STAND_IN, Alarm.MEMBERS):
             s.alarms.cancel(alarm)
         s.emit(LeaderChanged(s.leader, s.epoch, False, 0))

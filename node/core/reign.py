@@ -6,6 +6,7 @@ epochs are accepted from anyone, since only the registry makes them; lower ones 
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
@@ -27,6 +28,16 @@ from .state import Role, State
 from .types import Address, Epoch, MemberId, Silence
 
 
+class HandOver(NamedTuple):
+    """Which leader named its successor; 0 for none."""
+
+    by: MemberId
+    leaving: bool
+
+
+NO_HAND_OVER = HandOver(0, leaving=False)
+
+
 class Reign:
     """`overhear` hands on what a view tells beside leadership; `led` says that we have just begun
     to lead, after whom; `met` that we led till now, and another leads a higher epoch.
@@ -43,7 +54,7 @@ class Reign:
         self._s = s
         self._overhear, self._led, self._met = overhear, led, met
         self._reading = False
-        self.handed_over_by: MemberId = 0  # of the epoch that we are about to accept
+        self.handed_over: HandOver = NO_HAND_OVER  # of the epoch that we are about to accept
 
     # ---- leading -------------------------------------------------------------------------------
 
@@ -59,21 +70,21 @@ class Reign:
         s.liveness.silent_since = None
         s.saw_id(ids[-1] if ids else 0)
         s.store_meta()
-        handed, self.handed_over_by = self.handed_over_by, 0
+        handed, self.handed_over = self.handed_over, NO_HAND_OVER
         s.emit(ElectionMoved(s.me, Phase.WON, f"epoch {epoch.n}"))
-        s.emit(LeaderChanged(s.me, epoch, False, took, handed))
+        s.emit(LeaderChanged(s.me, epoch, False, took, handed.by, handed.leaving))
         self.redraw()
         s.alarms.set(Alarm.RENEW, s.now + s.timing.renew_ms)
         self.on_pulse()
-        self.coordinate(provisional=False, handed_over_by=handed)
+        self.coordinate(provisional=False, handed=handed)
         self._led(before)
 
-    def coordinate(self, *, provisional: bool, handed_over_by: MemberId = 0) -> None:
+    def coordinate(self, *, provisional: bool, handed: HandOver = NO_HAND_OVER) -> None:
         """COORDINATOR to everyone, dropped members too."""
         for member in self._s.others:
-            self._coordinate(member, provisional, handed_over_by, 2)
+            self._coordinate(member, provisional, handed, 2)
 
-    def _coordinate(self, to: MemberId, provisional: bool, handed: MemberId, tries: int) -> None:
+    def _coordinate(self, to: MemberId, provisional: bool, handed: HandOver, tries: int) -> None:
         s, epoch = self._s, self._s.epoch
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
@@ -82,7 +93,7 @@ class Reign:
             elif outcome is Silence.SILENT and tries > 1 and s.epoch == epoch and s.leads:
                 self._coordinate(to, provisional, handed, tries - 1)
 
-        request = Coordinator(s.caller(to), s.view(), provisional, handed)
+        request = Coordinator(s.caller(to), s.view(), provisional, handed.by, handed.leaving)
         s.call(to, request, s.timing.ping_ms, ended)
 
     def on_pulse(self) -> None:
@@ -171,8 +182,8 @@ class Reign:
         s.liveness.silent_since = None
         s.election.forget_back_off()
         s.store_meta()
-        handed, self.handed_over_by = self.handed_over_by, 0
-        s.emit(LeaderChanged(s.leader, s.epoch, False, took, handed))
+        handed, self.handed_over = self.handed_over, NO_HAND_OVER
+        s.emit(LeaderChanged(s.leader, s.epoch, False, took, handed.by, handed.leaving))
         self.redraw()
 
     def _leave_epoch(self) -> None:

@@ -13,7 +13,7 @@ from .calls import Outcome, Outstanding
 from .clock import follows, tick
 from .effects import Acknowledged, Deliver, Settled, StoreMessages, StorePost
 from .events import Submitted
-from .messages import ChatMessage, Reason, Receipt, Refusal, Tell, Told
+from .messages import ChatMessage, Life, Reason, Receipt, Refusal, Tell, Told
 from .outbox import Entry
 from .state import Role, State
 from .types import NO_HLC, CallId, Hlc, Key, MemberId, Silence, Stream, Way
@@ -149,7 +149,9 @@ class Talking:
         s = self._s
         if s.following not in (0, s.me, member) and s.members.is_active(s.following):
             return s.following
-        return next((m for m in s.active_others if m != member), 0)
+        others = [m for m in s.active_others if m != member]
+        alive = (m for m in others if s.members.life(m) is Life.ALIVE)
+        return next(alive, others[0] if others else 0)
 
     def acknowledged(self, key: Key, by: MemberId, way: Way) -> None:
         """A counted member holds our message."""

@@ -19,11 +19,9 @@ CLOCK_MS = 10_000  # more than this between two clocks is said
 
 async def diagnose(node: Node) -> words.Diagnosis:
     """Every check, in the order in which things go wrong."""
-    rows = [
-        await _port(node),
-        _address(node),
-        *await asyncio.gather(*(_nds(node, one.address) for one in node.registries.in_use())),
-    ]
+    asked = await asyncio.gather(*(_nds(node, one.address) for one in node.registries.in_use()))
+    rows = [await _port(node), _address(node), *(row for row, _ in asked)]
+    rows.append(_clock([age for _, ages in asked for age in ages]))
     for chat in node.chats:
         pings = await asking.ping(node, chat, "")
         silent = [row.nick for row in pings.rows if not row.answered]
@@ -86,18 +84,27 @@ async def _dial_back(node: Node, chat: Chat) -> list[words.Finding]:
     return []
 
 
-async def _nds(node: Node, address: str) -> words.Finding:
+def _clock(ages: list[int]) -> words.Finding:
+    """How old the records of chats that we lead are, by our clock: seconds, or a clock is wrong."""
+    if not ages:
+        return words.Finding("clock", True, "no NDS to compare it with through a chat that we lead")
+    off = max(ages, key=abs)
+    if abs(off) > CLOCK_MS:
+        text = f"ours and the NDS's differ by {abs(off) / 1000:.0f} s; set the one that is wrong"
+        return words.Finding("clock", False, text)
+    return words.Finding("clock", True, f"agrees with the NDS's within {CLOCK_MS // 1000} s")
+
+
+async def _nds(node: Node, address: str) -> tuple[words.Finding, list[int]]:
+    """The finding, and the ages in ms of the records that we have renewed there."""
     began = wall_ms()
     outcome = await node.discovery(address).networks(page_size=1_000, deadline_ms=ASK_MS)
     took = wall_ms() - began
     if not isinstance(outcome, NetworkPage):
         text = "does not answer; chat works, creating waits. Is nds-server running there?"
-        return words.Finding(f"NDS {address}", False, text)
-    text = f"answers in {took} ms, knows {len(outcome.networks)} chats"
+        return words.Finding(f"NDS {address}", False, text), []
+    known = len(outcome.networks)
+    text = f"answers in {took} ms, knows {known} chat{'s' if known != 1 else ''}"
     mine = {chat.group.chat for chat in node.chats if chat.group.leads}
-    # The record of a chat that we lead was renewed seconds ago, by the service's clock.
     ages = [wall_ms() - one.seen for one in outcome.networks if one.record.chat in mine]
-    off = next((age for age in ages if abs(age) > CLOCK_MS), 0)
-    if off:
-        text += f"; its clock and ours differ by {abs(off) / 1000:.0f} s"
-    return words.Finding(f"NDS {address}", True, text)
+    return words.Finding(f"NDS {address}", True, text), ages

@@ -9,7 +9,7 @@ from ..codec import Created, NetworkPage
 from ..config import NDS_DEFAULT
 from ..core.effects import Joined, JoinFailed
 from ..core.events import Founded, Joining
-from ..core.messages import Lookup, Reason, Record, RecordRead, Refusal
+from ..core.messages import Delete, Lookup, Reason, Record, RecordRead, Refusal
 from ..core.types import Address, Silence
 from ..errors import (
     AmbiguousChat,
@@ -58,6 +58,11 @@ async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> word
     _check_nick(nick)
     if mode is Mode.TRANSIENT:
         raise Usage(text="chats that write nothing to disk are not there yet")
+    async with node.door(name):
+        return await _create(node, name, nds, nick, mode)
+
+
+async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> words.Created:
     address = _address(nds) if nds else await _usual_nds(node)
     _check_listening(node, address)
     service, request_id = node.discovery(address), str(uuid4())
@@ -74,8 +79,12 @@ async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> word
     if isinstance(outcome, Refusal):
         raise _refused(outcome, name, address)
     record = outcome.network.record
-    chat = node.open(node.new_entry(name, address, record.chat, nick), nick=nick)
-    await _enter(node, chat, Founded(record, outcome.ids))
+    try:
+        chat = node.open(node.new_entry(name, address, record.chat, nick), nick=nick)
+        await _enter(node, chat, Founded(record, outcome.ids))
+    except Complaint:  # Nobody will ever be in it: free the name.
+        await service.ask(Delete(record.chat, record.epoch), ASK_MS)
+        raise
     return words.Created(views.chat(chat), f"{address}/{name}")
 
 
@@ -173,7 +182,12 @@ async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
     _check_nick(nick)
     if nds and not target.hinted:
         target = replace(target, at=_address(nds))
-    if (known := _member_of(node, target)) is not None:
+    async with node.door(target.name):
+        return await _join(node, target, nick)
+
+
+async def _join(node: Node, target: Target, nick: str) -> words.Admitted:
+    if (known := _member_of(node, target)) is not None and known.group.me:
         return words.Admitted(views.chat(known), known.nick, already=True)
     if target.hinted:
         _check_listening(node, target.hinted)
@@ -182,7 +196,7 @@ async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
         _check_listening(node, entry.nds)
     if (known := _same(node, entry)) is not None:
         return words.Admitted(views.chat(known), known.nick, already=True)
-    chat = _opened(node, replace(entry, nick=nick))
+    chat = await _opened(node, replace(entry, nick=nick))
     await _enter(node, chat, event)
     return words.Admitted(views.chat(chat), chat.nick)
 
@@ -203,10 +217,11 @@ def _same(node: Node, entry: Entry) -> Chat | None:
     return next(chats, None)
 
 
-def _opened(node: Node, entry: Entry) -> Chat:
+async def _opened(node: Node, entry: Entry) -> Chat:
     """The chat on the log of an earlier membership where there is one, else on a new one."""
     for old in node.profile.chats:
-        if old.state == "left" and entry.chat_id and old.chat_id == entry.chat_id:
+        if old.state != "in" and entry.chat_id and old.chat_id == entry.chat_id:
+            await node.stop_leaving(old.archive)
             again = replace(old, name=entry.name, nds=entry.nds, nick=entry.nick)
             return node.open(again, anew=True, nick=entry.nick)
     return node.open(entry, nick=entry.nick)

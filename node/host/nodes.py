@@ -21,11 +21,11 @@ from .. import words
 from ..archive import Archive, SqliteArchive, erase
 from ..config import NDS_DEFAULT, Config
 from ..core.effects import Departed, Joined
-from ..core.events import LinkBroken
+from ..core.events import Joining, LinkBroken
 from ..core.group import Setup
 from ..core.types import Address
 from ..discovery import Discovery
-from ..errors import AmbiguousChat, Complaint, NoChat, NoSuchChat, PortInUse
+from ..errors import AmbiguousChat, Complaint, NoChat, NoSuchChat, NotAdmitted, PortInUse
 from ..happenings import ChatEvent, ErrorEvent, Happening
 from ..limits import split_address
 from ..names import (
@@ -75,6 +75,8 @@ class Node:
         self.chats: list[Chat] = []  # in order of joining
         self.entering: list[Chat] = []  # those on their way in
         self.departing: list[Chat] = []  # those that finish a leave of an earlier life
+        self._goodbyes: dict[str, asyncio.Task[None]] = {}  # their tasks, by the name of the log
+        self._doors: dict[str, asyncio.Lock] = {}
         self.ended = asyncio.Event()  # something crashed, or somebody asked for the end
         self.crash = ""
         self.started_ms = wall_ms()
@@ -110,7 +112,8 @@ class Node:
         assert self._server is not None, "nothing listens"
         await self._server.start()
         for chat in (*self.chats, *self.departing):
-            chat.runner.start()
+            # A log that is lost has lost the membership: the leader gives the same id again.
+            chat.runner.start(*([] if chat.group.me else [Joining("")]))
         _log.info("node listens on %s, %s chats", self.listen, len(self.chats))
 
     async def _listen(self) -> None:
@@ -149,18 +152,32 @@ class Node:
             return
         if entry.state == "leaving":
             self.departing.append(chat)
-            self.tasks.spawn(self._finish_leaving(chat), f"leaving #{entry.name}")
+            saying = self.tasks.spawn(self._finish_leaving(chat), f"leaving #{entry.name}")
+            self._goodbyes[entry.archive] = saying
         else:
             chat.opened = True
             self.chats.append(chat)
 
     async def _finish_leaving(self, chat: Chat) -> None:
         """Says again what nobody had acknowledged when the last process ended."""
-        notice = await chat.until(ends=(Departed,), wait_s=3_600.0)
-        if isinstance(notice, Departed) and (notice.told or notice.deleted):
-            self.keep_entry(replace(chat.entry, state="left"))
-        self.departing.remove(chat)
-        await chat.let_go()
+        try:
+            notice = await chat.until(ends=(Departed,), wait_s=3_600.0)
+            if isinstance(notice, Departed) and (notice.told or notice.deleted):
+                self.keep_entry(replace(chat.entry, state="left"))
+        finally:
+            self.departing.remove(chat)
+            del self._goodbyes[chat.entry.archive]
+            await chat.let_go()
+
+    async def stop_leaving(self, archive: str) -> None:
+        """Gives an old good-bye up: the chat on this log is joined anew, which says it too."""
+        if (saying := self._goodbyes.get(archive)) is not None:
+            saying.cancel()
+            await asyncio.wait([saying])
+
+    def door(self, name: str) -> asyncio.Lock:
+        """Held while a chat of this name is made or joined: one way in at a time."""
+        return self._doors.setdefault(name, asyncio.Lock())
 
     async def stop(self) -> None:
         """Closes every chat, leadership handed over; lets go of the port."""
@@ -319,6 +336,8 @@ class Node:
         chat = self._meant(wanted)
         if chat.broken:
             raise Ended(chat=chat.name, text=chat.broken)
+        if not chat.group.me:
+            raise NotAdmitted(chat=chat.name, text="its log was lost, it is being joined again")
         return chat
 
     def _meant(self, wanted: str) -> Chat:

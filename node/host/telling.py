@@ -138,6 +138,7 @@ def _leader(group: Group, notice: LeaderChanged) -> LeaderEvent:
         self=bool(notice.leader) and notice.leader == group.me,
         took_ms=notice.took_ms,
         handed_over_by=nick_of(group, notice.handed_over_by),
+        handed_over_leaving=notice.handed_over_leaving,
     )
 
 
@@ -236,5 +237,7 @@ def without_membership(remembered: Remembered) -> Remembered:
     """The log of a membership that was ended, for a new one: messages and roster stay."""
     if remembered.meta is None:
         return remembered
-    meta = replace(remembered.meta, member=0, leaving=False, leader=0)
+    meta = remembered.meta
+    left = tuple(sorted({*meta.left_ids, meta.member} - {0}))
+    meta = replace(meta, member=0, leaving=False, leader=0, left_ids=left)
     return Remembered(meta, remembered.roster, remembered.messages, ())

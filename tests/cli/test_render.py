@@ -157,9 +157,10 @@ NOTICES: list[tuple[h.What, str]] = [
     (h.LeaderEvent(G + 2, "bob", EPOCH), "bob (id 2) leads now (epoch 12)"),
     (h.LeaderEvent(G + 2, "bob", EPOCH, self=True), "you lead #dev now (epoch 12)"),
     (
-        h.LeaderEvent(G + 2, "bob", EPOCH, handed_over_by="alice"),
+        h.LeaderEvent(G + 2, "bob", EPOCH, handed_over_by="alice", handed_over_leaving=True),
         "alice left and handed over to bob",
     ),
+    (h.LeaderEvent(G + 2, "bob", EPOCH, handed_over_by="alice"), "alice handed over to bob"),
     (
         h.LeaderEvent(G + 2, "bob", EPOCH, provisional=True),
         "bob (id 2) leads for now (epoch 12), the NDS has not confirmed it",

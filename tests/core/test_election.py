@@ -40,32 +40,46 @@ def test_the_unreachable_are_those_active_that_say_so_and_oneself(
 
 def test_a_claim_keeps_its_nonce_and_expectation_until_its_fate_is_known() -> None:
     e = election()
-    first = e.ready_claim(0, E5, (2, 3), 4, fate=False)
-    again = e.ready_claim(1_000, E5, None, 4, fate=False)
+    first = e.ready_claim(0, E5, (2, 3), 4, stale=False, fate=False)
+    again = e.ready_claim(1_000, E5, None, 4, stale=False, fate=False)
     assert again == first
     assert (first.expected, first.votes, first.electorate) == (E5, (2, 3), 4)
 
 
 def test_stale_votes_are_not_repeated_and_nothing_new_is_asked_for() -> None:
     e = election()
-    first = e.ready_claim(0, E5, (2, 3), 4, fate=False)
-    fate = e.ready_claim(4_000, E5, None, 4, fate=True)
+    first = e.ready_claim(0, E5, (2, 3), 4, stale=False, fate=False)
+    fate = e.ready_claim(4_000, E5, None, 4, stale=True, fate=True)
     assert (fate.nonce, fate.votes, fate.only_fate) == (first.nonce, (), True)
 
 
 def test_a_new_round_puts_its_votes_into_the_claim_under_the_same_nonce() -> None:
     e = election()
-    first = e.ready_claim(0, E5, (2, 3), 4, fate=False)
-    e.ready_claim(4_000, E5, None, 4, fate=True)
-    anew = e.ready_claim(5_000, E5, (3, 4), 5, fate=False)
+    first = e.ready_claim(0, E5, (2, 3), 4, stale=False, fate=False)
+    e.ready_claim(4_000, E5, None, 4, stale=True, fate=True)
+    anew = e.ready_claim(5_000, E5, (3, 4), 5, stale=False, fate=False)
     assert (anew.nonce, anew.votes, anew.electorate) == (first.nonce, (3, 4), 5)
     assert (anew.only_fate, anew.made_at) == (False, 5_000)
 
 
+def test_a_claim_for_its_own_sake_asks_for_more_than_its_fate() -> None:
+    e = election()
+    e.ready_claim(0, E5, (2, 3), 4, stale=False, fate=False)
+    e.ready_claim(4_000, E5, None, 4, stale=True, fate=True)
+    assert not e.ready_claim(5_000, E5, (), 4, stale=False, fate=False).only_fate
+
+
+def test_a_provisional_leader_goes_on_claiming_without_votes_of_another_time() -> None:
+    e = election()
+    first = e.ready_claim(0, E5, (2, 3), 4, stale=False, fate=False)
+    again = e.ready_claim(60_000, E5, None, 4, stale=True, fate=False)
+    assert (again.nonce, again.votes, again.only_fate) == (first.nonce, (), False)
+
+
 def test_another_epoch_takes_another_nonce() -> None:
     e = election()
-    first = e.ready_claim(0, E5, (2,), 3, fate=False)
-    other = e.ready_claim(0, E6, (2,), 3, fate=False)
+    first = e.ready_claim(0, E5, (2,), 3, stale=False, fate=False)
+    other = e.ready_claim(0, E6, (2,), 3, stale=False, fate=False)
     assert other.expected == E6
     assert other.nonce != first.nonce
     assert first.nonce > 0

@@ -91,10 +91,44 @@ def test_closing_hands_leadership_over_and_keeps_the_membership() -> None:
     assert talk.group.deadline is None or not talk.wait(60_000)
 
 
-def test_a_follower_closes_at_once() -> None:
+def test_who_closes_tells_the_others_that_it_goes_offline() -> None:
     talk = follower(3, 1, 2)
+    talk.hold(m.Update)
     talk.hand(Closing())
-    assert talk.said == [e.Stopped()]
+    assert talk.callees(m.Update) == [1, 2]
+    (told,) = talk.call(m.Update, to=1).request.roster.members
+    assert (told.id, told.life, told.left) == (3, Life.DROPPED, False)
+    assert talk.of(e.Stopped) == []
+    for member in (1, 2):
+        talk.answer(m.Update, m.Updated(m.Roster(), talk.view(member)), to=member)
+    assert talk.one(e.Stopped).reason == ""
+
+
+def test_closing_waits_no_longer_than_a_ping_for_those_that_are_told() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Update)
+    talk.hand(Closing())
+    talk.wait(LAN.ping_ms + 50)
+    assert talk.one(e.Stopped).reason == ""
+
+
+def test_nobody_refutes_what_it_says_itself_as_it_closes() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Update)
+    talk.hand(Closing())
+    incarnation = talk.group.incarnation
+    talk.answer(m.Update, m.Updated(talk.group.roster, talk.view(1)), to=1)
+    assert talk.group.incarnation == incarnation
+    mine = talk.group.member(3)
+    assert mine is not None
+    assert mine.life is Life.DROPPED
+
+
+def test_one_that_went_offline_is_gone_at_once_and_people_hear_why() -> None:
+    talk = follower(3, 1, 2)
+    gone = person(2, Life.DROPPED)
+    talk.hears(m.Update(talk.caller(2), m.Roster((gone,))))
+    assert talk.one(e.MemberChanged) == e.MemberChanged(2, e.Change.DROPPED, "went offline")
 
 
 # ---- good-bye ------------------------------------------------------------------------------------
@@ -132,7 +166,19 @@ def test_silence_is_answered_by_saying_it_again() -> None:
     talk = follower(3, 1)
     talk.hand(Leaving())
     talk.fail(m.Leave, to=1)
+    assert talk.callees(m.Leave) == [], "not in the same instant"
+    talk.wait(LAN.ping_ms)
     assert talk.callees(m.Leave) == [1]
+
+
+def test_a_leaver_stands_for_nothing() -> None:
+    talk = follower(2, 1, 3)
+    talk.mute(1)
+    talk.hand(Leaving())
+    answer = talk.hears(m.Elect(talk.caller(3), talk.view(3)))
+    assert not answer.ok
+    talk.wait(LAN.t2_ms)
+    assert talk.callees(m.Claim) == []
 
 
 def test_the_leave_record_carries_the_last_number_of_the_stream() -> None:

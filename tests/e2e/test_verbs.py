@@ -212,7 +212,7 @@ def test_after_the_leaders_death_the_lowest_id_leads(dev: Processes) -> None:
     dev.run("alice", "up")
     wait_for(lambda: len(dev.lines("alice", "tail")) == 1)
     assert dev.json("alice", "leader")["nick"] == "bob", "no bullying back"
-    assert dev.run("bob", "check").stdout.endswith("same history at all\n")
+    assert dev.run("bob", "check").stdout.endswith("same history on every member\n")
     told = dev.run("bob", "log", str(dev.home("alice")), str(dev.home("bob"))).stdout
     assert " bob " in told
     assert "leads epoch 2" in told

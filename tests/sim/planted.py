@@ -56,8 +56,8 @@ MUTANTS = [
     Mutant(
         "highest id wins",
         "node/core/answering.py",
-        "        lower = s.me < caller.node\n",
-        "        lower = s.me > caller.node\n",
+        "        lower = s.me < caller.node and",
+        "        lower = s.me > caller.node and",
     ),
     Mutant(
         "yield without votes",

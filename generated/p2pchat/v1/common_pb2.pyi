@@ -4,7 +4,7 @@ isort:skip_file
 What every service of p2pchat speaks of: epochs, members, chat messages.
 
 Integers that name things (chat_id, member ids, sequence numbers) are 64 bits wide and therefore
-strings in JSON, except member ids, which stay below 2^53.  Durations and instants end in _ms and
+strings in JSON; all but chat_id, hashes and random numbers stay below 2^53.  Durations and instants end in _ms and
 are milliseconds; instants are unix time.  Errors are gRPC statuses that carry a google.rpc.ErrorInfo
 (domain "p2pchat.v1") and, for bad input, google.rpc.BadRequest: with an ErrorInfo nothing has
 happened, without one the fate of the call is unknown, and every call is safe to repeat.
@@ -170,7 +170,7 @@ class Caller(_message.Message):
     BUILD_FIELD_NUMBER: _builtins.int
     CALLEE_ID_FIELD_NUMBER: _builtins.int
     chat_id: _builtins.int
-    """The network, 63 bits, never 0."""
+    """The network, 63 bits; 0 only to join by name."""
     node_id: _builtins.int
     """The caller's member id; 0 only for the discovery service and for nodes that are not members."""
     incarnation: _builtins.int
@@ -539,7 +539,7 @@ class MemberRecord(_message.Message):
 
     @_builtins.property
     def ends(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamEnd]:
-        """Where its streams ended when it left."""
+        """Where its last stream ended when it left."""
 
     @_builtins.property
     def nick(self) -> Global___Fact:
@@ -584,7 +584,9 @@ class Roster(_message.Message):
     TOPIC_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberRecord]:
-        """In ascending order of member_id; at most 256 that neither left nor were kicked."""
+        """In ascending order of member_id, at most 4,096; a leader admits nobody beyond 256 that neither
+        left nor were kicked.
+        """
 
     @_builtins.property
     def topic(self) -> Global___Fact:

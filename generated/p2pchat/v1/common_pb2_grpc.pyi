@@ -4,7 +4,7 @@ isort:skip_file
 What every service of p2pchat speaks of: epochs, members, chat messages.
 
 Integers that name things (chat_id, member ids, sequence numbers) are 64 bits wide and therefore
-strings in JSON, except member ids, which stay below 2^53.  Durations and instants end in _ms and
+strings in JSON; all but chat_id, hashes and random numbers stay below 2^53.  Durations and instants end in _ms and
 are milliseconds; instants are unix time.  Errors are gRPC statuses that carry a google.rpc.ErrorInfo
 (domain "p2pchat.v1") and, for bad input, google.rpc.BadRequest: with an ErrorInfo nothing has
 happened, without one the fate of the call is unknown, and every call is safe to repeat.

@@ -1181,6 +1181,7 @@ class LeaderEvent(_message.Message):
     SELF_FIELD_NUMBER: _builtins.int
     TOOK_MS_FIELD_NUMBER: _builtins.int
     HANDED_OVER_BY_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_LEAVING_FIELD_NUMBER: _builtins.int
     leader_id: _builtins.int
     """Who; 0 when unknown."""
     nick: _builtins.str
@@ -1193,6 +1194,8 @@ class LeaderEvent(_message.Message):
     """From the leader's silence, as noticed here, to this; 0 when there was none."""
     handed_over_by: _builtins.str
     """Name of the leader that handed over; empty otherwise."""
+    handed_over_leaving: _builtins.bool
+    """Whether that leader left for good, and did not only close down."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The epoch led."""
@@ -1207,10 +1210,11 @@ class LeaderEvent(_message.Message):
         self: _builtins.bool = ...,
         took_ms: _builtins.int = ...,
         handed_over_by: _builtins.str = ...,
+        handed_over_leaving: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "handed_over_by", b"handed_over_by", "leader_id", b"leader_id", "nick", b"nick", "provisional", b"provisional", "self", b"self", "took_ms", b"took_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "handed_over_by", b"handed_over_by", "handed_over_leaving", b"handed_over_leaving", "leader_id", b"leader_id", "nick", b"nick", "provisional", b"provisional", "self", b"self", "took_ms", b"took_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -99,7 +99,7 @@ class _ReceiptEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Receipt.Value
     RECEIPT_STORED: _Receipt.ValueType  # 1
     """The member named by node_id has stored it: the ACK."""
     RECEIPT_RELAYING: _Receipt.ValueType  # 2
-    """The receiver has stored it and goes on trying; its target has not acknowledged yet."""
+    """The receiver has stored it; its target has not acknowledged in time.  The author tries again."""
 
 class Receipt(_Receipt, metaclass=_ReceiptEnumTypeWrapper):
     """What became of a message."""
@@ -109,7 +109,7 @@ RECEIPT_UNSPECIFIED: Receipt.ValueType  # 0
 RECEIPT_STORED: Receipt.ValueType  # 1
 """The member named by node_id has stored it: the ACK."""
 RECEIPT_RELAYING: Receipt.ValueType  # 2
-"""The receiver has stored it and goes on trying; its target has not acknowledged yet."""
+"""The receiver has stored it; its target has not acknowledged in time.  The author tries again."""
 Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
 
 @_typing.final
@@ -141,7 +141,7 @@ class JoinNetworkRequest(_message.Message):
 
     @_builtins.property
     def left_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Member ids in this network that this identity has left."""
+        """Member ids in this network that this identity has left; at most 4,096."""
 
     def __init__(
         self,
@@ -424,6 +424,9 @@ class ElectionRequest(_message.Message):
 
     CALLER_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    LEAVING_FIELD_NUMBER: _builtins.int
+    leaving: _builtins.bool
+    """From the leader itself, which names its successor: true when it leaves for good."""
     @_builtins.property
     def caller(self) -> _common_pb2.Caller:
         """Who calls."""
@@ -437,10 +440,11 @@ class ElectionRequest(_message.Message):
         *,
         caller: _common_pb2.Caller | None = ...,
         view: _common_pb2.View | None = ...,
+        leaving: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "leaving", b"leaving", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -460,7 +464,7 @@ class ElectionResponse(_message.Message):
     ok: _builtins.bool
     """Bully's OK: the answerer has a lower id and takes over."""
     reaches_nds: _builtins.bool
-    """Whether its last call to the discovery service was answered."""
+    """False when its last call to the discovery service was not answered."""
     vote: Global___Vote.ValueType
     """How it finds the leader."""
     about_provisional: _builtins.bool
@@ -496,10 +500,13 @@ class CoordinatorRequest(_message.Message):
     VIEW_FIELD_NUMBER: _builtins.int
     PROVISIONAL_FIELD_NUMBER: _builtins.int
     HANDED_OVER_BY_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_LEAVING_FIELD_NUMBER: _builtins.int
     provisional: _builtins.bool
     """True while the discovery service is away: leads, but admits nobody."""
     handed_over_by: _builtins.int
     """The leader before, when it announced its going."""
+    handed_over_leaving: _builtins.bool
+    """Whether that leader left for good, and did not only close down."""
     @_builtins.property
     def caller(self) -> _common_pb2.Caller:
         """The new leader, with the epoch that it leads."""
@@ -515,10 +522,11 @@ class CoordinatorRequest(_message.Message):
         view: _common_pb2.View | None = ...,
         provisional: _builtins.bool = ...,
         handed_over_by: _builtins.int = ...,
+        handed_over_leaving: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "handed_over_by", b"handed_over_by", "provisional", b"provisional", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "handed_over_by", b"handed_over_by", "handed_over_leaving", b"handed_over_leaving", "provisional", b"provisional", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -768,7 +776,7 @@ class SyncResponse(_message.Message):
     behind: _builtins.bool
     """Step two: true when the answerer itself lacks messages that the caller holds, and will ask."""
     partial: _builtins.bool
-    """Step two: true while the answerer is a newcomer that has not yet got the oldest messages."""
+    """True while the answerer is a newcomer that has not yet got the oldest messages."""
     @_builtins.property
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Step one: authors that differ."""

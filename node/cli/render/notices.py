@@ -128,9 +128,8 @@ def _leader(event: LeaderEvent, chat: str) -> str:
         whom = "you lead" if event.self else f"{name} leads"
         return f"{whom} for now (epoch {event.epoch.n}{took}), the NDS has not confirmed it"
     if event.handed_over_by and not event.self:
-        return (
-            f"{clean_name(event.handed_over_by)} left and handed over to {clean_name(event.nick)}"
-        )
+        did = "left and handed over" if event.handed_over_leaving else "handed over"
+        return f"{clean_name(event.handed_over_by)} {did} to {clean_name(event.nick)}"
     if event.self:
         return f"you lead #{chat} now (epoch {event.epoch.n}{took})"
     return f"{name} leads now (epoch {event.epoch.n}{took})"

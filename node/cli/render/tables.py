@@ -304,7 +304,9 @@ def comparison(value: words.Comparison) -> Answer:
         )
         for row in value.rows
     ]
-    last = "same history at all" if value.same else "histories differ"
+    silent = sum(not row.fingerprint for row in value.rows)
+    whom = f"the {len(rows) - silent} members that answer" if silent else "every member"
+    last = f"same history on {whom}" if value.same else "histories differ"
     code = errors.DONE if value.same else errors.PARTIAL
     return Answer((*table(rows), last), (records.check(value),), exit=code)
 
