@@ -218,6 +218,9 @@ class Group(Readable):
     def _remember(self, log: Remembered) -> None:
         """Put the log's messages back in order: predecessors first."""
         s = self._s
+        mine = s.members.get(s.me)
+        if mine is not None and mine.identity != s.setup.identity:
+            s.me = 0  # The log is another person's: its lines are kept, its membership is not ours.
         if log.meta is not None:
             s.causal.below.update(log.meta.below)
         by_key = {}
@@ -240,6 +243,8 @@ class Group(Readable):
         s.incarnation = max(s.incarnation + 1, wall)
         s.store_meta()
         if not s.me or s.members.get(s.me) is None:
+            for _, post in self._unsettled:  # Said in a membership that is over.
+                s.emit(StorePost(replace(post, settled=True)))
             return
         s.role = Role.FOLLOWER
         if s.leaving:

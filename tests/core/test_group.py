@@ -1,5 +1,6 @@
 """Dialogues about node/core/group.py: the door, lateness, who may be heard, what users change."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -261,3 +262,10 @@ def test_who_begins_to_lead_looks_after_the_old_leader_at_once() -> None:
     talk.answer(m.Claim, talk.granted())
     assert len(talk.sent(m.Ping, to=1)) == 1
     assert talk.sent(m.Ping, to=3)[0].on_behalf == 1
+
+
+def test_a_log_of_another_identity_makes_nobody_a_member() -> None:
+    talk = returning(replace(person(3), identity=b"x" * 32), 1, 2, leader=1)
+    talk.hand(v.Started(WALL))
+    assert talk.group.me == 0
+    assert talk.waiting == []

@@ -142,7 +142,7 @@ class World:
         remembered = meta is not None and meta.member not in {0, *meta.left_ids}
         machine.wants = meta is None or not meta.leaving
         self._boot(machine, CHAT if remembered else 0)
-        if not remembered and machine.group is not None:
+        if machine.group is not None and not (remembered and machine.group.me):
             machine.take(Joining(self.machines[via].address if via else ""))
 
     def _boot(self, machine: Machine, chat: int) -> None:
@@ -168,7 +168,7 @@ class World:
         self.oracle.restarted(machine)
         machine.group = Group(setup, self.timing, Random(rng.getrandbits(64)), remembered)
         if meta is not None and chat:
-            machine.me = meta.member
+            machine.me = machine.group.me
         machine.take(Started(self.wall(machine)))
 
     def kill(self, number: int) -> None:
