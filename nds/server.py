@@ -46,16 +46,20 @@ class Server:
         self._config = config
         self._generation = generation
         self._watchers = Watchers()
-        self._ledger = Ledger(store, self._watchers, unix_ms)
+        self._ledger = Ledger(store, self._watchers, self._now)
         self._questions = Questions(build)
         self._health = health.aio.HealthServicer()
         self._sweeping: asyncio.Task[None] | None = None
         self._grpc = grpc.aio.server(interceptors=[Noise()], options=OPTIONS)
-        service = NodeDiscovery(self._ledger, self._watchers, self._questions, unix_ms)
+        service = NodeDiscovery(self._ledger, self._watchers, self._questions, self._now)
         nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         names = [SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, self._grpc)
+
+    def _now(self) -> int:
+        """The clock, but never before this start: what was granted since stays believable."""
+        return max(unix_ms(), serves_at(self._generation))
 
     def bind(self) -> str:
         """Take the port; the address that can be called.  Raises `CannotListen`."""

@@ -4,6 +4,7 @@ Whether it answers is learnt from the calls that are made anyway: `up` changes w
 that comes to another end than the one before.  A refusal is an answer.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
@@ -102,6 +103,11 @@ class Discovery:
         except grpc.aio.AioRpcError as error:
             self._heard(told(error))
             raise Gone(told(error)) from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # It is we who are to end, and not the stream under us.
+            raise Gone("the connection was replaced") from None
         except Malformed as error:
             raise Gone(f"the answer is malformed: {error}") from error
         raise Gone("the NDS ended the stream")

@@ -1,6 +1,7 @@
 """Verbs that ask the running node about a chat, or say something in one."""
 
 import asyncio
+import contextlib
 import os
 import stat
 import sys
@@ -145,8 +146,11 @@ async def _watch_all(run: Run) -> int:
     from .render import records
 
     async with run.client() as node:
-        async for happening in _reading(run, node.watch(run.args.chat, run.args.history)):
-            run.output.rows([records.event(happening)])
+        with contextlib.suppress(TimeoutError):  # an end that was asked for
+            async with asyncio.timeout(run.flag("timeout")):
+                stream = node.watch(run.args.chat, run.args.history)
+                async for happening in _reading(run, stream):
+                    run.output.rows([records.event(happening)])
     return DONE
 
 

@@ -34,6 +34,7 @@ from .state import Role, State
 from .types import NO_EPOCH, NO_HLC, Address, CallId, MemberId
 
 REDIRECTS = 2
+NOBODY_ANSWERS = "NOBODY_ANSWERS"
 ATTEMPT_MS = 300  # between attempts
 PATIENCE_MS = 8_000  # then the joiner is told why it did not get in
 FINAL = frozenset(
@@ -58,7 +59,7 @@ class Joining:
         self._until = 0
         self._redirects = 0
         self._under_way = False
-        self._why = Refusal(Reason.UNKNOWN_CHAT, "nobody answers there")
+        self._why = Refusal(NOBODY_ANSWERS, "nobody answers there")
         self._admitting: set[bytes] = set()
 
     # ---- the founder ---------------------------------------------------------------------------
@@ -87,6 +88,8 @@ class Joining:
 
     def begin(self, address: Address) -> None:
         """Ask at `address`, or wherever the registry says that the leader is."""
+        if self._under_way:
+            return
         self._until = self._s.now + PATIENCE_MS
         self._redirects = REDIRECTS
         self._under_way = True
@@ -114,13 +117,15 @@ class Joining:
         s.call(0, request, s.timing.join_ms, self._answered, address)
 
     def _answered(self, _: Outstanding, outcome: Outcome) -> None:
+        s = self._s
         if not self._under_way:
             return
         if isinstance(outcome, Welcome):
             return self._enter(outcome)
         if isinstance(outcome, Refusal):
             self._why = outcome
-            if outcome.reason in FINAL:
+            nowhere_else = outcome.reason == Reason.UNKNOWN_CHAT and not s.nds and not s.me
+            if outcome.reason in FINAL or nowhere_else:
                 return self._fail()
             if outcome.reason == Reason.NOT_LEADER and outcome.leader_address and self._redirects:
                 self._redirects -= 1
@@ -157,7 +162,7 @@ class Joining:
                 return self._ask(s.address_of(s.rng.choice(known)))
             if isinstance(outcome, Refusal):
                 self._why = outcome
-            elif self._why.reason == Reason.UNKNOWN_CHAT:
+            elif self._why.reason == NOBODY_ANSWERS:
                 self._why = Refusal("NDS_UNREACHABLE", "the discovery service does not answer")
             self._later()
 

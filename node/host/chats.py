@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import assert_never
 from uuid import uuid4
 
 from ..archive import Archive
@@ -19,10 +20,13 @@ from ..core.effects import (
     Joined,
     JoinFailed,
     LeaderChanged,
+    ListedAs,
     MemberChanged,
     Merged,
+    NdsChanged,
     Notice,
     Settled,
+    SplitHealed,
     Stopped,
 )
 from ..core.events import Closing, Event, Leaving, Submitted
@@ -177,8 +181,23 @@ class Chat:
                 self.log.info("admitted as %s", small(member))
             case Merged(count=count, source=source):
                 self.log.info("caught up %s messages from %s", count, small(source))
+            case NdsChanged(up=up):
+                self.log.info("NDS %s", "answers" if up else "does not answer")
+            case SplitHealed(messages=count, leader=leader, epoch=epoch):
+                there = small(leader), epoch.n
+                self.log.info("split healed, %s messages, %s led epoch %s there", count, *there)
+            case ListedAs(name=name):
+                self.log.warning("the NDS lists it as %s", name)
+            case JoinFailed(reason=reason, text=text):
+                self.log.warning("not admitted: %s, %s", reason, text)
+            case Departed(told=told, untold=untold, deleted=deleted, kicked=kicked):
+                how = "removed" if kicked else "left"
+                how += ", network deleted" if deleted else ""
+                self.log.info("%s, told %s, not told %s", how, told, untold)
+            case Stopped(reason=reason) | Halted(reason=reason):
+                self.log.info("stopped %s", reason)
             case _:
-                self.log.info("%s", notice)
+                assert_never(notice)
 
     @contextmanager
     def listening(self) -> Iterator["asyncio.Queue[Notice | Halted]"]:

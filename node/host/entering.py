@@ -160,7 +160,7 @@ def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) ->
             return GroupFull(chat=name, text=notice.text)
         case Reason.VERSION_MISMATCH:
             return VersionMismatch(text=notice.text)
-        case Reason.UNKNOWN_NETWORK:
+        case Reason.UNKNOWN_NETWORK | Reason.UNKNOWN_CHAT:
             return NoSuchChat(name)
         case _:
             return NotAdmitted(chat=name, text=notice.text or notice.reason)

@@ -289,7 +289,7 @@ def test_what_no_waiting_helps_ends_the_attempt_at_once(reason: str) -> None:
     [
         (m.Refusal(Reason.LEAVING, "in a moment"), Reason.LEAVING),
         (m.Refusal(Reason.NO_IDS, "none"), Reason.NO_IDS),
-        (None, Reason.UNKNOWN_CHAT),
+        (None, "NOBODY_ANSWERS"),
     ],
 )
 def test_otherwise_the_joiner_tries_for_eight_seconds_and_then_says_why(

@@ -454,8 +454,9 @@ async def test_the_doctor_finds_what_is_wrong(town: Town, free_port: int) -> Non
     assert all(row.ok for row in well.rows), well
     alice.discovery(f"127.0.0.1:{free_port}")
     await town.stop("bob")
-    ill = {row.check: row.ok for row in (await checks.diagnose(alice)).rows if not row.ok}
-    assert ill == {f"NDS 127.0.0.1:{free_port}": False, f"members of #{town.chat}": False}
+    rows = {row.check: row for row in (await checks.diagnose(alice)).rows}
+    assert [check for check, row in rows.items() if not row.ok] == [f"NDS 127.0.0.1:{free_port}"]
+    assert rows[f"members of #{town.chat}"].text.endswith("; gone: bob"), "that is no defect"
 
 
 # ---- history -----------------------------------------------------------------------------------

@@ -172,8 +172,8 @@ def leader(value: words.Leader) -> Answer:
     if not value.leader_id:
         line = f"#{name} has no leader that is known here (epoch {value.epoch.n})"
         return Answer((line,), (row,), exit=errors.NO_PEER)
-    how = "leads for now, the NDS has not confirmed it," if value.provisional else "leads"
-    line = f"{who(value.nick, value.leader_id)} {how} #{name} (epoch {value.epoch.n})"
+    yet = " for now: the NDS has not confirmed it" if value.provisional else ""
+    line = f"{who(value.nick, value.leader_id)} leads #{name} (epoch {value.epoch.n}){yet}"
     return Answer((line,), (row,))
 
 
