@@ -213,7 +213,12 @@ def _common(parser: argparse.ArgumentParser) -> None:
     flag("--json", action="store_true", default=hide, help="JSON on stdout, one object a line")
     flag("--profile", default=hide, metavar="NAME", help="which node of this machine")
     flag("--home", default=hide, metavar="DIR", help="keep all files under this directory")
-    flag("--timeout", default=hide, metavar="S", help="seconds to wait for an answer (10); with watch: ends it")
+    flag(
+        "--timeout",
+        default=hide,
+        metavar="S",
+        help="seconds to wait for an answer (10)",
+    )
     flag("--quiet", action="store_true", default=hide, help="no talk on stderr")
 
 

@@ -54,10 +54,10 @@ class ControlService(stubs.ControlServicer):
         except Complaint as complaint:
             return await refuse(context, complaint)
 
-    def _chat(self, wanted: str) -> Chat:
+    def _chat(self, wanted: str, *, joined: bool = True) -> Chat:
         if len(wanted) > WORD_MAX:
             raise BadField(field="chat", text=f"must be at most {WORD_MAX} characters")
-        return self._node.chat(wanted)
+        return self._node.chat(wanted) if joined else self._node.opened(wanted)
 
     def _chats(self, wanted: str) -> list[Chat]:
         return [self._chat(wanted)] if wanted else list(self._node.chats)
@@ -115,7 +115,7 @@ class ControlService(stubs.ControlServicer):
 
     async def LeaveChat(self, request: pb.LeaveChatRequest, context: Context) -> Any:
         async def work() -> words.Departure:
-            return await self._node.leave(self._chat(request.chat))
+            return await self._node.leave(self._chat(request.chat, joined=False))
 
         return await self._answer(context, work(), pb.LeaveChatResponse())
 

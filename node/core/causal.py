@@ -54,6 +54,12 @@ class Causal:
             return [message]
         return self._deliver(message)
 
+    def replace(self, message: ChatMessage) -> None:
+        """Another content stands under this key; if it still waits, it is the one to be shown."""
+        if message.key in self.pending:
+            self._unload(self.pending[message.key])
+            self._load_one(message)
+
     def assume(self, keys: Iterable[Key]) -> list[ChatMessage]:
         """Take these for delivered: they lie below a newcomer's cut.  Gives what that sets free."""
         free = []
@@ -100,8 +106,11 @@ class Causal:
             self.heads.add(message.key)
 
     def _wait(self, message: ChatMessage, missing: Key) -> None:
-        self.pending[message.key] = message
         self._waiting.setdefault(missing, []).append(message.key)
+        self._load_one(message)
+
+    def _load_one(self, message: ChatMessage) -> None:
+        self.pending[message.key] = message
         count, size = self.load(message.key.source)
         self._load[message.key.source] = count + 1, size + len(message.text.encode())
 

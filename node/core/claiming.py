@@ -85,7 +85,7 @@ class Claiming:
             return s.drop("a claim answered with nonsense")
         s.emit(ElectionMoved(s.me, Phase.REFUSED, outcome.reason))
         if outcome.record is not None and self._reign.adopt(
-            outcome.record.epoch, outcome.record.leader, outcome.record.address
+            outcome.record.epoch, outcome.record.leader, outcome.record.address, sure=True
         ):
             return
         if by_round:

@@ -187,7 +187,7 @@ class Joining:
         view = welcome.view
         s.saw_n(view.highest_n)
         s.partial = not len(s.history)
-        self._reign.adopt(view.epoch, view.leader, view.leader_address)
+        self._reign.adopt(view.epoch, view.leader, view.leader_address, sure=True)
         s.store_meta()
         s.alarms.set(Alarm.RECORD, s.now)  # Does the registry say the same?
         s.alarms.set_earlier(Alarm.LEADER, s.now + s.timing.t1_ms)

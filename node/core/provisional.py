@@ -151,13 +151,10 @@ class Provisional:
         self.follow(by)
 
     def hear_of(self, member: MemberId, view: View) -> None:
-        """Of two that both lead provisionally, the lower holds."""
+        """Of two that both lead provisionally the lower holds, for their followers too."""
         s = self._s
-        if (
-            s.role is not Role.PROVISIONAL
-            or view.epoch != s.epoch
-            or not 0 < view.provisional < s.me
-        ):
+        lower = 0 < view.provisional < s.provisional
+        if view.epoch != s.epoch or not lower or view.provisional == s.me:
             return
         if view.provisional == member:
             self.follow(member)
@@ -171,7 +168,7 @@ class Provisional:
             if not isinstance(outcome, Pong) or self._reign.learn(member, outcome.view):
                 return
             leads = outcome.standing is Standing.PROVISIONAL and outcome.view.epoch == s.epoch
-            if leads and s.role is Role.PROVISIONAL and member < s.me:
+            if leads and member < s.provisional:
                 self.follow(member)
 
         s.call(member, self._reign.ping_request(member), s.timing.ping_ms, ended)

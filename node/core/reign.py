@@ -27,6 +27,9 @@ from .messages import (
 from .state import Role, State
 from .types import Address, Epoch, MemberId, Silence
 
+AHEAD_S = 1_800  # a generation is the unix time of a start; clocks differ by less than this
+EPOCHS_MAX = 1_000_000  # that may have passed unheard
+
 
 class HandOver(NamedTuple):
     """Which leader named its successor; 0 for none."""
@@ -138,7 +141,7 @@ class Reign:
         if isinstance(outcome, RecordRead | Refusal):
             record = outcome.record
         if record is not None:
-            self.adopt(record.epoch, record.leader, record.address)
+            self.adopt(record.epoch, record.leader, record.address, sure=True)
             self._note_name(record.name)
             if (record.epoch, record.leader) == (s.epoch, s.leader) and s.leader != s.me:
                 s.leader_address = record.address  # Its own word, for this epoch.
@@ -151,8 +154,14 @@ class Reign:
             if name != s.name:
                 s.emit(ListedAs(name))
 
-    def adopt(self, epoch: Epoch, leader: MemberId, address: Address) -> bool:
-        """Accept a higher epoch, or the unknown leader of ours.  True: something changed."""
+    def adopt(
+        self, epoch: Epoch, leader: MemberId, address: Address, *, sure: bool = False
+    ) -> bool:
+        """Accept a higher epoch, or the unknown leader of ours.  True: something changed.
+
+        `sure`: the registry says so.  Anybody else's word is believed only where the registry can
+        have issued the epoch: one from the far future would end all leadership for good.
+        """
         s, e = self._s, self._s.election
         if s.role is Role.OUTSIDE:
             return False
@@ -161,6 +170,9 @@ class Reign:
             self._follow_new(0)
             return True
         if epoch <= s.epoch:
+            return False
+        if not sure and not self._believable(epoch):
+            s.drop("an epoch that the registry cannot have issued yet")
             return False
         took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
         if s.leads and not s.closing:
@@ -175,6 +187,11 @@ class Reign:
         else:
             self._follow_new(took)
         return True
+
+    def _believable(self, epoch: Epoch) -> bool:
+        s = self._s
+        latest = max(s.wall // 1_000, s.epoch.generation) + AHEAD_S
+        return epoch.generation <= latest and epoch.n <= s.epoch.n + EPOCHS_MAX
 
     def _follow_new(self, took: int) -> None:
         s = self._s

@@ -199,6 +199,7 @@ class Talking:
         if key in s.history:
             if s.history.supersedes(message):
                 s.emit(StoreMessages((message,)))
+                s.causal.replace(message)
             return None
         if not self._orderly(message):
             s.drop("a message that is not later than what it follows")

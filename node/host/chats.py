@@ -29,7 +29,7 @@ from ..core.effects import (
     SplitHealed,
     Stopped,
 )
-from ..core.events import Closing, Event, Leaving, Submitted
+from ..core.events import Closing, Event, Joining, Leaving, Submitted
 from ..core.group import Group, Setup
 from ..core.messages import Kind
 from ..core.timing import Timing
@@ -43,6 +43,7 @@ from ..words import Epoch, Progress, Wait
 from . import telling
 from .elections import Elections
 
+REJOIN_S = 10.0  # between two tries to get into a chat whose log was lost
 HELD_MAX = 100_000  # notices that one waiter may leave unread
 
 
@@ -144,6 +145,8 @@ class Chat:
             self.broken = telling.why(notice)
         if not self.opened:
             return
+        if isinstance(notice, JoinFailed) and not self.group.me:  # Its log was lost: go on trying.
+            asyncio.get_running_loop().call_later(REJOIN_S, self.runner.post, Joining(""))
         if isinstance(notice, Joined | Departed) and not self._leaving:
             self._leaving = isinstance(notice, Departed)
             self._unasked(self, notice)

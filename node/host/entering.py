@@ -11,6 +11,7 @@ from ..core.effects import Joined, JoinFailed
 from ..core.events import Founded, Joining
 from ..core.messages import Delete, Lookup, Reason, Record, RecordRead, Refusal
 from ..core.types import Address, Silence
+from ..discovery import Discovery
 from ..errors import (
     AmbiguousChat,
     BadField,
@@ -82,10 +83,14 @@ async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> wor
     try:
         chat = node.open(node.new_entry(name, address, record.chat, nick), nick=nick)
         await _enter(node, chat, Founded(record, outcome.ids))
-    except Complaint:  # Nobody will ever be in it: free the name.
-        await service.ask(Delete(record.chat, record.epoch), ASK_MS)
+    except BaseException:  # Nobody will ever be in it: free the name.
+        node.tasks.spawn(_free(service, record), f"free the name {name}")
         raise
     return words.Created(views.chat(chat), f"{address}/{name}")
+
+
+async def _free(service: Discovery, record: Record) -> None:
+    await service.ask(Delete(record.chat, record.epoch), ASK_MS)
 
 
 def _check_nick(nick: str) -> None:

@@ -333,14 +333,15 @@ class Node:
         Raises:
             NoChat, NoSuchChat, AmbiguousChat: none, or several, are meant.
         """
-        chat = self._meant(wanted)
+        chat = self.opened(wanted)
         if chat.broken:
             raise Ended(chat=chat.name, text=chat.broken)
         if not chat.group.me:
             raise NotAdmitted(chat=chat.name, text="its log was lost, it is being joined again")
         return chat
 
-    def _meant(self, wanted: str) -> Chat:
+    def opened(self, wanted: str) -> Chat:
+        """The same, though it may have stopped, or be no member yet."""
         if not self.chats:
             raise NoChat()
         if not wanted:

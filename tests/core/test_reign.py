@@ -160,6 +160,26 @@ def test_with_the_registry_away_a_rumour_is_believed() -> None:
     assert (talk.group.epoch, talk.group.leader) == (NEXT, 2)
 
 
+@pytest.mark.parametrize("epoch", [Epoch(2**40, 1), Epoch(EPOCH.generation, 2**52)])
+def test_an_epoch_that_the_registry_cannot_have_issued_is_not_believed(epoch: Epoch) -> None:
+    talk = follower(3, 1, 2)
+    talk.cut_registry()
+    view = talk.view(2, epoch=epoch, leader=2)
+    talk.hears(m.Ping(talk.caller(2, epoch=epoch), view))
+    talk.hears(coordinator(talk, 2, epoch))
+    talk.wait(2_000)
+    assert talk.group.epoch == EPOCH
+    assert talk.group.drops.total() > 0
+
+
+def test_the_registry_is_believed_whatever_our_clock_says() -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Lookup)
+    talk.hears(m.Ping(talk.caller(2, epoch=NEXT), talk.view(2, epoch=NEXT, leader=2)))
+    talk.answer(m.Lookup, m.RecordRead(record(2, Epoch(2**33, 9))))
+    assert talk.group.epoch == Epoch(2**33, 9)
+
+
 def test_an_unknown_leader_of_our_epoch_is_taken_over_from_an_answer() -> None:
     talk = returning(3, 1, 2, leader=0)
     talk.hold(m.Lookup)

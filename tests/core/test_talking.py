@@ -7,6 +7,7 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core import talking
 from node.core.events import Started, Submitted
 from node.core.history import content_hash
 from node.core.messages import Life, Reason, Receipt
@@ -170,6 +171,29 @@ def test_a_message_not_later_than_what_it_follows_is_refused_and_counted() -> No
     assert refusal.reason == Reason.BAD_FIELD  # type: ignore[attr-defined]
     assert talk.group.drops.total() == 1
     assert talk.of(e.StoreMessages) == []
+
+
+def test_a_message_not_later_than_the_one_before_it_is_refused_too() -> None:
+    talk = follower(3, 1, 2)
+    told(talk, line(1, 1, ms=5_000))
+    assert told(talk, line(1, 2, ms=5_000)).reason == Reason.BAD_FIELD  # type: ignore[attr-defined]
+
+
+def test_of_too_many_heads_the_latest_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talking, "DEPS_MAX", 2)
+    talk = follower(50, 1, 2, 4)
+    for author, ms in ((1, 9_000), (2, 7_000), (4, 8_000)):
+        told(talk, line(author, ms=ms))
+    assert {key.source for key in talk.says("after two").deps} == {1, 4}
+
+
+def test_of_two_contents_that_wait_the_one_that_stands_is_shown() -> None:
+    low, high = sorted((line(1, 2, "this"), line(1, 2, "that")), key=content_hash)
+    talk = follower(3, 1, 2)
+    told(talk, high)
+    told(talk, low)
+    told(talk, line(1, 1))
+    assert talk.shown == ["1.1", low.text]
 
 
 def test_a_clock_that_is_far_ahead_of_ours_is_no_reason_to_refuse() -> None:

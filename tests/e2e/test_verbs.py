@@ -308,7 +308,6 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["join", "not a line"], 2, "line: the name of a chat must be"),
     (["send", ""], 2, "text: must be 1 to 16384 bytes, not empty"),
     (["send", "x" * 16_385], 2, "text: must be 1 to 16384 bytes, not 16385"),
-    (["tail", "--events"], 2, "--events needs -f"),
     (["status", "--timeout", "never"], 2, "--timeout: must be a number of seconds"),
     (["status", "--profile", "a/b"], 2, "--profile:"),
     (["frobnicate"], 2, "there is no verb 'frobnicate'"),
