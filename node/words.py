@@ -91,6 +91,7 @@ class Status:
     version: str = ""
     log: str = ""
     started_ms: int = 0
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

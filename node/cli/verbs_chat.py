@@ -9,8 +9,8 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DONE, NodeDown, TooLong
-from ..limits import TEXT_CEILING
+from ..errors import DONE, BadField, NodeDown, TooLong
+from ..limits import TEXT_CEILING, TEXT_MAX
 from .run import Run, wait
 
 if TYPE_CHECKING:
@@ -45,19 +45,34 @@ async def _send_all(run: Run) -> int:
     kind = Kind.ACTION if run.args.me else Kind.TEXT
     limit = max(1, round(run.config.timeout * 1000))
     worst = DONE
+    many = not run.args.text or run.args.text == ["-"]
+    number = 0
     async with run.client() as node:
         async for text in _texts(run):
-            wait_ms = min(limit, 3_600_000)
-            sent = [
-                one
-                async for one in node.send(
-                    run.args.chat, text, kind=kind, wait=how, wait_ms=wait_ms
+            number += 1
+            try:
+                _check_size(text)
+                told = node.send(
+                    run.args.chat, text, kind=kind, wait=how, wait_ms=min(limit, 3_600_000)
                 )
-            ]
+                sent = [one async for one in told]
+            except (BadField, TooLong) as complaint:
+                if not many:
+                    raise
+                run.output.note(f"line {number} is not sent: {complaint}")
+                worst = max(worst, complaint.exit)
+                continue
             if not sent:
                 raise NodeDown(profile=run.places.profile)
             worst = max(worst, run.output.answer(progress(sent[-1])))
     return worst
+
+
+def _check_size(text: str) -> None:
+    """More than a node could ever be set to take is not even handed to it."""
+    size = len(text.encode())
+    if size > TEXT_CEILING:
+        raise TooLong(field="text", size=f"{size} bytes", limit=f"{TEXT_MAX} bytes")
 
 
 async def _texts(run: Run) -> AsyncIterator[str]:

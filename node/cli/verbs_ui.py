@@ -96,6 +96,8 @@ def _join(run: Run) -> int:
         nds = (run.flag("nds") or [""])[0]
         return await ask(node, "join", line=run.args.line, nds=nds, nick=run.flag("nick", ""))
 
+    if "#" in run.args.line.rpartition("/")[2].removeprefix("#"):
+        run.output.note("connections are not secured yet: the secret after # has no effect")
     name = run.args.line.rpartition("/")[2].removeprefix("#").partition("#")[0].partition("@")[0]
     return _enter(run, first, name)
 

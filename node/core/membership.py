@@ -14,7 +14,7 @@ from dataclasses import replace
 from hashlib import blake2b
 
 from .messages import NOBODY, Fact, Life, Member, Roster
-from .types import Address, MemberId, small
+from .types import Address, Hlc, MemberId, small
 
 
 def merge(a: Member, b: Member) -> Member:
@@ -152,15 +152,19 @@ class Membership:
         return max((small(id) for id in self._records), default=0)
 
     def shown_nick(self, id: MemberId) -> str:
-        """The name that people see: unique among those that belong, equal ones numbered by id."""
+        """The name that people see: unique among those that belong, equal ones numbered."""
         if self._nicks is None:
             self._nicks = self._name_all()
         return self._nicks.get(id) or f"member{small(id)}"
 
+    def _named_since(self, id: MemberId) -> tuple[Hlc, MemberId]:
+        """Who took a name first keeps it, whatever its id: a rename renames nobody else."""
+        return self._records[id].nick.hlc, id
+
     def _name_all(self) -> dict[MemberId, str]:
         names: dict[MemberId, str] = {}
         taken: set[str] = set()
-        for id in self.belonging:
+        for id in sorted(self.belonging, key=self._named_since):
             wanted = self._records[id].nick.value or f"member{small(id)}"
             name, count = wanted, 1
             while name.casefold() in taken:

@@ -38,7 +38,8 @@ async def ping(node: Node, chat: Chat, member: str) -> words.Pings:
     if member:
         wanted = [views.find_member(chat, member)]
     else:
-        wanted = [one for one in group.roster.members if one.belongs and one.id != group.me]
+        others = (group.member(id) for id in group.active if id != group.me)
+        wanted = [one for one in others if one is not None]
     rows = await asyncio.gather(*(_ping(node, chat, one) for one in wanted))
     return words.Pings(group.name, tuple(row for row, _ in rows))
 

@@ -24,10 +24,10 @@ async def diagnose(node: Node) -> words.Diagnosis:
     rows.append(_clock([age for _, ages in asked for age in ages]))
     for chat in node.chats:
         pings = await asking.ping(node, chat, "")
-        rows_here = [row for row in pings.rows if row.member_id in chat.group.active]
-        silent = [row.nick for row in rows_here if not row.answered]
-        text = f"{len(rows_here) - len(silent)} of {len(rows_here)} other members answer"
-        gone = [row.nick for row in pings.rows if row not in rows_here and not row.answered]
+        silent = [row.nick for row in pings.rows if not row.answered]
+        text = f"{len(pings.rows) - len(silent)} of {len(pings.rows)} other members answer"
+        group = chat.group
+        gone = [group.shown_nick(one) for one in group.belonging if one not in group.active]
         text += f"; gone: {', '.join(gone)}" if gone else ""
         text += f"; silent: {', '.join(silent)}" if silent else ""
         rows.append(words.Finding(f"members of #{chat.name}", not silent, text))

@@ -199,6 +199,9 @@ async def _join(node: Node, target: Target, nick: str) -> words.Admitted:
     entry, event = await _way(node, target)
     if entry.nds:
         _check_listening(node, entry.nds)
+    for other, error in node.unopened:
+        if entry.chat_id in (0, other.chat_id) and other.name == entry.name:
+            raise error  # Its log is there and cannot be read: no second one beside it.
     if (known := _same(node, entry)) is not None:
         return words.Admitted(views.chat(known), known.nick, already=True)
     chat = await _opened(node, replace(entry, nick=nick))

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -74,6 +74,7 @@ class Node:
         self.calls = CallLog()
         self.chats: list[Chat] = []  # in order of joining
         self.entering: list[Chat] = []  # those on their way in
+        self.unopened: list[tuple[Entry, Complaint]] = []  # chats whose logs cannot be read
         self.departing: list[Chat] = []  # those that finish a leave of an earlier life
         self._goodbyes: dict[str, asyncio.Task[None]] = {}  # their tasks, by the name of the log
         self._doors: dict[str, asyncio.Lock] = {}
@@ -148,6 +149,7 @@ class Node:
             chat = self.open(entry)
         except Complaint as error:
             _log.error("#%s is not opened: %s", entry.name, error)
+            self.unopened.append((entry, error))
             self.hub.tell(Happening(ErrorEvent("ARCHIVE", f"#{entry.name}: {error}")))
             return
         if entry.state == "leaving":
@@ -342,6 +344,9 @@ class Node:
 
     def opened(self, wanted: str) -> Chat:
         """The same, though it may have stopped, or be no member yet."""
+        for entry, error in self.unopened:
+            if wanted.removeprefix("#") == entry.name or not (wanted or self.chats):
+                raise error
         if not self.chats:
             raise NoChat()
         if not wanted:
@@ -386,6 +391,13 @@ class Node:
 
     # ---- the whole node --------------------------------------------------------------------------
 
+    def _problems(self) -> Iterator[str]:
+        for entry, error in self.unopened:
+            yield f"#{entry.name} is not open: {error}"
+        for chat in self.chats:
+            if chat.broken:
+                yield f"#{chat.name} has stopped here: {chat.broken}"
+
     def status(self) -> words.Status:
         """The node and its chats."""
         return words.Status(
@@ -400,6 +412,7 @@ class Node:
             version=version("p2pchat"),
             log=str(self.places.log),
             started_ms=self.started_ms,
+            problems=tuple(self._problems()),
         )
 
 

@@ -162,6 +162,12 @@ def test_equal_nicks_are_numbered_in_the_order_of_ids() -> None:
     assert len({nick.casefold() for nick in shown}) == len(nicks)
 
 
+def test_who_took_a_name_first_keeps_it_whatever_its_id() -> None:
+    named = [(2, "bob", 1), (5, "bob", 2), (3, "bob", 3)]  # 3 took it last
+    members = of(*(person(id, nick=Fact(nick, Hlc(ms, 0), id)) for id, nick, ms in named))
+    assert [members.shown_nick(id) for id, _, _ in named] == ["bob", "bob2", "bob3"]
+
+
 def test_those_that_left_keep_their_nick_and_free_it() -> None:
     bob = Fact("bob", Hlc(1, 0), 1)
     members = of(person(1, left=True, nick=bob), person(2, nick=bob))

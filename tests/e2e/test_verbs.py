@@ -348,6 +348,31 @@ def test_a_damaged_profile_is_refused_and_left_alone(town: Processes) -> None:
     assert file.read_text() == "{broken"
 
 
+def test_a_damaged_log_is_named_by_every_verb_that_needs_it(town: Processes) -> None:
+    town.run("alice", "host", "dev", "--no-ui")
+    town.run("alice", "down")
+    (log,) = (town.home("alice") / "default" / "chats").glob("*.db")
+    for other in log.parent.glob(f"{log.name}-*"):
+        other.unlink()
+    log.write_bytes(b"noise" * 100)
+    for verb in (["up"], ["status"]):
+        assert str(log) in town.run("alice", *verb).stderr
+    assert str(log) in town.run("alice", "tail", code=1).stderr
+    assert log.read_bytes() == b"noise" * 100
+
+
+def test_an_oversized_line_of_stdin_is_named_and_the_others_are_sent(town: Processes) -> None:
+    town.run("alice", "host", "dev", "--no-ui")
+    lines = "one\n" + "x" * 20_000 + "\n" + "y" * 600_000 + "\nfour\n"
+    done = town.run("alice", "send", "-", stdin=lines, code=2)
+    assert "line 2 is not sent: text: must be 1 to 16384 bytes" in done.stderr
+    assert "line 3 is not sent: text is too long: 600000 bytes" in done.stderr
+    assert [row.split("> ")[1] for row in town.run("alice", "tail").stdout.splitlines()] == [
+        "one",
+        "four",
+    ]
+
+
 def test_a_broken_config_is_named_and_the_default_kept(town: Processes) -> None:
     home = town.home("alice")
     home.mkdir()

@@ -26,6 +26,7 @@ from node.errors import (
     AmbiguousMessage,
     BadField,
     Complaint,
+    DamagedFile,
     NameTaken,
     NdsUnreachable,
     NobodyAnswers,
@@ -320,6 +321,14 @@ async def test_a_damaged_log_is_named_and_the_other_chats_go_on(town: Town) -> N
     assert [one.name for one in again.chats] == [f"{town.chat}-2"]
     assert broken.read_bytes() == b"noise" * 1000
     assert f"#{town.chat} is not opened" in again.places.log.read_text()
+    (problem,) = again.status().problems
+    assert problem.startswith(f"#{town.chat} is not open: ")
+    assert str(broken) in problem
+    with pytest.raises(DamagedFile):
+        again.chat(town.chat)
+    with pytest.raises(DamagedFile):  # no second log beside the one that cannot be read
+        await entering.join(again, town.chat, "", "")
+    assert len(again.profile.chats) == 2
 
 
 # ---- which chat --------------------------------------------------------------------------------

@@ -209,6 +209,7 @@ class GetStatusResponse(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     LOG_FIELD_NUMBER: _builtins.int
     STARTED_MS_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     """Its process."""
     listen: _builtins.str
@@ -235,6 +236,10 @@ class GetStatusResponse(_message.Message):
     def chats(self) -> _containers.RepeatedCompositeFieldContainer[Global___Chat]:
         """The chats, in order of joining."""
 
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One line for each chat that could not be opened, or has stopped: what is wrong, what to do."""
+
     def __init__(
         self,
         *,
@@ -249,10 +254,11 @@ class GetStatusResponse(_message.Message):
         version: _builtins.str = ...,
         log: _builtins.str = ...,
         started_ms: _builtins.int = ...,
+        problems: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advertise", b"advertise", "chats", b"chats", "control", b"control", "identity", b"identity", "listen", b"listen", "log", b"log", "nds", b"nds", "nick", b"nick", "pid", b"pid", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advertise", b"advertise", "chats", b"chats", "control", b"control", "identity", b"identity", "listen", b"listen", "log", b"log", "nds", b"nds", "nick", b"nick", "pid", b"pid", "problems", b"problems", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -167,6 +167,7 @@ def status(value: Status) -> Row:
         "version": value.version,
         "log": value.log,
         "started": iso(value.started_ms),
+        "problems": list(value.problems),
     }
 
 

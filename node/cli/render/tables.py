@@ -60,7 +60,8 @@ def status(value: words.Status, now_ms: int) -> Answer:
         )
         for chat in value.chats
     ]
-    return Answer((*lines, *table(rows)), (records.status(value),))
+    notes = tuple(clean_line(problem) for problem in value.problems)
+    return Answer((*lines, *table(rows)), (records.status(value),), notes)
 
 
 def _leader_of(chat: words.Chat) -> str:
