@@ -20,6 +20,7 @@ from ..errors import DONE, OTHER, Complaint
 from ..places import places
 from ..words import Leader, Line, Wait
 from . import lab as labs
+from .output import wants_color
 from .render import notices, tables
 from .run import Run, wait
 
@@ -222,6 +223,7 @@ async def _together(story: Story) -> int:
         story.run.output.lines(_things_to_try(story, joined.nick))
         company = [asyncio.ensure_future(one(story)) for one in (_opening, _answers, _revive)]
         try:
+            story.run.output.color = wants_color(story.run.config.color)
             return await LineMode(you, story.run.output, commands=True).run(CHAT)
         finally:
             for task in company:

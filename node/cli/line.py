@@ -141,7 +141,9 @@ class LineMode:
     def _print(self, happening: Happening, before: State) -> None:
         view = before.view(happening.chat_id)
         leader = view.chat.leader_id if view else 0
-        self._out.lines(notices.line_mode(happening, leader))
+        lines = notices.line_mode(happening, leader)
+        codes = notices.tone(happening) if self._out.color else ""
+        self._out.lines(notices.toned(line, codes) for line in lines)
         if self._terminal and isinstance(happening.what, Line):
             if not self._unmarked:
                 asyncio.get_running_loop().call_later(READ_S, self._mark_read)
@@ -162,7 +164,8 @@ class LineMode:
 
     def _end_burst(self) -> None:
         for said, chat in self._burst.end():
-            self._out.lines([notices.spoken(said, chat, now_ms())])
+            dim = "2" if self._out.color else ""
+            self._out.lines([notices.toned(notices.spoken(said, chat, now_ms()), dim)])
 
     def _where(self) -> None:
         front = self._state.front

@@ -21,6 +21,7 @@ class Output:
     def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
+        self.color = False  # whether lines may be set off by colour
         for stream in (sys.stdout, sys.stderr):
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure:  # never a traceback for a character that the terminal lacks
@@ -63,6 +64,14 @@ class Output:
         self.lines(tables.printed(answer, self.as_json))
         self.note(*answer.notes)
         return answer.exit
+
+
+def wants_color(choice: str) -> bool:
+    """`choice` is auto, always or never; auto: a terminal that can, and no NO_COLOR."""
+    if choice != "auto":
+        return choice == "always"
+    able = os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    return able and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
 
 
 def leave_quietly() -> None:

@@ -14,6 +14,7 @@ from ..errors import DONE, Complaint, NameTaken, NdsUnreachable, NoNds, Usage
 from ..limits import split_address
 from ..names import is_everywhere, join_address, route_to
 from . import verbs_node
+from .output import wants_color
 from .run import Run, wait
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ async def _talk(run: Run, first: First | None, name: str) -> int:
             if code != DONE:
                 return code
         obeys = sys.stdin.isatty() or run.args.commands
+        run.output.color = wants_color(run.config.color)
         return await LineMode(node, run.output, commands=obeys).run(name)
 
 

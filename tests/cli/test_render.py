@@ -456,3 +456,18 @@ def test_json_or_lines_never_both() -> None:
     assert tables.printed(answer, as_json=False) == ("7 2",)
     (row,) = tables.printed(answer, as_json=True)
     assert json.loads(row) == {"chat": "dev", "unread": 7, "mentions": 2}
+
+
+@pytest.mark.parametrize(
+    ("what", "codes"),
+    [
+        (w.Line(text="hello"), ""),
+        (w.Line(text="hello", mention=True), "1"),
+        (h.ErrorEvent("X", "broken"), "31"),
+        (h.LeaderEvent(G + 2, "bob", EPOCH), "36"),
+        (h.MemberEvent(G + 2, "bob", "left", ""), "2"),
+    ],
+)
+def test_kinds_of_lines_differ_in_colour(what: h.What, codes: str) -> None:
+    assert notices.tone(happened(what)) == codes
+    assert notices.toned("a line", codes) == (f"\x1b[{codes}ma line\x1b[0m" if codes else "a line")

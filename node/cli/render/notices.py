@@ -181,6 +181,29 @@ def line_mode(happening: Happening, leader: int = 0, own: str = "you") -> tuple[
     return (spoken(said, happening.chat, happening.at_ms),) if said else ()
 
 
+def tone(happening: Happening) -> str:
+    """How a happening is set off where there is colour: SGR codes of the 16-colour set, or none.
+
+    Colour never carries meaning alone: notices have their "--", errors the word.
+    """
+    match happening.what:
+        case Line(mention=True):
+            return "1"  # bold: somebody means you
+        case Line():
+            return ""
+        case ErrorEvent():
+            return "31"
+        case LeaderEvent() | ElectionEvent():
+            return "36"
+        case _:
+            return "2"  # dim
+
+
+def toned(line: str, codes: str) -> str:
+    """The line in that tone; our own text and cleaned text only may come here."""
+    return f"\x1b[{codes}m{line}\x1b[0m" if codes else line
+
+
 def spoken(text: str, chat: str, at_ms: int) -> str:
     """A notice with its time and chat."""
     where = f"#{clean_name(chat)} " if chat else ""
