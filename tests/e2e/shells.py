@@ -143,6 +143,7 @@ class Shells:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(self._directory),
             "TERM": "xterm",
+            "NO_COLOR": "1",
             "TZ": "UTC",
             "P2PCHAT_HOME": str(self._directory / "homes"),
             "P2PCHAT_PROFILE": name or "default",
