@@ -22,7 +22,7 @@ import pytest
 
 from nds import server as nds_server
 from nds.config import Config
-from nds.record import Create, create
+from nds.record import Create, Epoch, believable, create
 from nds.store import MemoryStore, open_store
 from nds.store.sqlite import SCHEMA
 from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
@@ -168,6 +168,13 @@ async def test_a_server_that_others_can_reach_says_that_it_is_not_secured():
         assert "connections are not secured yet" in await process.line_with("unsecured")
     async with running() as (process, _):
         assert len(process.lines) == 1
+
+
+async def test_the_clock_of_a_service_never_shows_an_instant_before_its_start(monkeypatch):
+    ahead = nds_server.unix_ms() // 1000 + 10_000
+    server = nds_server.Server(Config(port=0), MemoryStore(), ahead, "test")
+    assert believable(Epoch(ahead, 1), server._now()), "its own, the clock set back"
+    assert not believable(Epoch(ahead + 10_000, 1), server._now())
 
 
 async def test_silent_leaders_are_looked_for_even_after_a_failure(monkeypatch, caplog):

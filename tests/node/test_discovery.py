@@ -191,6 +191,13 @@ async def test_a_watched_service_that_dies_is_gone(scene: Any) -> None:
     assert scene.discovery.up is False
 
 
+async def test_a_watch_whose_connection_is_replaced_says_so(scene: Any) -> None:
+    scene.fake.changes.put_nowait(nds_pb2.WatchNetworksResponse(caught_up=True))
+    with pytest.raises(Gone):
+        async for _ in scene.discovery.watch():
+            await scene.discovery._line._channel.close()
+
+
 async def test_it_is_known_since_when_the_service_is_down(scene: Any) -> None:
     assert scene.discovery.up is None
     await scene.discovery.ask(Lookup(7), 2_000)

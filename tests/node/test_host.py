@@ -278,6 +278,70 @@ async def test_leaving_is_for_good_and_coming_back_is_a_new_member(town: Town) -
     assert len(bob.profile.chats) == 1
 
 
+async def test_two_joins_at_once_make_one_chat(town: Town) -> None:
+    alice, bob = await town.start("alice"), await town.start("bob")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    line = f"{town.nds}/{town.chat}"
+    await asyncio.gather(*(entering.join(bob, line, "", "") for _ in range(3)))
+    assert len(bob.chats) == 1
+    assert bob.chat("") is bob.chats[0]
+
+
+async def test_who_left_unheard_and_joins_again_stays_in_after_a_restart(town: Town) -> None:
+    alice, bob = await town.pair()
+    await town.stop("alice")
+    departure = await bob.leave(bob.chat(""))
+    assert departure.told == 0
+    assert [entry.state for entry in bob.profile.chats] == ["leaving"]
+    alice = await town.start("alice")
+    await eventually(lambda: alice.chat("").group.leads)
+    await entering.join(bob, town.chat, "", "")
+    await town.stop("bob")
+    bob = await town.start("bob")
+    await say(bob, "still here")
+    assert [entry.state for entry in bob.profile.chats] == ["in"], "no old good-bye is kept"
+    assert bob.chat("").group.me in alice.chat("").group.belonging
+
+
+async def test_a_chat_whose_making_fails_here_leaves_its_name_free(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await town.start("alice")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(alice, "open", full)
+        with pytest.raises(OSError, match="no space"):
+            await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    bob = await town.start("bob")
+
+    async def made() -> bool:
+        try:
+            await entering.create(bob, town.chat, "", "", Mode.LOGGED)
+        except NameTaken:
+            return False
+        return True
+
+    tries = 0
+    while not await made():
+        tries += 1
+        assert tries < 50, "the name is not freed"
+
+
+async def test_a_log_that_is_lost_is_joined_again_under_the_same_id(town: Town) -> None:
+    _, bob = await town.pair()
+    await say(bob, "before")
+    first, log = bob.chat("").group.me, bob.archive_path(bob.chat("").entry)
+    await town.stop("bob")
+    for file in log.parent.glob(f"{log.name}*"):
+        file.unlink()
+    bob = await town.start("bob")
+    await eventually(lambda: bob.opened("").group.me == first)
+    await eventually(lambda: lines(bob) == ["before"])
+
+
 async def test_the_last_one_to_leave_ends_the_network(town: Town) -> None:
     alice = await town.start("alice")
     await entering.create(alice, town.chat, "", "", Mode.LOGGED)
