@@ -1,8 +1,10 @@
 """What a face knows: each event's effect on the state, as a table of small stories."""
 
+from dataclasses import replace
+
 from node import happenings as h
 from node import words as w
-from node.cli.model import LINES_MAX, Event, Selected, State, reduce
+from node.cli.model import LINES_MAX, Event, Item, Selected, State, reduce
 from node.happenings import Happening
 
 DEV = w.Chat(name="dev", chat_id=1, member_id=7, alive=2, known=2, leader_nick="bob")
@@ -53,10 +55,8 @@ def test_lines_are_kept_once() -> None:
 
 def test_only_so_many_lines_are_kept() -> None:
     view = two().views[0]
-    full = tuple(line(str(i)) for i in range(LINES_MAX))
-    from dataclasses import replace
-
-    state = replace(two(), views=(replace(view, lines=full),))
+    full = tuple(Item(i, line(str(i))) for i in range(LINES_MAX))
+    state = replace(two(), views=(replace(view, items=full),))
     lines = after(in_chat(line("last")), state=state).views[0].lines
     assert (len(lines), lines[0].msg_id, lines[-1].msg_id) == (LINES_MAX, "1", "last")
 

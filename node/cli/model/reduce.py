@@ -1,13 +1,8 @@
-"""What a face knows, as one value: `reduce(state, event) -> state`, and nothing else changes it.
+"""`reduce(state, event) -> state`: the only way from one state of a face to the next."""
 
-Events are the node's happenings, the answer of `status`, and what the user chose; drawn by whatever
-face holds it; no terminal, clock or loop in here.
-"""
+from dataclasses import replace
 
-from dataclasses import dataclass, replace
-from typing import TypeAlias, assert_never
-
-from ..happenings import (
+from ...happenings import (
     ChatEvent,
     Happening,
     LeaderEvent,
@@ -16,59 +11,9 @@ from ..happenings import (
     QueueEvent,
     ReceiptEvent,
 )
-from ..words import Chat, Line, Status
-
-LINES_MAX = 5_000  # of one chat; older ones are read from the log
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One chat as a face has it."""
-
-    chat: Chat
-    lines: tuple[Line, ...] = ()  # in display order
-    unread: int = 0  # since it was last looked at here
-    mentions: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.chat.name
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that a face knows."""
-
-    nick: str = ""
-    current: int = 0  # chat_id of the chat in front; 0 for none
-    views: tuple[View, ...] = ()  # in order of joining
-    nds_down: tuple[str, ...] = ()
-    last_own: str = ""  # id of the last own message
-
-    def view(self, chat_id: int) -> View | None:
-        return next((view for view in self.views if view.chat.chat_id == chat_id), None)
-
-    @property
-    def front(self) -> View | None:
-        """The chat in front."""
-        return self.view(self.current)
-
-    def named(self, name: str) -> View | None:
-        """The chat of that name, with or without #, whatever its case where that is unique."""
-        wanted = name.removeprefix("#")
-        exact = [view for view in self.views if view.name == wanted]
-        alike = exact or [v for v in self.views if v.name.casefold() == wanted.casefold()]
-        return alike[0] if len(alike) == 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """The user put a chat in front."""
-
-    chat_id: int
-
-
-Event: TypeAlias = Happening | Status | Selected
+from ...words import Chat, DiscoveryService, Line, Status
+from .events import Event, Selected
+from .values import LINES_MAX, Item, State, View
 
 
 def reduce(state: State, event: Event) -> State:
@@ -81,7 +26,7 @@ def reduce(state: State, event: Event) -> State:
         case Happening():
             return _happened(state, event)
         case _:
-            assert_never(event)
+            return state
 
 
 def _status(state: State, status: Status) -> State:
@@ -89,8 +34,7 @@ def _status(state: State, status: Status) -> State:
     for chat in status.chats:
         known = state.view(chat.chat_id)
         views.append(replace(known, chat=chat) if known else View(chat))
-    down = tuple(one.address for one in status.nds if one.down_since_ms)
-    fresh = replace(state, nick=status.nick, views=tuple(views), nds_down=down)
+    fresh = replace(state, nick=status.nick, views=tuple(views), nds=status.nds)
     if fresh.front is None:
         fresh = replace(fresh, current=views[0].chat.chat_id if views else 0)
     return fresh
@@ -106,8 +50,9 @@ def _select(state: State, chat_id: int) -> State:
 def _happened(state: State, event: Happening) -> State:
     match event.what:
         case NdsEvent(address=address, up=up):
-            others = tuple(one for one in state.nds_down if one != address)
-            return replace(state, nds_down=others if up else (*others, address))
+            others = tuple(one for one in state.nds if one.address != address)
+            one = DiscoveryService(address, "ok" if up else "down", 0 if up else event.at_ms or 1)
+            return replace(state, nds=(*others, one))
         case ChatEvent(chat=chat, change=change):
             return _chat(state, chat, change)
     view = state.view(event.chat_id)
@@ -117,11 +62,13 @@ def _happened(state: State, event: Happening) -> State:
         case Line():
             return _line(state, view, event.what)
         case ReceiptEvent(msg_id=msg_id, acked=acked, of=of):
-            lines = tuple(
-                replace(line, acked=acked, of=of) if line.own and line.msg_id == msg_id else line
-                for line in view.lines
+            items = tuple(
+                replace(item, entry=replace(item.entry, acked=acked, of=of))
+                if isinstance(item.entry, Line) and item.entry.own and item.entry.msg_id == msg_id
+                else item
+                for item in view.items
             )
-            return _with(state, replace(view, lines=lines))
+            return _with(state, replace(view, items=items))
         case LeaderEvent() as led:
             chat = replace(
                 view.chat,
@@ -158,12 +105,12 @@ def _line(state: State, view: View, line: Line) -> State:
     seen = line.own or line.backlog or view.chat.chat_id == state.current
     fresh = replace(
         view,
-        lines=(*view.lines, line)[-LINES_MAX:],
+        items=(*view.items, Item(state.serial + 1, line))[-LINES_MAX:],
         unread=view.unread + (not seen),
         mentions=view.mentions + (not seen and line.mention),
     )
     last = line.msg_id if line.own and not line.backlog else state.last_own
-    return replace(_with(state, fresh), last_own=last)
+    return replace(_with(state, fresh), last_own=last, serial=state.serial + 1)
 
 
 _COMING = {"joined": (1, 1), "returned": (1, 0), "left": (-1, -1), "kicked": (-1, -1)}

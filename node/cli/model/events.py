@@ -1,0 +1,188 @@
+"""What may happen to a face's state, beside the node's happenings and its status."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from ...happenings import Happening
+from ...words import Line, Member, Status
+from .values import Anchor, Level, Page, Question, Search, Settings, Switcher
+
+
+class Towards(Enum):
+    """Which part of the log a page is of."""
+
+    END = "end"  # the last lines
+    OLDER = "older"  # those before the window
+    NEWER = "newer"  # those after it
+    AROUND = "around"  # another window altogether, far from the one held
+
+
+# ---- what came from the node, when it was asked ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The members of a chat."""
+
+    chat_id: int
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """Lines of the log, in display order."""
+
+    chat_id: int
+    lines: tuple[Line, ...]
+    towards: Towards
+    older: str = ""  # cursor of what is before them; empty for nothing (not used for NEWER)
+    at_end: bool = True  # NEWER and AROUND: nothing comes after them
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Lines for the transcript: the answer of a slash command; chat_id 0 is the chat in front."""
+
+    lines: tuple[str, ...]
+    chat_id: int = 0
+    at_ms: int = 0
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The node did not take an own text."""
+
+    chat_id: int
+    text: str
+    why: str
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The node answers (again), or does not.  What was held is read anew after a loss."""
+
+    up: bool
+
+
+# ---- what the user did -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A chat was put in front; a closed one is listed again."""
+
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scrolled:
+    """The transcript was moved: `anchor` None is its end."""
+
+    chat_id: int
+    anchor: Anchor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """All of the chat counts as read; the marker goes."""
+
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The transcript was emptied; what was said stays in the log and can be scrolled to."""
+
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The chat was taken off the list; the membership stays."""
+
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    chat_id: int
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leveled:
+    chat_id: int
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A nick's lines are hidden, or shown again."""
+
+    nick: str
+    ignored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Aliased:
+    """`name` stands for `text` from now on; empty text takes it away."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """What stands in the input of a chat that leaves the front."""
+
+    chat_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chose:
+    """Settings were changed."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """The newcomer's line; empty takes it away."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What lies over or beside the transcript from now on; None closes it."""
+
+    what: Page | Search | Switcher | Question | None
+    kind: type = field(default=Page)  # which of them is closed by None
+
+
+Event: TypeAlias = (
+    Happening
+    | Status
+    | Roster
+    | Paged
+    | Told
+    | Refused
+    | Linked
+    | Selected
+    | Scrolled
+    | Read
+    | Cleared
+    | Closed
+    | Muted
+    | Leveled
+    | Ignored
+    | Aliased
+    | Drafted
+    | Chose
+    | Hinted
+    | Showing
+)

@@ -1,0 +1,214 @@
+"""The state of a face: chats with their transcripts, and what the user has opened and chosen.
+
+A transcript is a window on the chat's log: lines in display order, and between them notices and
+answers at the places where they came up.  Every item has a serial that is its own as long as the
+face lives, so that a scroll position or a marker stays where it is whatever comes and goes.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from ...happenings import Happening
+from ...words import Chat, DiscoveryService, Line, Member
+
+LINES_MAX = 5_000  # items of a transcript that are held; older ones are read from the log
+IDLE_LINES_MAX = 200  # of a chat that was not looked at lately
+RECENT_MAX = 8  # chats that count as looked at lately
+BURST_MS = 2_000  # like notices that come closer than this make one
+
+Place: TypeAlias = tuple[int, ...]  # of a line in display order; () for what is no line
+
+
+# ---- what a transcript is made of --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the system tells: one happening, or several alike that came close together."""
+
+    happenings: tuple[Happening, ...]
+    leader: int = 0  # who led then: silence of the leader is told in other words
+
+    @property
+    def at_ms(self) -> int:
+        return self.happenings[0].at_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a slash command answered, or the face says of its own accord."""
+
+    lines: tuple[str, ...]  # cleaned
+    at_ms: int = 0
+    tone: str = ""  # "", "error" or "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """An own text that the node refused; it is nowhere but here."""
+
+    text: str
+    why: str
+    at_ms: int = 0
+
+
+Entry: TypeAlias = Line | Notice | Reply | Unsent
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry at its place in a transcript."""
+
+    serial: int  # unique in the face's life
+    entry: Entry
+    place: Place = ()
+    shown_ms: int = 0  # when it came up here; 0 for what was read from the log
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The last row on the screen while scrolled up: a row of an item, counted from its first."""
+
+    serial: int
+    row: int = 0
+
+
+class Level(Enum):
+    """What of a chat rings, notifies and raises the hotlist."""
+
+    ALL = "all"  # lines raise the hotlist, mentions also ring
+    MENTIONS = "mentions"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One chat as a face has it."""
+
+    chat: Chat
+    items: tuple[Item, ...] = ()
+    members: tuple[Member, ...] = ()  # in order of id, as the node last told
+    unread: int = 0  # lines of others that came while one was not looking at the end
+    mentions: int = 0
+    marker: int = 0  # serial of the last item read before those; 0 for no marker
+    scroll: Anchor | None = None  # None: at the end
+    older: str | None = None  # cursor of what is before the window; "" nothing; None not read yet
+    cut_off: bool = False  # the window ends before the present, which is to be read again
+    draft: str = ""  # what was being typed when another chat came to the front
+    muted: bool = False
+    level: Level = Level.ALL
+    closed: bool = False  # not listed until something of interest comes, or it is asked for
+    looked_at: int = 0  # serial at which it was last in front; larger is later
+
+    @property
+    def name(self) -> str:
+        return self.chat.name
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The messages alone."""
+        return tuple(item.entry for item in self.items if isinstance(item.entry, Line))
+
+    @property
+    def at_end(self) -> bool:
+        return self.scroll is None and not self.cut_off
+
+
+# ---- what the user has opened ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What covers the transcript: help, elections, a trace, ...; `content` is what it shows."""
+
+    kind: str  # help, keys, elections, trace, queue, peers, rpc, check, bare
+    content: object = None  # a value of `words`, or lines
+    topic: str = ""  # of help: a command, key table or topic; of trace: the message id
+    top: int = 0  # first row shown
+    chat_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search of the transcript in front: matches are marked, one of them is looked at."""
+
+    text: str
+    hit: int = 0  # serial of the match looked at; 0 for none
+    exhausted: bool = False  # nothing older matches
+
+
+@dataclass(frozen=True, slots=True)
+class Switcher:
+    """The list of chats that match what was typed; Enter takes the picked one."""
+
+    text: str = ""
+    picked: int = 0  # index in the matches
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that is asked once before it is done; y does it, anything else does not."""
+
+    kind: str  # paste, quit
+    text: str
+    payload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What /set changes and /save keeps."""
+
+    theme: str = "default"  # default, mono, high-contrast, light
+    chats: str = "auto"  # the chats pane: auto (from 80 columns), on, off
+    members: str = "auto"  # the members pane: auto (from 100 columns), on, off
+    notices: str = "on"  # protocol notices in the transcript: on, off
+    mouse: str = "off"
+    bell: str = "on"
+    seconds: str = "on"  # whether times have seconds
+    notify_command: str = ""  # gets JSON of a mention on stdin
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that a face knows."""
+
+    nick: str = ""
+    current: int = 0  # chat_id of the chat in front; 0 for none
+    views: tuple[View, ...] = ()  # in order of joining
+    nds: tuple[DiscoveryService, ...] = ()
+    last_own: str = ""  # id of the last own message
+    page: Page | None = None
+    search: Search | None = None
+    switcher: Switcher | None = None
+    question: Question | None = None
+    settings: Settings = field(default_factory=Settings)
+    aliases: tuple[tuple[str, str], ...] = ()  # name, what it stands for
+    ignored: tuple[str, ...] = ()  # nicks, folded; their lines are not shown and do not count
+    lost: bool = False  # the node does not answer
+    hint: str = ""  # one line for a newcomer, above the input; empty once it has served
+    serial: int = 0  # the last one given
+
+    def view(self, chat_id: int) -> View | None:
+        return next((view for view in self.views if view.chat.chat_id == chat_id), None)
+
+    @property
+    def front(self) -> View | None:
+        """The chat in front."""
+        return self.view(self.current)
+
+    @property
+    def listed(self) -> tuple[View, ...]:
+        """The chats as they are numbered: those that were not closed."""
+        return tuple(view for view in self.views if not view.closed)
+
+    @property
+    def nds_down(self) -> tuple[str, ...]:
+        return tuple(one.address for one in self.nds if one.down_since_ms)
+
+    def named(self, name: str) -> View | None:
+        """The chat of that name, with or without #, whatever its case where that is unique."""
+        wanted = name.removeprefix("#")
+        exact = [view for view in self.views if view.name == wanted]
+        alike = exact or [v for v in self.views if v.name.casefold() == wanted.casefold()]
+        return alike[0] if len(alike) == 1 else None
