@@ -142,6 +142,7 @@ class Happening:
     chat_id: int = 0
     epoch: Epoch = NO_EPOCH
     at_ms: int = 0
+    fingerprint: str = ""  # of the chat's history at that moment; empty for unknown
 
 
 # The field of WatchResponse that carries each kind of happening; also its type in JSON.

@@ -198,6 +198,7 @@ class Line:
     acked: int = 0
     of: int = 0
     mention: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,7 @@ class Page:
 
     lines: tuple[Line, ...] = ()
     cursor: str = ""
+    after_cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class MemoryArchive:
         *,
         count: int,
         before: Place | None = None,
+        after: Place | None = None,
         since_ms: WallMillis = 0,
         contains: str = "",
     ) -> list[ChatMessage]:
@@ -80,9 +81,12 @@ class MemoryArchive:
             message
             for message in self._shown()
             if (before is None or message.place < before)
+            and (after is None or message.place > after)
             and message.hlc.ms >= since_ms
             and sought in message.text.casefold()
         ]
+        if after is not None:
+            return found[: max(count, 0)]
         return found[-count:] if count > 0 else []
 
     def find(self, prefix: str) -> list[ChatMessage]:

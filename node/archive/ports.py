@@ -47,10 +47,11 @@ class Archive(Protocol):
         *,
         count: int,
         before: Place | None = None,
+        after: Place | None = None,
         since_ms: WallMillis = 0,
         contains: str = "",
     ) -> list[ChatMessage]:
-        """The last `count` messages before a place, the oldest first.
+        """The last `count` messages before a place, or the first after one; the oldest first.
 
         `since_ms` bounds their place in time, `contains` is found whatever its case.
         """

@@ -146,13 +146,16 @@ def to_post(row: tuple[Any, ...]) -> Post:
     return Post(key, tuple(json.loads(counted)), tuple(json.loads(acked)), bool(settled))
 
 
-def bounds(before: Place | None, since_ms: WallMillis, contains: str) -> tuple[str, list[Any]]:
+def bounds(
+    before: Place | None, after: Place | None, since_ms: WallMillis, contains: str
+) -> tuple[str, list[Any]]:
     """Further conditions for `SHOWN`, and their parameters."""
     where, given = "", list[Any]()
-    if before is not None:
-        hlc, source, stream, seq = before
-        where += f" AND ({PLACE}) < (?, ?, ?, ?, ?, ?)"
-        given += [*hlc, source, *stream, seq]
+    for place, relation in ((before, "<"), (after, ">")):
+        if place is not None:
+            hlc, source, stream, seq = place
+            where += f" AND ({PLACE}) {relation} (?, ?, ?, ?, ?, ?)"
+            given += [*hlc, source, *stream, seq]
     if since_ms:
         where += " AND ms >= ?"
         given.append(since_ms)

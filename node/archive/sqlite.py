@@ -162,14 +162,16 @@ class SqliteArchive:
         *,
         count: int,
         before: Place | None = None,
+        after: Place | None = None,
         since_ms: WallMillis = 0,
         contains: str = "",
     ) -> list[ChatMessage]:
-        where, given = rows.bounds(before, since_ms, contains)
-        query = f"{rows.SHOWN} {where} ORDER BY {rows.DESCENDING} LIMIT ?"
+        where, given = rows.bounds(before, after, since_ms, contains)
+        order = rows.DESCENDING if after is None else rows.PLACE
+        query = f"{rows.SHOWN} {where} ORDER BY {order} LIMIT ?"
         with self._failing():
             found = rows.to_messages(self._base.execute(query, [*given, max(count, 0)]))
-        return list(reversed(found))
+        return list(found if after is not None else reversed(found))
 
     def find(self, prefix: str) -> list[ChatMessage]:
         digits = hex_digits(prefix)

@@ -126,11 +126,26 @@ class Client:
         return await self._ask("PingMembers", words.Pings, request)
 
     async def history(
-        self, chat: str, *, count: int = 20, since_ms: int = 0, before: str = "", contains: str = ""
+        self,
+        chat: str,
+        *,
+        count: int = 20,
+        since_ms: int = 0,
+        before: str = "",
+        after: str = "",
+        contains: str = "",
     ) -> words.Page:
-        """A page of at most 1,000 lines, oldest first; its `cursor` is the next one's `before`."""
+        """A page of at most 1,000 lines, oldest first: the last ones, or those next to a place.
+
+        Its `cursor` is the next one's `before`; with `after`, its `after_cursor` the next `after`.
+        """
         request = pb.ReadHistoryRequest(
-            chat=chat, count=count, since_ms=since_ms, before=before, contains=contains
+            chat=chat,
+            count=count,
+            since_ms=since_ms,
+            before=before,
+            after=after,
+            contains=contains,
         )
         return await self._ask("ReadHistory", words.Page, request)
 

@@ -164,6 +164,7 @@ class ControlService(stubs.ControlServicer):
                 count=_counted(request.count, "count", PAGE_MAX, 20),
                 since_ms=_counted(request.since_ms, "since_ms", NUMBER_MAX, 0),
                 before=request.before,
+                after=request.after,
                 contains=request.contains,
             )
 
@@ -292,7 +293,7 @@ class ControlService(stubs.ControlServicer):
         return [
             Happening(line, one.name, one.group.chat, line.epoch, line.sent_ms)
             for one in chats
-            for line in views.page(one, count=count, since_ms=0, before="", contains="").lines
+            for line in views.page(one, count=count).lines
         ]
 
 

@@ -79,7 +79,10 @@ def from_proto(kind: type[V], message: Message) -> V:
 def happening_to_proto(happening: Happening) -> control_pb2.WatchResponse:
     """A WatchResponse with the one field set that the happening is of."""
     message = control_pb2.WatchResponse(
-        chat=happening.chat, chat_id=happening.chat_id, at_ms=happening.at_ms
+        chat=happening.chat,
+        chat_id=happening.chat_id,
+        at_ms=happening.at_ms,
+        fingerprint=happening.fingerprint,
     )
     to_proto(happening.epoch, message.epoch)
     name = next(name for name, kind in KINDS.items() if isinstance(happening.what, kind))
@@ -100,4 +103,5 @@ def happening_from_proto(message: control_pb2.WatchResponse) -> Happening | None
         chat_id=message.chat_id,
         epoch=from_proto(Epoch, message.epoch),
         at_ms=message.at_ms,
+        fingerprint=message.fingerprint,
     )

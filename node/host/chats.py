@@ -126,7 +126,8 @@ class Chat:
 
     def happening(self, what: telling.What) -> Happening:
         """Something that happens in this chat, now."""
-        return Happening(what, self.group.name, self.group.chat, self.epoch, wall_ms())
+        group = self.group
+        return Happening(what, group.name, group.chat, self.epoch, wall_ms(), group.fingerprint)
 
     # ---- notices ---------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ..core.effects import (
 )
 from ..core.group import Group
 from ..core.messages import ChatMessage
-from ..core.types import Key, MemberId, Way
+from ..core.types import Key, MemberId, Place, Way
 from ..errors import Complaint
 from ..happenings import (
     ElectionEvent,
@@ -180,7 +180,14 @@ def line(group: Group, message: ChatMessage, *, backlog: bool, acked: int = 0, o
         acked=acked,
         of=of,
         mention=not own and names(message.text, nick_of(group, group.me)),
+        place=cursor(message.place),
     )
+
+
+def cursor(place: Place) -> str:
+    """A place in display order, as faces hand it back."""
+    hlc, source, stream, seq = place
+    return f"{hlc.ms}.{hlc.counter}.{source}.{stream.incarnation}.{stream.random}.{seq}"
 
 
 def names(text: str, nick: str) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from .. import words
 from ..core.group import Group
 from ..core.messages import Life, Member
-from ..core.types import Hlc, MemberId, Stream, small
+from ..core.types import Hlc, MemberId, Place, Stream, small
 from ..errors import AmbiguousMessage, BadField, NoSuchMember, NoSuchMessage, nearest
+from ..limits import NUMBER_MAX
 from ..peers import LinkFigures
 from ..runner import now_ms
 from ..words import Epoch, Mode
@@ -138,34 +139,55 @@ def find_member(one: Chat, wanted: str) -> Member:
 # ---- history -----------------------------------------------------------------------------------
 
 
-def page(one: Chat, *, count: int, since_ms: int, before: str, contains: str) -> words.Page:
-    """A page of history, oldest first.
+def page(
+    one: Chat,
+    *,
+    count: int,
+    since_ms: int = 0,
+    before: str = "",
+    after: str = "",
+    contains: str = "",
+) -> words.Page:
+    """A page of history, oldest first: the last lines before a place, or the first after one.
 
     Raises:
-        BadField: `before` is no cursor of ours.
+        BadField: `before` or `after` is no cursor of ours, or both are given.
     """
-    place = _place(before) if before else None
-    found = one.archive.page(count=count + 1, before=place, since_ms=since_ms, contains=contains)
-    more, shown = len(found) > count, found[-count:]
+    if before and after:
+        raise BadField(field="after", text="cannot be given together with before")
+    found = one.archive.page(
+        count=count + 1,
+        before=place(before, "before") if before else None,
+        after=place(after, "after") if after else None,
+        since_ms=since_ms,
+        contains=contains,
+    )
+    more, shown = len(found) > count, found[:count] if after else found[-count:]
     posts = one.archive.posts([m.key for m in shown if m.key.source == one.group.me])
     lines = []
     for message in shown:
         post = posts.get(message.key)
         acked, of = (len(post.acked), len(post.counted)) if post else (0, 0)
         lines.append(line(one.group, message, backlog=True, acked=acked, of=of))
-    return words.Page(tuple(lines), _cursor(shown[0].place) if more else "")
+    if not more:
+        return words.Page(tuple(lines))
+    if after:
+        return words.Page(tuple(lines), after_cursor=lines[-1].place)
+    return words.Page(tuple(lines), cursor=lines[0].place)
 
 
-def _cursor(place: tuple[Hlc, MemberId, Stream, int]) -> str:
-    hlc, source, stream, seq = place
-    return ".".join(map(str, (*hlc, source, *stream, seq)))
+def place(cursor: str, field: str) -> Place:
+    """The place that a cursor names.
 
-
-def _place(cursor: str) -> tuple[Hlc, MemberId, Stream, int]:
+    Raises:
+        BadField: it is none of ours; `field` is where it was given.
+    """
     parts = cursor.split(".")
-    if len(parts) != 6 or not all(part.isdecimal() and len(part) < 20 for part in parts):
-        raise BadField(field="before", text="must be the cursor of an earlier page")
-    ms, counter, source, incarnation, random, seq = map(int, parts)
+    decimal = len(parts) == 6 and all(part.isdecimal() and len(part) < 20 for part in parts)
+    numbers = [int(part) for part in parts] if decimal else []
+    if not numbers or max(numbers) > NUMBER_MAX:
+        raise BadField(field=field, text="must be the cursor of an earlier page")
+    ms, counter, source, incarnation, random, seq = numbers
     return Hlc(ms, counter), source, Stream(incarnation, random), seq
 
 

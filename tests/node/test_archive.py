@@ -156,6 +156,18 @@ def test_pages_come_in_display_order_from_the_end(archive: Archive) -> None:
     assert archive.page(count=9, since_ms=30) == in_order[2:]
 
 
+def test_pages_after_a_place_come_in_display_order_from_there(archive: Archive) -> None:
+    keep(archive, *(line(seq, at=at) for seq, at in enumerate([50, 20, 40, 10, 30], 1)))
+    in_order = archive.page(count=9)
+    assert archive.page(count=2, after=in_order[0].place) == in_order[1:3]
+    assert archive.page(count=2, after=in_order[2].place) == in_order[3:]
+    assert archive.page(count=9, after=in_order[4].place) == []
+    assert archive.page(count=9, after=(Hlc(0, 0), 0, Stream(0, 0), 0)) == in_order
+    assert archive.page(count=0, after=in_order[0].place) == []
+    assert archive.page(count=9, after=in_order[0].place, since_ms=40) == in_order[3:]
+    assert archive.page(count=1, after=in_order[0].place, contains="3") == [line(3, at=40)]
+
+
 def test_equal_times_are_ordered_by_the_whole_place(archive: Archive) -> None:
     lines = [
         replace(
@@ -175,6 +187,7 @@ def test_equal_times_are_ordered_by_the_whole_place(archive: Archive) -> None:
     assert archive.page(count=99) == in_order
     for i, message in enumerate(in_order):
         assert archive.page(count=99, before=message.place) == in_order[:i]
+        assert archive.page(count=99, after=message.place) == in_order[i + 1 :]
 
 
 def test_a_search_knows_no_case(archive: Archive) -> None:

@@ -198,7 +198,7 @@ def test_every_answer_of_the_service_is_tried() -> None:
 @pytest.mark.parametrize("name", happenings.KINDS)
 def test_every_happening_survives_the_way(name: str) -> None:
     what = full(happenings.KINDS[name])
-    happening = happenings.Happening(what, "dev", 7, words.Epoch(5, 12), 99)
+    happening = happenings.Happening(what, "dev", 7, words.Epoch(5, 12), 99, "7c3e")
     sent = values.happening_to_proto(happening).SerializeToString()
     assert values.happening_from_proto(pb.WatchResponse.FromString(sent)) == happening
 
@@ -266,6 +266,13 @@ CASES: list[tuple[str, dict[str, Any], type[errors.Complaint], str]] = [
     ("join", {"line": ""}, errors.BadField, "line: the name of a chat must be"),
     ("history", {"chat": "", "count": 1_001}, errors.BadField, "count: must be at most 1000"),
     ("history", {"chat": "", "before": "x"}, errors.BadField, "before: must be the cursor"),
+    ("history", {"chat": "", "after": "x"}, errors.BadField, "after: must be the cursor"),
+    (
+        "history",
+        {"chat": "", "before": "1.2.3.4.5.6", "after": "1.2.3.4.5.6"},
+        errors.BadField,
+        "after: cannot be given together with before",
+    ),
     ("trace", {"chat": "", "id": "xyz!"}, errors.BadField, "id: must be 4 to 32 hex digits"),
     ("trace", {"chat": "", "id": "ffff"}, errors.NoSuchMessage, "There is no message ffff"),
     ("ping", {"chat": "", "member": "nobody"}, errors.NoSuchMember, "There is no member nobody"),

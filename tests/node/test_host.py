@@ -20,7 +20,7 @@ from node.config import load
 from node.control.running import running
 from node.core.effects import Departed, ElectionMoved, LeaderChanged, Phase, Stopped
 from node.core.messages import Kind
-from node.core.types import Epoch
+from node.core.types import Epoch, Hlc, Stream
 from node.errors import (
     AmbiguousChat,
     AmbiguousMessage,
@@ -543,16 +543,56 @@ async def test_history_is_read_in_pages(town: Town) -> None:
     read: list[str] = []
     cursor = ""
     while True:
-        page = views.page(alice.chat(""), count=3, since_ms=0, before=cursor, contains="")
+        page = views.page(alice.chat(""), count=3, before=cursor)
         read = [line.text for line in page.lines] + read
         cursor = page.cursor
         if not cursor:
             break
     assert read == [f"line {i}" for i in range(7)]
-    found = views.page(alice.chat(""), count=9, since_ms=0, before="", contains="LINE 5")
+    found = views.page(alice.chat(""), count=9, contains="LINE 5")
     assert [line.text for line in found.lines] == ["line 5"]
-    with pytest.raises(BadField):
-        views.page(alice.chat(""), count=3, since_ms=0, before="noise", contains="")
+
+
+async def test_history_is_read_forwards_from_a_line(town: Town) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    for i in range(7):
+        await say(alice, f"line {i}", Wait.NONE)
+    every = views.page(alice.chat(""), count=9).lines
+    read = [every[0]]
+    cursor = every[0].place
+    sizes = []
+    while cursor:
+        page = views.page(alice.chat(""), count=3, after=cursor)
+        assert not page.cursor, "which says nothing about older lines"
+        read += page.lines
+        sizes.append(len(page.lines))
+        cursor = page.after_cursor
+    assert read == list(every)
+    assert sizes == [3, 3], "a page that ends with the log says so"
+    assert [
+        line.text for line in views.page(alice.chat(""), count=2, after="0.0.0.0.0.0").lines
+    ] == [
+        "line 0",
+        "line 1",
+    ]
+    assert not views.page(alice.chat(""), count=9, after=every[-1].place).lines
+
+
+def test_a_line_says_where_it_stands() -> None:
+    place = (Hlc(5, 6), 7, Stream(8, 9), 10)
+    assert telling.cursor(place) == "5.6.7.8.9.10"
+    assert views.place(telling.cursor(place), "before") == place
+
+
+@pytest.mark.parametrize(
+    "noise",
+    ["noise", "1.2.3.4.5", "1.2.3.4.5.6.7", "1.2.3.4.5.x", "9007199254740992.2.3.4.5.6", "."],
+)
+@pytest.mark.parametrize("field", ["before", "after"])
+def test_what_is_no_cursor_is_refused(noise: str, field: str) -> None:
+    with pytest.raises(BadField, match=f"{field}: must be the cursor"):
+        views.place(noise, field)
 
 
 async def test_a_message_is_traced(town: Town) -> None:
@@ -609,6 +649,8 @@ async def test_what_happens_is_told_with_chat_and_epoch(town: Town) -> None:
     assert (joined.nick, joined.change) == ("bob", "joined")
     line = told[-1].what
     assert isinstance(line, w.Line)
+    assert line.place == views.page(alice.chat(""), count=1).lines[0].place
+    assert told[-1].fingerprint == alice.chat("").group.fingerprint != told[0].fingerprint
     assert (line.text, line.nick, line.mention, line.own) == ("hi alice", "bob", True, False)
     assert (told[-1].chat, told[-1].epoch.n) == (town.chat, 1)
     unread = views.chat(alice.chat(""))

@@ -763,6 +763,7 @@ class ReadHistoryRequest(_message.Message):
     SINCE_MS_FIELD_NUMBER: _builtins.int
     BEFORE_FIELD_NUMBER: _builtins.int
     CONTAINS_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat."""
     count: _builtins.int
@@ -770,9 +771,13 @@ class ReadHistoryRequest(_message.Message):
     since_ms: _builtins.int
     """Only lines shown at this unix time or later; 0 for all."""
     before: _builtins.str
-    """Only lines before this one (a `cursor`); empty for the end."""
+    """Only lines before this one (a `cursor`, or a line's `place`); empty for the end."""
     contains: _builtins.str
     """Only lines that hold this text, whatever its case; empty for all."""
+    after: _builtins.str
+    """Only lines after this one (a `cursor`, or a line's `place`): the first `count` of them, and not
+    the last.  Not together with `before`; empty for the end.
+    """
     def __init__(
         self,
         *,
@@ -781,10 +786,11 @@ class ReadHistoryRequest(_message.Message):
         since_ms: _builtins.int = ...,
         before: _builtins.str = ...,
         contains: _builtins.str = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "chat", b"chat", "contains", b"contains", "count", b"count", "since_ms", b"since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "chat", b"chat", "contains", b"contains", "count", b"count", "since_ms", b"since_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -798,8 +804,11 @@ class ReadHistoryResponse(_message.Message):
 
     LINES_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    AFTER_CURSOR_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
-    """For `before`; empty when nothing older matches."""
+    """For `before`; empty when nothing older matches, and in an answer to `after`."""
+    after_cursor: _builtins.str
+    """In an answer to `after`, for the next one's `after`; empty when nothing newer matches."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Line]:
         """The lines, oldest first."""
@@ -809,10 +818,11 @@ class ReadHistoryResponse(_message.Message):
         *,
         lines: _abc.Iterable[Global___Line] | None = ...,
         cursor: _builtins.str = ...,
+        after_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "lines", b"lines"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_cursor", b"after_cursor", "cursor", b"cursor", "lines", b"lines"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -837,6 +847,7 @@ class Line(_message.Message):
     ACKED_FIELD_NUMBER: _builtins.int
     OF_FIELD_NUMBER: _builtins.int
     MENTION_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
     msg_id: _builtins.str
     """The whole message id."""
     id: _builtins.str
@@ -861,6 +872,10 @@ class Line(_message.Message):
     """... of those counted."""
     mention: _builtins.bool
     """True when the line names this node's nick."""
+    place: _builtins.str
+    """Where it stands in display order, as a cursor: six numbers with dots between, to be compared
+    one by one.
+    """
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The epoch in which it was sent."""
@@ -881,10 +896,11 @@ class Line(_message.Message):
         acked: _builtins.int = ...,
         of: _builtins.int = ...,
         mention: _builtins.bool = ...,
+        place: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "backlog", b"backlog", "epoch", b"epoch", "id", b"id", "kind", b"kind", "mention", b"mention", "msg_id", b"msg_id", "nick", b"nick", "of", b"of", "own", b"own", "sent_ms", b"sent_ms", "source_id", b"source_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "backlog", b"backlog", "epoch", b"epoch", "id", b"id", "kind", b"kind", "mention", b"mention", "msg_id", b"msg_id", "nick", b"nick", "of", b"of", "own", b"own", "place", b"place", "sent_ms", b"sent_ms", "source_id", b"source_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -926,6 +942,7 @@ class WatchResponse(_message.Message):
     CHAT_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     AT_MS_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     RECEIPT_FIELD_NUMBER: _builtins.int
     MEMBER_FIELD_NUMBER: _builtins.int
@@ -944,6 +961,8 @@ class WatchResponse(_message.Message):
     """The chat's number."""
     at_ms: _builtins.int
     """When, unix time."""
+    fingerprint: _builtins.str
+    """First 4 hex digits of the hash of the chat's history at that moment; empty for unknown."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The epoch at that moment."""
@@ -1003,6 +1022,7 @@ class WatchResponse(_message.Message):
         chat_id: _builtins.int = ...,
         epoch: _common_pb2.Epoch | None = ...,
         at_ms: _builtins.int = ...,
+        fingerprint: _builtins.str = ...,
         message: Global___Line | None = ...,
         receipt: Global___ReceiptEvent | None = ...,
         member: Global___MemberEvent | None = ...,
@@ -1018,7 +1038,7 @@ class WatchResponse(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chat_changed", b"chat_changed", "election", b"election", "epoch", b"epoch", "error", b"error", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "chat", b"chat", "chat_changed", b"chat_changed", "chat_id", b"chat_id", "election", b"election", "epoch", b"epoch", "error", b"error", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "chat", b"chat", "chat_changed", b"chat_changed", "chat_id", b"chat_id", "election", b"election", "epoch", b"epoch", "error", b"error", "fingerprint", b"fingerprint", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["message", "receipt", "member", "suspect", "election", "leader", "nds", "queue", "split", "merge", "error", "chat_changed"]  # noqa: Y015
     _WhichOneofArgType_what: _TypeAlias = _typing.Literal["what", b"what"]  # noqa: Y015
