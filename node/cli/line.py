@@ -20,7 +20,7 @@ from ..errors import DONE, NO_PEER, PARTIAL, Complaint, NodeDown
 from ..happenings import ChatEvent, Happening, MemberEvent
 from ..words import Kind, Line, Status, Wait
 from .client import Client
-from .commands import Action, Mistyped, Query, Quit, Say, Select, Show, parse
+from .commands import Action, Apply, Mistyped, Query, Quit, Say, Show, parse
 from .model import Selected, State, reduce
 from .output import Output
 from .queries import ask, now_ms
@@ -202,8 +202,8 @@ class LineMode:
             case Query(name=name, args=args):
                 self._out.answer(await ask(self._node, name, **args))
                 self._state = reduce(self._state, await self._node.status())
-            case Select(chat_id=chat_id):
-                self._state = reduce(self._state, Selected(chat_id))
+            case Apply(event=event):
+                self._state = reduce(self._state, event)
                 self._where()
             case Show(lines=lines):
                 self._out.lines(lines)

@@ -7,17 +7,17 @@ from node.cli import commands
 from node.cli.commands import (
     TABLE,
     Action,
+    Apply,
     Mistyped,
     Query,
     Quit,
     Say,
-    Select,
     Show,
     find,
     overview,
     parse,
 )
-from node.cli.model import State, reduce
+from node.cli.model import Selected, State, reduce
 from node.cli.queries import QUERIES
 
 DEV, OPS = "0000000000000001", "0000000000000002"
@@ -38,10 +38,10 @@ STATE = reduce(
         ("/quit", Quit()),
         ("/q", Quit()),
         ("/EXIT", Quit()),
-        ("/chat ops", Select(2)),
-        ("/chat #ops", Select(2)),
-        ("/chat 2", Select(2)),
-        ("/buffer dev", Select(1)),
+        ("/chat ops", Apply(Selected(2))),
+        ("/chat #ops", Apply(Selected(2))),
+        ("/chat 2", Apply(Selected(2))),
+        ("/buffer dev", Apply(Selected(1))),
         ("/join 10.0.0.5:50050/x", Query("join", {"line": "10.0.0.5:50050/x"})),
         ("/create x", Query("create", {"name": "x"})),
         ("/leave", Query("leave", {"chat": DEV})),

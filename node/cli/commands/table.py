@@ -6,58 +6,20 @@ as text.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..errors import nearest
-from ..words import Kind
-from .model import State
+from ...errors import nearest
+from ...words import Kind
+from ..model.events import Selected
+from ..model.values import State
+from .actions import Action, Apply, Query, Quit, Say, Show
 
 
 class Mistyped(Exception):
     """What is wrong with a line that was typed, for its author to read."""
 
 
-# ---- what a line asks for ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Send text to a chat."""
-
-    chat: str
-    text: str
-    kind: Kind = Kind.TEXT
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Ask the node: one of the names in `queries`."""
-
-    name: str
-    args: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """Put a chat in front."""
-
-    chat_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """Print lines that the face has itself."""
-
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Quit:
-    """End the face."""
-
-
-Action: TypeAlias = Say | Query | Select | Show | Quit
 Values: TypeAlias = Mapping[str, str]
 
 
@@ -129,12 +91,12 @@ def _chat(state: State, values: Values) -> Action:
     if not wanted:
         return Show(tuple(_listed(state)) or ("you are in no chat; /join or /create one",))
     if wanted.isdecimal() and 1 <= int(wanted) <= len(state.views):
-        return Select(state.views[int(wanted) - 1].chat.chat_id)
+        return Apply(Selected(state.views[int(wanted) - 1].chat.chat_id))
     view = state.named(wanted)
     if view is None:
         near = nearest(wanted.removeprefix("#"), [one.name for one in state.views])
         raise Mistyped(f"you are in no chat #{wanted.removeprefix('#')}.{near}")
-    return Select(view.chat.chat_id)
+    return Apply(Selected(view.chat.chat_id))
 
 
 def _listed(state: State) -> list[str]:

@@ -1,0 +1,88 @@
+"""What a typed line asks for, as values that a face performs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ...words import Kind
+from ..model.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send text to a chat."""
+
+    chat: str  # as the node is told: its 16 hex digits
+    text: str
+    kind: Kind = Kind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Ask the node: one of the names in `queries`; its answer goes below the conversation."""
+
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Something of the face's own has changed: `event` is to be reduced."""
+
+    event: Event
+    said: str = ""  # what has been done, in one line, where the screen alone would not show it
+    then: Query | None = None  # what the node is to be told as well
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Print lines that the face has itself."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Show a page: over the transcript where there is a screen, else below the conversation.
+
+    Pages of kind "help" and "keys" are made of lines; "keys" are those of `keys.shown`.  All others
+    are the answer of the query that is called like the kind, with `args`.
+    """
+
+    kind: str  # help, keys, elections, trace, queue, peers, rpc, check
+    topic: str = ""  # of help: what is explained; of trace: the message's id
+    args: Mapping[str, Any] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()  # of help
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Look for text in the chat in front."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Put text into the clipboard of the terminal."""
+
+    text: str
+    said: str = ""  # whose it is
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Keep settings, mutes, aliases and the like for the next time, now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Take settings, keys and aliases from the files again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """End the face."""
+
+
+Action: TypeAlias = Say | Query | Apply | Show | Open | Find | Copy | Save | Reload | Quit
