@@ -50,6 +50,9 @@ class ElectionEvent:
     by_nick: str = ""
     phase: str = ""
     detail: str = ""
+    whom_id: int = 0
+    whom_nick: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

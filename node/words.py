@@ -325,6 +325,7 @@ class Election:
     winner: str = ""
     epoch: Epoch = NO_EPOCH
     steps: tuple[ElectionStep, ...] = ()
+    under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)

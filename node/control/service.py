@@ -18,7 +18,7 @@ from ..core.messages import Kind
 from ..errors import BadField, Complaint
 from ..happenings import Happening
 from ..host import asking, checks, entering, views
-from ..host.chats import Chat
+from ..host.chats import Chat, wall_ms
 from ..host.nodes import Node
 from ..limits import ADDRESS_MAX, NAME_MAX, NUMBER_MAX, text_fault
 from ..words import Mode, Wait
@@ -196,7 +196,7 @@ class ControlService(stubs.ControlServicer):
 
     async def ListElections(self, request: pb.ListElectionsRequest, context: Context) -> Any:
         async def work() -> words.Elections:
-            return words.Elections(self._chat(request.chat).elections.last())
+            return words.Elections(self._chat(request.chat).elections.last(wall_ms()))
 
         return await self._answer(context, work(), pb.ListElectionsResponse())
 

@@ -54,7 +54,7 @@ Where things stand
                                             parts: facts that know nothing of each other
     state                                   all of them together, and the pen for effects
     reign claiming provisional electing answering
-                                            flows: who leads
+                                            flows: who leads; rounds: what people are told of it
     joining belonging leaving               flows: who belongs
     talking catching_up                     flows: what is said, what was missed
     readable group                          what faces may read; the door

@@ -3,9 +3,11 @@
 Every answer is given at once from what is known; whatever has to follow runs afterwards, by alarm.
 """
 
+from . import rounds
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
 from .claiming import Claiming, nothing
+from .effects import ElectionMoved, Phase
 from .messages import (
     Coordinator,
     Elect,
@@ -21,7 +23,7 @@ from .messages import (
 from .provisional import Provisional
 from .reign import NO_HAND_OVER, HandOver, Reign
 from .state import Role, State
-from .types import CallId, Silence
+from .types import CallId, MemberId, Silence
 
 
 class Answering:
@@ -91,7 +93,12 @@ class Answering:
         vote = self._vote(request)
         lower = s.me < caller.node and not s.leaving  # Who is leaving stands for nothing.
         about_provisional = s.provisional != 0
-        s.respond(call, Elected(lower, s.nds_up is not False, vote, s.view(), about_provisional))
+        answer = Elected(lower, s.nds_up is not False, vote, s.view(), about_provisional)
+        s.respond(call, answer)
+        if vote is Vote.UNREACHABLE and e.agree(caller.node, s.epoch, s.following):
+            why = rounds.why(request.view.provisional or request.view.leader)
+            s.emit(ElectionMoved(caller.node, Phase.STARTED, why))
+        self._tell(caller.node, answer)
         if vote is Vote.ALIVE:
             e.hinted = True
             s.alarms.set(Alarm.LEADER, s.now)
@@ -100,6 +107,12 @@ class Answering:
         elif vote is Vote.UNREACHABLE and s.ready and not s.leaving:
             e.summoned = True
             s.alarms.set(Alarm.LEADER, s.now)
+
+    def _tell(self, holder: MemberId, answer: Elected, what: str = "") -> None:
+        """People see that we were asked, and what we said."""
+        s = self._s
+        s.emit(ElectionMoved(holder, Phase.ASKED, what, s.me))
+        s.emit(rounds.heard(holder, s.me, answer))
 
     def _vote(self, request: Elect) -> Vote:
         s = self._s
@@ -114,7 +127,9 @@ class Answering:
     def _take_over(self, call: CallId, request: Elect) -> None:
         """The leader itself calls the election: it goes, and names us.  Claim at once."""
         s = self._s
-        s.respond(call, Elected(True, s.nds_up is not False, Vote.UNREACHABLE, s.view()))
+        answer = Elected(True, s.nds_up is not False, Vote.UNREACHABLE, s.view())
+        s.respond(call, answer)
+        self._tell(s.leader, answer, rounds.TO_TAKE_OVER)
         self._reign.handed_over = HandOver(s.leader, request.leaving)
         s.liveness.silent(s.now)
         self._claiming.claim((), self._reign.redraw, nothing)

@@ -10,7 +10,7 @@ from .alarms import Alarm
 from .calls import Outcome
 from .effects import ElectionMoved, Phase
 from .election import Stage
-from .messages import Claim, Granted, Refusal
+from .messages import Claim, Granted, Reason, Refusal
 from .reign import Reign
 from .state import Role, State
 from .types import MemberId, Silence
@@ -89,6 +89,9 @@ class Claiming:
         ):
             return
         if by_round:
+            alive = outcome.reason == Reason.LEADER_ALIVE
+            why = "the leader answers the NDS" if alive else "the NDS refused the claim"
+            s.emit(ElectionMoved(s.me, Phase.ENDED, why))
             e.back_off(s.now)
 
     def on_claim(self) -> None:

@@ -208,9 +208,10 @@ class Phase(Enum):
     """A step of an election, as this node saw it."""
 
     STARTED = "started"
-    ASKED = "asked"
-    ANSWERED = "answered"
-    ENDED = "ended"
+    ASKED = "asked"  # `whom`
+    ANSWERED = "answered"  # by `whom`; what it said is the detail
+    SILENT = "silent"  # `whom` did not answer
+    ENDED = "ended"  # with the old leader
     WAITING = "waiting"
     CLAIMING = "claiming"
     WON = "won"
@@ -219,9 +220,12 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ElectionMoved:
+    """`by` holds the round: this node, or whoever asked it."""
+
     by: MemberId
     phase: Phase
     detail: str = ""
+    whom: MemberId = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ registry claims the next epoch there.
 
 from collections.abc import Callable
 
+from . import rounds
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
 from .claiming import Claiming
@@ -173,14 +174,12 @@ class Electing:
             return
         standing, provisional = pong.standing, s.provisional
         if standing is Standing.LEADING and (not provisional or provisional == look.following):
-            s.liveness.leading(s.now, pong.view.epoch)
-            s.election.forget_back_off()
+            self._heard_leader(pong)
             if provisional and provisional == s.leader:
                 self._provisional.end()
             self._end(look)
         elif provisional and standing is Standing.PROVISIONAL:
-            s.liveness.leading(s.now, pong.view.epoch)
-            s.election.forget_back_off()
+            self._heard_leader(pong)
             self._end(look)
         elif provisional and 0 < pong.view.provisional < provisional:
             self._end(look)
@@ -188,6 +187,13 @@ class Electing:
         else:
             s.liveness.silent(s.now)
             self._unheard(look)
+
+    def _heard_leader(self, pong: Pong) -> None:
+        s, e = self._s, self._s.election
+        for holder in e.disagree(s.epoch, s.following):
+            s.emit(ElectionMoved(holder, Phase.ENDED, "the leader answers"))
+        s.liveness.leading(s.now, pong.view.epoch)
+        e.forget_back_off()
 
     def _unheard(self, look: Look) -> None:
         """Silence.  The registry may know better."""
@@ -240,12 +246,12 @@ class Electing:
         s, e = self._s, self._s.election
         e.stage = Stage.ASKING
         round = e.round = Round(s.epoch, s.following, set(s.active_others))
-        why = "no leader is known" if not look.following else "leader silent"
-        s.emit(ElectionMoved(s.me, Phase.STARTED, why))
+        s.emit(ElectionMoved(s.me, Phase.STARTED, rounds.why(look.following)))
 
         def ended(call: Outstanding, outcome: Outcome) -> None:
             if e.round is not round or not self._current(look):
                 return
+            s.emit(rounds.heard(s.me, call.to, outcome))
             if isinstance(outcome, Elected):
                 round.answers[call.to] = outcome
                 if self._reign.learn(call.to, outcome.view) or not self._current(look):
@@ -255,6 +261,7 @@ class Electing:
                 self._count(look, round)
 
         for member in s.others:
+            s.emit(ElectionMoved(s.me, Phase.ASKED, whom=member))
             s.call(member, Elect(s.caller(member), s.view()), s.timing.elect_ms, ended)
         if not round.expected:
             self._count(look, round)
@@ -285,7 +292,9 @@ class Electing:
         lower = [m for m, a in answers.items() if a.ok and (a.reaches_nds or not reaches_nds)]
         if lower:
             e.stage = Stage.WAITING
-            s.emit(ElectionMoved(s.me, Phase.WAITING, f"{len(lower)} with a lower id take over"))
+            take = "takes" if len(lower) == 1 else "take"
+            who = f"{len(lower)} with a lower id {take} over"
+            s.emit(ElectionMoved(s.me, Phase.WAITING, who))
             s.alarms.set(Alarm.WAIT, s.now + s.timing.wait_ms + self._turn())
         else:
             self._claim_for(look, look.votes, heard_lower=any(m < s.me for m in answers))
@@ -293,6 +302,7 @@ class Electing:
     def _stay(self, look: Look, why: str) -> None:
         """The round is over and the old leader stays."""
         self._s.emit(ElectionMoved(self._s.me, Phase.ENDED, why))
+        self._s.election.of_others.clear()
         self._s.election.back_off(self._s.now)
         self._end(look)
 

@@ -64,6 +64,8 @@ class Election:
         self.claim_anew = False  # the record names us, in an earlier life
         self.defer_until: Millis = 0  # a lower id holds a round of its own
         self.next_round_at: Millis = 0
+        # Whose rounds we agreed to, at which epoch and about which leader; not known to be over.
+        self.of_others: dict[MemberId, tuple[Epoch, MemberId]] = {}
         self._rounds = 0  # that ended with the old leader, in a row
 
     def forget_back_off(self) -> None:
@@ -74,6 +76,18 @@ class Election:
         t1, t2 = self._timing.t1_ms, self._timing.t2_ms
         self.next_round_at = now + min(self._rng.randint(t1, t2) << min(self._rounds, 6), 8 * t2)
         self._rounds += 1
+
+    def agree(self, holder: MemberId, epoch: Epoch, following: MemberId) -> bool:
+        """We voted that the leader is silent.  True: that is news, for this round."""
+        news = self.of_others.get(holder) != (epoch, following)
+        self.of_others[holder] = epoch, following
+        return news
+
+    def disagree(self, epoch: Epoch, following: MemberId) -> list[MemberId]:
+        """The leader is there after all: whose rounds about it are over by that."""
+        over = sorted(h for h, about in self.of_others.items() if about == (epoch, following))
+        self.of_others.clear()
+        return over
 
     def ready_claim(
         self,

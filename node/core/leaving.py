@@ -11,10 +11,11 @@ tells every member; a leave that nobody acknowledged is kept and said again at t
 from dataclasses import replace
 from enum import Enum, auto
 
+from . import rounds
 from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
-from .effects import Departed, Stopped
+from .effects import Departed, ElectionMoved, Phase, Stopped
 from .membership import suspected
 from .messages import (
     Delete,
@@ -89,10 +90,12 @@ class Leaving:
         heir = self._heirs.pop(0)
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
+            s.emit(rounds.heard(s.me, heir, outcome))
             if isinstance(outcome, Silence) and self._step is Step.HANDING_OVER:
                 self._name_successor()
 
         s.alarms.set(Alarm.HAND_OVER, s.now + s.timing.wait_ms)
+        s.emit(ElectionMoved(s.me, Phase.ASKED, rounds.TO_TAKE_OVER, heir))
         s.call(
             heir, Elect(s.caller(heir), s.view(), leaving=self._for_good), s.timing.ping_ms, ended
         )

@@ -1,6 +1,7 @@
 """One chat of this node: its group on a runner, its log, and those who wait for something in it."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -138,10 +139,9 @@ class Chat:
                 listener.put_nowait(notice)
         at_ms = wall_ms()
         if isinstance(notice, ElectionMoved):
-            self.elections.moved(at_ms, notice, self.group.shown_nick(notice.by))
+            self.elections.moved(at_ms, notice, self.group.shown_nick)
         elif isinstance(notice, LeaderChanged):
-            nick = self.group.shown_nick(notice.leader) if notice.leader else ""
-            self.elections.led(at_ms, notice, nick)
+            self.elections.led(at_ms, notice, self.group.shown_nick)
         if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
             self.broken = telling.why(notice)
         if not self.opened:
@@ -179,8 +179,10 @@ class Chat:
             case LeaderChanged(leader=leader, epoch=epoch, provisional=provisional, took_ms=took):
                 how = "leads provisionally" if provisional else "leads"
                 self.log.info("%s %s epoch %s after %s ms", small(leader), how, epoch.n, took)
-            case ElectionMoved(by=by, phase=phase, detail=detail):
-                self.log.info("election by %s %s %s", small(by), phase.value, detail)
+            case ElectionMoved(by=by, phase=phase, detail=detail, whom=whom):
+                level = logging.DEBUG if whom else logging.INFO
+                step = f"{phase.value} {small(whom)}" if whom else phase.value
+                self.log.log(level, "election by %s %s %s", small(by), step, detail)
             case Joined(member=member):
                 self.log.info("admitted as %s", small(member))
             case Merged(count=count, source=source):

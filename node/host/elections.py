@@ -1,82 +1,159 @@
 """The book of elections: what this node saw of the last ones, step by step.
 
 An election begins with its first step, or with a new leader that nobody here stood against; it ends
-with a leader, or with the word that the old one stays.
+with a leader, or with the word that the old one stays.  What a node saw that was only asked is an
+election too: open where it agreed that the leader is silent, else over with its vote.  A step or a
+leader that comes soon after belongs to it all the same.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
 
 from ..core.effects import ElectionMoved, LeaderChanged, Phase
-from ..core.types import small
-from ..words import Election, ElectionStep, Epoch
+from ..core.types import MemberId, small
+from ..words import NO_EPOCH, Election, ElectionStep, Epoch
 
 KEPT = 20
-STEPS_MAX = 100
+VOTES_MAX = 600  # steps of one election that only say who was asked, and what each said
+STEPS_MAX = 1_000
 LEADERS_KEPT = 1_000
-IDLE_MS = 30_000  # a step that comes later than this begins another election
+IDLE_MS = 30_000  # an election that does not move for so long is over
+SOON_MS = 2_000  # what comes later than this after an end is of another election
+VOTES = (Phase.ASKED, Phase.ANSWERED, Phase.SILENT)
+
+Nicks: TypeAlias = Callable[[MemberId], str]
+
+
+def step(notice: ElectionMoved, nicks: Nicks) -> str:
+    """A step of an election in one line."""
+    by = _who(notice.by, nicks)
+    whom = _who(notice.whom, nicks) if notice.whom else ""
+    detail = notice.detail
+    match notice.phase:
+        case Phase.STARTED:
+            said = f"{by} started an election"
+        case Phase.ASKED:
+            return f"{by} asked {whom} {detail}".rstrip()
+        case Phase.ANSWERED:
+            said = f"{whom} answered"
+        case Phase.SILENT:
+            said = f"{whom} did not answer"
+        case Phase.WAITING:
+            said = f"{by} waits"
+        case Phase.CLAIMING:
+            return f"{by} claims the {detail} at the NDS"
+        case Phase.REFUSED:
+            said = f"the NDS refused {by}"
+        case Phase.WON:
+            return f"the NDS granted {by} {detail}"
+        case Phase.ENDED:
+            said = f"the election of {by} ended"
+        case _:
+            assert_never(notice.phase)
+    return f"{said}: {detail}" if detail else said
+
+
+def _who(member: MemberId, nicks: Nicks) -> str:
+    return f"{nicks(member)} (id {small(member)})"
 
 
 @dataclass(slots=True)
-class _Open:
+class _Record:
     began_ms: int
+    last_ms: int
+    under_way: bool = False  # somebody stands, and how that ends is open
+    ended: bool = False  # with a leader, new or old
+    winner: str = ""
+    epoch: Epoch = NO_EPOCH
     steps: list[ElectionStep] = field(default_factory=list)
+    votes: int = 0
+    askers: set[MemberId] = field(default_factory=set)
+
+    def takes(self, at_ms: int, notice: ElectionMoved | LeaderChanged) -> bool:
+        """Whether this belongs to this election, and not to another one."""
+        quiet_ms = at_ms - self.last_ms
+        if self.under_way:
+            return quiet_ms <= IDLE_MS
+        if quiet_ms > SOON_MS:
+            return False
+        if isinstance(notice, LeaderChanged):
+            return not self.winner
+        if self.ended:
+            return bool(self.winner) and notice.phase in VOTES  # they came too late
+        return notice.phase is not Phase.ASKED or notice.by not in self.askers
+
+    def take(self, at_ms: int, notice: ElectionMoved, nicks: Nicks) -> None:
+        if notice.phase in VOTES:
+            self.votes += 1
+            self.askers.add(notice.by)
+            if self.votes > VOTES_MAX:
+                return
+        elif not self.ended:
+            self.ended = notice.phase is Phase.ENDED
+            self.under_way = not self.ended
+        self.add(at_ms, step(notice, nicks))
 
     def add(self, at_ms: int, text: str) -> None:
+        if not self.winner:
+            self.last_ms = at_ms
         if len(self.steps) < STEPS_MAX:
             self.steps.append(ElectionStep(at_ms, text))
+
+    def read(self, now_ms: int) -> Election:
+        took_ms = self.last_ms - self.began_ms
+        is_open = self.under_way and now_ms - self.last_ms <= IDLE_MS
+        return Election(self.began_ms, took_ms, self.winner, self.epoch, tuple(self.steps), is_open)
 
 
 class Elections:
     """Fed with notices and instants; read as values."""
 
     def __init__(self) -> None:
-        self._past: deque[Election] = deque(maxlen=KEPT)
-        self._open: _Open | None = None
+        self._records: deque[_Record] = deque(maxlen=KEPT)
         self._leaders: dict[Epoch, str] = {}
 
     def leader_of(self, epoch: Epoch) -> str:
         """Who led this epoch, as far as this process has seen; empty when it has not."""
         return self._leaders.get(epoch, "")
 
-    def moved(self, at_ms: int, notice: ElectionMoved, nick: str) -> None:
+    def moved(self, at_ms: int, notice: ElectionMoved, nicks: Nicks) -> None:
         """A step of an election."""
-        if self._open and self._open.steps and at_ms - self._open.steps[-1].at_ms > IDLE_MS:
-            self._close(self._open.steps[-1].at_ms, "", Epoch())
-        if self._open is None:
-            self._open = _Open(at_ms)
-        detail = f": {notice.detail}" if notice.detail else ""
-        self._open.add(at_ms, f"{nick} (id {small(notice.by)}) {notice.phase.value}{detail}")
-        if notice.phase is Phase.ENDED:
-            self._close(at_ms, "", Epoch())
+        record = self._current(at_ms, notice)
+        if record is None:
+            if notice.phase is Phase.ENDED:
+                return  # It ended here before, with a leader.
+            record = self._begin(at_ms)
+        record.take(at_ms, notice, nicks)
 
-    def led(self, at_ms: int, notice: LeaderChanged, nick: str) -> None:
+    def led(self, at_ms: int, notice: LeaderChanged, nicks: Nicks) -> None:
         """There is a leader, or none."""
         if not notice.leader:
             return
-        epoch = Epoch(notice.epoch.generation, notice.epoch.n)
+        nick, epoch = nicks(notice.leader), Epoch(notice.epoch.generation, notice.epoch.n)
         if not notice.provisional:
             self._leaders[epoch] = nick
             if len(self._leaders) > LEADERS_KEPT:
                 del self._leaders[next(iter(self._leaders))]
-        if self._open is None:
+        record = self._current(at_ms, notice)
+        if record is None:
             if not notice.took_ms and not notice.handed_over_by:
                 return  # Learnt at the start: nobody was elected.
-            self._open = _Open(at_ms - notice.took_ms)
+            record = self._begin(at_ms - notice.took_ms)
         how = "leads for now" if notice.provisional else "leads"
-        self._open.add(at_ms, f"{nick} (id {small(notice.leader)}) {how}, epoch {notice.epoch.n}")
-        self._close(at_ms, nick, epoch)
+        record.add(at_ms, f"{_who(notice.leader, nicks)} {how}, epoch {notice.epoch.n}")
+        record.under_way, record.ended = False, True
+        record.winner, record.epoch = nick, epoch
 
-    def _close(self, at_ms: int, winner: str, epoch: Epoch) -> None:
-        assert self._open is not None, "no election is open"
-        began = self._open.began_ms
-        self._past.append(Election(began, at_ms - began, winner, epoch, tuple(self._open.steps)))
-        self._open = None
+    def _begin(self, at_ms: int) -> _Record:
+        self._records.append(_Record(at_ms, at_ms))
+        return self._records[-1]
 
-    def last(self) -> tuple[Election, ...]:
+    def _current(self, at_ms: int, notice: ElectionMoved | LeaderChanged) -> _Record | None:
+        last = self._records[-1] if self._records else None
+        return last if last is not None and last.takes(at_ms, notice) else None
+
+    def last(self, now_ms: int) -> tuple[Election, ...]:
         """Oldest first; one under way is the last."""
-        if self._open is None:
-            return tuple(self._past)
-        steps = tuple(self._open.steps)
-        took = steps[-1].at_ms - self._open.began_ms if steps else 0
-        return (*self._past, Election(self._open.began_ms, took, "", Epoch(), steps))
+        return tuple(record.read(now_ms) for record in self._records)

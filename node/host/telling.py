@@ -35,6 +35,7 @@ from ..happenings import (
 )
 from ..runner import Halted, now_ms
 from ..words import Epoch, Kind, Line, Progress, Wait
+from . import elections
 
 What: TypeAlias = happenings.What
 
@@ -59,8 +60,8 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
             return [_member(group, notice)]
         case LeaderChanged():
             return [_leader(group, notice)]
-        case ElectionMoved(by=by, phase=phase, detail=detail):
-            return [ElectionEvent(by, group.shown_nick(by), phase.value, detail)]
+        case ElectionMoved():
+            return [_election(group, notice)]
         case Merged(count=count, source=source):
             return [MergeEvent(count, source, nick_of(group, source))]
         case SplitHealed(messages=count, leader=leader, epoch=epoch):
@@ -139,6 +140,18 @@ def _leader(group: Group, notice: LeaderChanged) -> LeaderEvent:
         took_ms=notice.took_ms,
         handed_over_by=nick_of(group, notice.handed_over_by),
         handed_over_leaving=notice.handed_over_leaving,
+    )
+
+
+def _election(group: Group, notice: ElectionMoved) -> ElectionEvent:
+    return ElectionEvent(
+        by_id=notice.by,
+        by_nick=nick_of(group, notice.by),
+        phase=notice.phase.value,
+        detail=notice.detail,
+        whom_id=notice.whom,
+        whom_nick=nick_of(group, notice.whom),
+        text=elections.step(notice, group.shown_nick),
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from node.core import messages as m
-from node.core.effects import LeaderChanged
+from node.core.effects import ElectionMoved, LeaderChanged
 from node.core.events import Closing, LinkBroken
 from node.core.messages import Reason, Vote
 from node.core.timing import LAN
@@ -210,6 +210,77 @@ def test_a_higher_id_that_answered_unreachable_holds_no_round_of_its_own_for_the
     talk.wait(LAN.wait_ms - 1)
     assert talk.sent(m.Elect) == []
     talk.wait_for(m.Elect, ms=3 * LAN.t2_ms)
+
+
+def told(talk: Dialogue) -> list[tuple[int, str, str, int]]:
+    """What the last step told of rounds."""
+    return [(x.by, x.phase.value, x.detail, x.whom) for x in talk.of(ElectionMoved)]
+
+
+def test_who_hears_the_leader_tells_that_it_was_asked_and_no_more() -> None:
+    talk = follower(3, 1, 2)
+    elect(talk, 2)
+    assert told(talk) == [(2, "asked", "", 3), (2, "answered", "no, it hears the leader", 3)]
+    talk.wait(LAN.t2_ms)
+    assert told(talk) == [], "its own ping is no news"
+
+
+def test_who_agrees_tells_that_a_round_has_begun_and_how_it_ends() -> None:
+    talk = follower(3, 1, 2)
+    talk.hand(LinkBroken(address(1)))
+    elect(talk, 2)
+    assert told(talk) == [
+        (2, "started", "leader silent", 0),
+        (2, "asked", "", 3),
+        (2, "answered", "yes, it does not hear the leader", 3),
+    ]
+    elect(talk, 2)
+    assert [phase for _, phase, _, _ in told(talk)] == ["asked", "answered"], "begun once"
+    talk.wait(2 * LAN.t2_ms)
+    assert told(talk) == [(2, "ended", "the leader answers", 0)], "an own ping says so"
+    talk.wait(2 * LAN.t2_ms)
+    assert told(talk) == []
+
+
+def test_a_round_about_an_earlier_leader_is_not_told_to_be_over() -> None:
+    talk = follower(3, 1, 2)
+    talk.hand(LinkBroken(address(1)))
+    elect(talk, 2)
+    view = talk.view(2, epoch=NEXT, leader=2)
+    talk.hears(m.Coordinator(talk.caller(2, epoch=NEXT), view, False))
+    talk.wait(2 * LAN.t2_ms)
+    assert told(talk) == []
+
+
+def test_the_end_of_the_own_round_is_that_of_the_others_too() -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.hand(LinkBroken(address(1)))
+    elect(talk, 2)
+    talk.mute(1)
+    talk.wait_for(m.Elect)
+    talk.heal(1)
+    for member in (2, 4):
+        talk.fail(m.Elect, to=member)
+    talk.answer(m.Elect, talk.vote(Vote.LEADING), to=1)
+    assert told(talk)[1:] == [(3, "ended", "the leader answers", 0)]
+    talk.wait(3 * LAN.t2_ms)
+    assert told(talk) == []
+
+
+def test_one_who_knows_of_no_leader_says_so_in_its_round() -> None:
+    talk = follower(3, 1, 2)
+    talk.hand(LinkBroken(address(1)))
+    elect(talk, 2, leader=0)
+    assert told(talk)[0] == (2, "started", "no leader is known", 0)
+
+
+def test_a_successor_tells_that_it_was_asked_to_take_over() -> None:
+    talk = follower(3, 1, 2)
+    elect(talk, 1)
+    assert told(talk)[:2] == [
+        (1, "asked", "to take over", 3),
+        (1, "answered", "yes, and takes over", 3),
+    ]
 
 
 def test_election_by_the_leader_itself_names_its_successor() -> None:

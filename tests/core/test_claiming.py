@@ -92,13 +92,17 @@ def test_a_claim_refused_with_a_higher_record_is_followed() -> None:
     talk.record = record(3, NEXT)
     talk.answer(m.Claim, m.Refusal(Reason.STALE_EPOCH, record=talk.record))
     assert (talk.group.leads, talk.group.leader) == (False, 3)
+    assert talk.one(e.ElectionMoved).phase is e.Phase.REFUSED, "the new leader ends the round"
 
 
 def test_a_claim_refused_since_the_leader_lives_waits_for_a_fresh_timer() -> None:
     talk = claiming()
     talk.wait(450)  # The registry asked the old leader.
     talk.answer(m.Claim, m.Refusal(Reason.LEADER_ALIVE, record=record(1)))
-    assert [moved.phase for moved in talk.of(e.ElectionMoved)] == [e.Phase.REFUSED]
+    assert [(moved.phase, moved.detail) for moved in talk.of(e.ElectionMoved)] == [
+        (e.Phase.REFUSED, "LEADER_ALIVE"),
+        (e.Phase.ENDED, "the leader answers the NDS"),
+    ]
     talk.wait(LAN.t1_ms - 1)
     assert talk.sent(m.Elect) == []
     assert talk.sent(m.Claim) == []

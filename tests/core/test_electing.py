@@ -36,7 +36,9 @@ def pings_to(talk: Dialogue, member: int) -> list[int]:
 
 
 def phases(talk: Dialogue) -> list[e.Phase]:
-    return [moved.phase for moved in talk.of(e.ElectionMoved)]
+    """What the last step told of the course of a round; who was asked and answered is left out."""
+    votes = (e.Phase.ASKED, e.Phase.ANSWERED, e.Phase.SILENT)
+    return [moved.phase for moved in talk.of(e.ElectionMoved) if moved.phase not in votes]
 
 
 # ---- at the start --------------------------------------------------------------------------------
@@ -178,6 +180,34 @@ def test_election_goes_to_every_member_and_dropped_ones_are_not_waited_for() -> 
     talk.answer(m.Elect, talk.vote(UNREACHABLE), to=2)
     talk.fail(m.Elect, to=1)
     assert talk.waits(m.Claim)
+
+
+def test_people_see_who_is_asked_and_what_each_says() -> None:
+    talk = electing(3, 2, 4, 5)
+    assert talk.of(e.ElectionMoved) == [
+        e.ElectionMoved(3, e.Phase.STARTED, "leader silent"),
+        *(e.ElectionMoved(3, e.Phase.ASKED, whom=member) for member in (1, 2, 4, 5)),
+    ]
+    assert talk.position(e.ElectionMoved) < talk.position(e.Call, m.Elect)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=4)
+    assert talk.one(e.ElectionMoved) == e.ElectionMoved(
+        3, e.Phase.ANSWERED, "yes, it does not hear the leader", 4
+    )
+    talk.fail(m.Elect, to=1, how=Silence.REFUSED)
+    assert talk.one(e.ElectionMoved) == e.ElectionMoved(3, e.Phase.SILENT, "nobody is there", 1)
+    talk.answer(m.Elect, talk.vote(ALIVE), to=5)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, epoch=NEXT, leader=5), to=2)
+    told = [effect for effect in talk.said if isinstance(effect, e.ElectionMoved | e.LeaderChanged)]
+    assert [type(effect) for effect in told] == [e.ElectionMoved, e.LeaderChanged], "in that order"
+
+
+def test_what_is_said_when_the_round_is_over_is_not_told() -> None:
+    talk = electing(3, 2, person(4, DROPPED))
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=2)
+    talk.answer(m.Elect, talk.vote(HEARD), to=1)
+    assert phases(talk) == [e.Phase.ENDED]
+    talk.answer(m.Elect, talk.vote(ALIVE), to=4)
+    assert talk.of(e.ElectionMoved) == []
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,18 @@ def answers(**votes: Vote) -> Round:
     return Round(E5, 1, answers=said)
 
 
+def test_a_round_of_another_is_news_once_for_each_epoch_and_leader() -> None:
+    e = election()
+    assert e.agree(4, E5, 1)
+    assert not e.agree(4, E5, 1)
+    assert e.agree(4, E5, 2)
+    assert e.agree(3, E5, 2)
+    assert e.agree(5, E6, 2)
+    assert e.disagree(E5, 2) == [3, 4]
+    assert e.disagree(E6, 2) == [], "all that was not about this leader is forgotten"
+    assert e.agree(4, E5, 2)
+
+
 @pytest.mark.parametrize(
     ("round", "expected"),
     [

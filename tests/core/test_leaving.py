@@ -57,8 +57,13 @@ def test_the_pause_is_one_claim_and_then_the_leader_says_good_bye() -> None:
 def test_a_successor_that_is_silent_makes_place_for_the_next() -> None:
     talk = leading(1, 2, 3, 4)
     talk.hand(Leaving())
+    assert talk.one(e.ElectionMoved) == e.ElectionMoved(1, e.Phase.ASKED, "to take over", 2)
     talk.fail(m.Elect, to=2)
     assert talk.callees(m.Elect) == [3]
+    assert talk.of(e.ElectionMoved) == [
+        e.ElectionMoved(1, e.Phase.SILENT, "", 2),
+        e.ElectionMoved(1, e.Phase.ASKED, "to take over", 3),
+    ]
     hand_over(talk, 3)
     assert talk.waits(m.Leave)
 

@@ -18,9 +18,9 @@ from node import profile as profiles
 from node import words as w
 from node.config import load
 from node.control.running import running
-from node.core.effects import Departed, ElectionMoved, LeaderChanged, Phase, Stopped
+from node.core.effects import Departed, ElectionMoved, Phase, Stopped
 from node.core.messages import Kind
-from node.core.types import Epoch, Hlc, Stream
+from node.core.types import Hlc, Stream
 from node.errors import (
     AmbiguousChat,
     AmbiguousMessage,
@@ -41,7 +41,6 @@ from node.errors import (
 )
 from node.happenings import Happening
 from node.host import asking, checks, entering, telling, views
-from node.host.elections import Elections
 from node.host.hub import Hub, TooSlow
 from node.host.nodes import Node
 from node.places import places
@@ -490,6 +489,27 @@ async def test_a_living_leader_stays(town: Town) -> None:
     assert outcome.leader.nick == "alice"
 
 
+async def test_the_steps_of_an_election_are_told_and_written_down(town: Town) -> None:
+    alice, bob = await town.pair()
+    watcher = bob.hub.add()
+    me, other = bob.chat("").group.me, alice.chat("").group.me
+    bob.chat("")._notified(ElectionMoved(me, Phase.ASKED, whom=other))
+    async for happening in watcher.happenings():
+        if isinstance(happening.what, h.ElectionEvent):
+            break
+    told = happening.what
+    assert isinstance(told, h.ElectionEvent)
+    assert (told.by_nick, told.phase, told.whom_id, told.whom_nick) == (
+        "bob",
+        "asked",
+        other,
+        "alice",
+    )
+    assert told.text == "bob (id 2) asked alice (id 1)"
+    (election,) = bob.chat("").elections.last(happening.at_ms)
+    assert [step.text for step in election.steps] == [told.text]
+
+
 async def test_a_leader_has_nobody_to_challenge(town: Town) -> None:
     alice, _ = await town.pair()
     outcome = await asking.challenge(alice, alice.chat(""))
@@ -707,29 +727,6 @@ async def test_a_slow_watcher_is_let_go_and_costs_nobody_else() -> None:
     hub.end()
     assert [one.chat_id async for one in quick.happenings()] == [7]
     assert [one async for one in hub.add().happenings()] == [], "who comes late is not kept waiting"
-
-
-def test_the_book_of_elections() -> None:
-    book = Elections()
-    book.led(0, LeaderChanged(1, Epoch(5, 1), False, 0), "alice")
-    assert book.last() == (), "a leader that was there before was not elected"
-    book.moved(100, ElectionMoved(2, Phase.STARTED, "leader silent"), "bob")
-    assert book.last()[-1].winner == ""
-    book.moved(150, ElectionMoved(2, Phase.WON), "bob")
-    book.led(160, LeaderChanged(2, Epoch(5, 2), False, 60), "bob")
-    book.moved(900, ElectionMoved(2, Phase.STARTED), "bob")
-    book.moved(950, ElectionMoved(2, Phase.ENDED, "alive"), "bob")
-    won, ended = book.last()
-    assert (won.began_ms, won.took_ms, won.winner, won.epoch.n) == (100, 60, "bob", 2)
-    assert [step.text for step in won.steps] == [
-        "bob (id 2) started: leader silent",
-        "bob (id 2) won",
-        "bob (id 2) leads, epoch 2",
-    ]
-    assert (ended.winner, ended.took_ms) == ("", 50)
-    for i in range(50):
-        book.led(1000 + i, LeaderChanged(2, Epoch(5, 3 + i), False, 5), "bob")
-    assert len(book.last()) == 20
 
 
 @pytest.mark.parametrize(

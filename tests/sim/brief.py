@@ -154,8 +154,9 @@ def notice(value: Any) -> str:  # noqa: PLR0911
         case e.LeaderChanged(leader, at, provisional):
             who = f"{small(leader)} leads" if leader else "nobody leads"
             return f"{who} {epoch(at)}{' provisionally' if provisional else ''}"
-        case e.ElectionMoved(by, phase, detail):
-            return f"election by {small(by)}: {phase.value} {detail}".rstrip()
+        case e.ElectionMoved(by, phase, detail, whom):
+            step = f"{phase.value} {small(whom)}" if whom else phase.value
+            return f"election by {small(by)}: {step} {detail}".rstrip()
         case e.NdsChanged(up):
             return f"registry {'answers' if up else 'is silent'}"
         case e.Merged(n, source):

@@ -1170,14 +1170,23 @@ class ElectionEvent(_message.Message):
     BY_NICK_FIELD_NUMBER: _builtins.int
     PHASE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    WHOM_ID_FIELD_NUMBER: _builtins.int
+    WHOM_NICK_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     by_id: _builtins.int
     """Who holds the round (this node, or whoever asked it)."""
     by_nick: _builtins.str
     """Its name."""
     phase: _builtins.str
-    """started, asked, answered, ended, claiming, won, refused, waiting."""
+    """started, asked, answered, silent, waiting, claiming, refused, won, ended."""
     detail: _builtins.str
     """Why, or with what outcome."""
+    whom_id: _builtins.int
+    """asked, answered, silent: the member that was asked; 0 otherwise."""
+    whom_nick: _builtins.str
+    """Its name."""
+    text: _builtins.str
+    """The step in one line, as in `ElectionStep`."""
     def __init__(
         self,
         *,
@@ -1185,10 +1194,13 @@ class ElectionEvent(_message.Message):
         by_nick: _builtins.str = ...,
         phase: _builtins.str = ...,
         detail: _builtins.str = ...,
+        whom_id: _builtins.int = ...,
+        whom_nick: _builtins.str = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "by_nick", b"by_nick", "detail", b"detail", "phase", b"phase"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "by_nick", b"by_nick", "detail", b"detail", "phase", b"phase", "text", b"text", "whom_id", b"whom_id", "whom_nick", b"whom_nick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2008,12 +2020,15 @@ class ElectionRecord(_message.Message):
     WINNER_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    UNDER_WAY_FIELD_NUMBER: _builtins.int
     began_ms: _builtins.int
     """When it began, unix time."""
     took_ms: _builtins.int
     """How long it took."""
     winner: _builtins.str
     """Who leads since; empty when it is still under way or ended with the old leader."""
+    under_way: _builtins.bool
+    """True while its outcome is open here."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The epoch after it."""
@@ -2030,10 +2045,11 @@ class ElectionRecord(_message.Message):
         winner: _builtins.str = ...,
         epoch: _common_pb2.Epoch | None = ...,
         steps: _abc.Iterable[Global___ElectionStep] | None = ...,
+        under_way: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_ms", b"began_ms", "epoch", b"epoch", "steps", b"steps", "took_ms", b"took_ms", "winner", b"winner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_ms", b"began_ms", "epoch", b"epoch", "steps", b"steps", "took_ms", b"took_ms", "under_way", b"under_way", "winner", b"winner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
