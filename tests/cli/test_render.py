@@ -50,7 +50,7 @@ def test_names_lose_what_cannot_be_seen() -> None:
 
 
 def test_a_lone_surrogate_can_be_printed() -> None:
-    assert text.clean("a\ud800").encode("utf-8") == b"a?"
+    assert text.clean("a\ud800") == "a\ufffd"
 
 
 def test_no_text_can_pass_for_the_line_of_another() -> None:

@@ -19,6 +19,7 @@ from ...happenings import (
     SuspectEvent,
 )
 from ...words import Kind, Line
+from ..model import Notice
 from .text import clean, clean_line, clean_name, clock, counted, seconds, several, who
 
 
@@ -210,13 +211,46 @@ def spoken(text: str, chat: str, at_ms: int) -> str:
     return f"{clock(at_ms)} {where}-- {text}"
 
 
+def told(one: Notice) -> str:
+    """A notice of a transcript: one happening, or several alike in one line."""
+    first, *rest = one.happenings
+    if not rest:
+        return notice(first, one.leader)
+    whats = [happening.what for happening in one.happenings]
+    match first.what:
+        case MemberEvent():
+            return joint([what for what in whats if isinstance(what, MemberEvent)])
+        case SuspectEvent(cleared=cleared):
+            names = several(
+                who(what.nick, what.member_id) for what in whats if isinstance(what, SuspectEvent)
+            )
+            return f"{names} {'answer again' if cleared else 'do not answer: 1 of 2 checks missed'}"
+        case MergeEvent():
+            merges = [what for what in whats if isinstance(what, MergeEvent)]
+            count = sum(what.messages for what in merges)
+            nicks = dict.fromkeys(clean_name(what.nick) or "others" for what in merges)
+            return f"caught up: {counted(count, 'message')} from {several(nicks)}"
+        case _:
+            return "; ".join(dict.fromkeys(filter(None, (notice(h) for h in one.happenings))))
+
+
 def joint(events: Sequence[MemberEvent]) -> str:
-    """One line for a burst of joins, or of leaves."""
+    """One line for a burst of joins, leaves or the like of several members."""
     if len(events) == 1:
         return _member(events[0])
-    if events[0].change == "joined":
-        return f"{several(who(event.nick, event.member_id) for event in events)} joined"
-    return f"{several(clean_name(event.nick) for event in events)} {events[0].change}"
+    names = several(dict.fromkeys(who(event.nick, event.member_id) for event in events))
+    match events[0].change:
+        case "joined":
+            return f"{names} joined"
+        case "dropped":
+            return f"{names} are gone"
+        case "returned":
+            return f"{names} are back"
+        case change if change in ("left", "kicked"):
+            did = "left" if change == "left" else "were removed"
+            return f"{several(dict.fromkeys(clean_name(event.nick) for event in events))} {did}"
+        case _:
+            return "; ".join(dict.fromkeys(_member(event) for event in events))
 
 
 def delivered(acked: int, of: int, later: Sequence[str], missing: Sequence[str]) -> str:

@@ -1,34 +1,149 @@
-"""Text that is safe to print, and the forms of numbers and instants.
+"""Text that is safe to print, its width, and the forms of numbers and instants.
 
-What others wrote is hostile: no ESC, no C0, no C1 ever reaches a terminal; names lose bidi controls
-and invisible characters too, so that nobody looks like somebody else.
+What others wrote is hostile.  No ESC, no C0 and no C1 ever reaches a terminal, and nothing that
+turns the order of characters around, hides, piles up or has another width there than here; names
+lose more, so that nobody looks like somebody else.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ...core.types import small
 
-_DROPPED = {code: None for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if code not in (9, 10)}
-_BREAKS = dict.fromkeys((0x2028, 0x2029), "\n")
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+MARKS_MAX = 2  # combining marks that a character may carry
+UNKNOWN = "\ufffd"  # stands for what has no agreed shape
+
+# Letters and marks that are drawn as nothing: fillers, variation selectors.
+_IGNORABLE = frozenset(
+    map(
+        chr,
+        (
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0),
+            *range(0x180B, 0x1810),
+            *range(0xFE00, 0xFE10),
+            *range(0xE0000, 0xE1000),
+        ),
+    )
+)
+# Skin tones and the letters of flags: terminals disagree on how wide they are beside another.
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_FLAG_LETTERS = range(0x1F1E6, 0x1F200)
+
+
+class _Shown(dict[int, str | None]):
+    """What is shown for a character of a text; of each that was met, for `str.translate`."""
+
+    def __missing__(self, code: int) -> str | None:
+        shown = self[code] = self._shown(code)
+        return shown
+
+    @staticmethod
+    def _shown(code: int) -> str | None:
+        char = chr(code)
+        if code in _SKIN_TONES or char in _IGNORABLE:
+            return None
+        if code in _FLAG_LETTERS:
+            return chr(ord("A") + code - _FLAG_LETTERS[0])
+        match unicodedata.category(char):
+            case "Cc":
+                return char if char in "\n\t" else None
+            case "Cf":
+                return None
+            case "Zl" | "Zp":
+                return "\n"
+            case "Zs":
+                return " " * width(char)
+            case "Cs" | "Co" | "Cn":
+                return UNKNOWN
+            case _:
+                return char
+
+
+class _Widths(dict[str, int]):
+    """Columns of each character that was met; the tables are loaded for the first one that needs
+    them, since they cost more than the whole of --help.
+    """
+
+    def __missing__(self, char: str) -> int:
+        from wcwidth import wcwidth
+
+        columns = self[char] = max(0, wcwidth(char))
+        return columns
+
+
+_SHOWN = _Shown()
+_WIDTHS = _Widths()
+widths = _WIDTHS.__getitem__  # columns of one character
+
+
+def width(text: str) -> int:
+    """Columns that `text` takes on a terminal: character by character, as prompt_toolkit counts."""
+    if text.isascii() and text.isprintable():
+        return len(text)
+    return sum(map(widths, text))
+
+
+def cells(text: str) -> Iterator[tuple[str, int]]:
+    """The cells of a clean text: each character with the marks upon it, and its columns."""
+    held, columns = "", 0
+    for char in text:
+        wide = widths(char)
+        if wide or not held:
+            if held:
+                yield held, columns
+            held, columns = char, wide
+        else:
+            held += char
+    if held:
+        yield held, columns
 
 
 def clean(text: str) -> str:
-    """Message text without control characters; line breaks and tabs stay, as newline and blanks."""
-    text = text.replace("\r\n", "\n").translate(_BREAKS).translate(_DROPPED).expandtabs(8)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Message text that a terminal only shows; line breaks and tabs stay, as newline and blanks."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").translate(_SHOWN).expandtabs(8)
+    return text if text.isascii() else _thinned(text)
+
+
+def _thinned(text: str) -> str:
+    """No more marks than MARKS_MAX upon a character, and none upon a blank or nothing."""
+    if 0 not in map(widths, text):
+        return text
+    kept = []
+    marks = MARKS_MAX
+    for char in text:
+        if char in " \n":
+            marks = MARKS_MAX
+        elif widths(char):
+            marks = 0
+        elif marks == MARKS_MAX:
+            continue
+        else:
+            marks += 1
+        kept.append(char)
+    return "".join(kept)
 
 
 def clean_line(text: str) -> str:
     """The same, on one line."""
-    return " ".join(clean(text).split("\n"))
+    return clean(text).replace("\n", " ")
 
 
 def clean_name(name: str) -> str:
-    """A nick or chat name without anything that cannot be seen."""
-    return "".join(char for char in name if unicodedata.category(char) not in _UNSEEN)
+    """A nick or chat name without anything that cannot be seen; blanks become visible."""
+    shown = clean_line(name)
+    if shown.isascii() and " " not in shown:
+        return shown
+    return shown.replace(UNKNOWN, "").replace(" ", "_")
+
+
+def shown_nick(nick: str) -> str:
+    """A nick where it stands alone: one that is the face's own word is set apart from that."""
+    name = clean_name(nick)
+    plain = any(map(str.isalnum, name)) and name.casefold() != "you"
+    return name if plain else f"<{name or '?'}>"
 
 
 def who(nick: str, member: int) -> str:
@@ -42,17 +157,28 @@ def several(names: Iterable[str]) -> str:
     return f"{', '.join(front)} and {last}" if front else last
 
 
+def moment(at_ms: int) -> datetime | None:
+    """Local time; None for what no calendar has, since clocks of others may say anything."""
+    try:
+        return datetime.fromtimestamp(at_ms / 1000)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
 def clock(at_ms: int, now_ms: int = 0) -> str:
     """Local time of day; the date before it when that is not the day of `now_ms`."""
-    at = datetime.fromtimestamp(at_ms / 1000)
-    if now_ms and at.date() != datetime.fromtimestamp(now_ms / 1000).date():
+    at = moment(at_ms)
+    if at is None:
+        return "--:--:--"
+    now = moment(now_ms) if now_ms else None
+    if now and at.date() != now.date():
         return f"{at:%Y-%m-%d %H:%M:%S}"
     return f"{at:%H:%M:%S}"
 
 
 def iso(at_ms: int) -> str | None:
     """UTC with milliseconds and Z, for programs; None for 0, which means never."""
-    if not at_ms:
+    if not at_ms or moment(at_ms) is None:
         return None
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
@@ -85,12 +211,6 @@ def chat_number(chat_id: int) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """1 message, 2 messages"""
     return f"{count} {one if count == 1 else many or one + 's'}"
-
-
-def width(text: str) -> int:
-    """Columns that `text` takes on a terminal."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> tuple[str, ...]:

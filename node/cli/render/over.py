@@ -1,0 +1,74 @@
+"""What stands between the transcript and the status bar: a newcomer's hint, what a search says, the
+list of chats to switch to, the word that the node is silent, a question.
+"""
+
+from ..model import State, View
+from .active import matches
+from .rows import Fragment, Row, cut, fitted, justified, padded
+from .text import clean, clean_line, clean_name, width
+from .wrap import wrapped
+
+HINT_ROWS_MAX = 2
+MATCHES_MAX = 8  # rows of the switcher
+LOST = "the node does not answer; what stands here may be old. Trying again."
+
+
+def rows(state: State, columns: int) -> list[Row]:
+    """From top to bottom; what matters more is further down, since the top goes first."""
+    drawn: list[Row] = []
+    if state.hint:
+        drawn += _told(state.hint, "hint", columns)
+    if state.search and state.search.text and (state.search.exhausted or state.search.hit):
+        drawn.append(_found(state, columns))
+    if state.switcher:
+        drawn += _switcher(state, columns)
+    if state.lost:
+        drawn += _told(LOST, "notice.error", columns)
+    if state.question:
+        drawn += _told(state.question.text, "question", columns)
+    return drawn
+
+
+def _told(text: str, name: str, columns: int) -> list[Row]:
+    lines = wrapped(clean(text), max(1, columns - 1))[:HINT_ROWS_MAX]
+    return [fitted(((name, f" {line}"),), columns, name) for line in lines]
+
+
+def _found(state: State, columns: int) -> Row:
+    assert state.search is not None, "nobody searches"
+    if not state.search.hit:
+        said = f"nothing holds {clean_line(state.search.text)!r}"
+    elif state.search.exhausted:
+        said = "no older line holds it"
+    else:
+        said = "Enter or Up: older; Down: newer; Esc: leave the search"
+    return fitted((("hint", f" {cut(said, max(0, columns - 1))}"),), columns)
+
+
+def _switcher(state: State, columns: int) -> list[Row]:
+    assert state.switcher is not None, "the switcher is not open"
+    found = matches(state, state.switcher.text)
+    if not found:
+        return [fitted((("switcher", " no chat matches"),), columns)]
+    picked = min(max(0, state.switcher.picked), len(found) - 1)
+    first = min(max(0, picked - MATCHES_MAX // 2), max(0, len(found) - MATCHES_MAX))
+    shown = list(enumerate(found))[first : first + MATCHES_MAX]
+    widest = min(columns // 2, max(width(clean_name(view.name)) for _, view in shown) + 1)
+    return [
+        fitted(_match(state, view, at == picked, widest), columns, _look(at == picked))
+        for at, view in shown
+    ]
+
+
+def _match(state: State, view: View, picked: bool, widest: int) -> tuple[Fragment, ...]:
+    numbers = {one.chat.chat_id: n for n, one in enumerate(state.listed, 1)}
+    number = str(numbers.get(view.chat.chat_id, "-"))
+    name = padded(cut(f"#{clean_name(view.name)}", widest), widest)
+    mentions = f"@{view.mentions} " if view.mentions else ""
+    unread = f"{view.unread} unread" if view.unread else ""
+    mark = ">" if picked else " "
+    return ((_look(picked), f" {mark}{justified(number, 3)} {name}  {mentions}{unread}"),)
+
+
+def _look(picked: bool) -> str:
+    return "switcher.picked" if picked else "switcher"

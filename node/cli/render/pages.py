@@ -1,0 +1,328 @@
+"""What covers the transcript: help, keys, elections, a trace, the queue, links, calls, a check.
+
+The content of a page is an answer of the node, or lines: a `str` is one (a heading where it begins
+in the first column), `(head,)` a heading, `(left, right)` a row of two columns.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ... import words
+from ...core.types import small
+from ..model import Page, State
+from .grid import Cells, grid, paragraph, ruled
+from .notices import message_lines
+from .rows import Row, cut, fitted, padded
+from .tables import grpcurl
+from .text import (
+    clean,
+    clean_line,
+    clean_name,
+    clock,
+    counted,
+    round_trip,
+    seconds,
+    several,
+    who,
+    width,
+)
+from .wrap import wrapped
+
+TITLES = {
+    "help": "HELP",
+    "keys": "KEYS",
+    "elections": "ELECTIONS",
+    "trace": "TRACE",
+    "queue": "QUEUE",
+    "peers": "PEERS",
+    "rpc": "CALLS",
+    "check": "CHECK",
+}
+HOW = "Esc closes, PgUp and PgDn scroll"
+
+
+def title(page: Page) -> str:
+    """What a page is, in a few words."""
+    name = TITLES.get(page.kind, clean_line(page.kind).upper())
+    return f"{name} {clean_line(page.topic)}".rstrip()
+
+
+def head(state: State, page: Page, columns: int, first: int, shown: int, count: int) -> Row:
+    """The row over a page: what it is, how much of it is seen, how to leave it."""
+    view = state.view(page.chat_id)
+    chat = f" of #{clean_name(view.name)}" if view and page.kind not in ("help", "keys") else ""
+    part = f"{first + 1}-{first + shown} of {count}  " if shown < count else ""
+    left, right = f" {title(page)}{chat}", f"{part}{HOW} "
+    if width(left) + 2 + width(right) > columns:
+        right = f"{part}Esc " if width(left) + len(part) + 6 <= columns else ""
+    left = cut(left, max(0, columns - len(right)))
+    return fitted((("page.title", padded(left, columns - len(right)) + right),), columns)
+
+
+def height(state: State, columns: int, now_ms: int) -> int:
+    """How many rows the open page has."""
+    return len(rows(state, columns, now_ms))
+
+
+def rows(state: State, columns: int, now_ms: int) -> list[Row]:
+    """All rows of the open page."""
+    page = state.page
+    if page is None:
+        return []
+    for kind, draw in _DRAWN:
+        if isinstance(page.content, kind):
+            return draw(page.content, state, columns, now_ms)
+    return paragraph("page.dim", " asking the node...", columns)
+
+
+# ---- lines: help and keys ----------------------------------------------------------------------
+
+
+def _lines(content: Iterable[object], _: State, columns: int, __: int) -> list[Row]:
+    drawn: list[Row] = []
+    pairs: list[Cells] = []
+    for one in (*content, None):
+        if isinstance(one, tuple) and len(one) == 2:
+            pairs.append(("page.key", tuple(f"{cell}" for cell in one)))
+            continue
+        drawn += grid((), pairs, columns, indent=2)
+        pairs = []
+        match one:
+            case (str() as said,):
+                drawn += paragraph("page.head", f" {clean_line(said)}", columns)
+            case str() as said:
+                look = "page.head" if said[:1].strip() else "page"
+                drawn += paragraph(look, f" {clean(said)}", columns)
+    return drawn
+
+
+# ---- elections ---------------------------------------------------------------------------------
+
+SCALE = 24  # columns of the picture of when a step was
+
+
+def _elections(value: words.Elections, state: State, columns: int, now_ms: int) -> list[Row]:
+    """The last one first, step by step; one under way counts on."""
+    drawn = _leads(state, columns)
+    if not value.elections:
+        return drawn + paragraph("page", " no election seen yet", columns)
+    for one in reversed(value.elections):
+        drawn += [*ruled(columns), *_election(one, columns, now_ms)]
+    return drawn
+
+
+def _leads(state: State, columns: int) -> list[Row]:
+    view = state.view(state.page.chat_id if state.page else 0) or state.front
+    if view is None:
+        return []
+    chat = view.chat
+    if not chat.leader_id:
+        said = f"no leader is known (epoch {chat.epoch.n})"
+    else:
+        sure = "for now: the NDS has not confirmed it" if chat.provisional else "the NDS agrees"
+        leader = who(chat.leader_nick, chat.leader_id)
+        if chat.leader_id == chat.member_id:
+            leader = f"you (id {small(chat.member_id)})"
+        verb = "lead" if chat.leader_id == chat.member_id else "leads"
+        said = f"{leader} {verb} #{clean_name(chat.name)}, epoch {chat.epoch.n}, {sure}"
+    return paragraph("page.head", f" {said}", columns)
+
+
+def _election(one: words.Election, columns: int, now_ms: int) -> list[Row]:
+    long = max(one.took_ms, 1)
+    if one.under_way:
+        long = max(long, now_ms - one.began_ms)
+        result, look = f"under way for {seconds(long)}", "page.bad"
+    elif one.winner:
+        result = (
+            f"{clean_name(one.winner)} leads, epoch {one.epoch.n}, after {seconds(one.took_ms)}"
+        )
+        look = "page.good"
+    else:
+        result, look = f"no change, after {seconds(one.took_ms)}", "page"
+    drawn = paragraph(look, f" {clock(one.began_ms, now_ms)}  {result}", columns)
+    cells: list[Cells] = []
+    for step in one.steps:
+        after = max(0, step.at_ms - one.began_ms)
+        picture = _picture(after, long) if columns >= 84 else ""
+        row = (f"+{after} ms", *([picture] if picture else []), clean_line(step.text))
+        cells.append(("page", row))
+    return drawn + grid((), cells, columns, indent=3, right=(0,))
+
+
+def _picture(after_ms: int, long_ms: int) -> str:
+    """Where in the time of the election a step stands."""
+    at = min(SCALE - 1, after_ms * SCALE // long_ms)
+    return "|" + "." * at + "*" + "." * (SCALE - 1 - at) + "|"
+
+
+# ---- a message ---------------------------------------------------------------------------------
+
+
+def _trace(value: words.Tracing, state: State, columns: int, now_ms: int) -> list[Row]:
+    line = value.line
+    drawn: list[Row] = []
+    for said in message_lines(line, "", now_ms=now_ms, own="you")[:5]:
+        drawn += paragraph("page.head", f" {said}", columns)
+    leader = clean_name(value.leader_nick) or "nobody that is known"
+    facts = [
+        ("id", clean_line(line.msg_id)),
+        ("sent", f"{_exact(line.sent_ms)} in epoch {line.epoch.n}; then {leader} led"),
+    ]
+    if value.stored_ms:
+        facts.append(("stored", f"{_exact(value.stored_ms)} here"))
+    if value.follows:
+        facts.append(("follows", several(map(clean_line, value.follows))))
+    if line.own:
+        facts.append(("delivery", f"{line.acked} of {line.of} have it"))
+    drawn += grid((), [("page", fact) for fact in facts], columns, indent=1)
+    if value.rows:
+        drawn += ruled(columns)
+        cells = [_step(row) for row in value.rows]
+        drawn += grid(("MEMBER", "STATE", "AFTER", "WAY", "WHY"), cells, columns, right=(2,))
+    return drawn
+
+
+def _exact(at_ms: int) -> str:
+    return f"{clock(at_ms)}.{at_ms % 1000:03}"
+
+
+def _step(row: words.TraceRow) -> Cells:
+    name = who(row.nick, row.member_id)
+    took = f"{row.took_ms} ms" if row.took_ms else ""
+    if row.state == "acked":
+        return "page.good", (name, "has it", took, clean_line(row.way), "")
+    if row.state == "later":
+        return "page.dim", (name, "gone", "", "", "gets it when he is back")
+    if row.state == "gone":
+        return "page.dim", (name, "left", "", "", "no longer a member")
+    why = [counted(row.tries, "try", "tries")] if row.tries else ["not tried yet"]
+    if row.last_status:
+        why.append(f"last {clean_line(row.last_status)}")
+    if row.next_try_ms:
+        why.append(f"next in {seconds(row.next_try_ms)}")
+    return "page.bad", (name, "lacks it", "", "", "; ".join(why))
+
+
+def _queue(value: words.Queue, _: State, columns: int, now_ms: int) -> list[Row]:
+    if not value.rows:
+        return paragraph("page", " nothing waits: every line has reached all who can be", columns)
+    cells: list[Cells] = []
+    for row in value.rows:
+        first = clean_line(row.line.text)
+        when = seconds(row.next_try_ms) if row.next_try_ms else ""
+        missing = several(map(clean_name, row.missing)) if row.missing else ""
+        chat = f"#{clean_name(row.chat)}"
+        sent = clock(row.line.sent_ms, now_ms)
+        id, text = clean_line(row.line.id), cut(first, 40)
+        cells.append(("page", (sent, chat, id, text, when, missing)))
+    return grid(("SENT", "CHAT", "ID", "TEXT", "NEXT TRY", "WAITS FOR"), cells, columns)
+
+
+# ---- the others --------------------------------------------------------------------------------
+
+
+def _peers(value: words.Peers, _: State, columns: int, __: int) -> list[Row]:
+    if not value.peers:
+        return paragraph("page", " you are alone: there is no link to anybody", columns)
+    chats = len({one.chat for one in value.peers}) > 1
+    cells: list[Cells] = []
+    for one in value.peers:
+        bad = one.link == "failing" or one.state in ("suspect", "dropped")
+        row = (
+            *((f"#{clean_name(one.chat)}",) if chats else ()),
+            who(one.nick, one.member_id),
+            clean_line(one.state),
+            clean_line(one.link),
+            round_trip(one.rtt_us) if one.rtt_us else "-",
+            str(one.calls),
+            str(one.failures),
+            str(one.in_flight),
+            clean_line(one.address),
+            clean_line(one.last_error),
+        )
+        cells.append(("page.bad" if bad else "page", row))
+    names = ["MEMBER", "STATE", "LINK", "RTT", "CALLS", "FAILED", "NOW", "ADDRESS"]
+    at = 1 if chats else 0
+    top = (*(("CHAT",) if chats else ()), *names, "LAST ERROR")
+    return grid(top, cells, columns, right=tuple(at + n for n in (3, 4, 5, 6)))
+
+
+def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row]:
+    cells: list[Cells] = []
+    for row in value.rows:
+        told = "same" if row.same else "DIFFERS" if row.fingerprint else ""
+        look = "page.good" if row.same else "page.bad"
+        found = clean_line(row.fingerprint) or "no answer"
+        cells.append((look, (who(row.nick, row.member_id), found, told)))
+    silent = sum(not row.fingerprint for row in value.rows)
+    whom = f"the {len(value.rows) - silent} members that answer" if silent else "every member"
+    said = f"same history on {whom}" if value.same else "histories differ"
+    look = "page.good" if value.same else "page.bad"
+    return [
+        *grid(("MEMBER", "HISTORY", ""), cells, columns),
+        *ruled(columns),
+        *paragraph(look, f" {said}", columns),
+    ]
+
+
+def _calls(value: words.Calls, _: State, columns: int, now_ms: int) -> list[Row]:
+    """Each call as a line for the shell, the last one first."""
+    if not value.calls:
+        return paragraph("page", " no call was made yet", columns)
+    drawn: list[Row] = []
+    for one in reversed(value.calls):
+        status = clean_line(one.status)
+        said = f"# {clock(one.at_ms, now_ms)} {status}, {one.took_ms} ms"
+        drawn += paragraph("page.dim" if status == "OK" else "page.bad", said, columns)
+        line = grpcurl(
+            clean_line(one.address), clean_line(one.method), clean_line(one.request_json)
+        )
+        drawn += [fitted((("page", row),), columns) for row in shell_rows(line, columns)]
+    return drawn
+
+
+def shell_rows(line: str, columns: int) -> list[str]:
+    """A shell line on several rows that mean the same when they are pasted together: broken with a
+    backslash between arguments, and without one between the members of JSON in quotes.
+    """
+    found: list[str] = []
+    rest = line
+    while width(rest) > columns:
+        at, mark = _break(rest, columns)
+        if not at:
+            return [*found, *wrapped(rest, columns)]
+        found.append(rest[:at].rstrip(" ") + mark)
+        rest = rest[at:].lstrip(" ")
+    return [*found, rest]
+
+
+def _break(line: str, columns: int) -> tuple[int, str]:
+    """Where a row may end that is no wider than that, and with what; 0 for nowhere."""
+    best, mark, taken = 0, "", 0
+    quoted = string = False
+    for at, char in enumerate(line):
+        taken += width(char)
+        if taken > columns:
+            break
+        if char == "'":
+            quoted = not quoted
+        elif char == '"' and quoted and line[at - 1] != "\\":
+            string = not string
+        elif char == " " and not quoted and taken + 1 <= columns:
+            best, mark = at + 1, " \\"
+        elif char == "," and quoted and not string:
+            best, mark = at + 1, ""
+    return best, mark
+
+
+_Draw = Callable[[Any, State, int, int], list[Row]]
+_DRAWN: Sequence[tuple[type, _Draw]] = (
+    (tuple, _lines),
+    (words.Elections, _elections),
+    (words.Tracing, _trace),
+    (words.Queue, _queue),
+    (words.Peers, _peers),
+    (words.Calls, _calls),
+    (words.Comparison, _check),
+)

@@ -1,0 +1,53 @@
+"""Long lines on several rows: broken at blanks where there are some, and by columns."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import accumulate
+from typing import TypeAlias
+
+from .text import UNKNOWN, width, widths
+
+_WORD = re.compile("[^ ]")
+
+Span: TypeAlias = tuple[int, int]  # from the first character to before the last
+
+
+def spans(line: str, columns: int) -> list[Span]:
+    """Where the rows of one clean line begin and end; one at least, blanks at ends left out.
+
+    A character that is wider than `columns` has a row of its own all the same.
+    """
+    columns = max(1, columns)
+    size = len(line.rstrip(" "))
+    if size <= columns and width(line[:size]) <= columns:
+        return [(0, size)]
+    end_of = _ends(line, columns)
+    found: list[Span] = []
+    start = 0
+    while start < size:
+        end = min(end_of(start), size)
+        if end < size and line[end] != " ":
+            blank = line.rfind(" ", start, end)
+            if blank > start and line[start:blank].strip(" "):
+                end = blank
+        found.append((start, start + len(line[start:end].rstrip(" "))))
+        word = _WORD.search(line, end)
+        start = word.start() if word else size
+    return found
+
+
+def _ends(line: str, columns: int) -> Callable[[int], int]:
+    """From the start of a row, how far it reaches; by one character at least."""
+    if line.isascii():
+        return lambda start: start + columns
+    sums = [0, *accumulate(map(widths, line))]
+    return lambda start: max(bisect_right(sums, sums[start] + columns) - 1, start + 1)
+
+
+def wrapped(text: str, columns: int) -> tuple[str, ...]:
+    """The rows of a clean text, none wider than `columns`; every line break begins a row."""
+    rows = [line[a:b] for line in text.split("\n") for a, b in spans(line, columns)]
+    if columns >= 2:
+        return tuple(rows)
+    return tuple(UNKNOWN if width(row) > max(1, columns) else row for row in rows)
