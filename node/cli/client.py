@@ -3,7 +3,7 @@
 Every method gives plain values of `node.words` or raises a `Complaint` that can be shown as it is.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -211,11 +211,23 @@ class Client:
         except grpc.aio.AioRpcError as error:
             raise self._complain(error) from error
 
-    async def watch(self, chat: str = "", history: int = 0) -> AsyncIterator[Happening]:
-        """Everything that happens, until the caller goes away or the node does (NodeDown)."""
+    async def watch(
+        self, chat: str = "", history: int = 0, *, ready: Callable[[], None] | None = None
+    ) -> AsyncIterator[Happening]:
+        """Everything that happens, until the caller goes away or the node does (NodeDown).
+
+        `ready` is called once the node watches: what is asked of it from then on, and what comes
+        here, leave no gap between them.
+        """
+        call = self._stub.Watch(pb.WatchRequest(chat=chat, history=history))
         try:
-            async for one in self._stub.Watch(pb.WatchRequest(chat=chat, history=history)):
+            await call.initial_metadata()
+            if ready is not None and not call.done():
+                ready()
+            async for one in call:
                 if happening := happening_from_proto(one):
                     yield happening
         except grpc.aio.AioRpcError as error:
             raise self._complain(error) from error
+        finally:
+            call.cancel()

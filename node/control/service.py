@@ -270,6 +270,7 @@ class ControlService(stubs.ControlServicer):
             chats = self._chats(request.chat)
             count = _counted(request.history, "history", PAGE_MAX, 0)
             watcher = self._node.hub.add(chats[0].group.chat if request.chat else 0)
+            await context.send_initial_metadata(())  # From now on nothing is missed.
             shown: set[tuple[int, str]] = set()
             for happening in self._past(chats, count):
                 what = happening.what

@@ -361,6 +361,35 @@ async def test_a_watch_begins_with_the_past_and_goes_on(pair: tuple[Client, Clie
     assert [one.what.backlog for one in (first, second)] == [True, False]  # type: ignore[union-attr]
 
 
+async def test_a_watcher_is_told_when_nothing_more_is_missed(pair: tuple[Client, Client]) -> None:
+    alice, _ = pair
+    ready = asyncio.Event()
+    happenings = alice.watch(ready=ready.set)
+    first = asyncio.ensure_future(anext(happenings))
+    async with asyncio.timeout(5):
+        await ready.wait()
+        assert not first.done(), "nothing has happened"
+        async for _ in alice.send("", "hello", wait=Wait.NONE):
+            pass
+        told = (await first).what
+    assert isinstance(told, words.Line)
+    assert told.text == "hello"
+    await happenings.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_watcher_of_what_is_not_there_is_refused_and_never_ready(
+    pair: tuple[Client, Client], tmp_path: Path
+) -> None:
+    def ready() -> None:
+        raise AssertionError("nobody watches")
+
+    with pytest.raises(errors.NoSuchChat):
+        await anext(pair[0].watch("nope", ready=ready))
+    async with client_of(places("nobody", str(tmp_path), {})) as nobody:
+        with pytest.raises(errors.NodeDown):
+            await anext(nobody.watch(ready=ready))
+
+
 async def test_unread_lines_are_counted_until_they_are_read(pair: tuple[Client, Client]) -> None:
     alice, bob = pair
     for text in ("one", "hey bob", "three"):

@@ -228,7 +228,8 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """Everything that happens, until the caller ends the stream.
+        """Everything that happens, until the caller ends the stream.  The answer's initial metadata come
+        once the node watches, also where nothing happens.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,9 @@ class ControlStub:
     ReadHistory: _aio.UnaryUnaryMultiCallable[_control_pb2.ReadHistoryRequest, _control_pb2.ReadHistoryResponse]
     """A page of the history, or a search in it."""
     Watch: _aio.UnaryStreamMultiCallable[_control_pb2.WatchRequest, _control_pb2.WatchResponse]
-    """Everything that happens, until the caller ends the stream."""
+    """Everything that happens, until the caller ends the stream.  The answer's initial metadata come
+    once the node watches, also where nothing happens.
+    """
     GetLeader: _aio.UnaryUnaryMultiCallable[_control_pb2.GetLeaderRequest, _control_pb2.GetLeaderResponse]
     """Who leads."""
     ListPeers: _aio.UnaryUnaryMultiCallable[_control_pb2.ListPeersRequest, _control_pb2.ListPeersResponse]
@@ -151,7 +153,9 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.WatchRequest,
         context: _aio.ServicerContext[_control_pb2.WatchRequest, _abc.AsyncIterator[_control_pb2.WatchResponse]],
     ) -> _abc.AsyncIterator[_control_pb2.WatchResponse]:
-        """Everything that happens, until the caller ends the stream."""
+        """Everything that happens, until the caller ends the stream.  The answer's initial metadata come
+        once the node watches, also where nothing happens.
+        """
 
     @_abc_1.abstractmethod
     def GetLeader(
