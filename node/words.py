@@ -238,6 +238,7 @@ class Peer:
     last_error: str = ""
     state: str = ""
     in_flight: int = 0
+    watch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

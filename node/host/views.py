@@ -287,6 +287,26 @@ def peers(one: Chat, figures: Callable[[str], LinkFigures]) -> list[words.Peer]:
                 last_error=link.last_error,
                 state=state_of(member),
                 in_flight=link.in_flight,
+                watch=watch(one.group, member),
             )
         )
     return rows
+
+
+def watch(group: Group, member: Member) -> str:
+    """Who looks whether another member is alive.
+
+    Members ping whom they follow, and feel its connection break; who leads looks after all members,
+    and goes on to call those that are gone.
+    """
+    watcher = leader_of(group)
+    gone = member.life is Life.DROPPED
+    if watcher == group.me:
+        return "you look whether it is back" if gone else "you watch it, it watches you"
+    if watcher == member.id:
+        return "you watch it, it watches you"
+    if group.provisional and member.id == group.leader:
+        return "you look whether it leads again"
+    if not watcher:
+        return "nobody watches it"
+    return f"{nick_of(group, watcher)} {'looks whether it is back' if gone else 'watches it'}"

@@ -1539,6 +1539,7 @@ class Peer(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    WATCH_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat through which it is known."""
     member_id: _builtins.int
@@ -1561,6 +1562,8 @@ class Peer(_message.Message):
     """alive, suspect, dropped, left or kicked."""
     in_flight: _builtins.int
     """Calls waiting or under way."""
+    watch: _builtins.str
+    """Who looks whether it is alive, in words: "you watch it, it watches you", "alice watches it"."""
     def __init__(
         self,
         *,
@@ -1575,10 +1578,11 @@ class Peer(_message.Message):
         last_error: _builtins.str = ...,
         state: _builtins.str = ...,
         in_flight: _builtins.int = ...,
+        watch: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "calls", b"calls", "chat", b"chat", "failures", b"failures", "in_flight", b"in_flight", "last_error", b"last_error", "link", b"link", "member_id", b"member_id", "nick", b"nick", "rtt_us", b"rtt_us", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "calls", b"calls", "chat", b"chat", "failures", b"failures", "in_flight", b"in_flight", "last_error", b"last_error", "link", b"link", "member_id", b"member_id", "nick", b"nick", "rtt_us", b"rtt_us", "state", b"state", "watch", b"watch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
