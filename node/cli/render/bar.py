@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...words import Chat
 from ..model import State, View
-from .active import hotlist
+from ..model.hotlist import hotlist
 from .rows import Fragment, Row, cut, fitted
 from .text import clean_name, duration, moment, width
 

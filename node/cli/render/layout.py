@@ -45,7 +45,7 @@ def panes(state: State, columns: int) -> tuple[int, int]:
     def wanted(setting: str, least: int) -> bool:
         return setting == "on" or (setting != "off" and columns >= least)
 
-    chats = wanted(state.settings.chats, CHATS_FROM) and bool(state.views)
+    chats = wanted(state.settings.chats, CHATS_FROM) and bool(state.listed)
     members = wanted(state.settings.members, MEMBERS_FROM) and state.front is not None
     if members and columns - (PANE + 1) * (chats + members) < TRANSCRIPT_MIN:
         members = False  # the list of chats goes last

@@ -3,21 +3,23 @@ list of chats to switch to, the word that the node is silent, a question.
 """
 
 from ..model import State, View
-from .active import matches
+from ..model.hotlist import matches
 from .rows import Fragment, Row, cut, fitted, justified, padded
 from .text import clean, clean_line, clean_name, width
 from .wrap import wrapped
 
-HINT_ROWS_MAX = 2
+ROWS_MAX = 2  # of one of them, but the switcher's
 MATCHES_MAX = 8  # rows of the switcher
 LOST = "the node does not answer; what stands here may be old. Trying again."
+NO_CHAT = "you are in no chat yet: /join HOST:PORT/name or /create name; /help lists all"
+NONE_OPEN = "no chat is open: /chat name opens one, /chat lists yours"
 
 
 def rows(state: State, columns: int) -> list[Row]:
     """From top to bottom; what matters more is further down, since the top goes first."""
     drawn: list[Row] = []
-    if state.hint:
-        drawn += _told(state.hint, "hint", columns)
+    if hint := _hint(state):
+        drawn += _told(hint, "hint", columns)
     if state.search and state.search.text and (state.search.exhausted or state.search.hit):
         drawn.append(_found(state, columns))
     if state.switcher:
@@ -29,8 +31,21 @@ def rows(state: State, columns: int) -> list[Row]:
     return drawn
 
 
+def urgent(state: State, columns: int) -> Row | None:
+    """What matters more than the status bar, on a screen with room for one row only."""
+    if state.question:
+        return _told(state.question.text, "question", columns)[0]
+    return _told(LOST, "notice.error", columns)[0] if state.lost else None
+
+
+def _hint(state: State) -> str:
+    if state.front is None and state.nick:
+        return NONE_OPEN if state.views else NO_CHAT
+    return state.hint
+
+
 def _told(text: str, name: str, columns: int) -> list[Row]:
-    lines = wrapped(clean(text), max(1, columns - 1))[:HINT_ROWS_MAX]
+    lines = wrapped(clean(text), max(1, columns - 1))[:ROWS_MAX]
     return [fitted(((name, f" {line}"),), columns, name) for line in lines]
 
 

@@ -1,7 +1,7 @@
 """What covers the transcript: help, keys, elections, a trace, the queue, links, calls, a check.
 
-The content of a page is an answer of the node, or lines: a `str` is one (a heading where it begins
-in the first column), `(head,)` a heading, `(left, right)` a row of two columns.
+The content of a page is an answer of the node, or lines: a `str` is one, `(head,)` a heading, and
+`(left, right)` a row of two columns.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -64,6 +64,11 @@ def height(state: State, columns: int, now_ms: int) -> int:
     return len(rows(state, columns, now_ms))
 
 
+def furthest(state: State, columns: int, body: int, now_ms: int) -> int:
+    """The last `Page.top` that leaves no room below, in a body of so many rows."""
+    return max(0, height(state, columns, now_ms) - max(0, body - 1))
+
+
 def rows(state: State, columns: int, now_ms: int) -> list[Row]:
     """All rows of the open page."""
     page = state.page
@@ -83,7 +88,7 @@ def _lines(content: Iterable[object], _: State, columns: int, __: int) -> list[R
     pairs: list[Cells] = []
     for one in (*content, None):
         if isinstance(one, tuple) and len(one) == 2:
-            pairs.append(("page.key", tuple(f"{cell}" for cell in one)))
+            pairs.append(("page.key", tuple(clean_line(str(cell)) for cell in one)))
             continue
         drawn += grid((), pairs, columns, indent=2)
         pairs = []
@@ -91,8 +96,7 @@ def _lines(content: Iterable[object], _: State, columns: int, __: int) -> list[R
             case (str() as said,):
                 drawn += paragraph("page.head", f" {clean_line(said)}", columns)
             case str() as said:
-                look = "page.head" if said[:1].strip() else "page"
-                drawn += paragraph(look, f" {clean(said)}", columns)
+                drawn += paragraph("page", f" {clean(said)}", columns)
     return drawn
 
 
@@ -167,7 +171,7 @@ def _trace(value: words.Tracing, state: State, columns: int, now_ms: int) -> lis
     leader = clean_name(value.leader_nick) or "nobody that is known"
     facts = [
         ("id", clean_line(line.msg_id)),
-        ("sent", f"{_exact(line.sent_ms)} in epoch {line.epoch.n}; then {leader} led"),
+        ("sent", f"{_exact(line.sent_ms)} in epoch {line.epoch.n}, led by {leader}"),
     ]
     if value.stored_ms:
         facts.append(("stored", f"{_exact(value.stored_ms)} here"))

@@ -86,7 +86,9 @@ def _event_fields(what: happenings.What) -> Row:
     match what:
         case happenings.ElectionEvent():
             by = member(what.by_id, what.by_nick)
-            return {"by": by, "phase": what.phase, "detail": what.detail}
+            whom = member(what.whom_id, what.whom_nick)
+            row = {"by": by, "phase": what.phase, "whom": whom, "detail": what.detail}
+            return row | {"text": what.text}
         case happenings.LeaderEvent():
             return {
                 **member(what.leader_id, what.nick),

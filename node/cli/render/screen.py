@@ -37,18 +37,13 @@ def draw(state: State, columns: int, rows: int, input_rows: int, now_ms: int) ->
     above = over.rows(state, columns)
     drawn += above[len(above) - parts.over :]
     if parts.status:
-        last = above[-1] if above and not parts.over and _urgent(state) else None
-        drawn.append(last or bar.status(state, columns, now_ms))
+        urgent = None if parts.over else over.urgent(state, columns)
+        drawn.append(urgent or bar.status(state, columns, now_ms))
     return drawn
 
 
 def _covered(state: State) -> bool:
     return state.page is not None and state.page.kind != "bare"
-
-
-def _urgent(state: State) -> bool:
-    """Whether the last row over the status bar matters more than that, if there is one row only."""
-    return state.question is not None or state.lost
 
 
 def _topic(state: State, columns: int) -> Row:

@@ -279,9 +279,9 @@ def elections(value: words.Elections, now_ms: int) -> Answer:
     """The last elections, step by step."""
     lines: list[str] = []
     for one in value.elections:
-        winner = (
-            f"{clean_name(one.winner)} leads (epoch {one.epoch.n})" if one.winner else "no change"
-        )
+        winner = "under way" if one.under_way else "no change"
+        if one.winner:
+            winner = f"{clean_name(one.winner)} leads (epoch {one.epoch.n})"
         lines.append(f"{clock(one.began_ms, now_ms)} election, {seconds(one.took_ms)}: {winner}")
         lines += [
             f"  +{step.at_ms - one.began_ms} ms  {clean_line(step.text)}" for step in one.steps

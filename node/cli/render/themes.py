@@ -53,6 +53,18 @@ _PLAIN = {
     "page.key": "bold",
     "switcher": "",
     "switcher.picked": "reverse",
+    # The toolkit's own: the menu of completions, what is selected while typing, a search's match.
+    "completion-menu": "noinherit reverse",
+    "completion-menu.completion": "noinherit reverse",
+    "completion-menu.completion.current": "noinherit bold",
+    "completion-menu.meta.completion": "noinherit reverse",
+    "completion-menu.meta.completion.current": "noinherit bold",
+    "scrollbar.background": "noinherit reverse",
+    "scrollbar.button": "noinherit",
+    "scrollbar.arrow": "noinherit",
+    "selected": "reverse",
+    "incsearch": "noinherit reverse",
+    "incsearch.current": "noinherit reverse underline",
     **{f"nick.{n}": "" for n in range(NICKS)},
 }
 
@@ -87,6 +99,13 @@ _DEFAULT = _PLAIN | {
     "page.good": "ansigreen",
     "page.bad": "bold ansired",
     "page.key": "bold ansigreen",
+    "completion-menu": "noinherit ansiblack bg:ansigray",
+    "completion-menu.completion": "noinherit ansiblack bg:ansigray",
+    "completion-menu.completion.current": "noinherit bold ansiblack bg:ansicyan",
+    "completion-menu.meta.completion": "noinherit ansiblack bg:ansigray",
+    "completion-menu.meta.completion.current": "noinherit ansiblack bg:ansicyan",
+    "scrollbar.background": "noinherit bg:ansigray",
+    "scrollbar.button": "noinherit bg:ansiblack",
     **_nicks(
         "ansicyan / ansimagenta / ansigreen / ansiyellow / ansiblue / ansired / ansibrightcyan"
         " / ansibrightmagenta / ansibrightgreen / ansibrightyellow / ansibrightblue / ansibrightred"
