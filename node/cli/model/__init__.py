@@ -26,6 +26,9 @@ from .events import (
     Told,
     Towards,
 )
+from .finding import find_hit, first_unread, mention_from
+from .hotlist import hotlist, matches, neighbour, next_active, numbered
+from .places import cursor_of, newest, place_of
 from .reduce import reduce
 from .values import (
     BURST_MS,
@@ -89,5 +92,16 @@ __all__ = [
     "Towards",
     "Unsent",
     "View",
+    "cursor_of",
+    "find_hit",
+    "first_unread",
+    "hotlist",
+    "matches",
+    "mention_from",
+    "neighbour",
+    "newest",
+    "next_active",
+    "numbered",
+    "place_of",
     "reduce",
 ]

@@ -38,6 +38,7 @@ class Paged:
     towards: Towards
     older: str = ""  # cursor of what is before them; empty for nothing (not used for NEWER)
     at_end: bool = True  # NEWER and AROUND: nothing comes after them
+    asked: str = ""  # OLDER and NEWER: the cursor asked with; a page beside the window is ignored
 
 
 @dataclass(frozen=True, slots=True)

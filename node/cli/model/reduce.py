@@ -1,135 +1,191 @@
 """`reduce(state, event) -> state`: the only way from one state of a face to the next."""
 
 from dataclasses import replace
+from typing import TypeAlias, assert_never
 
-from ...happenings import (
-    ChatEvent,
-    Happening,
-    LeaderEvent,
-    MemberEvent,
-    NdsEvent,
-    QueueEvent,
-    ReceiptEvent,
+from ...happenings import Happening
+from ...words import Status
+from .events import (
+    Aliased,
+    Chose,
+    Cleared,
+    Closed,
+    Drafted,
+    Event,
+    Hinted,
+    Ignored,
+    Leveled,
+    Linked,
+    Muted,
+    Paged,
+    Read,
+    Refused,
+    Roster,
+    Scrolled,
+    Selected,
+    Showing,
+    Told,
 )
-from ...words import Chat, DiscoveryService, Line, Status
-from .events import Event, Selected
-from .values import LINES_MAX, Item, State, View
+from .front import closed, room_of, selected, settled
+from .happened import begun, happened
+from .members import with_members
+from .paging import paged
+from .places import cursor_of, just_after
+from .transcript import anchored, with_entry
+from .unread import seen
+from .values import Item, Page, Question, Reply, Search, State, Switcher, Unsent, View
+
+_OfChat: TypeAlias = (
+    Roster | Scrolled | Read | Cleared | Closed | Muted | Leveled | Drafted | Told | Refused
+)
+_OfUser: TypeAlias = Ignored | Aliased | Chose | Hinted | Showing
 
 
 def reduce(state: State, event: Event) -> State:
-    """The state after `event`."""
+    """The state after `event`.  Events of chats that are not there change nothing."""
     match event:
+        case Happening():
+            return happened(state, event)
         case Status():
             return _status(state, event)
+        case Paged():
+            return settled(paged(state, event))
+        case Linked(up=up):
+            return _linked(state, up)
         case Selected(chat_id=chat_id):
-            return _select(state, chat_id)
-        case Happening():
-            return _happened(state, event)
+            return selected(state, chat_id)
+        case Ignored() | Aliased() | Chose() | Hinted() | Showing():
+            return _chosen(state, event)
         case _:
-            return state
+            return _in_chat(state, event)
+
+
+# ---- from the node -----------------------------------------------------------------------------
 
 
 def _status(state: State, status: Status) -> State:
     views = []
     for chat in status.chats:
         known = state.view(chat.chat_id)
-        views.append(replace(known, chat=chat) if known else View(chat))
+        views.append(replace(known, chat=chat) if known else begun(chat))
     fresh = replace(state, nick=status.nick, views=tuple(views), nds=status.nds)
-    if fresh.front is None:
-        fresh = replace(fresh, current=views[0].chat.chat_id if views else 0)
-    return fresh
+    return settled(fresh, before=state)
 
 
-def _select(state: State, chat_id: int) -> State:
-    view = state.view(chat_id)
-    if view is None:
-        return state
-    return replace(_with(state, replace(view, unread=0, mentions=0)), current=chat_id)
+def _linked(state: State, up: bool) -> State:
+    """After a loss, lines may be missing: what is at its end is read again, the rest further on."""
+    if not up:
+        return replace(state, lost=True)
+    views = tuple(map(_doubted, state.views))
+    return replace(state, lost=False, views=views)
 
 
-def _happened(state: State, event: Happening) -> State:
-    match event.what:
-        case NdsEvent(address=address, up=up):
-            others = tuple(one for one in state.nds if one.address != address)
-            one = DiscoveryService(address, "ok" if up else "down", 0 if up else event.at_ms or 1)
-            return replace(state, nds=(*others, one))
-        case ChatEvent(chat=chat, change=change):
-            return _chat(state, chat, change)
+def _doubted(view: View) -> View:
+    if view.older is None:
+        return view
+    if view.scroll is not None:
+        return replace(view, cut_off=True)
+    return replace(view, older=None, waiting=view.unread)
+
+
+# ---- in a chat ---------------------------------------------------------------------------------
+
+
+def _in_chat(state: State, event: _OfChat) -> State:
     view = state.view(event.chat_id)
+    if isinstance(event, Told | Scrolled | Cleared) and not event.chat_id:
+        view = state.front_or_lobby
+    if isinstance(event, Told):
+        return _said(
+            state, view or state.front_or_lobby, Reply(event.lines, event.at_ms, event.tone)
+        )
     if view is None:
         return state
-    match event.what:
-        case Line():
-            return _line(state, view, event.what)
-        case ReceiptEvent(msg_id=msg_id, acked=acked, of=of):
-            items = tuple(
-                replace(item, entry=replace(item.entry, acked=acked, of=of))
-                if isinstance(item.entry, Line) and item.entry.own and item.entry.msg_id == msg_id
-                else item
-                for item in view.items
-            )
-            return _with(state, replace(view, items=items))
-        case LeaderEvent() as led:
-            chat = replace(
-                view.chat,
-                leader_id=led.leader_id,
-                leader_nick=led.nick,
-                epoch=led.epoch,
-                provisional=led.provisional,
-            )
-            return _with(state, replace(view, chat=chat))
-        case QueueEvent(outbox=outbox):
-            return _with(state, replace(view, chat=replace(view.chat, outbox=outbox)))
-        case MemberEvent():
-            return _member(state, view, event.what)
+    match event:
+        case Refused(text=text, why=why, at_ms=at_ms):
+            return _said(state, view, Unsent(text, why, at_ms))
+        case Closed():
+            return closed(state, event.chat_id)
+        case Scrolled():
+            return settled(state.having(_scrolled(view, event)))
         case _:
-            return state
+            return settled(state.having(_set(view, event)))
 
 
-def _chat(state: State, chat: Chat, change: str) -> State:
-    if change == "closed":
-        rest = tuple(view for view in state.views if view.chat.chat_id != chat.chat_id)
-        gone = state.current == chat.chat_id
-        front = (rest[0].chat.chat_id if rest else 0) if gone else state.current
-        return replace(state, views=rest, current=front)
-    known = state.view(chat.chat_id)
-    if known:
-        return _with(state, replace(known, chat=chat))
-    fresh = replace(state, views=(*state.views, View(chat)))
-    return fresh if state.current else replace(fresh, current=chat.chat_id)
+def _said(state: State, view: View, entry: Reply | Unsent) -> State:
+    """The state with something more in a transcript that is no line of the log."""
+    item = Item(state.serial + 1, entry, shown_ms=entry.at_ms)
+    fresh = with_entry(view, item, room_of(state, view))
+    return state.having(fresh, item.serial)
 
 
-def _line(state: State, view: View, line: Line) -> State:
-    if any(line.msg_id == held.msg_id and line.source_id == held.source_id for held in view.lines):
-        return state
-    seen = line.own or line.backlog or view.chat.chat_id == state.current
-    fresh = replace(
-        view,
-        items=(*view.items, Item(state.serial + 1, line))[-LINES_MAX:],
-        unread=view.unread + (not seen),
-        mentions=view.mentions + (not seen and line.mention),
+def _scrolled(view: View, event: Scrolled) -> View:
+    """The view moved; where its goal is gone meanwhile, it stays."""
+    moved = replace(view, scroll=event.anchor)
+    return view if event.anchor and anchored(moved) < 0 else moved
+
+
+def _set(view: View, event: Roster | Read | Cleared | Muted | Leveled | Drafted) -> View:
+    match event:
+        case Roster(members=members):
+            return with_members(view, members)
+        case Read():
+            return replace(seen(view), marker=0, waiting=0)
+        case Cleared():
+            return _cleared(view)
+        case Muted(muted=muted):
+            return replace(view, muted=muted)
+        case Leveled(level=level):
+            return replace(view, level=level)
+        case Drafted(text=text):
+            return replace(view, draft=text)
+        case _:
+            assert_never(event)
+
+
+def _cleared(view: View) -> View:
+    """Nothing on the screen; all that is known to be in the log is before the window now."""
+    older = cursor_of(just_after(view.newest)) if view.newest else view.older
+    return replace(
+        seen(view),
+        items=(),
+        later=(),
+        older=older,
+        cut_off=False,
+        scroll=None,
+        marker=0,
+        waiting=0,
     )
-    last = line.msg_id if line.own and not line.backlog else state.last_own
-    return replace(_with(state, fresh), last_own=last, serial=state.serial + 1)
 
 
-_COMING = {"joined": (1, 1), "returned": (1, 0), "left": (-1, -1), "kicked": (-1, -1)}
+# ---- the user's choices ------------------------------------------------------------------------
 
 
-def _member(state: State, view: View, event: MemberEvent) -> State:
-    alive, known = (-1, 0) if event.change == "dropped" else _COMING.get(event.change, (0, 0))
-    chat = replace(
-        view.chat,
-        alive=max(1, view.chat.alive + alive),
-        known=max(1, view.chat.known + known),
-    )
-    if event.change == "topic":
-        chat = replace(chat, topic=event.detail, topic_by=event.nick)
-    mine = event.change == "renamed" and event.member_id == chat.member_id
-    fresh = _with(state, replace(view, chat=chat))
-    return replace(fresh, nick=event.nick) if mine else fresh
+def _chosen(state: State, event: _OfUser) -> State:
+    match event:
+        case Ignored(nick=nick, ignored=ignored):
+            others = tuple(one for one in state.ignored if one != nick.casefold())
+            return replace(state, ignored=(*others, nick.casefold()) if ignored else others)
+        case Aliased(name=name, text=text):
+            aliases = tuple(one for one in state.aliases if one[0] != name)
+            return replace(state, aliases=(*aliases, (name, text)) if text else aliases)
+        case Chose(settings=settings):
+            return replace(state, settings=settings)
+        case Hinted(text=text):
+            return replace(state, hint=text)
+        case Showing():
+            return settled(_shown(state, event))
+        case _:
+            assert_never(event)
 
 
-def _with(state: State, view: View) -> State:
-    views = tuple(view if one.chat.chat_id == view.chat.chat_id else one for one in state.views)
-    return replace(state, views=views)
+def _shown(state: State, event: Showing) -> State:
+    what, kind = event.what, event.kind if event.what is None else type(event.what)
+    if kind is Page:
+        return replace(state, page=what if isinstance(what, Page) else None)
+    if kind is Search:
+        return replace(state, search=what if isinstance(what, Search) else None)
+    if kind is Switcher:
+        return replace(state, switcher=what if isinstance(what, Switcher) else None)
+    assert kind is Question, f"{kind} is nothing that can be shown"
+    return replace(state, question=what if isinstance(what, Question) else None)

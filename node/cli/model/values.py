@@ -5,12 +5,12 @@ answers at the places where they came up.  Every item has a serial that is its o
 face lives, so that a scroll position or a marker stays where it is whatever comes and goes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
 
 from ...happenings import Happening
-from ...words import Chat, DiscoveryService, Line, Member
+from ...words import NO_CHAT, Chat, DiscoveryService, Line, Member
 
 LINES_MAX = 5_000  # items of a transcript that are held; older ones are read from the log
 IDLE_LINES_MAX = 200  # of a chat that was not looked at lately
@@ -63,7 +63,7 @@ class Item:
     serial: int  # unique in the face's life
     entry: Entry
     place: Place = ()
-    shown_ms: int = 0  # when it came up here; 0 for what was read from the log
+    shown_ms: int = 0  # when it came up here, or grew last; 0 for what was read from the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,9 @@ class View:
     scroll: Anchor | None = None  # None: at the end
     older: str | None = None  # cursor of what is before the window; "" nothing; None not read yet
     cut_off: bool = False  # the window ends before the present, which is to be read again
+    later: tuple[Item, ...] = ()  # the newest of what came since it was cut off, in that order
+    newest: Place = ()  # of the last line that is known to be in the log
+    waiting: int = 0  # how many of the last lines of others were unread when the log is first read
     draft: str = ""  # what was being typed when another chat came to the front
     muted: bool = False
     level: Level = Level.ALL
@@ -113,6 +116,9 @@ class View:
     @property
     def at_end(self) -> bool:
         return self.scroll is None and not self.cut_off
+
+
+LOBBY = View(NO_CHAT, older="")
 
 
 # ---- what the user has opened ------------------------------------------------------------------
@@ -176,6 +182,7 @@ class State:
     nick: str = ""
     current: int = 0  # chat_id of the chat in front; 0 for none
     views: tuple[View, ...] = ()  # in order of joining
+    lobby: View = LOBBY  # takes what is said where no chat is in front
     nds: tuple[DiscoveryService, ...] = ()
     last_own: str = ""  # id of the last own message
     page: Page | None = None
@@ -198,6 +205,11 @@ class State:
         return self.view(self.current)
 
     @property
+    def front_or_lobby(self) -> View:
+        """The transcript that is shown."""
+        return self.front or self.lobby
+
+    @property
     def listed(self) -> tuple[View, ...]:
         """The chats as they are numbered: those that were not closed."""
         return tuple(view for view in self.views if not view.closed)
@@ -212,3 +224,14 @@ class State:
         exact = [view for view in self.views if view.name == wanted]
         alike = exact or [v for v in self.views if v.name.casefold() == wanted.casefold()]
         return alike[0] if len(alike) == 1 else None
+
+    def having(self, view: View, serial: int = 0) -> "State":
+        """The same with this view of its chat, and the serial that was given last, if one was.
+
+        The lobby has chat_id 0; a view of a chat that is not there changes nothing.
+        """
+        serial, wanted = serial or self.serial, view.chat.chat_id
+        if not wanted:
+            return replace(self, lobby=view, serial=serial)
+        views = tuple([view if one.chat.chat_id == wanted else one for one in self.views])
+        return replace(self, views=views, serial=serial)

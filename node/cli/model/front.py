@@ -1,0 +1,92 @@
+"""Which chat is in front, which are listed, and how much of the others is held."""
+
+from dataclasses import replace
+
+from .transcript import anchored, fitted
+from .unread import left, looking, seen
+from .values import IDLE_LINES_MAX, LINES_MAX, RECENT_MAX, State, View
+
+
+def selected(state: State, chat_id: int) -> State:
+    """The state with a chat in front, listed again if it was closed; no page stays open."""
+    view = state.view(chat_id)
+    if view is None:
+        return state
+    if view.closed:
+        state = state.having(replace(view, closed=False))
+    return put_front(replace(state, page=None, search=None, switcher=None), chat_id)
+
+
+def closed(state: State, chat_id: int) -> State:
+    """The state with a chat off the list; if it was in front, the next one is."""
+    view = state.view(chat_id)
+    if view is None:
+        return state
+    return settled(state.having(replace(view, closed=True)), before=state)
+
+
+def settled(state: State, before: State | None = None) -> State:
+    """The state with a listed chat in front, if there is one, and its lines seen if they are shown.
+
+    Args:
+        state: whose chat in front may be gone, closed or new to the eye.
+        before: the state whose order says what comes after a chat that is gone.
+    """
+    front = state.front
+    if front is None or front.closed:
+        return put_front(state, _successor(before or state, state))
+    if looking(state, front) and (fresh := seen(front)) is not front:
+        return state.having(fresh)
+    return state
+
+
+def put_front(state: State, chat_id: int) -> State:
+    """The state with that chat in front; 0 for none."""
+    if chat_id != state.current:
+        serial = state.serial + 2
+        if front := state.front:
+            state = state.having(replace(left(front), looked_at=serial - 1))
+        if view := state.view(chat_id):
+            state = state.having(replace(view, looked_at=serial))
+        state = _trimmed(replace(state, current=chat_id, serial=serial, search=None))
+    view = state.view(chat_id)
+    return state.having(seen(view)) if view and looking(state, view) else state
+
+
+def _successor(before: State, state: State) -> int:
+    """The chat after the one that was in front, else the one before it; 0 for none."""
+    order = [view.chat.chat_id for view in before.views if not view.closed]
+    at = order.index(before.current) if before.current in order else 0
+    listed = [view.chat.chat_id for view in state.listed]
+    wanted = (*order[at:], *reversed(order[:at]), *listed)
+    return next((chat_id for chat_id in wanted if chat_id in listed), 0)
+
+
+def room_of(state: State, view: View) -> int:
+    """How many items a chat may hold: few, unless it was looked at lately."""
+    if view.chat.chat_id in (0, state.current) or len(view.items) < IDLE_LINES_MAX:
+        return LINES_MAX
+    return LINES_MAX if _is_recent(state, view) else IDLE_LINES_MAX
+
+
+def _is_recent(state: State, view: View) -> bool:
+    """Whether a chat is among those looked at last, beside the one in front."""
+    if not view.looked_at:
+        return False
+    later = sum(
+        one.looked_at > view.looked_at for one in state.views if one.chat.chat_id != state.current
+    )
+    return later < RECENT_MAX - 1
+
+
+def _trimmed(state: State) -> State:
+    """The state with short windows of the chats that were not looked at lately."""
+    for view in state.views:
+        if len(view.items) > room_of(state, view):
+            state = state.having(_cut(view))
+    return state
+
+
+def _cut(view: View) -> View:
+    """A short window: the newest items, or those at which one had scrolled up."""
+    return fitted(view, IDLE_LINES_MAX, newer=anchored(view) >= 0)

@@ -1,0 +1,127 @@
+"""What a happening at the node changes: lines, counts, facts about the chat, and what is told."""
+
+from dataclasses import replace
+
+from ...happenings import (
+    ChatEvent,
+    Happening,
+    LeaderEvent,
+    MemberEvent,
+    NdsEvent,
+    QueueEvent,
+    ReceiptEvent,
+    SuspectEvent,
+)
+from ...words import Chat, DiscoveryService, Line
+from .front import room_of, settled
+from .members import with_leader, with_member, with_suspect
+from .notices import is_told, with_notice
+from .places import place_of
+from .transcript import with_line, with_receipt
+from .unread import counted, counts
+from .values import Item, Level, State, View
+
+
+def happened(state: State, event: Happening) -> State:
+    """The state after something happened in a chat, or to the whole node."""
+    match event.what:
+        case ChatEvent(chat=chat, change=change):
+            return _chat(state, event, chat, change)
+        case NdsEvent():
+            state = _nds(state, event.what, event.at_ms)
+    if not event.chat_id:
+        return _told(state, state.front_or_lobby, event)
+    view = state.view(event.chat_id)
+    if view is None:
+        return state
+    if event.fingerprint and event.fingerprint != view.chat.fingerprint:
+        view = replace(view, chat=replace(view.chat, fingerprint=event.fingerprint))
+    if isinstance(event.what, Line):
+        return _line(state, view, event.what, event.at_ms)
+    return _told(_own_name(state, view, event), _changed(view, event), event)
+
+
+def _line(state: State, view: View, line: Line, at_ms: int) -> State:
+    """A chat message: at its place, and counted where nobody is looking."""
+    if line.own and not line.backlog:
+        state = replace(state, last_own=line.msg_id)
+    shown_ms = 0 if line.backlog else at_ms
+    item = Item(state.serial + 1, line, place_of(line.place), shown_ms)
+    fresh = with_line(view, item, room_of(state, view))
+    if fresh is view:
+        return state.having(view)
+    new = counts(state, view, line)
+    fresh = counted(fresh, line, before=view, new=new)
+    relisted = fresh.closed and new and line.mention and _raises(fresh)
+    if relisted:
+        fresh = replace(fresh, closed=False)
+    state = state.having(fresh, item.serial)
+    return settled(state) if relisted else state
+
+
+def _raises(view: View) -> bool:
+    return view.level is not Level.NONE and not view.muted
+
+
+def _changed(view: View, event: Happening) -> View:
+    """The chat with what is known of it and its members brought up to date."""
+    match event.what:
+        case ReceiptEvent():
+            return with_receipt(view, event.what)
+        case LeaderEvent():
+            return with_leader(view, event.what)
+        case MemberEvent():
+            return with_member(view, event.what)
+        case SuspectEvent():
+            return with_suspect(view, event.what)
+        case QueueEvent(outbox=outbox):
+            return replace(view, chat=replace(view.chat, outbox=outbox))
+        case _:
+            return view
+
+
+def _own_name(state: State, view: View, event: Happening) -> State:
+    match event.what:
+        case MemberEvent(change="renamed", member_id=member, nick=nick) if (
+            member == view.chat.member_id
+        ):
+            return replace(state, nick=nick)
+        case _:
+            return state
+
+
+def _told(state: State, view: View, event: Happening) -> State:
+    """The state with that view, and the happening told in it if it is one to be told."""
+    if not is_told(event):
+        return state.having(view)
+    serial = state.serial + 1
+    fresh = with_notice(view, event, serial, room_of(state, view))
+    return state.having(fresh, serial)
+
+
+def _chat(state: State, event: Happening, chat: Chat, change: str) -> State:
+    """A chat that appeared, changed or ended at this node."""
+    if change == "closed":
+        rest = tuple(view for view in state.views if view.chat.chat_id != chat.chat_id)
+        state = settled(replace(state, views=rest), before=state)
+        return _told(state, state.front_or_lobby, event)
+    view = state.view(chat.chat_id)
+    if view is None:
+        view = begun(chat)
+        state = replace(state, views=(*state.views, view))
+    return settled(_told(state, replace(view, chat=chat), event))
+
+
+def begun(chat: Chat) -> View:
+    """A chat that is new to the face; what was unread before counts, and is marked when read."""
+    return View(chat, unread=chat.unread, mentions=chat.mentions, waiting=chat.unread)
+
+
+def _nds(state: State, event: NdsEvent, at_ms: int) -> State:
+    """A discovery service went away, or came back."""
+    one = DiscoveryService(
+        event.address, "ok" if event.up else "down", 0 if event.up else at_ms or 1
+    )
+    known = any(held.address == event.address for held in state.nds)
+    nds = tuple(one if held.address == event.address else held for held in state.nds)
+    return replace(state, nds=nds if known else (*nds, one))

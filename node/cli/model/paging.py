@@ -1,0 +1,183 @@
+"""Pages of the log as they are read: each makes the window longer, or puts another in its place.
+
+A line keeps its item, and so its serial, wherever it is held already.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias, assert_never
+
+from ...words import Line
+from .events import Paged, Towards
+from .places import cursor_of, first_place, last_place, newest, place_of
+from .transcript import LATER_MAX, anchored, came_ms, fitted, merged
+from .unread import marked
+from .values import LINES_MAX, Anchor, Item, Place, State, View
+
+_Key: TypeAlias = (
+    Place | tuple[int, str]
+)  # of a line: its place, or author and id where it has none
+_Lines: TypeAlias = tuple[Item, ...]
+
+
+def paged(state: State, event: Paged) -> State:
+    """The state with a page of a chat's log in its window."""
+    view = state.view(event.chat_id)
+    if view is None:
+        return state
+    page, serial = _items_of(event.lines, view, state.serial)
+    match event.towards:
+        case Towards.END:
+            fresh = _end(view, page, event.older)
+        case Towards.OLDER:
+            fresh = _further_back(view, page, event)
+        case Towards.NEWER:
+            fresh = _further_on(view, page, event)
+        case Towards.AROUND:
+            fresh = _elsewhere(view, page, event)
+        case _:
+            assert_never(event.towards)
+    if fresh is view:
+        return state
+    last = max((item.place for item in page), default=())
+    fresh = replace(fresh, newest=max(view.newest, last))
+    return state.having(fresh, serial)
+
+
+# ---- the four directions -----------------------------------------------------------------------
+
+
+def _end(view: View, page: _Lines, older: str) -> View:
+    """The last lines: they begin the window, unless it reaches the end already."""
+    if view.older is not None and not view.cut_off:
+        floor = place_of(view.older)
+        page = tuple(item for item in page if item.place >= floor)
+        return marked(fitted(_fuller(view, page), LINES_MAX), view)
+    first = next((item.place for item in page if item.place), ())
+    items = tuple(item for item in view.items if _stays(view, item, first))
+    fresh = _fuller(replace(view, items=items, older=older), page)
+    fresh = _reaching_the_end(fresh, first)
+    if view.scroll and anchored(fresh) < 0:
+        return _unmoved(view)
+    return marked(fitted(fresh, LINES_MAX), view)
+
+
+def _further_back(view: View, page: _Lines, event: Paged) -> View:
+    """Lines before the window; stale where its head has moved since they were asked for."""
+    if not view.older or event.asked not in ("", view.older):
+        return view
+    first = first_place(view) or place_of(view.older)
+    page = tuple(item for item in page if item.place < first)
+    return fitted(replace(_fuller(view, page), older=event.older), LINES_MAX)
+
+
+def _further_on(view: View, page: _Lines, event: Paged) -> View:
+    """Lines after a window that was cut off; with the last of them it reaches the present."""
+    if not view.cut_off or event.asked not in ("", newest(view)):
+        return view
+    last = last_place(view)
+    fresh = _fuller(view, tuple(item for item in page if item.place > last))
+    if event.at_end:
+        fresh = _reaching_the_end(fresh, last)
+    else:
+        reached = last_place(fresh)
+        later = tuple(item for item in view.later if not item.place or item.place > reached)
+        fresh = replace(fresh, later=later)
+    return fitted(fresh, LINES_MAX, newer=True)
+
+
+def _elsewhere(view: View, page: _Lines, event: Paged) -> View:
+    """Another window altogether; what was said here waits for the end of the log to come back."""
+    if not page:
+        return view
+    said = (item for item in view.items if not isinstance(item.entry, Line))
+    later = (*said, *view.later)[-LATER_MAX:]
+    fresh = replace(view, items=page, older=event.older, cut_off=True, later=later)
+    if event.at_end:
+        fresh = _reaching_the_end(fresh, page[0].place)
+    if anchored(fresh) < 0 and (fresh.cut_off or view.scroll):
+        fresh = replace(fresh, scroll=Anchor(page[-1].serial))
+    return fresh
+
+
+def _reaching_the_end(view: View, floor: Place) -> View:
+    """The view with all that came while its window was cut off, or was being read.
+
+    Args:
+        view: its window has all lines after `floor` that the log had when it was read.
+        floor: lines before this place are left to the log, and so is what was said then.
+    """
+    lines = [item for item in view.later if item.place > floor]
+    items = list(merged(view.items, _not_in(view.items, lines)))
+    for item in view.later:
+        if not item.place and came_ms(item.entry) >= (floor[0] if floor else 0):
+            items.insert(_by_time(items, came_ms(item.entry)), item)
+    return replace(view, items=tuple(items), cut_off=False, later=())
+
+
+# ---- steps -------------------------------------------------------------------------------------
+
+
+def _items_of(lines: Sequence[Line], view: View, serial: int) -> tuple[_Lines, int]:
+    """The lines as items, each once and in order; those that are held keep theirs."""
+    held = {_key(item): item for item in (*view.later, *view.items) if _key(item)}
+    page: dict[_Key, Item] = {}
+    for line in lines:
+        item = Item(serial + 1, line, place_of(line.place))
+        known = held.get(_key(item))
+        serial += known is None
+        page[_key(item)] = _received(known, line) if known else item
+    return tuple(sorted(page.values(), key=lambda item: item.place)), serial
+
+
+def _key(item: Item) -> _Key:
+    line = item.entry
+    return item.place or ((line.source_id, line.msg_id) if isinstance(line, Line) else ())
+
+
+def _received(held: Item, line: Line) -> Item:
+    """A held line with the acknowledgements that the log knows of, where those are more."""
+    if not isinstance(held.entry, Line) or line.acked <= held.entry.acked:
+        return held
+    return replace(held, entry=replace(held.entry, acked=line.acked, of=line.of))
+
+
+def _refreshed(items: _Lines, page: _Lines) -> _Lines:
+    """The items, with those of the page in place of their older values."""
+    fresh = {item.serial: item for item in page}
+    return tuple(fresh.get(item.serial, item) for item in items)
+
+
+def _not_in(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
+    """Those of the others that are not among the items, each once and in order."""
+    held = {item.serial for item in items}
+    fresh = {item.serial: item for item in others if item.serial not in held}
+    return sorted(fresh.values(), key=lambda item: item.place)
+
+
+def _fuller(view: View, page: _Lines) -> View:
+    """The view with what it lacks of a page that adjoins its window or overlaps it."""
+    items = _refreshed(view.items, page)
+    items = merged(items, _not_in(items, page))
+    return replace(view, items=items) if items != view.items else view
+
+
+def _stays(view: View, item: Item, first: Place) -> bool:
+    """Whether an item is kept when a page that begins at `first` begins the window."""
+    if item.place:
+        return item.place >= first
+    return not (view.cut_off and first) or came_ms(item.entry) >= first[0]
+
+
+def _by_time(items: Sequence[Item], at_ms: int) -> int:
+    """Where an item of that time goes: after the last that is not a later line."""
+    index = len(items)
+    while index and items[index - 1].place and items[index - 1].place[0] > at_ms:
+        index -= 1
+    return index
+
+
+def _unmoved(view: View) -> View:
+    """The view of one who has scrolled up, not moved by a page that does not hold his place."""
+    older = cursor_of(first_place(view)) if view.older is None else view.older
+    return replace(view, cut_off=True, older=older)
