@@ -77,7 +77,10 @@ class Archive(Protocol):
         ...
 
     def unread(self, me: MemberId, mentions: Callable[[str], bool]) -> Unread:
-        """What others wrote and nobody read; `mentions` tells whether a text names the reader."""
+        """What others wrote and nobody read; `mentions` tells whether a text names the reader.
+
+        What was counted before is not counted again: equal `mentions` must tell the same.
+        """
         ...
 
     def close(self) -> None:

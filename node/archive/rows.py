@@ -70,6 +70,12 @@ STORED_AT = f"SELECT stored_ms FROM message WHERE {_KEY}"
 UNREAD_TEXTS = f"""SELECT text FROM message WHERE arrival >
     coalesce((SELECT CAST(value AS INTEGER) FROM state WHERE name = 'read'), 0)
     AND source <> ? AND {_FIRST}"""
+LAST_ARRIVAL = "SELECT coalesce(max(arrival), 0) FROM message"
+# Of what arrived after another: the texts, and whether another message has the same id.
+LATER_TEXTS = """SELECT text, EXISTS (SELECT 1 FROM message AS other
+    WHERE other.id = message.id AND other.source = message.source
+    AND other.arrival <> message.arrival)
+    FROM message WHERE arrival > ? AND source <> ?"""
 WAITING_POSTS = "SELECT * FROM post WHERE settled = 0"
 ONE_POST = f"SELECT * FROM post WHERE {_KEY}"
 

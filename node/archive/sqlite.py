@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.archive import rows, values
@@ -36,6 +37,16 @@ _log = logging.getLogger(__name__)
 CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The unread lines, as of the message that arrived as `last`."""
+
+    me: MemberId
+    mentions: Callable[[str], bool]
+    last: int
+    unread: Unread
+
+
 class SqliteArchive:
     """See `Archive`.  Opens or creates the file at `path`, and locks it against other processes.
 
@@ -54,6 +65,8 @@ class SqliteArchive:
         self._topic = Fact()
         self._checkpoint: threading.Thread | None = None
         self._unmoved = 0
+        self._counted: _Counted | None = None
+        self._appended = 0  # messages, since that count
         self._closed = False
 
     # ---- writing ------------------------------------------------------------------------------
@@ -78,6 +91,7 @@ class SqliteArchive:
         if roster is not None:
             self._members = {member.id: member for member in roster.members}
             self._topic = roster.topic
+        self._appended += sum(len(x.messages) for x in stores if isinstance(x, StoreMessages))
         self._unmoved += len(stores)
         if self._unmoved >= CHECKPOINT_STORES:
             self._move()
@@ -198,11 +212,33 @@ class SqliteArchive:
     def mark_read(self) -> None:
         with self._failing():
             self._base.execute(rows.MARK_READ)
+        self._counted = None
 
     def unread(self, me: MemberId, mentions: Callable[[str], bool]) -> Unread:
         with self._failing():
-            texts = [text for (text,) in self._base.execute(rows.UNREAD_TEXTS, (me,))]
-        return Unread(len(texts), sum(map(mentions, texts)))
+            last = int(self._base.execute(rows.LAST_ARRIVAL).fetchone()[0])
+            counted = self._counted
+            if counted is None or (counted.me, counted.mentions) != (me, mentions):
+                count = None
+            elif last - counted.last != self._appended:
+                count = None  # a message was replaced
+            else:
+                count = self._count_later(counted)
+            if count is None:
+                texts = [text for (text,) in self._base.execute(rows.UNREAD_TEXTS, (me,))]
+                count = Unread(len(texts), sum(map(mentions, texts)))
+        self._counted, self._appended = _Counted(me, mentions, last, count), 0
+        return count
+
+    def _count_later(self, counted: "_Counted") -> Unread | None:
+        """What was counted and what came since; None where that is not simply a sum."""
+        if not self._appended:
+            return counted.unread
+        later = self._base.execute(rows.LATER_TEXTS, (counted.last, counted.me)).fetchall()
+        if any(twice for _, twice in later):
+            return None
+        mentions = sum(counted.mentions(text) for text, _ in later)
+        return Unread(counted.unread.count + len(later), counted.unread.mentions + mentions)
 
     def close(self) -> None:
         if self._closed:

@@ -1,6 +1,6 @@
 """What faces are told of a group: pure functions of notices and a group."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from .. import happenings
@@ -201,6 +201,16 @@ def cursor(place: Place) -> str:
     """A place in display order, as faces hand it back."""
     hlc, source, stream, seq = place
     return f"{hlc.ms}.{hlc.counter}.{source}.{stream.incarnation}.{stream.random}.{seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Whether a text names this nick."""
+
+    nick: str
+
+    def __call__(self, text: str) -> bool:
+        return names(text, self.nick)
 
 
 def names(text: str, nick: str) -> bool:

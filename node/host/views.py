@@ -13,7 +13,7 @@ from ..peers import LinkFigures
 from ..runner import now_ms
 from ..words import Epoch, Mode
 from .chats import Chat, wall_ms
-from .telling import leader_of, line, names, nick_of
+from .telling import Naming, leader_of, line, nick_of
 
 STATES = {Life.ALIVE: "alive", Life.SUSPECT: "suspect", Life.DROPPED: "dropped"}
 ACKED_OF = 500  # own lines that `members` counts acknowledgements of
@@ -40,7 +40,7 @@ def seen_ms(group: Group, member: MemberId) -> int:
 def chat(one: Chat) -> words.Chat:
     """A chat as `status` shows it."""
     group = one.group
-    unread = one.archive.unread(group.me, lambda text: names(text, one.nick))
+    unread = one.archive.unread(group.me, Naming(one.nick))
     leader = leader_of(group)
     return words.Chat(
         name=group.name,

@@ -240,6 +240,39 @@ def test_unread_are_the_lines_of_others_that_came_since_the_mark(archive: Archiv
     assert (unread.count, unread.mentions) == (2, 1)
 
 
+def test_what_was_counted_is_not_read_again_and_the_count_stays_right(archive: Archive) -> None:
+    asked: list[str] = []
+
+    def mentions(text: str) -> bool:
+        asked.append(text)
+        return "bob" in text
+
+    def unread() -> tuple[int, int]:
+        found = archive.unread(ME, mentions)
+        return found.count, found.mentions
+
+    keep(archive, line(1), line(2, text="bob"))
+    assert unread() == (2, 1)
+    asked.clear()
+    keep(archive, line(3, text="bob?"), line(4, source=ME))
+    assert unread() == (3, 2)
+    if isinstance(archive, SqliteArchive):
+        assert asked == ["bob?"]
+    keep(archive, line(2, text="not you"))
+    assert unread() == (3, 1), "a message was replaced"
+    keep(archive, line(9, at=1, id=7, text="bob"), line(5, at=3, id=7))
+    assert unread() == (4, 2), "two with one id are one"
+    keep(archive, line(6, at=2, id=3 + ANNA * 1_000_000))
+    assert unread() == (4, 1), "one that was counted has given way to one of the same id"
+    archive.mark_read()
+    assert unread() == (0, 0)
+    keep(archive, line(7))
+    assert unread() == (1, 0)
+    assert archive.unread(ANNA, mentions).count == 0, "another reader"
+    assert unread() == (1, 0)
+    assert archive.unread(ME, bool).mentions == 1, "another name"
+
+
 def test_the_first_storing_counts_as_the_time_of_storing(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
