@@ -1,0 +1,268 @@
+"""The app: its parts put together, on a terminal, until it ends."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from signal import SIGCONT, SIGHUP, SIGTERM, SIGTSTP
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.input import create_input
+from prompt_toolkit.layout import Float, FloatContainer, Layout
+from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.styles import DynamicStyle, Style
+
+from ...errors import DONE, OTHER
+from ..model import Selected, Showing, Switcher
+from ..render import screen
+from ..render.themes import THEMES
+from .bindings import REFUSED, Bindings
+from .canvas import Canvas, Row
+from .face import Face
+from .input import Typing
+from .pages import Pages
+from .paging import Paging
+from .performing import Performing
+from .saving import Saving
+from .searching import Searching
+from .sending import Sending
+from .setup import Setup
+from .telling import Telling
+from .terminal import Screen, note_crash, signals, stderr_in
+from .tty import Tty, is_gone, opened
+from .watching import Watching
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+    from ..client import Client
+
+FRAME_S = 0.03  # at most one frame within this
+ESCAPE_S = 0.05  # a lone Esc is a key after this, and not the beginning of another one
+CHORD_S = 0.25  # and after this it is no Alt either
+MENU_ROWS = 8
+WHEEL_ROWS = 3
+
+
+async def run(node: "Client", setup: Setup) -> int:
+    """Owns the terminal until the user quits, a signal comes, or the node of this process ends.
+
+    Args:
+        node: a connection to the node.
+        setup: all else.
+
+    Returns:
+        The exit code.
+    """
+    face = Face(node, setup)
+    try:
+        with ExitStack() as stack:
+            tty = None
+            if setup.output is None:
+                stack.enter_context(stderr_in(setup.log))
+                tty = stack.enter_context(opened(sys.stdout.fileno(), face.draw_again))
+            code = await _Run(face, tty).run()
+    except Exception as error:
+        note_crash(setup.log, error)
+        said = " ".join(str(error).split())
+        print(
+            f"p2pchat: the app has crashed ({type(error).__name__}: {said}); see {setup.log}",
+            file=sys.stderr,
+        )
+        return OTHER
+    if face.parting:
+        print(f"p2pchat: {face.parting}", file=sys.stderr)
+    return code
+
+
+class _Run:
+    """One run, from the first frame to the last."""
+
+    def __init__(self, face: Face, tty: Tty | None) -> None:
+        setup, term = face.setup, os.environ.get("TERM", "")
+        self._face, self._tty = face, tty
+        terminal = cast(TextIO, tty) if tty is not None else sys.stdout
+        self._output = setup.output or Vt100_Output.from_pty(terminal, term)
+        self._screen = Screen(self._output, term)
+        self._paging = Paging(face)
+        self._searching = Searching(face, self._paging)
+        self._typing = Typing(face, self._typed)
+        self._watching, self._sending, pages = Watching(face), Sending(face), Pages(face)
+        self._saving = Saving(face)
+        Telling(face, self._screen.ring)
+        performing = Performing(
+            face,
+            pages=pages,
+            saving=self._saving,
+            searching=self._searching,
+            sending=self._sending,
+            watching=self._watching,
+            screen=self._screen,
+        )
+        bindings = Bindings(
+            face,
+            typing=self._typing,
+            performing=performing,
+            paging=self._paging,
+            pages=pages,
+            searching=self._searching,
+        )
+        self._styles: dict[str, Style] = {}
+        self._wake: asyncio.TimerHandle | None = None
+        self._app = self._application(bindings)
+        face.redraw = self._redraw
+
+    def _application(self, bindings: Bindings) -> Application[None]:
+        face, typing = self._face, self._typing
+        canvas = Canvas(
+            self._draw,
+            typing.windows,
+            typing.shown,
+            lambda: typing.is_completing,
+            self._clicked,
+        )
+        menu = Float(CompletionsMenu(max_height=MENU_ROWS), xcursor=True, ycursor=True)
+        layout = Layout(FloatContainer(canvas, [menu]), focused_element=typing.input_window)
+        typing.layout = layout
+        app: Application[None] = Application(
+            layout=layout,
+            style=DynamicStyle(self._style),
+            key_bindings=bindings.keys,
+            full_screen=True,
+            color_depth=ColorDepth.DEPTH_4_BIT if face.setup.color else ColorDepth.DEPTH_1_BIT,
+            mouse_support=Condition(self._takes_mouse),
+            enable_page_navigation_bindings=False,
+            erase_when_done=True,
+            min_redraw_interval=FRAME_S,
+            terminal_size_polling_interval=None,
+            after_render=lambda _: self._drawn(),
+            input=face.setup.input or create_input(sys.stdin),
+            output=self._output,
+        )
+        app.ttimeoutlen, app.timeoutlen = ESCAPE_S, CHORD_S
+        return app
+
+    # ---- running
+
+    async def run(self) -> int:
+        """Until the end; the exit code."""
+        face, loop = self._face, asyncio.get_running_loop()
+        face.ended.add_done_callback(lambda _: self._exit())
+        handlers = {SIGTERM: face.leave, SIGHUP: face.leave, SIGCONT: self._return}
+        handlers[SIGTSTP] = lambda: face.tell(REFUSED, tone="error")
+        before = loop.get_exception_handler()
+        loop.set_exception_handler(self._failed)
+        try:
+            with signals(handlers):
+                await self._app.run_async(
+                    pre_run=self._begin, set_exception_handler=False, handle_sigint=False
+                )
+        except (EOFError, OSError) as lost:
+            if not is_gone(lost):
+                raise
+            face.leave()
+        finally:
+            if self._wake is not None:
+                self._wake.cancel()
+            await face.close()
+            loop.set_exception_handler(before)
+            with suppress(OSError):
+                self._screen.give_back()
+            face.parting = face.parting or self._saving.save()
+        return face.ended.result() if face.ended.done() else DONE
+
+    def _begin(self) -> None:
+        self._watching.start()
+        self._sending.start()
+
+    def _exit(self) -> None:
+        if self._app.is_running and not self._app.is_done:
+            self._app.exit()
+
+    def _return(self) -> None:
+        """Somebody has stopped us and let us go on: the terminal was somebody else's meanwhile."""
+        self._app.renderer.reset()
+        self._app.invalidate()
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something on the loop has failed that is no task of ours: a key, a frame."""
+        error = context.get("exception")
+        if is_gone(error):
+            self._face.leave()
+        elif isinstance(error, BaseException) and is_ours(error):
+            self._face.fail(error)
+        else:
+            loop.default_exception_handler(context)
+
+    # ---- drawing
+
+    def _redraw(self) -> None:
+        """A frame is due, unless the terminal has not taken the last one yet."""
+        if self._tty is None or not self._tty.is_behind:
+            self._app.invalidate()
+
+    def _draw(self, columns: int, rows: int, input_rows: int) -> Sequence[Row]:
+        face = self._face
+        face.columns, face.rows, face.input_rows = columns, rows, input_rows
+        return screen.draw(face.state, columns, rows, input_rows, face.now())
+
+    def _drawn(self) -> None:
+        """After a frame: the title, and when the next one is due although nothing happens."""
+        face = self._face
+        self._screen.entitle(screen.title(face.state))
+        if self._wake is not None:
+            self._wake.cancel()
+        due = screen.wakes(face.state, face.now())
+        self._wake = asyncio.get_running_loop().call_later(max(due, 1) / 1000, self._redraw)
+
+    def _style(self) -> Style:
+        theme = self._face.state.settings.theme if self._face.setup.color else "mono"
+        if theme not in self._styles:
+            self._styles[theme] = Style.from_dict(THEMES[theme])
+        return self._styles[theme]
+
+    # ---- what happens
+
+    def _typed(self, text: str) -> None:
+        """The line of the search or of the switcher has changed."""
+        state = self._face.state
+        if state.search is not None and state.search.text != text:
+            self._searching.typed(text)
+        elif state.switcher is not None and state.switcher.text != text:
+            self._face.apply(Showing(Switcher(text), Switcher))
+
+    def _takes_mouse(self) -> bool:
+        state = self._face.state
+        is_bare = state.page is not None and state.page.kind == "bare"
+        return state.settings.mouse == "on" and not is_bare
+
+    def _clicked(self, event: MouseEvent) -> "NotImplementedOrNone":
+        """The wheel scrolls; a click on a chat brings it to the front."""
+        face = self._face
+        if event.event_type is MouseEventType.SCROLL_UP:
+            self._paging.scroll(-WHEEL_ROWS)
+        elif event.event_type is MouseEventType.SCROLL_DOWN:
+            self._paging.scroll(WHEEL_ROWS)
+        elif event.event_type is MouseEventType.MOUSE_UP and event.button is MouseButton.LEFT:
+            size = face.columns, face.rows, face.input_rows
+            match screen.region(face.state, *size, event.position.x, event.position.y):
+                case ("chat", int(chat_id)):
+                    face.apply(Selected(chat_id))
+        return None
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an exception passed through the app or the toolkit under it."""
+    trace = error.__traceback__
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if name.startswith(("prompt_toolkit.", "node.cli.")):
+            return True
+        trace = trace.tb_next
+    return False

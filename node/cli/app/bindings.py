@@ -1,0 +1,312 @@
+"""What each key does.
+
+The table of `keys` is bound over readline's keys, which are prompt_toolkit's own; where something
+is asked, any key is its answer, and while readline searches, its keys are left alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from prompt_toolkit.application.current import get_app
+from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.key_binding import DynamicKeyBindings, KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.search import SearchDirection, start_search
+
+from ..commands import Quit
+from ..keys import Chords
+from ..model import (
+    Chose,
+    Event,
+    Page,
+    Question,
+    Search,
+    Selected,
+    Showing,
+    State,
+    Switcher,
+    first_unread,
+    matches,
+    neighbour,
+    next_active,
+    numbered,
+)
+from .face import Face
+from .input import PASTE_MAX, Typing
+from .pages import Pages
+from .paging import Paging
+from .performing import Performing
+from .searching import Searching
+from .setup import Extra
+
+REFUSED = "not suspended: the others would take this node for dead (/quit ends the app)"
+_NO_ANSWERS = (Keys.CPRResponse, Keys.Vt100MouseEvent, Keys.WindowsMouseEvent, Keys.Ignore)
+
+
+class Bindings:
+    """From keys to what the parts of the app do."""
+
+    def __init__(
+        self,
+        face: Face,
+        *,
+        typing: Typing,
+        performing: Performing,
+        paging: Paging,
+        pages: Pages,
+        searching: Searching,
+    ) -> None:
+        self._face, self._typing, self._performing = face, typing, performing
+        self._paging, self._pages, self._searching = paging, pages, searching
+        self._bound = self._bind()
+        self.keys = DynamicKeyBindings(lambda: self._bound)
+        face.listen(self._happened)
+
+    def _happened(self, before: State, event: Event) -> None:
+        if isinstance(event, Chose):  # as /reload does, which may have changed the keys too
+            self._bound = self._bind()
+
+    def _chords(self, action: str) -> Chords:
+        return self._face.setup.keeper.keys.get(action, ())
+
+    def _bind(self) -> KeyBindings:
+        bound = KeyBindings()
+        usual = Condition(lambda: self._face.state.question is None) & ~is_searching
+        prompting = usual & Condition(lambda: self._typing.is_prompting)
+        asking = Condition(lambda: self._face.state.question is not None)
+        works = self._works()
+        works |= {one.key.action: partial(self._extra, one) for one in self._face.setup.extras}
+        for action, work in works.items():
+            for chord in self._chords(action):
+                bound.add(*chord, filter=usual)(_calling(work))
+        bound.add("up", filter=prompting)(_calling(lambda: self._pick(-1)))
+        bound.add("down", filter=prompting)(_calling(lambda: self._pick(1)))
+        bound.add("c-z")(_calling(lambda: self._face.tell(REFUSED, tone="error")))
+        bound.add("c-l")(_calling(self._redraw))
+        bound.add(Keys.BracketedPaste, filter=usual)(self._paste)
+        bound.add(Keys.Any, filter=asking, eager=True)(self._answer)
+        return bound
+
+    def _works(self) -> dict[str, Callable[[], None]]:
+        """What the actions of the table do."""
+        return {
+            **{f"chat_{n}": partial(self._numbered, n) for n in range(1, 11)},
+            "send": self._enter,
+            "newline": self._newline,
+            "complete": lambda: self._complete(1),
+            "complete_back": lambda: self._complete(-1),
+            "search_input": self._search_input,
+            "clear_input": self._clear,
+            "quit": self._quit,
+            "next_chat": lambda: self._neighbour(1),
+            "previous_chat": lambda: self._neighbour(-1),
+            "next_active": lambda: self._select(next_active(self._face.state)),
+            "switcher": self._switch,
+            "page_up": lambda: self._page(-1),
+            "page_down": lambda: self._page(1),
+            "top": self._top,
+            "bottom": self._bottom,
+            "first_unread": self._first_unread,
+            "previous_mention": lambda: self._searching.mention(-1),
+            "next_mention": lambda: self._searching.mention(1),
+            "search_transcript": self._search,
+            "help": self._help,
+            "elections": lambda: self._pages.toggle("elections"),
+            "trace": lambda: self._pages.toggle("trace"),
+            "chats_pane": lambda: self._pane("chats"),
+            "members_pane": lambda: self._pane("members"),
+            "bare": lambda: self._pages.toggle("bare"),
+            "notices": lambda: self._flip("notices"),
+            "mouse": lambda: self._flip("mouse"),
+            "close": self._close,
+        }
+
+    # ---- typing
+
+    def _enter(self) -> None:
+        state = self._face.state
+        if state.switcher is not None:
+            found = matches(state, state.switcher.text)
+            picked = found[state.switcher.picked].chat.chat_id if found else 0
+            self._face.apply(Showing(None, Switcher))
+            self._select(picked)
+        elif state.search is not None:
+            self._searching.older()
+        elif self._typing.input.text.strip():
+            self._performing.line(self._typing.take())
+
+    def _newline(self) -> None:
+        if not self._typing.is_prompting:
+            self._typing.input.insert_text("\n")
+
+    def _complete(self, step: int) -> None:
+        if self._typing.is_prompting:
+            self._pick(step)
+        else:
+            self._typing.complete(step)
+
+    def _search_input(self) -> None:
+        if self._face.state.search is not None:
+            self._searching.newer()
+        elif not self._typing.is_prompting:
+            start_search(direction=SearchDirection.BACKWARD)
+
+    def _clear(self) -> None:
+        if self._typing.is_prompting:
+            self._close()
+        else:
+            self._typing.put("")
+
+    def _quit(self) -> None:
+        buffer = self._typing.line if self._typing.is_prompting else self._typing.input
+        if buffer.text:
+            buffer.delete()
+        elif self._typing.is_prompting:
+            self._close()
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Quits, but asks once where somebody still lacks something that was said here."""
+        views = self._face.state.views
+        waiting = [view for view in views if view.chat.outbox]
+        if not waiting:
+            self._performing.do(Quit())
+            return
+        lines = sum(view.chat.outbox for view in waiting)
+        chats = ", ".join(f"#{view.name}" for view in waiting)
+        text = f"{lines} of your lines in {chats} have not reached everyone yet. Quit?"
+        self._face.apply(Showing(Question("quit", text), Question))
+
+    def _paste(self, event: KeyPressEvent) -> None:
+        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.rstrip("\n").count("\n") + 1
+        if self._typing.is_prompting:
+            self._typing.line.insert_text(" ".join(text.split()))
+        elif lines > PASTE_MAX:
+            asked = f"Paste {lines} lines?"
+            self._face.apply(Showing(Question("paste", asked, text), Question))
+        else:
+            self._typing.input.insert_text(text)
+
+    def _answer(self, event: KeyPressEvent) -> None:
+        """One key answers what was asked: y does it, and so does the key that led here."""
+        key, question = event.key_sequence[0].key, self._face.state.question
+        if key in _NO_ANSWERS or question is None:
+            return
+        self._face.apply(Showing(None, Question))
+        again = question.kind == "quit" and (key,) in self._chords("quit")
+        if key not in ("y", "Y") and not again:
+            return
+        if question.kind == "quit":
+            self._performing.do(Quit())
+        else:
+            self._typing.input.insert_text(question.payload)
+
+    # ---- chats
+
+    def _select(self, chat_id: int) -> None:
+        if chat_id:
+            self._face.apply(Selected(chat_id))
+
+    def _numbered(self, number: int) -> None:
+        self._select(numbered(self._face.state, number))
+
+    def _neighbour(self, step: int) -> None:
+        if self._face.state.switcher is not None:
+            self._pick(step)
+        else:
+            self._select(neighbour(self._face.state, step))
+
+    def _switch(self) -> None:
+        opened = self._face.state.switcher is not None
+        self._face.apply(Showing(None if opened else Switcher(), Switcher))
+
+    def _pick(self, step: int) -> None:
+        """Another line of the switcher, or another match of the search."""
+        state = self._face.state
+        if state.switcher is not None:
+            found = matches(state, state.switcher.text)
+            picked = (state.switcher.picked + step) % max(1, len(found))
+            self._face.apply(Showing(replace(state.switcher, picked=picked), Switcher))
+        elif state.search is not None:
+            (self._searching.older if step < 0 else self._searching.newer)()
+
+    # ---- reading
+
+    def _page(self, by: int) -> None:
+        page = self._face.state.page
+        if page is not None and page.kind != "bare":
+            self._pages.scroll(by)
+        else:
+            self._paging.page(by)
+
+    def _top(self) -> None:
+        self._paging.to_beginning()
+
+    def _bottom(self) -> None:
+        self._paging.to_end()
+
+    def _first_unread(self) -> None:
+        if (view := self._face.front) is not None:
+            self._paging.to(first_unread(view))
+
+    def _search(self) -> None:
+        if self._face.state.search is not None:
+            self._searching.older()
+        else:
+            self._searching.begin()
+
+    # ---- views
+
+    def _help(self) -> None:
+        page = self._face.state.page
+        if page is not None and page.kind == "help":
+            self._pages.close()
+        else:
+            self._performing.line("/help")
+
+    def _pane(self, name: str) -> None:
+        """Shows a pane that is hidden, hides one that is shown, whatever the width."""
+        self._choose(name, "off" if getattr(self._face.layout(), name) else "on")
+
+    def _flip(self, name: str) -> None:
+        now = getattr(self._face.state.settings, name)
+        self._choose(name, "off" if now == "on" else "on")
+
+    def _choose(self, name: str, value: str) -> None:
+        self._face.apply(Chose(replace(self._face.state.settings, **{name: value})))
+
+    def _close(self) -> None:
+        """Closes what is over the transcript, one thing at a time."""
+        state = self._face.state
+        if self._typing.is_completing:
+            self._typing.input.cancel_completion()
+        elif state.switcher is not None:
+            self._face.apply(Showing(None, Switcher))
+        elif state.search is not None:
+            self._face.apply(Showing(None, Search))
+        elif state.page is not None:
+            self._face.apply(Showing(None, Page))
+
+    def _redraw(self) -> None:
+        """All of the screen anew, whatever has been written across it."""
+        get_app().renderer.erase(leave_alternate_screen=False)
+        self._face.redraw()
+
+    def _extra(self, extra: Extra) -> None:
+        async def work() -> None:
+            if told := await extra.work():
+                self._face.tell(told)
+
+        self._face.spawn(work(), extra.key.action)
+
+
+def _calling(work: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
+    """A handler that needs nothing of its event."""
+
+    def handle(event: KeyPressEvent) -> None:
+        work()
+
+    return handle

@@ -1,0 +1,117 @@
+"""What all parts of the app share: the state, the node, the clock and the tasks.
+
+A part changes the state by `apply` alone, and hears of every change by `listen`; so no part needs
+to know another one that only wants to follow.  Tasks are supervised: one that fails ends the app.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ...errors import DONE, Complaint
+from ..model import Event, State, Told, View, reduce
+from ..render.layout import Layout, layout
+from .setup import Setup
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+Listener: TypeAlias = Callable[[State, Event], None]  # the state before, and what happened
+
+
+class Face:
+    """The app's middle."""
+
+    def __init__(self, node: "Client", setup: Setup) -> None:
+        """Nothing is asked of the node yet."""
+        self.node, self.setup = node, setup
+        self.state = setup.keeper.begin()
+        self.columns, self.rows, self.input_rows = 80, 24, 1  # of the last frame
+        self.redraw: Callable[[], None] = lambda: None
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.parting = ""  # a last line for stderr
+        self._listeners: list[Listener] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- the state
+
+    @property
+    def front(self) -> View | None:
+        return self.state.front
+
+    def now(self) -> int:
+        """Wall clock in milliseconds."""
+        return self.setup.now()
+
+    def listen(self, listener: Listener) -> None:
+        """From now on `listener` is told of every event, after it was reduced."""
+        self._listeners.append(listener)
+
+    def apply(self, event: Event) -> None:
+        """The one way in which the state changes."""
+        before = self.state
+        self.state = reduce(before, event)
+        for listener in self._listeners:
+            listener(before, event)
+        if self.state is not before:
+            self.redraw()
+
+    def draw_again(self) -> None:
+        """A frame is due, whatever it is that draws."""
+        self.redraw()
+
+    def tell(self, *lines: str, tone: str = "", chat_id: int = 0) -> None:
+        """Says something in the chat in front, or in another one."""
+        if lines:
+            self.apply(Told(lines, chat_id or self.state.current, self.now(), tone))
+
+    def layout(self) -> Layout:
+        """How the screen is divided."""
+        return layout(self.state, self.columns, self.rows, self.input_rows)
+
+    def transcript_size(self) -> tuple[int, int]:
+        """Width and height of the transcript."""
+        now = self.layout()
+        return now.transcript, now.body
+
+    # ---- what goes on
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+        """Runs `work`; what the node complains of is told, and any other failure ends the app."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if not isinstance(error, Complaint):
+            self.fail(error)
+        elif not self.ended.done():
+            self.tell(str(error), tone="error")
+
+    def fail(self, error: BaseException) -> None:
+        """Something of the app's own is broken: it ends, and says so."""
+        if not self.ended.done():
+            self.ended.set_exception(error)
+
+    def leave(self, code: int = DONE, parting: str = "") -> None:
+        """The app ends."""
+        if not self.ended.done():
+            self.parting = parting
+            self.ended.set_result(code)
+
+    async def close(self) -> None:
+        """Ends every task, and waits for them."""
+        while self._tasks:
+            for task in tuple(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)
+
+
+def chat_of(chat_id: int) -> str:
+    """How the node is told which chat is meant."""
+    return f"{chat_id:016x}"

@@ -1,0 +1,191 @@
+"""The bottom of the screen: what is being typed, and where.
+
+There are three lines to type on, of which one has the cursor: the input itself, the line of a
+search or of the switcher, and that of readline's search through what was typed before.
+"""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from prompt_toolkit.buffer import Buffer, CompletionState
+from prompt_toolkit.completion import Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.layout import BufferControl, Layout, SearchBufferControl, Window
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.search import stop_search
+
+from ..commands import Candidate, complete
+from ..model import Drafted, Event, State
+from ..render import screen
+from ..render.text import clean_line, width
+from .canvas import Row, style_of
+from .face import Face
+
+PASTE_MAX = 5  # lines that are pasted without being asked for
+
+
+class Typing:
+    """The buffers and their windows."""
+
+    def __init__(self, face: Face, typed: Callable[[str], None]) -> None:
+        """Nothing is typed yet.
+
+        Args:
+            face: whose drafts these are.
+            typed: told of each change of the line of a search or of the switcher.
+        """
+        self._face = face
+        self.input = Buffer(multiline=True, history=InMemoryHistory())
+        self.line = Buffer(multiline=False, on_text_changed=lambda _: typed(self.line.text))
+        found = Buffer(multiline=False)
+        self._searching = SearchBufferControl(found, input_processors=[Printable()])
+        self.input_window = Window(
+            BufferControl(
+                self.input,
+                search_buffer_control=self._searching,
+                preview_search=True,
+                input_processors=[Printable()],
+            ),
+            wrap_lines=True,
+            get_line_prefix=self._prefix(lambda: screen.prompt(face.state)),
+        )
+        self.line_window = Window(
+            BufferControl(self.line, input_processors=[Printable()]),
+            height=1,
+            get_line_prefix=self._prefix(lambda: screen.prompt(face.state)),
+        )
+        self.found_window = Window(
+            self._searching,
+            height=1,
+            get_line_prefix=self._prefix(lambda: ((("prompt", "[history] ")),)),
+        )
+        self.windows = (self.input_window, self.line_window, self.found_window)
+        self.layout: Layout | None = None
+        face.listen(self._happened)
+
+    @staticmethod
+    def _prefix(prompt: Callable[[], Row]) -> Callable[[int, int], StyleAndTextTuples]:
+        """What stands before each row of a window: the prompt, or as many blanks."""
+
+        def prefix(line: int, wrapped: int) -> StyleAndTextTuples:
+            row = prompt()
+            if line or wrapped:
+                return [("", " " * sum(width(text) for _, text in row))]
+            return [(style_of(names), text) for names, text in row]
+
+        return prefix
+
+    # ---- which line
+
+    @property
+    def is_prompting(self) -> bool:
+        """Whether something else than a message is being typed."""
+        return self._face.state.search is not None or self._face.state.switcher is not None
+
+    @property
+    def is_completing(self) -> bool:
+        return self.input.complete_state is not None
+
+    def shown(self) -> Sequence[Window]:
+        """The windows at the bottom of the screen, from above."""
+        if self.layout is not None and self.layout.is_searching:
+            return [self.input_window, self.found_window]
+        return [self.line_window if self.is_prompting else self.input_window]
+
+    def _happened(self, before: State, event: Event) -> None:
+        state = self._face.state
+        if state.current != before.current:
+            if before.view(before.current) is not None:
+                self._face.apply(Drafted(before.current, self.input.text))
+            view = state.front
+            self.put(view.draft if view is not None else "")
+        was = before.search or before.switcher
+        now = state.search or state.switcher
+        if type(was) is not type(now):
+            self._turn(now.text if now is not None else "")
+
+    def _turn(self, text: str) -> None:
+        """Another line is typed on."""
+        assert self.layout is not None, "the layout is made before anything happens"
+        if self.layout.is_searching:
+            stop_search()
+        if self.is_prompting:
+            if self.line.text != text:
+                self.line.set_document(Document(text), bypass_readonly=True)
+            self.layout.focus(self.line_window)
+        else:
+            self.layout.focus(self.input_window)
+            self.line.reset()
+
+    # ---- the input
+
+    def put(self, text: str) -> None:
+        """Makes `text` the input."""
+        self.input.reset(Document(text))
+
+    def take(self) -> str:
+        """What was typed, which is the input no longer."""
+        text = self.input.text
+        self.input.reset(append_to_history=True)
+        return text
+
+    def complete(self, step: int = 1) -> None:
+        """Completes what stands before the cursor, or goes through the choices there are."""
+        buffer = self.input
+        if buffer.complete_state is not None:
+            (buffer.complete_next if step > 0 else buffer.complete_previous)()
+            return
+        before = buffer.document.text_before_cursor
+        choices = complete(self._face.state, before)
+        if not choices:
+            return
+        start = choices[0].start
+        common = beginning([one.text for one in choices])
+        if len(choices) == 1 or len(common) > len(before) - start:
+            buffer.delete_before_cursor(len(before) - start)
+            buffer.insert_text(common)
+        if len(choices) > 1:
+            at = buffer.cursor_position - start
+            buffer.complete_state = CompletionState(
+                buffer.document, [_completion(one, at) for one in choices]
+            )
+            self._face.redraw()
+
+
+def beginning(texts: Sequence[str]) -> str:
+    """What all of them begin with."""
+    first, last = min(texts), max(texts)
+    same = next(
+        (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), None
+    )
+    return first[:same] if same is not None else first
+
+
+def _completion(choice: Candidate, typed: int) -> Completion:
+    """A choice of the menu, in place of the last `typed` characters."""
+    return Completion(
+        choice.text,
+        start_position=-typed,
+        display=clean_line(choice.text).strip(),
+        display_meta=clean_line(choice.meta),
+    )
+
+
+class Printable(Processor):
+    """Shows what a terminal must not be sent as replacement characters; the text keeps it."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        fragments = transformation_input.fragments
+        if all(fragment[1].isprintable() for fragment in fragments):
+            return Transformation(fragments)
+        return Transformation(
+            [(fragment[0], "".join(map(_printable, fragment[1]))) for fragment in fragments]
+        )
+
+
+def _printable(char: str) -> str:
+    if char == "\t":
+        return " "
+    return char if char.isprintable() or unicodedata.category(char) == "Zs" else "\ufffd"

@@ -1,0 +1,165 @@
+"""The log below the window that a chat's transcript is: its end, older and newer lines, any place.
+
+One read a chat is under way at a time.  Lines near the edge of the window are fetched before they
+are scrolled to.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from ...words import Line
+from ...words import Page as Lines
+from ..model import Anchor, Event, Paged, Scrolled, State, Towards, View, newest
+from ..render import transcript
+from .face import Face, chat_of
+
+FIRST = 200  # lines of a chat that is opened
+FIRST_MAX, UNREAD_MORE = 1_000, 20  # where more are unread, and so many lines before those
+MORE = 500  # lines of each further page
+NEAR = 100  # items from the edge of the window at which the next page is fetched
+BEGINNING = "0.0.0.0.0.0"  # before the first line of any log
+AROUND = 250  # lines before, and from, a line that is looked at
+AGAIN_S = 1.0  # a read that failed is tried again after this, if it still is needed
+
+
+class Paging:
+    """Reads pages of the log into the windows."""
+
+    def __init__(self, face: Face) -> None:
+        self._face = face
+        self._reading: set[int] = set()
+        face.listen(self._happened)
+
+    def _happened(self, before: State, event: Event) -> None:
+        view = self._face.front
+        if view is not None and (view.older is None or (view.cut_off and view.scroll is None)):
+            self._start(view, self._read_end)
+
+    # ---- pages
+
+    def _start(self, view: View, read: Callable[[View], Awaitable[None]]) -> None:
+        """Begins a read, where none of that chat is under way."""
+        chat_id = view.chat.chat_id
+        if chat_id not in self._reading and not self._face.state.lost:
+            self._reading.add(chat_id)
+            self._face.spawn(self._one(chat_id, read(view)), "page of the log")
+
+    async def _one(self, chat_id: int, read: Awaitable[None]) -> None:
+        """A read to its end; if it fails, the next one waits a while."""
+        try:
+            await read
+        except Exception:
+            asyncio.get_running_loop().call_later(AGAIN_S, self._reading.discard, chat_id)
+            raise
+        self._reading.discard(chat_id)
+
+    async def _read_end(self, view: View) -> None:
+        count = min(FIRST_MAX, max(FIRST, view.waiting + UNREAD_MORE))
+        page = await self._ask(view, count=count)
+        self._face.apply(Paged(view.chat.chat_id, page.lines, Towards.END, page.cursor))
+
+    async def _read_older(self, view: View) -> None:
+        chat_id, asked = view.chat.chat_id, view.older or ""
+        page = await self._ask(view, count=MORE, before=asked)
+        self._face.apply(Paged(chat_id, page.lines, Towards.OLDER, page.cursor, asked=asked))
+
+    async def _read_newer(self, view: View) -> None:
+        chat_id, asked = view.chat.chat_id, newest(view) or BEGINNING
+        page = await self._ask(view, count=MORE, after=asked)
+        at_end = not page.after_cursor
+        self._face.apply(Paged(chat_id, page.lines, Towards.NEWER, at_end=at_end, asked=asked))
+
+    async def _ask(self, view: View, *, count: int, before: str = "", after: str = "") -> Lines:
+        chat = chat_of(view.chat.chat_id)
+        return await self._face.node.history(chat, count=count, before=before, after=after)
+
+    async def read_around(self, chat_id: int, line: Line) -> int:
+        """A window around a line of the log; the serial of its item, 0 where it is gone."""
+        chat = chat_of(chat_id)
+        before = await self._face.node.history(chat, count=AROUND, before=line.place)
+        last = before.lines[-1].place if before.lines else BEGINNING
+        after = await self._face.node.history(chat, count=AROUND, after=last)
+        self._show(chat_id, before, after)
+        view = self._face.state.view(chat_id)
+        return serial_of(view, line) if view is not None else 0
+
+    async def _read_beginning(self, chat_id: int) -> None:
+        after = await self._face.node.history(chat_of(chat_id), count=MORE, after=BEGINNING)
+        self._show(chat_id, Lines(), after)
+        if chat_id == self._face.state.current:
+            self._to_top()
+
+    def _show(self, chat_id: int, before: Lines, after: Lines) -> None:
+        lines = (*before.lines, *after.lines)
+        at_end = not after.after_cursor
+        self._face.apply(Paged(chat_id, lines, Towards.AROUND, before.cursor, at_end))
+
+    # ---- moving
+
+    def scroll(self, by: int) -> None:
+        """Moves the transcript that is shown by rows; up is negative."""
+        face, view = self._face, self._face.state.front_or_lobby
+        anchor, _ = transcript.scrolled(face.state, view, *face.transcript_size(), by, face.now())
+        self._move(view, anchor)
+
+    def page(self, pages: int) -> None:
+        """Moves it by screens; two rows stay in sight."""
+        _, height = self._face.transcript_size()
+        self.scroll(pages * max(1, height - 2))
+
+    def to_end(self) -> None:
+        """To the last line that there is."""
+        self._move(self._face.state.front_or_lobby, None)
+
+    def to_beginning(self) -> None:
+        """To the first line that there is."""
+        view = self._face.state.front_or_lobby
+        if view.older:
+            self._face.spawn(self._read_beginning(view.chat.chat_id), "beginning of the log")
+        else:
+            self._to_top()
+
+    def to(self, serial: int) -> None:
+        """To an item of the transcript that is shown."""
+        face, view = self._face, self._face.state.front_or_lobby
+        if serial:
+            size = face.transcript_size()
+            self._move(view, transcript.shown_at(face.state, view, serial, *size, face.now()))
+
+    def _to_top(self) -> None:
+        view = self._face.state.front_or_lobby
+        if view.items:
+            self.to(view.items[0].serial)
+
+    def _move(self, view: View, anchor: Anchor | None) -> None:
+        """Puts the window where it belongs, and fetches what it comes close to."""
+        self._face.apply(Scrolled(view.chat.chat_id, anchor))
+        if anchor is None:
+            return
+        at = index_of(view, anchor.serial)
+        if at < NEAR and view.older:
+            self._start(view, self._read_older)
+        elif at >= len(view.items) - NEAR and view.cut_off:
+            self._start(view, self._read_newer)
+
+
+def index_of(view: View, serial: int) -> int:
+    """Where an item stands in the window; 0 where it is not in it."""
+    return next((at for at, item in enumerate(view.items) if item.serial == serial), 0)
+
+
+def serial_of(view: View, line: Line) -> int:
+    """The item of a line; 0 for none."""
+    for item in view.items:
+        held = item.entry
+        if isinstance(held, Line) and (held.source_id, held.msg_id) == (
+            line.source_id,
+            line.msg_id,
+        ):
+            return item.serial
+    return 0
+
+
+def oldest(view: View) -> str:
+    """Where the first line of the window stands; empty where there is none."""
+    return next((line.place for line in view.lines if line.place), "")

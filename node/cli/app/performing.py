@@ -1,0 +1,116 @@
+"""Does what a typed line asks for."""
+
+from typing import assert_never
+
+from ...errors import Complaint
+from ..commands import (
+    Action,
+    Apply,
+    Copy,
+    Find,
+    Mistyped,
+    Open,
+    Query,
+    Quit,
+    Reload,
+    Save,
+    Say,
+    Show,
+    parse,
+)
+from ..model import Hinted, Selected
+from ..queries import ask
+from ..render.tables import Answer
+from .face import Face
+from .pages import Pages
+from .saving import Saving
+from .searching import Searching
+from .sending import Sending
+from .terminal import Screen
+from .watching import Watching
+
+
+class Performing:
+    """From a line to what it does."""
+
+    def __init__(
+        self,
+        face: Face,
+        *,
+        pages: Pages,
+        saving: Saving,
+        searching: Searching,
+        sending: Sending,
+        watching: Watching,
+        screen: Screen,
+    ) -> None:
+        self._face, self._pages, self._searching = face, pages, searching
+        self._sending, self._watching, self._screen = sending, watching, screen
+        self._saving = saving
+
+    def line(self, text: str) -> None:
+        """Does what a line asks for, or says why not; a newcomer who typed one needs no hint."""
+        if self._face.state.hint:
+            self._face.apply(Hinted(""))
+        try:
+            action = parse(self._face.state, text)
+        except Mistyped as mistake:
+            self._face.tell(str(mistake), tone="error")
+        else:
+            self.do(action)
+
+    def do(self, action: Action) -> None:
+        """Performs one action."""
+        face = self._face
+        match action:
+            case Say():
+                self._sending.send(action)
+            case Query():
+                face.spawn(self._query(action), f"/{action.name}")
+            case Apply(event=event, said=said, then=then):
+                face.apply(event)
+                face.tell(*([said] if said else ()))
+                if then is not None:
+                    face.spawn(self._query(then), f"/{then.name}")
+            case Show(lines=lines):
+                face.tell(*lines)
+            case Open():
+                self._pages.open(action)
+            case Find(text=text):
+                self._searching.begin(text)
+            case Copy(text=text, said=said):
+                self._screen.copy(text)
+                face.tell(*([said] if said else ()))
+            case Save():
+                fault = self._saving.save()
+                face.tell(fault or "saved", tone="error" if fault else "")
+            case Reload():
+                self._reload()
+            case Quit():
+                face.leave()
+            case _:
+                assert_never(action)
+
+    async def _query(self, query: Query) -> None:
+        front = self._face.state.current
+        try:
+            answer = await ask(self._face.node, query.name, **query.args)
+        except Complaint as complaint:
+            self._face.tell(str(complaint), tone="error", chat_id=front)
+            return
+        self._watching.refresh()
+        if chat_id := entered(query.name, answer):
+            self._face.apply(await self._face.node.status())
+            self._face.apply(Selected(chat_id))
+            front = chat_id
+        self._face.tell(*answer.lines, *answer.notes, chat_id=front)
+
+    def _reload(self) -> None:
+        for event in self._face.setup.keeper.reload(self._face.state):
+            self._face.apply(event)
+
+
+def entered(query: str, answer: Answer) -> int:
+    """The chat that one has come into by a query; 0 for none."""
+    row = answer.rows[0] if query in ("join", "create") and answer.rows else {}
+    return int(str(row.get("chat_id", "0")), 16)

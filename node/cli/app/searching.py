@@ -1,0 +1,117 @@
+"""Looking for text, and for lines that name oneself: in the window first, then in the log.
+
+A hit that is not in the window brings a window of its own around it.
+"""
+
+from dataclasses import replace
+
+from ...errors import Complaint
+from ...words import Line
+from ..model import Search, Showing, View, find_hit, mention_from, newest
+from .face import Face, chat_of
+from .paging import BEGINNING, Paging, oldest
+
+MENTIONS = 50  # lines that hold the nick and are looked at for one that names oneself
+
+
+class Searching:
+    """The search of the chat in front."""
+
+    def __init__(self, face: Face, paging: Paging) -> None:
+        self._face, self._paging = face, paging
+        self._is_looking = False
+
+    # ---- text
+
+    def begin(self, text: str = "") -> None:
+        """Opens the search."""
+        self._face.apply(Showing(Search(text), Search))
+        if text:
+            self.older()
+
+    def end(self) -> None:
+        """Closes it; the transcript stays where it is."""
+        self._face.apply(Showing(None, Search))
+
+    def typed(self, text: str) -> None:
+        """The text has changed: the last match in the window is looked at."""
+        view = self._face.front
+        ignored = self._face.state.ignored
+        hit = find_hit(view, text, 0, -1, ignored) if view is not None and text else 0
+        self._face.apply(Showing(Search(text, hit), Search))
+        self._paging.to(hit)
+
+    def older(self) -> None:
+        """The match before."""
+        self._step(-1)
+
+    def newer(self) -> None:
+        """The match after."""
+        self._step(1)
+
+    def _step(self, step: int) -> None:
+        search, view = self._face.state.search, self._face.front
+        if search is None or view is None or not search.text:
+            return
+        if hit := find_hit(view, search.text, search.hit, step, self._face.state.ignored):
+            self._look_at(search, hit)
+        elif step < 0 or view.cut_off:
+            self._face.spawn(self._ask(search, view, step), "search")
+
+    def _look_at(self, search: Search, hit: int) -> None:
+        self._face.apply(Showing(replace(search, hit=hit, exhausted=False), Search))
+        self._paging.to(hit)
+
+    async def _ask(self, search: Search, view: View, step: int) -> None:
+        """Looks beyond the window."""
+        line = await self._find(view, search.text, step)
+        now = self._face.state.search
+        if now is None or now.text != search.text or self._face.state.current != view.chat.chat_id:
+            return
+        if line is None:
+            self._face.apply(Showing(replace(now, exhausted=step < 0), Search))
+        elif serial := await self._paging.read_around(view.chat.chat_id, line):
+            self._look_at(now, serial)
+
+    async def _find(self, view: View, text: str, step: int) -> Line | None:
+        chat = chat_of(view.chat.chat_id)
+        if step > 0:
+            after = newest(view) or BEGINNING
+            page = await self._face.node.history(chat, count=1, contains=text, after=after)
+        elif before := view.older or (oldest(view) if view.older is None else ""):
+            page = await self._face.node.history(chat, count=1, contains=text, before=before)
+        else:
+            return None
+        return page.lines[-1] if page.lines else None
+
+    # ---- lines that name oneself
+
+    def mention(self, step: int) -> None:
+        """The line before, or after, that names oneself."""
+        if (view := self._face.front) is None:
+            return
+        at = view.scroll.serial if view.scroll else 0
+        if step > 0 and not at:
+            return
+        if hit := mention_from(view, at, step):
+            self._paging.to(hit)
+        elif step < 0 and view.older and not self._is_looking:
+            self._face.spawn(self._ask_mention(view), "mention")
+
+    async def _ask_mention(self, view: View) -> None:
+        chat_id, before = view.chat.chat_id, view.older or ""
+        nick = next((one.nick for one in view.members if one.self), self._face.state.nick)
+        self._is_looking = True
+        try:
+            while before:
+                page = await self._face.node.history(
+                    chat_of(chat_id), count=MENTIONS, contains=nick, before=before
+                )
+                named = [line for line in page.lines if line.mention]
+                if named:
+                    self._paging.to(await self._paging.read_around(chat_id, named[-1]))
+                    return
+                before = page.cursor
+        finally:
+            self._is_looking = False
+        raise Complaint(text="no older line names you")

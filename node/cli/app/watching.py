@@ -1,0 +1,142 @@
+"""What the node tells of its own accord, and what is asked of it so that the screen stays true.
+
+The watch begins before anything is read, so that nothing falls between.  A node that ends, or has
+let us go because we were slow, is tried again until it is there; what was held is then read anew.
+"""
+
+import asyncio
+
+from ...errors import NO_PEER, Complaint
+from ...happenings import ChatEvent, Happening, LeaderEvent, MemberEvent, NdsEvent, SuspectEvent
+from ...words import Status
+from ..model import Event, Linked, Paged, Roster, Selected, State
+from .face import Face, chat_of
+
+AGAIN_S = 0.5  # between tries to reach a node that does not answer
+GATHER_S = 0.05  # members are read once for what happens within this
+STATUS_S = 5.0  # without a reason the status is read this often
+
+
+class Watching:
+    """Keeps the state true."""
+
+    def __init__(self, face: Face) -> None:
+        self._face = face
+        self._stale_members = asyncio.Event()
+        self._stale_status = asyncio.Event()
+        self._is_new = True
+        self._greeting = face.setup.greeting
+        face.listen(self._happened)
+
+    def start(self) -> None:
+        """Begins to watch."""
+        self._face.spawn(self._watch(), "watch")
+        self._face.spawn(self._read_members(), "members")
+        self._face.spawn(self._read_status(), "status")
+
+    def refresh(self) -> None:
+        """The status is read soon: something was asked of the node that may have changed it."""
+        self._stale_status.set()
+
+    def _happened(self, before: State, event: Event) -> None:
+        state = self._face.state
+        if state.current != before.current:
+            self._stale_members.set()
+        if isinstance(event, Paged) and event.chat_id == state.current:
+            self._greet()
+        if not isinstance(event, Happening):
+            return
+        if isinstance(event.what, ChatEvent | NdsEvent):
+            self._stale_status.set()
+        of_members = isinstance(event.what, MemberEvent | SuspectEvent | LeaderEvent)
+        if of_members and event.chat_id == self._face.state.current:
+            self._stale_members.set()
+
+    def _greet(self) -> None:
+        """What is told at first, below what was said before."""
+        greeting, self._greeting = self._greeting, ()
+        self._face.tell(*greeting)
+
+    # ---- the watch
+
+    async def _watch(self) -> None:
+        while True:
+            watched = asyncio.Event()
+            reading = self._face.spawn(self._read_all(watched), "first look")
+            try:
+                async for happening in self._face.node.watch(ready=watched.set):
+                    self._face.apply(happening)
+                ended = True
+            except Complaint as complaint:
+                ended = complaint.reason != "TOO_SLOW"
+            finally:
+                reading.cancel()
+            if ended and self._face.setup.owns_node:
+                self._face.leave(NO_PEER, "the node has ended")
+                return
+            if not self._face.state.lost:
+                self._face.apply(Linked(False))
+            if ended:
+                await asyncio.sleep(AGAIN_S)
+
+    async def _read_all(self, watched: asyncio.Event) -> None:
+        """The chats, and the one in front, once the watch has begun."""
+        await watched.wait()
+        face = self._face
+        status = await self._status()
+        if face.state.lost:
+            face.apply(Linked(True))
+        face.apply(status)
+        if self._is_new:
+            self._is_new = False
+            self._begin()
+        self._stale_members.set()
+
+    async def _status(self) -> Status:
+        """The node's state; if it has ended, the end of the watch ends this too."""
+        while True:
+            try:
+                return await self._face.node.status()
+            except Complaint:
+                await asyncio.sleep(AGAIN_S)
+
+    def _begin(self) -> None:
+        """Chats as they were left, and the one in front that was asked for."""
+        face = self._face
+        for event in face.setup.keeper.restored():
+            face.apply(event)
+        wanted = face.state.named(face.setup.chat) if face.setup.chat else None
+        front = wanted or face.state.front
+        if front is not None:
+            face.apply(Selected(front.chat.chat_id))
+        else:
+            self._greet()
+
+    # ---- what is read again and again
+
+    async def _read_members(self) -> None:
+        while True:
+            await self._stale_members.wait()
+            await asyncio.sleep(GATHER_S)
+            self._stale_members.clear()
+            chat_id = self._face.state.current
+            if chat_id and not self._face.state.lost:
+                try:
+                    found = await self._face.node.members(chat_of(chat_id))
+                except Complaint:  # the chat has just ended, or the node has: the watch tells
+                    continue
+                self._face.apply(Roster(chat_id, found.members))
+
+    async def _read_status(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._stale_status.wait(), STATUS_S)
+                await asyncio.sleep(GATHER_S)
+            except TimeoutError:
+                pass
+            self._stale_status.clear()
+            if not (self._is_new or self._face.state.lost):
+                try:
+                    self._face.apply(await self._face.node.status())
+                except Complaint:  # the watch tells
+                    continue
