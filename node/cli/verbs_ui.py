@@ -1,11 +1,13 @@
 """Verbs that may stay: host, join and create, and chatting itself.
 
-With a terminal, host and join go on into line mode; with --no-ui, and where there is no terminal,
+With a terminal, host and join go on into the app; with --no-ui, and where there is no terminal,
 they leave a background node and return.  Where no node runs, a face that stays runs it itself.
+Line mode takes the app's place where a terminal cannot show it, or with --plain.
 """
 
+import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from ..errors import DONE, Complaint, NameTaken, NdsUnreachable, NoNds, Usage
 from ..limits import split_address
 from ..names import is_everywhere, join_address, route_to
 from . import verbs_node
-from .output import wants_color
+from .output import Output, wants_color
 from .run import Run, wait
 
 if TYPE_CHECKING:
@@ -128,24 +130,82 @@ def _chat(run: Run) -> int:
 
 
 async def _talk(run: Run, first: First | None, name: str) -> int:
-    from .line import LineMode
+    """A conversation: on the whole screen where there is one, else in line mode."""
+    said: list[str] = []
+    if _has_screen(run):
+        run.output = _Gathered(run.output, said)
+    try:
+        async with _node(run) as (node, owns_node):
+            if first is not None:
+                answer = await first(node)
+                code = run.output.answer(answer)
+                if code != DONE:
+                    return code
+            if _has_screen(run):
+                return await _app(run, node, name, tuple(said), owns_node=owns_node)
+            from .line import LineMode
+            from .settings import Keeper
 
-    async with _node(run) as node:
-        if first is not None:
-            code = run.output.answer(await first(node))
-            if code != DONE:
-                return code
-        obeys = sys.stdin.isatty() or run.args.commands
-        run.output.color = wants_color(run.config.color)
-        return await LineMode(node, run.output, commands=obeys).run(name)
+            obeys = sys.stdin.isatty() or run.args.commands
+            run.output.color = wants_color(run.config.color)
+            keeper = Keeper(run.places, run.config, run.reread) if sys.stdin.isatty() else None
+            return await LineMode(node, run.output, commands=obeys, keeper=keeper).run(name)
+    except Complaint:
+        if isinstance(run.output, _Gathered):
+            run.output.give_up()
+        raise
+
+
+async def _app(
+    run: Run, node: "Client", name: str, greeting: tuple[str, ...], *, owns_node: bool
+) -> int:
+    """The full screen, with what was said so far as its first lines."""
+    from .app import Setup
+    from .app import run as run_app
+    from .settings import Keeper
+
+    keeper = Keeper(run.places, run.config, run.reread)
+    setup = Setup(
+        log=run.places.state / "app.log",
+        chat=name,
+        greeting=(*keeper.complaints, *greeting),
+        keeper=keeper,
+        color=wants_color(run.config.color),
+        owns_node=owns_node,
+    )
+    return await run_app(node, setup)
+
+
+def _has_screen(run: Run) -> bool:
+    """Whether the terminal can show the app, and it is wanted."""
+    able = os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+    return able and not run.flag("plain") and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+class _Gathered(Output):
+    """Keeps what is said for the screen that comes; says it after all if none does."""
+
+    def __init__(self, before: Output, said: list[str]) -> None:
+        super().__init__(before.as_json, before.quiet)
+        self._said = said
+
+    def lines(self, lines: Iterable[str]) -> None:
+        self._said.extend(lines)
+
+    def note(self, *lines: str) -> None:
+        self._said.extend(lines)
+
+    def give_up(self) -> None:
+        """There will be no screen."""
+        Output(quiet=self.quiet).note(*self._said)
 
 
 @asynccontextmanager
-async def _node(run: Run) -> "AsyncIterator[Client]":
-    """The running node, or one in this process that ends with the face."""
+async def _node(run: Run) -> "AsyncIterator[tuple[Client, bool]]":
+    """The running node, or one in this process that ends with the face; and whether it is that."""
     if run.is_up():
         async with run.client() as client:
-            yield client
+            yield client, False
         return
     import asyncio
     import signal
@@ -154,11 +214,18 @@ async def _node(run: Run) -> "AsyncIterator[Client]":
 
     async with running(run.places, run.config) as own:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTSTP, refuse_to_sleep)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, own.ended.set)
+
+        def obey() -> None:
+            loop.add_signal_handler(signal.SIGTSTP, refuse_to_sleep)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, own.ended.set)
+
+        obey()
         async with run.client() as client:
-            yield client
+            try:
+                yield client, True
+            finally:
+                obey()  # the app had handlers of its own
 
 
 VERBS: dict[str, Callable[[Run], int]] = {
