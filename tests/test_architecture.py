@@ -155,7 +155,7 @@ IMPORT_RULES = [
         "the app speaks to its node through the control client alone",
         who=names("node.cli.app"),
         never=names("node"),
-        but=names("node.cli node.config node.errors"),
+        but=names("node.cli node.config node.errors node.words node.happenings"),
     ),
     ImportRule(
         "state, commands, drawing and keys are pure",
@@ -374,6 +374,8 @@ def test_every_part_of_the_core_has_a_row_under_its_own_name() -> None:
         ("nds/server.py", "import prompt_toolkit"),
         ("node/cli/app.py", "from node.core.types import ChatId"),
         ("node/cli/app.py", "from node import host"),
+        ("node/cli/app/watching.py", "from ...tasks import Tasks"),
+        ("node/cli/app/terminal.py", "from ...profile import load"),
         ("node/cli/model.py", "import asyncio"),
         ("node/cli/commands.py", "from .client import Client"),
         ("nds/record.py", "import time"),
@@ -408,6 +410,10 @@ def test_a_forbidden_import_is_found(path: str, breach: str) -> None:
         ("node/cli/client.py", "from p2pchat.v1 import control_pb2_grpc\nimport grpc"),
         ("node/cli/app.py", "import prompt_toolkit\nfrom node.cli import model, client"),
         ("node/cli/app/screen.py", "from prompt_toolkit import Application"),
+        (
+            "node/cli/app/watching.py",
+            "from ...words import Line\nfrom ...happenings import Happening",
+        ),
         ("nds/record.py", "from nds.errors import Refused\nfrom dataclasses import replace"),
         ("nds/server.py", "from grpc_health.v1 import health"),
         ("tests/sim/world.py", "from nds.record import claim\nfrom node.core import Group"),
