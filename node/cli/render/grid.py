@@ -21,7 +21,7 @@ def paragraph(look: str, text: str, columns: int) -> list[Row]:
     return [fitted(((look, " " * indent + line),), columns) for line in lines]
 
 
-def ruled(columns: int) -> list[Row]:
+def empty(columns: int) -> list[Row]:
     """An empty row between parts."""
     return [fitted((), columns)]
 
@@ -33,6 +33,8 @@ def grid(
     *,
     indent: int = 1,
     right: Sequence[int] = (),
+    lead: str = "",
+    least: int = 0,
 ) -> list[Row]:
     """Columns of text.  The last cell goes on below itself, or below the row where it has no room.
 
@@ -42,12 +44,15 @@ def grid(
         columns: how wide the screen is.
         indent: blanks before each row.
         right: indices of cells that stand at the right end of their columns.
+        lead: the class of first cells, if it is another than the row's.
+        least: columns of the first cells at least.
     """
     if not rows:
         return []
     every = ([("page.head", tuple(head))] if head else []) + list(rows)
     count = len(every[0][1])
     sizes = [max(width(cells[at]) for _, cells in every) for at in range(count - 1)]
+    sizes[:1] = [max(size, least) for size in sizes[:1]]
     sizes = _narrowed(sizes, columns - indent)
     front = indent + sum(size + GAP for size in sizes)
     last_widest = max(width(cells[-1]) for _, cells in every)
@@ -58,16 +63,16 @@ def grid(
             (justified if at in right else padded)(cut(cell, size), size) + " " * GAP
             for at, (cell, size) in enumerate(zip(cells, sizes, strict=False))
         ]
-        first = " " * indent + "".join(parts)
+        first = (lead or look, " " * indent + "".join(parts[:1]))
+        before: Row = (first, (look, "".join(parts[1:])))
         hang = min(indent + 4, columns // 2) if below else front
         lines = wrapped(cells[-1], max(1, columns - hang)) if cells[-1] else ()
         if below:
-            drawn.append(fitted(((look, first.rstrip(" ")),), columns))
-            drawn += [fitted(((look, " " * hang + line),), columns) for line in lines]
-            continue
-        for line in lines or ("",):
-            drawn.append(fitted(((look, first + line),), columns))
-            first = " " * hang
+            drawn.append(fitted(before, columns))
+            before = ((look, " " * hang),)
+        for line in lines if below else lines or ("",):
+            drawn.append(fitted((*before, (look, line)), columns))
+            before = ((look, " " * hang),)
     return drawn
 
 

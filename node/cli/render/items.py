@@ -286,7 +286,7 @@ class _Drawing:
         edge = 2 if self._room >= 40 else 0
         beside = self._room >= 20
         taken = max(MARK, len(self._mark)) + 1 + edge if own and beside else 0
-        texts = list(islice(self._texts(clean(text), self._room - taken, name), ROWS_MAX + 1))
+        texts = list(islice(self._texts(clean(text), name, self._room - taken), ROWS_MAX + 1))
         if len(texts) > ROWS_MAX:
             texts[-1] = (("hint", "(the rest is left out here; /copy has all of it)"),)
         heads = [self._head(at_ms, who), *[self._margin()] * (len(texts) - 1)]
@@ -299,10 +299,17 @@ class _Drawing:
             rows.append((*self._margin(), (_mark_class(mark), justified(mark, self._room))))
         return tuple(fitted(row, self._columns) for row in rows)
 
-    def _texts(self, text: str, room: int, name: str) -> Iterator[Row]:
-        for line in text.split("\n"):
+    def _texts(self, text: str, name: str, last_room: int) -> Iterator[Row]:
+        """The rows of a text, of which the last is no wider than `last_room`."""
+        lines = text.split("\n")
+        for at, line in enumerate(lines):
             found = list(self._search.finditer(line)) if self._search else []
-            for start, end in spans(line, room):
+            rows = spans(line, self._room)
+            start, end = rows[-1]
+            if at == len(lines) - 1 and width(line[start:end]) > last_room:
+                more = spans(line[start:end], last_room)
+                rows[-1:] = [(start + first, start + last) for first, last in more]
+            for start, end in rows:
                 row = self._lit(line, start, end, found, name) if found else None
                 yield row or ((name, line[start:end]),)
 

@@ -4,15 +4,16 @@ The content of a page is an answer of the node, or lines: a `str` is one, `(head
 `(left, right)` a row of two columns.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ... import words
 from ...core.types import small
 from ..model import Page, State
-from .grid import Cells, grid, paragraph, ruled
+from .grid import Cells, empty, grid, paragraph
 from .notices import message_lines
 from .rows import Row, cut, fitted, padded
+from .shell import shell_rows
 from .tables import grpcurl
 from .text import (
     clean,
@@ -26,7 +27,6 @@ from .text import (
     who,
     width,
 )
-from .wrap import wrapped
 
 TITLES = {
     "help": "HELP",
@@ -83,14 +83,16 @@ def rows(state: State, columns: int, now_ms: int) -> list[Row]:
 # ---- lines: help and keys ----------------------------------------------------------------------
 
 
-def _lines(content: Iterable[object], _: State, columns: int, __: int) -> list[Row]:
+def _lines(content: Sequence[object], _: State, columns: int, __: int) -> list[Row]:
     drawn: list[Row] = []
     pairs: list[Cells] = []
+    lefts = [str(one[0]) for one in content if isinstance(one, tuple) and len(one) == 2]
+    least = min(max(map(width, lefts), default=0), columns // 2)
     for one in (*content, None):
         if isinstance(one, tuple) and len(one) == 2:
-            pairs.append(("page.key", tuple(clean_line(str(cell)) for cell in one)))
+            pairs.append(("page", tuple(clean_line(str(cell)) for cell in one)))
             continue
-        drawn += grid((), pairs, columns, indent=2)
+        drawn += grid((), pairs, columns, indent=2, lead="page.key", least=least)
         pairs = []
         match one:
             case (str() as said,):
@@ -111,7 +113,7 @@ def _elections(value: words.Elections, state: State, columns: int, now_ms: int) 
     if not value.elections:
         return drawn + paragraph("page", " no election seen yet", columns)
     for one in reversed(value.elections):
-        drawn += [*ruled(columns), *_election(one, columns, now_ms)]
+        drawn += [*empty(columns), *_election(one, columns, now_ms)]
     return drawn
 
 
@@ -181,7 +183,7 @@ def _trace(value: words.Tracing, state: State, columns: int, now_ms: int) -> lis
         facts.append(("delivery", f"{line.acked} of {line.of} have it"))
     drawn += grid((), [("page", fact) for fact in facts], columns, indent=1)
     if value.rows:
-        drawn += ruled(columns)
+        drawn += empty(columns)
         cells = [_step(row) for row in value.rows]
         drawn += grid(("MEMBER", "STATE", "AFTER", "WAY", "WHY"), cells, columns, right=(2,))
     return drawn
@@ -230,26 +232,29 @@ def _peers(value: words.Peers, _: State, columns: int, __: int) -> list[Row]:
     if not value.peers:
         return paragraph("page", " you are alone: there is no link to anybody", columns)
     chats = len({one.chat for one in value.peers}) > 1
+    roomy = columns >= 100
     cells: list[Cells] = []
     for one in value.peers:
         bad = one.link == "failing" or one.state in ("suspect", "dropped")
+        counts = (str(one.calls), str(one.failures), str(one.in_flight))
+        rest = [clean_line(one.address)]
+        if not roomy:
+            rest.append(f"{counted(one.calls, 'call')}, {one.failures} failed")
+        if one.last_error:
+            rest.append(f"last {clean_line(one.last_error)}")
         row = (
             *((f"#{clean_name(one.chat)}",) if chats else ()),
             who(one.nick, one.member_id),
             clean_line(one.state),
             clean_line(one.link),
             round_trip(one.rtt_us) if one.rtt_us else "-",
-            str(one.calls),
-            str(one.failures),
-            str(one.in_flight),
-            clean_line(one.address),
-            clean_line(one.last_error),
+            *(counts if roomy else ()),
+            "; ".join(rest),
         )
         cells.append(("page.bad" if bad else "page", row))
-    names = ["MEMBER", "STATE", "LINK", "RTT", "CALLS", "FAILED", "NOW", "ADDRESS"]
-    at = 1 if chats else 0
-    top = (*(("CHAT",) if chats else ()), *names, "LAST ERROR")
-    return grid(top, cells, columns, right=tuple(at + n for n in (3, 4, 5, 6)))
+    head = ("MEMBER", "STATE", "LINK", "RTT", *(("CALLS", "FAILED", "NOW") if roomy else ()))
+    head = (*(("CHAT",) if chats else ()), *head, "ADDRESS")
+    return grid(head, cells, columns, right=range(3 + chats, 7 + chats))
 
 
 def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row]:
@@ -264,9 +269,9 @@ def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row
     said = f"same history on {whom}" if value.same else "histories differ"
     look = "page.good" if value.same else "page.bad"
     return [
-        *grid(("MEMBER", "HISTORY", ""), cells, columns),
-        *ruled(columns),
         *paragraph(look, f" {said}", columns),
+        *empty(columns),
+        *grid(("MEMBER", "HISTORY", ""), cells, columns),
     ]
 
 
@@ -284,40 +289,6 @@ def _calls(value: words.Calls, _: State, columns: int, now_ms: int) -> list[Row]
         )
         drawn += [fitted((("page", row),), columns) for row in shell_rows(line, columns)]
     return drawn
-
-
-def shell_rows(line: str, columns: int) -> list[str]:
-    """A shell line on several rows that mean the same when they are pasted together: broken with a
-    backslash between arguments, and without one between the members of JSON in quotes.
-    """
-    found: list[str] = []
-    rest = line
-    while width(rest) > columns:
-        at, mark = _break(rest, columns)
-        if not at:
-            return [*found, *wrapped(rest, columns)]
-        found.append(rest[:at].rstrip(" ") + mark)
-        rest = rest[at:].lstrip(" ")
-    return [*found, rest]
-
-
-def _break(line: str, columns: int) -> tuple[int, str]:
-    """Where a row may end that is no wider than that, and with what; 0 for nowhere."""
-    best, mark, taken = 0, "", 0
-    quoted = string = False
-    for at, char in enumerate(line):
-        taken += width(char)
-        if taken > columns:
-            break
-        if char == "'":
-            quoted = not quoted
-        elif char == '"' and quoted and line[at - 1] != "\\":
-            string = not string
-        elif char == " " and not quoted and taken + 1 <= columns:
-            best, mark = at + 1, " \\"
-        elif char == "," and quoted and not string:
-            best, mark = at + 1, ""
-    return best, mark
 
 
 _Draw = Callable[[Any, State, int, int], list[Row]]
