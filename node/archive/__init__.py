@@ -6,6 +6,7 @@ a file for each group; one suite of tests holds for both.
 
 from node.archive.memory import MemoryArchive
 from node.archive.ports import Archive, ArchiveFailed, Place, Unread
+from node.archive.rows import uncollected
 from node.archive.sqlite import FileInUse, SqliteArchive, erase
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "SqliteArchive",
     "Unread",
     "erase",
+    "uncollected",
 ]

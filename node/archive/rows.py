@@ -104,7 +104,7 @@ def of_message(message: ChatMessage, stored_ms: WallMillis) -> tuple[Any, ...]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """No garbage is looked for meanwhile: among many new values that costs as much as they do."""
     collecting = gc.isenabled()
     gc.disable()
@@ -115,7 +115,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-@_uncollected()
+@uncollected()
 def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
     """Messages from rows of `_COLUMNS`.  Values that many of them have are made once."""
     streams: dict[tuple[int, int], Stream] = {}

@@ -224,14 +224,17 @@ class Group(Readable):
         if log.meta is not None:
             s.causal.below.update(log.meta.below)
         by_key = {}
+        latest: ChatMessage | None = None
         for message in sorted(log.messages, key=lambda m: m.place):
             s.history.add(message)
             s.history.is_repeat(message)
             if s.causal.accept(message):
-                s.latest_place = max(s.latest_place, message.place)
+                latest = message
             if message.key.source == s.me:
                 s.last_own = message.key
             by_key[message.key] = message
+        if latest is not None:
+            s.latest_place = latest.place
         for post in sorted(log.posts, key=lambda p: p.key):
             if not post.settled and post.key in by_key:
                 self._unsettled.append((by_key[post.key], post))

@@ -11,7 +11,7 @@ from random import Random
 from typing import assert_never
 from uuid import uuid4
 
-from ..archive import Archive
+from ..archive import Archive, uncollected
 from ..core.effects import (
     Acknowledged,
     Deliver,
@@ -88,10 +88,11 @@ class Chat:
         """
         self.entry = entry
         self.archive = archive
-        remembered = archive.load()
-        if forget_membership:
-            remembered = telling.without_membership(remembered)
-        self.group = Group(setup, world.timing, Random(secrets.randbits(64)), remembered)
+        with uncollected():
+            remembered = archive.load()
+            if forget_membership:
+                remembered = telling.without_membership(remembered)
+            self.group = Group(setup, world.timing, Random(secrets.randbits(64)), remembered)
         self.setup = setup
         self.elections = Elections()
         self.opened = False  # admitted, and told to the watchers

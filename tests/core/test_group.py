@@ -240,6 +240,16 @@ def test_a_line_said_before_a_restart_is_not_shown_again() -> None:
     assert talk.shown == []
 
 
+def test_after_a_restart_what_belongs_before_the_last_line_shown_is_late() -> None:
+    shown, waiting = line(2, 1, ms=5_000), line(2, 3, ms=9_000)  # its predecessor is missing
+    talk = returning(3, 1, 2, leader=1, messages=(waiting, shown))
+    talk.hand(v.Started(WALL))
+    for message in (line(1, 1, ms=4_000), line(1, 2, ms=6_000)):
+        talk.hears(m.Tell(talk.caller(1), 3, message))
+    told = [(s.message.key.seq, s.late) for _, s in talk.log if isinstance(s, e.Deliver)]
+    assert told == [(1, True), (2, False)]
+
+
 def test_pending_messages_of_the_log_wait_on() -> None:
     talk = follower(3, 1, 2, messages=[line(1, 2)])
     talk.hears(m.Tell(talk.caller(1), 3, line(1, 1)))

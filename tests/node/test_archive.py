@@ -1,5 +1,6 @@
 """Tries node/archive: one suite for every kind of log, then what the file alone can do."""
 
+import gc
 import os
 import signal
 import sqlite3
@@ -14,7 +15,15 @@ from uuid import UUID
 
 import pytest
 
-from node.archive import Archive, ArchiveFailed, FileInUse, MemoryArchive, SqliteArchive, erase
+from node.archive import (
+    Archive,
+    ArchiveFailed,
+    FileInUse,
+    MemoryArchive,
+    SqliteArchive,
+    erase,
+    uncollected,
+)
 from node.archive.values import read, write
 from node.core.effects import Meta, StoreMessages, StoreMeta, StorePost, StoreRoster
 from node.core.messages import ChatMessage, Fact, Kind, Roster
@@ -455,6 +464,27 @@ def test_a_long_log_loads_soon(tmp_path: Path) -> None:
     assert len(again.load().messages) == 20_000
     assert time.process_time() - began < 2.0  # a fifth of the figure, with much room
     again.close()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_among_many_new_values_no_garbage_is_looked_for(enabled: bool) -> None:
+    looks: list[str] = []
+
+    def look(phase: str, _: dict[str, int]) -> None:
+        looks.append(phase)
+
+    gc.callbacks.append(look)
+    if not enabled:
+        gc.disable()
+    try:
+        with uncollected():
+            many = [[] for _ in range(10_000)]  # type: ignore[var-annotated]
+            assert looks == []
+        assert gc.isenabled() is enabled
+        assert len(many) == 10_000
+    finally:
+        gc.callbacks.remove(look)
+        gc.enable()
 
 
 WRITER = """
