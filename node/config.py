@@ -10,98 +10,19 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadTiming, Usage, nearest
-from .limits import nick_fault
-from .names import parse_address, parse_listen
+from .options import NDS_DEFAULT, OPTIONS, Option
 from .places import Places
 
 if TYPE_CHECKING:
     from .core.timing import Timing
 
-NDS_DEFAULT = "127.0.0.1:50050"
-
-
-# ---- what may be set ---------------------------------------------------------------------------
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"must be a text, not {value!r}")
-    return value.strip()
-
-
-def _nick(value: object) -> str:
-    text = _text(value)
-    if fault := nick_fault(text):
-        raise ValueError(fault)
-    return text
-
-
-def _dialled(value: object) -> str:
-    return parse_address(_text(value))
-
-
-def _listen(value: object) -> str:
-    return parse_listen(_text(value))
-
-
-def _addresses(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = value.replace(",", " ").split()
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"must be a list of HOST:PORT, not {value!r}")
-    return tuple(dict.fromkeys(_dialled(one) for one in value))
-
-
-def _seconds(value: object) -> float:
-    try:
-        seconds = float(value) if isinstance(value, str | int | float) else -1.0
-    except ValueError:
-        seconds = -1.0
-    if isinstance(value, bool) or not 0 < seconds <= 3600:
-        raise ValueError(f"must be a number of seconds above 0, at most 3600, not {value!r}")
-    return seconds
-
-
-def _one_of(*choices: str) -> Callable[[object], str]:
-    def choose(value: object) -> str:
-        if value not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}, not {value!r}")
-        return str(value)
-
-    return choose
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting: its key in the file and among flags, how it is read, and what it is for."""
-
-    key: str
-    read: Callable[[object], Any]
-    default: Any
-    help: str
-
-    @property
-    def variable(self) -> str:
-        return f"P2PCHAT_{self.key.upper()}"
-
-
-OPTIONS = (
-    Option("nick", _nick, "", "your name in chats; empty: the login name"),
-    Option("nds", _addresses, (), "discovery services, HOST:PORT each"),
-    Option("listen", _listen, "127.0.0.1:0", "where the node listens, HOST[:PORT]; 0 draws one"),
-    Option("advertise", _dialled, "", "the address that others are told; empty: found out"),
-    Option("nds_listen", _listen, NDS_DEFAULT, "where `host` starts an NDS of its own"),
-    Option("timeout", _seconds, 10.0, "seconds that a verb waits for an answer"),
-    Option("preset", _one_of("lan", "wan"), "lan", "timing: lan, or wan (four times as patient)"),
-    Option("color", _one_of("auto", "always", "never"), "auto", "colour in the terminal"),
-    Option("log_level", _one_of("debug", "info", "warning"), "info", "how much the node logs"),
-)
+__all__ = ["NDS_DEFAULT", "OPTIONS", "Config", "Option", "load", "warn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +32,8 @@ class Config:
     values: Mapping[str, Any]
     sources: Mapping[str, str]
     timing: Mapping[str, int]  # fields of Timing that differ from the preset
+    keys: Mapping[str, object]  # [keys]: what `cli.keys.bindings` takes without a complaint
+    aliases: Mapping[str, str]  # [alias]: slash commands of one's own
     complaints: tuple[str, ...] = ()
     file: Path = Path("config.toml")
 
@@ -123,6 +46,14 @@ class Config:
     preset: str = field(init=False)
     color: str = field(init=False)
     log_level: str = field(init=False)
+    theme: str = field(init=False)
+    chats: str = field(init=False)
+    members: str = field(init=False)
+    notices: str = field(init=False)
+    mouse: str = field(init=False)
+    bell: str = field(init=False)
+    seconds: str = field(init=False)
+    notify_command: str = field(init=False)
 
     def __post_init__(self) -> None:
         for option in OPTIONS:
@@ -193,6 +124,19 @@ class _File:
         line = self.line_of(key, table)
         self.complaints.append(f"{self.path} line {line}: key '{key}': {text}; {kept!r} is used")
 
+    def drop(self, key: str, text: str, table: str = "") -> None:
+        """The entry counts for nothing."""
+        line = self.line_of(key, table)
+        self.complaints.append(f"{self.path} line {line}: key '{key}': {text} It is ignored")
+
+    def table(self, name: str) -> dict[str, Any]:
+        """The table of that name; empty where there is none."""
+        found = self.tables.get(name, {})
+        if isinstance(found, dict):
+            return found
+        self.drop(name, f"must be a table, written [{name}].")
+        return {}
+
 
 def load(
     spot: Places,
@@ -225,7 +169,8 @@ def load(
             _check(option, file, source, name, values[option.key])
     _name_unknown(file, f"profile.{spot.profile}", table)
     timing = _timing(file, flags or {})
-    return Config(values, sources, timing, tuple(file.complaints), spot.config)
+    keys, aliases = _keys(file), _aliases(file)
+    return Config(values, sources, timing, keys, aliases, tuple(file.complaints), spot.config)
 
 
 def _pick(
@@ -268,15 +213,12 @@ def _check(
 
 def _name_unknown(file: _File, header: str, table: Mapping[str, Any]) -> None:
     keys = [option.key for option in OPTIONS]
-    tables = ["timing", "profile", "keys"]
+    tables = ["timing", "profile", "keys", "alias"]
     for source, name in ((file.tables, ""), (table, header)):
         for key in source:
             if key not in keys and not (not name and key in tables):
                 near = nearest(key, keys + tables, mark="")
-                line = file.line_of(key, name)
-                file.complaints.append(
-                    f"{file.path} line {line}: key '{key}': no such setting, ignored.{near}"
-                )
+                file.drop(key, f"no such setting.{near}", name)
 
 
 def _timing(file: _File, flags: Mapping[str, Any]) -> dict[str, int]:
@@ -286,12 +228,10 @@ def _timing(file: _File, flags: Mapping[str, Any]) -> dict[str, int]:
 
     known = [one.name for one in fields(Timing)]
     found: dict[str, int] = {}
-    table = file.tables.get("timing", {})
-    for key, value in (table if isinstance(table, dict) else {}).items():
+    for key, value in file.table("timing").items():
         if key not in known:
             near = nearest(key, known, mark="")
-            text = f"no such timing setting.{near} It is ignored"
-            file.complain(key, text, "the preset", "timing")
+            file.drop(key, f"no such timing setting.{near}", "timing")
         elif isinstance(value, bool) or not isinstance(value, int) or value <= 0:
             text = f"must be a whole number above 0, not {value!r}"
             file.complain(key, text, "the preset", "timing")
@@ -305,6 +245,42 @@ def _timing(file: _File, flags: Mapping[str, Any]) -> dict[str, int]:
         if not value.isdecimal() or int(value) == 0:
             raise Usage(text=f"--timing {key}: must be a whole number above 0, not {value!r}")
         found[key] = int(value)
+    return found
+
+
+def _keys(file: _File) -> Mapping[str, object]:
+    """What [keys] says, without the entries that no terminal could follow."""
+    table = file.table("keys")
+    if not table:
+        return {}
+    from .cli.keys import DEMO, TABLE, bindings, spelled
+
+    usual = {one.action: ", ".join(map(spelled, one.keys)) for one in (*TABLE, *DEMO)}
+    _, faults = bindings(table, DEMO)
+    for fault in faults:
+        if fault.action in usual:
+            file.complain(fault.action, fault.text, usual[fault.action], "keys")
+        else:
+            file.drop(fault.action, fault.text, "keys")
+    wrong = {fault.action for fault in faults}
+    return {action: value for action, value in table.items() if action not in wrong}
+
+
+def _aliases(file: _File) -> Mapping[str, str]:
+    """What [alias] says, without what could not be an alias; names are folded."""
+    table = file.table("alias")
+    if not table:
+        return {}
+    from .cli.commands import alias_fault
+
+    found: dict[str, str] = {}
+    for name, value in table.items():
+        if not isinstance(value, str):
+            file.drop(name, f"must be a text, not {value!r}.", "alias")
+        elif fault := alias_fault(name, value):
+            file.drop(name, f"{fault}.", "alias")
+        else:
+            found[name.casefold()] = value.strip()
     return found
 
 

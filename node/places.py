@@ -40,6 +40,11 @@ class Places:
         return self.state / "node.out"
 
     @property
+    def ui(self) -> Path:
+        """What the faces keep: settings, mutes, aliases."""
+        return self.data / "ui.json"
+
+    @property
     def nds_log(self) -> Path:
         return self.state / "nds.log"
 

@@ -175,19 +175,18 @@ def spelled(keys: Chord) -> str:
     return front + (_SHOWN.get(key) or (key.upper() if len(key) == 1 else key.capitalize()))
 
 
-def shown(bound: Mapping[str, Chords], extra: Sequence[Key] = ()) -> tuple[str, ...]:
-    """The keys as `/keys` shows them: a line for each group, and indented below it its keys."""
+def shown(
+    bound: Mapping[str, Chords], extra: Sequence[Key] = ()
+) -> tuple[tuple[str] | tuple[str, str], ...]:
+    """The keys as `/keys` shows them: of each group a heading, then its keys with what they do."""
     rows: dict[str, list[tuple[str, str]]] = {}
-    table = (*TABLE, *extra)
-    for one in table:
+    for one in (*TABLE, *extra):
         if keys := bound.get(one.action, ()):
             rows.setdefault(one.group, []).append((", ".join(map(spelled, keys)), one.help))
-    chats = rows.get("chats", [])
-    rows["chats"] = _gathered(chats)
-    widest = max((len(keys) for group in rows.values() for keys, _ in group), default=0)
-    lines: list[str] = []
+    rows["chats"] = _gathered(rows.get("chats", []))
+    lines: list[tuple[str] | tuple[str, str]] = []
     for group, of in rows.items():
-        lines += [group.capitalize(), *(f"  {keys:<{widest}}  {help}" for keys, help in of)]
+        lines += [(group.capitalize(),), *of]
     return tuple(lines)
 
 

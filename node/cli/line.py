@@ -9,22 +9,37 @@ everyone.
 """
 
 import asyncio
-import os
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator
-from concurrent.futures import CancelledError
+from typing import assert_never
 
 from ..errors import DONE, NO_PEER, PARTIAL, Complaint, NodeDown
-from ..happenings import ChatEvent, Happening, MemberEvent
+from ..happenings import ChatEvent, ErrorEvent, Happening, MemberEvent
 from ..words import Kind, Line, Status, Wait
+from . import keys
 from .client import Client
-from .commands import Action, Apply, Mistyped, Query, Quit, Say, Show, parse
-from .model import Selected, State, reduce
+from .commands import (
+    Action,
+    Apply,
+    Copy,
+    Find,
+    Mistyped,
+    Open,
+    Query,
+    Quit,
+    Reload,
+    Save,
+    Say,
+    Show,
+    parse,
+    plain,
+)
+from .model import Chose, Cleared, Selected, State, Told, reduce
 from .output import Output
-from .queries import ask, now_ms
+from .queries import ask, entered, now_ms
 from .render import notices
+from .settings import Keeper
+from .stdin import stdin_lines
 
 BURST_S = 2.0  # joins, and leaves, within this make one line
 READ_S = 0.5  # after a line was shown, the chat counts as read
@@ -33,23 +48,26 @@ SETTLE_STEP_S = 0.05
 BACKLOG = 10  # past lines that a terminal is shown
 SENDING_MAX = 64  # own lines of a pipe that wait for their acknowledgements side by side
 SEND_WAIT_MS = 10_000
-AHEAD_MAX = 16  # blocks of a pipe that are read ahead
 
 
 class LineMode:
     """A conversation on stdin and stdout."""
 
-    def __init__(self, node: Client, output: Output, *, commands: bool) -> None:
+    def __init__(
+        self, node: Client, output: Output, *, commands: bool, keeper: Keeper | None = None
+    ) -> None:
         """Nothing is printed yet.
 
         Args:
             node: a connection to the node.
             output: where lines go.
             commands: whether lines that begin with a slash are commands.
+            keeper: what is kept from one run to the next; None keeps nothing.
         """
         self._node, self._out, self._commands = node, output, commands
         self._terminal = sys.stdin.isatty()
-        self._state = State()
+        self._keeper = keeper
+        self._state = keeper.begin() if keeper else State()
         self._own: set[str] = set()  # ids of lines said here
         self._unnamed = 0  # lines said here whose ids are not known yet
         self._doubtful: list[tuple[Happening, State]] = []
@@ -63,6 +81,10 @@ class LineMode:
     async def run(self, chat: str = "") -> int:
         """Until the input ends, or /quit; the exit code."""
         self._state = reduce(self._state, await self._settled())
+        if self._keeper:
+            self._out.note(*self._keeper.complaints)
+            for event in self._keeper.restored():
+                self._state = reduce(self._state, event)
         if view := self._state.named(chat):
             self._state = reduce(self._state, Selected(view.chat.chat_id))
         self._greet()
@@ -138,7 +160,21 @@ class LineMode:
         if isinstance(what, ChatEvent) and self._state.current != before.current:
             self._where()
 
+    def _hides(self, happening: Happening) -> bool:
+        """Whether the user does not want to be told."""
+        what, view = happening.what, self._state.view(happening.chat_id)
+        if isinstance(what, Line):
+            if not what.own and what.nick.casefold() in self._state.ignored:
+                return True
+        elif self._state.settings.notices == "off" and not isinstance(what, ErrorEvent):
+            return True
+        if view is None or view.chat.chat_id == self._state.current:
+            return False
+        return view.muted or view.closed
+
     def _print(self, happening: Happening, before: State) -> None:
+        if self._hides(happening):
+            return
         view = before.view(happening.chat_id)
         leader = view.chat.leader_id if view else 0
         lines = notices.line_mode(happening, leader)
@@ -199,14 +235,90 @@ class LineMode:
         match action:
             case Say():
                 await self._say(action)
-            case Query(name=name, args=args):
-                self._out.answer(await ask(self._node, name, **args))
-                self._state = reduce(self._state, await self._node.status())
-            case Apply(event=event):
-                self._state = reduce(self._state, event)
-                self._where()
+            case Query():
+                await self._ask(action)
+            case Apply():
+                await self._apply(action)
             case Show(lines=lines):
                 self._out.lines(lines)
+            case Open():
+                await self._open(action)
+            case Find(text=text):
+                await self._ask(Query("search", {"text": text, "chat": self._here()}))
+            case Copy():
+                self._out.note("-- only the full screen can copy")
+            case Save():
+                self._save()
+            case Reload():
+                self._reload()
+            case Quit():
+                raise AssertionError("whoever reads the lines has seen it")
+            case _:
+                assert_never(action)
+
+    def _here(self) -> str:
+        return f"{self._state.current:016x}"
+
+    async def _ask(self, query: Query) -> None:
+        answer = await ask(self._node, query.name, **query.args)
+        self._out.answer(answer)
+        self._state = reduce(self._state, await self._node.status())
+        if chat_id := entered(query.name, answer):
+            self._select(chat_id)
+            self._keep()
+
+    async def _open(self, page: Open) -> None:
+        """What is a page elsewhere is printed."""
+        if page.kind == "keys":
+            self._out.note("-- line mode has no keys of its own; these are the full screen's")
+            bound = self._keeper.keys if self._keeper else keys.bindings({})[0]
+            self._out.lines(plain(keys.shown(bound)))
+        elif page.kind == "help":
+            self._out.lines(plain(page.lines))
+        else:
+            await self._ask(Query(page.kind, page.args))
+
+    async def _apply(self, action: Apply) -> None:
+        """A change of the face's own; what only a screen can show says so."""
+        before, event = self._state, action.event
+        if isinstance(event, Selected):
+            self._select(event.chat_id)
+        elif isinstance(event, Cleared):
+            self._out.note("-- only the full screen can be cleared")
+        else:
+            self._state = reduce(self._state, event)
+            alike = before.settings.notices == self._state.settings.notices
+            only = " (for the full screen)" if isinstance(event, Chose) and alike else ""
+            self._out.note(*([f"-- {action.said}{only}"] if action.said else ()))
+            if self._state.current != before.current:
+                self._where()
+        if action.then:
+            await self._ask(action.then)
+        self._keep()
+
+    def _keep(self) -> None:
+        if self._keeper:
+            self._keeper.save(self._state)
+
+    def _select(self, chat_id: int) -> None:
+        self._state = reduce(self._state, Selected(chat_id))
+        self._where()
+
+    def _save(self) -> None:
+        if self._keeper is None:
+            raise Mistyped("nothing is kept of a view without a terminal")
+        self._keeper.save(self._state)
+        self._out.note("-- kept for the next time")
+
+    def _reload(self) -> None:
+        if self._keeper is None:
+            raise Mistyped("nothing is kept of a view without a terminal")
+        for event in self._keeper.reload(self._state):
+            if isinstance(event, Told):
+                self._out.note(*event.lines)
+            else:
+                self._state = reduce(self._state, event)
+        self._out.note("-- settings and aliases are as the files have them")
 
     async def _say(self, say: Say) -> None:
         """Sends a line, waits until it is stored, and goes on while it travels."""
@@ -284,34 +396,3 @@ class Burst:
         (chat, _), rest = self._change, self._rest
         self._change, self._rest = ("", ""), []
         return [(notices.joint(rest), chat)] if rest else []
-
-
-async def stdin_lines() -> AsyncIterator[str]:
-    """Lines of stdin as they come.  A thread of its own reads them: a file cannot be polled."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[bytes] = asyncio.Queue(AHEAD_MAX)
-    descriptor = sys.stdin.fileno()
-
-    def read() -> None:
-        while True:
-            try:
-                chunk = os.read(descriptor, 65_536)
-            except OSError:
-                chunk = b""
-            put = queue.put(chunk)
-            try:  # waits for room: a long file is not read into memory
-                asyncio.run_coroutine_threadsafe(put, loop).result()
-            except (RuntimeError, CancelledError):  # the loop has ended meanwhile
-                put.close()
-                return
-            if not chunk:
-                return
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-    rest = b""
-    while chunk := await queue.get():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line.decode("utf-8", "replace").rstrip("\r")
-    if rest:
-        yield rest.decode("utf-8", "replace")

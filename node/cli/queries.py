@@ -237,6 +237,15 @@ async def _doctor(node: "Client") -> Answer:
     return tables.diagnosis(await node.diagnose())
 
 
+ENTERING = ("join", "create")  # queries after which the chat that they name is to be in front
+
+
+def entered(query: str, answer: Answer) -> int:
+    """The chat that one has come into by this query; 0 for none."""
+    chats = [row["chat_id"] for row in answer.rows if "chat_id" in row]
+    return int(str(chats[0]), 16) if query in ENTERING and chats else 0
+
+
 QUERIES: dict[str, Callable[..., Awaitable[Answer]]] = {
     "join": _join,
     "create": _create,
@@ -267,4 +276,28 @@ QUERIES: dict[str, Callable[..., Awaitable[Answer]]] = {
     "check": _check,
     "rpc": _calls,
     "doctor": _doctor,
+}
+
+
+# ---- pages -------------------------------------------------------------------------------------
+
+CALLS_MAX = 100  # calls that the page of them shows
+
+
+async def fetch(node: "Client", kind: str, /, **args: Any) -> object:
+    """What the page `kind` shows, as a value of `words`.
+
+    Raises:
+        Complaint: the node refuses, or is not there.
+    """
+    return await PAGES[kind](node, **args)
+
+
+PAGES: dict[str, Callable[..., Awaitable[object]]] = {
+    "elections": lambda node, chat: node.elections(chat),
+    "trace": lambda node, chat, id="": node.trace(chat, id),
+    "queue": lambda node, chat="": node.queue(chat),
+    "peers": lambda node, chat="": node.peers(chat),
+    "check": lambda node, chat: node.check(chat),
+    "rpc": lambda node, count=CALLS_MAX: node.calls(count),
 }

@@ -37,10 +37,19 @@ class Run:
             Usage: a flag or variable is malformed.
             DamagedFile, NewerFile: the profile cannot be read.
         """
-        kept = profile.load(self.places.data).settings()
-        found = config.load(self.places, vars(self.args), kept)
+        found = self.reread()
         self.output.note(*(f"p2pchat: {complaint}" for complaint in found.complaints))
         return found
+
+    def reread(self) -> Config:
+        """The settings as the files have them now; nothing is said of mistakes in them.
+
+        Raises:
+            Usage: a flag or variable is malformed.
+            DamagedFile, NewerFile: the profile cannot be read.
+        """
+        kept = profile.load(self.places.data).settings()
+        return config.load(self.places, vars(self.args), kept)
 
     def client(self) -> "Client":
         """A connection to the node, not yet used."""

@@ -1,127 +1,578 @@
-"""The slash commands: from a typed line to an action."""
+"""The slash commands: from a typed line to an action.
+
+Tries node/cli/commands: table, parse, shape, chats, asking, choosing, quoting, topics, actions.
+"""
+
+from dataclasses import replace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from node import words as w
-from node.cli import commands
 from node.cli.commands import (
     TABLE,
     Action,
     Apply,
+    Command,
+    Copy,
+    Find,
     Mistyped,
+    Open,
     Query,
     Quit,
+    Reload,
+    Save,
     Say,
     Show,
+    alias_fault,
     find,
     overview,
     parse,
+    plain,
 )
-from node.cli.model import Selected, State, reduce
-from node.cli.queries import QUERIES
+from node.cli.commands.table import NAMED
+from node.cli.model.events import (
+    Aliased,
+    Chose,
+    Cleared,
+    Closed,
+    Ignored,
+    Leveled,
+    Muted,
+    Read,
+    Selected,
+)
+from node.cli.model.values import Item, Level, Settings, State, View
+from node.cli.queries import PAGES, QUERIES
 
-DEV, OPS = "0000000000000001", "0000000000000002"
-STATE = reduce(
-    State(),
-    w.Status(nick="alice", chats=(w.Chat(name="dev", chat_id=1), w.Chat(name="ops", chat_id=2))),
+DEV, OPS, OLD = "0000000000000001", "0000000000000002", "0000000000000003"
+LINES = (
+    w.Line(msg_id="4f2a1111-0000", id="4f2a", nick="bob", text="who broke\nthe build?"),
+    w.Line(msg_id="4f2a2222-0000", id="4f2a2", nick="bob", text="> you: hm\nI did\x1b[2J, sorry"),
+    w.Line(msg_id="dead0000-0000", id="dead", nick="carol", text="x" * 70),
+    w.Line(msg_id="2026beef-0000", id="2026", nick="carol", text="waves", kind=w.Kind.ACTION),
+    w.Line(msg_id="7777aaaa-0000", id="7777", nick="alice", text="mine", own=True),
 )
+ITEMS = tuple(Item(serial, line) for serial, line in enumerate(LINES, 1))
+STATE = State(
+    nick="alice",
+    current=1,
+    views=(
+        View(w.Chat(name="dev", chat_id=1, nds="a:1", alive=2, known=3), items=ITEMS),
+        View(w.Chat(name="ops", chat_id=2, nds="a:1"), muted=True, level=Level.NONE),
+        View(w.Chat(name="old", chat_id=3, nds="a:1"), closed=True),
+        View(w.Chat(name="Two", chat_id=4, nds="a:1"), unread=5),
+        View(w.Chat(name="Two", chat_id=5, nds="b:1")),
+    ),
+    aliases=(
+        ("cough", "/me coughs"),
+        ("hi", "hello all"),
+        ("loop", "/pool"),
+        ("names-ops", "/w2"),
+        ("pool", "/loop"),
+        ("to", "/say $1: $* ($9)"),
+        ("w2", "/names ops"),
+    ),
+    ignored=("mallory",),
+)
+QUOTED = f"> carol: {'x' * 57}..."
 
 
 @pytest.mark.parametrize(
     ("line", "action"),
     [
         ("hello", Say(DEV, "hello")),
+        ("  two\n lines ", Say(DEV, "  two\n lines ")),
         (" /not a command", Say(DEV, " /not a command")),
         ("//help", Say(DEV, "/help")),
+        ("//", Say(DEV, "/")),
         ("/say /help", Say(DEV, "/help")),
+        ("/say a\n b", Say(DEV, "a\n b")),
         ("/me waves  twice", Say(DEV, "waves  twice", w.Kind.ACTION)),
+        ("/me\twaves", Say(DEV, "waves", w.Kind.ACTION)),
         ("/quit", Quit()),
         ("/q", Quit()),
         ("/EXIT", Quit()),
         ("/chat ops", Apply(Selected(2))),
         ("/chat #ops", Apply(Selected(2))),
+        ("/chat #OPS", Apply(Selected(2))),
         ("/chat 2", Apply(Selected(2))),
+        ("/chat 3", Apply(Selected(4))),  # a closed chat has no number
+        ("/chat old", Apply(Selected(3))),
+        ("/chat two@b:1", None),
+        ("/chat Two@b:1", Apply(Selected(5))),
+        (f"/chat {OPS}", Apply(Selected(2))),
         ("/buffer dev", Apply(Selected(1))),
         ("/join 10.0.0.5:50050/x", Query("join", {"line": "10.0.0.5:50050/x"})),
+        ("/join #x", Query("join", {"line": "#x"})),
         ("/create x", Query("create", {"name": "x"})),
+        ("/create #x", Query("create", {"name": "x"})),
         ("/leave", Query("leave", {"chat": DEV})),
-        ("/part ops", Query("leave", {"chat": "ops"})),
+        ("/part ops", Query("leave", {"chat": OPS})),
+        ("/part elsewhere", Query("leave", {"chat": "elsewhere"})),
+        ("/invite 2", Query("invite", {"chat": OPS})),
         ("/names", Query("members", {"chat": DEV})),
-        ("/who ops", Query("members", {"chat": "ops"})),
+        ("/who ops", Query("members", {"chat": OPS})),
         ("/whois bob", Query("whois", {"member": "bob", "chat": DEV})),
         ("/nick bob", Query("nick", {"nick": "bob"})),
         ("/nick", Show(("you are alice",))),
         ("/topic", Query("topic", {"chat": DEV})),
-        ("/topic a b", Query("topic", {"topic": "a b", "chat": DEV})),
-        ("/grep two words", Query("search", {"text": "two words", "chat": DEV})),
+        ("/topic a  b", Query("topic", {"topic": "a  b", "chat": DEV})),
+        ("/grep two words", Find("two words")),
         ("/history", Query("history", {"chat": DEV, "count": 20})),
         ("/history 5", Query("history", {"chat": DEV, "count": 5})),
-        ("/election", Query("elections", {"chat": DEV})),
-        ("/election start", Query("challenge", {"chat": DEV})),
-        ("/tra", Query("trace", {"chat": DEV})),
-        ("/where 4f2a", Query("trace", {"id": "4f2a", "chat": DEV})),
-        ("/ping bob", Query("ping", {"member": "bob", "chat": DEV})),
+        ("/unread", Query("unread", {"chat": DEV})),
+        ("/read", Apply(Read(1), then=Query("read", {"chat": DEV}))),
+        ("/away lunch, then more", Query("away", {"away": "lunch, then more"})),
+        ("/back", Query("back", {})),
+        ("/version", Query("version", {})),
         ("/list", Query("networks", {})),
         ("/status", Query("status", {})),
+        ("/leader", Query("leader", {"chat": DEV})),
+        ("/election", Open("elections", args={"chat": DEV})),
+        ("/election start", Query("challenge", {"chat": DEV})),
+        ("/election S", Query("challenge", {"chat": DEV})),
+        ("/trace", Open("trace", args={"chat": DEV})),
+        ("/where 4f2a", Open("trace", "4f2a", {"id": "4f2a", "chat": DEV})),
+        ("/queue", Open("queue", args={"chat": DEV})),
+        ("/peers", Open("peers", args={"chat": DEV})),
+        ("/check", Open("check", args={"chat": DEV})),
+        ("/rpc", Open("rpc")),
+        ("/ping bob", Query("ping", {"member": "bob", "chat": DEV})),
+        ("/keys", Open("keys")),
+        ("/help keys", Open("keys")),
+        ("/save", Save()),
+        ("/reload", Reload()),
+        ("/clear", Apply(Cleared(1))),
     ],
 )
-def test_a_line_becomes_an_action(line: str, action: Action) -> None:
+def test_a_line_becomes_an_action(line: str, action: Action | None) -> None:
+    if action is None:
+        with pytest.raises(Mistyped):
+            parse(STATE, line)
+    else:
+        assert parse(STATE, line) == action
+
+
+CHOSE = Settings()
+
+
+@pytest.mark.parametrize(
+    ("line", "event", "said"),
+    [
+        ("/close", Closed(1), "#dev is off the list, and you are still in it; /chat dev brings"),
+        ("/close ops", Closed(2), "#ops is off the list"),
+        ("/mute", Muted(1, True), "#dev is muted"),
+        ("/mute #ops", Muted(2, True), "#ops is muted"),
+        ("/unmute 2", Muted(2, False), "#ops is heard again"),
+        ("/notify mentions", Leveled(1, Level.MENTIONS), "#dev: mentions (only lines that name"),
+        ("/notify N", Leveled(1, Level.NONE), "#dev: none ("),
+        ("/ignore Bob", Ignored("bob", True), "lines of Bob are hidden; /unignore Bob"),
+        ("/ignore @bob", Ignored("bob", True), "lines of bob are hidden"),
+        ("/unignore Mallory", Ignored("mallory", False), "lines of Mallory are shown again"),
+        ("/set theme light", Chose(replace(CHOSE, theme="light")), "theme = light"),
+        ("/set th LIGHT", Chose(replace(CHOSE, theme="light")), "theme = light"),
+        ("/theme mono", Chose(replace(CHOSE, theme="mono")), "theme = mono"),
+        ("/set mouse on", Chose(replace(CHOSE, mouse="on")), "mouse = on"),
+        ("/set mouse default", Chose(CHOSE), "mouse = off"),
+        ("/set chats off", Chose(replace(CHOSE, chats="off")), "chats = off"),
+        (
+            "/set notify.command notify-send -a p2pchat",
+            Chose(replace(CHOSE, notify_command="notify-send -a p2pchat")),
+            "notify_command = notify-send -a p2pchat",
+        ),
+        ("/set notify-command off", Chose(CHOSE), "notify_command = off"),
+        ("/alias W /whois", Aliased("w", "/whois"), "/w stands for /whois now"),
+        ("/alias /brb back  soon", Aliased("brb", "back  soon"), "/brb stands for back  soon now"),
+        ("/alias -w2", Aliased("w2", ""), "/w2 stands for nothing any more"),
+    ],
+)
+def test_what_only_concerns_the_face_is_an_event_of_its_state(
+    line: str, event: object, said: str
+) -> None:
+    action = parse(STATE, line)
+    assert isinstance(action, Apply)
+    assert action.event == event
+    assert action.said.startswith(said)
+    assert action.then is None
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        ("/chat", "> 1 #dev 2/3 L:?"),
+        ("/notify", "#dev: all (every line raises it, a line that names you rings)"),
+        ("/ignore", "ignored: mallory"),
+        ("/set", "theme = default  (colours of the full screen)"),
+        (
+            "/set th",
+            "theme = default  (colours of the full screen); it takes default, mono,"
+            " high-contrast, light",
+        ),
+        ("/theme", "theme = default  (colours of the full screen); it takes default, mono,"),
+        ("/alias", "/cough stands for /me coughs"),
+        ("/alias TO", "/to stands for /say $1: $* ($9)"),
+    ],
+)
+def test_without_a_value_it_says_how_things_are(line: str, first: str) -> None:
+    action = parse(STATE, line)
+    assert isinstance(action, Show)
+    assert action.lines[0].startswith(first)
+
+
+def test_chats_are_listed_as_they_are_numbered() -> None:
+    action = parse(STATE, "/chat")
+    assert isinstance(action, Show)
+    assert action.lines == (
+        "> 1 #dev 2/3 L:?",
+        "  2 #ops (muted) 0/0 L:?",
+        "  3 #Two 0/0 L:? unread:5",
+        "  4 #Two 0/0 L:?",
+        "    #old (closed)",
+    )
+    assert parse(State(), "/chat") == Show(
+        ("you are in no chat; /join or /create one, for example: /join 10.0.0.5:50050/dev",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "there is nothing to send"),
+        (" \n ", "there is nothing to send"),
+        ("/lst", "there is no command /lst. Did you mean /list?"),
+        ("/", "there is no command /"),
+        ("/ help", "there is no command /"),
+        ("/xyzzy now", "there is no command /xyzzy. /help lists all; //xyzzy sends it as text"),
+        ("/usr/bin/env", "there is no command /usr/bin/env."),
+        ("/quit\u202e\x1b[2J", "there is no command /quit[2J."),
+        ("/l", "/l may be /leave or /list or /leader or /log"),
+        ("/join", "it is /join line, for example: /join 10.0.0.5:50050/dev"),
+        ("/join a b", "it is /join line, for example"),
+        ("/join a!b", "the name of a chat must be 1 to 64 letters"),
+        ("/join here:99999/dev", "the port must be 1 to 65535, not 99999; for example: /join"),
+        ("/create a!b", "the name of a chat must be 1 to 64 letters"),
+        ("/quit now", "it is /quit"),
+        ("/say", "it is /say text..., for example: /say /quit ends it"),
+        ("/chat nope", "you are in no chat #nope"),
+        ("/chat opps", "you are in no chat #opps. Did you mean #ops?"),
+        ("/chat 5", "you are in no chat #5"),
+        ("/chat Two", "which chat? Two@a:1 or Two@b:1"),
+        ("/mute nope", "you are in no chat #nope"),
+        ("/nick a b", "it is /nick [nick], for example: /nick alice"),
+        ("/nick a!b", "a nick must be 1 to 24 letters, digits, - _ or ., without '!'"),
+        ("/history many", "/history takes a number from 1 to 1000, not 'many'"),
+        ("/history 0", "/history takes a number"),
+        ("/history 1001", "/history takes a number"),
+        ("/history -1", "/history takes a number"),
+        ("/election now", "now is none of the choices; it is /election [start], for example: /el"),
+        ("/help nothing", "there is no command /nothing"),
+        ("/notify some", "some is none of the choices; it is /notify [all|mentions|none], for e"),
+        ("/notify all now", "it is /notify [all|mentions|none], for example: /notify mentions"),
+        ("/ignore alice", "you cannot ignore yourself"),
+        ("/ignore a!b", "a nick must be"),
+        ("/unignore bob", "bob is not ignored; ignored: mallory"),
+        ("/unignore", "it is /unignore nick, for example: /unignore bob"),
+        ("/set colour red", "there is no such setting. They are theme, chats, members, notices"),
+        ("/set them", "theme"),
+        ("/set theem", "there is no such setting. Did you mean theme"),
+        ("/set m", "m may be members or mouse"),
+        ("/set mouse maybe", "mouse must be one of on, off, not 'maybe', for example: /set mouse"),
+        ("/theme pink", "theme must be one of default, mono, high-contrast, light, not 'pink'"),
+        ("/alias names /who", "/names is a command already"),
+        ("/alias q /whois", "/q is a command already"),
+        ("/alias a,b text", "the name of an alias must be 1 to 24 letters"),
+        ("/alias x a\x1bb", "what the alias stands for must be one line without control"),
+        ("/alias -nope", "there is no alias nope."),
+        ("/alias nope", "there is no alias nope."),
+        ("/alias cuogh", "there is no alias cuogh. Did you mean cough?"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_never_sent(line: str, said: str) -> None:
+    if line == "/set them":
+        assert isinstance(parse(STATE, line), Show)
+        return
+    with pytest.raises(Mistyped) as told:
+        parse(STATE, line)
+    assert str(told.value).startswith(said)
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "hello", "//x", "/me waves", "/leave", "/topic x", "/search x", "/close", "/clear",
+        "/read", "/mute", "/notify all", "/copy", "/reply x", "/trace", "/peers", "/history",
+    ],
+)  # fmt: skip
+def test_without_a_chat_there_is_nothing_to_say_to(line: str) -> None:
+    with pytest.raises(Mistyped, match="you are in no chat; /join or /create one, for example: /"):
+        parse(State(), line)
+
+
+# ---- one message -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("/copy", Copy("waves", "copied the line of carol: * waves")),
+        ("/copy 4F2A-1", Copy("who broke\nthe build?", "copied the line of bob: who broke")),
+        (
+            "/copy 4f2a2",
+            Copy("> you: hm\nI did[2J, sorry", "copied the line of bob: I did[2J, sorry"),
+        ),
+        ("/copy 7777", Copy("mine", "copied your own line: mine")),
+        ("/reply yes, do  that", Say(DEV, "> carol: * waves\nyes, do  that")),
+        ("/reply 4f2a2 no\nmatter", Say(DEV, "> bob: I did[2J, sorry\nno\nmatter")),
+        ("/reply dead right", Say(DEV, f"{QUOTED}\nright")),
+        ("/reply added it", Say(DEV, "> carol: * waves\nadded it")),
+        ("/reply 2025 was better", Say(DEV, "> carol: * waves\n2025 was better")),
+        ("/reply 2026 was good", Say(DEV, "> carol: * waves\nwas good")),
+    ],
+)
+def test_a_message_is_named_by_its_digits_and_is_the_last_of_another_otherwise(
+    line: str, action: Action
+) -> None:
     assert parse(STATE, line) == action
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("/lst", "there is no command /lst. Did you mean /list?"),
-        ("/", "there is no command /"),
-        ("/xyzzy now", "there is no command /xyzzy"),
-        ("/l", "/l may be /leave or /list or /leader or /log"),
-        ("/join", "it is /join line"),
-        ("/quit now", "it is /quit"),
-        ("/say", "it is /say text..."),
-        ("/chat nope", "you are in no chat #nope"),
-        ("/chat 3", "you are in no chat #3"),
-        ("/history many", "/history takes a number from 1 to 1000"),
-        ("/history 0", "/history takes a number"),
-        ("/election now", "it is /election, or /election start"),
-        ("/help nothing", "there is no command /nothing"),
+        ("/copy 4f2b", "no message here begins with 4f2b; scroll to it first, or /trace 4f2b"),
+        ("/copy 4f2", "'4f2' names no message; 4 or more hex digits do"),
+        ("/copy bob", "'bob' names no message"),
+        ("/copy 4f2a", "several messages begin with 4f2a: 4f2a1111-0000, 4f2a2222-0000"),
+        ("/reply", "it is /reply [id] text..., for example: /reply 4f2a yes, do that"),
+        ("/reply 4f2a1", "it is /reply [id] text..."),
+        ("/reply 4f2b yes", "no message here begins with 4f2b"),
+        ("/reply 4f2a yes", "several messages begin with 4f2a"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_never_sent(line: str, said: str) -> None:
+def test_a_message_that_is_not_clear_is_not_guessed(line: str, said: str) -> None:
     with pytest.raises(Mistyped) as told:
         parse(STATE, line)
     assert str(told.value).startswith(said)
 
 
-@pytest.mark.parametrize("line", ["hello", "/me waves", "/leave", "/topic x"])
-def test_without_a_chat_there_is_nothing_to_say_to(line: str) -> None:
-    with pytest.raises(Mistyped, match="you are in no chat"):
-        parse(State(), line)
+@pytest.mark.parametrize("line", ["/copy", "/reply yes"])
+def test_ones_own_lines_are_not_the_last_of_another(line: str) -> None:
+    alone = replace(STATE, views=(replace(STATE.views[0], items=ITEMS[-1:]),))
+    with pytest.raises(Mistyped, match=r"nobody else has said|there is nothing to answer"):
+        parse(alone, line)
 
 
-def test_names_and_aliases_are_unique() -> None:
-    names = [name for one in TABLE for name in (one.name, *one.aliases)]
-    assert len(names) == len(set(names))
+# ---- aliases -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("/cough", Say(DEV, "coughs", w.Kind.ACTION)),
+        ("/COUGH  twice", Say(DEV, "coughs twice", w.Kind.ACTION)),
+        ("/cou", Say(DEV, "coughs", w.Kind.ACTION)),
+        ("/w2", Query("members", {"chat": OPS})),
+        ("/names-ops", Query("members", {"chat": OPS})),
+        ("/hi", Say(DEV, "hello all")),
+        ("/hi there", Say(DEV, "hello all there")),
+        ("/to bob see this", Say(DEV, "bob: bob see this ()")),
+        ("//cough", Say(DEV, "/cough")),
+        ("/names", Query("members", {"chat": DEV})),
+    ],
+)
+def test_an_alias_stands_for_its_line(line: str, action: Action) -> None:
+    assert parse(STATE, line) == action
+
+
+def test_an_alias_that_leads_back_to_itself_ends() -> None:
+    with pytest.raises(Mistyped, match="the alias /loop leads back to itself"):
+        parse(STATE, "/loop x")
+
+
+def test_aliases_that_double_what_follows_end() -> None:
+    steps = tuple((f"a{i}x", f"/a{i + 1}x $* $*") for i in range(60))
+    with pytest.raises(Mistyped, match="becomes longer than 65536 characters"):
+        parse(replace(STATE, aliases=steps), "/a0x ha")
+
+
+def test_a_beginning_of_a_command_is_not_taken_by_an_alias() -> None:
+    state = replace(STATE, aliases=(("sta", "mine"), ("wh", "mine"), ("quitter", "mine")))
+    assert parse(state, "/stat") == Query("status")
+    assert parse(state, "/sta") == Say(DEV, "mine"), "in full it is the alias"
+    assert parse(state, "/quit") == Quit()
+    assert parse(state, "/quitt") == Say(DEV, "mine")
+
+
+# ---- the table ---------------------------------------------------------------------------------
+
+SECTION_5 = """
+join create leave part close list invite chat buffer names members who whois nick me say topic
+search grep history clear unread read mute unmute notify ignore unignore away back copy reply quit
+exit q help keys version
+status leader election trace where queue ping peers nds rpc doctor log check
+set save reload theme alias
+"""
+LATER = "msg query dm edit redact delete react kick ban unban op deop upload download lab explain"
+
+
+def test_there_are_the_commands_with_a_capability_behind_them_and_no_others() -> None:
+    assert set(NAMED) == set(SECTION_5.split())
+    assert len(NAMED) == sum(len(command.names) for command in TABLE), "a name stands twice"
+    for name in LATER.split():
+        with pytest.raises(Mistyped):
+            find(name)
+
+
+# What each beginning meant before there were newer commands: those are not to take it over.
+BEGINNINGS = {
+    "q": "quit", "qui": "quit", "que": "queue", "me": "me", "a": "away", "b": None, "ba": "back",
+    "c": None, "ch": None, "cha": "chat", "cr": "create", "e": None, "el": "election", "h": None,
+    "he": "help", "hi": "history", "i": "invite", "in": "invite", "j": "join", "l": None,
+    "lea": None, "leav": "leave", "li": "list", "lo": "log", "m": None, "n": None, "na": "names",
+    "ni": "nick", "nd": "nds", "p": None, "pa": "leave", "pe": "peers", "pi": "ping", "r": None,
+    "re": "read", "rp": "rpc", "s": None, "sa": "say", "se": "search", "st": "status", "t": None,
+    "to": "topic", "tr": "trace", "u": "unread", "un": "unread", "v": "version", "w": None,
+    "whoi": "whois", "whe": "trace", "who": "names", "where": "trace",
+    # and what the newer ones have to themselves
+    "cl": None, "clo": "close", "cle": "clear", "co": "copy", "mu": "mute", "unm": "unmute",
+    "no": "notify", "ig": "ignore", "uni": "unignore", "rep": "reply", "rel": "reload",
+    "k": "keys", "sav": "save", "set": "set", "th": "theme", "al": "alias",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("begun", "name"), BEGINNINGS.items())
+def test_a_beginning_means_one_command_or_none(begun: str, name: str | None) -> None:
+    for typed in (begun, begun.upper()):
+        if name is None:
+            with pytest.raises(Mistyped, match=" may be /"):
+                find(typed)
+        else:
+            assert find(typed).name == name
 
 
 @pytest.mark.parametrize("command", TABLE, ids=lambda command: command.name)
-def test_every_command_is_found_helped_and_has_a_query(command: commands.Command) -> None:
-    assert find(command.name.upper()) is command
-    assert all(find(alias) is command for alias in command.aliases)
-    assert any(line.startswith(command.usage) for line in overview())
-    typed = f"/{command.name} " + " ".join("1" for arg in command.args if not arg.optional)
-    action = parse(STATE, typed.strip())
-    if isinstance(action, Query):
-        assert action.name in QUERIES
+def test_every_command_is_found_helped_and_has_its_query(command: Command) -> None:
+    for name in command.names:
+        assert find(name.upper()) is command
+    assert (command.usage, command.help) in overview(TABLE)
+    assert len(command.help) <= 72
+    assert command.example or not command.args, "what takes arguments shows how"
+    queries = []
+    state = replace(
+        STATE, ignored=("bob",), views=(replace(STATE.views[0], items=ITEMS[:1]), *STATE.views[1:])
+    )
+    for typed in command.example.split(", or ") if command.example else [f"/{command.name}"]:
+        action = parse(state, typed)
+        queries += [action] if isinstance(action, Query) else []
+        queries += [action.then] if isinstance(action, Apply) and action.then else []
+        if isinstance(action, Open) and action.kind not in ("help", "keys"):
+            assert action.kind in QUERIES
+            assert action.kind in PAGES
+    assert all(query.name in QUERIES for query in queries)
+
+
+def test_arguments_that_may_be_left_out_stand_in_brackets() -> None:
+    shown = {command.name: command.usage for command in TABLE}
+    assert shown["set"] == "/set [key [value...]]"
+    assert shown["reply"] == "/reply [id] text..."
+    assert shown["notify"] == "/notify [all|mentions|none]"
+    assert shown["topic"] == "/topic [topic...]"
+    assert shown["clear"] == "/clear"
+
+
+# ---- help --------------------------------------------------------------------------------------
+
+
+def helped(line: str) -> Open:
+    action = parse(STATE, line)
+    assert isinstance(action, Open)
+    assert action.kind == "help"
+    return action
+
+
+def test_help_shows_every_command_in_its_group() -> None:
+    rows = helped("/help").lines
+    heads = [row[0] for row in rows if len(row) == 1 and isinstance(row, tuple)]
+    assert heads == ["Talking", "Watching the system", "Settings"]
+    assert len([row for row in rows if len(row) == 2]) == len(TABLE)
+
+
+@pytest.mark.parametrize("topic", ["chat", "system", "settings", "SYSTEM"])
+def test_help_shows_one_group(topic: str) -> None:
+    page = helped(f"/help {topic}")
+    assert page.topic == topic.casefold()
+    assert len(page.lines) - 1 == sum(command.group == topic.casefold() for command in TABLE)
 
 
 def test_help_explains_one_command() -> None:
-    assert parse(STATE, "/help names") == Show(
-        ("/names [chat]  who is in the chat: * leads, ? silent, - gone", "also: /members, /who")
+    page = helped("/help who")
+    assert page.topic == "names"
+    assert page.lines == (
+        "/names [chat]  who is in the chat: * leads, ? silent, - gone",
+        "also: /members, /who",
+        "for example: /names #dev",
+    )
+    assert helped("/help /chat").topic == "chat"
+    assert helped("/help /chat").lines[0] == "/chat [chat]  put a chat in front, or list yours"
+
+
+def test_a_page_is_plain_text_where_there_is_no_screen() -> None:
+    rows = ("one line", "", ("Head",), ("/a", "does a"), ("/long", "does more"))
+    assert plain(rows) == (
+        "one line",
+        "",
+        "Head",
+        "  /a     does a",
+        "  /long  does more",
     )
 
 
-def test_chat_alone_lists_them_with_the_one_in_front_marked() -> None:
-    action = parse(STATE, "/chat")
-    assert isinstance(action, Show)
-    assert [line[:7] for line in action.lines] == ["> 1 #de", "  2 #op"]
+# ---- any text ----------------------------------------------------------------------------------
+
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        ["#dev", "2", "9" * 5000, "4f2a", "dead", "on", "theme", "bob", "-w2", "$1", "Two@b:1"]
+    ),
+)
+TYPED = st.builds(
+    lambda slash, name, words: slash + name + " " + " ".join(words),
+    st.sampled_from(["/", "/", "//", ""]),
+    st.one_of(st.text(max_size=6), st.sampled_from([*NAMED, "cough", "to", "loop", "re"])),
+    st.lists(WORDS, max_size=3),
+)
+
+
+def parsed(state: State, line: str) -> Action | str:
+    """What the line asks for, or what is said against it."""
+    try:
+        return parse(state, line)
+    except Mistyped as mistyped:
+        return str(mistyped)
+
+
+@given(st.one_of(TYPED, st.text()), st.sampled_from([STATE, State()]))
+@example("/history " + "9" * 5000, STATE)
+@example("/chat " + "9" * 5000, STATE)
+@example("/set \udcff x", STATE)
+@example("/reply \udcff", STATE)
+@example("/" + "x" * 100_000, STATE)
+def test_whatever_is_typed_is_an_action_or_a_mistake_with_a_reason(line: str, state: State) -> None:
+    action = parsed(state, line)
+    if isinstance(action, str):
+        assert 0 < len(action) < 500
+    elif isinstance(action, Say):
+        assert not line.startswith("/") or line.startswith("//") or action.text != line
+    elif isinstance(action, Query):
+        assert action.name in QUERIES
+
+
+@given(st.text(alphabet="ab/$1 *q", max_size=8), st.text(alphabet="/ab $*1", max_size=12))
+def test_any_alias_that_is_taken_can_be_typed(name: str, text: str) -> None:
+    if alias_fault(name, text):
+        return
+    state = replace(STATE, aliases=((name.casefold(), text.strip()),))
+    action = parsed(state, f"/{name} x y")
+    assert not isinstance(action, str) or not action.startswith(f"there is no command /{name}")

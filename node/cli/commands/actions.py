@@ -7,6 +7,9 @@ from typing import Any, TypeAlias
 from ...words import Kind
 from ..model.events import Event
 
+# A row of a page of text: a line, a heading, or two columns.
+PageRow: TypeAlias = str | tuple[str] | tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Say:
@@ -45,14 +48,14 @@ class Show:
 class Open:
     """Show a page: over the transcript where there is a screen, else below the conversation.
 
-    Pages of kind "help" and "keys" are made of lines; "keys" are those of `keys.shown`.  All others
-    are the answer of the query that is called like the kind, with `args`.
+    Those of kind "help" and "keys" are made of rows: for "keys" what `keys.shown` gives.  All
+    others are what `queries.fetch` gives for their kind and `args`.
     """
 
     kind: str  # help, keys, elections, trace, queue, peers, rpc, check
     topic: str = ""  # of help: what is explained; of trace: the message's id
     args: Mapping[str, Any] = field(default_factory=dict)
-    lines: tuple[str, ...] = ()  # of help
+    lines: tuple[PageRow, ...] = ()  # of help
 
 
 @dataclass(frozen=True, slots=True)

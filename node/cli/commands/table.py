@@ -1,247 +1,332 @@
-"""The slash commands: one table, from which parsing, `/help` and completion are made.
+"""The table of the slash commands, and how a name is found in it."""
 
-`parse` turns a line that was typed into an `Action`, a value that a face performs.  Names are
-matched whatever their case and by unique beginnings; a command that does not exist is never sent
-as text.
-"""
+from difflib import get_close_matches
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-from ...errors import nearest
 from ...words import Kind
-from ..model.events import Selected
-from ..model.values import State
-from .actions import Action, Apply, Query, Quit, Say, Show
+from ..model.events import Aliased
+from ..model.values import Level, State
+from . import asking, chats, choosing, quoting, topics
+from .actions import Action, Apply, Open, Quit, Reload, Save, Show
+from .asking import ask, open_page
+from .shape import TYPED_MAX, Arg, Command, Mistyped, Values, typed
 
-
-class Mistyped(Exception):
-    """What is wrong with a line that was typed, for its author to read."""
-
-
-Values: TypeAlias = Mapping[str, str]
-
-
-# ---- the table ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Arg:
-    """One argument; `kind` says what completes it: chat, member, network, message, command, text.
-
-    `rest` takes all that is left of the line.
-    """
-
-    name: str
-    kind: str = "text"
-    optional: bool = False
-    rest: bool = False
-
-    @property
-    def usage(self) -> str:
-        shown = f"{self.name}..." if self.rest else self.name
-        return f"[{shown}]" if self.optional else shown
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    name: str
-    help: str
-    handler: Callable[[State, Values], Action]
-    args: tuple[Arg, ...] = ()
-    aliases: tuple[str, ...] = ()
-    group: str = "chat"
-
-    @property
-    def usage(self) -> str:
-        return " ".join([f"/{self.name}", *(arg.usage for arg in self.args)])
-
-
-def current(state: State, chat: str = "") -> str:
-    """How the node is to be told which chat: the one named, else the one in front."""
-    if chat:
-        return chat
-    if state.front is None:
-        raise Mistyped("you are in no chat; /join or /create one")
-    return f"{state.front.chat.chat_id:016x}"
-
-
-def _ask(name: str, *, here: bool = True) -> Callable[[State, Values], Action]:
-    """A handler that passes its arguments on to the query `name`, in the chat in front."""
-
-    def handle(state: State, values: Values) -> Action:
-        args: dict[str, Any] = {key: value for key, value in values.items() if value}
-        if here:
-            args["chat"] = current(state, values.get("chat", ""))
-        return Query(name, args)
-
-    return handle
-
-
-def _say(kind: Kind) -> Callable[[State, Values], Action]:
-    def handle(state: State, values: Values) -> Action:
-        return Say(current(state), values["text"], kind)
-
-    return handle
-
-
-def _chat(state: State, values: Values) -> Action:
-    wanted = values.get("chat", "")
-    if not wanted:
-        return Show(tuple(_listed(state)) or ("you are in no chat; /join or /create one",))
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(state.views):
-        return Apply(Selected(state.views[int(wanted) - 1].chat.chat_id))
-    view = state.named(wanted)
-    if view is None:
-        near = nearest(wanted.removeprefix("#"), [one.name for one in state.views])
-        raise Mistyped(f"you are in no chat #{wanted.removeprefix('#')}.{near}")
-    return Apply(Selected(view.chat.chat_id))
-
-
-def _listed(state: State) -> list[str]:
-    return [
-        f"{'>' if view.chat.chat_id == state.current else ' '} {number} #{view.name}"
-        f" {view.chat.alive}/{view.chat.known} L:{view.chat.leader_nick or '?'}"
-        + (f" unread:{view.unread}" if view.unread else "")
-        for number, view in enumerate(state.views, 1)
-    ]
-
-
-def _nick(state: State, values: Values) -> Action:
-    if values.get("nick"):
-        return Query("nick", {"nick": values["nick"]})
-    return Show((f"you are {state.nick}",))
-
-
-def _history(state: State, values: Values) -> Action:
-    count = values.get("count", "") or "20"
-    if not count.isdecimal() or not 1 <= int(count) <= 1_000:
-        raise Mistyped(f"/history takes a number from 1 to 1000, not {count!r}")
-    return Query("history", {"chat": current(state), "count": int(count)})
-
-
-def _election(state: State, values: Values) -> Action:
-    if values.get("start", "") not in ("", "start"):
-        raise Mistyped("it is /election, or /election start")
-    name = "challenge" if values.get("start") else "elections"
-    return Query(name, {"chat": current(state)})
+CHAT = Arg("chat", "chat", optional=True)
+MEMBER = Arg("member", "member", optional=True)
+TEXT = Arg("text", rest=True)
 
 
 def _help(_: State, values: Values) -> Action:
-    if values.get("command"):
-        return Show(tuple(explain(find(values["command"].removeprefix("/")))))
-    return Show(tuple(overview()))
+    wanted = values["topic"].casefold()
+    if not wanted:
+        return Open("help", lines=topics.overview(TABLE))
+    if wanted == "keys":
+        return Open("keys")
+    if wanted in topics.GROUPS:
+        return Open("help", wanted, lines=topics.of_group(TABLE, wanted))
+    command = find(wanted.removeprefix("/"))
+    return Open("help", command.name, lines=topics.explain(command))
+
+
+def _alias(state: State, values: Values) -> Action:
+    name, text = values["name"].removeprefix("/"), values["text"]
+    if not name:
+        return Show(choosing.listed(state) or (choosing.NO_ALIAS,))
+    if name.startswith("-") and not text:
+        return choosing.remove(state, name[1:].removeprefix("/"))
+    if not text:
+        known = choosing.aliased(state, name)
+        return (
+            Show((f"/{name.casefold()} stands for {known}",))
+            if known
+            else choosing.remove(state, name)
+        )
+    if fault := alias_fault(name, text):
+        raise Mistyped(f"{fault}; for example: /alias w /whois")
+    return Apply(Aliased(name.casefold(), text), f"/{name.casefold()} stands for {text} now")
+
+
+def alias_fault(name: str, text: str) -> str:
+    """What is wrong with an alias; commands keep their names."""
+    if name.casefold() in NAMED:
+        return f"/{name.casefold()} is a command already"
+    return choosing.word_fault(name) or choosing.text_fault(text)
 
 
 def _quit(_: State, __: Values) -> Action:
     return Quit()
 
 
-CHAT = Arg("chat", "chat", optional=True)
-TEXT = Arg("text", rest=True)
+def _keys(_: State, __: Values) -> Action:
+    return Open("keys")
 
-TABLE: tuple[Command, ...] = (
+
+def _save(_: State, __: Values) -> Action:
+    return Save()
+
+
+def _reload(_: State, __: Values) -> Action:
+    return Reload()
+
+
+TALKING: tuple[Command, ...] = (
     Command(
         "join",
         "join a chat: HOST:PORT/name, name@HOST:PORT, or a name",
-        _ask("join", here=False),
+        asking.join,
         (Arg("line", "network"),),
+        example="/join 10.0.0.5:50050/dev",
     ),
-    Command("create", "make a chat and lead it", _ask("create", here=False), (Arg("name"),)),
     Command(
-        "leave", "end your membership (/quit only goes away)", _ask("leave"), (CHAT,), ("part",)
+        "create",
+        "make a chat and lead it",
+        asking.create,
+        (Arg("name"),),
+        example="/create dev",
     ),
-    Command("list", "the chats that the discovery services know", _ask("networks", here=False)),
-    Command("invite", "the line that others run to join", _ask("invite"), (CHAT,)),
-    Command("chat", "put a chat in front, or list yours", _chat, (CHAT,), ("buffer",)),
+    Command(
+        "leave",
+        "end your membership (/quit only goes away)",
+        ask("leave"),
+        (CHAT,),
+        ("part",),
+        example="/leave #dev",
+    ),
+    Command(
+        "close",
+        "take a chat off the list; you stay in it",
+        chats.close,
+        (CHAT,),
+        example="/close #dev",
+        yields=True,
+    ),
+    Command("list", "the chats that the discovery services know", ask("networks", here=False)),
+    Command(
+        "invite",
+        "the line that others run to join",
+        ask("invite"),
+        (CHAT,),
+        example="/invite #dev",
+    ),
+    Command(
+        "chat",
+        "put a chat in front, or list yours",
+        chats.select,
+        (CHAT,),
+        ("buffer",),
+        example="/chat #dev, or /chat 2",
+    ),
     Command(
         "names",
         "who is in the chat: * leads, ? silent, - gone",
-        _ask("members"),
+        ask("members"),
         (CHAT,),
         ("members", "who"),
+        example="/names #dev",
     ),
-    Command("whois", "all about one member", _ask("whois"), (Arg("member", "member"),)),
-    Command("nick", "change your name, everywhere", _nick, (Arg("nick", optional=True),)),
-    Command("me", "say what you do", _say(Kind.ACTION), (TEXT,)),
-    Command("say", "send text, whatever it begins with", _say(Kind.TEXT), (TEXT,)),
+    Command(
+        "whois",
+        "all about one member",
+        ask("whois"),
+        (Arg("member", "member"),),
+        example="/whois bob",
+    ),
+    Command(
+        "nick",
+        "change your name, everywhere",
+        asking.nick,
+        (Arg("nick", optional=True),),
+        example="/nick alice",
+    ),
+    Command("me", "say what you do", asking.say(Kind.ACTION), (TEXT,), example="/me waves"),
+    Command(
+        "say",
+        "send text, whatever it begins with",
+        asking.say(Kind.TEXT),
+        (TEXT,),
+        example="/say /quit ends it",
+    ),
     Command(
         "topic",
         "what the chat is about; with text, set it",
-        _ask("topic"),
+        ask("topic"),
         (Arg("topic", optional=True, rest=True),),
+        example="/topic release train",
     ),
-    Command("search", "lines that hold a text", _ask("search"), (TEXT,), ("grep",)),
-    Command("history", "the last lines", _history, (Arg("count", optional=True),)),
-    Command("unread", "unread lines and mentions", _ask("unread")),
-    Command("read", "mark the chat as read", _ask("read")),
+    Command(
+        "search",
+        "lines that hold a text",
+        asking.find,
+        (TEXT,),
+        ("grep",),
+        example="/search broke the build",
+    ),
+    Command(
+        "history",
+        "the last lines",
+        asking.history,
+        (Arg("count", optional=True),),
+        example="/history 50",
+    ),
+    Command("clear", "empty the screen; the log keeps all", chats.clear, yields=True),
+    Command("unread", "unread lines and mentions", ask("unread")),
+    Command("read", "mark the chat as read", chats.read),
+    Command(
+        "mute",
+        "a chat that raises nothing in the list",
+        chats.mute(True),
+        (CHAT,),
+        example="/mute #ops",
+        yields=True,
+    ),
+    Command(
+        "unmute",
+        "hear a muted chat again",
+        chats.mute(False),
+        (CHAT,),
+        example="/unmute #ops",
+        yields=True,
+    ),
+    Command(
+        "notify",
+        "what of the chat rings and raises it in the list",
+        chats.notify,
+        (Arg("level", "choice", optional=True, choices=tuple(one.value for one in Level)),),
+        example="/notify mentions",
+        yields=True,
+    ),
+    Command(
+        "ignore",
+        "hide somebody's lines, or list whose are hidden",
+        chats.ignore,
+        (Arg("nick", "member", optional=True),),
+        example="/ignore bob",
+        yields=True,
+    ),
+    Command(
+        "unignore",
+        "show somebody's lines again",
+        chats.unignore,
+        (Arg("nick", "ignored"),),
+        example="/unignore bob",
+        yields=True,
+    ),
     Command(
         "away",
         "say that you are away, and why",
-        _ask("away", here=False),
+        ask("away", here=False),
         (Arg("away", rest=True),),
+        example="/away lunch",
     ),
-    Command("back", "say that you are back", _ask("back", here=False)),
+    Command("back", "say that you are back", ask("back", here=False)),
+    Command(
+        "copy",
+        "copy a message to the clipboard (the last of another)",
+        quoting.copy,
+        (Arg("id", "message", optional=True),),
+        example="/copy 4f2a",
+        yields=True,
+    ),
+    Command(
+        "reply",
+        "answer a message (the last of another), quoting its start",
+        quoting.reply,
+        (Arg("id", "message", optional=True), TEXT),
+        example="/reply 4f2a yes, do that",
+        yields=True,
+        free=True,
+    ),
     Command("quit", "end this view; memberships stay", _quit, (), ("exit", "q")),
     Command(
-        "help", "this list, or one command", _help, (Arg("command", "command", optional=True),)
+        "help",
+        "this list, a group of it, one command, or keys",
+        _help,
+        (Arg("topic", "topic", optional=True),),
+        example="/help whois",
     ),
-    Command("version", "versions and places", _ask("version", here=False), group="system"),
-    Command("status", "the node and its chats", _ask("status", here=False), group="system"),
-    Command("leader", "who leads", _ask("leader"), group="system"),
+    Command("keys", "the keys of the full screen", _keys, yields=True),
+    Command("version", "versions and places", ask("version", here=False)),
+)
+
+WATCHING: tuple[Command, ...] = (
+    Command("status", "the node and its chats", ask("status", here=False), group="system"),
+    Command("leader", "who leads", ask("leader"), group="system"),
     Command(
         "election",
         "the last elections; 'start' stands for one",
-        _election,
-        (Arg("start", optional=True),),
+        asking.election,
+        (Arg("start", "choice", optional=True, choices=("start",)),),
         group="system",
+        example="/election start",
     ),
     Command(
         "trace",
         "where a message is (your last one)",
-        _ask("trace"),
+        open_page("trace", topic="id"),
         (Arg("id", "message", optional=True),),
         ("where",),
         "system",
+        example="/trace 4f2a",
     ),
-    Command("queue", "own lines that somebody lacks", _ask("queue"), group="system"),
+    Command("queue", "own lines that somebody lacks", open_page("queue"), group="system"),
     Command(
         "ping",
         "round trip to one member, or all",
-        _ask("ping"),
-        (Arg("member", "member", optional=True),),
+        ask("ping"),
+        (MEMBER,),
         group="system",
+        example="/ping bob",
     ),
-    Command("peers", "the links to the others", _ask("peers"), group="system"),
-    Command("check", "whether all have the same history", _ask("check"), group="system"),
-    Command("nds", "the discovery services", _ask("nds", here=False), group="system"),
-    Command("rpc", "the last calls as grpcurl lines", _ask("rpc", here=False), group="system"),
+    Command("peers", "the links to the others", open_page("peers"), group="system"),
+    Command("check", "whether all have the same history", open_page("check"), group="system"),
+    Command("nds", "the discovery services", ask("nds", here=False), group="system"),
+    Command("rpc", "the last calls as grpcurl lines", open_page("rpc", here=False), group="system"),
     Command(
-        "doctor", "check ports, addresses, NDS, clock", _ask("doctor", here=False), group="system"
+        "doctor", "check ports, addresses, NDS, clock", ask("doctor", here=False), group="system"
     ),
-    Command("log", "where the node's log is", _ask("log", here=False), group="system"),
+    Command("log", "where the node's log is", ask("log", here=False), group="system"),
 )
 
-_BY_NAME = {name: command for command in TABLE for name in (command.name, *command.aliases)}
+CHOOSING: tuple[Command, ...] = (
+    Command(
+        "set",
+        "settings, one of them, or its new value",
+        choosing.change,
+        (Arg("key", "setting", optional=True), Arg("value", "value", optional=True, rest=True)),
+        group="settings",
+        example="/set seconds off",
+        yields=True,
+    ),
+    Command("save", "keep settings, mutes and aliases now", _save, group="settings", yields=True),
+    Command(
+        "reload",
+        "take settings, keys and aliases from the files again",
+        _reload,
+        group="settings",
+        yields=True,
+    ),
+    Command(
+        "theme",
+        "colours of the full screen",
+        choosing.theme,
+        (Arg("name", "theme", optional=True),),
+        group="settings",
+        example="/theme light",
+        yields=True,
+    ),
+    Command(
+        "alias",
+        "commands of your own: $1 is the first word, $* all; -NAME removes one",
+        _alias,
+        (Arg("name", "alias", optional=True), Arg("text", "command", optional=True, rest=True)),
+        group="settings",
+        example="/alias w /whois",
+        yields=True,
+    ),
+)
 
+TABLE: tuple[Command, ...] = (*TALKING, *WATCHING, *CHOOSING)
 
-# ---- from a line to an action ------------------------------------------------------------------
-
-
-def parse(state: State, line: str) -> Action:
-    """What a typed line asks for: a command where it begins with one slash, else text.
-
-    Raises:
-        Mistyped: the line cannot be done; its text says why.
-    """
-    if line.startswith("//"):
-        return Say(current(state), line[1:])
-    if not line.startswith("/"):
-        return Say(current(state), line)
-    name, _, rest = line[1:].partition(" ")
-    command = find(name)
-    return command.handler(state, _values(command, rest.strip()))
+NAMED = {name: command for command in TABLE for name in command.names}
 
 
 def find(name: str) -> Command:
@@ -251,38 +336,24 @@ def find(name: str) -> Command:
         Mistyped: there is none, or several.
     """
     wanted = name.casefold()
-    if wanted in _BY_NAME:
-        return _BY_NAME[wanted]
-    begun = {one.name: one for key, one in _BY_NAME.items() if wanted and key.startswith(wanted)}
-    if len(begun) == 1:
-        return next(iter(begun.values()))
+    if wanted in NAMED:
+        return NAMED[wanted]
+    begun = beginning(wanted)
+    older = [command for command in begun if not command.yields]
+    if len(begun) == 1 or len(older) == 1:
+        return (older or begun)[0]
+    shown = typed(name)
     if begun:
-        raise Mistyped(f"/{name} may be {' or '.join('/' + one for one in begun)}")
-    near = nearest(wanted, _BY_NAME, mark="/")
-    raise Mistyped(f"there is no command /{name}.{near} /help lists all; //{name} sends it as text")
+        raise Mistyped(f"/{shown} may be {' or '.join('/' + one.name for one in begun)}")
+    near = get_close_matches(wanted[:TYPED_MAX], list(NAMED), n=1, cutoff=0.5)
+    meant = f" Did you mean /{near[0]}?" if near else ""
+    raise Mistyped(
+        f"there is no command /{shown}.{meant} /help lists all; //{shown} sends it as text"
+    )
 
 
-def _values(command: Command, rest: str) -> Values:
-    values: dict[str, str] = {}
-    for arg in command.args:
-        value, _, rest = (rest, "", "") if arg.rest else rest.partition(" ")
-        if not value and not arg.optional:
-            raise Mistyped(f"it is {command.usage}")
-        values[arg.name], rest = value, rest.strip()
-    if rest:
-        raise Mistyped(f"it is {command.usage}")
-    return values
-
-
-def overview() -> list[str]:
-    """One line a command, as `/help` shows them."""
-    widest = max(len(command.usage) for command in TABLE)
-    return [f"{command.usage:<{widest}}  {command.help}" for command in TABLE]
-
-
-def explain(command: Command) -> list[str]:
-    """All about one command."""
-    lines = [f"{command.usage}  {command.help}"]
-    if command.aliases:
-        lines.append(f"also: {', '.join('/' + alias for alias in command.aliases)}")
-    return lines
+def beginning(name: str) -> list[Command]:
+    """The commands of which a name begins so; none for nothing."""
+    return [
+        command for command in TABLE if name and any(one.startswith(name) for one in command.names)
+    ]
