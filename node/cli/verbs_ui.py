@@ -7,7 +7,7 @@ Line mode takes the app's place where a terminal cannot show it, or with --plain
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -131,47 +131,57 @@ def _chat(run: Run) -> int:
 
 async def _talk(run: Run, first: First | None, name: str) -> int:
     """A conversation: on the whole screen where there is one, else in line mode."""
-    said: list[str] = []
-    if _has_screen(run):
-        run.output = _Gathered(run.output, said)
+    owns_node = not run.is_up()
+    if not _has_screen(run):
+        async with _node(run, owns_node) as node:
+            return await _talk_in_lines(run, node, first, name)
+    plain, run.output = run.output, _Gathered(run.output)
+    said = run.output.said
+    if first is None and owns_node:  # the screen comes at once, and the node behind it
+        return await _app(run, None, "", said, owns_node=True)
     try:
-        async with _node(run) as (node, owns_node):
-            if first is not None:
-                answer = await first(node)
-                code = run.output.answer(answer)
-                if code != DONE:
-                    return code
-            if _has_screen(run):
-                return await _app(run, node, name, tuple(said), owns_node=owns_node)
-            from .line import LineMode
-            from .settings import Keeper
-
-            obeys = sys.stdin.isatty() or run.args.commands
-            run.output.color = wants_color(run.config.color)
-            keeper = Keeper(run.places, run.config, run.reread) if sys.stdin.isatty() else None
-            return await LineMode(node, run.output, commands=obeys, keeper=keeper).run(name)
+        async with _node(run, owns_node) as node:
+            if first is not None and (code := run.output.answer(await first(node))) != DONE:
+                plain.note(*said)
+                return code
+            return await _app(run, node, name, said, owns_node=owns_node)
     except Complaint:
-        if isinstance(run.output, _Gathered):
-            run.output.give_up()
+        plain.note(*said)
         raise
 
 
+async def _talk_in_lines(run: Run, node: "Client", first: First | None, name: str) -> int:
+    from .line import LineMode
+    from .settings import Keeper
+
+    if first is not None and (code := run.output.answer(await first(node))) != DONE:
+        return code
+    obeys = sys.stdin.isatty() or run.args.commands
+    run.output.color = wants_color(run.config.color)
+    keeper = Keeper(run.places, run.config, run.reread) if sys.stdin.isatty() else None
+    return await LineMode(node, run.output, commands=obeys, keeper=keeper).run(name)
+
+
 async def _app(
-    run: Run, node: "Client", name: str, greeting: tuple[str, ...], *, owns_node: bool
+    run: Run, node: "Client | None", name: str, said: Sequence[str], *, owns_node: bool
 ) -> int:
-    """The full screen, with what was said so far as its first lines."""
+    """The full screen, with what was said so far as its first lines; without a node it opens one
+    in this process.
+    """
     from .app import Setup
     from .app import run as run_app
     from .settings import Keeper
 
+    run.places.make()  # the log's directory
     keeper = Keeper(run.places, run.config, run.reread)
     setup = Setup(
         log=run.places.state / "app.log",
         chat=name,
-        greeting=(*keeper.complaints, *greeting),
+        greeting=(*keeper.complaints, *said),
         keeper=keeper,
         color=wants_color(run.config.color),
         owns_node=owns_node,
+        opens=(lambda: _node(run, True)) if node is None else None,
     )
     return await run_app(node, setup)
 
@@ -183,49 +193,46 @@ def _has_screen(run: Run) -> bool:
 
 
 class _Gathered(Output):
-    """Keeps what is said for the screen that comes; says it after all if none does."""
+    """Keeps what is said, for a screen that is still to come."""
 
-    def __init__(self, before: Output, said: list[str]) -> None:
+    def __init__(self, before: Output) -> None:
         super().__init__(before.as_json, before.quiet)
-        self._said = said
+        self.said: list[str] = []
 
     def lines(self, lines: Iterable[str]) -> None:
-        self._said.extend(lines)
+        self.said.extend(lines)
 
     def note(self, *lines: str) -> None:
-        self._said.extend(lines)
-
-    def give_up(self) -> None:
-        """There will be no screen."""
-        Output(quiet=self.quiet).note(*self._said)
+        self.said.extend(lines)
 
 
 @asynccontextmanager
-async def _node(run: Run) -> "AsyncIterator[tuple[Client, bool]]":
-    """The running node, or one in this process that ends with the face; and whether it is that."""
-    if run.is_up():
+async def _node(run: Run, own: bool) -> "AsyncIterator[Client]":
+    """The running node, or one of our own in this process that ends with the face."""
+    if not own:
         async with run.client() as client:
-            yield client, False
+            yield client
         return
     import asyncio
     import signal
 
     from ..control.running import refuse_to_sleep, running
 
-    async with running(run.places, run.config) as own:
+    async with running(run.places, run.config) as node:
         loop = asyncio.get_running_loop()
 
         def obey() -> None:
             loop.add_signal_handler(signal.SIGTSTP, refuse_to_sleep)
             for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, own.ended.set)
+                loop.add_signal_handler(number, node.ended.set)
 
-        obey()
+        if not isinstance(run.output, _Gathered):  # else the screen has handlers of its own
+            obey()
         async with run.client() as client:
             try:
-                yield client, True
+                yield client
             finally:
-                obey()  # the app had handlers of its own
+                obey()
 
 
 VERBS: dict[str, Callable[[Run], int]] = {

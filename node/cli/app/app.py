@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, suppress
 from signal import SIGCONT, SIGHUP, SIGTERM, SIGTSTP
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -18,7 +18,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import DynamicStyle, Style
 
-from ...errors import DONE, OTHER
+from ...errors import DONE, OTHER, Complaint
 from ..model import Selected, Showing, Switcher
 from ..render import screen
 from ..render.themes import THEMES
@@ -50,24 +50,29 @@ MENU_ROWS = 8
 WHEEL_ROWS = 3
 
 
-async def run(node: "Client", setup: Setup) -> int:
+async def run(node: "Client | None", setup: Setup) -> int:
     """Owns the terminal until the user quits, a signal comes, or the node of this process ends.
 
     Args:
-        node: a connection to the node.
+        node: a connection to the node; None where `setup.opens` makes one.
         setup: all else.
 
     Returns:
         The exit code.
+
+    Raises:
+        Complaint: the node could not be opened.
     """
     face = Face(node, setup)
     try:
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             tty = None
             if setup.output is None:
                 stack.enter_context(stderr_in(setup.log))
                 tty = stack.enter_context(opened(sys.stdout.fileno(), face.draw_again))
-            code = await _Run(face, tty).run()
+            code = await _Run(face, tty, stack).run()
+    except Complaint:
+        raise
     except Exception as error:
         note_crash(setup.log, error)
         said = " ".join(str(error).split())
@@ -84,9 +89,10 @@ async def run(node: "Client", setup: Setup) -> int:
 class _Run:
     """One run, from the first frame to the last."""
 
-    def __init__(self, face: Face, tty: Tty | None) -> None:
+    def __init__(self, face: Face, tty: Tty | None, stack: AsyncExitStack) -> None:
+        """Nothing is drawn yet; `stack` ends, after the screen, what is opened for it."""
         setup, term = face.setup, os.environ.get("TERM", "")
-        self._face, self._tty = face, tty
+        self._face, self._tty, self._stack = face, tty, stack
         terminal = cast(TextIO, tty) if tty is not None else sys.stdout
         self._output = setup.output or Vt100_Output.from_pty(terminal, term)
         self._screen = Screen(self._output, term)
@@ -158,11 +164,11 @@ class _Run:
         handlers[SIGTSTP] = lambda: face.tell(REFUSED, tone="error")
         before = loop.get_exception_handler()
         loop.set_exception_handler(self._failed)
+        self._stack.enter_context(signals(handlers))
         try:
-            with signals(handlers):
-                await self._app.run_async(
-                    pre_run=self._begin, set_exception_handler=False, handle_sigint=False
-                )
+            await self._app.run_async(
+                pre_run=self._begin, set_exception_handler=False, handle_sigint=False
+            )
         except (EOFError, OSError) as lost:
             if not is_gone(lost):
                 raise
@@ -178,6 +184,15 @@ class _Run:
         return face.ended.result() if face.ended.done() else DONE
 
     def _begin(self) -> None:
+        self._face.spawn(self._open(), "start")
+
+    async def _open(self) -> None:
+        """Once the first frame stands: the node."""
+        if (opens := self._face.setup.opens) is not None:
+            try:
+                self._face.node = await self._stack.enter_async_context(opens())
+            except Complaint as complaint:
+                return self._face.fail(complaint)
         self._watching.start()
         self._sending.start()
 

@@ -22,9 +22,9 @@ Listener: TypeAlias = Callable[[State, Event], None]  # the state before, and wh
 class Face:
     """The app's middle."""
 
-    def __init__(self, node: "Client", setup: Setup) -> None:
+    def __init__(self, node: "Client | None", setup: Setup) -> None:
         """Nothing is asked of the node yet."""
-        self.node, self.setup = node, setup
+        self._node, self.setup = node, setup
         self.state = setup.keeper.begin()
         self.columns, self.rows, self.input_rows = 80, 24, 1  # of the last frame
         self.redraw: Callable[[], None] = lambda: None
@@ -32,6 +32,21 @@ class Face:
         self.parting = ""  # a last line for stderr
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def node(self) -> "Client":
+        """The connection to the node.
+
+        Raises:
+            Complaint: it is still being made.
+        """
+        if self._node is None:
+            raise Complaint(text="the node is starting; try again in a moment")
+        return self._node
+
+    @node.setter
+    def node(self, node: "Client") -> None:
+        self._node = node
 
     # ---- the state
 

@@ -1,6 +1,7 @@
 """What the app is started with."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,8 @@ from ..queries import now_ms
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
     from prompt_toolkit.output import Output
+
+    from ..client import Client
 
 
 class Keeping(Protocol):
@@ -72,6 +75,7 @@ class Setup:
     color: bool = True
     extras: tuple[Extra, ...] = ()
     owns_node: bool = False  # the node lives in this process and ends with it
+    opens: "Callable[[], AbstractAsyncContextManager[Client]] | None" = None  # the node, later
     input: "Input | None" = None  # the terminal is taken where none is given
     output: "Output | None" = None
     now: Callable[[], int] = now_ms
