@@ -132,7 +132,7 @@ def _chat(run: Run) -> int:
 async def _talk(run: Run, first: First | None, name: str) -> int:
     """A conversation: on the whole screen where there is one, else in line mode."""
     owns_node = not run.is_up()
-    if not _has_screen(run):
+    if not has_screen(run):
         async with _node(run, owns_node) as node:
             return await _talk_in_lines(run, node, first, name)
     plain, run.output = run.output, _Gathered(run.output)
@@ -186,7 +186,7 @@ async def _app(
     return await run_app(node, setup)
 
 
-def _has_screen(run: Run) -> bool:
+def has_screen(run: Run) -> bool:
     """Whether the terminal can show the app, and it is wanted."""
     able = os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
     return able and not run.flag("plain") and sys.stdin.isatty() and sys.stdout.isatty()
