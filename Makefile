@@ -13,7 +13,7 @@ SEEDS   ?= 200
 START   ?= 0
 ARGS    ?=
 
-.PHONY: help setup run test check proto sim bench lock
+.PHONY: help setup run test check proto sim bench screens lock
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -55,6 +55,9 @@ ifdef SEED
 else
 	@$(BIN)/python -m tests.sim.swarm --start $(START) --seeds $(SEEDS) $(ARGS)
 endif
+
+screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
+	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)
 
 bench: $(STAMP)  ## the figures of the README, measured on this machine
 	@$(BIN)/python -m tests.bench $(ARGS)

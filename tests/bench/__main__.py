@@ -1,24 +1,35 @@
 """`python -m tests.bench [WORD ...]`: measure the rows whose names hold one of the words, or all.
 
-Another part's figures are a module with `ROWS` here, and its name below.
+Another part's figures are a module with `ROWS` here, or with `GAUGES` where each figure has a goal
+of its own, and its name below.
 """
 
 import sys
 
-from . import core, simulator
+from . import core, screen, simulator
 from .measure import ROUNDS, measure, table
 
 ROWS = [*core.ROWS, *simulator.ROWS]
+GAUGES = screen.GAUGES
 
 
 def main(words: list[str]) -> int:
-    rows = [row for row in ROWS if not words or any(word in row.name for word in words)]
-    if not rows:
+    rows, gauges = ([one for one in all_ if wanted(one.name, words)] for all_ in (ROWS, GAUGES))
+    if not rows and not gauges:
         print(f"no row is named like {' or '.join(words)}", file=sys.stderr)
         return 2
-    print(f"median of {ROUNDS} rounds; 'x base' is the multiple of the same round's baseline")
-    print(table(measure(rows)))
+    if rows:
+        print(f"median of {ROUNDS} rounds; 'x base' is the multiple of the same round's baseline")
+        print(table(measure(rows)))
+    for gauge in gauges:
+        print(
+            f"{gauge.name:<{max(len(one.name) for one in gauges)}}  {gauge.run()}  [{gauge.goal}]"
+        )
     return 0
+
+
+def wanted(name: str, words: list[str]) -> bool:
+    return not words or any(word in name for word in words)
 
 
 if __name__ == "__main__":
