@@ -243,7 +243,7 @@ def _read(action: str, value: object, usual: Mapping[str, Chords]) -> Chords:
 def _clash(usual: Mapping[str, Chords], wanted: Mapping[str, Chords]) -> tuple[str, str] | None:
     """A wish that would give one key to two actions; wishes yield to keys that stay."""
     holders: dict[Chord, str] = {}
-    for action in sorted(usual, key=lambda action: action in wanted):
+    for action in (*(one for one in usual if one not in wanted), *wanted):
         for keys in wanted.get(action, usual[action]):
             if keys in holders:
                 return action, f"{spelled(keys)} is the key of {holders[keys]} already"

@@ -14,6 +14,7 @@ from typing import Any
 from ..config import Config
 from ..errors import Unwritable
 from ..limits import nick_fault
+from ..names import is_number
 from ..options import BY_KEY, SETTABLE
 from ..places import Places
 from ..profile import replace_file
@@ -155,7 +156,7 @@ def _text(value: object) -> str:
 
 
 def _chat(text: str) -> int:
-    if len(text) != 16:
+    if not is_number(text):
         raise ValueError(f"{text!r} is no chat")
     return int(text, 16)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from .. import config as settings
 from .. import errors as complaints
 from ..errors import DONE, Usage
+from . import keys
 from .run import Run
 
 
@@ -44,6 +45,7 @@ def _config(run: Run) -> int:
     for key in timing.__slots__:
         source = "set" if key in found.timing else f"preset {found.preset}"
         rows.append({"key": f"timing.{key}", "value": getattr(timing, key), "source": source})
+    rows += _tables(found)
     if run.output.as_json:
         run.output.rows(rows)
     else:
@@ -51,6 +53,24 @@ def _config(run: Run) -> int:
             f"{row['key']} = {_shown(row['value'])}  # {row['source']}" for row in rows
         )
     return DONE
+
+
+def _tables(found: settings.Config) -> list[dict[str, object]]:
+    """[keys] and [alias], as they count."""
+    bound, _ = keys.bindings(found.keys, keys.DEMO)
+    rows: list[dict[str, object]] = [
+        {
+            "key": f"keys.{action}",
+            "value": tuple(map(keys.spelled, chords)),
+            "source": "file" if action in found.keys else "default",
+        }
+        for action, chords in bound.items()
+    ]
+    rows += [
+        {"key": f"alias.{name}", "value": text, "source": "file"}
+        for name, text in found.aliases.items()
+    ]
+    return rows
 
 
 def _shown(value: object) -> str:

@@ -156,10 +156,8 @@ def test_the_table_changes_what_it_names(table: dict[str, object], changed: obje
         ({"next_chat": "ctrl+z"}, [("next_chat", "ctrl+z would suspend the node")]),
         ({"send": []}, [("send", "without a key nothing could be sent")]),
         ({"next_chat": "f1"}, [("next_chat", "F1 is the key of help already")]),
-        (
-            {"bare": "f5", "mouse": "f5"},
-            [("mouse", "F5 is the key of bare already")],
-        ),
+        ({"bare": "f5", "mouse": "f5"}, [("mouse", "F5 is the key of bare already")]),
+        ({"mouse": "f5", "bare": "f5"}, [("bare", "F5 is the key of mouse already")]),
         (  # what is refused keeps its usual key, so that a third one cannot have it
             {"help": "f2", "notices": "f1"},
             [("help", "F2 is the key of elections"), ("notices", "F1 is the key of help")],

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.cli.commands import TABLE, Command
+from node.cli.keys import TABLE as KEYS
+from node.cli.keys import spelled
 from node.cli.parser import VERBS
-from node.config import OPTIONS
+from node.config import OPTIONS, Option
 from node.errors import EXIT_CODES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,9 +128,26 @@ def tables() -> dict[str, str]:
         "slash": _table("command | does", [(f"`{x.usage}`", _told(x)) for x in TABLE]),
         "settings": _table(
             "key | what | default",
-            [(f"`{one.key}`", one.help, _shown(one.default)) for one in OPTIONS],
+            [(f"`{one.key}`", _taken(one), _shown(one.default)) for one in OPTIONS],
         ),
+        "keys": _table("key | does | name in `[keys]`", _keys()),
     }
+
+
+def _keys() -> list[tuple[str, ...]]:
+    """The keys; the ten chats by number in one row."""
+    rows = [(", ".join(map(spelled, x.keys)), x.help, f"`{x.action}`") for x in KEYS]
+    (first, *_, last) = numbered = [row for row in rows if re.fullmatch(r"chat \d+", row[1])]
+    place = rows.index(first)
+    gathered = (f"{first[0]} … {last[0]}", "chat by its number", f"{first[2]} … {last[2]}")
+    return [*rows[:place], gathered, *rows[place + len(numbered) :]]
+
+
+def _taken(option: Option) -> str:
+    """What an option is for, and the values it takes where that does not say them."""
+    if not option.view or not option.choices:
+        return option.help
+    return f"{option.help} ({', '.join(f'`{one}`' for one in option.choices)})"
 
 
 def _told(command: Command) -> str:

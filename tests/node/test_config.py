@@ -136,6 +136,57 @@ def test_timing_that_contradicts_itself_is_refused(spot: Places) -> None:
         load(spot, {}, {}, {}).build_timing()
 
 
+# ---- [keys] and [alias] ------------------------------------------------------------------------
+
+
+def test_keys_and_aliases_are_taken_from_their_tables(spot: Places) -> None:
+    write(
+        spot,
+        '[keys]\nnext_chat = ["ctrl+t", "f5"]\nkill = "f11"\nbare = []\n'
+        '[alias]\nW = "/whois"\n"brb" = " back soon "\n',
+    )
+    found = load(spot, {}, {}, {})
+    assert found.complaints == ()
+    assert found.keys == {"next_chat": ["ctrl+t", "f5"], "kill": "f11", "bare": []}
+    assert found.aliases == {"w": "/whois", "brb": "back soon"}
+
+
+def test_without_tables_there_are_none(spot: Places) -> None:
+    found = load(spot, {}, {}, {})
+    assert (found.keys, found.aliases) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "said"),
+    [
+        ('[keys]\nnext_chat = "ctrl+z"', 2, "next_chat", "'Ctrl+N, Alt+Right' is used"),
+        ('[keys]\nhelp = "f5"\nbare = "f5"', 3, "bare", "F5 is the key of help already"),
+        ("[keys]\nsend = []", 2, "send", "without a key nothing could be sent; 'Enter' is used"),
+        ('[keys]\nnext = "f5"', 2, "next", "there is no such action."),
+        ("[keys]\nhelp = 5", 2, "help", "must be a key or a list of keys, not 5"),
+        ("# no table\nkeys = 5", 2, "keys", "must be a table, written [keys]. It is ignored"),
+        ("alias = []", 1, "alias", "must be a table, written [alias]. It is ignored"),
+        ("timing = 5", 1, "timing", "must be a table, written [timing]. It is ignored"),
+        ('[alias]\nnames = "/who"', 2, "names", "/names is a command already. It is ignored"),
+        ("[alias]\nw = 5", 2, "w", "must be a text, not 5. It is ignored"),
+        ('[alias]\n"a b" = "/who"', 2, "a b", "the name of an alias must be 1 to 24 letters"),
+        ('[alias]\nx = ""', 2, "x", "what the alias stands for must be a text"),
+        ('[alias]\nx = "a\\u001bb"', 2, "x", "must be one line without control characters"),
+    ],
+)
+def test_a_mistake_in_a_table_is_named_with_line_and_key_and_the_rest_counts(
+    spot: Places, text: str, line: int, key: str, said: str
+) -> None:
+    write(spot, f'{text}\n[profile.alice]\nnick = "a"\n')
+    found = load(spot, {}, {}, {})
+    (told,) = found.complaints
+    assert told.startswith(f"{spot.config} line {line}: key '{key}': ")
+    assert said in told
+    assert key not in found.keys
+    assert found.aliases == {}
+    assert found.nick == "a"
+
+
 @pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.key)
 def test_every_default_is_a_value_of_its_own_kind(option: config.Option) -> None:
     if option.default not in ("", ()):

@@ -139,6 +139,11 @@ def _members(state: State, word: str, _: Arg, __: list[str]) -> Found:
             yield nick, meta
 
 
+def _others(state: State, word: str, arg: Arg, before: list[str]) -> Found:
+    found = _members(state, word, arg, before)
+    yield from ((nick, meta) for nick, meta in found if nick != state.nick)
+
+
 def _ignored(state: State, word: str, _: Arg, __: list[str]) -> Found:
     yield from ((nick, "") for nick in state.ignored if nick.startswith(word.casefold()))
 
@@ -207,6 +212,7 @@ def _nothing(_: State, __: str, ___: Arg, ____: list[str]) -> Found:
 _KINDS: dict[str, Callable[[State, str, Arg, list[str]], Found]] = {
     "chat": _chats,
     "member": _members,
+    "other": _others,
     "ignored": _ignored,
     "network": _networks,
     "message": _messages,

@@ -31,8 +31,9 @@ def typed(text: str) -> str:
 class Arg:
     """One argument.
 
-    `kind` says what completes it: chat, member, network, message, topic, setting, value, theme,
-    alias, choice (one of `choices`), or text.  `rest` takes all that is left of the line.
+    `kind` says what completes it: chat, member, other (a member, not oneself), ignored (a nick),
+    network, message, topic, setting, value, theme, alias, command, choice (one of `choices`), or
+    text.  `rest` takes all that is left of the line.
     """
 
     name: str

@@ -198,7 +198,7 @@ TALKING: tuple[Command, ...] = (
         "ignore",
         "hide somebody's lines, or list whose are hidden",
         chats.ignore,
-        (Arg("nick", "member", optional=True),),
+        (Arg("nick", "other", optional=True),),
         example="/ignore bob",
         yields=True,
     ),
