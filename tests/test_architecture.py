@@ -160,7 +160,39 @@ IMPORT_RULES = [
     ImportRule(
         "state, commands, drawing and keys are pure",
         who=names("model commands render keys", "node.cli."),
-        never=names("asyncio logging os socket subprocess sys threading node.cli.client"),
+        never=names(
+            "asyncio logging os random select signal socket subprocess sys threading time"
+            " node.cli.client"
+        ),
+    ),
+    ImportRule(
+        "what a face knows stands on the node's words alone",
+        who=names("node.cli.model"),
+        only=PURE_LIBRARY | names("node.cli.model node.happenings node.words"),
+    ),
+    ImportRule(
+        "drawing knows the state, and nothing of what is typed or asked",
+        who=names("node.cli.render"),
+        never=names("node.cli"),
+        but=names("node.cli.model node.cli.render"),
+    ),
+    ImportRule(
+        "commands know the state and clean text, and perform nothing",
+        who=names("node.cli.commands"),
+        never=names("node.cli"),
+        but=names("node.cli.commands node.cli.model node.cli.render.text"),
+    ),
+    ImportRule(
+        "the keys know nothing but themselves",
+        who=names("node.cli.keys"),
+        never=names("node"),
+        but=names("node.cli.keys node.errors"),
+    ),
+    ImportRule(
+        "nothing stands on the app but the verbs that open it",
+        who=names("node"),
+        except_who=names("app demo verbs_ui", "node.cli."),
+        never=names("node.cli.app"),
     ),
     ImportRule(
         "the decisions of the discovery service are pure",
@@ -378,6 +410,17 @@ def test_every_part_of_the_core_has_a_row_under_its_own_name() -> None:
         ("node/cli/app/terminal.py", "from ...profile import load"),
         ("node/cli/model.py", "import asyncio"),
         ("node/cli/commands.py", "from .client import Client"),
+        ("node/cli/model/reduce.py", "from ..render.text import clean"),
+        ("node/cli/model/reduce.py", "from ...core.types import small"),
+        ("node/cli/render/bar.py", "from time import time_ns"),
+        ("node/cli/render/pages.py", "from ..commands import plain"),
+        ("node/cli/render/pages.py", "from ..queries import fetch"),
+        ("node/cli/commands/asking.py", "from ..queries import ask"),
+        ("node/cli/commands/topics.py", "from ..render import notices"),
+        ("node/cli/commands/table.py", "from ..keys import TABLE"),
+        ("node/cli/keys.py", "from .commands import TABLE"),
+        ("node/cli/line.py", "from .app import Setup"),
+        ("node/host/hub.py", "from ..cli.app import run"),
         ("nds/record.py", "import time"),
         ("nds/record.py", "from nds.store import memory"),
         ("nds/service.py", "from node.codec import encode"),
@@ -410,6 +453,10 @@ def test_a_forbidden_import_is_found(path: str, breach: str) -> None:
         ("node/cli/client.py", "from p2pchat.v1 import control_pb2_grpc\nimport grpc"),
         ("node/cli/app.py", "import prompt_toolkit\nfrom node.cli import model, client"),
         ("node/cli/app/screen.py", "from prompt_toolkit import Application"),
+        ("node/cli/model/reduce.py", "from ...words import Line\nfrom .values import State"),
+        ("node/cli/render/bar.py", "from ..model import State\nfrom ...core.types import small"),
+        ("node/cli/commands/chats.py", "from ..render.text import clean_name"),
+        ("node/cli/verbs_ui.py", "from .app import Setup, run"),
         (
             "node/cli/app/watching.py",
             "from ...words import Line\nfrom ...happenings import Happening",

@@ -244,7 +244,8 @@ class LineMode:
             case Open():
                 await self._open(action)
             case Find(text=text):
-                await self._ask(Query("search", {"text": text, "chat": self._here()}))
+                here = f"{self._state.current:016x}"
+                await self._ask(Query("search", {"text": text, "chat": here}))
             case Copy():
                 self._out.note("-- only the full screen can copy")
             case Save():
@@ -256,16 +257,16 @@ class LineMode:
             case _:
                 assert_never(action)
 
-    def _here(self) -> str:
-        return f"{self._state.current:016x}"
-
     async def _ask(self, query: Query) -> None:
         answer = await ask(self._node, query.name, **query.args)
         self._out.answer(answer)
-        self._state = reduce(self._state, await self._node.status())
+        status = await self._node.status()
+        before, self._state = self._state, reduce(self._state, status)
         if chat_id := entered(query.name, answer):
             self._select(chat_id)
             self._keep()
+        elif self._state.current != before.current:  # that chat is left
+            self._where()
 
     async def _open(self, page: Open) -> None:
         """What is a page elsewhere is printed."""
@@ -304,16 +305,17 @@ class LineMode:
         self._state = reduce(self._state, Selected(chat_id))
         self._where()
 
-    def _save(self) -> None:
+    def _files(self) -> Keeper:
         if self._keeper is None:
             raise Mistyped("nothing is kept of a view without a terminal")
-        self._keeper.save(self._state)
+        return self._keeper
+
+    def _save(self) -> None:
+        self._files().save(self._state)
         self._out.note("-- kept for the next time")
 
     def _reload(self) -> None:
-        if self._keeper is None:
-            raise Mistyped("nothing is kept of a view without a terminal")
-        for event in self._keeper.reload(self._state):
+        for event in self._files().reload(self._state):
             if isinstance(event, Told):
                 self._out.note(*event.lines)
             else:

@@ -1,7 +1,30 @@
-"""The parts of line mode that need no process; tests/e2e/test_line.py tries the whole."""
+"""Line mode over a played node: what is printed, and what a typed line does.
 
-from node.cli.line import Burst
-from node.happenings import Happening, MemberEvent
+tests/e2e/test_line.py tries the whole with processes, pipes and terminals; it also has the lines of
+node/cli/stdin.py, which need a real stdin.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from node import words as w
+from node.cli import line as line_module
+from node.cli.line import Burst, LineMode
+from node.cli.output import Output
+from node.cli.settings import Keeper, Kept, load, save
+from node.config import Config
+from node.config import load as read_config
+from node.errors import NoSuchMember
+from node.happenings import ErrorEvent, Happening, MemberEvent
+from node.places import Places, places
+from tests.cli.fake_node import NDS, NOON_MS, FakeNode
+from tests.cli.still_loop import StillLoop
+
+# ---- bursts ------------------------------------------------------------------------------------
 
 
 def joined(nick: str, id: int, chat: str = "dev", change: str = "joined") -> Happening:
@@ -28,3 +51,307 @@ def test_another_chat_or_another_change_is_another_burst() -> None:
     assert burst.add(joined("a", 1))
     assert burst.add(joined("b", 2, chat="ops"))
     assert burst.add(joined("a", 1, chat="ops", change="left"))
+
+
+# ---- a conversation ----------------------------------------------------------------------------
+
+
+class Talk:
+    """A face in line mode, a node that is played, and what was printed since it was last asked."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], spot: Places) -> None:
+        self._capsys = capsys
+        self.loop = StillLoop()
+        self.node = FakeNode(lambda: NOON_MS + round((self.loop.time() - 1_000) * 1000))
+        self.spot = spot
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._running: asyncio.Task[int] | None = None
+
+    async def typed(self) -> AsyncIterator[str]:
+        while (line := await self._lines.get()) is not None:
+            yield line
+
+    def begin(self, chat: str = "", *, commands: bool = True, keeps: bool = True) -> str:
+        def again() -> Config:
+            return read_config(self.spot, {}, {}, {})
+
+        keeper = Keeper(self.spot, again(), again) if keeps else None
+        mode = LineMode(self.node, Output(), commands=commands, keeper=keeper)  # type: ignore[arg-type]
+        self._running = self.loop.create_task(mode.run(chat))
+        return self.shown()
+
+    def shown(self) -> str:
+        self.loop.settle()
+        printed = self._capsys.readouterr()
+        return re.sub(r"(\d+-\d\d-\d\d )?\d\d:\d\d:\d\d ", "", printed.out + printed.err)
+
+    def type(self, line: str) -> str:
+        self._lines.put_nowait(line)
+        return self.shown()
+
+    def passes(self, ms: float) -> str:
+        self.loop.passes(ms)
+        return self.shown()
+
+    def end(self) -> int:
+        """The exit code after the end of the input."""
+        assert self._running is not None
+        self._lines.put_nowait(None)
+        return int(self.loop.finish(self._running))
+
+    def close(self) -> None:
+        if self._running is not None and not self._running.done():
+            self._running.cancel()
+            self.loop.settle()
+        self.loop.settle()
+        self.loop.close()
+        assert not self.loop.failures, self.loop.failures
+
+
+@pytest.fixture
+def spot(tmp_path: Path) -> Places:
+    found = places("you", str(tmp_path), {})
+    found.make()
+    return found
+
+
+@pytest.fixture
+def talk(
+    capsys: pytest.CaptureFixture[str], spot: Places, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Talk]:
+    """You in #dev and #ops with others, at a terminal."""
+    made = Talk(capsys, spot)
+    monkeypatch.setattr(line_module, "stdin_lines", made.typed)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    made.node.add_chat("dev", "alice", "bob", "you", leader="alice")
+    made.node.add_chat("ops", "bob", "you", leader="bob")
+    yield made
+    made.close()
+
+
+def test_a_face_says_where_one_is_and_prints_what_is_said(talk: Talk) -> None:
+    talk.node.past("dev", "alice", "before you came", 60_000)
+    assert talk.begin() == (
+        "#dev <alice> before you came\n"
+        "#dev: 3 of 3 members answer, alice leads  <- here\n"
+        "#ops: 2 of 2 members answer, bob leads\n"
+        "type to talk; /help lists commands, /chat NAME changes the chat\n"
+    )
+    talk.node.says("dev", "bob", "hi\n\x1b[2Jall")
+    talk.node.says("ops", "bob", "elsewhere")
+    assert talk.shown() == "#dev <bob> hi\n#dev <bob> [2Jall\n#ops <bob> elsewhere\n"
+    assert talk.type("hello") == "", "own lines are not repeated"
+    (sent,) = talk.node.asked("send")
+    assert (sent["text"], sent["kind"]) == ("hello", w.Kind.TEXT)
+    assert talk.passes(1_000) == ""
+    assert len(talk.node.asked("mark_read")) == 2, "what a terminal has shown has been read"
+    assert talk.end() == 0
+
+
+def test_only_partial_delivery_is_worth_a_line(talk: Talk) -> None:
+    talk.begin()
+    talk.node.acknowledges = False
+    assert talk.type("hello") == ""
+    talk.node.acknowledges = True
+    assert talk.type("and again") == ""
+    assert talk.end() == 6, "the first has not reached everyone"
+
+
+ANSWERS: list[tuple[str, str | list[str]]] = [
+    ("/leader", "alice (id 1) leads #dev (epoch 11)\n"),
+    ("/names ops", ["bob", "id 1", "you"]),
+    ("/chat ops", "you talk in #ops now\n"),
+    ("/chat 2", "you talk in #ops now\n"),
+    ("/chat", ["> 1 #dev 3/3 L:alice", "  2 #ops 2/2 L:bob"]),
+    ("/nick", "you are you\n"),
+    ("/help whois", ["/whois member  all about one member", "for example: /whois bob"]),
+    ("/help", ["Talking\n", "  /join line", "\nSettings\n"]),
+    ("/keys", ["-- line mode has no keys of its own; these are the full screen's", "Ctrl+N"]),
+    ("/election", "no election seen yet\n"),
+    ("/queue", "nothing waits\n"),
+    ("/rpc", ""),
+    ("/trace", "-- There is no message of your own in #dev.\n"),
+    ("/search 100%", "#dev <alice> it is 100% done\n"),
+    ("/grep nothing of it", "nothing in #dev holds it\n"),
+    ("/history 1", "#dev <alice> it is 100% done\n"),
+    ("/copy", "-- only the full screen can copy\n"),
+    ("/clear", "-- only the full screen can be cleared\n"),
+    ("/mute ops", "-- #ops is muted: it raises nothing\n"),
+    ("/close ops", ["-- #ops is off the list"]),
+    ("/close", ["-- #dev is off the list", "you talk in #ops now"]),
+    ("/notify none", ["-- #dev: none (nothing raises it"]),
+    ("/ignore bob", "-- lines of bob are hidden; /unignore bob shows them again\n"),
+    ("/set theme mono", "-- theme = mono (for the full screen)\n"),
+    ("/theme", ["theme = default"]),
+    ("/set notices off", "-- notices = off\n"),
+    ("/alias w /whois", "-- /w stands for /whois now\n"),
+    ("/save", "-- kept for the next time\n"),
+    ("/reload", "-- settings and aliases are as the files have them\n"),
+    ("/frobnicate", ["-- there is no command /frobnicate."]),
+    ("/names nowhere", ["-- There is no chat #nowhere"]),
+    ("/notify loudly", ["it is /notify [all|mentions|none], for example: /notify mentions"]),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), ANSWERS, ids=[line for line, _ in ANSWERS])
+def test_a_command_answers_in_lines(talk: Talk, line: str, said: str | list[str]) -> None:
+    talk.begin()
+    talk.node.says("dev", "alice", "it is 100% done")
+    talk.shown()
+    answer = talk.type(line)
+    if isinstance(said, str):
+        assert answer == said
+    else:
+        for part in said:
+            assert part in answer
+    assert talk.end() == 0, "at a terminal a mistake is no failure"
+
+
+def test_what_was_chosen_counts_at_once_and_at_the_next_start(talk: Talk) -> None:
+    talk.begin()
+    talk.type("/ignore Alice")
+    talk.type("/mute ops")
+    talk.type("/alias cough /me coughs")
+    talk.type("/chat ops")
+    talk.type("/chat dev")
+    talk.node.says("dev", "alice", "hidden")
+    talk.node.says("ops", "bob", "quiet")
+    talk.node.changed("ops", "dora", "joined")
+    talk.node.says("dev", "bob", "heard")
+    assert talk.shown() == "#dev <bob> heard\n"
+    talk.type("/cough")
+    assert talk.node.asked("send")[-1]["kind"] == w.Kind.ACTION
+    kept, _ = load(talk.spot.ui)
+    assert kept == Kept(
+        muted=(2,), ignored=("alice",), aliases={"cough": "/me coughs"}, current=1, hinted=False
+    )
+    talk.type("/unmute ops")
+    talk.type("/unignore alice")
+    talk.node.says("dev", "alice", "back")
+    talk.node.says("ops", "bob", "loud")
+    assert talk.shown() == "#dev <alice> back\n#ops <bob> loud\n"
+
+
+def test_a_muted_chat_in_front_is_printed(talk: Talk) -> None:
+    talk.begin()
+    talk.type("/mute")
+    talk.node.says("dev", "alice", "you look at me")
+    assert talk.shown() == "#dev <alice> you look at me\n"
+
+
+def test_a_closed_chat_is_silent_until_somebody_names_you(talk: Talk) -> None:
+    talk.begin()
+    talk.type("/close ops")
+    talk.node.says("ops", "bob", "anybody?")
+    assert talk.shown() == ""
+    talk.node.says("ops", "bob", "@you: look")
+    assert talk.shown() == "#ops <bob> @you: look\n"
+
+
+def test_without_notices_errors_are_still_told(talk: Talk) -> None:
+    talk.begin()
+    talk.type("/set notices off")
+    talk.node.changed("dev", "dora", "joined")
+    talk.node.tell(ErrorEvent("FAILED", "the disk is full"), "dev")
+    assert talk.shown() == "#dev -- error: the disk is full\n"
+
+
+def test_a_face_begins_where_the_last_one_was(talk: Talk) -> None:
+    save(talk.spot.ui, Kept(current=2, muted=(1,)))
+    assert "#ops: 2 of 2 members answer, bob leads  <- here" in talk.begin()
+    assert "#dev (muted)" in talk.type("/chat")
+
+
+def test_the_chat_that_was_asked_for_is_in_front_whatever_was(talk: Talk) -> None:
+    save(talk.spot.ui, Kept(current=2))
+    assert "alice leads  <- here" in talk.begin("dev")
+
+
+def test_what_is_wrong_with_the_kept_file_is_said(talk: Talk) -> None:
+    talk.spot.ui.write_text("{", "utf-8")
+    assert f"{talk.spot.ui}: Expecting" in talk.begin()
+
+
+def test_reload_takes_what_the_files_say_now(talk: Talk) -> None:
+    talk.begin()
+    talk.spot.config.write_text('notices = "off"\ntheme = "pink"\n[alias]\nyo = "hey"', "utf-8")
+    said = talk.type("/reload")
+    assert "key 'theme': must be one of" in said
+    talk.node.changed("dev", "dora", "joined")
+    assert talk.shown() == ""
+    talk.type("/yo all")
+    assert talk.node.asked("send")[-1]["text"] == "hey all"
+
+
+@pytest.mark.parametrize("line", ["/save", "/reload"])
+def test_where_nothing_is_kept_that_is_said(talk: Talk, line: str) -> None:
+    talk.begin(keeps=False)
+    assert talk.type(line) == "-- nothing is kept of a view without a terminal\n"
+    assert talk.type("/mute ops") == "-- #ops is muted: it raises nothing\n"
+    assert not talk.spot.ui.exists()
+
+
+@pytest.mark.parametrize("line", ["/join 10.0.0.5:50050/lab", "/create lab"])
+def test_who_enters_a_chat_talks_in_it(talk: Talk, line: str) -> None:
+    talk.begin()
+    assert "you talk in #lab now" in talk.type(line)
+    talk.type("hello")
+    assert talk.node.asked("send")[-1]["chat"] == f"{3:016x}"
+    assert load(talk.spot.ui)[0].current == 3
+
+
+def test_leaving_says_where_one_is_then(talk: Talk) -> None:
+    talk.begin()
+    said = talk.type("/leave")
+    assert "you left #dev" in said
+    assert "you talk in #ops now" in said
+
+
+def test_read_tells_the_node(talk: Talk) -> None:
+    talk.begin()
+    assert talk.type("/read") == ""
+    assert talk.node.asked("mark_read") == [{"chat": f"{1:016x}"}]
+
+
+def test_a_reply_quotes_what_it_answers(talk: Talk) -> None:
+    talk.begin()
+    line = talk.node.says("dev", "bob", "who broke the build?")
+    talk.shown()
+    talk.type(f"/reply {line.id} I did")
+    assert talk.node.asked("send")[-1]["text"] == "> bob: who broke the build?\nI did"
+
+
+def test_without_commands_every_line_is_text(talk: Talk) -> None:
+    assert "/help" not in talk.begin(commands=False)
+    talk.type("/quit")
+    talk.type("//x")
+    assert [sent["text"] for sent in talk.node.asked("send")] == ["/quit", "//x"]
+
+
+@pytest.mark.parametrize("line", ["/quit", "/Q", "/exit"])
+def test_quit_ends_the_view(talk: Talk, line: str) -> None:
+    talk.begin()
+    talk.type(line)
+    assert talk.end() == 0
+    assert talk.node.asked("leave") == []
+
+
+def test_a_node_that_ends_is_told(talk: Talk) -> None:
+    talk.begin()
+    talk.node.dies()
+    assert talk.shown() == "the node has ended\n"
+    assert talk.end() == 5
+
+
+def test_what_the_node_refuses_is_told_and_the_view_goes_on(talk: Talk) -> None:
+    talk.begin()
+    talk.node.answers["ping"] = NoSuchMember(name="eve", chat="dev")
+    assert talk.type("/ping eve") == "-- There is no member eve in #dev.\n"
+    assert "leads #dev" in talk.type("/leader")
+
+
+def test_without_a_chat_one_is_told_what_to_do(talk: Talk) -> None:
+    talk.node.towns.clear()
+    assert talk.begin() == "you are in no chat yet; /join LINE or /create NAME, /help lists all\n"
+    assert "-- you are in no chat; /join or /create one" in talk.type("hello")
+    assert f"others run:  p2pchat join {NDS}/lab" in talk.type("/create lab")
