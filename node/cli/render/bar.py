@@ -79,8 +79,8 @@ def _chat_parts(state: State, view: View, now_ms: int) -> tuple[Part, ...]:
     if nds := _nds(state, chat, now_ms):
         parts.append(Part(nds, 4, "status" if nds.endswith(":ok") else "status.warn"))
     parts.append(Part(f"out:{chat.outbox}", 3))
-    if chat.fingerprint:
-        parts.append(Part(chat.fingerprint[:4], 2))
+    if fingerprint := clean_name(chat.fingerprint)[:4]:
+        parts.append(Part(fingerprint, 2))
     return tuple(parts)
 
 

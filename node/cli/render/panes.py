@@ -6,6 +6,7 @@ from ..model import State, View
 from .rows import Fragment, Row, cut, fitted, justified, padded
 from .text import clean_name, shown_nick, width
 
+NICK_MIN = 6  # columns of members' nicks
 RANK = {"alive": 0, "suspect": 1, "dropped": 2}
 MARKS = {"alive": " ", "suspect": "?", "dropped": "-"}
 
@@ -97,8 +98,8 @@ def _sizes(listed: tuple[Member, ...], columns: int) -> tuple[int, int]:
     """Columns of nicks and of ids."""
     ids = max((len(f"id {small(one.member_id)}") for one in listed), default=4)
     lacking = max((len(f"+{one.lacking}") for one in listed if one.lacking), default=0)
-    nicks = max((width(_name(one)) for one in listed), default=6)
-    return min(max(6, nicks), max(1, columns - 1 - 1 - ids - 2 - lacking)), ids
+    nicks = max((width(_name(one)) for one in listed), default=NICK_MIN)
+    return max(NICK_MIN, min(nicks, columns - 1 - 1 - ids - 2 - lacking)), ids
 
 
 def _name(one: Member) -> str:
@@ -109,11 +110,13 @@ def _name(one: Member) -> str:
 def _member(one: Member, sizes: tuple[int, int], columns: int) -> Row:
     nicks, ids = sizes
     name = padded(cut(_name(one), nicks), nicks)
-    row: list[Fragment] = []
     text = f"{MARKS[one.state]}{name} {f'id {small(one.member_id)}':<{ids}}"
-    row.append((_look(one), f"{text} {'*' if one.leader else ' '}"))
-    if one.lacking:
-        row.append(("delivery", f"+{one.lacking}"))
+    text = cut(f"{text} *" if one.leader else text, columns)
+    lacking = f"+{one.lacking}" if one.lacking else ""
+    room = columns - width(text)
+    row: list[Fragment] = [(_look(one), text)]
+    if lacking and room >= len(lacking):
+        row.append(("delivery", justified(lacking, room)))
     return fitted(row, columns, "member")
 
 

@@ -1,0 +1,336 @@
+"""Pages over the transcript.  The pictures of `tests/cli/pictures` show each whole."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node import words as w
+from node.cli.model import Page, State
+from node.cli.render import pages
+from node.cli.render.rows import Row, plain
+from tests.cli.drawn import (
+    AT,
+    CALLS,
+    CHECK,
+    DEV,
+    ELECTION,
+    EPOCH,
+    HELP,
+    NOW,
+    PEERS,
+    QUEUE,
+    STATE,
+    TRACE,
+    G,
+    columns_of,
+    looks,
+    paged,
+    picture,
+    showing,
+)
+
+HOSTILE = "a\x1b[31m\u202eb\u0301\u0301\u0301\u200b字"
+
+
+def rows(state: State, columns: int = 100) -> list[Row]:
+    drawn = pages.rows(state, columns, NOW)
+    assert columns_of(drawn) <= {columns}
+    return drawn
+
+
+def text(kind: str, content: object, columns: int = 100) -> str:
+    return picture(rows(paged(kind, content), columns))
+
+
+def found(drawn: Sequence[Row], said: str) -> Row:
+    return next(row for row in drawn if said in plain(row))
+
+
+# ---- what a page is called ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "title"),
+    [
+        (Page("elections"), "ELECTIONS"),
+        (Page("trace", topic="4f2a"), "TRACE 4f2a"),
+        (Page("rpc"), "CALLS"),
+        (Page("else", topic="\x1bx"), "ELSE x"),
+    ],
+)
+def test_a_title(page: Page, title: str) -> None:
+    assert pages.title(page) == title
+
+
+@pytest.mark.parametrize(
+    ("columns", "head"),
+    [
+        (80, " TRACE 4f2a of #dev                 3-9 of 40  Esc closes, PgUp and PgDn scroll"),
+        (40, " TRACE 4f2a of #dev      3-9 of 40  Esc"),
+        (20, " TRACE 4f2a of #dev"),
+        (12, " TRACE 4f2a~"),
+    ],
+)
+def test_the_row_over_a_page(columns: int, head: str) -> None:
+    page = Page("trace", topic="4f2a", chat_id=1)
+    row = pages.head(STATE, page, columns, 2, 7, 40)
+    assert plain(row).rstrip() == head
+    assert columns_of([row]) == {columns}
+
+
+def test_help_is_of_no_chat_and_a_page_that_fits_counts_no_rows() -> None:
+    row = pages.head(STATE, Page("help", chat_id=1), 60, 0, 4, 4)
+    assert plain(row).split() == ["HELP", *pages.HOW.split()]
+
+
+def test_until_the_node_has_answered() -> None:
+    assert text("trace", None) == " asking the node..."
+    assert pages.rows(STATE, 80, NOW) == []
+
+
+def test_how_far_a_page_scrolls() -> None:
+    state = paged("help", tuple(f"line {n}" for n in range(20)))
+    assert pages.height(state, 80, NOW) == 20
+    assert pages.furthest(state, 80, 11, NOW) == 10
+    assert pages.furthest(state, 80, 99, NOW) == 0
+    assert pages.furthest(state, 80, 0, NOW) == 20
+
+
+# ---- help --------------------------------------------------------------------------------------
+
+
+def test_help_has_headings_lines_and_two_columns_that_align() -> None:
+    drawn = rows(paged("help", HELP), 70)
+    assert picture(drawn) == (
+        " Type to talk. A line that begins with / is a command.\n"
+        "\n"
+        " Talking\n"
+        "  /join line          join a chat: HOST:PORT/name, name@HOST:PORT, or\n"
+        "                      a name\n"
+        "  /me text...         say what you do\n"
+        "\n"
+        " Settings\n"
+        "  /set [key [value]]  what can be set, one of it, or set it"
+    )
+    assert looks(found(drawn, "Talking"), " Talking") == "page.head"
+    assert found(drawn, "/me")[0][0] == "page.key"
+
+
+def test_lines_of_a_page_are_cleaned_and_wrapped() -> None:
+    assert text("help", (HOSTILE, (HOSTILE,), (HOSTILE, HOSTILE)), 60) == (
+        " a[31mb\u0301\u0301字\n a[31mb\u0301\u0301字\n  a[31mb\u0301\u0301字  a[31mb\u0301\u0301字"
+    )
+
+
+# ---- elections ---------------------------------------------------------------------------------
+
+
+def test_the_last_election_is_first_and_counts_on_while_it_is_open() -> None:
+    lines = text("elections", ELECTION, 70).splitlines()
+    heads = [line for line in lines if line[1:3].isdecimal()]
+    assert heads == [
+        " 12:03:48  under way for 1.2 s",
+        " 12:02:43  bob leads, epoch 12, after 0.9 s",
+        " 11:01:07  alice leads, epoch 11, after 0.3 s",
+    ]
+    later = pages.rows(paged("elections", ELECTION), 70, NOW + 1_000)
+    assert "under way for 2.2 s" in picture(later)
+
+
+def test_steps_say_who_asked_whom_and_when() -> None:
+    told = text("elections", ELECTION, 70)
+    assert "     +2 ms  bob (id 2) asked carol (id 4)\n" in told
+    assert "   +500 ms  alice (id 1) did not answer: nobody is there\n" in told
+
+
+def test_a_picture_of_the_time_where_there_is_room() -> None:
+    told = text("elections", ELECTION, 84)
+    assert "+0 ms  |*.......................|  bob (id 2) started" in told
+    assert "+900 ms  |.......................*|  bob (id 2) leads" in told
+
+
+@pytest.mark.parametrize(
+    ("chat", "said"),
+    [
+        (DEV.chat, "bob (id 2) leads #dev, epoch 12, the NDS agrees"),
+        (
+            replace(DEV.chat, leader_id=G + 7),
+            "you (id 7) lead #dev, epoch 12, the NDS agrees",
+        ),
+        (
+            replace(DEV.chat, provisional=True),
+            "bob (id 2) leads #dev, epoch 12, for now: the NDS has not confirmed it",
+        ),
+        (replace(DEV.chat, leader_id=0), "no leader is known (epoch 12)"),
+    ],
+)
+def test_who_leads_now(chat: w.Chat, said: str) -> None:
+    state = showing(replace(DEV, chat=chat), page=Page("elections", w.Elections(), chat_id=1))
+    assert picture(rows(state)) == f" {said}\n no election seen yet"
+
+
+def test_an_election_without_a_new_leader() -> None:
+    one = w.Election(AT, 310, steps=(w.ElectionStep(AT - 5, "x"),))
+    assert text("elections", w.Elections((one,)), 60).splitlines()[2:] == [
+        " 12:01:07  no change, after 0.3 s",
+        "   +0 ms  x",
+    ]
+
+
+# ---- a message ---------------------------------------------------------------------------------
+
+
+def test_a_trace_says_who_has_a_line_and_why_others_lack_it() -> None:
+    drawn = rows(paged("trace", TRACE))
+    assert picture(drawn) == (
+        " 12:03:31 <you> deploying now\n"
+        " id        4f2a91-7\n"
+        " sent      12:03:31.023 in epoch 12, led by bob\n"
+        " stored    12:03:31.024 here\n"
+        " follows   1b2c and 77aa\n"
+        " delivery  2 of 4 have it\n"
+        "\n"
+        " MEMBER        STATE     AFTER  WAY     WHY\n"
+        " bob (id 2)    has it    12 ms  direct\n"
+        " carol (id 4)  has it    45 ms  relay\n"
+        " dan (id 9)    lacks it                 3 tries; last UNAVAILABLE: connection refused;"
+        " next in 0.4 s\n"
+        " alice (id 1)  gone                     gets it when he is back"
+    )
+    assert found(drawn, "dan")[0][0] == "page.bad"
+    assert found(drawn, "carol")[0][0] == "page.good"
+
+
+def test_a_trace_of_a_line_of_another() -> None:
+    line = replace(TRACE.line, own=False, nick="bob", text="\n".join("abcdefgh"))
+    told = text("trace", w.Tracing(line))
+    assert "delivery" not in told
+    assert "MEMBER" not in told
+    assert "led by nobody that is known" in told
+    assert "<bob> e" in told
+    assert "<bob> f" not in told  # long ones are not told whole
+
+
+def test_members_that_left_are_told_as_such() -> None:
+    tracing = replace(TRACE, rows=(w.TraceRow(G + 4, "carol", "gone"), w.TraceRow(G + 5, "eve")))
+    assert text("trace", tracing).splitlines()[-2:] == [
+        " carol (id 4)  left                  no longer a member",
+        " eve (id 5)    lacks it              not tried yet",
+    ]
+
+
+def test_the_queue() -> None:
+    assert text("queue", QUEUE) == (
+        " SENT      CHAT  ID    TEXT           NEXT TRY  WAITS FOR\n"
+        " 12:03:31  #dev  4f2a  deploying now  0.4 s     dan and alice"
+    )
+    assert "nothing waits" in text("queue", w.Queue())
+
+
+# ---- the others --------------------------------------------------------------------------------
+
+
+def test_links_on_a_wide_and_on_a_narrow_screen() -> None:
+    assert text("peers", PEERS).splitlines()[:2] == [
+        " MEMBER        STATE    LINK        RTT  CALLS  FAILED  NOW  ADDRESS",
+        " alice (id 1)  dropped  failing       -      9       4    0"
+        "  10.0.0.1:50061; last UNAVAILABLE:",
+    ]
+    assert text("peers", PEERS, 99).splitlines()[2:4] == [
+        "                                         connection refused",
+        " bob (id 2)    alive    ready    0.8 ms  10.0.0.2:50061; 120 calls, 0 failed",
+    ]
+    assert found(rows(paged("peers", PEERS)), "alice")[0][0] == "page.bad"
+    assert "alone" in text("peers", w.Peers())
+
+
+def test_links_of_several_chats_name_them() -> None:
+    peers = w.Peers((*PEERS.peers, replace(PEERS.peers[1], chat="ops")))
+    lines = text("peers", peers, 120).splitlines()
+    assert lines[0].split()[0] == "CHAT"
+    assert lines[-1].split()[0] == "#ops"
+
+
+def test_whether_histories_are_the_same() -> None:
+    assert text("check", CHECK) == (
+        " histories differ\n"
+        "\n"
+        " MEMBER        HISTORY\n"
+        " bob (id 2)    7c3e       same\n"
+        " carol (id 4)  1111       DIFFERS\n"
+        " dan (id 9)    no answer"
+    )
+    same = replace(CHECK, same=True, rows=CHECK.rows[:1])
+    assert text("check", same).startswith(" same history on every member")
+    silent = replace(CHECK, same=True, rows=(CHECK.rows[0], CHECK.rows[2]))
+    assert text("check", silent).startswith(" same history on the 1 members that answer")
+
+
+def test_calls_can_be_pasted_the_last_one_first() -> None:
+    assert text("rpc", CALLS, 78) == (
+        "# 12:01:08 UNAVAILABLE, 12 ms\n"
+        'grpcurl -plaintext -d \'{"chat_id":"255","messages":[{"source":"7","seq":"12",\n'
+        '"text":"it\'\\\'\'s a long line of text, is it not?"}],\n'
+        '"epoch":{"generation":"1795000000","n":"12"}}\' 10.0.0.4:50061 \\\n'
+        "p2pchat.v1.Node/Post\n"
+        "# 12:01:07 OK, 3 ms\n"
+        'grpcurl -plaintext -d \'{"chat_id":"255"}\' 10.0.0.2:50061 p2pchat.v1.Node/Ping'
+    )
+    assert "no call" in text("rpc", w.Calls())
+
+
+# ---- whatever it says --------------------------------------------------------------------------
+
+ANY = st.text(st.characters(codec=None), max_size=12)
+INT = st.integers(0, 10**7)
+CONTENTS = st.one_of(
+    st.none(),
+    st.lists(st.one_of(ANY, st.tuples(ANY), st.tuples(ANY, ANY)), max_size=4).map(tuple),
+    st.builds(
+        lambda text, ms: w.Elections(
+            (w.Election(AT, ms, text, EPOCH, (w.ElectionStep(AT + ms, text),), not text),)
+        ),
+        ANY,
+        INT,
+    ),
+    st.builds(
+        lambda text, ms, state: replace(
+            TRACE, leader_nick=text, rows=(w.TraceRow(G, text, state, ms, text, text, ms, ms),)
+        ),
+        ANY,
+        INT,
+        st.sampled_from(["acked", "waiting", "later", "gone"]),
+    ),
+    st.builds(
+        lambda text, ms: w.Queue(
+            (w.QueueRow(text, w.Line(id=text, text=text), (text,) if text else (), ms),)
+        ),
+        ANY,
+        INT,
+    ),
+    st.builds(
+        lambda text, n: w.Peers(
+            (w.Peer(text, n, text, text, text, n, n, n, text, text), w.Peer(text * 2))
+        ),
+        ANY,
+        INT,
+    ),
+    st.builds(lambda text, n: w.Calls((w.CallMade(n, text, text, text, text, n),)), ANY, INT),
+    st.builds(
+        lambda text, same: w.Comparison(text, same, (w.Compared(G, text, text, same),)),
+        ANY,
+        st.booleans(),
+    ),
+)
+
+
+@given(CONTENTS, st.integers(1, 250))
+def test_every_row_of_a_page_is_as_wide_as_the_screen_and_printable(
+    content: object, columns: int
+) -> None:
+    for row in rows(paged("trace", content, topic="\x1bx"), columns):
+        assert plain(row).isprintable()
+    assert columns_of([pages.head(STATE, Page("x", topic="\x1by"), columns, 0, 5, 9)]) == {columns}
