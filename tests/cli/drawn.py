@@ -234,9 +234,11 @@ TRACE = w.Tracing(
 PEERS = w.Peers(
     (
         w.Peer("dev", G + 1, "alice", "10.0.0.1:50061", "failing", 0, 9, 4,
-               "UNAVAILABLE: connection refused", "dropped"),
-        w.Peer("dev", G + 2, "bob", "10.0.0.2:50061", "ready", 820, 120, 0, "", "alive", 1),
-        w.Peer("dev", G + 4, "carol", "10.0.0.4:50061", "ready", 1_340, 98, 1, "", "alive"),
+               "UNAVAILABLE: connection refused", "dropped", 0, "nobody watches it"),
+        w.Peer("dev", G + 2, "bob", "10.0.0.2:50061", "ready", 820, 120, 0, "", "alive", 1,
+               "you watch it, it watches you"),
+        w.Peer("dev", G + 4, "carol", "10.0.0.4:50061", "ready", 1_340, 98, 1, "", "alive", 0,
+               "bob watches it"),
     )
 )  # fmt: skip
 

@@ -30,12 +30,13 @@ def bar(state: State = STATE, columns: int = 200) -> str:
 UP = showing(replace(DEV, scroll=Anchor(2)))
 
 
+ACT = " [Act: 3:#lab(1,5) 2:#ops(3)]"
 STEPS = (
     FULL,
-    " [12:03] [you] 1:#dev 4/5 L:bob e12 NDS:ok out:1 7c3e [Act: 3:#lab(1,5) 2:#ops(3)]",
-    " [12:03] [you] 1:#dev 4/5 L:bob e12 NDS:ok out:1 [Act: 3:#lab(1,5) 2:#ops(3)]",
-    " [12:03] [you] 1:#dev 4/5 L:bob e12 NDS:ok [Act: 3:#lab(1,5) 2:#ops(3)]",
-    " [12:03] [you] 1:#dev 4/5 L:bob e12 [Act: 3:#lab(1,5) 2:#ops(3)]",
+    f" [12:03] [you] 1:#dev 4/5 L:bob e12 NDS:ok out:1{ACT} -- more --",
+    f" [12:03] [you] 1:#dev 4/5 L:bob e12 NDS:ok{ACT} -- more --",
+    f" [12:03] [you] 1:#dev 4/5 L:bob e12{ACT} -- more --",
+    " [12:03] [you] 1:#dev 4/5 L:bob e12 [Act: 3:#lab(1,5) +1] -- more --",
     " [12:03] [you] 1:#dev 4/5 L:bob e12 [Act: 3:#lab(1,5) +1]",
     " [12:03] [you] L:bob e12 [Act: 3:#lab(1,5) +1]",
     " [12:03] L:bob e12 [Act: 3:#lab(1,5) +1]",

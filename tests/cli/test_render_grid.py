@@ -25,8 +25,9 @@ def test_columns_align_and_the_last_goes_on_below_itself() -> None:
 
 
 def test_a_last_cell_without_room_goes_below_the_row() -> None:
-    rows = grid((), PEOPLE, 24)
+    rows = grid(("NICK", "MS", "STATE"), PEOPLE, 24)
     assert picture(rows) == (
+        " NICK   MS\n"
         " bob    12\n     ready\n carol  4\n     connection refused\n     by the other side"
     )
 

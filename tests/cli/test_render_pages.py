@@ -81,6 +81,22 @@ def test_the_row_over_a_page(columns: int, head: str) -> None:
     assert columns_of([row]) == {columns}
 
 
+@pytest.mark.parametrize(
+    ("page", "head"),
+    [
+        (Page("queue", QUEUE, chat_id=1), " QUEUE of #dev"),
+        (Page("queue", w.Queue((*QUEUE.rows, w.QueueRow("ops"))), chat_id=1), " QUEUE"),
+        (Page("queue", w.Queue(), chat_id=1), " QUEUE"),
+        (Page("rpc", CALLS, chat_id=1), " CALLS"),
+        (Page("check", CHECK, chat_id=1), " CHECK of #dev"),
+        (Page("check", CHECK, chat_id=99), " CHECK"),
+    ],
+)
+def test_a_chat_is_named_where_all_is_of_that(page: Page, head: str) -> None:
+    row = pages.head(STATE, page, 60, 0, 1, 1)
+    assert plain(row).removesuffix(f"{pages.HOW} ").rstrip() == head
+
+
 def test_help_is_of_no_chat_and_a_page_that_fits_counts_no_rows() -> None:
     row = pages.head(STATE, Page("help", chat_id=1), 60, 0, 4, 4)
     assert plain(row).split() == ["HELP", *pages.HOW.split()]
@@ -233,15 +249,19 @@ def test_the_queue() -> None:
 # ---- the others --------------------------------------------------------------------------------
 
 
-def test_links_on_a_wide_and_on_a_narrow_screen() -> None:
-    assert text("peers", PEERS).splitlines()[:2] == [
-        " MEMBER        STATE    LINK        RTT  CALLS  FAILED  NOW  ADDRESS",
-        " alice (id 1)  dropped  failing       -      9       4    0"
-        "  10.0.0.1:50061; last UNAVAILABLE:",
-    ]
-    assert text("peers", PEERS, 99).splitlines()[2:4] == [
-        "                                         connection refused",
-        " bob (id 2)    alive    ready    0.8 ms  10.0.0.2:50061; 120 calls, 0 failed",
+def test_links_as_far_as_there_is_room_for_columns() -> None:
+    wide = text("peers", PEERS, 140).splitlines()
+    assert wide[0].split()[4:] == ["CALLS", "FAILED", "NOW", "WATCHED", "MORE"]
+    assert wide[3] == (
+        " bob (id 2)    alive    ready    0.8 ms    120       0    1"
+        "  you watch it, it watches you  10.0.0.2:50061"
+    )
+    assert text("peers", PEERS, 100).splitlines()[4] == (
+        " bob (id 2)    alive    ready    0.8 ms  you watch it, it watches you  120 calls, 0 failed"
+    )
+    assert text("peers", PEERS, 60).splitlines()[4:6] == [
+        " bob (id 2)    alive    ready    0.8 ms",
+        "     you watch it, it watches you; 10.0.0.2:50061; 120",
     ]
     assert found(rows(paged("peers", PEERS)), "alice")[0][0] == "page.bad"
     assert "alone" in text("peers", w.Peers())

@@ -32,6 +32,22 @@ def test_the_toolkit_understands_every_look(theme: str) -> None:
         style.get_attrs_for_style_str(f"class:{name}")
 
 
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(
+    ("name", "dim"), [("notice.error", False), ("new", False), ("delivery.failed", False)]
+)
+def test_what_matters_is_not_dim_like_what_it_is_a_kind_of(
+    theme: str, name: str, dim: bool
+) -> None:
+    style = Style.from_dict(THEMES[theme])
+    assert style.get_attrs_for_style_str(f"class:{name}").dim is dim
+
+
+def test_a_line_that_all_have_is_dim_and_nothing_else() -> None:
+    attributes = Style.from_dict(THEMES["default"]).get_attrs_for_style_str("class:delivery.all")
+    assert (attributes.dim, attributes.color) == (True, "")
+
+
 def test_mono_has_no_colour_at_all() -> None:
     assert not [name for name, look in THEMES["mono"].items() if COLOUR.search(look)]
     assert [name for name, look in THEMES["default"].items() if COLOUR.search(look)]

@@ -25,19 +25,21 @@ class Part:
 
 
 def status(state: State, columns: int, now_ms: int) -> Row:
-    """One row; parts are dropped from the right, but the activity and the leader last."""
+    """One row; parts are dropped from the right, but the activity and the leader last, and that
+    there is more below only when what tells of the node is gone.
+    """
     active = _active(state)
     view = state.front
     parts = [
-        Part(f"[{_minute(now_ms)}]", 7),
-        Part(f"[{cut(clean_name(state.nick), NAME_MAX) or '?'}]", 6),
-        *(_chat_parts(state, view, now_ms) if view else (Part("no chat", 5),)),
+        Part(f"[{_minute(now_ms)}]", 8),
+        Part(f"[{cut(clean_name(state.nick), NAME_MAX) or '?'}]", 7),
+        *(_chat_parts(state, view, now_ms) if view else (Part("no chat", 6),)),
     ]
-    more = [Part("-- more --", 1, "status.act")] if view and not view.at_end else []
+    more = [Part("-- more --", 5, "status.act")] if view and not view.at_end else []
     shown = len(active)
     while True:
         act = _activity(active, shown)
-        every = [*parts, *([Part(act, 8, "status.act")] if act else []), *more]
+        every = [*parts, *([Part(act, 9, "status.act")] if act else []), *more]
         if _columns(every) <= columns or len(every) == 1:
             break
         if shown > 2:
@@ -71,10 +73,10 @@ def _chat_parts(state: State, view: View, now_ms: int) -> tuple[Part, ...]:
     chat = view.chat
     name = f"{number(state, view)}#{cut(clean_name(chat.name), NAME_MAX)}"
     if not chat.member_id:
-        return (Part(f"{name} joining", 5),)
+        return (Part(f"{name} joining", 6),)
     parts = [
-        Part(f"{name} {chat.alive}/{chat.known}", 5),
-        Part(f"L:{_leader(chat)} e{chat.epoch.n}", 9),
+        Part(f"{name} {chat.alive}/{chat.known}", 6),
+        Part(f"L:{_leader(chat)} e{chat.epoch.n}", 10),
     ]
     if nds := _nds(state, chat, now_ms):
         parts.append(Part(nds, 4, "status" if nds.endswith(":ok") else "status.warn"))

@@ -50,13 +50,15 @@ def grid(
     if not rows:
         return []
     every = ([("page.head", tuple(head))] if head else []) + list(rows)
-    count = len(every[0][1])
+    count = len(rows[0][1])
     sizes = [max(width(cells[at]) for _, cells in every) for at in range(count - 1)]
     sizes[:1] = [max(size, least) for size in sizes[:1]]
     sizes = _narrowed(sizes, columns - indent)
     front = indent + sum(size + GAP for size in sizes)
     last_widest = max(width(cells[-1]) for _, cells in every)
     below = columns - front < min(LAST_MIN, last_widest)
+    if below and head:  # what is below needs no name
+        every[0] = ("page.head", (*head[:-1], ""))
     drawn: list[Row] = []
     for look, cells in every:
         parts = [

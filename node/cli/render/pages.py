@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import words
 from ...core.types import small
-from ..model import Page, State
+from ..model import Page, State, View
 from .grid import Cells, empty, grid, paragraph
 from .notices import message_lines
 from .rows import Row, cut, fitted, padded
@@ -38,6 +38,8 @@ TITLES = {
     "rpc": "CALLS",
     "check": "CHECK",
 }
+OF_A_CHAT = ("elections", "trace", "peers", "check")
+WATCHED_FROM, COUNTS_FROM = 100, 140  # columns from which these have columns of their own
 HOW = "Esc closes, PgUp and PgDn scroll"
 
 
@@ -50,13 +52,20 @@ def title(page: Page) -> str:
 def head(state: State, page: Page, columns: int, first: int, shown: int, count: int) -> Row:
     """The row over a page: what it is, how much of it is seen, how to leave it."""
     view = state.view(page.chat_id)
-    chat = f" of #{clean_name(view.name)}" if view and page.kind not in ("help", "keys") else ""
+    chat = f" of #{clean_name(view.name)}" if view and _is_of(page, view) else ""
     part = f"{first + 1}-{first + shown} of {count}  " if shown < count else ""
     left, right = f" {title(page)}{chat}", f"{part}{HOW} "
     if width(left) + 2 + width(right) > columns:
         right = f"{part}Esc " if width(left) + len(part) + 6 <= columns else ""
     left = cut(left, max(0, columns - len(right)))
     return fitted((("page.title", padded(left, columns - len(right)) + right),), columns)
+
+
+def _is_of(page: Page, view: View) -> bool:
+    """Whether what a page shows is of one chat alone."""
+    if isinstance(page.content, words.Queue):
+        return {row.chat for row in page.content.rows} == {view.name}
+    return page.kind in OF_A_CHAT
 
 
 def height(state: State, columns: int, now_ms: int) -> int:
@@ -229,32 +238,39 @@ def _queue(value: words.Queue, _: State, columns: int, now_ms: int) -> list[Row]
 
 
 def _peers(value: words.Peers, _: State, columns: int, __: int) -> list[Row]:
+    """Links with what is known of each: in columns of their own as far as there is room."""
     if not value.peers:
         return paragraph("page", " you are alone: there is no link to anybody", columns)
     chats = len({one.chat for one in value.peers}) > 1
-    roomy = columns >= 100
-    cells: list[Cells] = []
-    for one in value.peers:
-        bad = one.link == "failing" or one.state in ("suspect", "dropped")
-        counts = (str(one.calls), str(one.failures), str(one.in_flight))
-        rest = [clean_line(one.address)]
-        if not roomy:
-            rest.append(f"{counted(one.calls, 'call')}, {one.failures} failed")
-        if one.last_error:
-            rest.append(f"last {clean_line(one.last_error)}")
-        row = (
-            *((f"#{clean_name(one.chat)}",) if chats else ()),
-            who(one.nick, one.member_id),
-            clean_line(one.state),
-            clean_line(one.link),
-            round_trip(one.rtt_us) if one.rtt_us else "-",
-            *(counts if roomy else ()),
-            "; ".join(rest),
-        )
-        cells.append(("page.bad" if bad else "page", row))
-    head = ("MEMBER", "STATE", "LINK", "RTT", *(("CALLS", "FAILED", "NOW") if roomy else ()))
-    head = (*(("CHAT",) if chats else ()), *head, "ADDRESS")
-    return grid(head, cells, columns, right=range(3 + chats, 7 + chats))
+    cells = [_peer(one, columns, chats) for one in value.peers]
+    head = (*(("CHAT",) if chats else ()), "MEMBER", "STATE", "LINK", "RTT")
+    if columns >= COUNTS_FROM:
+        head = (*head, "CALLS", "FAILED", "NOW")
+    if columns >= WATCHED_FROM:
+        head = (*head, "WATCHED")
+    right = range(3 + chats, (7 if columns >= COUNTS_FROM else 4) + chats)
+    return grid((*head, "MORE"), cells, columns, right=right)
+
+
+def _peer(one: words.Peer, columns: int, chats: bool) -> Cells:
+    cells = [f"#{clean_name(one.chat)}"] if chats else []
+    cells += [who(one.nick, one.member_id), clean_line(one.state), clean_line(one.link)]
+    cells.append(round_trip(one.rtt_us) if one.rtt_us else "-")
+    more = []
+    counts = f"{counted(one.calls, 'call')}, {one.failures} failed"
+    watched = clean_line(one.watch)
+    if columns >= COUNTS_FROM:
+        cells += [str(one.calls), str(one.failures), str(one.in_flight), watched]
+        more.append(clean_line(one.address))
+    elif columns >= WATCHED_FROM:
+        cells.append(watched)
+        more.append(counts)
+    else:
+        more += [*([watched] if watched else []), clean_line(one.address), counts]
+    if one.last_error:
+        more.append(f"last {clean_line(one.last_error)}")
+    bad = one.link == "failing" or one.state in ("suspect", "dropped")
+    return "page.bad" if bad else "page", (*cells, "; ".join(more))
 
 
 def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row]:

@@ -163,9 +163,18 @@ _LIGHT = _DEFAULT | {
     ),
 }
 
+
+def _alone(theme: dict[str, str]) -> dict[str, str]:
+    """The theme with looks that take nothing over: to the toolkit `notice.error` is a `notice`."""
+    return {
+        name: look if "." not in name or "noinherit" in look else f"noinherit {look}".rstrip()
+        for name, look in theme.items()
+    }
+
+
 THEMES: dict[str, dict[str, str]] = {
-    "default": _DEFAULT,
-    "mono": _PLAIN,
-    "high-contrast": _HIGH_CONTRAST,
-    "light": _LIGHT,
+    "default": _alone(_DEFAULT),
+    "mono": _alone(_PLAIN),
+    "high-contrast": _alone(_HIGH_CONTRAST),
+    "light": _alone(_LIGHT),
 }

@@ -24,7 +24,7 @@ def spans(line: str, columns: int) -> list[Span]:
         return [(0, size)]
     end_of = _ends(line, columns)
     found: list[Span] = []
-    start = 0
+    start = _indented(line[:size], columns)
     while start < size:
         end = min(end_of(start), size)
         if end < size and line[end] != " ":
@@ -35,6 +35,13 @@ def spans(line: str, columns: int) -> list[Span]:
         word = _WORD.search(line, end)
         start = word.start() if word else size
     return found
+
+
+def _indented(line: str, columns: int) -> int:
+    """Where the first row begins: with as many of the blanks as leave room for the first word."""
+    indent = len(line) - len(line.lstrip(" "))
+    word = line[indent:].partition(" ")[0] if indent else ""
+    return indent - min(indent, max(0, columns - width(word)))
 
 
 def _ends(line: str, columns: int) -> Callable[[int], int]:
