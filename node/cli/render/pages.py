@@ -149,12 +149,10 @@ def _election(one: words.Election, columns: int, now_ms: int) -> list[Row]:
         long = max(long, now_ms - one.began_ms)
         result, look = f"under way for {seconds(long)}", "page.bad"
     elif one.winner:
-        result = (
-            f"{clean_name(one.winner)} leads, epoch {one.epoch.n}, after {seconds(one.took_ms)}"
-        )
+        result = f"{clean_name(one.winner)} leads, epoch {one.epoch.n}, after {_time(one.took_ms)}"
         look = "page.good"
     else:
-        result, look = f"no change, after {seconds(one.took_ms)}", "page"
+        result, look = f"no change, after {_time(one.took_ms)}", "page"
     drawn = paragraph(look, f" {clock(one.began_ms, now_ms)}  {result}", columns)
     cells: list[Cells] = []
     for step in one.steps:
@@ -163,6 +161,11 @@ def _election(one: words.Election, columns: int, now_ms: int) -> list[Row]:
         row = (f"+{after} ms", *([picture] if picture else []), clean_line(step.text))
         cells.append(("page", row))
     return drawn + grid((), cells, columns, indent=3, right=(0,))
+
+
+def _time(ms: int) -> str:
+    """How long an election took; an answer comes within milliseconds."""
+    return f"{ms} ms" if ms < 100 else seconds(ms)
 
 
 def _picture(after_ms: int, long_ms: int) -> str:
