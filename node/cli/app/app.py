@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
     from ..client import Client
 
-FRAME_S = 0.03  # at most one frame within this
+FRAME_S = 0.03  # at most one frame within this for what the node tells,
+KEY_FRAME_S = 0.008  # and within this for what is typed
 ESCAPE_S = 0.05  # a lone Esc is a key after this, and not the beginning of another one
 CHORD_S = 0.25  # and after this it is no Alt either
 MENU_ROWS = 8
@@ -120,7 +121,9 @@ class _Run:
             searching=self._searching,
         )
         self._styles: dict[str, Style] = {}
-        self._wake: asyncio.TimerHandle | None = None
+        self._wake: asyncio.TimerHandle | None = None  # for what changes as time goes by
+        self._due: asyncio.TimerHandle | None = None  # for what has changed
+        self._drawn_at = 0.0
         self._app = self._application(bindings)
         face.redraw = self._redraw
 
@@ -145,13 +148,14 @@ class _Run:
             mouse_support=Condition(self._takes_mouse),
             enable_page_navigation_bindings=False,
             erase_when_done=True,
-            min_redraw_interval=FRAME_S,
+            min_redraw_interval=KEY_FRAME_S,
             terminal_size_polling_interval=None,
             after_render=lambda _: self._drawn(),
             input=face.setup.input or create_input(sys.stdin),
             output=self._output,
         )
         app.ttimeoutlen, app.timeoutlen = ESCAPE_S, CHORD_S
+        app.key_processor.after_key_press += lambda _: app.invalidate()
         return app
 
     # ---- running
@@ -174,8 +178,7 @@ class _Run:
                 raise
             face.leave()
         finally:
-            if self._wake is not None:
-                self._wake.cancel()
+            self._rest()
             await face.close()
             loop.set_exception_handler(before)
             with suppress(OSError):
@@ -218,9 +221,23 @@ class _Run:
     # ---- drawing
 
     def _redraw(self) -> None:
+        """A frame is due soon; what comes until then is in it too."""
+        if self._due is None:
+            loop = asyncio.get_running_loop()
+            self._due = loop.call_at(self._drawn_at + FRAME_S, self._frame)
+
+    def _frame(self) -> None:
         """A frame is due, unless the terminal has not taken the last one yet."""
+        self._rest()
         if self._tty is None or not self._tty.is_behind:
             self._app.invalidate()
+
+    def _rest(self) -> None:
+        """Nothing is due."""
+        for timer in (self._wake, self._due):
+            if timer is not None:
+                timer.cancel()
+        self._wake = self._due = None
 
     def _draw(self, columns: int, rows: int, input_rows: int) -> Sequence[Row]:
         face = self._face
@@ -230,11 +247,12 @@ class _Run:
     def _drawn(self) -> None:
         """After a frame: the title, and when the next one is due although nothing happens."""
         face = self._face
+        loop = asyncio.get_running_loop()
         self._screen.entitle(screen.title(face.state))
-        if self._wake is not None:
-            self._wake.cancel()
+        self._rest()
+        self._drawn_at = loop.time()
         due = screen.wakes(face.state, face.now())
-        self._wake = asyncio.get_running_loop().call_later(max(due, 1) / 1000, self._redraw)
+        self._wake = loop.call_later(max(due, 1) / 1000, self._frame)
 
     def _style(self) -> Style:
         theme = self._face.state.settings.theme if self._face.setup.color else "mono"

@@ -135,6 +135,8 @@ class Bindings:
             self._searching.older()
         elif self._typing.input.text.strip():
             self._performing.line(self._typing.take())
+        elif state.page is not None:
+            self._close()
 
     def _newline(self) -> None:
         if not self._typing.is_prompting:

@@ -20,6 +20,10 @@ class Searching:
     def __init__(self, face: Face, paging: Paging) -> None:
         self._face, self._paging = face, paging
         self._is_looking = False
+        self._mention: tuple[int, object] = (
+            0,
+            None,
+        )  # the one jumped to, and how the chat stood then
 
     # ---- text
 
@@ -91,12 +95,19 @@ class Searching:
         if (view := self._face.front) is None:
             return
         at = view.scroll.serial if view.scroll else 0
+        if self._mention[1] == standing(view):
+            at = self._mention[0]
         if step > 0 and not at:
             return
-        if hit := mention_from(view, at, step):
-            self._paging.to(hit)
+        if hit := mention_from(view, at, step, self._face.state.ignored):
+            self._show_mention(hit)
         elif step < 0 and view.older and not self._is_looking:
             self._face.spawn(self._ask_mention(view), "mention")
+
+    def _show_mention(self, serial: int) -> None:
+        self._paging.to(serial)
+        if (view := self._face.front) is not None:
+            self._mention = serial, standing(view)
 
     async def _ask_mention(self, view: View) -> None:
         chat_id, before = view.chat.chat_id, view.older or ""
@@ -109,9 +120,15 @@ class Searching:
                 )
                 named = [line for line in page.lines if line.mention]
                 if named:
-                    self._paging.to(await self._paging.read_around(chat_id, named[-1]))
+                    self._show_mention(await self._paging.read_around(chat_id, named[-1]))
                     return
                 before = page.cursor
         finally:
             self._is_looking = False
         raise Complaint(text="no older line names you")
+
+
+def standing(view: View) -> object:
+    """Where a transcript is scrolled to; at the end new lines count as another place."""
+    last = view.items[-1].serial if view.items and view.scroll is None else 0
+    return view.chat.chat_id, view.scroll, last
