@@ -1,8 +1,9 @@
 """`p2pchat demo`: an NDS and three peers on this machine as real processes, and you in #demo.
 
-With --auto, and without a terminal, it plays the whole story: the members talk, the leader is
-killed, the next one is elected, the talk goes on, the dead one returns and catches up.  Its exit
-code is 0 only if every member ends with the same history and one leader.
+In the app one key kills the leader and another brings it back; in line mode the dead return by
+themselves.  With --auto, and without a terminal, it plays the whole story: the members talk, the
+leader is killed, the next one is elected, the talk goes on, the dead one returns and catches up.
+Its exit code is 0 only if every member ends with the same history and one leader.
 """
 
 import asyncio
@@ -12,30 +13,31 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import DONE, OTHER, Complaint
 from ..places import places
-from ..words import Leader, Line, Wait
+from ..words import Leader, Wait
 from . import lab as labs
+from .company import OPENING
 from .output import wants_color
 from .render import notices, tables
 from .run import Run, wait
+from .verbs_ui import has_screen
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .company import Company
+    from .keys import Chords
 
 CHAT = "demo"
 PEERS = ("alice", "bob", "carol")
 SETTLE_S = 10.0  # for what takes tenths of seconds on an idle machine
-RETURN_S = 4.0  # a peer that somebody killed is away this long
 POLL_S = 0.02
 
-OPENING = (
-    ("alice", "welcome to #demo: three nodes, no message server"),
-    ("bob", "every line goes straight to each member, and comes back acknowledged"),
-    ("carol", "I joined through the discovery service; it never sees what we say"),
-    ("alice", "I have the lowest id, so I lead"),
-)
 AFTERWARDS = (
     ("bob", "alice is gone; the lowest id left leads now"),
     ("carol", "and the talk goes on"),
@@ -206,12 +208,12 @@ async def _verdict(story: Story) -> int:
 
 
 async def _together(story: Story) -> int:
-    """You in line mode, the peers around you until you leave."""
+    """You in #demo, the peers around you until you leave."""
     from ..config import load
     from ..control.running import running
     from ..profile import login_nick
     from .client import Client
-    from .line import LineMode
+    from .company import Company
 
     lab = story.lab
     mine = places("you", str(lab.home))
@@ -220,15 +222,60 @@ async def _together(story: Story) -> int:
         you = Client(mine.socket, profile="you", log=mine.log, timeout=5.0)
         await stack.enter_async_context(you)
         joined = await you.join(f"{lab.nds}/{CHAT}")
-        story.run.output.lines(_things_to_try(story, joined.nick))
-        company = [asyncio.ensure_future(one(story)) for one in (_opening, _answers, _revive)]
-        try:
-            story.run.output.color = wants_color(story.run.config.color)
-            return await LineMode(you, story.run.output, commands=True).run(CHAT)
-        finally:
-            for task in company:
-                task.cancel()
-            await asyncio.gather(*company, return_exceptions=True)
+        nick, me = joined.nick, joined.chat.member_id
+        company = Company(lab, PEERS, you, CHAT, nick, me)
+        stack.push_async_callback(company.end)
+        if has_screen(story.run):
+            company.begin(revive=False)
+            return await _on_the_screen(story, you, company, nick)
+        company.begin(revive=True)
+        return await _in_lines(story, you, nick)
+
+
+async def _on_the_screen(story: Story, you: "Client", company: "Company", nick: str) -> int:
+    """The app, with a key for the leader's death and one for its return."""
+    from .app import Extra, Setup, run
+    from .keys import DEMO
+    from .settings import Keeper
+
+    mine = places("you", str(story.lab.home))
+    keeper = Keeper(mine, story.run.config)  # your own keys and colours, whoever you are here
+    kill, revive = DEMO
+    setup = Setup(
+        log=mine.state / "app.log",
+        chat=CHAT,
+        greeting=_keys_to_try(keeper.keys, nick),
+        keeper=keeper,
+        color=wants_color(story.run.config.color),
+        extras=(Extra(kill, company.kill_leader), Extra(revive, company.bring_back)),
+        owns_node=True,
+    )
+    return await run(you, setup)
+
+
+def _keys_to_try(keys: "Mapping[str, Chords]", nick: str) -> tuple[str, ...]:
+    from .keys import spelled
+
+    def key(action: str) -> str:
+        chords = keys.get(action)
+        return spelled(chords[0]) if chords else f"(no key: {action})"
+
+    return (
+        f"you are in #{CHAT} as {nick}, with alice, bob and carol.",
+        "Three things to try:",
+        f" 1. write a line, then {key('trace')}: who has it, after how many ms",
+        f" 2. {key('kill')} kills the leader; {key('elections')} shows the election",
+        f" 3. {key('revive')} brings it back, and it gets what it missed",
+        f"{key('help')} helps, /quit ends the demo and all its processes",
+    )
+
+
+async def _in_lines(story: Story, you: "Client", nick: str) -> int:
+    from .line import LineMode
+
+    story.run.output.lines(_things_to_try(story, nick))
+    story.run.output.color = wants_color(story.run.config.color)
+    return await LineMode(you, story.run.output, commands=True).run(CHAT)
 
 
 def program() -> str:
@@ -248,47 +295,6 @@ def _things_to_try(story: Story, nick: str) -> tuple[str, ...]:
         "/help lists all commands, /quit ends the demo and every process of it",
         "",
     )
-
-
-async def _opening(story: Story) -> None:
-    """The peers talk a little."""
-    for nick, text in OPENING:
-        await asyncio.sleep(1.5)
-        await _whisper(story, nick, text)
-
-
-async def _answers(story: Story) -> None:
-    """The peers answer you."""
-    answers = ("got it", "I have it too", "here as well")
-    count = 0
-    while True:  # the peer that listens may be killed under our feet
-        with contextlib.suppress(Complaint):
-            async for happening in story.lab.client("carol").watch(CHAT):
-                line = happening.what
-                if isinstance(line, Line) and not line.backlog and line.nick not in PEERS:
-                    await _whisper(
-                        story, PEERS[1 + count % 2], f"{answers[count % 3]}, {line.nick}"
-                    )
-                    count += 1
-        await asyncio.sleep(1.0)
-
-
-async def _whisper(story: Story, nick: str, text: str) -> None:
-    """A peer says something, if it lives; nobody waits for the acknowledgements."""
-    with contextlib.suppress(Complaint):
-        async for _ in story.lab.client(nick).send(CHAT, text, wait=Wait.NONE):
-            pass
-
-
-async def _revive(story: Story) -> None:
-    """Whoever is killed returns after a while."""
-    while True:
-        await asyncio.sleep(0.5)
-        for nick in PEERS:
-            if not story.lab.is_running(nick):
-                await asyncio.sleep(RETURN_S)
-                with contextlib.suppress(Complaint):
-                    await story.lab.start_node(nick)
 
 
 VERBS: dict[str, Callable[[Run], int]] = {"demo": _demo}

@@ -350,6 +350,7 @@ def _errors(one: argparse.ArgumentParser) -> None:
 
 def _demo(one: argparse.ArgumentParser) -> None:
     one.add_argument("--auto", action="store_true", help="play the whole story and exit")
+    one.add_argument("--plain", action="store_true", help="you in line mode, and not in the app")
 
 
 _OWN = {

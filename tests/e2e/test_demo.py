@@ -1,6 +1,7 @@
 """The demo, as `make run` starts it.
 
-Tries node/cli/demo.py and node/cli/lab.py: the story, its figures, and that nothing is left behind.
+Tries node/cli/demo.py and node/cli/lab.py: the story, its figures, the demo with you on a terminal,
+and that nothing is left behind.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.terminal import Terminal
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.xdist_group("e2e")
@@ -98,3 +100,83 @@ def test_a_demo_that_is_interrupted_ends_every_process(
     assert child.returncode == 130
     wait_for(lambda: left_behind(tmp_path) == [])
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- with you ----------------------------------------------------------------------------------
+
+
+def on_a_terminal(tmp_path: Path, *flags: str, term: str = "xterm-256color") -> Terminal:
+    return Terminal([*COMMAND, *flags], environment(tmp_path), rows=30, term=term)
+
+
+def is_over(tmp_path: Path) -> bool:
+    return left_behind(tmp_path) == [] and list(tmp_path.iterdir()) == []
+
+
+def test_on_a_terminal_you_talk_kill_the_leader_and_bring_it_back(tmp_path: Path) -> None:
+    with on_a_terminal(tmp_path) as you:
+        seen = you.until("3. F10 brings it back")
+        assert "2. F9 kills the leader; F2 shows the election" in seen
+        you.until("MEMBERS 4/4")
+        you.enter("hello carol")
+        you.until("3/3")
+        you.until("carol | hi ")
+        you.press("F3")
+        trace = you.until("3 of 3 have it")
+        assert "alice (id 1)  has it" in trace
+        you.press("Esc")
+        you.until("carol | hi ")
+
+        you.press("F10")
+        you.until("alice, bob and carol are all there")
+        you.press("F9")
+        you.until("alice, who leads, is dead")
+        you.until("bob (id 2) leads now (epoch 2")
+        you.until("bob | alice is gone; I have the lowest id of those left")
+        assert "election started by" in you.text
+        you.press("F2")
+        election = you.until("bob leads, epoch 2")
+        assert "answered:" in election, "also where one was only asked"
+        you.press("Esc")
+        you.until("CHATS")
+
+        you.press("F10")
+        you.until("started again: alice")
+        you.until("alice | I am back, under the id that I had")
+        you.until("L:bob e2")
+        you.until("MEMBERS 4/4")
+        you.enter("/quit")
+        assert you.ended() == 0
+        assert you.left_behind() == []
+    assert is_over(tmp_path)
+
+
+def test_on_a_dumb_terminal_the_demo_goes_line_by_line_and_the_dead_return(tmp_path: Path) -> None:
+    with on_a_terminal(tmp_path, term="dumb") as you:
+        seen = you.until("/quit ends the demo")
+        killed = re.search(r"kill -9 (\d+) +\(alice leads\)", seen)
+        assert killed, seen
+        you.until("<alice> welcome to #demo")
+        os.kill(int(killed[1]), signal.SIGKILL)
+        you.until("bob (id 2) leads now (epoch 2")
+        you.until("<alice> I am back, under the id that I had")
+        you.enter("/quit")
+        assert you.ended() == 0
+        assert not you.display.is_alternate
+    assert is_over(tmp_path)
+
+
+def test_the_demo_goes_line_by_line_where_that_is_asked_for(tmp_path: Path) -> None:
+    with on_a_terminal(tmp_path, "--plain") as you:
+        you.until("/quit ends the demo")
+        you.enter("/quit")
+        assert you.ended() == 0
+        assert not you.display.is_alternate
+    assert is_over(tmp_path)
+
+
+def test_a_demo_whose_terminal_is_lost_ends_every_process(tmp_path: Path) -> None:
+    with on_a_terminal(tmp_path) as you:
+        you.until("MEMBERS 4/4")
+        you.hang_up()
+    wait_for(lambda: is_over(tmp_path))
