@@ -64,9 +64,8 @@ def _successor(before: State, state: State) -> int:
 
 def room_of(state: State, view: View) -> int:
     """How many items a chat may hold: few, unless it was looked at lately."""
-    if view.chat.chat_id in (0, state.current) or len(view.items) < IDLE_LINES_MAX:
-        return LINES_MAX
-    return LINES_MAX if _is_recent(state, view) else IDLE_LINES_MAX
+    is_near = view.chat.chat_id in (0, state.current) or _is_recent(state, view)
+    return LINES_MAX if is_near else IDLE_LINES_MAX
 
 
 def _is_recent(state: State, view: View) -> bool:

@@ -36,7 +36,8 @@ def with_member(view: View, event: MemberEvent) -> View:
         view = replace(view, chat=replace(view.chat, leader_nick=event.nick))
     if not view.members:
         alive, known = _COMING.get(event.change, (0, 0))
-        alive, known = max(1, view.chat.alive + alive), max(1, view.chat.known + known)
+        known = max(1, view.chat.known + known)
+        alive = min(known, max(1, view.chat.alive + alive))
         return replace(view, chat=replace(view.chat, alive=alive, known=known))
     others = tuple(one for one in view.members if one.member_id != event.member_id)
     if event.change in _GONE:

@@ -9,10 +9,11 @@ from typing import TypeAlias, assert_never
 
 from ...words import Line
 from .events import Paged, Towards
+from .front import room_of
 from .places import cursor_of, first_place, last_place, newest, place_of
 from .transcript import LATER_MAX, anchored, came_ms, fitted, merged
 from .unread import marked
-from .values import LINES_MAX, Anchor, Item, Place, State, View
+from .values import Anchor, Item, Place, State, View
 
 _Key: TypeAlias = (
     Place | tuple[int, str]
@@ -26,88 +27,107 @@ def paged(state: State, event: Paged) -> State:
     if view is None:
         return state
     page, serial = _items_of(event.lines, view, state.serial)
+    room = room_of(state, view)
     match event.towards:
         case Towards.END:
-            fresh = _end(view, page, event.older)
+            fresh = _end(view, page, event.older, room)
         case Towards.OLDER:
-            fresh = _further_back(view, page, event)
+            fresh = _further_back(view, page, event, room)
         case Towards.NEWER:
-            fresh = _further_on(view, page, event)
+            fresh = _further_on(view, page, event, room)
         case Towards.AROUND:
-            fresh = _elsewhere(view, page, event)
+            fresh = _elsewhere(view, page, event, room)
         case _:
             assert_never(event.towards)
     if fresh is view:
         return state
-    last = max((item.place for item in page), default=())
-    fresh = replace(fresh, newest=max(view.newest, last))
+    if event.at_end and event.towards is not Towards.OLDER:
+        last = max((item.place for item in page), default=())
+        fresh = replace(fresh, newest=max(view.newest, last))
     return state.having(fresh, serial)
 
 
 # ---- the four directions -----------------------------------------------------------------------
 
 
-def _end(view: View, page: _Lines, older: str) -> View:
+def _end(view: View, page: _Lines, older: str, room: int) -> View:
     """The last lines: they begin the window, unless it reaches the end already."""
     if view.older is not None and not view.cut_off:
         floor = place_of(view.older)
         page = tuple(item for item in page if item.place >= floor)
-        return marked(fitted(_fuller(view, page), LINES_MAX), view)
-    first = next((item.place for item in page if item.place), ())
+        return marked(fitted(_fuller(view, page), room), view)
+    first = _first(page) if older else ()
+    if _is_outdated(view, page):
+        return view
     items = tuple(item for item in view.items if _stays(view, item, first))
-    fresh = _fuller(replace(view, items=items, older=older), page)
-    fresh = _reaching_the_end(fresh, first)
+    fresh = _fuller(replace(view, items=items, older=older), (*page, *_since(view.earlier, first)))
+    fresh = _reaching_the_end(replace(fresh, cut_off=True, earlier=()), first)
     if view.scroll and anchored(fresh) < 0:
         return _unmoved(view)
-    return marked(fitted(fresh, LINES_MAX), view)
+    return marked(fitted(fresh, room), view)
 
 
-def _further_back(view: View, page: _Lines, event: Paged) -> View:
+def _further_back(view: View, page: _Lines, event: Paged, room: int) -> View:
     """Lines before the window; stale where its head has moved since they were asked for."""
     if not view.older or event.asked not in ("", view.older):
         return view
+    missed = _since(view.earlier, _first(page) if event.older else ())
     first = first_place(view) or place_of(view.older)
-    page = tuple(item for item in page if item.place < first)
-    return fitted(replace(_fuller(view, page), older=event.older), LINES_MAX)
+    page = tuple(item for item in (*page, *missed) if item.place < first)
+    return fitted(replace(_fuller(view, page), older=event.older, earlier=()), room)
 
 
-def _further_on(view: View, page: _Lines, event: Paged) -> View:
+def _further_on(view: View, page: _Lines, event: Paged, room: int) -> View:
     """Lines after a window that was cut off; with the last of them it reaches the present."""
     if not view.cut_off or event.asked not in ("", newest(view)):
         return view
     last = last_place(view)
-    fresh = _fuller(view, tuple(item for item in page if item.place > last))
+    reached = max((item.place for item in page), default=last)
+    missed = [item for item in _since(view.later, last) if item.place <= reached]
+    fresh = _fuller(view, (*_since(page, last), *missed))
+    fresh = replace(fresh, later=tuple(_beyond(view.later, reached)))
     if event.at_end:
         fresh = _reaching_the_end(fresh, last)
-    else:
-        reached = last_place(fresh)
-        later = tuple(item for item in view.later if not item.place or item.place > reached)
-        fresh = replace(fresh, later=later)
-    return fitted(fresh, LINES_MAX, newer=True)
+    return fitted(fresh, room, newer=True)
 
 
-def _elsewhere(view: View, page: _Lines, event: Paged) -> View:
+def _elsewhere(view: View, page: _Lines, event: Paged, room: int) -> View:
     """Another window altogether; what was said here waits for the end of the log to come back."""
     if not page:
         return view
     said = (item for item in view.items if not isinstance(item.entry, Line))
     later = (*said, *view.later)[-LATER_MAX:]
-    fresh = replace(view, items=page, older=event.older, cut_off=True, later=later)
-    if event.at_end:
-        fresh = _reaching_the_end(fresh, page[0].place)
+    first = page[0].place if event.older else ()
+    known = _since(_known(view), first)
+    fresh = replace(view, items=page, older=event.older, cut_off=True, later=later, earlier=())
+    if event.at_end and not _is_outdated(view, page):
+        fresh = _reaching_the_end(_fuller(fresh, known), first)
+    else:
+        fresh = _fuller(fresh, [item for item in known if item.place <= page[-1].place])
+        fresh = replace(fresh, later=tuple(_beyond(later, page[-1].place)))
     if anchored(fresh) < 0 and (fresh.cut_off or view.scroll):
         fresh = replace(fresh, scroll=Anchor(page[-1].serial))
-    return fresh
+    return fitted(fresh, room)
+
+
+def _is_outdated(view: View, page: _Lines) -> bool:
+    """Whether so much came since a page was read that some of it is known no more."""
+    reached = max((item.place for item in page), default=())
+    return len(view.earlier) >= LATER_MAX and all(item.place > reached for item in view.earlier)
 
 
 def _reaching_the_end(view: View, floor: Place) -> View:
     """The view with all that came while its window was cut off, or was being read.
 
+    It stays cut off where so much came during the reading that some of it is known no more.
+
     Args:
         view: its window has all lines after `floor` that the log had when it was read.
         floor: lines before this place are left to the log, and so is what was said then.
     """
-    lines = [item for item in view.later if item.place > floor]
+    lines = _since(view.later, floor)
+    if len(view.later) >= LATER_MAX and lines and lines[0].place > last_place(view):
+        return view
     items = list(merged(view.items, _not_in(view.items, lines)))
     for item in view.later:
         if not item.place and came_ms(item.entry) >= (floor[0] if floor else 0):
@@ -120,7 +140,7 @@ def _reaching_the_end(view: View, floor: Place) -> View:
 
 def _items_of(lines: Sequence[Line], view: View, serial: int) -> tuple[_Lines, int]:
     """The lines as items, each once and in order; those that are held keep theirs."""
-    held = {_key(item): item for item in (*view.later, *view.items) if _key(item)}
+    held = {_key(item): item for item in _known(view) if _key(item)}
     page: dict[_Key, Item] = {}
     for line in lines:
         item = Item(serial + 1, line, place_of(line.place))
@@ -128,6 +148,10 @@ def _items_of(lines: Sequence[Line], view: View, serial: int) -> tuple[_Lines, i
         serial += known is None
         page[_key(item)] = _received(known, line) if known else item
     return tuple(sorted(page.values(), key=lambda item: item.place)), serial
+
+
+def _known(view: View) -> _Lines:
+    return (*view.earlier, *view.later, *view.items)
 
 
 def _key(item: Item) -> _Key:
@@ -142,7 +166,7 @@ def _received(held: Item, line: Line) -> Item:
     return replace(held, entry=replace(held.entry, acked=line.acked, of=line.of))
 
 
-def _refreshed(items: _Lines, page: _Lines) -> _Lines:
+def _refreshed(items: _Lines, page: Sequence[Item]) -> _Lines:
     """The items, with those of the page in place of their older values."""
     fresh = {item.serial: item for item in page}
     return tuple(fresh.get(item.serial, item) for item in items)
@@ -155,7 +179,22 @@ def _not_in(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
     return sorted(fresh.values(), key=lambda item: item.place)
 
 
-def _fuller(view: View, page: _Lines) -> View:
+def _first(page: _Lines) -> Place:
+    """Where a page begins; () where nothing is in it."""
+    return next((item.place for item in page if item.place), ())
+
+
+def _since(items: Sequence[Item], floor: Place) -> list[Item]:
+    """The lines from that place on."""
+    return [item for item in items if item.place and item.place >= floor]
+
+
+def _beyond(items: Sequence[Item], reached: Place) -> list[Item]:
+    """All but the lines up to that place."""
+    return [item for item in items if not item.place or item.place > reached]
+
+
+def _fuller(view: View, page: Sequence[Item]) -> View:
     """The view with what it lacks of a page that adjoins its window or overlaps it."""
     items = _refreshed(view.items, page)
     items = merged(items, _not_in(items, page))

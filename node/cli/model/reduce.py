@@ -30,8 +30,7 @@ from .front import closed, room_of, selected, settled
 from .happened import begun, happened
 from .members import with_members
 from .paging import paged
-from .places import cursor_of, just_after
-from .transcript import anchored, with_entry
+from .transcript import anchored, cleared, with_entry
 from .unread import seen
 from .values import Item, Page, Question, Reply, Search, State, Switcher, Unsent, View
 
@@ -82,10 +81,10 @@ def _linked(state: State, up: bool) -> State:
 
 def _doubted(view: View) -> View:
     if view.older is None:
-        return view
+        return replace(view, newest=())
     if view.scroll is not None:
-        return replace(view, cut_off=True)
-    return replace(view, older=None, waiting=view.unread)
+        return replace(view, cut_off=True, newest=())
+    return replace(view, older=None, newest=(), waiting=view.unread)
 
 
 # ---- in a chat ---------------------------------------------------------------------------------
@@ -132,7 +131,7 @@ def _set(view: View, event: Roster | Read | Cleared | Muted | Leveled | Drafted)
         case Read():
             return replace(seen(view), marker=0, waiting=0)
         case Cleared():
-            return _cleared(view)
+            return cleared(seen(view))
         case Muted(muted=muted):
             return replace(view, muted=muted)
         case Leveled(level=level):
@@ -141,21 +140,6 @@ def _set(view: View, event: Roster | Read | Cleared | Muted | Leveled | Drafted)
             return replace(view, draft=text)
         case _:
             assert_never(event)
-
-
-def _cleared(view: View) -> View:
-    """Nothing on the screen; all that is known to be in the log is before the window now."""
-    older = cursor_of(just_after(view.newest)) if view.newest else view.older
-    return replace(
-        seen(view),
-        items=(),
-        later=(),
-        older=older,
-        cut_off=False,
-        scroll=None,
-        marker=0,
-        waiting=0,
-    )
 
 
 # ---- the user's choices ------------------------------------------------------------------------

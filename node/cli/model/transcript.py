@@ -15,7 +15,7 @@ from ...words import Line
 from .places import cursor_of, just_after, place_of
 from .values import IDLE_LINES_MAX, Entry, Item, Place, View
 
-LATER_MAX = IDLE_LINES_MAX  # items that wait for a window that is cut off
+LATER_MAX = IDLE_LINES_MAX  # items that wait for a window that does not reach them
 AMONG_MAX = 200  # last items among which a line without a place is looked for
 ABOVE = 100  # items above the anchor that may be on the screen
 CUT_SHARE = 50  # at the end, a window that is full loses one in so many items
@@ -27,6 +27,7 @@ class _Spot(Enum):
     BEFORE = "before"  # all lines of the window
     WITHIN = "within"
     AFTER = "after"
+    ALONE = "alone"  # no line is held
 
 
 # ---- one more item -----------------------------------------------------------------------------
@@ -35,7 +36,8 @@ class _Spot(Enum):
 def with_line(view: View, item: Item, room: int) -> View:
     """The view with a line more, at its place; the very same view where it is held already.
 
-    Lines before the window that the log has are not put in either.
+    Lines before the window are not put in, for the log has them; but pages of it that are under way
+    may have been read before they came.
 
     Args:
         view: where to.
@@ -45,9 +47,11 @@ def with_line(view: View, item: Item, room: int) -> View:
     if not item.place:
         return view if _repeats(view, item) else with_entry(view, item, room)
     spot, index = _spot(view.items, item.place)
-    if spot is _Spot.HELD or _in_log_only(view, spot, item.place):
+    if spot is _Spot.HELD:
         return view
-    if spot is _Spot.AFTER:
+    if _in_log_only(view, spot, item.place):
+        return replace(view, earlier=(*view.earlier, item)[-LATER_MAX:])
+    if spot in (_Spot.AFTER, _Spot.ALONE):
         return with_entry(view, item, room)
     index = _among_notices(view.items, index, item.place)
     items = (*view.items[:index], item, *view.items[index:])
@@ -106,12 +110,12 @@ def _spot(items: Sequence[Item], place: Place) -> tuple[_Spot, int]:
             return (_Spot.AFTER if follower == len(items) else _Spot.WITHIN), follower
         if held:
             follower = index
-    return (_Spot.AFTER if follower == len(items) else _Spot.BEFORE), follower
+    return (_Spot.ALONE if follower == len(items) else _Spot.BEFORE), follower
 
 
 def _in_log_only(view: View, spot: _Spot, place: Place) -> bool:
     """Whether a line belongs before the window, and the log will give it when it is paged."""
-    if spot is _Spot.WITHIN or (spot is _Spot.AFTER and place > view.newest):
+    if spot in (_Spot.WITHIN, _Spot.AFTER):
         return False
     if view.older is None:
         return spot is _Spot.BEFORE
@@ -208,15 +212,38 @@ def anchored(view: View) -> int:
 
 
 def _without(view: View, head: int, tail: int) -> View:
-    """The view without that many items at its head and at its tail."""
-    size = len(view.items)
-    view = replace(view, items=view.items[head:], older=_older(view, head)) if head else view
-    if not tail:
-        return view
-    kept = size - head - tail
-    said = (item for item in view.items[kept:] if not isinstance(item.entry, Line))
-    later = (*said, *view.later)[-LATER_MAX:]
-    return replace(view, items=view.items[:kept], cut_off=True, later=later)
+    """The view without that many items at its head and at its tail.
+
+    What goes is not forgotten at once: a page that is being read may be from before it came.
+    """
+    kept = len(view.items) - tail
+    if head:
+        earlier = (*view.earlier, *filter(_is_placed, view.items[:head]))[-LATER_MAX:]
+        view = replace(view, older=_older(view, head), earlier=earlier)
+    if tail:
+        later = (*view.items[kept:], *view.later)[-LATER_MAX:]
+        view = replace(view, cut_off=True, later=later)
+    return replace(view, items=view.items[head:kept])
+
+
+def cleared(view: View) -> View:
+    """Nothing on the screen; all that is known to be in the log is before the window now."""
+    forgotten = filter(_is_placed, (*view.earlier, *view.items, *view.later))
+    return replace(
+        view,
+        items=(),
+        later=(),
+        earlier=tuple(forgotten)[-LATER_MAX:],
+        older=cursor_of(just_after(view.newest)) if view.newest else None,
+        cut_off=False,
+        scroll=None,
+        marker=0,
+        waiting=0,
+    )
+
+
+def _is_placed(item: Item) -> bool:
+    return bool(item.place)
 
 
 def _older(view: View, head: int) -> str | None:
