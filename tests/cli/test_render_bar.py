@@ -70,6 +70,7 @@ def about(**more: object) -> State:
         (about(leader_id=0, leader_nick=""), " L:? e12 "),
         (about(provisional=True), " L:bob? e12 "),
         (about(leader_nick="b\x1bo\u202eb"), " L:bob e12 "),
+        (about(leader_nick="christopher-ro"), " L:christopher~ e12 "),
         (about(outbox=0), " out:0 "),
         (about(member_id=0), " 1:#dev joining [Act"),
         (about(fingerprint=""), " out:1 [Act"),
@@ -124,6 +125,14 @@ def test_much_activity_does_not_push_the_rest_away() -> None:
     shown = bar(replace(STATE, views=views), 110)
     assert " 7c3e [Act: 2:#chat2(2) 3:#chat3(3) 4:#chat4(4)" in shown
     assert shown.endswith(" +55]")
+
+
+def test_two_of_the_active_chats_stay_as_long_as_the_rest_does() -> None:
+    views = (DEV, *(chat(n, f"c{n}", n) for n in range(2, 5)))
+    state = replace(STATE, views=views)
+    rest = " [12:03] [you] 1:#dev 4/5 L:bob e12 NDS:ok out:1 7c3e"
+    assert bar(state, 84) == f"{rest} [Act: 2:#c2(2) 3:#c3(3) +1]"
+    assert bar(state, 80) == f"{rest.removesuffix(' 7c3e')} [Act: 2:#c2(2) 3:#c3(3) +1]"
 
 
 def test_nothing_active_says_nothing() -> None:

@@ -50,13 +50,13 @@ def scrolled(
         return None, True
     if by <= TOP:
         first = walk.first()
-        spot = walk.down(first, height - 1)[0] if first else spot
+        spot = walk.down(first, height - 1) if first else spot
     elif by >= END:
         spot = walk.end() or spot
     elif by < 0:
         spot = walk.full(walk.up(spot, -by)[0], height)
     else:
-        spot = walk.down(spot, by)[0]
+        spot = walk.down(spot, by)
     return walk.anchor(spot), walk.tops(spot, height)
 
 
@@ -73,7 +73,7 @@ def shown_at(
     drawn = walk.drawn(index)
     if not drawn.rows:
         return view.scroll
-    spot = walk.down(Spot(index, drawn.before), height // 2)[0]
+    spot = walk.down(Spot(index, drawn.before), height // 2)
     return walk.anchor(walk.full(spot, height))
 
 
@@ -130,7 +130,7 @@ class Walk:
     def full(self, spot: Spot, height: int) -> Spot:
         """The nearest place at or below that has a whole screen of rows above it, or the end."""
         _, lacking = self.up(spot, height - 1)
-        return self.down(spot, lacking)[0]
+        return self.down(spot, lacking)
 
     def up(self, spot: Spot, by: int) -> tuple[Spot, int]:
         """The row so many rows above, and how many there are too few."""
@@ -142,15 +142,15 @@ class Walk:
             spot = above
         return Spot(spot.item, spot.row - by), 0
 
-    def down(self, spot: Spot, by: int) -> tuple[Spot, int]:
-        """The row so many rows below, and how many there are too few."""
+    def down(self, spot: Spot, by: int) -> Spot:
+        """The row so many rows below, or the last one."""
         while by > (left := len(self.drawn(spot.item).rows) - 1 - spot.row):
             below = self.first_after(spot.item)
             if below is None:
-                return Spot(spot.item, spot.row + left), by - left
+                return Spot(spot.item, spot.row + left)
             by -= left + 1
             spot = below
-        return Spot(spot.item, spot.row + by), 0
+        return Spot(spot.item, spot.row + by)
 
     def anchor(self, spot: Spot) -> Anchor | None:
         """None at the end of what there is, unless the present is further on."""
