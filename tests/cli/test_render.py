@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -274,6 +275,8 @@ EVENTS: list[tuple[h.What, str, dict[str, Any]]] = [
     (member("joined"), "member", {"id": 4, "member": G + 4, "nick": "carol", "change": "joined"}),
     (h.SuspectEvent(G + 4, "carol"), "suspect", {"id": 4, "cleared": False}),
     (h.ElectionEvent(G + 2, "bob", "won", "x"), "election", {"phase": "won", "detail": "x"}),
+    (h.ElectionEvent(G + 2, "bob", "asked", "", G + 4, "carol", "bob asked carol"), "election",
+     {"whom": {"id": 4, "member": G + 4, "nick": "carol"}, "text": "bob asked carol"}),
     (h.LeaderEvent(0), "leader", {"id": None, "member": None, "provisional": False}),
     (h.LeaderEvent(G + 2, "bob", w.Epoch(5, 9)), "leader", {"id": 2, "epoch": 9, "generation": 5}),
     (h.NdsEvent("a:1", True, 40), "nds", {"address": "a:1", "up": True, "down_ms": 40}),
@@ -417,6 +420,21 @@ def test_a_trace_says_who_lacks_a_line_and_why() -> None:
     assert "bob (id 2)    has it after 12 ms, direct" in told
     assert "waiting, 3 tries, last: UNAVAILABLE: gone, next in 0.4 s" in told
     assert "dan (id 9)    gone; gets it when he is back" in told
+
+
+def test_links_say_who_watches_whom() -> None:
+    link = w.Peer("dev", G + 2, "bob", "a:1", "ready", 820, 9, 1, "", "alive", 0, "you watch it")
+    assert tables.peers(w.Peers((link,))).lines == (
+        "#dev  bob (id 2)  a:1  alive  ready  0.8 ms  9 calls, 1 failed, 0 under way  you watch it",
+    )
+
+
+def test_an_election_under_way_is_told_as_such() -> None:
+    one = w.Election(AT, 310, steps=(w.ElectionStep(AT + 2, "bob (id 2) asked carol (id 4)"),))
+    told = tables.elections(w.Elections((one, replace(one, under_way=True))), AT).lines
+    assert told[0] == "09:45:12 election, 0.3 s: no change"
+    assert told[2] == "09:45:12 election, 0.3 s: under way"
+    assert told[1] == told[3] == "  +2 ms  bob (id 2) asked carol (id 4)"
 
 
 def test_a_join_line_is_the_last_word() -> None:

@@ -204,6 +204,7 @@ def peers(value: words.Peers) -> Answer:
             one.link,
             round_trip(one.rtt_us) if one.rtt_us else "-",
             f"{one.calls} calls, {one.failures} failed, {one.in_flight} under way",
+            clean_line(one.watch),
             clean_line(one.last_error),
         )
         for one in value.peers
