@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from .. import words
 from ..core.group import Group
-from ..core.messages import Life, Member
-from ..core.types import Hlc, MemberId, Place, Stream, small
+from ..core.messages import ChatMessage, Life, Member
+from ..core.types import Hlc, MemberId, Millis, Place, Stream, small
 from ..errors import AmbiguousMessage, BadField, NoSuchMember, NoSuchMessage, nearest
 from ..limits import NUMBER_MAX
 from ..peers import LinkFigures
@@ -227,15 +227,36 @@ def trace(one: Chat, id: str) -> words.Tracing:
         ]
     elif post:
         rows = [_old_row(group, member, member in post.acked) for member in post.counted]
-    acked = sum(row.state == "acked" for row in rows)
+    acked, counted = sum(row.state == "acked" for row in rows), {row.member_id for row in rows}
+    others = _uncounted(group, message, counted, live.stored_at if live else None)
     told = group.member(message.key.source)
     return words.Tracing(
         line=line(group, message, backlog=False, acked=acked, of=len(rows)),
         leader_nick=_led(one, message.epoch) if told else "",
-        rows=tuple(rows),
+        rows=tuple(sorted([*rows, *others], key=lambda row: row.member_id)),
         follows=tuple(m.id[:4] for m in archive.read(message.deps)),
         stored_ms=archive.stored_at(message.key),
     )
+
+
+def _uncounted(
+    group: Group, message: ChatMessage, counted: set[MemberId], stored_at: Millis | None
+) -> list[words.TraceRow]:
+    """Members that were gone when an own line was said, and were not heard since: they lack it.
+
+    Those who joined later got it as they came.  `stored_at` is None for a line of an earlier life.
+    """
+    if message.key.source != group.me:
+        return []
+    rows = []
+    for member in group.roster.members:
+        known = member.id == group.me or member.id in counted or not member.belongs
+        if known or member.life is not Life.DROPPED or member.admitted > message.epoch:
+            continue
+        heard = group.heard_at(member.id)
+        if stored_at is None or heard is None or heard < stored_at:
+            rows.append(_old_row(group, member.id, acked=False))
+    return rows
 
 
 def _old_row(group: Group, member: MemberId, acked: bool) -> words.TraceRow:

@@ -19,7 +19,7 @@ from node import words as w
 from node.config import load
 from node.control.running import running
 from node.core.effects import Departed, ElectionMoved, Phase, Stopped
-from node.core.messages import Kind
+from node.core.messages import Kind, Life
 from node.core.types import Hlc, Stream
 from node.errors import (
     AmbiguousChat,
@@ -448,6 +448,8 @@ async def test_members_are_pinged_by_name_or_all(town: Town) -> None:
     assert row.rtt_us > 0
     (row,) = (await asking.ping(alice, alice.chat(""), "")).rows
     assert row.said == "not leading"
+    (peer,) = views.peers(bob.chat(""), bob.links.figures)
+    assert (peer.nick, peer.watch) == ("alice", "you watch it, it watches you")
     with pytest.raises(NoSuchMember, match="Did you mean alice"):
         await asking.ping(bob, bob.chat(""), "alise")
 
@@ -632,6 +634,32 @@ async def test_a_message_is_traced(town: Town) -> None:
     assert views.trace(alice.chat(""), sent.id).line.text == "second"
     with pytest.raises(NoSuchMessage):
         views.trace(alice.chat(""), "ffffffff00")
+
+
+async def test_who_was_gone_when_a_line_was_said_is_in_its_trace(town: Town) -> None:
+    _, bob = await town.pair()
+    carol = await town.start("carol")
+    await entering.join(carol, f"{town.nds}/{town.chat}", "", "")
+    chat = bob.chat("")
+    await eventually(lambda: len(chat.group.active) == 3)
+    await say(bob, "before")
+    await town.stop("carol")
+    await eventually(lambda: views.find_member(chat, "carol").life is Life.DROPPED)
+    await say(bob, "after")
+
+    def traced() -> list[tuple[str, str]]:
+        return [(row.nick, row.state) for row in views.trace(chat, "").rows]
+
+    assert traced() == [("alice", "acked"), ("carol", "later")]
+    line = views.trace(chat, "").line
+    assert (line.acked, line.of) == (1, 1), "she is not counted"
+    await town.stop("bob")
+    chat = (await town.start("bob")).chat("")
+    assert traced() == [("alice", "acked"), ("carol", "later")], "in the next life too"
+    before = views.trace(chat, chat.archive.page(count=2)[0].id)
+    assert [row.nick for row in before.rows] == ["alice", "carol"], "counted, and so here once"
+    await town.start("carol")
+    await eventually(lambda: traced() == [("alice", "acked")])
 
 
 async def test_a_beginning_that_several_messages_share_is_not_enough(town: Town) -> None:

@@ -1807,7 +1807,9 @@ class TraceMessageResponse(_message.Message):
 
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___TraceRow]:
-        """Own lines: one row a counted member."""
+        """Own lines: one row a counted member, and one (later) a member that was gone already when it was
+        said.
+        """
 
     @_builtins.property
     def follows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
