@@ -114,6 +114,10 @@ def test_the_column_of_nicks_is_as_wide_as_the_longest() -> None:
     assert shown == "12:01:07       bob | x\n12:01:07 charlotte | y"
 
 
+def test_what_cannot_be_seen_of_a_nick_takes_no_columns() -> None:
+    assert drawn(line(1, 0, "\u202e" * 20 + "eve", "x")) == "12:01:07     eve | x"
+
+
 # ---- what the system says ----------------------------------------------------------------------
 
 
@@ -358,6 +362,12 @@ def test_a_mark_without_room_beside_stands_below() -> None:
     shown = drawn(line(1, 0, "you", "hello there you", acked=1, of=12), columns=26)
     assert shown.splitlines()[-1].endswith("1/12")
     assert len(shown.splitlines()) == 2
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(35, 2), (36, 1)])
+def test_a_mark_stands_beside_where_twenty_columns_are_left(columns: int, rows: int) -> None:
+    shown = drawn(line(1, 0, "you", "x", acked=1, of=3), columns=columns)
+    assert len(shown.splitlines()) == rows
 
 
 @pytest.mark.parametrize(
