@@ -3,6 +3,7 @@
 Tries node/cli/commands: table, parse, shape, chats, asking, choosing, quoting, topics, actions.
 """
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from node.cli.commands import (
     TABLE,
     Action,
     Apply,
+    Arg,
     Command,
     Copy,
     Find,
@@ -31,6 +33,7 @@ from node.cli.commands import (
     parse,
     plain,
 )
+from node.cli.commands.parse import values_of
 from node.cli.commands.table import NAMED
 from node.cli.model.events import (
     Aliased,
@@ -90,6 +93,7 @@ QUOTED = f"> carol: {'x' * 57}..."
         ("/say /help", Say(DEV, "/help")),
         ("/say a\n b", Say(DEV, "a\n b")),
         ("/me waves  twice", Say(DEV, "waves  twice", w.Kind.ACTION)),
+        ("/me waves \n", Say(DEV, "waves", w.Kind.ACTION)),
         ("/me\twaves", Say(DEV, "waves", w.Kind.ACTION)),
         ("/quit", Quit()),
         ("/q", Quit()),
@@ -405,6 +409,24 @@ def test_a_beginning_of_a_command_is_not_taken_by_an_alias() -> None:
     assert parse(state, "/quitt") == Say(DEV, "mine")
 
 
+def test_a_command_that_is_newer_than_an_alias_of_its_name_is_the_command() -> None:
+    state = replace(STATE, aliases=(("who", "mine"),))
+    assert parse(state, "/who") == Query("members", {"chat": DEV})
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("on", "on"), ("ONL", "only"), ("o", None), ("x", None), ("onl y", None)]
+)
+def test_a_choice_is_made_in_full_or_by_its_own_beginning(typed: str, value: str | None) -> None:
+    choices = Arg("how", "choice", optional=True, choices=("on", "only"))
+    command = Command("x", "x", lambda _, __: Quit(), (choices,), example="/x only")
+    if value:
+        assert values_of(command, typed) == {"how": value}
+    else:
+        with pytest.raises(Mistyped, match=re.escape("it is /x [on|only], for example: /x only")):
+            values_of(command, typed)
+
+
 # ---- the table ---------------------------------------------------------------------------------
 
 SECTION_5 = """
@@ -575,4 +597,4 @@ def test_any_alias_that_is_taken_can_be_typed(name: str, text: str) -> None:
         return
     state = replace(STATE, aliases=((name.casefold(), text.strip()),))
     action = parsed(state, f"/{name} x y")
-    assert not isinstance(action, str) or not action.startswith(f"there is no command /{name}")
+    assert not isinstance(action, str) or not action.startswith(f"there is no command /{name}.")

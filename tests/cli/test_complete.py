@@ -51,7 +51,13 @@ STATE = State(
         View(w.Chat(name="Ox", chat_id=4, nds="b:1")),
     ),
     nds=(w.DiscoveryService("10.0.0.5:50050", "ok"), w.DiscoveryService("b:1", "down 40s")),
-    aliases=(("cough", "/me coughs"), ("find", "/whois"), ("in", "/chat"), ("yo", "hello")),
+    aliases=(
+        ("cough", "/me coughs"),
+        ("find", "/whois"),
+        ("in", "/chat"),
+        ("rat", "/set mouse"),
+        ("yo", "hello"),
+    ),
     ignored=("mallory",),
 )
 
@@ -102,7 +108,7 @@ def texts(text: str, state: State = STATE) -> list[str]:
         ("/set mouse on o", []),
         ("/theme ", list(THEMES)),
         ("/theme h", ["high-contrast"]),
-        ("/alias ", ["cough ", "find ", "in ", "yo "]),
+        ("/alias ", ["cough ", "find ", "in ", "rat ", "yo "]),
         ("/alias -c", ["-cough "]),
         ("/alias x /whoi", ["/whois"]),
         ("/alias x /say b", []),
@@ -145,6 +151,7 @@ def texts(text: str, state: State = STATE) -> list[str]:
         ("/in o", ["#ops", "#Ox@a:1", "#Ox@b:1"]),
         ("/cough at c", ["carol "]),
         ("/yo c", ["carol: "]),
+        ("/rat o", ["on", "off"]),
     ],
 )
 def test_what_is_half_typed_becomes_what_fits_there(text: str, found: list[str]) -> None:
@@ -173,7 +180,7 @@ def test_a_slash_alone_offers_every_command_once_and_the_aliases() -> None:
     found = texts("/")
     assert [one.strip(" /") for one in found] == [
         *(command.name for command in TABLE),
-        *("cough", "find", "in", "yo"),
+        *("cough", "find", "in", "rat", "yo"),
     ]
 
 

@@ -207,6 +207,7 @@ def test_a_face_begins_as_the_last_one_ended(spot: Places) -> None:
     ):
         state = reduce(state, event)
     first.save(state)
+    assert load(spot.ui)[0].aliases == {"w": "/whois", "brb": ""}, "the config's own is not kept"
     again = restored(keeper(spot, '[alias]\nhi = "hello all"\nbrb = "back soon"'))
     assert again.settings == state.settings
     assert again.aliases == (("hi", "hello all"), ("w", "/whois"))

@@ -12,7 +12,7 @@ from ..model.values import State
 from ..render.text import clean_line, clean_name
 from .choosing import aliased, settable
 from .parse import alias_of, is_command, split
-from .quoting import ID, start
+from .quoting import start
 from .shape import Arg, Command, Mistyped
 from .table import NAMED, TABLE, find
 from .topics import TOPICS
@@ -115,8 +115,6 @@ def _of_command(state: State, command: Command, typed: str, end: int) -> Iterato
 def _argument(command: Command, before: list[str]) -> Arg | None:
     """The argument that comes after the words `before`."""
     args = command.args
-    if command.free and before and not ID.fullmatch(before[0]):
-        return args[-1]
     if len(before) < len(args):
         return next((arg for arg in args[: len(before)] if arg.rest), args[len(before)])
     return args[-1] if args and args[-1].rest else None

@@ -123,7 +123,10 @@ def _parted(rest: str) -> tuple[str, str]:
 def _chosen(command: Command, arg: Arg, value: str) -> str:
     if not arg.choices or not value:
         return value
-    begun = [one for one in arg.choices if one.startswith(value.casefold())]
+    wanted = value.casefold()
+    begun = [one for one in arg.choices if one.startswith(wanted)]
+    if wanted in begun:
+        return wanted
     if len(begun) != 1:
         raise command.wrong(f"{typed(value)} is none of the choices")
     return begun[0]
