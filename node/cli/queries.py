@@ -69,6 +69,13 @@ async def _invite(node: "Client", chat: str) -> Answer:
     return tables.invitation(await node.invite(chat), await chat_name(node, chat))
 
 
+async def _hosted(node: "Client", chat: str) -> Answer:
+    """The invitation to a chat that was to be made and is there already, told as at its making."""
+    line = (await node.invite(chat)).join_line
+    name = await chat_name(node, chat)
+    return Answer((f"others run:  p2pchat join {line}",), ({"chat": name, "join": line},))
+
+
 # ---- a chat ------------------------------------------------------------------------------------
 
 
@@ -252,6 +259,7 @@ QUERIES: dict[str, Callable[..., Awaitable[Answer]]] = {
     "leave": _leave,
     "networks": _networks,
     "invite": _invite,
+    "hosted": _hosted,
     "members": _members,
     "whois": _whois,
     "topic": _topic,

@@ -66,7 +66,7 @@ async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
         for chat in (await node.status()).chats:
             if chat.name == name and chat.nds == at:
                 run.output.note(f"you are in #{name} already")
-                return await ask(node, "invite", chat=f"{chat.chat_id:016x}")
+                return await ask(node, "hosted", chat=f"{chat.chat_id:016x}")
         raise
 
 

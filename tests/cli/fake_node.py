@@ -102,7 +102,7 @@ class FakeNode:
         town = self.town(chat)
         town.chat = replace(town.chat, **changes)
 
-    def set_member(self, chat: str | int, nick: str, **changes: Any) -> None:
+    def set_member(self, chat: str | int, nick: str, /, **changes: Any) -> None:
         """Changes what is known of a member, and tells nobody."""
         town = self.town(chat)
         town.members = [replace(m, **changes) if m.nick == nick else m for m in town.members]
