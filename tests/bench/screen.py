@@ -68,6 +68,7 @@ class WrittenNode(FakeNode):
     async def history(  # type: ignore[override]
         self, chat: str, *, count: int = 20, before: str = "", after: str = "", **_: Any
     ) -> Page:
+        self._called("history", chat=chat, count=count)
         if after:
             first = split(after)[-1] + 1
             last = min(LOGGED, first + count - 1)
@@ -155,13 +156,13 @@ class Bench:
 
     async def hold(self, lines: int) -> None:
         """Scrolls up until that many lines of the chat in front are held, and back to the end."""
-        while sum(call["count"] for call in self.node.asked("history")) < lines:
-            before = len(self.node.heard)
-            for _ in range(20):
-                self._input.send_text("\x1b[5~")
-                await asyncio.sleep(0.005)
-            if len(self.node.heard) == before:
-                await asyncio.sleep(0.05)
+        for _ in range(lines // 10):
+            self._input.send_text("\x1b[5~")
+            await asyncio.sleep(0.005)
+            if sum(call["count"] for call in self.node.asked("history")) >= lines:
+                break
+        else:
+            raise AssertionError(f"no {lines} lines after {lines // 10} pages")
         self._input.send_text("\x1b[1;3F")
         await asyncio.sleep(SETTLED_S)
 

@@ -31,7 +31,9 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from node.cli import queries
-from node.cli.app import Setup, run
+from node.cli.app import Setup, app, run
+from node.cli.app.face import Face
+from node.cli.model import State
 from tests.cli.fake_node import NOON_MS, FakeNode
 from tests.cli.still_loop import StillLoop
 from tests.display import Display, clicked, pasted, pressed
@@ -87,6 +89,7 @@ class World:
         self.sink = Sink(self.display)
         self.typed: list[str] = []  # keys, as people call them
         self.may_crash = False
+        self.face: Face | None = None  # the app's middle, once it runs
         self.task: asyncio.Task[int] | None = None
         self._term = term
         self._stack = ExitStack()
@@ -95,6 +98,7 @@ class World:
         self._stack.enter_context(patch.object(queries, "now_ms", self.now))
         clock = SimpleNamespace(time=self.loop.time)
         self._stack.enter_context(patch.object(application, "time", clock))
+        self._stack.enter_context(patch.object(app, "Face", self._make_face))
         directory = self._stack.enter_context(TemporaryDirectory(prefix="p2pchat-world-"))
         self.log = Path(directory) / "node.log"
         self._input = self._stack.enter_context(PosixPipeInput.create())
@@ -105,6 +109,10 @@ class World:
     def __exit__(self, kind: Any, *_: object) -> None:
         failed = self.close()
         assert kind or not failed, failed
+
+    def _make_face(self, *arguments: Any) -> Face:
+        self.face = Face(*arguments)
+        return self.face
 
     def now(self) -> int:
         """Unix milliseconds of the world."""
@@ -202,6 +210,12 @@ class World:
             assert not crashed or self.may_crash, crashed
 
     # ---- what is seen
+
+    @property
+    def state(self) -> State:
+        """What the app knows."""
+        assert self.face is not None, "it was not started"
+        return self.face.state
 
     @property
     def text(self) -> str:

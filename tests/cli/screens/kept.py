@@ -11,9 +11,9 @@ from tests.cli.screens.stage import SCENES
 
 HERE = Path(__file__).resolve().parent
 PICTURES = {  # scene -> size of its picture
-    "chat": (110, 24),
-    "election": (110, 24),
-    "trace": (110, 24),
+    "chat": (110, 19),
+    "election": (110, 18),
+    "trace": (110, 17),
 }
 
 

@@ -71,7 +71,8 @@ def _row(display: Display, y: int) -> Iterator[str]:
         x, span = MARGIN + left * CELL_X, columns * CELL_X
         if paper:
             yield (
-                f'<rect x="{x:.1f}" y="{top}" width="{span:.1f}" height="{CELL_Y}" fill="{paper}"/>'
+                f'<rect x="{x:.1f}" y="{top}" width="{span:.1f}" height="{CELL_Y}" fill="{paper}"'
+                ' shape-rendering="crispEdges"/>'
             )
         if not text.strip():
             continue
