@@ -315,6 +315,12 @@ def test_without_a_chat_there_is_nothing_to_say_to(line: str) -> None:
         parse(State(), line)
 
 
+def test_with_every_chat_closed_one_is_told_how_to_come_back() -> None:
+    with pytest.raises(Mistyped, match="no chat is in front; /chat brings one back, for example:"):
+        parse(replace(STATE, current=0), "hello")
+    assert parse(replace(STATE, current=0), "/chat dev") == Apply(Selected(1))
+
+
 # ---- one message -------------------------------------------------------------------------------
 
 

@@ -47,6 +47,9 @@ def front(state: State) -> View:
     Raises:
         Mistyped: there is none.
     """
+    if state.front is None and state.views:
+        name = state.views[0].name
+        raise Mistyped(f"no chat is in front; /chat brings one back, for example: /chat {name}")
     if state.front is None:
         raise Mistyped(NO_CHAT)
     return state.front

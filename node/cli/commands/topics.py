@@ -14,13 +14,10 @@ GROUPS = {
 TOPICS = (*GROUPS, "keys")
 
 FIRST = (
-    "Type to talk. A line that begins with / is a command, and // sends the slash itself.",
-    "Names may be shortened as long as they are unique: /whoi bob. Tab completes.",
+    "A line that begins with / is a command; // sends the slash. All else is said.",
+    "Names may be shortened while unique: /whoi bob. Full screen: Tab completes.",
 )
-LAST = (
-    "/help COMMAND explains one of them, /help keys the keys, /help chat, system or settings a"
-    " group.",
-)
+LAST = ("/help COMMAND explains it; /help chat, system, settings or keys shows these.",)
 
 
 def overview(table: Sequence[Command]) -> tuple[PageRow, ...]:
