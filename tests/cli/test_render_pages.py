@@ -263,8 +263,21 @@ def test_links_as_far_as_there_is_room_for_columns() -> None:
         " bob (id 2)    alive    ready    0.8 ms",
         "     you watch it, it watches you; 10.0.0.2:50061; 120",
     ]
-    assert found(rows(paged("peers", PEERS)), "alice")[0][0] == "page.bad"
     assert "alone" in text("peers", w.Peers())
+
+
+@pytest.mark.parametrize(
+    ("link", "state", "look"),
+    [
+        ("ready", "alive", "page"),
+        ("failing", "alive", "page.bad"),
+        ("ready", "suspect", "page.bad"),
+        ("idle", "dropped", "page.bad"),
+    ],
+)
+def test_links_that_do_not_work_look_different(link: str, state: str, look: str) -> None:
+    peers = w.Peers((replace(PEERS.peers[1], link=link, state=state),))
+    assert found(rows(paged("peers", peers)), "bob")[0][0] == look
 
 
 def test_links_of_several_chats_name_them() -> None:

@@ -40,6 +40,10 @@ def test_numbers_align_and_names_are_cut() -> None:
 def test_a_muted_chat_with_a_long_name_keeps_its_name() -> None:
     rows = picture(chats(listed(DEV, chat(2, "old-archive", muted=True)), 16, 3))
     assert rows.splitlines()[2] == " 2 #old-archive"
+    rows = picture(chats(listed(DEV, chat(2, "old-archived", muted=True)), 16, 3))
+    assert rows.splitlines()[2] == " 2 #old-archiv~"
+    rows = picture(chats(listed(DEV, chat(2, "olde", muted=True)), 16, 3))
+    assert rows.splitlines()[2] == " 2 #olde"
 
 
 def test_closed_chats_are_not_listed() -> None:
@@ -92,6 +96,21 @@ def test_who_is_away_and_who_lacks_lines() -> None:
         " (alic~ id 1",
         " bob    id 2 *+3",
         "?chris~ id 4 +12",
+    ]
+
+
+def test_nicks_are_as_wide_as_all_else_leaves() -> None:
+    state = people(
+        w.Member(G + 2, "a-nick-of-its-own", "alive", lacking=3),
+        w.Member(G + 14, "bob", "alive", leader=True, lacking=120),
+    )
+    assert picture(members(state, 24, 3)).splitlines()[1:] == [
+        " a-nick-of-~ id 2     +3",
+        " bob         id 14 *+120",
+    ]
+    assert picture(members(state, 40, 3)).splitlines()[1:] == [
+        " a-nick-of-its-own id 2               +3",
+        " bob               id 14 *          +120",
     ]
 
 

@@ -57,7 +57,7 @@ def _found(state: State, columns: int) -> Row:
         said = "no older line holds it"
     else:
         said = "Enter or Up: older; Down: newer; Esc: leave the search"
-    return fitted((("hint", f" {cut(said, max(0, columns - 1))}"),), columns)
+    return fitted((("hint", f" {said}"),), columns)
 
 
 def _switcher(state: State, columns: int) -> list[Row]:

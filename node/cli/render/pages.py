@@ -45,7 +45,7 @@ HOW = "Esc closes, PgUp and PgDn scroll"
 
 def title(page: Page) -> str:
     """What a page is, in a few words."""
-    name = TITLES.get(page.kind, clean_line(page.kind).upper())
+    name = TITLES.get(page.kind, page.kind.upper())
     return f"{name} {clean_line(page.topic)}".rstrip()
 
 
@@ -127,7 +127,7 @@ def _elections(value: words.Elections, state: State, columns: int, now_ms: int) 
 
 
 def _leads(state: State, columns: int) -> list[Row]:
-    view = state.view(state.page.chat_id if state.page else 0) or state.front
+    view = state.view(state.page.chat_id) if state.page else None
     if view is None:
         return []
     chat = view.chat

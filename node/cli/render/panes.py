@@ -22,7 +22,7 @@ def chats(state: State, columns: int, height: int) -> list[Row]:
         rows.append(
             _chat(listed[n], n + 1, digits, columns, listed[n].chat.chat_id == state.current)
         )
-    if shown < len(listed) and len(rows) < height:
+    if shown < len(listed):
         rows.append(fitted((("pane", f"  +{len(listed) - shown} more"),), columns, "pane"))
     return _filled(rows, columns, height)
 
@@ -76,7 +76,7 @@ def members(state: State, columns: int, height: int) -> list[Row]:
     first, shown = _slice(len(listed), 0, height - 1)
     sizes = _sizes(listed, columns)
     rows += [_member(one, sizes, columns) for one in listed[first : first + shown]]
-    if shown < len(listed) and len(rows) < height:
+    if shown < len(listed):
         rows.append(fitted((("member", f" +{len(listed) - shown} more"),), columns, "member"))
     return _filled(rows, columns, height)
 
