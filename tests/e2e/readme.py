@@ -1,11 +1,11 @@
 """README.md as a program: its command blocks, the shells that run them, its generated tables.
 
 A ```console block holds lines `NAME$ command`, which NAME's shell runs, lines `NAME> text`, which
-are typed into what that command started, and below them what is printed; what stands above the
-first of them is printed before.  A command line that ends with a backslash, or within a quote, goes
-on in the next line.  Of what is shown, times, ids, addresses, numbers of processes and durations
-may differ, a `…` stands for anything in its line, and a line that is nothing but `…` for any number
-of lines.
+are typed into the app that runs there (`[F2]`, `[Ctrl+D]` are keys), and below them what is to be
+seen: all that a command prints, some of the rows that an app shows.  What stands above the first of
+them is seen before.  A command line that ends with a backslash, or within a quote, goes on in the
+next line.  Of what is shown, times, ids, addresses, numbers of processes and durations may differ,
+a `…` stands for anything in its line, and a line that is nothing but `…` for any number of lines.
 
 `python -m tests.e2e.readme` writes the tables of README.md anew.
 """
@@ -27,6 +27,7 @@ README = ROOT / "README.md"
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"(?P<shell>[a-z]*)(?P<mark>[$>]) (?P<text>.*)")
+KEY = re.compile(r"\[([A-Z][\w+=]*)\]")
 ANY = "…"
 
 
@@ -39,9 +40,15 @@ class Step:
 
     shell: str
     text: str  # empty: nothing is typed, something is to be seen
-    typed: bool  # into what the shell's last command started
+    typed: bool  # into the app that the shell's last command started
     line: int  # of README.md
     shown: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """The key that is pressed; empty where text is typed."""
+        found = KEY.fullmatch(self.text) if self.typed else None
+        return found[1] if found else ""
 
 
 def blocks(text: str) -> Iterator[tuple[str, str, int]]:
@@ -86,7 +93,7 @@ def _goes_on(step: Step) -> bool:
 VARYING = [
     (r"((?<=\bnode )|(?<=\bNDS )|(?<=\"pid\": ))\d+\b|\b\d{17,}\b", "<number>"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<instant>"),
-    (r"\b\d\d:\d\d:\d\d\b", "<time>"),
+    (r"\b\d\d:\d\d:\d\d\b|(?<=\[)\d\d:\d\d(?=\])", "<time>"),
     (r"\b(127\.0\.0\.1|10\.0\.0\.5|0\.0\.0\.0):\d+", "<address>"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>"),
     (r"\b([0-9a-f]{16}|[0-9a-f]{4})\b", "<id>"),
@@ -104,8 +111,24 @@ def same_form(line: str) -> str:
 
 def as_shown(shown: str, printed: str) -> bool:
     """Whether a line that was printed is the one shown."""
+    return re.fullmatch(_pattern(shown), same_form(printed)) is not None
+
+
+def _pattern(shown: str) -> str:
     parts = [re.escape(same_form(part)) for part in shown.split(ANY)]
-    return re.fullmatch(r".*".join(parts).replace(r"\ .*", r".*"), same_form(printed)) is not None
+    return r".*".join(parts).replace(r"\ .*", r".*")
+
+
+def all_seen(shown: list[str], rows: list[str]) -> bool:
+    """Whether the rows of a screen hold, in this order, the lines shown; panes may stand beside."""
+    rest = iter(rows)
+    return all(any(seen(line, row) for row in rest) for line in shown)
+
+
+def seen(shown: str, row: str) -> bool:
+    """Whether a row of a screen holds a line that is shown, with nothing but panes beside it."""
+    beside = rf"(?<![^\s|]){_pattern(shown)}(?![^\s|])"
+    return re.search(beside, same_form(row)) is not None
 
 
 def all_as_shown(shown: list[str], printed: list[str]) -> bool:
@@ -122,10 +145,18 @@ def all_as_shown(shown: list[str], printed: list[str]) -> bool:
 
 def tables() -> dict[str, str]:
     """Each generated table by the name of its marks."""
+    verbs = {one.name for one in VERBS}
+    own = [command for command in TABLE if not verbs.intersection(names(command))]
+    others = " ".join(f"`/{command.name}`" for command in TABLE if command not in own)
     return {
-        "verbs": _table("verb | does", [(f"`{one.name}`", one.help) for one in VERBS]),
+        "verbs": _table(
+            "verb | does | in the app", [(f"`{x.name}`", x.help, _typed(x.name)) for x in VERBS]
+        ),
         "exits": _table("exit | means", [(str(k), text) for k, text in EXIT_CODES.items()]),
-        "slash": _table("command | does", [(f"`{x.usage}`", _told(x)) for x in TABLE]),
+        "slash": _table(
+            "command | does",
+            [(others, AS_VERBS), *((f"`{command.usage}`", _told(command)) for command in own)],
+        ),
         "settings": _table(
             "key | what | default",
             [(f"`{one.key}`", _taken(one), _shown(one.default)) for one in OPTIONS],
@@ -134,13 +165,42 @@ def tables() -> dict[str, str]:
     }
 
 
+def names(command: Command) -> tuple[str, ...]:
+    """All that may stand after the slash."""
+    return command.name, *command.aliases
+
+
+def _typed(verb: str) -> str:
+    """The slash command that is called like a verb."""
+    found = next((one for one in TABLE if verb in names(one)), None)
+    return "" if found is None else f"`{found.usage}`"
+
+
+AS_VERBS = "what the verbs of these names do, listed in the next chapter"
+# Rows of which two make one: what goes on, and back.
+PAIRS = {
+    "complete": "complete_back",
+    "next_chat": "previous_chat",
+    "page_up": "page_down",
+    "top": "bottom",
+    "previous_mention": "next_mention",
+    "chats_pane": "members_pane",
+}
+
+
 def _keys() -> list[tuple[str, ...]]:
-    """The keys; the ten chats by number in one row."""
-    rows = [(", ".join(map(spelled, x.keys)), x.help, f"`{x.action}`") for x in KEYS]
-    (first, *_, last) = numbered = [row for row in rows if re.fullmatch(r"chat \d+", row[1])]
-    place = rows.index(first)
-    gathered = (f"{first[0]} … {last[0]}", "chat by its number", f"{first[2]} … {last[2]}")
-    return [*rows[:place], gathered, *rows[place + len(numbered) :]]
+    """The keys; the ten chats by number in one row, and so are pairs."""
+    of = {one.action: one for one in KEYS}
+    rows: list[tuple[str, ...]] = []
+    for key in KEYS:
+        if key.action == "chat_1":
+            rows.append(("Alt+1 … Alt+0", "chat by its number", "`chat_1` … `chat_10`"))
+        elif not key.action.startswith("chat_") and key.action not in PAIRS.values():
+            both = [key, of[PAIRS[key.action]]] if key.action in PAIRS else [key]
+            chords = "; ".join(", ".join(map(spelled, one.keys)) for one in both)
+            does = "; ".join(one.help for one in both)
+            rows.append((chords, does, ", ".join(f"`{one.action}`" for one in both)))
+    return rows
 
 
 def _taken(option: Option) -> str:

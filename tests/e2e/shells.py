@@ -1,26 +1,40 @@
 """Real shells on terminals of their own, driven as people drive them, for what README.md shows.
 
 Each shell is an interactive bash without echo, whose prompt carries the last exit code; so a
-command has ended when the prompt is there.  Every process that comes out of them carries a mark in
-its environment, by which `close` finds exactly those, background ones included.
+command has ended when the prompt is there.  While the app has the screen, what comes is drawn and
+read from there; all else is what was printed.  Every process that comes out of them carries a mark
+in its environment, by which `close` finds exactly those, background ones included.
 """
 
+import codecs
+import fcntl
 import os
 import pty
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+
+from tests.display import Display, pressed
 
 WAIT_S = 30.0  # for what takes a second or two on an idle machine
 TURN_S = 0.02
+COLUMNS, ROWS = 110, 24
 MARK = "P2PCHAT_README"
 READY = re.compile(r"<<ready (\d+)>>")
+INPUT = re.compile(r"^\[#\S+\]$", re.MULTILINE)  # of the app, with a chat in front and empty
+
+ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"  # the screen that an app has to itself
+ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[ -/]*[0-Z^-~])|\r")
+HALF = re.compile(r"\x1b(\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?)?\Z")
 
 # The new session's leader takes the terminal, without echo, and becomes bash.
 BECOME = """
@@ -43,27 +57,52 @@ else:
 """
 
 
+class Sieve:
+    """Keeps what is printed, and lets go what moves cursors and what is drawn by an app."""
+
+    def __init__(self) -> None:
+        self._rest, self._is_drawn = "", False
+
+    def kept(self, text: str) -> str:
+        """What of the text was printed; half an escape sequence waits for its end."""
+        text, self._rest = self._rest + text, ""
+        if half := HALF.search(text):
+            text, self._rest = text[: half.start()], half[0]
+        printed = []
+        while text:
+            part, turn, text = text.partition(LEAVE if self._is_drawn else ENTER)
+            if not self._is_drawn:
+                printed.append(part)
+            if turn:
+                self._is_drawn = not self._is_drawn
+        return ESCAPE.sub("", "".join(printed))
+
+
 class Shell:
     """One terminal with a bash in it."""
 
     def __init__(self, environment: dict[str, str], directory: Path) -> None:
         """Starts it; `wait_ready` tells when it can be used."""
         self._master, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-c", BECOME],
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
-            env={**environment, "PS1": r"<<ready $?>>\n", "PS2": ""},
+            # An app that was killed could not leave the screen: the prompt does.
+            env={**environment, "PS1": r"\e[?1049l<<ready $?>>\n", "PS2": ""},
             cwd=directory,
             start_new_session=True,
         )
         os.close(terminal)
+        self._display, self._sieve = Display(COLUMNS, ROWS), Sieve()
         self._printed, self._mutex = "", threading.Lock()
         self._seen = 0  # up to where what was printed has been taken
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while True:
             try:
                 chunk = os.read(self._master, 65_536)
@@ -71,12 +110,16 @@ class Shell:
                 return
             if not chunk:
                 return
+            text = decoder.decode(chunk)
             with self._mutex:
-                self._printed += chunk.decode("utf-8", "replace").replace("\r\n", "\n")
+                self._printed += self._sieve.kept(text)
+                self._display.feed(text)
 
-    def type(self, text: str) -> None:
-        """Types a line and Enter."""
-        os.write(self._master, f"{text}\n".encode())
+    # ---- the shell
+
+    def run(self, command: str) -> None:
+        """Types a command and Enter."""
+        self._write(f"{command}\n")
 
     @property
     def printed(self) -> str:
@@ -90,12 +133,55 @@ class Shell:
 
     def wait_ready(self) -> tuple[list[str], int]:
         """Waits for the prompt: the lines before it, and the exit code in it."""
-        until = time.monotonic() + WAIT_S
-        while not (found := READY.search(printed := self.printed)):
-            assert time.monotonic() < until, f"no prompt after {WAIT_S:g} s:\n{printed}"
-            time.sleep(TURN_S)
+        self.wait(lambda: READY.search(self.printed) is not None, "no prompt")
+        printed = self.printed
+        found = READY.search(printed)
+        assert found, "it was there"
         self.take(found.end() + 1)
         return printed[: found.start()].splitlines(), int(found[1])
+
+    # ---- the app
+
+    @property
+    def has_app(self) -> bool:
+        """Whether an app has the screen."""
+        with self._mutex:
+            return self._display.is_alternate
+
+    @property
+    def screen(self) -> str:
+        """What the terminal shows."""
+        with self._mutex:
+            return self._display.text
+
+    def say(self, text: str) -> None:
+        """Types a line and Enter into the app, once it takes any."""
+        self.wait(lambda: self.has_app and INPUT.search(self.screen) is not None, "no input")
+        self._write(f"{text}\r")
+
+    def press(self, key: str) -> None:
+        """Presses a key of the app, and waits until that is to be seen."""
+        self.wait(lambda: self.has_app, "no app")
+        before = self.screen
+        self._write(pressed(key))
+        self.wait(lambda: self.screen != before, f"{key} does nothing")
+
+    # ---- both
+
+    @property
+    def seen(self) -> str:
+        """The screen of the app; without one, what was printed and not taken yet."""
+        return self.screen if self.has_app else self.printed
+
+    def wait(self, holds: Callable[[], bool], otherwise: str) -> None:
+        """Waits until something holds."""
+        until = time.monotonic() + WAIT_S
+        while not holds():
+            assert time.monotonic() < until, f"{otherwise} after {WAIT_S:g} s:\n{self.seen}"
+            time.sleep(TURN_S)
+
+    def _write(self, text: str) -> None:
+        os.write(self._master, text.encode())
 
     def close(self) -> None:
         """Lets go of the terminal; its processes are ended by `Shells`."""

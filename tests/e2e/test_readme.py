@@ -20,19 +20,21 @@ from tests.e2e.readme import (
     ROOT,
     Step,
     all_as_shown,
+    all_seen,
     as_shown,
     between,
     blocks,
+    seen,
     steps,
     tables,
 )
-from tests.e2e.shells import TURN_S, WAIT_S, Shell, Shells
+from tests.e2e.shells import WAIT_S, Shell, Shells, Sieve
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
 TEXT = README.read_text("utf-8")
 LANGUAGES = {"console", "toml", "text"}
-LONG_MAKE = re.compile(r"make( (run|test|setup|check|proto|sim|bench|lock)\b.*)")
+LONG_MAKE = re.compile(r"make( (run|test|setup|check|proto|sim|bench|screens|lock)\b.*)")
 LONG_MODULE = re.compile(r"python -m (tests\.\S+)")
 SERVER = "nds-server "
 
@@ -56,27 +58,39 @@ def shells(tmp_path: Path) -> Iterator[Shells]:
 )
 def test_every_command_does_what_the_readme_shows(shells: Shells) -> None:
     todo = steps(TEXT)
-    talking: set[str] = set()  # shells whose command goes on
+    busy: set[str] = set()  # shells whose command goes on
     for place, step in enumerate(todo):
         shell = shells[step.shell]
         if step.typed:
-            assert step.shell in talking, f"README.md:{step.line}: nothing runs in that shell"
-            if step.text:
-                shell.type(shells.here(step.text))
-            await_shown(shell, step)
+            assert step.shell in busy, f"README.md:{step.line}: no app runs in that shell"
+            type_into_the_app(shell, step, shells.here(step.text))
             continue
-        if step.shell in talking:  # it was told to end, or killed
+        if step.shell in busy:  # it was told to end, or killed
             shell.wait_ready()
-            talking.discard(step.shell)
+            busy.discard(step.shell)
         if step.text.startswith("p2pchat send "):
             await_everyone(shell)
-        shell.type(command(shells.here(step.text)))
+        shell.run(command(shells.here(step.text)))
         later = next((one for one in todo[place + 1 :] if one.shell == step.shell), None)
         if (later is not None and later.typed) or step.text.startswith(SERVER):
-            talking.add(step.shell)
-            await_shown(shell, step)
+            busy.add(step.shell)
+            await_seen(shell, step)
         else:
             check_ended(shell, step)
+
+
+def type_into_the_app(shell: Shell, step: Step, text: str) -> None:
+    if step.key:
+        shell.press(step.key)
+    elif step.text:
+        shell.say(text)
+    await_seen(shell, step)
+
+
+def await_seen(shell: Shell, step: Step) -> None:
+    """Waits until each line is seen that is shown, in order; others may be between."""
+    told = f"README.md:{step.line}: {step.text}\nis not followed by\n" + "\n".join(step.shown)
+    shell.wait(lambda: all_seen(step.shown, shell.seen.splitlines()), told)
 
 
 def await_everyone(shell: Shell) -> None:
@@ -85,7 +99,7 @@ def await_everyone(shell: Shell) -> None:
     states: set[str] = set()
     while states != {"alive"}:
         assert time.monotonic() < until, f"members are {states}"
-        shell.type("p2pchat members -c dev --json")
+        shell.run("p2pchat members -c dev --json")
         states = {json.loads(line)["state"] for line in shell.wait_ready()[0]}
 
 
@@ -109,22 +123,6 @@ def check_ended(shell: Shell, step: Step) -> None:
         assert all_as_shown(step.shown, printed), (
             told + "\n--- but shown is\n" + "\n".join(step.shown)
         )
-
-
-def await_shown(shell: Shell, step: Step) -> None:
-    """Waits for each line that is shown, in order; others may come between."""
-    until = time.monotonic() + WAIT_S
-    for shown in step.shown:
-        while True:
-            printed = shell.printed
-            lines = printed.splitlines(keepends=True)
-            found = next((i for i, one in enumerate(lines) if as_shown(shown, one)), None)
-            if found is not None and lines[found].endswith("\n"):
-                break
-            told = f"README.md:{step.line}: {step.text}\n{shown!r} does not come, but\n{printed}"
-            assert time.monotonic() < until, told
-            time.sleep(TURN_S)
-        shell.take(sum(map(len, lines[: found + 1])))
 
 
 # ---- the rest of the page ------------------------------------------------------------------------
@@ -212,6 +210,48 @@ def test_what_stands_above_the_first_prompt_is_seen_before() -> None:
         ("a", "", ["seen"]),
         ("a", "typed", []),
     ]
+
+
+def test_a_name_in_brackets_is_a_key_where_it_is_all_that_is_typed() -> None:
+    found = steps("```console\na> [Ctrl+D]\na> [F2]\na> [F2] helps\na> [x]\na$ [F2]\n```\n")
+    assert [one.key for one in found] == ["Ctrl+D", "F2", "", "", ""]
+
+
+ROW = "CHATS           |12:59:43   alice | it was me         2/2  |MEMBERS 3/3"
+
+
+@pytest.mark.parametrize(
+    ("shown", "row", "is_there"),
+    [
+        ("10:00:00  alice | it was me  2/2", ROW, True),
+        ("alice | it was me", ROW, True),
+        ("alice | it … 2/2", ROW, True),
+        ("MEMBERS 3/3", ROW, True),
+        ("alice | it was me  1/2", ROW, False),
+        ("alice | it was m", ROW, False),
+        ("lice | it was me", ROW, False),
+        ("[10:00] [bob] 1:#dev 3/3 L:you e2", " [23:59] [bob] 1:#dev 3/3 L:you e2 NDS:ok", True),
+        ("[10:00] [bob] 1:#dev 3/3 L:you e2", " [23:59] [bob] 1:#dev 3/3 L:you e21 NDS:ok", False),
+    ],
+)
+def test_a_row_holds_a_line_between_its_panes(shown: str, row: str, is_there: bool) -> None:
+    assert seen(shown, row) == is_there
+
+
+def test_lines_are_seen_in_their_order() -> None:
+    rows = ["|a|", "|b|", "|c|"]
+    assert all_seen(["a", "c"], rows)
+    assert not all_seen(["c", "a"], rows)
+    assert not all_seen(["a", "a"], rows)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_what_an_app_draws_is_not_printed(size: int) -> None:
+    came = "one\r\n\x1b[31mred\x1b[0m\x1b]2;a title\x07\x1b[?2004h\x1b[?1049hdrawn\r\n\x1b[2Jmore"
+    came += "\x1b[?1049l\x1b7two\r\n\x1b[?1049l<<ready 0>>\r\n"
+    sieve = Sieve()
+    parts = [sieve.kept(came[at : at + size]) for at in range(0, len(came), size)]
+    assert "".join(parts) == "one\nredtwo\n<<ready 0>>\n"
 
 
 def test_a_command_goes_on_after_a_backslash_and_within_a_quote() -> None:
