@@ -22,7 +22,9 @@ from .places import Places
 if TYPE_CHECKING:
     from .core.timing import Timing
 
-__all__ = ["NDS_DEFAULT", "OPTIONS", "Config", "Option", "load", "warn"]
+__all__ = ["NDS_DEFAULT", "OPTIONS", "TABLES", "Config", "Option", "load", "warn"]
+
+TABLES = ("keys", "alias")  # what the faces take apart by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Config:
     values: Mapping[str, Any]
     sources: Mapping[str, str]
     timing: Mapping[str, int]  # fields of Timing that differ from the preset
-    keys: Mapping[str, object]  # [keys]: what `cli.keys.bindings` takes without a complaint
-    aliases: Mapping[str, str]  # [alias]: slash commands of one's own
+    tables: Mapping[str, Mapping[str, object]]  # [keys] and [alias], as they stand in the file
+    lines: Mapping[tuple[str, str], int]  # of the entries of those tables
     complaints: tuple[str, ...] = ()
     file: Path = Path("config.toml")
 
@@ -58,6 +60,11 @@ class Config:
     def __post_init__(self) -> None:
         for option in OPTIONS:
             object.__setattr__(self, option.key, self.values[option.key])
+
+    def where(self, table: str, key: str) -> tuple[int, str]:
+        """The line on which a key of one of the `tables` stands, and how a complaint begins."""
+        line = self.lines.get((table, key), 1)
+        return line, f"{self.file} line {line}: key '{key}':"
 
     def build_timing(self) -> "Timing":
         """The timing of a node.
@@ -169,8 +176,9 @@ def load(
             _check(option, file, source, name, values[option.key])
     _name_unknown(file, f"profile.{spot.profile}", table)
     timing = _timing(file, flags or {})
-    keys, aliases = _keys(file), _aliases(file)
-    return Config(values, sources, timing, keys, aliases, tuple(file.complaints), spot.config)
+    tables = {name: file.table(name) for name in TABLES}
+    lines = {(name, key): file.line_of(key, name) for name in TABLES for key in tables[name]}
+    return Config(values, sources, timing, tables, lines, tuple(file.complaints), spot.config)
 
 
 def _pick(
@@ -213,7 +221,7 @@ def _check(
 
 def _name_unknown(file: _File, header: str, table: Mapping[str, Any]) -> None:
     keys = [option.key for option in OPTIONS]
-    tables = ["timing", "profile", "keys", "alias"]
+    tables = ["timing", "profile", *TABLES]
     for source, name in ((file.tables, ""), (table, header)):
         for key in source:
             if key not in keys and not (not name and key in tables):
@@ -245,42 +253,6 @@ def _timing(file: _File, flags: Mapping[str, Any]) -> dict[str, int]:
         if not value.isdecimal() or int(value) == 0:
             raise Usage(text=f"--timing {key}: must be a whole number above 0, not {value!r}")
         found[key] = int(value)
-    return found
-
-
-def _keys(file: _File) -> Mapping[str, object]:
-    """What [keys] says, without the entries that no terminal could follow."""
-    table = file.table("keys")
-    if not table:
-        return {}
-    from .cli.keys import DEMO, TABLE, bindings, spelled
-
-    usual = {one.action: ", ".join(map(spelled, one.keys)) for one in (*TABLE, *DEMO)}
-    _, faults = bindings(table, DEMO)
-    for fault in faults:
-        if fault.action in usual:
-            file.complain(fault.action, fault.text, usual[fault.action], "keys")
-        else:
-            file.drop(fault.action, fault.text, "keys")
-    wrong = {fault.action for fault in faults}
-    return {action: value for action, value in table.items() if action not in wrong}
-
-
-def _aliases(file: _File) -> Mapping[str, str]:
-    """What [alias] says, without what could not be an alias; names are folded."""
-    table = file.table("alias")
-    if not table:
-        return {}
-    from .cli.commands import alias_fault
-
-    found: dict[str, str] = {}
-    for name, value in table.items():
-        if not isinstance(value, str):
-            file.drop(name, f"must be a text, not {value!r}.", "alias")
-        elif fault := alias_fault(name, value):
-            file.drop(name, f"{fault}.", "alias")
-        else:
-            found[name.casefold()] = value.strip()
     return found
 
 

@@ -166,6 +166,11 @@ IMPORT_RULES = [
         ),
     ),
     ImportRule(
+        "settings and what they may be are below the faces",
+        who=names("node.config node.options"),
+        never=names("node.cli"),
+    ),
+    ImportRule(
         "what a face knows stands on the node's words alone",
         who=names("node.cli.model"),
         only=PURE_LIBRARY | names("node.cli.model node.happenings node.words"),
@@ -412,6 +417,8 @@ def test_every_part_of_the_core_has_a_row_under_its_own_name() -> None:
         ("node/cli/app/terminal.py", "from ...profile import load"),
         ("node/cli/model.py", "import asyncio"),
         ("node/cli/commands.py", "from .client import Client"),
+        ("node/config.py", "def late():\n    from .cli.keys import bindings"),
+        ("node/options.py", "from .cli.commands import alias_fault"),
         ("node/cli/model/reduce.py", "from ..render.text import clean"),
         ("node/cli/model/reduce.py", "from ...core.types import small"),
         ("node/cli/render/bar.py", "from time import time_ns"),

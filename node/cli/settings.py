@@ -18,11 +18,11 @@ from ..names import is_number
 from ..options import BY_KEY, SETTABLE
 from ..places import Places
 from ..profile import replace_file
-from . import keys
 from .commands import alias_fault
-from .keys import DEMO, Chords
+from .keys import Chords
 from .model.events import Aliased, Chose, Closed, Event, Ignored, Leveled, Muted, Selected, Told
 from .model.values import Level, Settings, State, View
+from .personal import personal
 from .render.text import clean_line
 
 VERSION = 1
@@ -228,7 +228,7 @@ class Keeper:
     def __init__(
         self, places: Places, config: Config, again: Callable[[], Config] | None = None
     ) -> None:
-        """Reads ui.json; `complaints` has what is wrong with it.
+        """Reads ui.json; `complaints` has what is wrong with it, and with one's keys and aliases.
 
         Args:
             places: names the file.
@@ -236,12 +236,14 @@ class Keeper:
             again: reads them anew, for `reload`.
         """
         self._file, self._config, self._again = places.ui, config, again
-        self._kept, self.complaints = load(places.ui)
+        self._own = personal(config)
+        self._kept, faults = load(places.ui)
+        self.complaints = (*self._own.complaints, *faults)
 
     @property
-    def keys(self) -> dict[str, Chords]:
+    def keys(self) -> Mapping[str, Chords]:
         """The keys of every action as the config has them, those of the demo included."""
-        return keys.bindings(self._config.keys, DEMO)[0]
+        return self._own.keys
 
     def begin(self) -> State:
         """The state to begin with, before anything is known of the node."""
@@ -276,8 +278,9 @@ class Keeper:
         """What brings `state` to what the files say now, and what is wrong with them."""
         if self._again is not None:
             self._config = self._again()
+        self._own = personal(self._config)
         self._kept, faults = load(self._file)
-        self.complaints = faults
+        self.complaints = (*self._own.complaints, *faults)
         kept, wanted = self._kept, dict(self._aliases())
         events: list[Event] = [Chose(self._settings())]
         events += [Aliased(name, "") for name, _ in state.aliases if name not in wanted]
@@ -288,7 +291,7 @@ class Keeper:
             chat_id = view.chat.chat_id
             events.append(Muted(chat_id, chat_id in kept.muted))
             events.append(Leveled(chat_id, kept.levels.get(chat_id, Level.ALL)))
-        if wrong := (*self._config.complaints, *faults):
+        if wrong := (*self._config.complaints, *self.complaints):
             events.append(Told(tuple(map(clean_line, wrong)), tone="error"))
         return tuple(events)
 
@@ -298,12 +301,12 @@ class Keeper:
         return replace(base(config), **changed)
 
     def _aliases(self) -> tuple[tuple[str, str], ...]:
-        every = {**self._config.aliases, **self._kept.aliases}
+        every = {**self._own.aliases, **self._kept.aliases}
         return tuple((name, text) for name, text in sorted(every.items()) if text)
 
     def _worth(self, state: State) -> Kept:
         """What is to be kept; of chats that are not there just now, what was."""
-        was, theirs, own = self._kept, self._config.aliases, dict(state.aliases)
+        was, theirs, own = self._kept, self._own.aliases, dict(state.aliases)
         absent = {*was.muted, *was.closed, *was.levels}.difference(_chats(state.views))
         levels = {chat: was.levels[chat] for chat in absent if chat in was.levels}
         return Kept(

@@ -7,7 +7,8 @@ from pathlib import Path
 from .. import config as settings
 from .. import errors as complaints
 from ..errors import DONE, Usage
-from . import keys
+from .keys import spelled
+from .personal import Personal, personal
 from .run import Run
 
 
@@ -45,7 +46,9 @@ def _config(run: Run) -> int:
     for key in timing.__slots__:
         source = "set" if key in found.timing else f"preset {found.preset}"
         rows.append({"key": f"timing.{key}", "value": getattr(timing, key), "source": source})
-    rows += _tables(found)
+    own = personal(found)
+    run.output.note(*(f"p2pchat: {complaint}" for complaint in own.complaints))
+    rows += _tables(own)
     if run.output.as_json:
         run.output.rows(rows)
     else:
@@ -55,20 +58,19 @@ def _config(run: Run) -> int:
     return DONE
 
 
-def _tables(found: settings.Config) -> list[dict[str, object]]:
+def _tables(own: Personal) -> list[dict[str, object]]:
     """[keys] and [alias], as they count."""
-    bound, _ = keys.bindings(found.keys, keys.DEMO)
     rows: list[dict[str, object]] = [
         {
             "key": f"keys.{action}",
-            "value": tuple(map(keys.spelled, chords)),
-            "source": "file" if action in found.keys else "default",
+            "value": tuple(map(spelled, chords)),
+            "source": "file" if action in own.changed else "default",
         }
-        for action, chords in bound.items()
+        for action, chords in own.keys.items()
     ]
     rows += [
         {"key": f"alias.{name}", "value": text, "source": "file"}
-        for name, text in found.aliases.items()
+        for name, text in own.aliases.items()
     ]
     return rows
 

@@ -139,51 +139,31 @@ def test_timing_that_contradicts_itself_is_refused(spot: Places) -> None:
 # ---- [keys] and [alias] ------------------------------------------------------------------------
 
 
-def test_keys_and_aliases_are_taken_from_their_tables(spot: Places) -> None:
-    write(
-        spot,
-        '[keys]\nnext_chat = ["ctrl+t", "f5"]\nkill = "f11"\nbare = []\n'
-        '[alias]\nW = "/whois"\n"brb" = " back soon "\n',
-    )
+def test_keys_and_aliases_are_handed_on_as_they_stand_with_their_lines(spot: Places) -> None:
+    write(spot, '[alias]\nW = "/whois"\n\n[keys]\nnext_chat = ["ctrl+t"]\n"no such" = 5\n')
     found = load(spot, {}, {}, {})
     assert found.complaints == ()
-    assert found.keys == {"next_chat": ["ctrl+t", "f5"], "kill": "f11", "bare": []}
-    assert found.aliases == {"w": "/whois", "brb": "back soon"}
+    assert found.tables == {
+        "keys": {"next_chat": ["ctrl+t"], "no such": 5},
+        "alias": {"W": "/whois"},
+    }
+    assert found.where("keys", "no such") == (6, f"{spot.config} line 6: key 'no such':")
+    assert found.where("alias", "W")[0] == 2
+    assert found.where("keys", "elsewhere")[0] == 1
 
 
 def test_without_tables_there_are_none(spot: Places) -> None:
-    found = load(spot, {}, {}, {})
-    assert (found.keys, found.aliases) == ({}, {})
+    assert load(spot, {}, {}, {}).tables == {"keys": {}, "alias": {}}
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "key", "said"),
-    [
-        ('[keys]\nnext_chat = "ctrl+z"', 2, "next_chat", "'Ctrl+N, Alt+Right' is used"),
-        ('[keys]\nhelp = "f5"\nbare = "f5"', 3, "bare", "F5 is the key of help already"),
-        ("[keys]\nsend = []", 2, "send", "without a key nothing could be sent; 'Enter' is used"),
-        ('[keys]\nnext = "f5"', 2, "next", "there is no such action."),
-        ("[keys]\nhelp = 5", 2, "help", "must be a key or a list of keys, not 5"),
-        ("# no table\nkeys = 5", 2, "keys", "must be a table, written [keys]. It is ignored"),
-        ("alias = []", 1, "alias", "must be a table, written [alias]. It is ignored"),
-        ("timing = 5", 1, "timing", "must be a table, written [timing]. It is ignored"),
-        ('[alias]\nnames = "/who"', 2, "names", "/names is a command already. It is ignored"),
-        ("[alias]\nw = 5", 2, "w", "must be a text, not 5. It is ignored"),
-        ('[alias]\n"a b" = "/who"', 2, "a b", "the name of an alias must be 1 to 24 letters"),
-        ('[alias]\nx = ""', 2, "x", "what the alias stands for must be a text"),
-        ('[alias]\nx = "a\\u001bb"', 2, "x", "must be one line without control characters"),
-    ],
-)
-def test_a_mistake_in_a_table_is_named_with_line_and_key_and_the_rest_counts(
-    spot: Places, text: str, line: int, key: str, said: str
-) -> None:
-    write(spot, f'{text}\n[profile.alice]\nnick = "a"\n')
+@pytest.mark.parametrize("name", ["keys", "alias", "timing"])
+def test_what_is_no_table_is_named_and_ignored(spot: Places, name: str) -> None:
+    write(spot, f'# first\n{name} = 5\nnick = "a"\n')
     found = load(spot, {}, {}, {})
     (told,) = found.complaints
-    assert told.startswith(f"{spot.config} line {line}: key '{key}': ")
-    assert said in told
-    assert key not in found.keys
-    assert found.aliases == {}
+    must = f"must be a table, written [{name}]. It is ignored"
+    assert told == f"{spot.config} line 2: key '{name}': {must}"
+    assert found.tables == {"keys": {}, "alias": {}}
     assert found.nick == "a"
 
 
