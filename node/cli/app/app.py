@@ -278,6 +278,8 @@ class _Run:
     def _clicked(self, event: MouseEvent) -> "NotImplementedOrNone":
         """The wheel scrolls; a click on a chat brings it to the front."""
         face = self._face
+        if not self._takes_mouse():
+            return None
         if event.event_type is MouseEventType.SCROLL_UP:
             self._paging.scroll(-WHEEL_ROWS)
         elif event.event_type is MouseEventType.SCROLL_DOWN:

@@ -68,7 +68,7 @@ class Bindings:
             self._bound = self._bind()
 
     def _chords(self, action: str) -> Chords:
-        return self._face.setup.keeper.keys.get(action, ())
+        return self._face.setup.keys.get(action, ())
 
     def _bind(self) -> KeyBindings:
         bound = KeyBindings()
@@ -134,7 +134,7 @@ class Bindings:
         elif state.search is not None:
             self._searching.older()
         elif self._typing.input.text.strip():
-            self._performing.line(self._typing.take())
+            self._performing.line(self._typing.take().strip("\n"))
         elif state.page is not None:
             self._close()
 
@@ -294,8 +294,10 @@ class Bindings:
 
     def _redraw(self) -> None:
         """All of the screen anew, whatever has been written across it."""
-        get_app().renderer.erase(leave_alternate_screen=False)
-        self._face.redraw()
+        app = get_app()
+        app.renderer.reset(leave_alternate_screen=False)
+        app.output.erase_screen()
+        app.output.cursor_goto(0, 0)
 
     def _extra(self, extra: Extra) -> None:
         async def work() -> None:

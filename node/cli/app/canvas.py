@@ -6,7 +6,7 @@ renderer's comparison altogether: of an unchanged frame nothing but the input li
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from prompt_toolkit.application.current import get_app
@@ -35,9 +35,13 @@ def style_of(names: str) -> str:
 def cells_of(row: Row) -> Cells:
     """The cells of one row, from its first column on."""
     cells: Cells = defaultdict(lambda: BLANK)
-    x = 0
-    for names, text in row:
-        style = style_of(names)
+    paint(cells, 0, ((style_of(names), text) for names, text in row))
+    return cells
+
+
+def paint(cells: Cells, x: int, fragments: Iterable[tuple[str, str]]) -> None:
+    """Puts text into cells, from column `x` on."""
+    for style, text in fragments:
         for char in text:
             cell = _CHAR_CACHE[char, style]
             if cell.width > 0:
@@ -48,7 +52,6 @@ def cells_of(row: Row) -> Cells:
             elif x > 0:  # a mark on the character before
                 base = x - 1 if cells[x - 1].char else x - 2
                 cells[base] = _CHAR_CACHE[cells[base].char + char, cells[base].style]
-    return cells
 
 
 class Canvas(Container):

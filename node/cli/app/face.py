@@ -76,9 +76,10 @@ class Face:
         self.redraw()
 
     def tell(self, *lines: str, tone: str = "", chat_id: int = 0) -> None:
-        """Says something in the chat in front, or in another one."""
+        """Says something in a chat, or where that is gone, or 0, in the one in front."""
         if lines:
-            self.apply(Told(lines, chat_id or self.state.current, self.now(), tone))
+            there = chat_id if self.state.view(chat_id) else self.state.current
+            self.apply(Told(lines, there, self.now(), tone))
 
     def layout(self) -> Layout:
         """How the screen is divided."""

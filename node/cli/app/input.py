@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from prompt_toolkit.buffer import Buffer, CompletionState
 from prompt_toolkit.completion import Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.layout import BufferControl, Layout, SearchBufferControl, Window
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
@@ -19,8 +18,8 @@ from prompt_toolkit.search import stop_search
 from ..commands import Candidate, complete
 from ..model import Drafted, Event, State
 from ..render import screen
-from ..render.text import clean_line, width
-from .canvas import Row, style_of
+from ..render.text import clean_line
+from .entry import Entry
 from .face import Face
 
 PASTE_MAX = 5  # lines that are pasted without being asked for
@@ -41,41 +40,23 @@ class Typing:
         self.line = Buffer(multiline=False, on_text_changed=lambda _: typed(self.line.text))
         found = Buffer(multiline=False)
         self._searching = SearchBufferControl(found, input_processors=[Printable()])
-        self.input_window = Window(
+        self.input_window = Entry(
             BufferControl(
                 self.input,
                 search_buffer_control=self._searching,
                 preview_search=True,
                 input_processors=[Printable()],
             ),
-            wrap_lines=True,
-            get_line_prefix=self._prefix(lambda: screen.prompt(face.state)),
+            lambda: screen.prompt(face.state),
         )
-        self.line_window = Window(
+        self.line_window = Entry(
             BufferControl(self.line, input_processors=[Printable()]),
-            height=1,
-            get_line_prefix=self._prefix(lambda: screen.prompt(face.state)),
+            lambda: screen.prompt(face.state),
         )
-        self.found_window = Window(
-            self._searching,
-            height=1,
-            get_line_prefix=self._prefix(lambda: ((("prompt", "[history] ")),)),
-        )
+        self.found_window = Entry(self._searching, lambda: (("prompt", "[history] "),))
         self.windows = (self.input_window, self.line_window, self.found_window)
         self.layout: Layout | None = None
         face.listen(self._happened)
-
-    @staticmethod
-    def _prefix(prompt: Callable[[], Row]) -> Callable[[int, int], StyleAndTextTuples]:
-        """What stands before each row of a window: the prompt, or as many blanks."""
-
-        def prefix(line: int, wrapped: int) -> StyleAndTextTuples:
-            row = prompt()
-            if line or wrapped:
-                return [("", " " * sum(width(text) for _, text in row))]
-            return [(style_of(names), text) for names, text in row]
-
-        return prefix
 
     # ---- which line
 

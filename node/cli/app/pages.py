@@ -40,7 +40,7 @@ class Pages:
         content: tuple[object, ...] | None = wanted.lines or None
         if wanted.kind == "keys":
             extras = tuple(extra.key for extra in self._face.setup.extras)
-            content = keys.shown(self._face.setup.keeper.keys, extras)
+            content = keys.shown(self._face.setup.keys, extras)
         front = self._face.state.current
         self._args = dict(wanted.args)
         self._show(Page(wanted.kind, content, wanted.topic, chat_id=front))

@@ -29,6 +29,8 @@ from .sending import Sending
 from .terminal import Screen
 from .watching import Watching
 
+_CHANGING = ("join", "create", "leave")  # which chats there are
+
 
 class Performing:
     """From a line to what it does."""
@@ -98,9 +100,11 @@ class Performing:
         except Complaint as complaint:
             self._face.tell(str(complaint), tone="error", chat_id=front)
             return
-        self._watching.refresh()
-        if chat_id := entered(query.name, answer):
+        if query.name in _CHANGING:  # the chats are as the answer says before that is told
             self._face.apply(await self._face.node.status())
+        else:
+            self._watching.refresh()
+        if chat_id := entered(query.name, answer):
             self._face.apply(Selected(chat_id))
             front = chat_id
         self._face.tell(*answer.lines, *answer.notes, chat_id=front)

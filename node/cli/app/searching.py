@@ -101,31 +101,41 @@ class Searching:
             return
         if hit := mention_from(view, at, step, self._face.state.ignored):
             self._show_mention(hit)
-        elif step < 0 and view.older and not self._is_looking:
-            self._face.spawn(self._ask_mention(view), "mention")
+        elif (view.older if step < 0 else view.cut_off) and not self._is_looking:
+            self._face.spawn(self._ask_mention(view, step), "mention")
 
     def _show_mention(self, serial: int) -> None:
         self._paging.to(serial)
         if (view := self._face.front) is not None:
             self._mention = serial, standing(view)
 
-    async def _ask_mention(self, view: View) -> None:
-        chat_id, before = view.chat.chat_id, view.older or ""
-        nick = next((one.nick for one in view.members if one.self), self._face.state.nick)
+    async def _ask_mention(self, view: View, step: int) -> None:
+        """Goes through lines of the log that hold the own nick, to one that means it."""
+        chat_id = view.chat.chat_id
         self._is_looking = True
         try:
-            while before:
-                page = await self._face.node.history(
-                    chat_of(chat_id), count=MENTIONS, contains=nick, before=before
-                )
-                named = [line for line in page.lines if line.mention]
-                if named:
-                    self._show_mention(await self._paging.read_around(chat_id, named[-1]))
-                    return
-                before = page.cursor
+            line = await self._named(view, step)
+            if line is None:
+                raise Complaint(text=f"no {'older' if step < 0 else 'newer'} line names you")
+            if chat_id == self._face.state.current:
+                self._show_mention(await self._paging.read_around(chat_id, line))
         finally:
             self._is_looking = False
-        raise Complaint(text="no older line names you")
+
+    async def _named(self, view: View, step: int) -> Line | None:
+        chat, ask = chat_of(view.chat.chat_id), self._face.node.history
+        nick = next((one.nick for one in view.members if one.self), self._face.state.nick)
+        cursor = (view.older or "") if step < 0 else newest(view)
+        while cursor:
+            if step < 0:
+                page = await ask(chat, count=MENTIONS, contains=nick, before=cursor)
+            else:
+                page = await ask(chat, count=MENTIONS, contains=nick, after=cursor)
+            named = [line for line in page.lines if line.mention]
+            if named:
+                return named[-1 if step < 0 else 0]
+            cursor = page.cursor if step < 0 else page.after_cursor
+        return None
 
 
 def standing(view: View) -> object:

@@ -79,3 +79,8 @@ class Setup:
     input: "Input | None" = None  # the terminal is taken where none is given
     output: "Output | None" = None
     now: Callable[[], int] = now_ms
+
+    @property
+    def keys(self) -> dict[str, Chords]:
+        """The keys of every action, extra ones included."""
+        return {one.key.action: one.key.keys for one in self.extras} | dict(self.keeper.keys)

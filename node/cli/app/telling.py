@@ -59,12 +59,12 @@ class Telling:
             self._rang_at = now
             self._ring()
         if settings.notify_command and self._programs < PROGRAMS_MAX:
+            self._programs += 1
             self._face.spawn(self._run(settings.notify_command, happening), "notify.command")
 
     async def _run(self, command: str, happening: Happening) -> None:
         """Gives the line as JSON to the program's stdin, and waits for its end."""
         told = records.dumped(records.event(happening)) + "\n"
-        self._programs += 1
         try:
             words = shlex.split(command)
             program = await asyncio.create_subprocess_exec(

@@ -1,0 +1,234 @@
+"""Typing: readline's keys, what was typed before, drafts, completion, pastes, hostile bytes."""
+
+import pytest
+
+from node.cli.app.input import beginning
+from node.cli.app.sending import encodable
+from node.errors import NodeDown, TooLong
+from tests.cli.app_world import World
+
+DEV, OPS = 1, 2
+
+
+def world() -> World:
+    made = World(100, 20)
+    made.node.add_chat("dev", "alice", "bob", "you", leader="alice")
+    made.node.add_chat("ops", "alice", "you", leader="alice")
+    made.start(chat="dev")
+    return made
+
+
+def said(made: World) -> list[str]:
+    return [call["text"] for call in made.node.asked("send")]
+
+
+def typed(made: World) -> str:
+    """The last row, without the prompt."""
+    return made.rows[-1].partition("] ")[2].rstrip()
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"),
+    [
+        (["Ctrl+A", "x"], "xone two three"),
+        (["Ctrl+A", "Ctrl+E", "x"], "one two threex"),
+        (["Ctrl+W"], "one two"),
+        (["Ctrl+W", "Ctrl+Y", "Ctrl+Y"], "one two threethree"),
+        (["Ctrl+U"], ""),
+        (["Alt+B", "Ctrl+K"], "one two"),
+        (["Alt+B", "Alt+B", "Alt+D"], "one  three"),
+        (["Ctrl+A", "Alt+F", "x"], "onex two three"),
+        (["Ctrl+B", "Ctrl+B", "x"], "one two thrxee"),
+        (["Ctrl+A", "Ctrl+F", "x"], "oxne two three"),
+        (["Ctrl+B", "Ctrl+B", "Ctrl+T"], "one two there"),
+        (["Ctrl+A", "Ctrl+D"], "ne two three"),
+        (["Left", "Backspace"], "one two thre"),
+        (["Ctrl+Left", "x"], "one two xthree"),
+        (["Home", "Delete", "End", "x"], "ne two threex"),
+        (["Alt+C"], "one two three"),
+        (["Ctrl+W", "Ctrl+_"], "one two three"),
+        (["Ctrl+C"], ""),
+    ],
+    ids=" ".join,
+)
+def test_readline_keys_are_readlines(keys: list[str], left: str) -> None:
+    with world() as made:
+        made.type("one two three")
+        made.press(*keys)
+        assert typed(made) == left.rstrip()
+        assert not said(made)
+
+
+def test_lines_are_sent_in_the_order_in_which_they_were_typed() -> None:
+    with world() as made:
+        made._send("one\rtwo\rthree\r")
+        assert said(made) == ["one", "two", "three"]
+        made.sees("you | one", "you | two", "you | three")
+        assert typed(made) == ""
+
+
+def test_what_was_typed_comes_back() -> None:
+    with world() as made:
+        for line in ("one", "two", "one more"):
+            made.enter(line)
+        made.press("Up", "Up")
+        assert typed(made) == "two"
+        made.press("Down")
+        assert typed(made) == "one more"
+        made.press("Ctrl+C", "Ctrl+R")
+        made.type("one")
+        made.sees("[history] one", "[#dev] one more")
+        made.press("Ctrl+R")
+        made.sees("[#dev] one\n")
+        made.press("Enter")
+        made.misses("[history]")
+        assert typed(made) == "one"
+        assert said(made) == ["one", "two", "one more"]
+
+
+def test_a_search_of_what_was_typed_can_be_given_up() -> None:
+    with world() as made:
+        made.enter("one")
+        made.type("draft")
+        made.press("Ctrl+R")
+        made.type("on")
+        made.press("Ctrl+C")
+        assert typed(made) == "draft"
+
+
+def test_each_chat_keeps_its_draft() -> None:
+    with world() as made:
+        made.type("for dev")
+        made.press("Ctrl+N")
+        assert typed(made) == ""
+        made.type("for ops")
+        made.press("Ctrl+P")
+        assert typed(made) == "for dev"
+        made.press("Enter")
+        made.press("Ctrl+N")
+        assert typed(made) == "for ops"
+        made.press("Ctrl+P")
+        assert typed(made) == ""
+        assert said(made) == ["for dev"]
+
+
+def test_completion_puts_in_what_is_sure_and_offers_the_rest() -> None:
+    with world() as made:
+        made.type("al")
+        made.press("Tab")
+        assert typed(made) == "alice:"
+        made.press("Ctrl+C")
+        made.type("/wh")
+        made.misses("who is in the chat")
+        made.press("Tab")
+        made.sees("/whois", "/where", "who is in the chat")
+        made.press("Tab", "Tab")
+        assert typed(made) == "/whois"
+        made.press("Shift+Tab")
+        assert typed(made) == "/who"
+        made.press("Esc")
+        assert typed(made) == "/wh"
+        made.misses("who is in the chat")
+
+
+def test_keys_that_follow_a_tab_at_once_are_not_taken_for_the_word() -> None:
+    with world() as made:
+        made._send("al\thello\r")
+        assert said(made) == ["alice: hello"]
+
+
+def test_a_choice_that_stands_in_the_menu_is_sent_with_enter() -> None:
+    with world() as made:
+        made.type("/na")
+        made.press("Tab", "Enter")
+        made.sees("alice", "id 1")
+        assert made.node.asked("members")
+
+
+@pytest.mark.parametrize("answer", ["y", "Y"])
+def test_a_long_paste_is_asked_for_once(answer: str) -> None:
+    with world() as made:
+        made.paste("\n".join("abcdefg"))
+        made.sees("Paste 7 lines?", "[y/n]")
+        made.press(answer, "Enter")
+        assert said(made) == ["a\nb\nc\nd\ne\nf\ng"]
+
+
+@pytest.mark.parametrize("answer", ["n", "Enter", "Esc", "Ctrl+C", "x"])
+def test_a_long_paste_that_is_not_wanted_leaves_nothing(answer: str) -> None:
+    with world() as made:
+        made.type("draft")
+        made.paste("\n".join("abcdefg"))
+        made.press(answer)
+        made.misses("Paste")
+        assert typed(made) == "draft"
+        assert not said(made)
+
+
+def test_five_lines_are_pasted_as_they_are() -> None:
+    with world() as made:
+        made.paste("  a\nb\nc\nd\ne\n")
+        made.misses("Paste")
+        made.press("Enter")
+        assert said(made) == ["  a\nb\nc\nd\ne"]
+
+
+def test_what_is_pasted_cannot_steer_the_terminal() -> None:
+    with world() as made:
+        made.paste("red \x1b[31m bell \x07 c1 \x9b31m bidi \u202e zero \u200b tab\tend")
+        made.press("Left")
+        assert "\x1b[31m bell" not in made.sink.raw
+        assert not {"\x07", "\x9b", "\u202e", "\u200b"} & set(
+            made.sink.raw.split("\x1b]2;")[-1][20:]
+        )
+        made.sees("red \ufffd[31m bell \ufffd c1", "tab end")
+
+
+def test_bytes_that_are_no_text_are_sent_as_what_they_look_like() -> None:
+    with world() as made:
+        made._input.send_bytes(b"caf\xe9\r")
+        made.passes(100)
+        assert said(made) == ["caf\ufffd"]
+    assert encodable("caf\udce9") == "caf\ufffd"
+    assert encodable("zoë 世") == "zoë 世"
+
+
+@pytest.mark.parametrize(
+    "refusal", [TooLong(field="text", size=70_000, limit=65_536), NodeDown(profile="default")]
+)
+def test_what_the_node_refuses_stays_with_the_reason(refusal: Exception) -> None:
+    with world() as made:
+        made.node.answers["send"] = refusal
+        made.enter("too much")
+        made.sees("you | too much", "failed", str(refusal)[:20])
+        del made.node.answers["send"]
+        made.press("Up", "Enter")
+        assert said(made) == ["too much", "too much"]
+        made.passes(400)
+        made.sees("2/2")
+
+
+def test_a_wrong_command_is_not_sent_and_can_be_mended() -> None:
+    with world() as made:
+        made.enter("/jion x")
+        made.sees("there is no command /jion")
+        assert not said(made)
+        made.press("Up")
+        assert typed(made) == "/jion x"
+
+
+def test_ctrl_d_deletes_where_something_is_typed() -> None:
+    with world() as made:
+        made.type("ab")
+        made.press("Left", "Ctrl+D")
+        assert typed(made) == "a"
+        made.press("Ctrl+D")
+        assert not made.has_ended
+
+
+@pytest.mark.parametrize(
+    ("texts", "common"),
+    [(["one"], "one"), (["alpha", "alps"], "alp"), (["a", "ab"], "a"), (["x", "y"], "")],
+)
+def test_what_all_choices_begin_with(texts: list[str], common: str) -> None:
+    assert beginning(texts) == common

@@ -1,0 +1,210 @@
+"""A long log through a small window: any part of it is reached, and nothing is asked twice."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from node.cli.model import LINES_MAX
+from node.errors import NodeSilent
+from tests.cli.app_world import World
+
+DEV, OPS = 1, 2
+LOGGED = 2_000
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """#dev with 2,000 lines, in front."""
+    with World(90, 20) as made:
+        made.node.add_chat("dev", "alice", "you", leader="alice")
+        made.node.add_chat("ops", "alice", "you", leader="alice")
+        for number in range(1, LOGGED + 1):
+            mention = number in (40, 700, 1_990)
+            more = " @you" if mention else " needle" if number in (3, 900, 1_950) else ""
+            text = f"line {number:04}{more}"
+            made.node.past(DEV, "alice", text, (LOGGED - number + 1) * 1_000, mention=mention)
+        made.start(chat="dev")
+        yield made
+
+
+def lines(world: World) -> list[int]:
+    """The numbers of the lines on the screen."""
+    found = [row.partition("| line ")[2][:4] for row in world.rows if "| line " in row]
+    found += [row.partition("> line ")[2][:4] for row in world.rows if "> line " in row]
+    return sorted(map(int, found))
+
+
+def held(world: World) -> list[int]:
+    """The numbers of the lines in memory, in order."""
+    assert world.state.front is not None
+    return [int(line.text[5:9]) for line in world.state.front.lines if line.text[:5] == "line "]
+
+
+def asks(world: World) -> int:
+    return len(world.node.asked("history"))
+
+
+def test_a_chat_is_opened_with_its_last_lines_by_one_question(world: World) -> None:
+    assert asks(world) == 1
+    assert lines(world)[-1] == LOGGED
+    world.press("Ctrl+N", "Ctrl+P")
+    assert asks(world) == 2, "one for each chat, and none again"
+
+
+def test_older_lines_are_there_before_they_are_scrolled_to(world: World) -> None:
+    before = lines(world)
+    for _ in range(60):
+        world.press("PgUp")
+        now = lines(world)
+        assert now == list(range(now[0], now[-1] + 1)), "no gap"
+        assert now[-1] == before[0] + 1 or now[0] == 1, "two rows stay in sight"
+        before = now
+    assert held(world) == sorted(set(held(world)))
+    assert len(held(world)) > 800
+
+
+def test_every_line_is_reached_and_asked_for_once(world: World) -> None:
+    for _ in range(150):
+        world.press("PgUp")
+    assert lines(world)[0] == 1
+    assert held(world) == list(range(1, LOGGED + 1))
+    assert asks(world) == 5, "200, and four times 500 of which the last has what is left"
+    for _ in range(3):
+        world.press("PgUp")
+    assert asks(world) == 5, "nothing is before the first line"
+
+
+def test_far_places_are_reached_at_once_and_the_way_back_has_no_gap(world: World) -> None:
+    world.press("Alt+Home")
+    assert lines(world)[0] == 1
+    assert held(world)[-1] == 500, "what is between is not read"
+    world.node.says(DEV, "alice", "line 2001")
+    world.passes(100)
+    assert lines(world)[0] == 1
+    before = lines(world)
+    for _ in range(200):
+        world.press("PgDn")
+        now = lines(world)
+        assert now == list(range(now[0], now[-1] + 1))
+        assert now[0] <= before[-1] + 1
+        before = now
+    assert lines(world)[-1] == 2_001
+    assert "more" not in world.status
+
+
+def test_the_end_is_one_key_away_from_anywhere(world: World) -> None:
+    world.press("Alt+Home", "Alt+End")
+    assert lines(world)[-1] == LOGGED
+    assert "more" not in world.status
+    world.press("PgUp")
+    assert lines(world)[-1] < LOGGED
+    assert held(world)[-1] == LOGGED
+
+
+def test_memory_is_bounded(world: World) -> None:
+    for number in range(LOGGED + 1, LOGGED + LINES_MAX):
+        world.node.says(DEV, "alice", f"line {number:04}")
+    world.passes(1_000)
+    assert world.state.front is not None
+    assert LINES_MAX - 500 < len(world.state.front.items) <= LINES_MAX
+    world.press("PgUp")
+    assert world.state.front.older
+
+
+def test_the_wheel_scrolls_where_the_mouse_is_on(world: World) -> None:
+    world.click(30, 5, 64)
+    assert lines(world)[-1] == LOGGED
+    world.press("Alt+M")
+    world.click(30, 5, 64)
+    assert lines(world)[-1] == LOGGED - 3
+    world.click(30, 5, 65)
+    assert lines(world)[-1] == LOGGED
+    world.click(3, 3)
+    world.sees("[#ops]")
+
+
+def test_a_page_that_does_not_come_is_complained_of_and_tried_again(world: World) -> None:
+    silent = NodeSilent(profile="default", seconds="10", log="node.log")
+    world.node.answers["history"] = silent
+    for _ in range(12):
+        world.press("PgUp")
+    world.press("Alt+End")
+    world.sees("10")
+    complaints = asks(world)
+    world.passes(20_000)
+    assert asks(world) == complaints, "nobody asks on and on"
+    del world.node.answers["history"]
+    for _ in range(13):
+        world.press("PgUp")
+    world.passes(1_500)
+    world.press("PgUp")
+    assert len(held(world)) > 200
+
+
+# ---- looking for something
+
+
+def test_a_search_goes_through_the_window_and_then_through_the_log(world: World) -> None:
+    world.press("Ctrl+S")
+    world.type("needle")
+    assert 1_950 in lines(world)
+    asked = asks(world)
+    world.press("Enter")
+    assert 900 in lines(world)
+    assert asks(world) > asked
+    world.press("Up")
+    assert 3 in lines(world)
+    world.press("Up")
+    world.sees("no older line")
+    assert 3 in lines(world)
+    for wanted in (900, 1_950):
+        world.press("Down")
+        assert wanted in lines(world)
+    world.press("Esc")
+    world.sees("[#dev]", "more")
+    assert 1_950 in lines(world), "the view stays"
+
+
+def test_a_search_by_command_shows_its_last_match(world: World) -> None:
+    world.enter("/search line 0009")
+    assert 9 in lines(world)
+    world.sees("[search] line 0009")
+    world.press("Ctrl+C")
+    world.sees("[#dev]")
+
+
+def test_a_search_for_nothing_says_so(world: World) -> None:
+    world.enter("/search nowhere")
+    world.sees("nothing holds")
+
+
+def test_another_chat_ends_the_search(world: World) -> None:
+    world.press("Ctrl+S")
+    world.type("needle")
+    world.press("Alt+2")
+    world.sees("[#ops]")
+    world.type("x")
+    assert world.rows[-1].rstrip() == "[#ops] x"
+
+
+def test_mentions_are_gone_through_one_by_one(world: World) -> None:
+    world.press("Alt+P")
+    assert 1_990 in lines(world)
+    world.press("Alt+P")
+    assert 700 in lines(world), "beyond the window"
+    world.press("Alt+P")
+    assert 40 in lines(world)
+    world.press("Alt+P")
+    world.passes(200)
+    assert 40 in lines(world)
+    world.press("Alt+N")
+    assert 700 in lines(world)
+
+
+def test_a_new_mention_is_found_first(world: World) -> None:
+    world.press("Alt+P")
+    world.node.says(DEV, "alice", "line 2001 @you", mention=True)
+    world.press("Alt+End", "Alt+P")
+    assert 2_001 in lines(world)
+    world.press("Alt+P")
+    assert 1_990 in lines(world)

@@ -1,0 +1,445 @@
+"""What the node tells and is asked: live, read anew after a loss, marked as read, told to programs.
+
+Tries node/cli/app/watching.py, telling.py, saving.py, pages.py and performing.py.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node import words
+from node.cli.app.face import Face
+from node.cli.app.setup import Forgetful, Setup
+from node.cli.app.telling import Telling
+from node.cli.model import (
+    Chose,
+    Event,
+    Ignored,
+    Level,
+    Leveled,
+    Muted,
+    Selected,
+    Settings,
+    State,
+)
+from node.errors import Complaint, NodeSilent, Unwritable
+from node.happenings import ElectionEvent, Happening
+from tests.cli.app_world import World
+from tests.cli.fake_node import FakeNode
+
+DEV, OPS = 1, 2
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World(110, 24) as made:
+        made.node.add_chat("dev", "alice", "bob", "you", leader="alice")
+        made.node.add_chat("ops", "alice", "you", leader="alice")
+        made.node.past(DEV, "alice", "from yesterday", 86_400_000)
+        yield made
+
+
+def marked(world: World) -> list[int]:
+    return [int(call["chat"], 16) for call in world.node.asked("mark_read")]
+
+
+# ---- beginning
+
+
+def test_the_watch_begins_before_anything_is_read(world: World) -> None:
+    world.start()
+    called = [name for name, _ in world.node.heard]
+    assert called[:3] == ["watch", "status", "history"]
+
+
+def test_nothing_is_read_before_the_watch_has_begun(world: World) -> None:
+    watch = world.node.watch
+    begun: list[Callable[[], None]] = []
+
+    async def slow(*args: Any, ready: Callable[[], None], **more: Any) -> AsyncIterator[Happening]:
+        begun.append(ready)
+        async for one in watch(*args, **more):
+            yield one
+
+    world.node.watch = slow  # type: ignore[method-assign]
+    world.start()
+    assert not world.node.asked("status")
+    world.misses("#dev")
+    begun[0]()
+    world.passes(100)
+    world.sees("#dev", "from yesterday")
+
+
+def test_the_greeting_stands_below_what_was_said_before(world: World) -> None:
+    world.start(chat="ops", greeting=("others run:  p2pchat join 10.0.0.5:50050/ops",))
+    world.sees("[#ops]", "others run:")
+    world.press("Alt+1")
+    world.misses("others run:")
+    world.sees("from yesterday")
+
+
+def test_without_a_chat_there_is_a_place_for_answers_all_the_same(world: World) -> None:
+    world.node.towns.clear()
+    world.start(greeting=("ui.json: it is damaged",))
+    world.sees("ui.json: it is damaged", "you are in no chat yet")
+    world.node.answers["join"] = Complaint(text="There is no chat #typo at X.")
+    world.node.join = lambda *_, **__: _raising(Complaint(text="There is no chat #typo."))  # type: ignore[method-assign]
+    world.enter("/join typo")
+    world.sees("There is no chat #typo.")
+
+
+async def _raising(error: Exception) -> Any:
+    raise error
+
+
+def test_a_chat_that_one_enters_comes_to_the_front(world: World) -> None:
+    world.start(chat="dev")
+    world.enter("/create lab")
+    world.sees("[#lab]", "#lab is there", "10.0.0.5:50050/lab")
+    world.enter("/leave")
+    world.misses("[#lab]")
+    world.sees("you left #lab")
+
+
+def test_chats_are_as_they_were_left(world: World) -> None:
+    class Kept(Forgetful):
+        def restored(self) -> tuple[Event, ...]:
+            return (Muted(DEV, True), Selected(OPS))
+
+    world.start(keeper=Kept())
+    world.sees("[#ops]", "(muted)")
+
+
+# ---- a node that goes and comes
+
+
+def test_a_node_that_ends_is_waited_for(world: World) -> None:
+    world.start(chat="dev")
+    world.node.dies()
+    world.passes(100)
+    world.sees("the node does not answer")
+    world.type("a draft")
+    world.node.past(DEV, "bob", "said meanwhile", 0)
+    world.passes(3_000)
+    tries = len(world.node.asked("watch"))
+    assert 4 <= tries <= 8, "twice a second"
+    world.node.returns()
+    world.passes(1_000)
+    world.misses("the node does not answer")
+    world.sees("from yesterday", "said meanwhile", "[#dev] a draft")
+    world.node.says(DEV, "alice", "and live again")
+    world.passes(100)
+    world.sees("and live again")
+    assert not world.has_ended
+
+
+def test_a_watcher_that_was_too_slow_watches_again_at_once(world: World) -> None:
+    world.start(chat="dev")
+
+    class TooSlow(Complaint):
+        """Too slow."""
+
+        reason = "TOO_SLOW"
+
+    for queue in world.node._watchers:
+        queue.put_nowait(TooSlow())
+    world.node.past(DEV, "bob", "lost on the way", 0)
+    world.passes(60)
+    world.sees("lost on the way")
+    world.misses("does not answer")
+    assert len(world.node.asked("watch")) == 2
+
+
+def test_an_own_node_takes_the_app_with_it(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    world.start(chat="dev", owns_node=True)
+    world.node.dies()
+    assert world.ended() == 5
+    assert "the node has ended" in capfd.readouterr().err
+    assert not world.display.is_alternate
+
+
+def test_a_node_that_is_slow_to_tell_its_state_is_asked_again(world: World) -> None:
+    world.node.answers["status"] = NodeSilent(profile="default", seconds="10", log="x")
+    world.start()
+    world.misses("#dev")
+    del world.node.answers["status"]
+    world.passes(1_000)
+    world.sees("#dev", "from yesterday")
+
+
+# ---- members and status
+
+
+def test_members_are_read_once_for_all_that_happens_at_once(world: World) -> None:
+    world.start(chat="dev")
+    before = len(world.node.asked("members"))
+    for nick in ("carol", "dan", "erin"):
+        world.node.changed(DEV, nick, "joined")
+    world.node.changed(OPS, "frank", "joined")
+    world.passes(300)
+    world.sees("MEMBERS 6/6", "dan    id 5")
+    assert len(world.node.asked("members")) == before + 1
+    world.press("Alt+2")
+    world.passes(100)
+    world.sees("MEMBERS 3/3", "frank  id 3")
+
+
+# ---- read
+
+
+def test_what_is_looked_at_counts_as_read(world: World) -> None:
+    world.node.set_chat(DEV, unread=1)
+    world.start(chat="dev")
+    world.passes(1_000)
+    assert marked(world) == [DEV]
+    world.node.says(DEV, "alice", "one")
+    world.node.says(DEV, "alice", "two")
+    world.passes(1_000)
+    assert marked(world) == [DEV, DEV], "once for what comes together"
+    world.passes(20_000)
+    assert len(marked(world)) == 2
+
+
+def test_what_is_not_looked_at_does_not(world: World) -> None:
+    world.start(chat="dev")
+    world.node.says(OPS, "alice", "in another chat")
+    world.passes(2_000)
+    assert not marked(world)
+    for number in range(40):
+        world.node.says(DEV, "alice", f"line {number}")
+    world.passes(2_000)
+    world.press("PgUp")
+    count = len(marked(world))
+    world.node.says(DEV, "alice", "below")
+    world.passes(2_000)
+    assert len(marked(world)) == count, "scrolled up"
+    world.press("Alt+End", "F1")
+    world.node.says(DEV, "alice", "behind a page")
+    world.press("Esc")
+    world.passes(2_000)
+    assert marked(world)[count:] == [DEV]
+    world.press("Alt+2")
+    world.passes(2_000)
+    assert marked(world)[count:] == [DEV, OPS]
+
+
+# ---- bell and program
+
+
+@pytest.mark.parametrize(
+    ("events", "line", "rings"),
+    [
+        ((), {"mention": True}, True),
+        ((), {}, False),
+        ((), {"mention": True, "backlog": True}, False),
+        ((), {"mention": True, "own": True}, False),
+        ((Muted(OPS, True),), {"mention": True}, False),
+        ((Leveled(OPS, Level.NONE),), {"mention": True}, False),
+        ((Leveled(OPS, Level.MENTIONS),), {"mention": True}, True),
+        ((Ignored("alice", True),), {"mention": True}, False),
+        ((Chose(Settings(bell="off")),), {"mention": True}, False),
+    ],
+)
+def test_only_what_is_said_to_one_now_rings(
+    world: World, events: tuple[Event, ...], line: dict[str, Any], rings: bool
+) -> None:
+    world.start(chat="dev")
+    assert world.face is not None
+    for event in events:
+        world.loop.call_soon(world.face.apply, event)
+    world.passes(100)
+    world.node.says(OPS, "alice", "hello", **line)
+    world.passes(100)
+    assert world.display.bells == rings
+
+
+def test_a_flood_of_mentions_rings_once_a_second(world: World) -> None:
+    world.start(chat="dev")
+    for _ in range(20):
+        world.node.says(DEV, "alice", "@you", mention=True)
+        world.passes(100)
+    assert world.display.bells in (2, 3)
+
+
+def face_with(settings: Settings) -> tuple[Face, list[str]]:
+    """An app's middle without a screen, one chat in front, and what it tells."""
+
+    class Kept(Forgetful):
+        def begin(self) -> State:
+            return State(settings=settings)
+
+    node = FakeNode(lambda: 1_000)
+    node.add_chat("dev", "alice", "you", leader="alice")
+    face = Face(node, Setup(log=Path("node.log"), keeper=Kept(), now=lambda: 1_000))  # type: ignore[arg-type]
+    face.apply(words.Status(chats=(node.town(1).chat,), nick="you"))
+    told: list[str] = []
+    face.tell = lambda *lines, **_: told.extend(lines)  # type: ignore[method-assign]
+    return face, told
+
+
+def mention(**more: Any) -> Happening:
+    line = words.Line(msg_id="a1", id="a1", source_id=1, nick="alice", text="@you", **more)
+    return Happening(line, "dev", 1, at_ms=1_000)
+
+
+async def finished(face: Face) -> None:
+    while face._tasks:
+        await asyncio.wait(tuple(face._tasks))
+
+
+async def test_a_program_gets_the_line_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "told here"
+    face, told = face_with(Settings(notify_command=f"tee '{file}'"))
+    Telling(face, lambda: None)
+    face.apply(mention(mention=True))
+    face.apply(mention(mention=True, backlog=True))
+    await finished(face)
+    (line,) = file.read_text("utf-8").splitlines()
+    row = json.loads(line)
+    assert (row["type"], row["chat"], row["text"]) == ("message", "dev", "@you")
+    assert row["from"]["nick"] == "alice"
+    assert not told
+
+
+@pytest.mark.parametrize("command", ["/nowhere/notify --now", "'unbalanced", "/"])
+async def test_a_program_that_cannot_be_run_is_told_of(command: str) -> None:
+    face, told = face_with(Settings(notify_command=command))
+    Telling(face, lambda: None)
+    face.apply(mention(mention=True))
+    await finished(face)
+    (line,) = told
+    assert command in line
+
+
+async def test_no_more_than_a_few_programs_run_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "pids"
+    file.touch()
+    face, _ = face_with(Settings(notify_command=f"sh -c 'echo $$ >> {file}; cat >/dev/null'"))
+    Telling(face, lambda: None)
+    for number in range(50):
+        face.apply(Happening(words.Line(msg_id=f"{number}", nick="a", mention=True), "dev", 1))
+    await finished(face)
+    assert len(file.read_text("utf-8").split()) == 4
+
+
+# ---- what is kept
+
+
+class Noting(Forgetful):
+    def __init__(self, fault: Complaint | None = None) -> None:
+        self.saved: list[State] = []
+        self._fault = fault
+
+    def save(self, state: State) -> None:
+        if self._fault:
+            raise self._fault
+        self.saved.append(state)
+
+
+def test_choices_are_kept_soon_after_they_are_made_and_at_the_end(world: World) -> None:
+    keeper = Noting()
+    world.start(chat="dev", keeper=keeper)
+    world.passes(5_000)
+    assert not keeper.saved
+    world.press("Alt+=", "F7", "Alt+2")
+    assert not keeper.saved, "a key does not wait for the disk"
+    world.passes(1_500)
+    assert len(keeper.saved) == 1
+    assert keeper.saved[0].settings.notices == "off"
+    world.enter("/mute")
+    world.press("Ctrl+D")
+    assert world.ended() == 0
+    assert keeper.saved[-1].views[1].muted
+
+
+def test_what_cannot_be_kept_is_said(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    world.start(chat="dev", keeper=Noting(Unwritable(file="ui.json", text="disk full")))
+    world.enter("/save")
+    world.sees("disk full")
+    world.press("Ctrl+D")
+    assert world.ended() == 0
+    assert "disk full" in capfd.readouterr().err
+
+
+# ---- pages
+
+
+def test_a_page_shows_its_answer_and_follows_what_happens(world: World) -> None:
+    world.start(chat="dev")
+    world.press("F2")
+    world.sees("ELECTIONS of #dev", "no election seen yet")
+    step = words.ElectionStep(1_000, "bob (id 2) claims the epoch")
+    world.node.answers["elections"] = words.Elections(
+        (words.Election(1_000, 0, steps=(step,), under_way=True),)
+    )
+    asked = len(world.node.asked("elections"))
+    world.passes(5_000)
+    assert len(world.node.asked("elections")) == asked, "nobody asks where nothing happens"
+    world.node.tell(ElectionEvent(2, "bob", "claiming", text="bob claims"), DEV)
+    world.passes(300)
+    world.sees("bob (id 2) claims the epoch")
+    world.press("F2")
+    world.misses("ELECTIONS")
+    world.node.tell(ElectionEvent(2, "bob", "claiming", text="bob claims"), DEV)
+    world.passes(300)
+    assert len(world.node.asked("elections")) == asked + 1
+
+
+def test_links_are_asked_for_again_and_again_while_they_are_looked_at(world: World) -> None:
+    world.start(chat="dev")
+    world.enter("/peers")
+    world.passes(3_100)
+    assert len(world.node.asked("peers")) == 4
+    world.press("Alt+2")
+    world.misses("PEERS")
+    world.passes(5_000)
+    assert len(world.node.asked("peers")) == 4
+
+
+def test_a_page_that_cannot_be_filled_says_why(world: World) -> None:
+    world.start(chat="dev")
+    world.press("F3")
+    world.sees("TRACE of #dev", "There is no message")
+    world.press("Enter")
+    world.misses("TRACE")
+
+
+def test_pages_replace_one_another(world: World) -> None:
+    world.start(chat="dev")
+    world.press("F1", "PgDn", "PgDn")
+    assert world.state.page is not None
+    assert world.state.page.top > 0
+    far = world.state.page.top
+    world.press("PgDn", "PgDn", "PgDn", "PgUp")
+    assert world.state.page.top <= far + 20
+    world.press("F2")
+    world.sees("ELECTIONS")
+    world.press("F1")
+    world.sees("HELP")
+    world.press("Alt+L")
+    world.misses("HELP", "CHATS")
+    world.sees("from yesterday")
+    world.press("Alt+L")
+    world.sees("CHATS")
+
+
+def test_a_message_is_copied_into_the_terminals_clipboard(world: World) -> None:
+    world.start(chat="dev")
+    world.node.says(DEV, "alice", "zoë \x1b]52;c;evil\x07")
+    world.enter("/copy")
+    assert "\x1b]52;c;em/Dqy" in world.sink.raw
+    assert "evil\x07" not in world.sink.raw
+
+
+def test_an_alias_and_a_setting_work_at_once(world: World) -> None:
+    world.start(chat="dev")
+    world.enter("/alias hi /me waves at")
+    world.enter("/hi bob")
+    assert world.node.asked("send")[-1]["text"] == "waves at bob"
+    world.enter("/set seconds off")
+    world.enter("hello")
+    world.sees("12:01     you | hello")
