@@ -1,151 +1,256 @@
-"""What a face knows: each event's effect on the state, as a table of small stories."""
+"""What a face knows: each event's effect on the state, as a table of small stories.
+
+The parts of the model have test files of their own; this one tries node/cli/model/reduce.py and
+node/cli/model/happened.py.
+"""
 
 from dataclasses import replace
 
+import pytest
+
 from node import happenings as h
-from node import words as w
-from node.cli.model import LINES_MAX, Event, Item, Selected, State, reduce
+from node.cli.model import (
+    Aliased,
+    Anchor,
+    Chose,
+    Cleared,
+    Drafted,
+    Event,
+    Hinted,
+    Ignored,
+    Level,
+    Leveled,
+    Linked,
+    Muted,
+    Page,
+    Question,
+    Read,
+    Refused,
+    Roster,
+    Scrolled,
+    Search,
+    Selected,
+    Settings,
+    Showing,
+    State,
+    Switcher,
+    Told,
+)
 from node.happenings import Happening
-
-DEV = w.Chat(name="dev", chat_id=1, member_id=7, alive=2, known=2, leader_nick="bob")
-OPS = w.Chat(name="ops", chat_id=2, member_id=8, alive=1, known=1)
-
-
-def after(*events: Event, state: State | None = None) -> State:
-    found = state or State()
-    for event in events:
-        found = reduce(found, event)
-    return found
-
-
-def line(id: str, *, own: bool = False, backlog: bool = False, mention: bool = False) -> w.Line:
-    return w.Line(msg_id=id, source_id=5, own=own, backlog=backlog, mention=mention)
-
-
-def in_chat(what: h.What, chat: w.Chat = DEV) -> Happening:
-    return Happening(what, chat.name, chat.chat_id)
-
-
-def two() -> State:
-    return after(w.Status(nick="alice", chats=(DEV, OPS)))
+from node.words import Chat, DiscoveryService, Status
+from tests.cli.chats import (
+    DEV,
+    LAB,
+    OPS,
+    after,
+    entered,
+    in_chat,
+    line,
+    said,
+    shown,
+    view_of,
+)
 
 
 def test_the_first_chat_is_in_front() -> None:
-    assert two().front is not None
-    assert two().front.name == "dev"  # type: ignore[union-attr]
+    assert view_of(entered()) is entered().front or entered().current == 1
     assert State().front is None
+    assert State().front_or_lobby is State().lobby
 
 
 def test_a_chat_that_opens_goes_last_and_to_the_front_only_when_nothing_is() -> None:
     opened = in_chat(h.ChatEvent(OPS, "opened"), OPS)
     assert after(opened).current == 2
-    assert after(w.Status(chats=(DEV,)), opened).current == 1
+    state = after(opened, state=entered(DEV))
+    assert (state.current, [view.name for view in state.views]) == (1, ["dev", "ops"])
 
 
 def test_a_chat_that_closes_hands_the_front_on() -> None:
-    closed = after(in_chat(h.ChatEvent(DEV, "closed")), state=two())
+    closed = after(in_chat(h.ChatEvent(DEV, "closed")), state=entered())
     assert (closed.current, [view.name for view in closed.views]) == (2, ["ops"])
     assert after(in_chat(h.ChatEvent(OPS, "closed"), OPS), state=closed).current == 0
 
 
+def test_a_chat_that_changes_keeps_its_lines() -> None:
+    changed = in_chat(h.ChatEvent(replace(DEV, topic="release"), "changed"))
+    view = view_of(after(said(10), changed, state=entered()))
+    assert (view.chat.topic, shown(view)) == ("release", ["10"])
+
+
 def test_lines_are_kept_once() -> None:
-    state = after(in_chat(line("a")), in_chat(line("b")), in_chat(line("a")), state=two())
-    assert [one.msg_id for one in state.view(1).lines] == ["a", "b"]  # type: ignore[union-attr]
+    state = after(said(10), said(20), said(10), state=entered())
+    assert shown(view_of(state)) == ["10", "20"]
 
 
-def test_only_so_many_lines_are_kept() -> None:
-    view = two().views[0]
-    full = tuple(Item(i, line(str(i))) for i in range(LINES_MAX))
-    state = replace(two(), views=(replace(view, items=full),))
-    lines = after(in_chat(line("last")), state=state).views[0].lines
-    assert LINES_MAX * 0.9 < len(lines) <= LINES_MAX
-    assert (lines[-2].msg_id, lines[-1].msg_id) == (str(LINES_MAX - 1), "last")
+@pytest.mark.parametrize(
+    ("event", "found"),
+    [
+        (said(10, own=True), "000a"),
+        (said(10), ""),
+        (in_chat(line(10, own=True, backlog=True)), ""),
+    ],
+)
+def test_the_last_own_line_is_the_one_to_be_traced(event: Event, found: str) -> None:
+    assert after(event, state=entered()).last_own == found
 
 
-def test_unread_counts_in_the_back_only_and_never_for_own_lines_or_backlog() -> None:
-    state = after(
-        in_chat(line("a")),
-        in_chat(line("b"), OPS),
-        in_chat(line("c", mention=True), OPS),
-        in_chat(line("d", own=True), OPS),
-        in_chat(line("e", backlog=True, mention=True), OPS),
-        state=two(),
-    )
-    dev, ops = state.views
-    assert (dev.unread, ops.unread, ops.mentions) == (0, 2, 1)
-    looked = after(Selected(2), state=state)
-    assert (looked.current, looked.views[1].unread, looked.views[1].mentions) == (2, 0, 0)
+def test_lines_say_when_they_came_up_unless_they_are_of_the_past() -> None:
+    late = Happening(line(10, backlog=True), "dev", 1, at_ms=99)
+    now = Happening(line(20), "dev", 1, at_ms=99)
+    view = view_of(after(late, now, state=entered()))
+    assert [item.shown_ms for item in view.items] == [0, 99]
 
 
-def test_a_chat_that_is_not_there_cannot_be_selected() -> None:
-    assert after(Selected(99), state=two()) == two()
-
-
-def test_a_receipt_reaches_its_line() -> None:
-    receipt = h.ReceiptEvent(msg_id="a", acked=2, of=3)
-    state = after(in_chat(line("a", own=True)), in_chat(receipt), state=two())
-    assert (state.views[0].lines[0].acked, state.views[0].lines[0].of) == (2, 3)
-    assert state.last_own == "a"
-
-
-def test_a_leader_is_noted_with_its_epoch() -> None:
-    event = h.LeaderEvent(9, "carol", w.Epoch(1, 12), True)
-    chat = after(in_chat(event), state=two()).views[0].chat
-    assert (chat.leader_id, chat.leader_nick, chat.epoch.n, chat.provisional) == (
-        9,
-        "carol",
-        12,
-        True,
-    )
-
-
-def test_members_come_and_go() -> None:
-    def counts(*changes: str) -> tuple[int, int]:
-        events = [in_chat(h.MemberEvent(9, "dan", change)) for change in changes]
-        chat = after(*events, state=two()).views[0].chat
-        return chat.alive, chat.known
-
-    assert counts("joined") == (3, 3)
-    assert counts("joined", "dropped") == (2, 3)
-    assert counts("joined", "dropped", "returned") == (3, 3)
-    assert counts("joined", "left") == (2, 2)
-    assert counts("left", "left", "left") == (1, 1)
-
-
-def test_only_ones_own_renaming_changes_ones_name() -> None:
-    mine = in_chat(h.MemberEvent(7, "alicia", "renamed", "alice"))
-    other = in_chat(h.MemberEvent(9, "rob", "renamed", "bob"))
-    assert after(mine, state=two()).nick == "alicia"
-    assert after(other, state=two()).nick == "alice"
-
-
-def test_the_topic_is_noted() -> None:
-    event = in_chat(h.MemberEvent(9, "bob", "topic", "release"))
-    chat = after(event, state=two()).views[0].chat
-    assert (chat.topic, chat.topic_by) == ("release", "bob")
-
-
-def test_discovery_services_go_and_come() -> None:
-    down, up = Happening(h.NdsEvent("a:1", False)), Happening(h.NdsEvent("a:1", True))
-    assert after(down, down).nds_down == ("a:1",)
-    assert after(down, up).nds_down == ()
+def test_the_fingerprint_comes_with_whatever_happens() -> None:
+    event = replace(said(10), fingerprint="7c3e")
+    state = after(event, state=entered())
+    assert view_of(state).chat.fingerprint == "7c3e"
+    assert view_of(after(said(20), state=state)).chat.fingerprint == "7c3e"
+    again = replace(event, fingerprint="4f2a")
+    assert view_of(after(again, state=state)).chat.fingerprint == "4f2a"
 
 
 def test_the_outbox_is_noted() -> None:
-    assert after(in_chat(h.QueueEvent(3)), state=two()).views[0].chat.outbox == 3
+    assert view_of(after(in_chat(h.QueueEvent(3)), state=entered())).chat.outbox == 3
 
 
 def test_what_happens_in_an_unknown_chat_changes_nothing() -> None:
-    assert after(in_chat(line("a"), w.Chat(name="x", chat_id=99)), state=two()) == two()
+    unknown = Chat(name="x", chat_id=99)
+    for event in (
+        in_chat(line(1), unknown),
+        in_chat(h.LeaderEvent(1), unknown),
+        Refused(99, "hello", "no"),
+        Scrolled(99, None),
+        Read(99),
+        Muted(99, True),
+        Roster(99, ()),
+    ):
+        assert after(event, state=entered()) == entered()
 
 
-def test_a_fresh_status_keeps_the_lines() -> None:
-    state = after(in_chat(line("a")), w.Status(nick="bob", chats=(DEV,)), state=two())
-    assert ([one.msg_id for one in state.views[0].lines], len(state.views)) == (["a"], 1)
+# ---- status -------------------------------------------------------------------------------------
+
+
+def test_a_fresh_status_keeps_lines_and_choices() -> None:
+    state = after(said(10), Muted(1, True), state=entered())
+    state = after(Status(nick="bob", chats=(replace(DEV, alive=1),)), state=state)
+    view = view_of(state)
+    assert (shown(view), view.muted, view.chat.alive) == (["10"], True, 1)
+    assert (state.nick, len(state.views)) == ("bob", 1)
+
+
+def test_chats_stand_in_the_order_of_the_status() -> None:
+    state = after(Status(chats=(LAB, OPS, DEV)), state=entered())
+    assert [view.name for view in state.views] == ["lab", "ops", "dev"]
+
+
+def test_discovery_services_go_and_come() -> None:
+    both = (DiscoveryService("a:1", "ok"), DiscoveryService("b:2", "ok"))
+    state = after(Status(nds=both))
+    down = after(Happening(h.NdsEvent("a:1", False), at_ms=7), state=state)
+    assert (down.nds[0].down_since_ms, down.nds_down) == (7, ("a:1",))
+    assert [one.address for one in down.nds] == ["a:1", "b:2"]
+    assert after(Happening(h.NdsEvent("a:1", True), at_ms=9), state=down).nds == both
+    new = after(Happening(h.NdsEvent("c:3", False)), state=state)
+    assert (new.nds_down, len(new.nds)) == (("c:3",), 3)
 
 
 def test_chats_are_found_by_name() -> None:
-    state = two()
+    state = entered()
     for name in ("dev", "#dev", "DEV"):
         assert state.named(name) is state.views[0]
     assert state.named("nope") is None
+
+
+# ---- what people choose -------------------------------------------------------------------------
+
+
+def test_a_chat_keeps_what_was_chosen_for_it() -> None:
+    view = view_of(
+        after(Muted(1, True), Leveled(1, Level.MENTIONS), Drafted(1, "hel"), state=entered())
+    )
+    assert (view.muted, view.level, view.draft) == (True, Level.MENTIONS, "hel")
+
+
+def test_who_is_ignored_is_so_whatever_the_case() -> None:
+    state = after(Ignored("Mallory", True), Ignored("MALLORY", True), Ignored("Eve", True))
+    assert state.ignored == ("mallory", "eve")
+    assert after(Ignored("mallorY", False), state=state).ignored == ("eve",)
+
+
+def test_an_alias_stands_for_its_last_text_until_that_is_empty() -> None:
+    state = after(Aliased("w", "/whois"), Aliased("j", "/join"), Aliased("w", "/names"))
+    assert state.aliases == (("j", "/join"), ("w", "/names"))
+    assert after(Aliased("w", ""), state=state).aliases == (("j", "/join"),)
+
+
+def test_settings_and_hints_are_as_chosen_last() -> None:
+    mono = Settings(theme="mono")
+    assert after(Chose(mono)).settings == mono
+    assert after(Hinted("type to talk"), Hinted("")).hint == ""
+    assert after(Hinted("type to talk")).hint == "type to talk"
+
+
+@pytest.mark.parametrize(
+    ("what", "field"),
+    [
+        (Page("help"), "page"),
+        (Search("x"), "search"),
+        (Switcher("x"), "switcher"),
+        (Question("quit", "sure?"), "question"),
+    ],
+)
+def test_each_thing_over_the_transcript_opens_and_closes_by_itself(
+    what: Page | Search | Switcher | Question, field: str
+) -> None:
+    others = {"page", "search", "switcher", "question"} - {field}
+    opened = after(Showing(what), state=entered())
+    assert getattr(opened, field) == what
+    assert all(getattr(opened, other) is None for other in others)
+    everything = tuple(
+        Showing(one) for one in (Page("keys"), Search("y"), Switcher("y"), Question("paste", "?"))
+    )
+    closed = after(*everything, Showing(None, type(what)), state=entered())
+    assert getattr(closed, field) is None
+    assert all(getattr(closed, other) is not None for other in others)
+
+
+def test_a_view_is_moved_to_what_it_holds_and_else_stays() -> None:
+    state = after(said(10), said(20), state=entered())
+    first = Anchor(view_of(state).items[0].serial, 1)
+    up = after(Scrolled(1, first), state=state)
+    assert view_of(up).scroll == first
+    assert view_of(after(Scrolled(1, Anchor(999)), state=up)).scroll == first
+    assert view_of(after(Scrolled(1, None), state=up)).at_end
+
+
+def test_the_lobby_is_moved_and_cleared_as_a_chat_is() -> None:
+    state = after(Told(("hello",), at_ms=1), Told(("again",), at_ms=2))
+    anchor = Anchor(state.lobby.items[0].serial)
+    assert after(Scrolled(0, anchor), state=state).lobby.scroll == anchor
+    assert after(Cleared(0), state=state).lobby.items == ()
+
+
+@pytest.mark.parametrize(
+    ("chat_id", "where"),
+    [(0, "dev"), (1, "dev"), (2, "ops"), (99, "dev")],
+)
+def test_an_answer_is_told_where_it_was_asked(chat_id: int, where: str) -> None:
+    state = after(Told(("yes",), chat_id), state=entered())
+    for view in state.views:
+        assert shown(view) == (["[yes]"] if view.name == where else [])
+
+
+def test_the_node_answers_or_does_not() -> None:
+    assert after(Linked(False), state=entered()).lost
+    assert not after(Linked(False), Linked(True), state=entered()).lost
+
+
+def test_serials_grow() -> None:
+    state = entered()
+    for event in (said(10), Told(("yes",)), Refused(1, "x", "no"), in_chat(h.LeaderEvent(5))):
+        state = after(event, state=state)
+    serials = [item.serial for item in view_of(state).items]
+    assert serials == sorted(set(serials))
+    assert state.serial == serials[-1]
+    assert after(Selected(2), said(20, OPS), state=state).serial > serials[-1]

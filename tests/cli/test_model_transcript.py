@@ -175,6 +175,10 @@ def items(*ats: int) -> tuple[Item, ...]:
     return tuple(Item(at, line(at), place_of(place(at))) for at in ats)
 
 
+def item(at: int) -> Item:
+    return items(at)[0]
+
+
 def reply(serial: int, at_ms: int = 0) -> Item:
     return Item(serial, Reply((f"r{serial}",), at_ms))
 
@@ -184,31 +188,31 @@ def serials(view: View) -> list[int]:
 
 
 def test_at_the_end_the_head_goes_and_the_log_is_older_from_there() -> None:
-    view = with_line(View(DEV, items(1, 2, 3), older=""), *items(4), 3)
+    view = with_line(View(DEV, items(1, 2, 3), older=""), item(4), 3)
     assert (serials(view), view.older, view.cut_off) == ([2, 3, 4], place(2), False)
 
 
 def test_a_notice_that_goes_leaves_no_gap_in_the_log() -> None:
     view = View(DEV, (reply(90), *items(1, 2)), older="")
-    assert with_line(view, *items(3), 3).older == ""
-    assert with_line(view, *items(3), 2).older == place(2)
+    assert with_line(view, item(3), 3).older == ""
+    assert with_line(view, item(3), 2).older == place(2)
 
 
 def test_where_no_line_is_left_the_log_is_older_from_behind_the_last() -> None:
     view = with_entry(View(DEV, (*items(1), reply(90)), older=""), reply(91), 2)
     assert (serials(view), view.older) == ([90, 91], cursor_of((1, 0, 5, 1, 7, 2)))
-    assert serials(with_line(view, *items(1), 2)) == [90, 91]
+    assert serials(with_line(view, item(1), 2)) == [90, 91]
 
 
 def test_a_log_that_was_never_read_stays_so() -> None:
-    assert with_line(View(DEV, items(1, 2)), *items(3), 2).older is None
+    assert with_line(View(DEV, items(1, 2)), item(3), 2).older is None
 
 
 def test_scrolled_up_a_full_window_stays_and_what_comes_waits() -> None:
     view = View(DEV, items(1, 2, 3), scroll=Anchor(1), older="")
-    view = with_line(view, *items(4), 3)
+    view = with_line(view, item(4), 3)
     view = with_entry(view, reply(90), 3)
-    view = with_line(view, *items(4), 3)
+    view = with_line(view, item(4), 3)
     assert (serials(view), view.cut_off) == ([1, 2, 3], True)
     assert [item.serial for item in view.later] == [4, 90]
 
@@ -216,7 +220,7 @@ def test_scrolled_up_a_full_window_stays_and_what_comes_waits() -> None:
 def test_what_waits_keeps_within_bounds_and_the_newest_stay() -> None:
     view = View(DEV, items(1), scroll=Anchor(1), cut_off=True)
     for at in range(2, 1_000):
-        view = with_line(view, *items(at), 5)
+        view = with_line(view, item(at), 5)
     assert (view.later[-1].serial, len(view.later)) == (999, 200)
 
 
@@ -248,7 +252,7 @@ def test_what_goes_at_the_tail_waits_for_its_return() -> None:
 
 def test_a_late_line_in_a_full_window_does_not_push_the_anchor_out() -> None:
     view = View(DEV, items(1, 3, 4), scroll=Anchor(4), older="")
-    view = with_line(view, *items(2), 3)
+    view = with_line(view, item(2), 3)
     assert (serials(view), view.older) == ([2, 3, 4], place(2))
 
 

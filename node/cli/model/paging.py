@@ -42,8 +42,7 @@ def paged(state: State, event: Paged) -> State:
     if fresh is view:
         return state
     if event.at_end and event.towards is not Towards.OLDER:
-        last = max((item.place for item in page), default=())
-        fresh = replace(fresh, newest=max(view.newest, last))
+        fresh = replace(fresh, newest=max(view.newest, _last(page)))
     return state.having(fresh, serial)
 
 
@@ -57,7 +56,7 @@ def _end(view: View, page: _Lines, older: str, room: int) -> View:
         page = tuple(item for item in page if item.place >= floor)
         return marked(fitted(_fuller(view, page), room), view)
     first = _first(page) if older else ()
-    if _is_outdated(view, page):
+    if _is_outdated(view, _last(page)):
         return view
     items = tuple(item for item in view.items if _stays(view, item, first))
     fresh = _fuller(replace(view, items=items, older=older), (*page, *_since(view.earlier, first)))
@@ -82,11 +81,11 @@ def _further_on(view: View, page: _Lines, event: Paged, room: int) -> View:
     if not view.cut_off or event.asked not in ("", newest(view)):
         return view
     last = last_place(view)
-    reached = max((item.place for item in page), default=last)
+    reached = _last(page) or last
     missed = [item for item in _since(view.later, last) if item.place <= reached]
     fresh = _fuller(view, (*_since(page, last), *missed))
     fresh = replace(fresh, later=tuple(_beyond(view.later, reached)))
-    if event.at_end:
+    if event.at_end and not _is_outdated(view, reached):
         fresh = _reaching_the_end(fresh, last)
     return fitted(fresh, room, newer=True)
 
@@ -100,7 +99,7 @@ def _elsewhere(view: View, page: _Lines, event: Paged, room: int) -> View:
     first = page[0].place if event.older else ()
     known = _since(_known(view), first)
     fresh = replace(view, items=page, older=event.older, cut_off=True, later=later, earlier=())
-    if event.at_end and not _is_outdated(view, page):
+    if event.at_end and not _is_outdated(view, page[-1].place):
         fresh = _reaching_the_end(_fuller(fresh, known), first)
     else:
         fresh = _fuller(fresh, [item for item in known if item.place <= page[-1].place])
@@ -110,29 +109,28 @@ def _elsewhere(view: View, page: _Lines, event: Paged, room: int) -> View:
     return fitted(fresh, room)
 
 
-def _is_outdated(view: View, page: _Lines) -> bool:
-    """Whether so much came since a page was read that some of it is known no more."""
-    reached = max((item.place for item in page), default=())
-    return len(view.earlier) >= LATER_MAX and all(item.place > reached for item in view.earlier)
-
-
 def _reaching_the_end(view: View, floor: Place) -> View:
     """The view with all that came while its window was cut off, or was being read.
-
-    It stays cut off where so much came during the reading that some of it is known no more.
 
     Args:
         view: its window has all lines after `floor` that the log had when it was read.
         floor: lines before this place are left to the log, and so is what was said then.
     """
     lines = _since(view.later, floor)
-    if len(view.later) >= LATER_MAX and lines and lines[0].place > last_place(view):
-        return view
     items = list(merged(view.items, _not_in(view.items, lines)))
     for item in view.later:
         if not item.place and came_ms(item.entry) >= (floor[0] if floor else 0):
             items.insert(_by_time(items, came_ms(item.entry)), item)
     return replace(view, items=tuple(items), cut_off=False, later=())
+
+
+def _is_outdated(view: View, reached: Place) -> bool:
+    """Whether so much came since the log was read, up to a place, that some is known no more."""
+    for held in (view.earlier, view.later):
+        lines = [item.place for item in held if item.place]
+        if len(held) >= LATER_MAX and lines and min(lines) > reached:
+            return True
+    return False
 
 
 # ---- steps -------------------------------------------------------------------------------------
@@ -182,6 +180,11 @@ def _not_in(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
 def _first(page: _Lines) -> Place:
     """Where a page begins; () where nothing is in it."""
     return next((item.place for item in page if item.place), ())
+
+
+def _last(page: _Lines) -> Place:
+    """Where it ends."""
+    return page[-1].place if page else ()
 
 
 def _since(items: Sequence[Item], floor: Place) -> list[Item]:

@@ -60,13 +60,22 @@ def with_line(view: View, item: Item, room: int) -> View:
 
 def with_entry(view: View, item: Item, room: int) -> View:
     """The view with an item more at its end, or kept for later where the end is not held."""
-    newest = max(view.newest, item.place)
+    newest = _newest(view, item)
     if view.cut_off or (view.scroll is not None and len(view.items) >= room):
         if item.place and any(item.place == held.place for held in view.later):
             return view
         later = (*view.later, item)[-LATER_MAX:]
         return replace(view, cut_off=True, later=later, newest=newest)
     return fitted(replace(view, items=(*view.items, item), newest=newest), room)
+
+
+def _newest(view: View, item: Item) -> Place:
+    """Before which place the log has nothing that was not told, with that item.
+
+    Where that is not known, a line that came late says nothing of those before it.
+    """
+    is_late = isinstance(item.entry, Line) and item.entry.backlog
+    return view.newest if is_late and not view.newest else max(view.newest, item.place)
 
 
 def last_item(view: View) -> Item | None:

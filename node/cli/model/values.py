@@ -96,9 +96,7 @@ class View:
     older: str | None = None  # cursor of what is before the window; "" nothing; None not read yet
     cut_off: bool = False  # the window ends before the present, which is to be read again
     later: tuple[Item, ...] = ()  # the newest of what came since it was cut off, in that order
-    earlier: tuple[
-        Item, ...
-    ] = ()  # lines that came late, from before the window: the newest of them
+    earlier: tuple[Item, ...] = ()  # lines from before the window that came lately
     newest: Place = ()  # before which the log has no line that was not told; () for not known
     waiting: int = 0  # how many of the last lines of others were unread when the log is first read
     draft: str = ""  # what was being typed when another chat came to the front

@@ -1,0 +1,249 @@
+"""What counts as unread, and where the marker stands.  Tries node/cli/model/unread.py."""
+
+from dataclasses import replace
+
+import pytest
+
+from node import happenings as h
+from node.cli.model import (
+    Anchor,
+    Cleared,
+    Closed,
+    Event,
+    Ignored,
+    Linked,
+    Page,
+    Paged,
+    Question,
+    Read,
+    Scrolled,
+    Search,
+    Selected,
+    Showing,
+    State,
+    Switcher,
+    Told,
+    Towards,
+    first_unread,
+)
+from node.words import Chat, Status
+from tests.cli.chats import (
+    DEV,
+    LAB,
+    OPS,
+    after,
+    entered,
+    in_chat,
+    joined,
+    line,
+    lines,
+    place,
+    said,
+    serial_of,
+    shown,
+    view_of,
+)
+
+HELP = Showing(Page("help"))
+NO_PAGE = Showing(None)
+
+
+def counts(state: State) -> tuple[int, int]:
+    view = view_of(state, OPS)
+    return view.unread, view.mentions
+
+
+def behind(state: State, chat: Chat = OPS) -> str:
+    """What the marker stands behind; empty for no marker."""
+    view = view_of(state, chat)
+    held = {item.serial: text for item, text in zip(view.items, shown(view), strict=True)}
+    return held[view.marker] if view.marker else ""
+
+
+def read(*ats: int) -> State:
+    """In #dev and #ops, whose ends have been read; #dev is in front."""
+    pages = (Paged(one, lines(ats), Towards.END) for one in (1, 2))
+    return after(*pages, state=entered())
+
+
+# ---- what counts --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "found"),
+    [
+        (in_chat(line(20), OPS), (1, 0)),
+        (in_chat(line(20, mention=True), OPS), (1, 1)),
+        (in_chat(line(20, own=True), OPS), (0, 0)),
+        (in_chat(line(20, backlog=True, mention=True), OPS), (0, 0)),
+        (in_chat(line(10), OPS), (0, 0)),  # it was there
+        (in_chat(line(20, nick="Mallory", mention=True), OPS), (0, 0)),
+        (joined("carol", 20, OPS), (0, 0)),
+        (Told(("yes",), 2), (0, 0)),
+    ],
+)
+def test_new_lines_of_others_count_in_the_back(event: Event, found: tuple[int, int]) -> None:
+    state = after(Ignored("MALLORY", True), event, state=read(10))
+    assert counts(state) == found
+
+
+def test_ignored_ones_count_again_when_they_are_not_ignored_any_more() -> None:
+    state = after(Ignored("Mallory", True), Ignored("mallory", False), state=read(10))
+    assert counts(after(in_chat(line(20, nick="Mallory"), OPS), state=state)) == (1, 0)
+
+
+def test_nothing_counts_in_front_at_the_end() -> None:
+    assert view_of(after(said(20), state=read(10))).unread == 0
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_what_comes_unseen_in_front_counts_until_one_looks(up: bool) -> None:
+    state = read(10)
+    first = Anchor(view_of(state).items[0].serial)
+    state = after(Scrolled(1, first) if up else HELP, said(20), said(30), state=state)
+    assert view_of(state).unread == 2
+    assert behind(state, DEV) == "10"
+    state = after(NO_PAGE, Scrolled(1, None), state=state)
+    assert view_of(state).unread == 0
+    assert behind(state, DEV) == "10"
+
+
+def test_what_is_open_over_the_input_covers_nothing() -> None:
+    opened = (Showing(Search("x")), Showing(Switcher()), Showing(Question("quit", "sure?")))
+    assert view_of(after(*opened, said(20), state=read(10))).unread == 0
+
+
+def test_cut_off_from_the_end_lines_count_even_at_the_last_one() -> None:
+    state = read(10)
+    cut = state.having(replace(view_of(state), cut_off=True))
+    assert view_of(after(said(20), state=cut)).unread == 1
+
+
+def test_selecting_a_chat_reads_it_to_its_end_and_not_where_one_is_scrolled_up() -> None:
+    state = after(said(20, OPS), state=read(10))
+    assert counts(after(Selected(2), state=state)) == (0, 0)
+    up = after(Scrolled(2, Anchor(view_of(state, OPS).items[0].serial)), state=state)
+    assert counts(after(Selected(2), state=up)) == (1, 0)
+
+
+def test_selecting_a_chat_closes_the_page_over_it() -> None:
+    state = after(HELP, said(20, OPS), Selected(2), state=read(10))
+    assert (state.page, counts(state)) == (None, (0, 0))
+
+
+def test_read_is_read() -> None:
+    state = after(said(20, OPS), Read(2), state=read(10))
+    assert (counts(state), behind(state)) == ((0, 0), "")
+
+
+def test_what_was_unread_before_the_face_began_counts_in_the_back_alone() -> None:
+    dev, ops = replace(DEV, unread=4, mentions=1), replace(OPS, unread=3, mentions=2)
+    state = entered(dev, ops)
+    assert (view_of(state).unread, counts(state)) == (0, (3, 2))
+    later = after(Status(chats=(DEV, replace(OPS, unread=9))), state=state)
+    assert counts(later) == (3, 2)
+    new = in_chat(h.ChatEvent(replace(LAB, unread=5), "opened"), LAB)
+    assert view_of(after(new, state=state), LAB).unread == 5
+
+
+# ---- the marker ---------------------------------------------------------------------------------
+
+
+def test_the_marker_stands_behind_the_last_that_was_read() -> None:
+    state = after(said(20, OPS), joined("carol", 25, OPS), said(30, OPS), state=read(10))
+    assert behind(state) == "10"
+    assert first_unread(view_of(state, OPS)) == serial_of(view_of(state, OPS), "20")
+
+
+def test_the_marker_stays_while_one_looks_and_goes_when_one_leaves() -> None:
+    state = after(said(20, OPS), Selected(2), said(30, OPS), state=read(10))
+    assert behind(state) == "10"
+    assert behind(after(Selected(2), state=state)) == "10"
+    assert behind(after(Selected(1), state=state)) == ""
+    assert behind(after(Closed(2), state=state)) == ""
+
+
+def test_a_marker_that_one_has_not_come_down_to_stays_when_one_leaves() -> None:
+    state = after(said(20, OPS), state=read(10))
+    up = Scrolled(2, Anchor(view_of(state, OPS).items[0].serial))
+    assert behind(after(up, Selected(2), Selected(1), state=state)) == "10"
+    unseen = after(said(20), state=after(HELP, state=read(10)))
+    assert view_of(after(Closed(1), state=unseen)).marker
+
+
+def test_the_next_line_unread_moves_the_marker() -> None:
+    state = after(said(20, OPS), Selected(2), Selected(1), said(30, OPS), state=read(10))
+    assert behind(state) == "20"
+
+
+def test_a_line_that_comes_again_moves_nothing() -> None:
+    state = after(said(20, OPS), Selected(2), HELP, state=read(10))
+    assert view_of(after(said(20, OPS), state=state), OPS) == view_of(state, OPS)
+
+
+def test_clearing_takes_the_marker_away() -> None:
+    state = after(said(20, OPS), Cleared(2), state=read(10))
+    assert (behind(state), counts(state)) == ("", (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("unread", "own", "marked"),
+    [
+        (0, (), ""),
+        (1, (), "20"),
+        (2, (), "10"),
+        (2, (20,), ""),  # own lines are not counted: the first line of all is unread
+        (1, (30,), "10"),
+        (3, (), ""),
+        (9, (), ""),
+    ],
+)
+@pytest.mark.parametrize("front", [1, 2])
+def test_when_the_log_is_first_read_the_marker_stands_before_what_was_unread(
+    unread: int, own: tuple[int, ...], marked: str, front: int
+) -> None:
+    page = tuple(line(at, own=at in own, backlog=True) for at in (10, 20, 30))
+    state = after(Selected(front), state=entered(DEV, replace(OPS, unread=unread)))
+    state = after(Paged(2, page, Towards.END), state=state)
+    assert behind(state) == marked
+    assert view_of(state, OPS).waiting == 0
+
+
+@pytest.mark.parametrize("front", [1, 2])
+def test_lines_that_come_before_the_log_is_read_are_behind_the_marker(front: int) -> None:
+    state = after(Selected(front), state=entered(DEV, replace(OPS, unread=1)))
+    state = after(said(30, OPS), in_chat(line(40, own=True), OPS), state=state)
+    page = Paged(2, lines((10, 20, 30)), Towards.END)
+    assert behind(after(page, state=state)) == "10"
+
+
+def test_once_one_has_left_again_before_it_was_read_nothing_is_forgotten() -> None:
+    state = after(Selected(2), Selected(1), state=entered(DEV, replace(OPS, unread=1)))
+    assert behind(after(Paged(2, lines((10, 20)), Towards.END), state=state)) == "10"
+
+
+def test_a_marker_that_is_held_is_not_moved_when_the_end_is_read_again() -> None:
+    state = after(said(20, OPS), said(30, OPS), Linked(False), Linked(True), state=read(10))
+    page = Paged(2, lines((10, 20, 25, 30)), Towards.END)
+    assert behind(after(Selected(2), page, state=state)) == "10"
+
+
+def test_a_marker_that_is_lost_with_its_window_comes_back_by_the_count() -> None:
+    state = read(10)
+    up = after(Scrolled(1, Anchor(view_of(state).items[0].serial)), state=state)
+    cut = up.having(replace(view_of(up), cut_off=True))
+    state = after(said(50), said(60), Scrolled(1, None), state=cut)
+    state = after(Paged(1, lines((40, 50, 60)), Towards.END, place(40)), state=state)
+    assert (behind(state, DEV), view_of(state).unread) == ("40", 0)
+
+
+def test_after_a_loss_a_marker_out_of_reach_is_found_by_the_count() -> None:
+    state = after(said(20, OPS), said(30, OPS), Linked(False), Linked(True), state=read(10))
+    page = Paged(2, lines((19, 20, 30)), Towards.END, place(19))
+    assert behind(after(Selected(2), page, state=state)) == "19"
+
+
+def test_without_anything_before_it_there_is_no_marker() -> None:
+    state = after(said(20, OPS), state=read())
+    assert (behind(state), counts(state)) == ("", (1, 0))
+    assert first_unread(view_of(state, OPS)) == serial_of(view_of(state, OPS), "20")
