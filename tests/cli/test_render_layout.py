@@ -37,6 +37,7 @@ def test_panes_come_with_the_width(columns: int, chats: int, transcript: int, me
         ("on", "on", 60, (16, 16)),
         ("off", "off", 200, (0, 0)),
         ("off", "auto", 100, (0, 16)),
+        ("on", "on", 54, (16, 16)),
         ("on", "on", 53, (16, 0)),  # both would leave too little to read
         ("on", "on", 36, (0, 0)),
         ("on", "on", 37, (16, 0)),
@@ -60,6 +61,8 @@ def test_panes_can_be_forced_as_far_as_there_is_room(
         (3, 1, (False, 1, True)),
         (2, 1, (False, 0, True)),
         (1, 1, (False, 0, False)),
+        (8, 5, (True, 1, True)),
+        (8, 6, (False, 1, True)),
         (8, 7, (False, 0, True)),
         (1, 5, (False, 0, False)),
     ],
