@@ -147,7 +147,9 @@ def _pressed(name: str, *, control: bool, shift: bool, alt: bool) -> str:
         return ""
     if control:
         return f"c-{name}" if not shift and name in _CONTROLLED else ""
-    return name.upper() if shift and name.isalpha() else "" if shift else name
+    if not shift:
+        return name
+    return name.upper() if name.isascii() and name.isalpha() else ""
 
 
 # ---- what people read --------------------------------------------------------------------------
@@ -170,9 +172,11 @@ def spelled(keys: Chord) -> str:
     while key[:2] in ("c-", "s-") and len(key) > 2:
         front += "Ctrl+" if key[0] == "c" else "Shift+"
         key = key[2:]
-    if front == "Alt+" and len(key) == 1 and key.isupper():
+    if front == "Alt+" and len(key) == 1 and key.isascii() and key.isupper():
         return f"Alt+Shift+{key}"
-    return front + (_SHOWN.get(key) or (key.upper() if len(key) == 1 else key.capitalize()))
+    if key.isascii():
+        key = _SHOWN.get(key) or (key.upper() if len(key) == 1 else key.capitalize())
+    return front + key
 
 
 def shown(

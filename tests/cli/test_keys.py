@@ -51,6 +51,7 @@ def taken(keys: Chord) -> bool:
         ("alt+space", ("escape", " "), "Alt+Space"),
         ("ctrl+_", ("c-_",), "Ctrl+_"),
         ("del", ("delete",), "Delete"),
+        ("alt+ß", ("escape", "ß"), "Alt+ß"),
     ],
 )
 def test_keys_are_written_as_people_say_them(text: str, keys: Chord, shown: str) -> None:
@@ -79,6 +80,8 @@ def test_keys_are_written_as_people_say_them(text: str, keys: Chord, shown: str)
         ("shift+f1", "no terminal has"),
         ("ctrl+shift+n", "no terminal has"),
         ("ctrl+=", "no terminal has"),
+        ("alt+shift+ß", "no terminal has"),
+        ("alt+shift+1", "no terminal has"),
         ("f25", "no terminal has"),
         ("alt+[", "is how other keys begin"),
         ("alt+shift+o", "is how other keys begin"),
