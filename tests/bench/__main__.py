@@ -6,11 +6,11 @@ of its own, and its name below.
 
 import sys
 
-from . import core, screen, simulator
+from . import core, screen, simulator, terminal
 from .measure import ROUNDS, measure, table
 
 ROWS = [*core.ROWS, *simulator.ROWS]
-GAUGES = screen.GAUGES
+GAUGES = [*screen.GAUGES, *terminal.GAUGES]
 
 
 def main(words: list[str]) -> int:

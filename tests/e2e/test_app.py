@@ -6,7 +6,6 @@
 import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,13 +14,13 @@ import pytest
 
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
+from tests.e2e.flood import Flood
 from tests.e2e.programs import Member, wait_for
 from tests.e2e.terminal import Screen, Terminal, Tmux, has_tmux
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
 BURST_S = float(os.environ.get("P2PCHAT_BURST_S", "2"))
-BURST_RATE = 200
 HANG_UP_S = 2.0  # what a node of its own may take to hand over and end
 PACE_S = (0.01, 0.04)  # between keystrokes
 
@@ -149,43 +148,6 @@ def test_a_node_outlives_its_faces(square: Cluster) -> None:
 
 
 # ---- a burst -------------------------------------------------------------------------------------
-
-
-class Flood:
-    """Lines of two members, together `BURST_RATE` a second, until the block ends."""
-
-    def __init__(self, *members: Member) -> None:
-        self.said = 0
-        self._over = threading.Event()
-        self._failed: list[BaseException] = []
-        rate = BURST_RATE / len(members)
-        self._threads = [threading.Thread(target=self._pour, args=(m, rate)) for m in members]
-
-    def _pour(self, member: Member, rate: float) -> None:
-        began, count = time.monotonic(), 0
-        try:
-            while not self._over.wait(max(0.0, began + count / rate - time.monotonic())):
-                count += 1
-                member.post("dev", f"flood {count} of {member.name}, some words to fill the row")
-                self.said += 1
-        except BaseException as error:
-            self._failed.append(error)
-
-    def __enter__(self) -> "Flood":
-        self._began = time.monotonic()
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-        assert not self._failed, self._failed
-
-    @property
-    def rate(self) -> float:
-        return self.said / (time.monotonic() - self._began)
 
 
 def test_no_keystroke_is_lost_in_a_burst_of_lines(square: Cluster) -> None:
