@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from node.cli.personal import personal
 from node.config import load
 from node.places import places
 from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
@@ -166,6 +167,7 @@ def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(shown)
     found = load(places("night", str(tmp_path), {}), environ={})
     assert not found.complaints
+    assert not personal(found).complaints
     assert found.log_level == "debug"
     found.build_timing()
 
