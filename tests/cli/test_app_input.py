@@ -1,10 +1,19 @@
-"""Typing: readline's keys, what was typed before, drafts, completion, pastes, hostile bytes."""
+"""Typing: readline's keys, what was typed before, drafts, completion, pastes, hostile bytes.
+
+Tries node/cli/app/input.py, node/cli/app/bindings.py and node/cli/app/sending.py.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from node.cli.app.input import beginning
 from node.cli.app.sending import encodable
 from node.errors import NodeDown, TooLong
+from node.words import Progress
 from tests.cli.app_world import World
 
 DEV, OPS = 1, 2
@@ -224,6 +233,87 @@ def test_ctrl_d_deletes_where_something_is_typed() -> None:
         assert typed(made) == "a"
         made.press("Ctrl+D")
         assert not made.has_ended
+
+
+def test_ctrl_o_sends_as_enter_does() -> None:
+    with world() as made:
+        made.type("one")
+        made.press("Ctrl+O")
+        assert said(made) == ["one"]
+        assert typed(made) == ""
+
+
+def test_a_command_may_follow_esc_at_once() -> None:
+    with world() as made:
+        made.press("F1")
+        made._send("\x1b/me waves")
+        made.misses("HELP")
+        assert typed(made) == "/me waves"
+        made.press("Ctrl+C", "F1")
+        made._send("\x1b")
+        made.passes(130)
+        made.misses("HELP")
+        made._send("hello")
+        assert typed(made) == "hello"
+
+
+def test_a_split_sequence_is_one_key_still() -> None:
+    with world() as made:
+        for part in ("\x1b", "[", "1;3", "C"):
+            made._input.send_text(part)
+            made.loop.passes(40)
+        made.passes(300)
+        made.sees("[#ops]")
+        assert typed(made) == ""
+
+
+def slow(made: World, ms: int) -> None:
+    """The node takes its time to store a line."""
+    send = made.node.send
+
+    async def slowly(*args: Any, **more: Any) -> AsyncIterator[Progress]:
+        await asyncio.sleep(ms / 1000)
+        async for one in send(*args, **more):
+            yield one
+
+    made.node.send = slowly  # type: ignore[method-assign]
+
+
+def test_what_was_entered_is_stored_before_the_app_ends() -> None:
+    with world() as made:
+        slow(made, 900)
+        made._send("one\rtwo\r\x04")
+        assert made.ended() == 0
+        assert said(made) == ["one", "two"]
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(None, 3), (signal.SIGTERM, 1)])
+def test_the_end_waits_for_a_silent_node_but_not_for_ever(
+    number: signal.Signals | None, seconds: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with world() as made:
+        slow(made, 60_000)
+        made._send("one\rtwo\r")
+        began = made.loop.time()
+        if number is None:
+            made._send("\x04")
+            made.passes(500)
+            made.sees("storing what was entered last")
+        else:
+            signal.raise_signal(number)
+        assert made.ended() == 0
+        assert made.loop.time() - began <= seconds + 0.5
+        assert capfd.readouterr().err == "p2pchat: 2 lines could not be stored any more\n"
+
+
+def test_whoever_leaves_twice_leaves_at_once() -> None:
+    with world() as made:
+        slow(made, 60_000)
+        began = made.loop.time()
+        made._send("one\r\x04")
+        made._send("\x04")
+        assert made.ended() == 0
+        assert made.loop.time() - began < 0.5
 
 
 @pytest.mark.parametrize(

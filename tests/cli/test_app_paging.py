@@ -1,4 +1,7 @@
-"""A long log through a small window: any part of it is reached, and nothing is asked twice."""
+"""A long log through a small window: any part of it is reached, and nothing is asked twice.
+
+Tries node/cli/app/paging.py and node/cli/app/searching.py.
+"""
 
 from collections.abc import Iterator
 
@@ -72,6 +75,37 @@ def test_every_line_is_reached_and_asked_for_once(world: World) -> None:
     for _ in range(3):
         world.press("PgUp")
     assert asks(world) == 5, "nothing is before the first line"
+
+
+@pytest.mark.parametrize("rows", [110, 230, 420])
+def test_a_tall_terminal_is_filled_and_scrolled(rows: int) -> None:
+    with World(90, rows) as tall:
+        tall.node.add_chat("dev", "alice", "you", leader="alice")
+        for number in range(1, LOGGED + 1):
+            tall.node.past(DEV, "alice", f"line {number:04}", (LOGGED - number + 1) * 1_000)
+        tall.start()
+        body = rows - 3
+        assert lines(tall) == list(range(LOGGED - body + 1, LOGGED + 1))
+        for _ in range(6):
+            tall.press("PgUp")
+        first = LOGGED - body + 1 - 6 * (body - 2)
+        assert lines(tall)[0] == max(1, first)
+
+
+def test_lines_that_are_hidden_do_not_bar_the_way(world: World) -> None:
+    for number in range(LOGGED + 1, LOGGED + 301):
+        world.node.past(DEV, "bob", f"line {number:04}", 0)
+    world.press("Ctrl+N")
+    world.enter("/ignore bob")
+    world.node.dies()
+    world.passes(1_000)
+    world.node.returns()
+    world.passes(2_000)
+    world.press("Ctrl+P", "PgUp", "PgUp", "PgUp")
+    world.passes(100)
+    world.press("PgUp")
+    assert lines(world), "older ones are found"
+    assert lines(world)[-1] <= LOGGED
 
 
 def test_far_places_are_reached_at_once_and_the_way_back_has_no_gap(world: World) -> None:

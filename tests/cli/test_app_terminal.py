@@ -1,6 +1,6 @@
 """The terminal is treated well: titles, clipboard, stderr, signals, and when it stands still.
 
-Tries node/cli/app/terminal.py and tty.py, and the ends of node/cli/app/app.py.
+Tries node/cli/app/terminal.py, node/cli/app/tty.py, and the ends of node/cli/app/app.py.
 """
 
 import asyncio
@@ -227,11 +227,22 @@ def test_a_typed_quit_is_meant(world: World) -> None:
     assert world.ended() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it(world: World, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)]
+)
+def test_a_signal_ends_it(world: World, number: signal.Signals, code: int) -> None:
     world.start(owns_node=True)
     signal.raise_signal(number)
-    assert world.ended() == 0
+    assert world.ended() == code
+    assert is_restored(world)
+
+
+def test_the_terminal_is_given_back_by_whoever_cancels_the_app(world: World) -> None:
+    world.start()
+    assert world.task is not None
+    world.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        world.ended()
     assert is_restored(world)
 
 

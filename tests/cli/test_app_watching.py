@@ -1,6 +1,7 @@
 """What the node tells and is asked: live, read anew after a loss, marked as read, told to programs.
 
-Tries node/cli/app/watching.py, telling.py, saving.py, pages.py and performing.py.
+Tries node/cli/app/watching.py, node/cli/app/telling.py, node/cli/app/saving.py,
+node/cli/app/pages.py, node/cli/app/performing.py, node/cli/app/face.py and node/cli/app/setup.py.
 """
 
 import asyncio
@@ -225,6 +226,19 @@ def test_what_is_not_looked_at_does_not(world: World) -> None:
     world.press("Alt+2")
     world.passes(2_000)
     assert marked(world)[count:] == [DEV, OPS]
+
+
+def test_who_answers_or_leaves_has_read(world: World) -> None:
+    world.start(chat="dev")
+    world.node.says(DEV, "alice", "are you there?")
+    world.passes(60)
+    world.enter("yes")
+    assert marked(world) == [DEV]
+    world.node.says(DEV, "alice", "good")
+    world.passes(60)
+    world.press("Ctrl+D")
+    assert world.ended() == 0
+    assert marked(world) == [DEV, DEV]
 
 
 # ---- bell and program

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from signal import SIGCONT, SIGHUP, SIGTERM, SIGTSTP
+from signal import SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, Signals
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from prompt_toolkit.application import Application
@@ -18,9 +18,10 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import DynamicStyle, Style
 
-from ...errors import DONE, OTHER, Complaint
+from ...errors import DONE, INTERRUPTED, OTHER, Complaint
 from ..model import Selected, Showing, Switcher
 from ..render import screen
+from ..render.text import counted
 from ..render.themes import THEMES
 from .bindings import REFUSED, Bindings
 from .canvas import Canvas, Row
@@ -31,7 +32,7 @@ from .paging import Paging
 from .performing import Performing
 from .saving import Saving
 from .searching import Searching
-from .sending import Sending
+from .sending import LINE, Sending
 from .setup import Setup
 from .telling import Telling
 from .terminal import Screen, note_crash, signals, stderr_in
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 
 FRAME_S = 0.03  # at most one frame within this for what the node tells,
 KEY_FRAME_S = 0.008  # and within this for what is typed
-ESCAPE_S = 0.05  # a lone Esc is a key after this, and not the beginning of another one
-CHORD_S = 0.25  # and after this it is no Alt either
+ESCAPE_S = 0.1  # a lone Esc is a key after this, and not the beginning of another one
+CHORD_S = 0.02  # what is typed after it is no Alt then
 MENU_ROWS = 8
 WHEEL_ROWS = 3
 
@@ -99,11 +100,11 @@ class _Run:
         self._screen = Screen(self._output, term)
         self._paging = Paging(face)
         self._searching = Searching(face, self._paging)
-        self._typing = Typing(face, self._typed)
+        self._typing = Typing(face, self._typed, self._entered)
         self._watching, self._sending, pages = Watching(face), Sending(face), Pages(face)
         self._saving = Saving(face)
-        Telling(face, self._screen.ring)
-        performing = Performing(
+        self._telling = Telling(face, self._screen.ring)
+        self._performing = Performing(
             face,
             pages=pages,
             saving=self._saving,
@@ -115,7 +116,7 @@ class _Run:
         bindings = Bindings(
             face,
             typing=self._typing,
-            performing=performing,
+            performing=self._performing,
             paging=self._paging,
             pages=pages,
             searching=self._searching,
@@ -164,8 +165,13 @@ class _Run:
         """Until the end; the exit code."""
         face, loop = self._face, asyncio.get_running_loop()
         face.ended.add_done_callback(lambda _: self._exit())
-        handlers = {SIGTERM: face.leave, SIGHUP: face.leave, SIGCONT: self._return}
-        handlers[SIGTSTP] = lambda: face.tell(REFUSED, tone="error")
+        handlers: dict[Signals, Callable[[], None]] = {
+            SIGTERM: face.hurry,
+            SIGHUP: face.hurry,
+            SIGINT: lambda: face.hurry(INTERRUPTED),
+            SIGTSTP: lambda: face.tell(REFUSED, tone="error"),
+            SIGCONT: self._return,
+        }
         before = loop.get_exception_handler()
         loop.set_exception_handler(self._failed)
         self._stack.enter_context(signals(handlers))
@@ -176,15 +182,29 @@ class _Run:
         except (EOFError, OSError) as lost:
             if not is_gone(lost):
                 raise
-            face.leave()
+            face.hurry()
         finally:
             self._rest()
+            await self._finish()
             await face.close()
             loop.set_exception_handler(before)
             with suppress(OSError):
                 self._screen.give_back()
             face.parting = face.parting or self._saving.save()
         return face.ended.result() if face.ended.done() else DONE
+
+    async def _finish(self) -> None:
+        """Nothing that was asked for is lost without a word."""
+        face = self._face
+        if not face.ended.done() or face.ended.exception():
+            return  # cancelled, or broken: there is nothing to rely on
+        self._telling.finish()
+        late = await face.finish(face.patience_s)
+        lines, others = late.count(LINE), [name for name in late if name.startswith("/")]
+        if lines:
+            face.parting = f"{counted(lines, 'line')} could not be stored any more"
+        elif others:
+            face.parting = f"{', '.join(others)} was not finished"
 
     def _begin(self) -> None:
         self._face.spawn(self._open(), "start")
@@ -212,7 +232,7 @@ class _Run:
         """Something on the loop has failed that is no task of ours: a key, a frame."""
         error = context.get("exception")
         if is_gone(error):
-            self._face.leave()
+            self._face.hurry()
         elif isinstance(error, BaseException) and is_ours(error):
             self._face.fail(error)
         else:
@@ -261,6 +281,10 @@ class _Run:
         return self._styles[theme]
 
     # ---- what happens
+
+    def _entered(self, text: str) -> None:
+        """A line was entered."""
+        self._performing.line(text)
 
     def _typed(self, text: str) -> None:
         """The line of the search or of the switcher has changed."""

@@ -82,6 +82,7 @@ class Bindings:
                 bound.add(*chord, filter=usual)(_calling(work))
         bound.add("up", filter=prompting)(_calling(lambda: self._pick(-1)))
         bound.add("down", filter=prompting)(_calling(lambda: self._pick(1)))
+        bound.add("escape", "/", filter=usual)(_calling(self._slash))
         bound.add("c-z")(_calling(lambda: self._face.tell(REFUSED, tone="error")))
         bound.add("c-l")(_calling(self._redraw))
         bound.add(Keys.BracketedPaste, filter=usual)(self._paste)
@@ -134,7 +135,7 @@ class Bindings:
         elif state.search is not None:
             self._searching.older()
         elif self._typing.input.text.strip():
-            self._performing.line(self._typing.take().strip("\n"))
+            self._typing.enter()
         elif state.page is not None:
             self._close()
 
@@ -178,7 +179,8 @@ class Bindings:
             return
         lines = sum(view.chat.outbox for view in waiting)
         chats = ", ".join(f"#{view.name}" for view in waiting)
-        text = f"{lines} of your lines in {chats} have not reached everyone yet. Quit?"
+        have = "has" if lines == 1 else "have"
+        text = f"{lines} of your lines in {chats} {have} not reached everyone yet. Quit?"
         self._face.apply(Showing(Question("quit", text), Question))
 
     def _paste(self, event: KeyPressEvent) -> None:
@@ -291,6 +293,12 @@ class Bindings:
             self._face.apply(Showing(None, Search))
         elif state.page is not None:
             self._face.apply(Showing(None, Page))
+
+    def _slash(self) -> None:
+        """Esc and a command quickly after it: no terminal user means Alt+/ by that."""
+        self._close()
+        if not self._typing.is_prompting:
+            self._typing.input.insert_text("/")
 
     def _redraw(self) -> None:
         """All of the screen anew, whatever has been written across it."""

@@ -16,6 +16,10 @@ from .setup import Setup
 if TYPE_CHECKING:
     from ..client import Client
 
+PATIENCE_S = 3.0  # what was asked for just before the end may take so long
+SOON_S = 0.3  # without a word
+HURRY_S = 1.0  # and this where a signal ends the app
+
 Listener: TypeAlias = Callable[[State, Event], None]  # the state before, and what happened
 
 
@@ -30,8 +34,11 @@ class Face:
         self.redraw: Callable[[], None] = lambda: None
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.parting = ""  # a last line for stderr
+        self.patience_s = PATIENCE_S
+        self._departing = False
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lasting: set[asyncio.Task[None]] = set()
 
     @property
     def node(self) -> "Client":
@@ -92,15 +99,26 @@ class Face:
 
     # ---- what goes on
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
-        """Runs `work`; what the node complains of is told, and any other failure ends the app."""
+    def spawn(
+        self, work: Coroutine[Any, Any, None], name: str, *, lasting: bool = False
+    ) -> "asyncio.Task[None]":
+        """Runs `work`; what the node complains of is told, and any other failure ends the app.
+
+        Args:
+            work: what is to be done.
+            name: what it is called in complaints.
+            lasting: whether somebody asked for it, so that the app does not end without it.
+        """
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
+        if lasting:
+            self._lasting.add(task)
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
+        self._lasting.discard(task)
         if task.cancelled() or (error := task.exception()) is None:
             return
         if not isinstance(error, Complaint):
@@ -118,6 +136,35 @@ class Face:
         if not self.ended.done():
             self.parting = parting
             self.ended.set_result(code)
+
+    def hurry(self, code: int = DONE) -> None:
+        """The app ends, since somebody outside wants it to."""
+        self.patience_s = HURRY_S
+        self.leave(code)
+
+    def depart(self) -> None:
+        """The app ends as soon as what was asked for is done; asked again, at once."""
+        if self._departing:
+            self.patience_s = 0.0
+        if self._departing or not self._lasting:
+            self.leave()
+        else:
+            self._departing = True
+            self.spawn(self._depart(), "departure")
+
+    async def _depart(self) -> None:
+        if await self.finish(SOON_S):
+            self.tell("storing what was entered last; the same again leaves at once")
+            await self.finish(self.patience_s)
+        self.patience_s = 0.0
+        self.leave()
+
+    async def finish(self, seconds: float) -> list[str]:
+        """Lets what was asked for be done; the names of what is not after that time."""
+        late: set[asyncio.Task[None]] = set()
+        if self._lasting:
+            _, late = await asyncio.wait(self._lasting, timeout=seconds)
+        return sorted(task.get_name() for task in late)
 
     async def close(self) -> None:
         """Ends every task, and waits for them."""

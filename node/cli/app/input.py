@@ -28,15 +28,20 @@ PASTE_MAX = 5  # lines that are pasted without being asked for
 class Typing:
     """The buffers and their windows."""
 
-    def __init__(self, face: Face, typed: Callable[[str], None]) -> None:
+    def __init__(
+        self, face: Face, typed: Callable[[str], None], entered: Callable[[str], None]
+    ) -> None:
         """Nothing is typed yet.
 
         Args:
             face: whose drafts these are.
             typed: told of each change of the line of a search or of the switcher.
+            entered: gets what was typed as the input.
         """
-        self._face = face
-        self.input = Buffer(multiline=True, history=InMemoryHistory())
+        self._face, self._entered = face, entered
+        self.input = Buffer(
+            multiline=True, history=InMemoryHistory(), accept_handler=self._accepted
+        )
         self.line = Buffer(multiline=False, on_text_changed=lambda _: typed(self.line.text))
         found = Buffer(multiline=False)
         self._searching = SearchBufferControl(found, input_processors=[Printable()])
@@ -106,11 +111,14 @@ class Typing:
         """Makes `text` the input."""
         self.input.reset(Document(text))
 
-    def take(self) -> str:
-        """What was typed, which is the input no longer."""
-        text = self.input.text
-        self.input.reset(append_to_history=True)
-        return text
+    def enter(self) -> None:
+        """What was typed is entered, and is the input no longer."""
+        if self.input.text.strip():
+            self.input.validate_and_handle()
+
+    def _accepted(self, buffer: Buffer) -> bool:
+        self._entered(buffer.text.strip("\n"))
+        return False
 
     def complete(self, step: int = 1) -> None:
         """Completes what stands before the cursor, or goes through the choices there are."""

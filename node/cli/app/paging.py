@@ -15,6 +15,7 @@ from .face import Face, chat_of
 
 FIRST = 200  # lines of a chat that is opened
 FIRST_MAX, UNREAD_MORE = 1_000, 20  # where more are unread, and so many lines before those
+SCREENS = 4  # and at least so many screens
 MORE = 500  # lines of each further page
 NEAR = 100  # items from the edge of the window at which the next page is fetched
 BEGINNING = "0.0.0.0.0.0"  # before the first line of any log
@@ -31,9 +32,17 @@ class Paging:
         face.listen(self._happened)
 
     def _happened(self, before: State, event: Event) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        """Reads what the chat in front lacks to be shown."""
         view = self._face.front
-        if view is not None and (view.older is None or (view.cut_off and view.scroll is None)):
+        if view is None:
+            return
+        if view.older is None or (view.cut_off and view.scroll is None):
             self._start(view, self._read_end)
+        elif view.older and len(view.items) < self._height():
+            self._start(view, self._read_older)
 
     # ---- pages
 
@@ -52,9 +61,11 @@ class Paging:
             asyncio.get_running_loop().call_later(AGAIN_S, self._reading.discard, chat_id)
             raise
         self._reading.discard(chat_id)
+        self._look()
 
     async def _read_end(self, view: View) -> None:
-        count = min(FIRST_MAX, max(FIRST, view.waiting + UNREAD_MORE))
+        wanted = max(FIRST, view.waiting + UNREAD_MORE, SCREENS * self._height())
+        count = min(FIRST_MAX, wanted)
         page = await self._ask(view, count=count)
         self._face.apply(Paged(view.chat.chat_id, page.lines, Towards.END, page.cursor))
 
@@ -99,13 +110,16 @@ class Paging:
     def scroll(self, by: int) -> None:
         """Moves the transcript that is shown by rows; up is negative."""
         face, view = self._face, self._face.state.front_or_lobby
-        anchor, _ = transcript.scrolled(face.state, view, *face.transcript_size(), by, face.now())
+        anchor, tops = transcript.scrolled(
+            face.state, view, *face.transcript_size(), by, face.now()
+        )
         self._move(view, anchor)
+        if tops and view.older:
+            self._start(view, self._read_older)
 
     def page(self, pages: int) -> None:
         """Moves it by screens; two rows stay in sight."""
-        _, height = self._face.transcript_size()
-        self.scroll(pages * max(1, height - 2))
+        self.scroll(pages * max(1, self._height() - 2))
 
     def to_end(self) -> None:
         """To the last line that there is."""
@@ -137,10 +151,14 @@ class Paging:
         if anchor is None:
             return
         at = index_of(view, anchor.serial)
-        if at < NEAR and view.older:
+        if at < NEAR + self._height() and view.older:
             self._start(view, self._read_older)
         elif at >= len(view.items) - NEAR and view.cut_off:
             self._start(view, self._read_newer)
+
+    def _height(self) -> int:
+        """Rows of the transcript."""
+        return self._face.transcript_size()[1]
 
 
 def index_of(view: View, serial: int) -> int:

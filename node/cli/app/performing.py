@@ -68,12 +68,12 @@ class Performing:
             case Say():
                 self._sending.send(action)
             case Query():
-                face.spawn(self._query(action), f"/{action.name}")
+                face.spawn(self._query(action), f"/{action.name}", lasting=True)
             case Apply(event=event, said=said, then=then):
                 face.apply(event)
                 face.tell(*([said] if said else ()))
                 if then is not None:
-                    face.spawn(self._query(then), f"/{then.name}")
+                    face.spawn(self._query(then), f"/{then.name}", lasting=True)
             case Show(lines=lines):
                 face.tell(*lines)
             case Open():
@@ -89,7 +89,7 @@ class Performing:
             case Reload():
                 self._reload()
             case Quit():
-                face.leave()
+                face.depart()
             case _:
                 assert_never(action)
 

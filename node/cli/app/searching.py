@@ -97,11 +97,10 @@ class Searching:
         at = view.scroll.serial if view.scroll else 0
         if self._mention[1] == standing(view):
             at = self._mention[0]
-        if step > 0 and not at:
-            return
-        if hit := mention_from(view, at, step, self._face.state.ignored):
+        beyond = step > 0 and not at
+        if hit := 0 if beyond else mention_from(view, at, step, self._face.state.ignored):
             self._show_mention(hit)
-        elif (view.older if step < 0 else view.cut_off) and not self._is_looking:
+        elif not self._is_looking:
             self._face.spawn(self._ask_mention(view, step), "mention")
 
     def _show_mention(self, serial: int) -> None:
@@ -125,7 +124,7 @@ class Searching:
     async def _named(self, view: View, step: int) -> Line | None:
         chat, ask = chat_of(view.chat.chat_id), self._face.node.history
         nick = next((one.nick for one in view.members if one.self), self._face.state.nick)
-        cursor = (view.older or "") if step < 0 else newest(view)
+        cursor = (view.older or "") if step < 0 else newest(view) if view.cut_off else ""
         while cursor:
             if step < 0:
                 page = await ask(chat, count=MENTIONS, contains=nick, before=cursor)

@@ -12,26 +12,29 @@ from ..commands import Say
 from ..model import Refused
 from .face import Face
 
+LINE = "line"  # what each of them is called
+
 
 class Sending:
     """The lines that wait to be stored."""
 
     def __init__(self, face: Face) -> None:
         self._face = face
-        self._waiting: asyncio.Queue[Say] = asyncio.Queue()
+        self._turn = asyncio.Lock()  # given to the first who came
+        self._started = asyncio.Event()
 
     def start(self) -> None:
         """Begins to send."""
-        self._face.spawn(self._send_all(), "sending")
+        self._started.set()
 
     def send(self, say: Say) -> None:
         """Queues a line."""
-        self._waiting.put_nowait(say)
+        self._face.spawn(self._send(say), LINE, lasting=True)
 
-    async def _send_all(self) -> None:
-        while True:
-            say = await self._waiting.get()
-            text = encodable(say.text)
+    async def _send(self, say: Say) -> None:
+        text = encodable(say.text)
+        async with self._turn:
+            await self._started.wait()
             try:
                 async for _ in self._face.node.send(say.chat, text, kind=say.kind, wait=Wait.NONE):
                     pass

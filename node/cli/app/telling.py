@@ -36,6 +36,8 @@ class Telling:
             case Happening(what=Line() as line, chat_id=chat_id):
                 if not line.own:
                     self._unmarked.add(chat_id)
+                elif not line.backlog:  # whoever answers has read
+                    self.finish()
                 if self._is_for_us(line, chat_id):
                     self._call(event)
             case Status(chats=chats):
@@ -102,9 +104,14 @@ class Telling:
     async def _mark_soon(self) -> None:
         try:
             await asyncio.sleep(READ_S)
-            if self._sees():
-                chat_id = self._face.state.current
-                self._unmarked.discard(chat_id)
-                await self._face.node.mark_read(chat_of(chat_id))
+            self.finish()
         finally:
             self._is_marking = False
+
+    def finish(self) -> None:
+        """What is in sight is marked as read now."""
+        if self._sees():
+            chat_id = self._face.state.current
+            self._unmarked.discard(chat_id)
+            work = self._face.node.mark_read(chat_of(chat_id))
+            self._face.spawn(work, "read marker", lasting=True)
