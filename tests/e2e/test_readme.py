@@ -16,6 +16,7 @@ from node.cli.personal import personal
 from node.config import load
 from node.places import places
 from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
+from tests.cli.screens.kept import PICTURES, picture_of
 from tests.e2e.readme import (
     README,
     ROOT,
@@ -159,6 +160,12 @@ def test_every_place_that_is_named_is_there() -> None:
     missing = [one for one in named if not (ROOT / one.rstrip("/")).exists()]
     assert len(named) > 12
     assert not missing
+
+
+def test_the_pictures_are_those_that_make_screens_draws() -> None:
+    shown = re.findall(r"^!\[.+\]\((\S+)\)$", TEXT, re.MULTILINE)
+    assert {ROOT / one for one in shown} == {picture_of(name) for name in PICTURES}
+    assert all((ROOT / one).read_text("utf-8").startswith("<svg ") for one in shown)
 
 
 def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
