@@ -3,7 +3,9 @@
 Tries node/cli/app/paging.py and node/cli/app/searching.py.
 """
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -173,6 +175,30 @@ def test_a_page_that_does_not_come_is_complained_of_and_tried_again(world: World
     world.passes(1_500)
     world.press("PgUp")
     assert len(held(world)) > 200
+
+
+def test_an_answer_of_a_node_that_went_meanwhile_is_not_taken(world: World) -> None:
+    history, gates = world.node.history, [asyncio.Event()]
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        page = await history(*args, **more)
+        if gates:
+            await gates.pop().wait()
+        return page
+
+    gate = gates[0]
+    world.node.history = slow  # type: ignore[method-assign]
+    world.press("Ctrl+N")
+    world.node.dies()
+    world.passes(100)
+    world.node.past(OPS, "alice", "line 0001", 0)
+    world.node.returns()
+    world.passes(600)
+    assert lines(world) == [1]
+    gate.set()
+    world.passes(100)
+    assert lines(world) == [1]
+    assert world.text.count("No node") == 0
 
 
 # ---- looking for something

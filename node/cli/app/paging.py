@@ -7,9 +7,10 @@ are scrolled to.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from ...errors import Complaint, NodeDown
 from ...words import Line
 from ...words import Page as Lines
-from ..model import Anchor, Event, Paged, Scrolled, State, Towards, View, newest
+from ..model import Anchor, Event, Linked, Paged, Scrolled, State, Towards, View, newest
 from ..render import transcript
 from .face import Face, chat_of
 
@@ -28,10 +29,12 @@ class Paging:
 
     def __init__(self, face: Face) -> None:
         self._face = face
-        self._reading: set[int] = set()
+        self._reading: dict[int, asyncio.Task[None]] = {}
         face.listen(self._happened)
 
     def _happened(self, before: State, event: Event) -> None:
+        if isinstance(event, Linked):
+            self._forget()
         self._look()
 
     def _look(self) -> None:
@@ -41,7 +44,7 @@ class Paging:
             return
         if view.older is None or (view.cut_off and view.scroll is None):
             self._start(view, self._read_end)
-        elif view.older and len(view.items) < self._height():
+        elif view.older and len(view.items) < self._face.rows:
             self._start(view, self._read_older)
 
     # ---- pages
@@ -50,18 +53,32 @@ class Paging:
         """Begins a read, where none of that chat is under way."""
         chat_id = view.chat.chat_id
         if chat_id not in self._reading and not self._face.state.lost:
-            self._reading.add(chat_id)
-            self._face.spawn(self._one(chat_id, read(view)), "page of the log")
+            work = self._one(view, read)
+            self._reading[chat_id] = self._face.spawn(work, "page of the log")
 
-    async def _one(self, chat_id: int, read: Awaitable[None]) -> None:
+    async def _one(self, view: View, read: Callable[[View], Awaitable[None]]) -> None:
         """A read to its end; if it fails, the next one waits a while."""
+        chat_id, task = view.chat.chat_id, asyncio.current_task()
         try:
-            await read
-        except Exception:
-            asyncio.get_running_loop().call_later(AGAIN_S, self._reading.discard, chat_id)
-            raise
-        self._reading.discard(chat_id)
-        self._look()
+            await read(view)
+        except Complaint as complaint:
+            asyncio.get_running_loop().call_later(AGAIN_S, self._end, chat_id, task)
+            if not isinstance(complaint, NodeDown):  # which the watch tells
+                raise
+        else:
+            self._end(chat_id, task)
+            self._look()
+
+    def _end(self, chat_id: int, task: "asyncio.Task[None] | None") -> None:
+        """The next read of that chat may begin."""
+        if self._reading.get(chat_id) is task:
+            del self._reading[chat_id]
+
+    def _forget(self) -> None:
+        """What was asked of a node that is gone does not count any more."""
+        for task in self._reading.values():
+            task.cancel()
+        self._reading.clear()
 
     async def _read_end(self, view: View) -> None:
         wanted = max(FIRST, view.waiting + UNREAD_MORE, SCREENS * self._height())
