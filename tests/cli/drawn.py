@@ -81,9 +81,9 @@ def line(
     return Item(serial, replace(said, **more), place)  # type: ignore[arg-type]
 
 
-def notice(serial: int, at_s: float, *whats: h.What, leader: int = 0) -> Item:
+def notice(serial: int, at_s: float, *events: h.What, leader: int = 0) -> Item:
     """What the system tells."""
-    happenings = tuple(h.Happening(what, "dev", 1, EPOCH, AT + int(at_s * 1000)) for what in whats)
+    happenings = tuple(h.Happening(what, "dev", 1, EPOCH, AT + int(at_s * 1000)) for what in events)
     return Item(serial, Notice(happenings, G + leader if leader else 0))
 
 

@@ -153,9 +153,9 @@ TOLD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("whats", "said"), TOLD)
-def test_a_notice(whats: tuple[h.What, ...], said: str) -> None:
-    assert drawn(notice(1, 0, *whats), columns=90) == f"12:01:07      -- | {said}"
+@pytest.mark.parametrize(("events", "said"), TOLD)
+def test_a_notice(events: tuple[h.What, ...], said: str) -> None:
+    assert drawn(notice(1, 0, *events), columns=90) == f"12:01:07      -- | {said}"
 
 
 def test_the_silence_of_the_leader_is_told_in_other_words() -> None:

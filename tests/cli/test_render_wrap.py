@@ -22,7 +22,7 @@ from node.cli.render.wrap import spans, wrapped
         ("  indented", 10, ("  indented",)),
         ("  indented text", 10, ("  indented", "text")),
         ("      long", 5, (" long",)),
-        ("    longer", 5, ("longe", "r")),
+        ("    abcdefg", 5, ("abcde", "fg")),
         ("one\n\ntwo", 5, ("one", "", "two")),
         ("字字字", 5, ("字字", "字")),
         ("字 字字字", 5, ("字", "字字", "字")),

@@ -216,17 +216,17 @@ def told(one: Notice) -> str:
     first, *rest = one.happenings
     if not rest:
         return notice(first, one.leader)
-    whats = [happening.what for happening in one.happenings]
+    events = [happening.what for happening in one.happenings]
     match first.what:
         case MemberEvent():
-            return joint([what for what in whats if isinstance(what, MemberEvent)])
+            return joint([what for what in events if isinstance(what, MemberEvent)])
         case SuspectEvent(cleared=cleared):
             names = several(
-                who(what.nick, what.member_id) for what in whats if isinstance(what, SuspectEvent)
+                who(what.nick, what.member_id) for what in events if isinstance(what, SuspectEvent)
             )
             return f"{names} {'answer again' if cleared else 'do not answer: 1 of 2 checks missed'}"
         case MergeEvent():
-            merges = [what for what in whats if isinstance(what, MergeEvent)]
+            merges = [what for what in events if isinstance(what, MergeEvent)]
             count = sum(what.messages for what in merges)
             nicks = dict.fromkeys(clean_name(what.nick) or "others" for what in merges)
             return f"caught up: {counted(count, 'message')} from {several(nicks)}"
