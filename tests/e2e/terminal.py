@@ -19,7 +19,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 from tests.display import Display, pasted, pressed
@@ -243,15 +243,15 @@ class Tmux(Screen):
         self,
         command: Sequence[str],
         environment: Mapping[str, str],
-        directory: Path,
         *,
         columns: int = 110,
         rows: int = 24,
     ) -> None:
-        """Starts both; the server's socket is in `directory`."""
+        """Starts both."""
+        self._directory = TemporaryDirectory(prefix="tmux-")  # a socket's path must be short
         self._environment = {**environment, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         self._environment.pop("TMUX", None)
-        self._socket = str(directory / "tmux.sock")
+        self._socket = f"{self._directory.name}/socket"
         size = ["-x", str(columns), "-y", str(rows)]
         self._tmux("new-session", "-d", *size, *command)
         self._tmux("set-option", "-g", "remain-on-exit", "on")
@@ -290,3 +290,4 @@ class Tmux(Screen):
 
     def close(self) -> None:
         self._tmux("kill-server", check=False)
+        self._directory.cleanup()

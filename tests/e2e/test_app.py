@@ -60,7 +60,7 @@ def screens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
         if request.param == "pty":
             made.append(opened(member))
         else:
-            made.append(Tmux(member.command(), member.environment, tmp_path))
+            made.append(Tmux(member.command(), member.environment))
         return made[-1]
 
     yield open_

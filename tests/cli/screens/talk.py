@@ -30,7 +30,7 @@ HOSTILE = (
 )
 
 
-@scene(f"{WIDTHS} 110x5 110x7 110x8 110x60 60x10")
+@scene(f"{WIDTHS} 60x5 60x7 84x8 110x5 110x7 110x8 110x60")
 def _chat(world: World) -> None:
     """Talk, a failover, what came while one looked elsewhere, and an own line on its way."""
     dev = told(world)
