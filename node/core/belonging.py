@@ -42,10 +42,20 @@ class Belonging:
 
     # ---- merging -------------------------------------------------------------------------------
 
-    def absorb(self, roster: Roster, *, quiet: bool = False, by: MemberId = 0) -> bool:
-        """Merge what somebody (`by`) knows; tell the people, and refute what is said of us."""
+    def absorb(
+        self, roster: Roster, *, quiet: bool = False, by: MemberId = 0, why: str = ""
+    ) -> bool:
+        """Merge what somebody (`by`) knows; tell the people, and refute what is said of us.
+
+        Args:
+            roster: what is known.
+            quiet: the people are not told.
+            by: who brought it; 0 for ourselves.
+            why: how a member that is dropped now was found to be gone.
+        """
         s = self._s
         topic = s.members.topic
+        shown = self._outgoing(roster)
         changes = s.members.absorb(roster)
         if not changes and s.members.topic == topic:
             return False
@@ -53,7 +63,8 @@ class Belonging:
         for before, after in changes:
             s.saw_id(after.id)
             if after.id != s.me and not quiet:
-                self._tell_people(before, after, by)
+                offline = "went offline" if by == after.id else why
+                self._tell_people(before, after, shown.get(after.id, ""), offline)
             if after.id != s.me and not (after.belongs and after.life is not Life.DROPPED):
                 s.alarms.cancel(Alarm.DROP, after.id)
                 self._gone(after.id)
@@ -62,7 +73,18 @@ class Belonging:
         self.look_at_myself()
         return True
 
-    def _tell_people(self, before: Member | None, after: Member, by: MemberId) -> None:
+    def _outgoing(self, roster: Roster) -> dict[MemberId, str]:
+        """The names that are shown until now of those that may have another, or none, hereafter."""
+        members = self._s.members
+        pairs = [(members.get(record.id), record) for record in roster.members]
+        return {
+            known.id: members.shown_nick(known.id)
+            for known, record in pairs
+            if known and (known.nick != record.nick or (known.belongs and not record.belongs))
+        }
+
+    def _tell_people(self, before: Member | None, after: Member, shown: str, gone: str) -> None:
+        """`shown`: the name until now, where it may have ended.  `gone`: why, for one dropped."""
         s, id = self._s, after.id
         if before is None:
             if s.members.belongs(id):  # Not an id that its identity has outgrown.
@@ -70,21 +92,22 @@ class Belonging:
                 s.liveness.heard_at.setdefault(id, s.now)
             return
         if after.left and not before.left:
-            return s.emit(MemberChanged(id, Change.LEFT))
+            return s.emit(MemberChanged(id, Change.LEFT, shown))
         if after.kicked and not before.kicked:
-            return s.emit(MemberChanged(id, Change.KICKED))
+            return s.emit(MemberChanged(id, Change.KICKED, shown))
         if not after.belongs:
             return
         was, now = before.life, after.life
         if now is Life.SUSPECT and was is Life.ALIVE:
             s.emit(MemberChanged(id, Change.SUSPECT))
+            s.liveness.suspected_at[id] = s.now
         elif now is Life.DROPPED and was is not Life.DROPPED:
-            s.emit(MemberChanged(id, Change.DROPPED, "went offline" if by == id else ""))
+            s.emit(MemberChanged(id, Change.DROPPED, gone))
             s.liveness.dropped_at[id] = s.now
         elif now is Life.ALIVE and was is not Life.ALIVE:
             self._back(id, was)
-        if after.nick.value != before.nick.value:
-            s.emit(MemberChanged(id, Change.RENAMED, before.nick.value))
+        if after.nick.value != before.nick.value and shown != s.members.shown_nick(id):
+            s.emit(MemberChanged(id, Change.RENAMED, shown))
         if after.away.value != before.away.value:
             s.emit(
                 MemberChanged(
@@ -97,6 +120,7 @@ class Belonging:
         s.alarms.cancel(Alarm.DROP, id)
         s.liveness.heard(s.now, id)
         s.liveness.dropped_at.pop(id, None)
+        s.liveness.suspected_at.pop(id, None)
         s.emit(MemberChanged(id, Change.RETURNED if was is Life.DROPPED else Change.CLEARED))
         self._returned(id)
 
@@ -316,16 +340,15 @@ class Belonging:
         s = self._s
         record = s.members.get(member)
         assert record is not None
+        if gone:
+            return self._drop(member, "nobody is there any more")
         if record.life is Life.ALIVE:
             self.absorb(Roster((suspected(record, Life.SUSPECT),)))
             self.tell(member)
-        if gone:
-            self._drop(member)
-        else:
-            ill = self._ill()
-            s.alarms.set(
-                Alarm.DROP, s.now + s.liveness.suspect_ms(len(s.members.belonging), ill), member
-            )
+        ill = self._ill()
+        s.alarms.set(
+            Alarm.DROP, s.now + s.liveness.suspect_ms(len(s.members.belonging), ill), member
+        )
 
     def _ill(self) -> bool:
         """Half of the roster suspect at once: perhaps it is we who are cut off."""
@@ -342,12 +365,12 @@ class Belonging:
             return self.check(member)
         self._drop(member)
 
-    def _drop(self, member: MemberId) -> None:
+    def _drop(self, member: MemberId, why: str = "") -> None:
         s = self._s
         s.liveness.checks.pop(member, None)
         record = s.members.get(member)
         assert record is not None
-        self.absorb(Roster((suspected(record, Life.DROPPED),)))
+        self.absorb(Roster((suspected(record, Life.DROPPED),)), why=why)
         self.tell(member)
 
     # ---- callers -------------------------------------------------------------------------------

@@ -187,6 +187,8 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MemberChanged:
+    """`detail`: the name shown until now (renamed, left, kicked), or why it is gone (dropped)."""
+
     member: MemberId
     change: Change
     detail: str = ""

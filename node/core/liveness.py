@@ -25,6 +25,7 @@ class Liveness:
         self.silent_since: Millis | None = None  # of the leader, for "took"
         self.heard_at: dict[MemberId, Millis] = {}
         self.checks: dict[MemberId, Check] = {}
+        self.suspected_at: dict[MemberId, Millis] = {}  # when that was told
         self.dropped_at: dict[MemberId, Millis] = {}
 
     # ---- the leader ----

@@ -144,6 +144,11 @@ class Readable:
     def heard_at(self, id: MemberId) -> Millis | None:
         return self._s.liveness.heard_at.get(id)
 
+    def unheard_since(self, id: MemberId) -> Millis | None:
+        """Since when a member does not answer: those that do not lead go by what they are told."""
+        liveness = self._s.liveness
+        return (liveness.heard_at if self._s.leads else liveness.suspected_at).get(id)
+
     def trace(self, key: Key) -> Trace | None:
         """Who has an own message of this life, or one that is still to be acknowledged."""
         entry = self._s.outbox.find(key)

@@ -114,20 +114,24 @@ def _member(group: Group, notice: MemberChanged) -> What:
     member, nick = notice.member, nick_of(group, notice.member)
     if notice.change in (Change.SUSPECT, Change.CLEARED):
         return SuspectEvent(member, nick, notice.change is Change.CLEARED)
-    detail = notice.detail
-    if notice.change is Change.DROPPED and not detail:
-        detail = _silence(group, member)
+    if notice.change in (Change.LEFT, Change.KICKED):  # it may have been numbered, as carol2
+        return MemberEvent(member, notice.detail or nick, notice.change.value)
+    gone = notice.change is Change.DROPPED
+    detail = _absence(group, notice) if gone else notice.detail
     return MemberEvent(member, nick, notice.change.value, detail)
 
 
-def _silence(group: Group, member: MemberId) -> str:
-    heard = group.heard_at(member)
-    silence = f"no answer for {max(1, round((now_ms() - heard) / 1000))} s" if heard else ""
+def _absence(group: Group, notice: MemberChanged) -> str:
+    """Why a member is gone, as far as that is known, and how many own lines it lacks."""
+    why, since = notice.detail, group.unheard_since(notice.member)
+    if not why and since is not None:
+        silent_s = round((now_ms() - since) / 1000)
+        why = f"no answer for {silent_s} s" if silent_s else ""
     lacking = sum(
-        any(row.member == member and row.state != "acked" for row in trace.rows)
+        any(row.member == notice.member and row.state != "acked" for row in trace.rows)
         for trace in group.queue()
     )
-    return f"{silence}; unsent {lacking}" if lacking else silence
+    return f"{why}; unsent {lacking}" if lacking else why
 
 
 def _leader(group: Group, notice: LeaderChanged) -> LeaderEvent:

@@ -117,6 +117,55 @@ def test_people_are_told_what_became_of_a_member(
     assert talk.changes == [(2, change)]
 
 
+def named(nick: str, at: int, by: int) -> m.Fact:
+    return m.Fact(nick, Hlc(at, 0), by)
+
+
+def test_who_is_renamed_was_called_as_people_saw_it() -> None:
+    talk = follower(3, 1, person(2, nick=named("bob", 2, 2)), person(4, nick=named("carol", 1, 4)))
+    for at, nick, was, shown in (
+        (5, "carol", "bob", "carol2"),  # the name is taken
+        (6, "bob", "carol2", "bob"),
+    ):
+        tell(talk, 4, person(2, nick=named(nick, at, 2)))
+        assert talk.one(e.MemberChanged) == e.MemberChanged(2, Change.RENAMED, was)
+        assert talk.group.shown_nick(2) == shown
+
+
+def test_a_new_name_that_looks_like_the_old_one_is_no_news() -> None:
+    talk = follower(
+        3, 1, person(2, nick=named("carol", 2, 2)), person(4, nick=named("carol", 1, 4))
+    )
+    tell(talk, 4, person(2, nick=named("carol2", 5, 2)))
+    assert talk.changes == []
+
+
+@pytest.mark.parametrize("end", ["left", "kicked"])
+def test_who_leaves_is_told_by_the_name_that_people_saw(end: str) -> None:
+    talk = follower(
+        3, 1, person(2, nick=named("carol", 2, 2)), person(4, nick=named("carol", 1, 4))
+    )
+    tell(talk, 4, person(2, nick=named("carol", 2, 2), left=end == "left", kicked=end == "kicked"))
+    assert talk.one(e.MemberChanged) == e.MemberChanged(2, Change(end), "carol2")
+
+
+def test_since_when_a_member_does_not_answer() -> None:
+    talk = leading(1, 2, 3, 4, 5)
+    heard = talk.group.heard_at(5)
+    looked_into(talk, 5)
+    assert talk.group.unheard_since(5) == heard, "a leader knows when it heard it"
+
+    talk = follower(3, 1, 2, 4)
+    talk.wait(60_000)
+    assert talk.group.unheard_since(2) is None, "nobody asked it"
+    tell(talk, 4, person(2, SUSPECT))
+    suspected = talk.now
+    talk.wait(5_000)
+    assert talk.group.unheard_since(2) == suspected
+    tell(talk, 4, person(2, incarnation=101))
+    assert talk.group.unheard_since(2) is None
+
+
 def test_who_returns_is_caught_up_with_at_once() -> None:
     talk = follower(3, 1, person(2, DROPPED), 4)
     tell(talk, 4, person(2, incarnation=101))
@@ -269,7 +318,8 @@ def test_suspicion_is_told_to_all_the_suspect_too() -> None:
 def test_connection_refused_at_the_leader_and_one_other_drops_at_once() -> None:
     talk = leading(1, 2, 3, 4, 5)
     looked_into(talk, 5, refused=True)
-    assert talk.changes == [(5, Change.SUSPECT), (5, Change.DROPPED)]
+    assert talk.changes == [(5, Change.DROPPED)], "nothing is left to suspect"
+    assert talk.one(e.MemberChanged).detail == "nobody is there any more"
 
 
 def test_refused_to_the_leader_alone_is_only_a_suspicion() -> None:

@@ -1,0 +1,65 @@
+"""What watchers hear of members: node/host/telling.py over a group that is only played."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from node.core.effects import Change, MemberChanged
+from node.happenings import MemberEvent
+from node.host import telling
+
+NOW = 100_000
+
+
+def played(since: int | None = None, lacking: int = 0) -> Any:
+    """A group in which member 2 is called carol, is unheard `since`, and lacks so many lines."""
+    lines = [
+        SimpleNamespace(rows=[SimpleNamespace(member=2, state=state)])
+        for state in ("acked", *["waiting"] * lacking)
+    ]
+    return SimpleNamespace(
+        member=lambda id: id == 2,
+        shown_nick=lambda id: "carol",
+        unheard_since=lambda id: since,
+        queue=lambda: lines,
+    )
+
+
+def heard(group: Any, change: Change, detail: str = "") -> MemberEvent:
+    (what,) = telling.told(group, MemberChanged(2, change, detail))
+    assert isinstance(what, MemberEvent)
+    assert (what.member_id, what.change) == (2, change.value)
+    return what
+
+
+@pytest.mark.parametrize(
+    ("why", "since", "lacking", "said"),
+    [
+        ("", NOW - 6_200, 0, "no answer for 6 s"),
+        ("", NOW - 6_200, 2, "no answer for 6 s; unsent 2"),
+        ("", NOW - 50, 0, ""),  # of no silence that would be worth a word
+        ("", None, 0, ""),
+        ("", None, 1, "; unsent 1"),
+        ("nobody is there any more", NOW - 6_200, 0, "nobody is there any more"),
+        ("nobody is there any more", NOW - 50, 3, "nobody is there any more; unsent 3"),
+        ("went offline", None, 0, "went offline"),
+    ],
+)
+def test_why_a_member_is_gone_is_as_it_was_found(
+    monkeypatch: pytest.MonkeyPatch, why: str, since: int | None, lacking: int, said: str
+) -> None:
+    monkeypatch.setattr(telling, "now_ms", lambda: NOW)
+    assert heard(played(since, lacking), Change.DROPPED, why).detail == said
+
+
+@pytest.mark.parametrize("change", [Change.LEFT, Change.KICKED])
+def test_who_leaves_has_the_name_that_people_saw(change: Change) -> None:
+    event = heard(played(), change, "carol2")
+    assert (event.nick, event.detail) == ("carol2", "")
+    assert heard(played(), change).nick == "carol"
+
+
+def test_who_is_renamed_has_both_names() -> None:
+    event = heard(played(), Change.RENAMED, "carol2")
+    assert (event.nick, event.detail) == ("carol", "carol2")
