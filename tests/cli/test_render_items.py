@@ -1,5 +1,6 @@
-"""Items of a transcript as rows."""
+"""Items of a transcript as rows: node/cli/render/items.py and node/cli/render/drawing.py."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,12 @@ from hypothesis import strategies as st
 
 from node import happenings as h
 from node import words as w
-from node.cli.model import Item, Search, Settings, State, View
-from node.cli.render import items
+from node.cli.model import Item, Reply, Search, Settings, State, View
+from node.cli.render import drawing, items
 from node.cli.render.items import delivery, hidden, options, rows_of
 from node.cli.render.rows import plain
 from node.cli.render.text import width
+from node.cli.render.wrap import spans
 from tests.cli.drawn import (
     AT,
     DAY,
@@ -97,7 +99,7 @@ def test_a_mention_has_a_look_of_its_own() -> None:
 def test_the_same_author_has_the_same_colour_everywhere() -> None:
     view = replace(DEV, items=(line(1, 0, "bob", "a", member=2), line(2, 0, "bob", "b", member=2)))
     assert len({looks(row, "bob") for row in rows(STATE, view)}) == 1
-    assert items.nick_class(G + 2) == items.nick_class(G * 7 + 2) == "nick.2"
+    assert drawing.nick_class(G + 2) == drawing.nick_class(G * 7 + 2) == "nick.2"
 
 
 def test_hostile_text_comes_out_harmless() -> None:
@@ -191,7 +193,7 @@ def test_answers_stand_where_they_were_asked() -> None:
 def test_a_text_that_was_refused_says_why() -> None:
     assert drawn(unsent(1, 0, "lost words", "too long")) == (
         "12:01:07     you | lost words                       failed\n"
-        "              -- | not sent: too long"
+        "12:01:07      -- | not sent: too long"
     )
 
 
@@ -244,6 +246,15 @@ def test_another_day_is_told() -> None:
 
 def test_today_needs_no_telling() -> None:
     assert "2026" not in drawn(line(1, 0, "bob", "a"))
+
+
+def test_what_has_no_time_is_in_no_day() -> None:
+    timeless = Item(2, Reply(("not a line of config.toml",), 0))
+    shown = drawn(line(1, 0, "bob", "a"), timeless, line(3, 1, "bob", "b"))
+    assert shown == (
+        "12:01:07     bob | a\n              -- | not a line of config.toml\n12:01:08     bob | b"
+    )
+    assert "2026" not in drawn(timeless, line(3, 1, "bob", "b"))
 
 
 def test_the_day_is_that_of_the_order_not_of_somebodys_clock() -> None:
@@ -401,7 +412,7 @@ def test_columns_give_way_on_narrow_screens(columns: int, shown: str) -> None:
 
 def test_a_message_of_very_many_rows_is_not_shown_whole() -> None:
     shown = drawn(line(1, 0, "eve", "\n" * 60_000 + "x")).splitlines()
-    assert len(shown) == items.ROWS_MAX + 1
+    assert len(shown) == drawing.ROWS_MAX + 1
     assert "left out" in shown[-1]
 
 
@@ -413,6 +424,43 @@ def test_what_was_searched_for_is_marked_also_across_rows() -> None:
     looked_at = rows(showing(view, search=Search("merge", 1)), view, 40)
     assert "> Merge" in plain(looked_at[0])
     assert {look for look, _ in looked_at[0]} >= {"match.hit"}
+
+
+def lit(shown: list[items.Row]) -> list[str]:
+    return ["".join(text for look, text in row if look == "match") for row in shown]
+
+
+def test_matches_side_by_side_are_marked_as_one() -> None:
+    view = replace(DEV, items=(line(1, 0, "bob", "x" * 50),))
+    shown = rows(showing(view, search=Search("x")), view)
+    assert lit(shown) == ["x" * 41, "x" * 9]
+    assert [len(row) for row in shown] == [4, 3]  # time, nick, border, match; border, match, blanks
+
+
+@given(st.text("ab ", max_size=200), st.text("ab ", min_size=1, max_size=3), st.integers(20, 60))
+def test_every_match_is_marked_and_nothing_else(text: str, wanted: str, columns: int) -> None:
+    view = replace(DEV, items=(line(1, 0, "bob", text),))
+    marked = set[int]()
+    for match in re.finditer(wanted, text):
+        marked |= set(range(*match.span()))
+    opts = options(showing(view, search=Search(wanted)), view, columns)
+    room = columns - (opts.time + 1 if opts.time else 0) - opts.nick - 3
+    look = items.Look(columns, opts.time, opts.nick, wanted, False)
+    shown = items.Drawing(view.items[0], look, "")._texts(text, "text", room)
+    for (at, end), row in zip(spans(text, room), shown, strict=True):
+        for look, said in row:
+            is_lit = {one in marked for one in range(at, at + len(said))}
+            assert is_lit <= {look == "match"}
+            at += len(said)
+        assert at == end
+
+
+@pytest.mark.parametrize(("piece", "wanted"), [("x", "x"), ("x ", "x"), ("x ", "x x")])
+def test_a_search_in_a_long_line_looks_at_each_match_once(piece: str, wanted: str) -> None:
+    view = replace(DEV, items=(line(1, 0, "eve", piece * 400_000),))
+    shown = rows(showing(view, search=Search(wanted)), view)
+    assert len(shown) == drawing.ROWS_MAX + 1
+    assert lit(shown)[500].strip()
 
 
 def test_a_search_is_for_the_text_as_it_is() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node import happenings as h
+from node import words as w
 from node.cli.model import Anchor, Item, Settings, State, View
 from node.cli.render.items import options, rows_of
 from node.cli.render.rows import Row, plain
@@ -72,6 +73,20 @@ def test_new_lines_move_nothing_while_scrolled_up() -> None:
     before = view_of(talk(9), Anchor(5))
     after = replace(before, items=talk(30), marker=9, unread=21)
     assert seen(before, 3) == seen(after, 3)
+
+
+def test_a_longer_nick_moves_nothing_while_scrolled_up() -> None:
+    long = tuple(line(n, n, "alice", f"{n} " + "word " * (n % 17)) for n in range(1, 40))
+    before, _ = moved(view_of(long), -9, 8)
+    came = (*long, line(99, 99, "bartholomew", "hello"))
+    after = replace(before, items=came, members=(w.Member(G + 1, "christopher", "alive"),))
+    assert seen(after, 8) == seen(before, 8)
+    assert seen(moved(after, -1, 8)[0], 8)[1:] == seen(before, 8)[:-1]
+    assert seen(replace(after, scroll=None), 8)[-1] == "hello"
+    assert (
+        window(showing(after), replace(after, scroll=None), WIDTH, 8, NOW)[-1][1][1]
+        == "bartholomew"
+    )
 
 
 def test_older_lines_that_come_move_nothing() -> None:

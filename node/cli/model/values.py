@@ -72,6 +72,7 @@ class Anchor:
 
     serial: int
     row: int = 0
+    nick: int = field(default=0, compare=False)  # columns of authors then, which stay; 0 for any
 
 
 class Level(Enum):

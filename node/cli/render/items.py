@@ -10,32 +10,22 @@ Every row of a message keeps the column of its author, so that no text can pass 
 Rows are kept for as long as they look the same; the height of a whole transcript is never computed.
 """
 
-import re
-from collections.abc import Iterator
-from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from ...core.types import small
-from ...happenings import ElectionEvent, ErrorEvent, LeaderEvent
-from ...words import Kind, Line
-from ..model import Entry, Item, Notice, Reply, State, Unsent, View
-from .notices import told
-from .rows import Fragment, Row, cut, fitted, justified
-from .text import clean, clean_name, moment, shown_nick, width
-from .themes import NICKS
-from .wrap import spans
+from ...happenings import ErrorEvent
+from ...words import Line
+from ..model import Entry, Item, Notice, State, Unsent, View
+from .drawing import Drawing, Look, Rows
+from .rows import Row, cut, fitted
+from .text import moment, shown_nick, width
 
 NICK_MIN, NICK_MAX = 7, 12  # columns of authors
 LATELY = 200  # items among which the longest nick is looked for
-ROWS_MAX = 1_000  # of one item; the rest of a longer one is left out
 QUIET_MS = 300  # an own line says nothing of its delivery for that long
 QUEUED_MS = 2_000  # after that, one that nobody acknowledged counts as queued
 AHEAD_MS = 2_000  # an own line's clock may be ahead of the screen's by this much
-MARK = 6  # columns of a delivery mark
 FAR_MS = 1 << 62
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-Rows: TypeAlias = tuple[Row, ...]
 
 
 class Options(NamedTuple):
@@ -63,7 +53,7 @@ NOTHING = Drawn((), 0)
 def options(state: State, view: View, columns: int) -> Options:
     """What is to be known for drawing `view` in so many columns."""
     time = 8 if state.settings.seconds != "off" else 5
-    nick = _nick_columns(view)
+    nick = nick_columns(view)
     if columns < 50:
         time, nick = 5, min(nick, 8)
     if columns < 30:
@@ -79,8 +69,10 @@ def options(state: State, view: View, columns: int) -> Options:
     )
 
 
-def _nick_columns(view: View) -> int:
-    """As wide as the longest nick shown lately."""
+def nick_columns(view: View) -> int:
+    """As wide as the longest nick shown lately; scrolled up, as it was, so that nothing moves."""
+    if view.scroll and view.scroll.nick:
+        return view.scroll.nick
     nicks = {one.nick for one in view.members if one.state not in ("left", "kicked")}
     nicks |= {item.entry.nick for item in view.items[-LATELY:] if isinstance(item.entry, Line)}
     longest = max((width(shown_nick(nick)) for nick in nicks), default=0)
@@ -140,10 +132,11 @@ def rows_of(view: View, index: int, columns: int, now_ms: int, opts: Options) ->
         return NOTHING
     before = _before(view, index, columns, now_ms, opts)
     mark = delivery(item.entry, now_ms, opts)
-    key = (item.serial, columns, opts.time, opts.nick, opts.search, opts.hit == item.serial, mark)
+    look = Look(columns, opts.time, opts.nick, opts.search, opts.hit == item.serial)
+    key = (item.serial, look, mark)
     rows = _KEPT.get(key, item.entry)
     if rows is None:
-        rows = _Drawing(item, columns, opts, mark).rows()
+        rows = Drawing(item, look, mark).rows()
         _KEPT.put(key, item.entry, rows)
     return Drawn((*before, *rows), len(before)) if before else Drawn(rows, 0)
 
@@ -170,10 +163,8 @@ def _before(view: View, index: int, columns: int, now_ms: int, opts: Options) ->
             break
         last -= 1
     day = _day(items[index])
-    today = moment(now_ms) if last < 0 else None
-    before = _day(items[last]) if last >= 0 else (today.date().toordinal() if today else 0)
     rows = []
-    if day and day != before:
+    if day and day != _day_until(view, last, now_ms, opts):
         rows.append(_ruled(_day_name(items[index]), columns, "day"))
     if new:
         rows.append(_ruled("new", columns, "new"))
@@ -191,6 +182,15 @@ def _day(item: Item) -> int:
     at_ms = _at_ms(item)
     at = moment(at_ms) if at_ms else None
     return at.date().toordinal() if at else 0
+
+
+def _day_until(view: View, last: int, now_ms: int, opts: Options) -> int:
+    """The day that the screen is in after that item; what has no time is in no day."""
+    for at in reversed(range(last + 1)):
+        if not hidden(view.items[at], opts) and (day := _day(view.items[at])):
+            return day
+    today = moment(now_ms)
+    return today.date().toordinal() if today else 0
 
 
 def _day_name(item: Item) -> str:
@@ -232,129 +232,3 @@ def changes_ms(entry: Entry, now_ms: int) -> int:
     if not -AHEAD_MS < age_ms < QUEUED_MS:
         return 0
     return (QUIET_MS if age_ms < QUIET_MS else QUEUED_MS) - age_ms
-
-
-def _mark_class(mark: str) -> str:
-    if mark in ("queued", "failed"):
-        return f"delivery.{mark}"
-    acked, _, of = mark.partition("/")
-    return "delivery.all" if acked == of else "delivery"
-
-
-# ---- drawing -----------------------------------------------------------------------------------
-
-
-class _Drawing:
-    """One item being drawn."""
-
-    def __init__(self, item: Item, columns: int, opts: Options, mark: str) -> None:
-        self._item, self._columns, self._mark = item, columns, mark
-        self._time, self._nick = opts.time, opts.nick
-        self._hit = opts.hit == item.serial and bool(opts.search)
-        self._search = re.compile(re.escape(opts.search), re.IGNORECASE) if opts.search else None
-        self._bar = " | " if self._nick else ""
-        self._room = columns - self._time - (1 if self._time else 0) - self._nick - len(self._bar)
-
-    def rows(self) -> Rows:
-        match self._item.entry:
-            case Line() as line:
-                return self._line(line)
-            case Notice() as notice:
-                name = _notice_class(notice)
-                return self._block(notice.at_ms, (name, "--"), name, told(notice))
-            case Reply(lines=lines, at_ms=at_ms, tone=tone):
-                name = {"error": "notice.error", "hint": "hint"}.get(tone, "reply")
-                return self._block(at_ms, (name, "--"), name, "\n".join(lines))
-            case Unsent(text=text, why=why, at_ms=at_ms):
-                said = self._block(at_ms, ("nick.own", "you"), "text", text, own=True)
-                reason = self._block(0, ("notice.error", "--"), "notice.error", f"not sent: {why}")
-                return said + reason
-
-    def _line(self, line: Line) -> Rows:
-        name = "mention" if line.mention and not line.own else "text"
-        who = ("nick.own", "you") if line.own else (nick_class(line.source_id), line.nick)
-        text = line.text
-        if line.kind == Kind.ACTION:
-            text, who = f"{clean_name(line.nick)} {text}", (who[0], "*")
-        elif not line.own:
-            who = (who[0], shown_nick(line.nick))
-        return self._block(line.sent_ms, who, name, text, own=line.own)
-
-    def _block(self, at_ms: int, who: Fragment, name: str, text: str, *, own: bool = False) -> Rows:
-        """Rows of text behind the columns of time and author; own ones keep room for the mark."""
-        mark = self._mark if own else ""
-        edge = 2 if self._room >= 40 else 0
-        beside = self._room >= 20
-        taken = max(MARK, len(self._mark)) + 1 + edge if own and beside else 0
-        texts = list(islice(self._texts(clean(text), name, self._room - taken), ROWS_MAX + 1))
-        if len(texts) > ROWS_MAX:
-            texts[-1] = (("hint", "(the rest is left out here; /copy has all of it)"),)
-        heads = [self._head(at_ms, who), *[self._margin()] * (len(texts) - 1)]
-        rows = [(*head, *row) for head, row in zip(heads, texts, strict=True)]
-        if mark and beside:
-            used = sum(width(one) for _, one in texts[-1])
-            gap = " " * (self._room - edge - used - len(mark))
-            rows[-1] = (*rows[-1], ("", gap), (_mark_class(mark), mark))
-        elif mark:
-            rows.append((*self._margin(), (_mark_class(mark), justified(mark, self._room))))
-        return tuple(fitted(row, self._columns) for row in rows)
-
-    def _texts(self, text: str, name: str, last_room: int) -> Iterator[Row]:
-        """The rows of a text, of which the last is no wider than `last_room`."""
-        lines = text.split("\n")
-        for at, line in enumerate(lines):
-            found = list(self._search.finditer(line)) if self._search else []
-            rows = spans(line, self._room)
-            start, end = rows[-1]
-            if at == len(lines) - 1 and width(line[start:end]) > last_room:
-                more = spans(line[start:end], last_room)
-                rows[-1:] = [(start + first, start + last) for first, last in more]
-            for start, end in rows:
-                row = self._lit(line, start, end, found, name) if found else None
-                yield row or ((name, line[start:end]),)
-
-    def _lit(self, line: str, start: int, end: int, found: list[re.Match[str]], name: str) -> Row:
-        """A row in which what was searched for is marked, also what goes on from the row before."""
-        row: list[Fragment] = []
-        at = start
-        lit = "match.hit" if self._hit else "match"
-        for one in found:
-            first, last = max(one.start(), start), min(one.end(), end)
-            if first >= last:
-                continue
-            row += [(name, line[at:first]), (lit, line[first:last])]
-            at = last
-        return (*row, (name, line[at:end]))
-
-    def _head(self, at_ms: int, who: Fragment) -> Row:
-        row: list[Fragment] = []
-        if self._time:
-            row.append(("time", f"{_clock(at_ms)[: self._time]:<{self._time}} "))
-        if self._nick:
-            row.append((who[0], justified(cut(who[1], self._nick), self._nick)))
-            row.append(("border", " > " if self._hit else self._bar))
-        return tuple(row)
-
-    def _margin(self) -> Row:
-        blank = self._time + (1 if self._time else 0) + self._nick
-        return (("border", " " * blank + self._bar),)
-
-
-def nick_class(member_id: int) -> str:
-    """The colour of an author, the same everywhere."""
-    return f"nick.{small(member_id) % NICKS}"
-
-
-def _notice_class(notice: Notice) -> str:
-    match notice.happenings[0].what:
-        case LeaderEvent() | ElectionEvent():
-            return "notice.leader"
-        case ErrorEvent():
-            return "notice.error"
-        case _:
-            return "notice"
-
-
-def _clock(at_ms: int) -> str:
-    at = moment(at_ms) if at_ms else None
-    return f"{at.hour:02}:{at.minute:02}:{at.second:02}" if at else ""

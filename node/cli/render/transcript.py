@@ -8,7 +8,7 @@ first of its own, so that a day line or a marker that comes before it moves noth
 from typing import NamedTuple
 
 from ..model import Anchor, State, View
-from .items import Drawn, Options, hidden, options, rows_of
+from .items import Drawn, Options, hidden, nick_columns, options, rows_of
 from .rows import Row, fitted
 
 ENDS = 1 << 20  # scrolling by so many rows or more leads to the very first, or last
@@ -157,7 +157,8 @@ class Walk:
         if spot == self.end() and not self._view.cut_off:
             return None
         item = self._view.items[spot.item]
-        return Anchor(item.serial, spot.row - self.drawn(spot.item).before)
+        row = spot.row - self.drawn(spot.item).before
+        return Anchor(item.serial, row, nick_columns(self._view))
 
     def tops(self, spot: Spot, height: int) -> bool:
         """Whether the first row of all is on a screen that ends with that row."""
