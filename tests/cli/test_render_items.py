@@ -190,6 +190,16 @@ def test_answers_stand_where_they_were_asked() -> None:
     )
 
 
+def test_long_rows_of_answers_hang() -> None:
+    row = " bob    id 2  *  alive        10.0.0.1:50061  seen 3s ago"
+    assert drawn(reply(1, 0, row, row)) == (
+        "12:01:07      -- |  bob    id 2  *  alive\n"
+        "                 |     10.0.0.1:50061  seen 3s ago\n"
+        "                 |  bob    id 2  *  alive\n"
+        "                 |     10.0.0.1:50061  seen 3s ago"
+    )
+
+
 def test_a_text_that_was_refused_says_why() -> None:
     assert drawn(unsent(1, 0, "lost words", "too long")) == (
         "12:01:07     you | lost words                       failed\n"

@@ -188,6 +188,14 @@ def test_who_leads_now(chat: w.Chat, said: str) -> None:
     assert picture(rows(state)) == f" {said}\n no election seen yet"
 
 
+def test_an_nds_that_is_down_agrees_to_nothing() -> None:
+    state = paged("elections", w.Elections())
+    silent = replace(state, nds=(w.DiscoveryService(DEV.chat.nds, "down 9s", NOW - 9_000),))
+    assert picture(rows(silent)).splitlines()[0] == (
+        " bob (id 2) leads #dev, epoch 12, as the NDS said before it went silent"
+    )
+
+
 def test_an_election_without_a_new_leader() -> None:
     one = w.Election(AT, 99, steps=(w.ElectionStep(AT - 5, "x"),))
     assert text("elections", w.Elections((one,)), 60).splitlines()[2:] == [

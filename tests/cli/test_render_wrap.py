@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.cli.render.text import clean, width
-from node.cli.render.wrap import spans, wrapped
+from node.cli.render.wrap import hung, spans, wrapped
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,42 @@ from node.cli.render.wrap import spans, wrapped
 )
 def test_rows_of_a_text(text: str, columns: int, rows: tuple[str, ...]) -> None:
     assert wrapped(text, columns) == rows
+
+
+@pytest.mark.parametrize(
+    ("line", "columns", "rows"),
+    [
+        ("short  row", 20, ["short  row"]),
+        ("bob  id 2  alive  10.0.0.1:50061", 22, ["bob  id 2  alive", "10.0.0.1:50061"]),
+        ("bob  id 2  seen 12s ago", 20, ["bob  id 2", "seen 12s ago"]),
+        ("others run:  p2pchat join a:1/dev", 26, ["others run:", "p2pchat join a:1/dev"]),
+        ("no columns in here at all", 14, ["no columns in", "here at", "all"]),
+        (" bob  id 2 and so on", 11, [" bob", "id 2", "and so", "on"]),
+        ("   indented text that goes on", 12, ["   indented", "text", "that", "goes on"]),
+    ],
+)
+def test_rows_of_tables_are_broken_between_columns(
+    line: str, columns: int, rows: list[str]
+) -> None:
+    found, indent = hung(line, columns, 4)
+    assert [line[start:end] for start, end in found] == rows
+    assert indent == 4
+
+
+def test_a_word_is_not_broken_for_the_blanks_before_it() -> None:
+    line = "log  /home/you/node.log"
+    found, indent = hung(line, 18, 4)
+    assert [line[start:end] for start, end in found] == ["log", "/home/you/node.log"]
+    assert indent == 0
+
+
+@given(st.text("ab 字", max_size=80), st.integers(6, 30))
+def test_of_tables_too_only_blanks_are_lost(line: str, columns: int) -> None:
+    (first, *rest), indent = hung(line, columns, 4)
+    assert width(line[slice(*first)]) <= columns
+    assert all(width(line[slice(*one)]) <= columns - indent for one in rest)
+    shown = "".join(line[slice(*one)] for one in (first, *rest))
+    assert shown.replace(" ", "") == line.replace(" ", "")
 
 
 @given(st.text("ab 字e\u0301\u0302\n", max_size=80).map(clean), st.integers(1, 20))

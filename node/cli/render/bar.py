@@ -78,8 +78,11 @@ def _chat_parts(state: State, view: View, now_ms: int) -> tuple[Part, ...]:
         Part(f"{name} {chat.alive}/{chat.known}", 6),
         Part(f"L:{_leader(chat)} e{chat.epoch.n}", 10),
     ]
-    if nds := _nds(state, chat, now_ms):
-        parts.append(Part(nds, 4, "status" if nds.endswith(":ok") else "status.warn"))
+    since = nds_down_since(state, chat)
+    if since:
+        parts.append(Part(f"NDS:down {duration(now_ms - since)}", 4, "status.warn"))
+    elif since is not None:
+        parts.append(Part("NDS:ok", 4))
     parts.append(Part(f"out:{chat.outbox}", 3))
     if fingerprint := clean_name(chat.fingerprint)[:4]:
         parts.append(Part(fingerprint, 2))
@@ -99,13 +102,12 @@ def _leader(chat: Chat) -> str:
     return f"{who or '?'}{'?' if chat.provisional else ''}"
 
 
-def _nds(state: State, chat: Chat, now_ms: int) -> str:
-    """The chat's discovery service: ok, or since when it is silent."""
+def nds_down_since(state: State, chat: Chat) -> int | None:
+    """Since when the chat's discovery service is silent; 0 while it answers, None for none."""
     mine = [one for one in state.nds if one.address == chat.nds] or list(state.nds)
     if not mine:
-        return ""
-    since = min((one.down_since_ms for one in mine if one.down_since_ms), default=0)
-    return f"NDS:down {duration(now_ms - since)}" if since else "NDS:ok"
+        return None
+    return min((one.down_since_ms for one in mine if one.down_since_ms), default=0)
 
 
 def _active(state: State) -> tuple[str, ...]:

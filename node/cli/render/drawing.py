@@ -13,10 +13,11 @@ from .notices import told
 from .rows import Fragment, Row, cut, fitted, justified
 from .text import clean, clean_name, moment, shown_nick, width
 from .themes import NICKS
-from .wrap import Span, spans
+from .wrap import Span, hung, spans
 
 ROWS_MAX = 1_000  # of one item; the rest of a longer one is left out
 MARK = 6  # columns of a delivery mark
+HANG = 4  # blanks before the rows that a line of an answer goes on in
 
 Rows: TypeAlias = tuple[Row, ...]
 
@@ -72,7 +73,8 @@ class Drawing:
                 return self._block(notice.at_ms, (name, "--"), name, told(notice))
             case Reply(lines=lines, at_ms=at_ms, tone=tone):
                 name = {"error": "notice.error", "hint": "hint"}.get(tone, "reply")
-                return self._block(at_ms, (name, "--"), name, "\n".join(lines))
+                answer = "\n".join(lines)
+                return self._block(at_ms, (name, "--"), name, answer, hang=HANG)
             case Unsent(text=text, why=why, at_ms=at_ms):
                 said = self._block(at_ms, ("nick.own", "you"), "text", text, own=True)
                 reason = self._block(
@@ -90,13 +92,24 @@ class Drawing:
             who = (who[0], shown_nick(line.nick))
         return self._block(line.sent_ms, who, name, text, own=line.own)
 
-    def _block(self, at_ms: int, who: Fragment, name: str, text: str, *, own: bool = False) -> Rows:
+    def _block(
+        self,
+        at_ms: int,
+        who: Fragment,
+        name: str,
+        text: str,
+        *,
+        own: bool = False,
+        hang: int = 0,
+    ) -> Rows:
         """Rows of text behind the columns of time and author; own ones keep room for the mark."""
         mark = self._mark if own else ""
         edge = 2 if self._room >= 40 else 0
         beside = self._room >= 20
         taken = max(MARK, len(self._mark)) + 1 + edge if own and beside else 0
-        texts = list(islice(self._texts(clean(text), name, self._room - taken), ROWS_MAX + 1))
+        hang = hang if beside else 0
+        drawn = self._texts(clean(text), name, self._room - taken, hang)
+        texts = list(islice(drawn, ROWS_MAX + 1))
         if len(texts) > ROWS_MAX:
             texts[-1] = (("hint", "(the rest is left out here; /copy has all of it)"),)
         heads = [self._head(at_ms, who), *[self._margin()] * (len(texts) - 1)]
@@ -109,11 +122,11 @@ class Drawing:
             rows.append((*self._margin(), (_mark_class(mark), justified(mark, self._room))))
         return tuple(fitted(row, self._columns) for row in rows)
 
-    def _texts(self, text: str, name: str, last_room: int) -> Iterator[Row]:
+    def _texts(self, text: str, name: str, last_room: int, hang: int = 0) -> Iterator[Row]:
         """The rows of a text, of which the last is no wider than `last_room`."""
         lines = text.split("\n")
         for at, line in enumerate(lines):
-            rows = spans(line, self._room)
+            rows, indent = hung(line, self._room, hang) if hang else (spans(line, self._room), 0)
             start, end = rows[-1]
             if at == len(lines) - 1 and width(line[start:end]) > last_room:
                 more = spans(line[start:end], last_room)
@@ -121,7 +134,8 @@ class Drawing:
             matches = Matches(self._search, line) if self._search else None
             for start, end in rows:
                 found = matches.within(start, end) if matches else ()
-                yield self._lit(line, start, end, found, name)
+                row = self._lit(line, start, end, found, name)
+                yield ((name, " " * indent), *row) if indent and start > rows[0][0] else row
 
     def _lit(self, line: str, start: int, end: int, found: Sequence[Span], name: str) -> Row:
         """A row in which what was searched for is marked, also what goes on from the row before."""

@@ -10,6 +10,7 @@ from typing import Any
 from ... import words
 from ...core.types import small
 from ..model import Page, State, View
+from .bar import nds_down_since
 from .grid import Cells, empty, grid, paragraph
 from .notices import message_lines
 from .rows import Row, cut, fitted, padded
@@ -134,7 +135,11 @@ def _leads(state: State, columns: int) -> list[Row]:
     if not chat.leader_id:
         said = f"no leader is known (epoch {chat.epoch.n})"
     else:
-        sure = "for now: the NDS has not confirmed it" if chat.provisional else "the NDS agrees"
+        sure = "the NDS agrees"
+        if chat.provisional:
+            sure = "for now: the NDS has not confirmed it"
+        elif nds_down_since(state, chat):
+            sure = "as the NDS said before it went silent"
         leader = who(chat.leader_nick, chat.leader_id)
         if chat.leader_id == chat.member_id:
             leader = f"you (id {small(chat.member_id)})"

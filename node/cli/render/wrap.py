@@ -37,6 +37,28 @@ def spans(line: str, columns: int) -> list[Span]:
     return found
 
 
+def hung(line: str, columns: int, indent: int) -> tuple[list[Span], int]:
+    """As `spans`, for a row of a table: the first row ends between two of its columns, where there
+    are any, and those that follow have room for some blanks before them.
+
+    Returns:
+        The rows, and how many blanks: `indent`, or none if that would break a word.
+    """
+    first, *rest = spans(line, columns)
+    if not rest:
+        return [first], indent
+    start, end = first
+    gap = end if line.startswith("  ", end) else line.rfind("  ", start, end)
+    if gap > start and line[start:gap].strip(" "):
+        end = start + len(line[start:gap].rstrip(" "))
+    word = _WORD.search(line, end)
+    after = word.start() if word else len(line)
+    if any(width(word) > columns - indent for word in line[after:].split(" ")):
+        indent = 0
+    more = spans(line[after:], columns - indent)
+    return [(start, end), *((after + one, after + other) for one, other in more)], indent
+
+
 def _indented(line: str, columns: int) -> int:
     """Where the first row begins: with as many of the blanks as leave room for the first word."""
     indent = len(line) - len(line.lstrip(" "))
