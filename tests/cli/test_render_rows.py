@@ -56,6 +56,7 @@ def test_what_is_too_long_is_cut_with_a_mark(text: str, columns: int, expected: 
 def test_a_mark_is_not_parted_from_its_letter() -> None:
     assert head("ae\u0301b", 2) == "ae\u0301"
     assert head("字b", 1) == ""
+    assert head("abc", -1) == head("字", -1) == ""
 
 
 def test_both_ends() -> None:

@@ -15,23 +15,23 @@ BODY = '{"chat":"255","text":"it\'s long, is it not?","more":[1,2]}'
 
 
 def test_a_line_that_fits_stays_as_it_is() -> None:
-    assert shell_rows("grpcurl -plaintext a:1 s/M", 80) == ["grpcurl -plaintext a:1 s/M"]
+    assert shell_rows("grpcurl -plaintext a:1 s/M", 80) == ("grpcurl -plaintext a:1 s/M",)
 
 
 def test_a_line_is_broken_between_arguments_and_members() -> None:
-    assert shell_rows(grpcurl("a:1", "s/M", BODY), 40) == [
+    assert shell_rows(grpcurl("a:1", "s/M", BODY), 40) == (
         'grpcurl -plaintext -d \'{"chat":"255",',
         '"text":"it\'\\\'\'s long, is it not?",',
         '"more":[1,2]}\' a:1 s/M',
-    ]
+    )
 
 
 def test_a_text_is_broken_with_its_quotes_closed() -> None:
-    assert shell_rows("echo 'abcdefghijklmnop' b", 12) == [
+    assert shell_rows("echo 'abcdefghijklmnop' b", 12) == (
         "echo \\",
         "'abcdefghi'\\",
         "'jklmnop' b",
-    ]
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -58,3 +58,10 @@ def test_a_shell_reads_the_same_on_rows_of_any_width(seed: int) -> None:
 def test_a_screen_that_is_too_narrow_breaks_nothing(columns: int) -> None:
     rows = shell_rows(grpcurl("a:1", "s/M", BODY), columns)
     assert rows
+
+
+def test_a_long_line_is_walked_through_once() -> None:
+    body = json.dumps({"text": "word " * 200_000})
+    rows = shell_rows(grpcurl("a:1", "s/M", body), 80)
+    assert max(map(len, rows)) <= 80
+    assert len(rows) > 10_000

@@ -25,7 +25,7 @@ def cut(text: str, columns: int, mark: str = "~") -> str:
 def head(text: str, columns: int) -> str:
     """As much of the beginning as fits into so many columns."""
     if text.isascii():
-        return text[:columns]
+        return text[: max(0, columns)]
     kept, taken = [], 0
     for cell, wide in cells(text):
         taken += wide

@@ -1,12 +1,14 @@
 """Lines for the shell on several rows, which mean the same when they are pasted together."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
+from .rows import head
 from .text import width
 
-# What must stay in one piece: a quote within quotes, an escaped character, any other character.
-_PIECE = re.compile(r"'\\''|\\.|.", re.DOTALL)
+# What must stay in one piece: a quote within quotes, an escaped character, what decides nothing.
+_PIECE = re.compile(r"'\\''|\\.|[^\\'\", ]+|.", re.DOTALL)
 
 
 class _Break(NamedTuple):
@@ -29,44 +31,54 @@ class _State(NamedTuple):
         return _State(True, not self.string) if piece == '"' and self.quoted else self
 
 
-def shell_rows(line: str, columns: int) -> list[str]:
+@lru_cache(maxsize=256)
+def shell_rows(line: str, columns: int) -> tuple[str, ...]:
     """A shell line on rows that are no wider, as long as that can be done.
 
     Between arguments a row ends with a backslash; within quotes after a comma of JSON, where a line
     break means nothing; else in the middle of a word, with the quotes closed before the backslash
-    and opened again after it.
+    and opened again after it.  The work grows with the line, and is done once for each.
     """
     rows: list[str] = []
-    begin, state = "", _State()
-    while width(begin + line) > columns:
-        found = _break(line, columns - len(begin), state)
+    begin, at, state = "", 0, _State()
+    while not _fits(line, at, columns - len(begin)):
+        found, state = _break(line, at, columns - len(begin), state)
         if found is None:
             break
-        row, line = line[: found.at], line[found.at :]
+        row = line[at : found.at]
         rows.append(begin + (row.rstrip(" ") if found.end == " \\" else row) + found.end)
-        for piece in _PIECE.findall(row):
-            state = state.after(piece)
-        begin = found.begin
-    return [*rows, begin + line]
+        begin, at = found.begin, found.at
+    return (*rows, begin + line[at:])
 
 
-def _break(line: str, columns: int, state: _State) -> _Break | None:
-    """The last good place for a break, else the last place of all."""
-    good: _Break | None = None
-    any_place: _Break | None = None
+def _fits(line: str, at: int, columns: int) -> bool:
+    """Whether what is left from there is no wider; a character may have no width by itself."""
+    return len(line) - at <= 3 * columns and width(line[at:]) <= columns
+
+
+def _break(line: str, at: int, columns: int, state: _State) -> tuple[_Break | None, _State]:
+    """The last good place for a break from `at` on, else the last place of all; the state there."""
+    good: tuple[_Break, _State] | None = None
+    any_place: tuple[_Break, _State] | None = None
     taken = 0
-    for found in _PIECE.finditer(line):
-        piece, at = found[0], found.end()
+    for found in _PIECE.finditer(line, at):
+        piece, before, end = found[0], taken, found.end()
         taken += width(piece)
         if taken > columns:
+            room = columns - before - (2 if state.quoted else 1)
+            if len(piece) > 1 and piece[0] not in "'\\" and (part := head(piece, room)):
+                any_place = (_anywhere(found.start() + len(part), state.quoted), state)
             break
         state = state.after(piece)
         if piece == "," and state == (True, False):
-            good = _Break(at, "", "")
+            good = (_Break(end, "", ""), state)
         elif piece == " " and not state.quoted and taken + 1 <= columns:
-            good = _Break(at, " \\", "")
-        if state.quoted and taken + 2 <= columns:
-            any_place = _Break(at, "'\\", "'")
-        elif not state.quoted and taken + 1 <= columns:
-            any_place = _Break(at, "\\", "")
-    return good or any_place
+            good = (_Break(end, " \\", ""), state)
+        if taken + (2 if state.quoted else 1) <= columns:
+            any_place = (_anywhere(end, state.quoted), state)
+    return good or any_place or (None, state)
+
+
+def _anywhere(at: int, quoted: bool) -> _Break:
+    """A break in the middle of a word."""
+    return _Break(at, "'\\", "'") if quoted else _Break(at, "\\", "")
