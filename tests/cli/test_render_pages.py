@@ -15,6 +15,7 @@ from tests.cli.drawn import (
     AT,
     CALLS,
     CHECK,
+    DAY,
     DEV,
     ELECTION,
     EPOCH,
@@ -113,6 +114,25 @@ def test_how_far_a_page_scrolls() -> None:
     assert pages.furthest(state, 80, 11, NOW) == 10
     assert pages.furthest(state, 80, 99, NOW) == 0
     assert pages.furthest(state, 80, 0, NOW) == 20
+
+
+def test_rows_are_kept_until_what_they_show_is_another() -> None:
+    state = paged("trace", TRACE)
+    first = pages.rows(state, 80, NOW)
+    assert pages.rows(replace(state, page=replace(state.page, top=3)), 80, NOW) is first
+    assert pages.rows(state, 81, NOW) is not first
+    again = pages.rows(state, 80, NOW)
+    assert pages.rows(paged("trace", replace(TRACE, stored_ms=0)), 80, NOW) != again
+    assert pages.rows(paged("trace", None), 80, NOW) != again
+    assert pages.rows(state, 80, NOW + DAY) != again
+
+
+def test_very_long_tables_are_not_shown_whole() -> None:
+    drawn = text("queue", w.Queue(QUEUE.rows * 501)).splitlines()
+    assert (len(drawn), drawn[-1]) == (502, " and 1 more")
+    assert "more" not in text("queue", w.Queue(QUEUE.rows * 500))
+    drawn = text("peers", w.Peers(PEERS.peers[1:2] * 700)).splitlines()
+    assert drawn[-1] == " and 200 more"
 
 
 # ---- help --------------------------------------------------------------------------------------

@@ -40,7 +40,9 @@ TITLES = {
     "check": "CHECK",
 }
 OF_A_CHAT = ("elections", "trace", "peers", "check")
+TEXT_MAX = 200  # characters of a line's text that are looked at where little of it is shown
 WATCHED_FROM, COUNTS_FROM = 100, 140  # columns from which these have columns of their own
+ENTRIES_MAX = 500  # rows of a table; nobody reads more
 HOW = "Esc closes, PgUp and PgDn scroll"
 
 
@@ -79,15 +81,50 @@ def furthest(state: State, columns: int, body: int, now_ms: int) -> int:
     return max(0, height(state, columns, now_ms) - max(0, body - 1))
 
 
+class _Kept:
+    """The rows of the page that was drawn last, until what it shows is another."""
+
+    def __init__(self) -> None:
+        self.content: object = None
+        self.key: tuple[object, ...] = ()
+        self.rows: list[Row] = []
+
+
+_KEPT = _Kept()
+
+
 def rows(state: State, columns: int, now_ms: int) -> list[Row]:
-    """All rows of the open page."""
+    """All rows of the open page; not to be changed."""
     page = state.page
     if page is None:
         return []
+    view = state.view(page.chat_id)
+    about = (view.chat, state.nds) if view and isinstance(page.content, words.Elections) else None
+    # What is under way counts tenths of a second; all else at most has a date.
+    tick = now_ms // (100 if _is_moving(page.content) else 60_000)
+    key = (page.kind, columns, tick, about)
+    if _KEPT.content is not page.content or _KEPT.key != key or page.content is None:
+        _KEPT.content, _KEPT.key = page.content, key
+        _KEPT.rows = _drawn(state, page.content, columns, now_ms)
+    return _KEPT.rows
+
+
+def _is_moving(content: object) -> bool:
+    return isinstance(content, words.Elections) and any(one.under_way for one in content.elections)
+
+
+def _drawn(state: State, content: object, columns: int, now_ms: int) -> list[Row]:
     for kind, draw in _DRAWN:
-        if isinstance(page.content, kind):
-            return draw(page.content, state, columns, now_ms)
+        if isinstance(content, kind):
+            return draw(content, state, columns, now_ms)
     return paragraph("page.dim", " asking the node...", columns)
+
+
+def _rest(count: int, columns: int) -> list[Row]:
+    """How many entries are left out of a table that is very long."""
+    if count <= ENTRIES_MAX:
+        return []
+    return paragraph("page.dim", f" and {count - ENTRIES_MAX} more", columns)
 
 
 # ---- lines: help and keys ----------------------------------------------------------------------
@@ -231,15 +268,16 @@ def _queue(value: words.Queue, _: State, columns: int, now_ms: int) -> list[Row]
     if not value.rows:
         return paragraph("page", " nothing waits: every line has reached all who can be", columns)
     cells: list[Cells] = []
-    for row in value.rows:
-        first = clean_line(row.line.text)
+    for row in value.rows[:ENTRIES_MAX]:
+        first = clean_line(row.line.text[:TEXT_MAX])
         when = seconds(row.next_try_ms) if row.next_try_ms else ""
         missing = several(map(clean_name, row.missing)) if row.missing else ""
         chat = f"#{clean_name(row.chat)}"
         sent = clock(row.line.sent_ms, now_ms)
         id, text = clean_line(row.line.id), cut(first, 40)
         cells.append(("page", (sent, chat, id, text, when, missing)))
-    return grid(("SENT", "CHAT", "ID", "TEXT", "NEXT TRY", "WAITS FOR"), cells, columns)
+    head = ("SENT", "CHAT", "ID", "TEXT", "NEXT TRY", "WAITS FOR")
+    return grid(head, cells, columns) + _rest(len(value.rows), columns)
 
 
 # ---- the others --------------------------------------------------------------------------------
@@ -250,14 +288,15 @@ def _peers(value: words.Peers, _: State, columns: int, __: int) -> list[Row]:
     if not value.peers:
         return paragraph("page", " you are alone: there is no link to anybody", columns)
     chats = len({one.chat for one in value.peers}) > 1
-    cells = [_peer(one, columns, chats) for one in value.peers]
+    cells = [_peer(one, columns, chats) for one in value.peers[:ENTRIES_MAX]]
     head = (*(("CHAT",) if chats else ()), "MEMBER", "STATE", "LINK", "RTT")
     if columns >= COUNTS_FROM:
         head = (*head, "CALLS", "FAILED", "NOW")
     if columns >= WATCHED_FROM:
         head = (*head, "WATCHED")
     right = range(3 + chats, (7 if columns >= COUNTS_FROM else 4) + chats)
-    return grid((*head, "MORE"), cells, columns, right=right)
+    table = grid((*head, "MORE"), cells, columns, right=right)
+    return table + _rest(len(value.peers), columns)
 
 
 def _peer(one: words.Peer, columns: int, chats: bool) -> Cells:
