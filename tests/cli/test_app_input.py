@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from node.cli.app.input import beginning
-from node.cli.app.sending import encodable
+from node.cli.app.input import beginning, encodable
 from node.errors import NodeDown, TooLong
 from node.words import Progress
 from tests.cli.app_world import World
@@ -195,9 +194,12 @@ def test_what_is_pasted_cannot_steer_the_terminal() -> None:
 
 def test_bytes_that_are_no_text_are_sent_as_what_they_look_like() -> None:
     with world() as made:
-        made._input.send_bytes(b"caf\xe9\r")
+        made._input.send_bytes(b"caf\xe9\r/topic caf\xe9\r\x13caf\xe9")
         made.passes(100)
         assert said(made) == ["caf\ufffd"]
+        assert made.node.asked("set_topic")[0]["topic"] == "caf\ufffd"
+        assert made.state.search is not None
+        assert made.state.search.text == "caf\ufffd"
     assert encodable("caf\udce9") == "caf\ufffd"
     assert encodable("zoë 世") == "zoë 世"
 

@@ -28,7 +28,7 @@ from node.cli.model import (
     State,
 )
 from node.errors import Complaint, NodeSilent, Unwritable
-from node.happenings import ElectionEvent, Happening
+from node.happenings import ChatEvent, ElectionEvent, Happening
 from tests.cli.app_world import World
 from tests.cli.fake_node import FakeNode
 
@@ -319,6 +319,15 @@ async def test_a_program_gets_the_line_as_json(tmp_path: Path) -> None:
     assert not told
 
 
+async def test_a_program_of_blanks_is_none() -> None:
+    face, told = face_with(Settings(notify_command="  "))
+    Telling(face, lambda: None)
+    face.apply(mention(mention=True))
+    await finished(face)
+    assert not told
+    assert not face.ended.done()
+
+
 @pytest.mark.parametrize("command", ["/nowhere/notify --now", "'unbalanced", "/"])
 async def test_a_program_that_cannot_be_run_is_told_of(command: str) -> None:
     face, told = face_with(Settings(notify_command=command))
@@ -379,7 +388,44 @@ def test_what_cannot_be_kept_is_said(world: World, capfd: pytest.CaptureFixture[
     assert "disk full" in capfd.readouterr().err
 
 
+def test_files_that_cannot_be_read_again_are_complained_of(world: World) -> None:
+    class Broken(Forgetful):
+        def reload(self, state: State) -> tuple[Event, ...]:
+            raise Unwritable(file="config.toml", text="it is damaged")
+
+    world.start(keeper=Broken())
+    world.enter("/reload")
+    world.sees("it is damaged")
+    assert not world.has_ended
+
+
+def test_a_reload_is_answered(world: World) -> None:
+    world.start(chat="dev")
+    world.enter("/reload")
+    world.sees("as the files say")
+
+
 # ---- pages
+
+
+@pytest.mark.parametrize("key", ["F2", "F3", "Alt+L"])
+def test_pages_of_a_chat_need_one(world: World, key: str) -> None:
+    world.node.towns.clear()
+    world.start()
+    world.press(key)
+    assert not world.has_ended
+    if key != "Alt+L":
+        world.sees("you are in no chat; /join or /create one")
+
+
+def test_the_switcher_survives_the_end_of_the_picked_chat(world: World) -> None:
+    world.start(chat="dev")
+    world.press("Ctrl+G", "Down")
+    world.node.tell(ChatEvent(world.node.town(OPS).chat, "closed"), OPS)
+    del world.node.towns[OPS]
+    world.passes(100)
+    world.press("Enter")
+    world.sees("[#dev]")
 
 
 def test_a_page_shows_its_answer_and_follows_what_happens(world: World) -> None:

@@ -21,7 +21,7 @@ from prompt_toolkit.styles import DynamicStyle, Style
 from ...errors import DONE, INTERRUPTED, OTHER, Complaint
 from ..model import Selected, Showing, Switcher
 from ..render import screen
-from ..render.text import counted
+from ..render.text import clean_line, counted
 from ..render.themes import THEMES
 from .bindings import REFUSED, Bindings
 from .canvas import Canvas, Row
@@ -78,14 +78,17 @@ async def run(node: "Client | None", setup: Setup) -> int:
     except Exception as error:
         note_crash(setup.log, error)
         said = " ".join(str(error).split())
-        print(
-            f"p2pchat: the app has crashed ({type(error).__name__}: {said}); see {setup.log}",
-            file=sys.stderr,
-        )
+        part(f"the app has crashed ({type(error).__name__}: {said}); see {setup.log}")
         return OTHER
     if face.parting:
-        print(f"p2pchat: {face.parting}", file=sys.stderr)
+        part(face.parting)
     return code
+
+
+def part(said: str) -> None:
+    """A last line, where somebody can still read it."""
+    with suppress(OSError):
+        print(f"p2pchat: {clean_line(said)}", file=sys.stderr, flush=True)
 
 
 class _Run:

@@ -119,7 +119,7 @@ class Bindings:
             "members_pane": lambda: self._pane("members"),
             "bare": lambda: self._pages.toggle("bare"),
             "notices": lambda: self._flip("notices"),
-            "mouse": lambda: self._flip("mouse"),
+            "mouse": self._mouse,
             "close": self._close,
         }
 
@@ -129,9 +129,10 @@ class Bindings:
         state = self._face.state
         if state.switcher is not None:
             found = matches(state, state.switcher.text)
-            picked = found[state.switcher.picked].chat.chat_id if found else 0
             self._face.apply(Showing(None, Switcher))
-            self._select(picked)
+            if found:  # chats may have gone since one was picked
+                picked = min(state.switcher.picked, len(found) - 1)
+                self._select(found[picked].chat.chat_id)
         elif state.search is not None:
             self._searching.older()
         elif self._typing.input.text.strip():
@@ -278,6 +279,13 @@ class Bindings:
     def _flip(self, name: str) -> None:
         now = getattr(self._face.state.settings, name)
         self._choose(name, "off" if now == "on" else "on")
+
+    def _mouse(self) -> None:
+        self._flip("mouse")
+        if self._face.state.settings.mouse == "on":
+            self._face.tell("mouse on: the wheel scrolls, a click on a chat opens it")
+        else:
+            self._face.tell("mouse off: the terminal selects text again")
 
     def _choose(self, name: str, value: str) -> None:
         self._face.apply(Chose(replace(self._face.state.settings, **{name: value})))

@@ -42,7 +42,9 @@ class Typing:
         self.input = Buffer(
             multiline=True, history=InMemoryHistory(), accept_handler=self._accepted
         )
-        self.line = Buffer(multiline=False, on_text_changed=lambda _: typed(self.line.text))
+        self.line = Buffer(
+            multiline=False, on_text_changed=lambda _: typed(encodable(self.line.text))
+        )
         found = Buffer(multiline=False)
         self._searching = SearchBufferControl(found, input_processors=[Printable()])
         self.input_window = Entry(
@@ -98,7 +100,7 @@ class Typing:
         if self.layout.is_searching:
             stop_search()
         if self.is_prompting:
-            if self.line.text != text:
+            if encodable(self.line.text) != text:
                 self.line.set_document(Document(text), bypass_readonly=True)
             self.layout.focus(self.line_window)
         else:
@@ -117,7 +119,7 @@ class Typing:
             self.input.validate_and_handle()
 
     def _accepted(self, buffer: Buffer) -> bool:
-        self._entered(buffer.text.strip("\n"))
+        self._entered(encodable(buffer.text).strip("\n"))
         return False
 
     def complete(self, step: int = 1) -> None:
@@ -141,6 +143,11 @@ class Typing:
                 buffer.document, [_completion(one, at) for one in choices]
             )
             self._face.redraw()
+
+
+def encodable(text: str) -> str:
+    """Typed text as others can be told it: bytes that were no UTF-8 are shown as such."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def beginning(texts: Sequence[str]) -> str:

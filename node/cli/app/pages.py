@@ -53,8 +53,10 @@ class Pages:
         if page is not None and page.kind == kind:
             self.close()
             return
-        args = {"chat": chat_of(front), **more} if front else more
-        self.open(Open(kind, args=args))
+        if not front and kind != "bare":
+            self._face.tell("you are in no chat; /join or /create one", tone="error")
+            return
+        self.open(Open(kind, args={"chat": chat_of(front), **more}))
 
     def close(self) -> None:
         """The transcript is seen again."""

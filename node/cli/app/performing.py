@@ -1,5 +1,6 @@
 """Does what a typed line asks for."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from ...errors import Complaint
@@ -18,7 +19,7 @@ from ..commands import (
     Show,
     parse,
 )
-from ..model import Hinted, Selected
+from ..model import Hinted, Selected, Told
 from ..queries import ask
 from ..render.tables import Answer
 from .face import Face
@@ -110,8 +111,15 @@ class Performing:
         self._face.tell(*answer.lines, *answer.notes, chat_id=front)
 
     def _reload(self) -> None:
-        for event in self._face.setup.keeper.reload(self._face.state):
-            self._face.apply(event)
+        face = self._face
+        try:
+            events = face.setup.keeper.reload(face.state)
+        except Complaint as complaint:
+            face.tell(str(complaint), tone="error")
+            return
+        for event in events:
+            face.apply(replace(event, at_ms=face.now()) if isinstance(event, Told) else event)
+        face.tell("settings, keys and aliases are as the files say")
 
 
 def entered(query: str, answer: Answer) -> int:

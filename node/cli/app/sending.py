@@ -32,17 +32,13 @@ class Sending:
         self._face.spawn(self._send(say), LINE, lasting=True)
 
     async def _send(self, say: Say) -> None:
-        text = encodable(say.text)
         async with self._turn:
             await self._started.wait()
             try:
-                async for _ in self._face.node.send(say.chat, text, kind=say.kind, wait=Wait.NONE):
+                async for _ in self._face.node.send(
+                    say.chat, say.text, kind=say.kind, wait=Wait.NONE
+                ):
                     pass
             except Complaint as complaint:
                 chat_id = int(say.chat, 16)
-                self._face.apply(Refused(chat_id, text, str(complaint), self._face.now()))
-
-
-def encodable(text: str) -> str:
-    """What of typed text can be said: bytes that were no UTF-8 are shown as such."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                self._face.apply(Refused(chat_id, say.text, str(complaint), self._face.now()))

@@ -69,6 +69,8 @@ class Telling:
         told = records.dumped(records.event(happening)) + "\n"
         try:
             words = shlex.split(command)
+            if not words:
+                return
             program = await asyncio.create_subprocess_exec(
                 *words, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
             )
