@@ -55,7 +55,7 @@ class FakeNode:
 
     def add_chat(self, name: str, *nicks: str, leader: str = "", unread: int = 0) -> int:
         """A chat with these members: nicks, or "nick=id" where they do not count from 1."""
-        chat_id = len(self.towns) + 1
+        chat_id = max(self.towns, default=0) + 1
         members = []
         for count, given in enumerate(nicks, 1):
             nick, _, id_ = given.partition("=")
@@ -127,6 +127,10 @@ class FakeNode:
     def says(self, chat: str | int, nick: str, text: str, **more: Any) -> Line:
         """A member says a line now."""
         line = self._add(chat, nick, text, self.now(), **more)
+        if not line.own:
+            known = self.town(chat).chat
+            mentions = known.mentions + line.mention
+            self.set_chat(chat, unread=known.unread + 1, mentions=mentions)
         self.tell(line, chat)
         return line
 

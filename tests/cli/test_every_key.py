@@ -396,6 +396,28 @@ def test_keys_that_mean_nothing_do_nothing_bad(key: str, world: World) -> None:
     assert said(world) == []
 
 
+@pytest.mark.parametrize("gap_ms", [0, 20, 60, 150, 250, 400])
+def test_a_command_typed_right_after_escape_is_that_command(gap_ms: int, world: World) -> None:
+    world.press("F1")
+    world._input.send_text("\x1b")
+    world.passes(gap_ms)
+    world.type("/leader")
+    world.press("Enter")
+    world.passes(500)
+    assert said(world) == [], "no command is ever said"
+    assert world.node.asked("leader")
+    world.sees("alice (id 1) leads #dev")
+
+
+@pytest.mark.parametrize("char", ["q", "/", "!", "z"])
+def test_a_character_with_alt_that_is_bound_to_nothing_is_not_swallowed(
+    char: str, world: World
+) -> None:
+    world.press(f"Alt+{char}")
+    world.type("more")
+    assert prompt(world) == f"[#dev] {char}more"
+
+
 @pytest.mark.parametrize(
     ("raw", "seen"),
     [("\x1b[[A", "/join"), ("\x1b[11~", "/join"), ("\x1b[[B", ""), ("\x1b[1~", ""), ("\x1bOH", "")],

@@ -284,10 +284,6 @@ class Tmux(Screen):
     def has_ended(self) -> bool:
         return self._tmux("display-message", "-p", "#{pane_dead}").strip() == "1"
 
-    def hang_up(self) -> None:
-        """Takes the terminal away."""
-        self._tmux("kill-server")
-
     def close(self) -> None:
         self._tmux("kill-server", check=False)
         self._directory.cleanup()
