@@ -223,6 +223,39 @@ def test_what_concerns_the_whole_node_names_no_chat() -> None:
     assert told == ("09:45:12 -- NDS is back (down 40 s).",)
 
 
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (w.Line(nick="you", text="I pay", sent_ms=AT), "<<you>> I pay"),
+        (w.Line(nick="you", text="pays", sent_ms=AT, kind=w.Kind.ACTION), "* <you> pays"),
+        (w.Line(nick="me", text="I pay", sent_ms=AT, own=True), "<you> I pay"),
+        (member("joined", "you"), "-- <you> joined (id 4)"),
+        (member("left", "YOU"), "-- <YOU> left"),
+        (member("renamed", "you", detail="you"), "-- <you> is called <you> now"),
+        (h.LeaderEvent(G + 2, "you", EPOCH), "-- <you> (id 2) leads now (epoch 12)"),
+        (
+            h.LeaderEvent(G + 2, "you", EPOCH, handed_over_by="you"),
+            "-- <you> handed over to <you>",
+        ),
+        (h.MergeEvent(2, G + 2, "you"), "-- caught up: 2 messages from <you>"),
+        (h.SuspectEvent(G + 4, "you"), "-- <you> (id 4) does not answer: 1 of 2 checks missed"),
+    ],
+)
+def test_nobody_else_is_you(what: h.What, said: str) -> None:
+    assert notices.line_mode(happened(what)) == (f"09:45:12 #dev {said}",)
+
+
+def test_ones_own_nick_may_be_you() -> None:
+    own = w.Line(nick="you", text="I pay", sent_ms=AT, own=True)
+    assert notices.message_lines(own, "") == ("09:45:12 <you> I pay",)
+
+
+def test_nobody_else_is_you_in_answers() -> None:
+    rows = (w.Member(G + 2, "you", "alive", "a:1"), w.Member(G + 7, "me", "alive", self=True))
+    lines = tables.members(w.Members("dev", rows), AT).lines
+    assert [line.split()[0] for line in lines] == ["<you>", "me"]
+
+
 def test_a_burst_is_one_line() -> None:
     three = [member("joined", nick, id) for nick, id in (("a", 1), ("b", 2), ("c", 3))]
     assert notices.joint(three) == "a (id 1), b (id 2) and c (id 3) joined"

@@ -90,6 +90,11 @@ def test_an_action_names_its_author_in_the_text() -> None:
     assert shown == "12:01:07       * | alice waves\n12:01:08       * | me nods"
 
 
+def test_an_action_of_one_who_is_called_you_is_set_apart() -> None:
+    shown = drawn(line(1, 0, "You", "pays", kind=w.Kind.ACTION))
+    assert shown == "12:01:07       * | <You> pays"
+
+
 def test_a_mention_has_a_look_of_its_own() -> None:
     view = replace(DEV, items=(line(1, 0, "eve", "hey you", mention=True),))
     (row,) = rows(STATE, view)

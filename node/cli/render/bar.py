@@ -10,7 +10,7 @@ from ...words import Chat
 from ..model import State, View
 from ..model.hotlist import hotlist
 from .rows import Fragment, Row, cut, fitted
-from .text import clean_name, duration, moment, width
+from .text import clean_name, duration, moment, shown_nick, width
 
 NAME_MAX = 24  # columns of a chat's name, here and in the prompt
 
@@ -98,7 +98,7 @@ def number(state: State, view: View) -> str:
 def _leader(chat: Chat) -> str:
     if not chat.leader_id:
         return "?"
-    who = "you" if chat.leader_id == chat.member_id else cut(clean_name(chat.leader_nick), 12)
+    who = "you" if chat.leader_id == chat.member_id else cut(shown_nick(chat.leader_nick), 12)
     return f"{who or '?'}{'?' if chat.provisional else ''}"
 
 

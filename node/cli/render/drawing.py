@@ -87,7 +87,8 @@ class Drawing:
         who = ("nick.own", "you") if line.own else (nick_class(line.source_id), line.nick)
         text = line.text
         if line.kind == Kind.ACTION:
-            text, who = f"{clean_name(line.nick)} {text}", (who[0], "*")
+            actor = clean_name(line.nick) if line.own else shown_nick(line.nick)
+            text, who = f"{actor} {text}", (who[0], "*")
         elif not line.own:
             who = (who[0], shown_nick(line.nick))
         return self._block(line.sent_ms, who, name, text, own=line.own)

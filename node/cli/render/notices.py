@@ -20,7 +20,7 @@ from ...happenings import (
 )
 from ...words import Kind, Line
 from ..model import Notice
-from .text import clean, clean_line, clean_name, clock, counted, seconds, several, who
+from .text import clean, clean_line, clean_name, clock, counted, seconds, several, shown_nick, who
 
 
 def notice(happening: Happening, leader: int = 0) -> str:
@@ -45,13 +45,17 @@ def notice(happening: Happening, leader: int = 0) -> str:
         case SplitEvent():
             return _split(happening.what)
         case MergeEvent(messages=count, nick=nick):
-            return f"caught up: {counted(count, 'message')} from {clean_name(nick) or 'others'}"
+            return f"caught up: {counted(count, 'message')} from {_nick(nick)}"
         case ErrorEvent(text=text):
             return f"error: {clean_line(text)}"
         case ChatEvent():
             return _chat(happening.what)
         case _:
             return ""
+
+
+def _nick(nick: str) -> str:
+    return shown_nick(nick) if nick else "others"
 
 
 def _chat(event: ChatEvent) -> str:
@@ -62,7 +66,7 @@ def _chat(event: ChatEvent) -> str:
 
 
 def _member(event: MemberEvent) -> str:
-    nick, name = clean_name(event.nick), who(event.nick, event.member_id)
+    nick, name = shown_nick(event.nick), who(event.nick, event.member_id)
     detail = clean_line(event.detail)
     match event.change:
         case "joined":
@@ -85,7 +89,7 @@ def _fact(change: str, nick: str, detail: str) -> str:
     """Something that a member says of itself or of the chat."""
     match change:
         case "renamed":
-            return f"{clean_name(detail)} is called {nick} now"
+            return f"{shown_nick(detail)} is called {nick} now"
         case "away":
             return f"{nick} is away: {detail}"
         case "back":
@@ -130,7 +134,7 @@ def _leader(event: LeaderEvent, chat: str) -> str:
         return f"{whom} for now (epoch {event.epoch.n}{took}), the NDS has not confirmed it"
     if event.handed_over_by and not event.self:
         did = "left and handed over" if event.handed_over_leaving else "handed over"
-        return f"{clean_name(event.handed_over_by)} {did} to {clean_name(event.nick)}"
+        return f"{shown_nick(event.handed_over_by)} {did} to {shown_nick(event.nick)}"
     if event.self:
         return f"you lead #{chat} now (epoch {event.epoch.n}{took})"
     return f"{name} leads now (epoch {event.epoch.n}{took})"
@@ -146,7 +150,7 @@ def _nds(event: NdsEvent) -> str:
 
 
 def _split(event: SplitEvent) -> str:
-    there = f"(leader there was {clean_name(event.leader_nick)}, epoch {event.epoch.n})"
+    there = f"(leader there was {shown_nick(event.leader_nick)}, epoch {event.epoch.n})"
     if event.healed:
         merged = counted(event.messages, "message")
         return f"split healed: {merged} merged from the other side {there}"
@@ -167,7 +171,7 @@ def message_lines(line: Line, chat: str, *, now_ms: int = 0, own: str = "") -> t
         now_ms: the present, to show the date of older lines; 0 for times alone.
         own: how the own name is to be shown; empty for the nick.
     """
-    nick = own if own and line.own else clean_name(line.nick)
+    nick = (own or clean_name(line.nick)) if line.own else shown_nick(line.nick)
     where = f"#{clean_name(chat)} " if chat else ""
     mark = f"* {nick}" if line.kind == Kind.ACTION else f"<{nick}>"
     front = f"{clock(line.sent_ms, now_ms)} {where}{mark}"
@@ -228,7 +232,7 @@ def told(one: Notice) -> str:
         case MergeEvent():
             merges = [what for what in events if isinstance(what, MergeEvent)]
             count = sum(what.messages for what in merges)
-            nicks = dict.fromkeys(clean_name(what.nick) or "others" for what in merges)
+            nicks = dict.fromkeys(_nick(what.nick) for what in merges)
             return f"caught up: {counted(count, 'message')} from {several(nicks)}"
         case _:
             return "; ".join(dict.fromkeys(filter(None, (notice(h) for h in one.happenings))))
@@ -248,7 +252,7 @@ def joint(events: Sequence[MemberEvent]) -> str:
             return f"{names} are back"
         case change if change in ("left", "kicked"):
             did = "left" if change == "left" else "were removed"
-            return f"{several(dict.fromkeys(clean_name(event.nick) for event in events))} {did}"
+            return f"{several(dict.fromkeys(shown_nick(event.nick) for event in events))} {did}"
         case _:
             return "; ".join(dict.fromkeys(_member(event) for event in events))
 
@@ -260,8 +264,8 @@ def delivered(acked: int, of: int, later: Sequence[str], missing: Sequence[str])
     said = f"sent to {acked} of {of}"
     if later:
         verb = "gets it when he is back" if len(later) == 1 else "get it when they are back"
-        said += f"; {several(map(clean_name, later))} {verb}"
+        said += f"; {several(map(shown_nick, later))} {verb}"
     if missing:
         waits = "does not answer" if len(missing) == 1 else "do not answer"
-        said += f"; {several(map(clean_name, missing))} {waits} yet"
+        said += f"; {several(map(shown_nick, missing))} {waits} yet"
     return said

@@ -25,6 +25,7 @@ from .text import (
     round_trip,
     seconds,
     several,
+    shown_nick,
     who,
     width,
 )
@@ -191,7 +192,7 @@ def _election(one: words.Election, columns: int, now_ms: int) -> list[Row]:
         long = max(long, now_ms - one.began_ms)
         result, look = f"under way for {seconds(long)}", "page.bad"
     elif one.winner:
-        result = f"{clean_name(one.winner)} leads, epoch {one.epoch.n}, after {_time(one.took_ms)}"
+        result = f"{shown_nick(one.winner)} leads, epoch {one.epoch.n}, after {_time(one.took_ms)}"
         look = "page.good"
     else:
         result, look = f"no change, after {_time(one.took_ms)}", "page"
@@ -224,7 +225,7 @@ def _trace(value: words.Tracing, state: State, columns: int, now_ms: int) -> lis
     drawn: list[Row] = []
     for said in message_lines(line, "", now_ms=now_ms, own="you")[:5]:
         drawn += paragraph("page.head", f" {said}", columns)
-    leader = clean_name(value.leader_nick) or "nobody that is known"
+    leader = shown_nick(value.leader_nick) if value.leader_nick else "nobody that is known"
     facts = [
         ("id", clean_line(line.msg_id)),
         ("sent", f"{_exact(line.sent_ms)} in epoch {line.epoch.n}, led by {leader}"),
@@ -271,7 +272,7 @@ def _queue(value: words.Queue, _: State, columns: int, now_ms: int) -> list[Row]
     for row in value.rows[:ENTRIES_MAX]:
         first = clean_line(row.line.text[:TEXT_MAX])
         when = seconds(row.next_try_ms) if row.next_try_ms else ""
-        missing = several(map(clean_name, row.missing)) if row.missing else ""
+        missing = several(map(shown_nick, row.missing)) if row.missing else ""
         chat = f"#{clean_name(row.chat)}"
         sent = clock(row.line.sent_ms, now_ms)
         id, text = clean_line(row.line.id), cut(first, 40)

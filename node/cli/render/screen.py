@@ -13,7 +13,7 @@ from . import bar, over, pages, panes, transcript
 from .items import changes_ms
 from .layout import Layout, layout
 from .rows import Row, cut, fitted
-from .text import clean_line, clean_name
+from .text import clean_line, clean_name, shown_nick
 
 BORDER = ("border", "|")
 SECOND_MS, MINUTE_MS = 1_000, 60_000
@@ -52,7 +52,7 @@ def _topic(state: State, columns: int) -> Row:
         return fitted((("title", " p2pchat"),), columns, "title")
     text = f" #{clean_name(view.name)}"
     if view.chat.topic:
-        by = f" (set by {clean_name(view.chat.topic_by)})" if view.chat.topic_by else ""
+        by = f" (set by {shown_nick(view.chat.topic_by)})" if view.chat.topic_by else ""
         text += f" - {clean_line(view.chat.topic)}{by}"
     return fitted((("title", cut(text, columns)),), columns, "title")
 

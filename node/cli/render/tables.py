@@ -17,6 +17,7 @@ from .text import (
     round_trip,
     seconds,
     several,
+    shown_nick,
     table,
     who,
 )
@@ -67,7 +68,7 @@ def status(value: words.Status, now_ms: int) -> Answer:
 def _leader_of(chat: words.Chat) -> str:
     if not chat.leader_id:
         return "?"
-    name = "you" if chat.leader_id == chat.member_id else clean_name(chat.leader_nick)
+    name = "you" if chat.leader_id == chat.member_id else shown_nick(chat.leader_nick)
     return f"{name}?" if chat.provisional else name
 
 
@@ -153,7 +154,7 @@ def members(value: words.Members, now_ms: int) -> Answer:
         heard = one.seen_ms and not one.self
         rows.append(
             (
-                MARKS.get(one.state, " ") + clean_name(one.nick),
+                MARKS.get(one.state, " ") + (clean_name if one.self else shown_nick)(one.nick),
                 f"id {small(one.member_id)}",
                 "*" if one.leader else "",
                 one.state + (" (you)" if one.self else ""),
@@ -232,7 +233,7 @@ def tracing(value: words.Tracing, chat: str, now_ms: int) -> Answer:
     """Where a message is: who has it since when, who lacks it and why."""
     line = value.line
     head = message_lines(line, chat, now_ms=now_ms)
-    leader = clean_name(value.leader_nick) or "nobody"
+    leader = shown_nick(value.leader_nick) if value.leader_nick else "nobody"
     facts = [f"id {line.msg_id}, epoch {line.epoch.n}, leader {leader}"]
     if value.stored_ms:
         facts.append(f"stored here {clock(value.stored_ms, now_ms)}")
@@ -282,7 +283,7 @@ def elections(value: words.Elections, now_ms: int) -> Answer:
     for one in value.elections:
         winner = "under way" if one.under_way else "no change"
         if one.winner:
-            winner = f"{clean_name(one.winner)} leads (epoch {one.epoch.n})"
+            winner = f"{shown_nick(one.winner)} leads (epoch {one.epoch.n})"
         lines.append(f"{clock(one.began_ms, now_ms)} election, {seconds(one.took_ms)}: {winner}")
         lines += [
             f"  +{step.at_ms - one.began_ms} ms  {clean_line(step.text)}" for step in one.steps
@@ -339,7 +340,7 @@ def queue(value: words.Queue, now_ms: int) -> Answer:
     for row in value.rows:
         lines += message_lines(row.line, row.chat, now_ms=now_ms)
         when = f", next try in {seconds(row.next_try_ms)}" if row.next_try_ms else ""
-        lines.append(f"  {row.line.id} waits for {several(map(clean_name, row.missing))}{when}")
+        lines.append(f"  {row.line.id} waits for {several(map(shown_nick, row.missing))}{when}")
     rows = tuple(
         records.line(row.line) | {"chat": row.chat, "missing": list(row.missing)}
         for row in value.rows

@@ -148,7 +148,7 @@ def shown_nick(nick: str) -> str:
 
 def who(nick: str, member: int) -> str:
     """Alice (id 1)"""
-    return f"{clean_name(nick) or '?'} (id {small(member)})"
+    return f"{shown_nick(nick) if nick else '?'} (id {small(member)})"
 
 
 def several(names: Iterable[str]) -> str:
