@@ -4,7 +4,7 @@ import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 
-from node.archive.ports import FOUND_MAX, Place, Unread, hex_digits
+from node.archive.ports import FOUND_MAX, LACKING_MAX, Place, Unread, hex_digits
 from node.core.effects import (
     Meta,
     Remembered,
@@ -31,8 +31,11 @@ class MemoryArchive:
         self._read: set[Key] = set()
 
     def load(self) -> Remembered:
-        waiting = tuple(post for post in self._posts.values() if not post.settled)
-        return Remembered(self._meta, self._roster, tuple(self._messages.values()), waiting)
+        waiting = [post for post in self._posts.values() if not post.settled]
+        lacking = [p for p in self._posts.values() if p.settled and p.acked != p.counted]
+        lacking.sort(key=lambda post: post.key)
+        posts = (*waiting, *lacking[-LACKING_MAX:])
+        return Remembered(self._meta, self._roster, tuple(self._messages.values()), posts)
 
     def append(self, stores: Sequence[Store]) -> None:
         for store in stores:

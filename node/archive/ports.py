@@ -31,7 +31,10 @@ class Archive(Protocol):
     """
 
     def load(self) -> Remembered:
-        """All that was stored, to begin anew from; of the posts those not settled."""
+        """All that was stored, to begin anew from.
+
+        Of the posts those not settled, and the last of those that somebody lacks all the same.
+        """
         ...
 
     def append(self, stores: Sequence[Store]) -> None:
@@ -96,3 +99,4 @@ def hex_digits(prefix: str) -> str:
 
 
 FOUND_MAX = 100
+LACKING_MAX = 500  # settled posts that `load` gives

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from node.archive.ports import Place
+from node.archive.ports import LACKING_MAX, Place
 from node.core.messages import ChatMessage, Kind
 from node.core.types import Epoch, Hlc, Key, Post, Stream, WallMillis
 
@@ -77,6 +77,8 @@ LATER_TEXTS = """SELECT text, EXISTS (SELECT 1 FROM message AS other
     AND other.arrival <> message.arrival)
     FROM message WHERE arrival > ? AND source <> ?"""
 WAITING_POSTS = "SELECT * FROM post WHERE settled = 0"
+LACKING_POSTS = f"""SELECT * FROM post WHERE settled = 1 AND acked <> counted
+    ORDER BY incarnation DESC, random, seq DESC LIMIT {LACKING_MAX}"""
 ONE_POST = f"SELECT * FROM post WHERE {_KEY}"
 
 _DEP = struct.Struct("<QQIQ")

@@ -155,7 +155,11 @@ class SqliteArchive:
                     values.read(Member, record)
                     for (record,) in self._base.execute("SELECT record FROM member ORDER BY id")
                 ]
-                posts = [rows.to_post(row) for row in self._base.execute(rows.WAITING_POSTS)]
+                posts = [
+                    rows.to_post(row)
+                    for query in (rows.WAITING_POSTS, rows.LACKING_POSTS)
+                    for row in self._base.execute(query)
+                ]
                 messages = rows.to_messages(self._base.execute(rows.ALL_MESSAGES))
             self._members = {member.id: member for member in members}
             self._topic = values.read(Fact, state["topic"]) if "topic" in state else Fact()

@@ -59,6 +59,8 @@ class CatchingUp:
         """A member's history hash: where it differs from ours, one of us lacks something."""
         if view.history_hash != self._s.history.hash:
             self.want(member)
+        else:
+            self._credit_all(member, self._s.outbox.lacking(member))
 
     def on_sync(self) -> None:
         """Anti-entropy: once in a while a random member is asked how it is."""
@@ -96,8 +98,11 @@ class CatchingUp:
 
     def _compare(self, session: Session) -> None:
         s = self._s
+        lacking = s.outbox.lacking(session.peer)  # as far as we know
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Synced):
+                self._credit_all(session.peer, lacking, outcome.sources)
             if self._session is not session:
                 return
             if isinstance(outcome, Synced) and outcome.sources:
@@ -196,6 +201,7 @@ class CatchingUp:
         partial = s.partial or bool(s.causal.below)
         if not request.sources and not request.held:
             differing = s.history.differing(request.digests)
+            self._credit_all(peer, s.outbox.lacking(peer), differing)
             return s.respond(call, Synced(s.view(), sources=differing, partial=partial))
         keys, more = s.history.lacking(
             request.sources,
@@ -217,11 +223,19 @@ class CatchingUp:
     def _credit(self, peer: MemberId, held: tuple[Run, ...]) -> None:
         """What a member holds of ours it has acknowledged, however it came by it."""
         s = self._s
-        if not s.outbox.entries:
-            return
-        runs = [run for run in held if run.source == s.me]
-        for key in list(s.outbox.entries):
-            if any(r.stream == key.stream and r.first <= key.seq <= r.last for r in runs):
+        keys = (*s.outbox.entries, *s.outbox.lacking(peer))
+        streams = {(key.source, key.stream) for key in keys}
+        runs = [run for run in held if (run.source, run.stream) in streams]
+        for key in keys:
+            if any(run[:2] == key[:2] and run.first <= key.seq <= run.last for run in runs):
+                self._talking.acknowledged(key, peer, Way.CATCH_UP)
+
+    def _credit_all(
+        self, peer: MemberId, lacking: tuple[Key, ...], differing: tuple[MemberId, ...] = ()
+    ) -> None:
+        """It holds what we do of all authors but those, which we may be under an earlier id."""
+        for key in lacking:
+            if key.source not in differing:
                 self._talking.acknowledged(key, peer, Way.CATCH_UP)
 
 

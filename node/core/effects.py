@@ -91,7 +91,7 @@ class Remembered:
     meta: Meta | None = None
     roster: Roster = NOBODY
     messages: tuple[ChatMessage, ...] = ()
-    posts: tuple[Post, ...] = ()  # those not settled
+    posts: tuple[Post, ...] = ()  # those not settled, or settled and lacking somewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,8 @@ class Group(Readable):
         for post in sorted(log.posts, key=lambda p: p.key):
             if not post.settled and post.key in by_key:
                 self._unsettled.append((by_key[post.key], post))
+            elif post.key in by_key:
+                s.outbox.recall(by_key[post.key], post)
 
     def _on_started(self, wall: int) -> None:
         """A new life: a higher incarnation, stored before its first use."""

@@ -4,6 +4,9 @@
       ^                                |
       +------- no answer: back off ----+          a dropped member's lane is closed: it catches up
 
+A line that waits for nobody is settled.  Those that it was to reach and that were dropped meanwhile
+lack it until their log is seen to hold it.
+
 A slow or frozen member costs its own lane and nothing else.
 """
 
@@ -69,6 +72,8 @@ class Outbox:
         self.entries: dict[Key, Entry] = {}  # unsettled, oldest first
         self.settled: dict[Key, Entry] = {}  # the last ones, for tracing
         self.lanes: dict[MemberId, Lane] = {}
+        self._recalled: dict[Key, Entry] = {}  # settled in an earlier life, and lacking somewhere
+        self._lacking: dict[MemberId, dict[Key, None]] = {}  # of what is settled, oldest first
 
     def post(self, now: Millis, message: ChatMessage, counted: Iterable[MemberId]) -> Entry:
         """Take in a message for these members.  With nobody to have it, it is settled at once."""
@@ -95,6 +100,12 @@ class Outbox:
             self._settle(message.key)
         return entry
 
+    def recall(self, message: ChatMessage, post: Post) -> None:
+        """Take in a message that was settled in an earlier life, though somebody lacks it."""
+        to = {m: Delivery(way=Way.CATCH_UP if m in post.acked else None) for m in post.counted}
+        entry = self._recalled[message.key] = Entry(message, 0, to, acks=len(post.acked))
+        self._note_lacking(entry)
+
     def lane(self, member: MemberId) -> Lane:
         lane = self.lanes.get(member)
         if lane is None:
@@ -120,13 +131,14 @@ class Outbox:
         """A counted member has stored our message; None: that is no news."""
         if (lane := self.lanes.get(by)) is not None:
             lane.flying.discard(key)
-        entry = self.entries.get(key) or self.settled.get(key)
+        entry = self.find(key) or self._recalled.get(key)
         if entry is None or by not in entry.to or entry.to[by].way is not None:
             return None
         delivery = entry.to[by]
         delivery.way, delivery.took_ms = way, now - entry.stored_at
         entry.acks += 1
         entry.waits_for.discard(by)
+        self._lacking.get(by, {}).pop(key, None)
         if not entry.waits_for and key in self.entries:
             self._settle(key)
         return entry
@@ -177,10 +189,26 @@ class Outbox:
     def find(self, key: Key) -> Entry | None:
         return self.entries.get(key) or self.settled.get(key)
 
+    def message(self, key: Key) -> ChatMessage | None:
+        """An own message that may still be acknowledged."""
+        entry = self.find(key) or self._recalled.get(key)
+        return entry.message if entry is not None else None
+
+    def lacking(self, member: MemberId) -> tuple[Key, ...]:
+        """What is settled, though this member was to have it and was not seen to."""
+        return tuple(self._lacking.get(member, ()))
+
     def __len__(self) -> int:
         return len(self.entries)
 
     def _settle(self, key: Key) -> None:
-        self.settled[key] = self.entries.pop(key)
+        entry = self.settled[key] = self.entries.pop(key)
+        self._note_lacking(entry)
         if len(self.settled) > REMEMBERED:
-            del self.settled[next(iter(self.settled))]
+            oldest = next(iter(self.settled))
+            for member in self.settled.pop(oldest).missing:
+                self._lacking[member].pop(oldest, None)
+
+    def _note_lacking(self, entry: Entry) -> None:
+        for member in entry.missing:
+            self._lacking.setdefault(member, {})[entry.message.key] = None

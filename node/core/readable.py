@@ -154,9 +154,20 @@ class Readable:
         entry = self._s.outbox.find(key)
         return self._trace(entry) if entry is not None else None
 
+    def own_id(self, key: Key) -> str:
+        """The id of an own message that may still be acknowledged; empty for none."""
+        message = self._s.outbox.message(key)
+        return message.id if message is not None else ""
+
     def queue(self) -> list[Trace]:
         """Own messages that somebody is still to acknowledge, oldest first."""
         return [self._trace(entry) for entry in self._s.outbox.entries.values()]
+
+    def lacking(self, member: MemberId) -> int:
+        """How many own messages that were to reach this member it was not seen to have."""
+        outbox = self._s.outbox
+        on_the_way = sum(member in entry.missing for entry in outbox.entries.values())
+        return on_the_way + len(outbox.lacking(member))
 
     def _trace(self, entry: Entry) -> Trace:
         s = self._s

@@ -16,7 +16,7 @@ from .events import Submitted
 from .messages import ChatMessage, Life, Reason, Receipt, Refusal, Tell, Told
 from .outbox import Entry
 from .state import Role, State
-from .types import NO_HLC, CallId, Hlc, Key, MemberId, Silence, Stream, Way
+from .types import NO_HLC, CallId, Hlc, Key, MemberId, Silence, Stream, Way, small
 
 DEPS_MAX = 512  # of one message
 
@@ -116,7 +116,8 @@ class Talking:
         if isinstance(outcome, Refusal):
             status = outcome.reason
         elif isinstance(outcome, Told):
-            status = f"relayed by {outcome.node}, not acknowledged yet"
+            by = f"{s.members.shown_nick(outcome.node)} (id {small(outcome.node)})"
+            status = f"relayed by {by}, not acknowledged yet"
         elif not status:
             status = "no answer"
         s.outbox.failed(key, member, status)
@@ -154,13 +155,16 @@ class Talking:
         return next(alive, others[0] if others else 0)
 
     def acknowledged(self, key: Key, by: MemberId, way: Way) -> None:
-        """A counted member holds our message."""
+        """A counted member holds our message; nobody may have waited for that any more."""
         s = self._s
+        settled = key not in s.outbox.entries
         entry = s.outbox.acked(s.now, key, by, way)
         if entry is None:
             return
         s.emit(Acknowledged(key, by, way, entry.acks, len(entry.to)))
-        if not entry.waits_for:
+        if settled:
+            s.emit(StorePost(entry.post))
+        elif not entry.waits_for:
             self._settle(entry)
 
     def forget(self, member: MemberId) -> None:

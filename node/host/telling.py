@@ -127,10 +127,7 @@ def _absence(group: Group, notice: MemberChanged) -> str:
     if not why and since is not None:
         silent_s = round((now_ms() - since) / 1000)
         why = f"no answer for {silent_s} s" if silent_s else ""
-    lacking = sum(
-        any(row.member == notice.member and row.state != "acked" for row in trace.rows)
-        for trace in group.queue()
-    )
+    lacking = group.lacking(notice.member)
     return f"{why}; unsent {lacking}" if lacking else why
 
 
@@ -162,7 +159,7 @@ def _election(group: Group, notice: ElectionMoved) -> ElectionEvent:
 def _receipt(group: Group, notice: Acknowledged) -> ReceiptEvent:
     trace = group.trace(notice.key)
     took = next((row.took_ms for row in trace.rows if row.member == notice.by), 0) if trace else 0
-    id = trace.message.id if trace else ""
+    id = group.own_id(notice.key)
     return ReceiptEvent(
         msg_id=id,
         id=id[:ID_DIGITS],

@@ -11,7 +11,7 @@ from node.core.events import Started
 from node.core.history import History
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
-from node.core.types import Key, Run, Way
+from node.core.types import Key, Post, Run, Way
 
 from .cast import EPOCH, NEXT, WALL, line, person
 from .dialogue import Dialogue, follower, leading, outsider, returning
@@ -221,6 +221,130 @@ def test_what_a_member_holds_of_ours_it_has_acknowledged_however_it_came_by_it()
     ask(talk, 2, said, sources=(3,))
     assert talk.one(e.Acknowledged) == e.Acknowledged(said.key, 2, Way.CATCH_UP, 2, 2)
     assert talk.one(e.Settled) == e.Settled(said.key, ())
+
+
+def missed(*lines: str) -> tuple[Dialogue, list[m.ChatMessage]]:
+    """Member 2 was dropped before it had what we said; it is back and to be compared with."""
+    talk = follower(3, 1, 2)
+    talk.hold(m.Tell)
+    said = [talk.says(text) for text in lines]
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(2, Life.DROPPED),))))
+    assert talk.group.lacking(2) == len(lines), "also while others are waited for"
+    for message in reversed(said):
+        talk.answer(m.Tell, m.Told(Receipt.STORED, message.id, 1), to=1)
+        assert talk.one(e.Settled) == e.Settled(message.key, (2,))
+    talk.hold(m.Sync)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(2, incarnation=101),))))
+    assert talk.waits(m.Sync, to=2)
+    assert talk.group.lacking(2) == len(lines)
+    return talk, said
+
+
+@pytest.mark.parametrize("how", ["equal logs", "it asks", "it answers"])
+def test_who_missed_a_line_and_is_seen_to_hold_it_has_acknowledged_it(how: str) -> None:
+    talk, (said,) = missed("hello")
+    if how == "equal logs":
+        ping(talk, 2, talk.group.history_hash)
+    elif how == "it asks":
+        digests = held(said).digests()
+        talk.hears(m.Sync(talk.caller(2), talk.view(2, history_hash=77), digests=digests))
+    else:
+        talk.answer(m.Sync, m.Synced(talk.view(2, history_hash=77), sources=(1,)), to=2)
+    assert talk.one(e.Acknowledged) == e.Acknowledged(said.key, 2, Way.CATCH_UP, 2, 2)
+    assert talk.one(e.StorePost).post == Post(said.key, (1, 2), (1, 2), settled=True)
+    assert talk.of(e.Settled) == [], "that was told when nobody waited for it any more"
+    assert talk.group.lacking(2) == 0
+
+
+def ask_page(talk: Dialogue, by: int, message: m.ChatMessage) -> None:
+    """A member that holds this message asks for what it lacks of its author."""
+    sources = (message.key.source,)
+    view, runs = talk.view(by, history_hash=77), held(message).held(sources)
+    talk.hears(m.Sync(talk.caller(by), view, sources=sources, held=runs))
+
+
+def settled_before(me: int) -> tuple[Dialogue, m.ChatMessage, Post]:
+    """Member 3 said a line in an earlier life that member 2 lacked; it may be called `me` now."""
+    old = line(3, 1, k=9)
+    post = Post(old.key, (1, 2), (1,), settled=True)
+    talk = returning(me, 1, 2, leader=1, messages=[old], posts=[post])
+    for request in (m.Sync, m.Ping, m.Update):
+        talk.hold(request)
+    talk.hand(Started(WALL))
+    assert talk.sent(m.Tell) == [], "it comes by catch-up"
+    assert (talk.group.lacking(1), talk.group.lacking(2)) == (0, 1)
+    assert talk.group.trace(old.key) is None, "how it went the first time is not known"
+    return talk, old, post
+
+
+def test_what_an_earlier_life_said_is_acknowledged_too() -> None:
+    talk, old, post = settled_before(3)
+    ping(talk, 1, talk.group.history_hash)
+    assert talk.of(e.Acknowledged) == []
+    ping(talk, 2, talk.group.history_hash)
+    assert talk.one(e.Acknowledged) == e.Acknowledged(old.key, 2, Way.CATCH_UP, 2, 2)
+    assert talk.one(e.StorePost).post == replace(post, acked=(1, 2))
+    assert talk.group.own_id(old.key) == old.id
+    assert talk.group.own_id(line(1).key) == ""
+
+
+def test_what_was_said_under_another_id_is_credited_by_that_author() -> None:
+    talk, old, _ = settled_before(50)
+    ask = m.Sync(talk.caller(2), talk.view(2, history_hash=77), digests=())
+    assert talk.hears(ask).sources == (3,)
+    assert talk.group.lacking(2) == 1, "it is equal only of what is said as 50"
+    ask_page(talk, 2, old)
+    assert talk.one(e.Acknowledged).key == old.key
+
+
+def test_of_several_streams_those_are_credited_that_are_held() -> None:
+    lines = [line(3, 1, k=8), line(3, 1, k=9), line(4, 1, k=9)]
+    posts = [Post(one.key, (1, 2), (1,), settled=True) for one in lines]
+    talk = returning(3, 1, 2, leader=1, messages=lines, posts=posts)
+    for request in (m.Sync, m.Ping, m.Update):
+        talk.hold(request)
+    talk.hand(Started(WALL))
+    ask_page(talk, 2, lines[1])
+    assert talk.one(e.Acknowledged).key == lines[1].key
+    assert talk.group.lacking(2) == 2
+
+
+def test_who_missed_a_line_and_was_not_seen_to_hold_it_still_lacks_it() -> None:
+    talk, (said,) = missed("hello")
+    ping(talk, 2, 77)
+    talk.hears(m.Sync(talk.caller(2), talk.view(2, history_hash=77), digests=()))
+    talk.answer(m.Sync, m.Synced(talk.view(2, history_hash=77), sources=(3,)), to=2)
+    ping(talk, 1, talk.group.history_hash)
+    assert not any(isinstance(s, e.Acknowledged) and s.by == 2 for _, s in talk.log)
+    assert talk.group.lacking(2) == 1
+    trace = talk.group.trace(said.key)
+    assert trace is not None
+    assert [row.state for row in trace.rows] == ["acked", "later"]
+
+
+def test_what_was_said_while_a_comparison_was_under_way_is_not_known_to_be_held() -> None:
+    talk, _ = missed("hello")
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(2, incarnation=102),))))
+    later = talk.says("later")
+    talk.answer(m.Tell, m.Told(Receipt.STORED, later.id, 1), to=1)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(2, Life.DROPPED, incarnation=102),))))
+    assert talk.group.lacking(2) == 2
+    talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+    assert talk.group.lacking(2) == 1
+
+
+def test_who_is_given_what_it_missed_is_looked_at_again() -> None:
+    talk, (first, second) = missed("hello", "there")
+    talk.fail(m.Sync, to=2)
+    runs = held(first).held((3,))
+    asked = m.Sync(talk.caller(2), talk.view(2, history_hash=77), sources=(3,), held=runs)
+    answer = talk.hears(asked)
+    assert isinstance(answer, e.Serve)
+    assert answer.keys == (second.key,)
+    assert talk.one(e.Acknowledged).key == first.key, "it holds that already"
+    talk.wait_for(m.Sync, to=2)
+    talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+    assert talk.one(e.Acknowledged).key == second.key
 
 
 # ---- newcomers -----------------------------------------------------------------------------------

@@ -167,3 +167,23 @@ def test_what_an_earlier_life_left_to_those_dropped_since_is_settled() -> None:
     entry = outbox.find(M[0].key)
     assert entry is not None
     assert (entry.acked, entry.missing, entry.acks) == ((2,), (3,), 1)
+
+
+def test_what_a_member_lacks_is_known_until_it_is_seen_to_hold_it() -> None:
+    outbox = posted(2, 2, 3)
+    for message in M[:2]:
+        outbox.acked(5, message.key, 2, DIRECT)
+    assert outbox.lacking(3) == (), "it is waited for"
+    outbox.forget(3)
+    assert (outbox.lacking(2), outbox.lacking(3)) == ((), (M[0].key, M[1].key))
+    outbox.acked(9, M[0].key, 3, Way.CATCH_UP)
+    assert outbox.lacking(3) == (M[1].key,)
+
+
+def test_of_what_is_forgotten_nothing_is_lacking() -> None:
+    outbox = Outbox(LAN)
+    for seq in range(1, REMEMBERED + 2):
+        outbox.post(0, line(9, seq), (3,))
+    outbox.forget(3)
+    assert len(outbox.lacking(3)) == REMEMBERED
+    assert outbox.lacking(3)[0] == line(9, 2).key

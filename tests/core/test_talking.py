@@ -285,6 +285,9 @@ def test_a_relay_that_reaches_nobody_says_relaying_which_is_no_ack() -> None:
     said = author.says("hello")
     author.answer(m.Tell, m.Told(RELAYING, said.id, 1), to=3)
     assert author.of(e.Acknowledged) == []
+    trace = author.group.trace(said.key)
+    assert trace is not None
+    assert trace.rows[1].status == "relayed by user1 (id 1), not acknowledged yet"
 
 
 def test_relay_is_one_hop() -> None:

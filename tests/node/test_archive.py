@@ -24,6 +24,7 @@ from node.archive import (
     erase,
     uncollected,
 )
+from node.archive.ports import LACKING_MAX
 from node.archive.values import read, write
 from node.core.effects import Meta, StoreMessages, StoreMeta, StorePost, StoreRoster
 from node.core.messages import ChatMessage, Fact, Kind, Roster
@@ -115,6 +116,15 @@ def test_all_that_was_stored_is_remembered(archive: Archive) -> None:
         waiting.key: waiting,
         settled.key: settled,
     }
+
+
+def test_of_what_is_settled_the_last_that_somebody_lacks_is_remembered(archive: Archive) -> None:
+    posts = [Post(Key(ME, STREAM, n), (ANNA, BOB), (ANNA,), True) for n in range(LACKING_MAX + 1)]
+    everyone = Post(Key(ME, STREAM, LACKING_MAX + 1), (ANNA, BOB), (ANNA, BOB), settled=True)
+    archive.append([StorePost(post) for post in (*posts, everyone)])
+    assert sorted(archive.load().posts, key=lambda post: post.key) == posts[1:]
+    archive.append([StorePost(replace(posts[5], acked=(ANNA, BOB)))])
+    assert set(archive.load().posts) == {*posts} - {posts[5]}
 
 
 def test_the_later_value_replaces_the_earlier(archive: Archive) -> None:

@@ -14,15 +14,11 @@ NOW = 100_000
 
 def played(since: int | None = None, lacking: int = 0) -> Any:
     """A group in which member 2 is called carol, is unheard `since`, and lacks so many lines."""
-    lines = [
-        SimpleNamespace(rows=[SimpleNamespace(member=2, state=state)])
-        for state in ("acked", *["waiting"] * lacking)
-    ]
     return SimpleNamespace(
         member=lambda id: id == 2,
         shown_nick=lambda id: "carol",
         unheard_since=lambda id: since,
-        queue=lambda: lines,
+        lacking=lambda id: lacking,
     )
 
 

@@ -39,8 +39,8 @@ class Disk:
         """Everything, the messages in no order that could be relied on."""
         messages = list(self.messages.values())
         rng.shuffle(messages)
-        open_posts = tuple(post for post in self.posts.values() if not post.settled)
-        return Remembered(self.meta, self.roster, tuple(messages), open_posts)
+        posts = tuple(p for p in self.posts.values() if not p.settled or p.acked != p.counted)
+        return Remembered(self.meta, self.roster, tuple(messages), posts)
 
     def copy(self) -> "Disk":
         other = Disk()
