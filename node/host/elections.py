@@ -1,7 +1,8 @@
 """The book of elections: what this node saw of the last ones, step by step.
 
-An election begins with its first step, or with a new leader that nobody here stood against; it ends
-with a leader, or with the word that the old one stays.  What a node saw that was only asked is an
+An election begins with its first step, or with a new leader that nobody here stood against; once it
+has a leader, with the silence of the old one, where that was noticed.  It ends with a leader, or
+with the word that the old one stays.  What a node saw that was only asked is an
 election too: open where it agreed that the leader is silent, else over with its vote.  A step or a
 leader that comes soon after belongs to it all the same.
 """
@@ -101,6 +102,12 @@ class _Record:
         if len(self.steps) < STEPS_MAX:
             self.steps.append(ElectionStep(at_ms, text))
 
+    def put_in(self, at_ms: int, text: str) -> None:
+        """A step whose instant is known only now; what it came before follows it."""
+        self.began_ms = min(at_ms, self.began_ms)
+        self.steps.append(ElectionStep(at_ms, text))
+        self.steps.sort(key=lambda step: (step.at_ms, step.text != text))
+
     def read(self, now_ms: int) -> Election:
         took_ms = self.last_ms - self.began_ms
         is_open = self.under_way and now_ms - self.last_ms <= IDLE_MS
@@ -112,6 +119,7 @@ class Elections:
 
     def __init__(self) -> None:
         self._records: deque[_Record] = deque(maxlen=KEPT)
+        self._last_leader: MemberId = 0
         self._leaders: dict[Epoch, str] = {}
 
     def leader_of(self, epoch: Epoch) -> str:
@@ -136,11 +144,15 @@ class Elections:
             self._leaders[epoch] = nick
             if len(self._leaders) > LEADERS_KEPT:
                 del self._leaders[next(iter(self._leaders))]
+        before, self._last_leader = self._last_leader, notice.leader
         record = self._current(at_ms, notice)
         if record is None:
             if not notice.took_ms and not notice.handed_over_by:
                 return  # Learnt at the start: nobody was elected.
-            record = self._begin(at_ms - notice.took_ms)
+            record = self._begin(at_ms)
+        if notice.took_ms:
+            who = f"leader {_who(before, nicks)}" if before else "the leader"
+            record.put_in(at_ms - notice.took_ms, f"{who} is silent")
         how = "leads for now" if notice.provisional else "leads"
         record.add(at_ms, f"{_who(notice.leader, nicks)} {how}, epoch {notice.epoch.n}")
         record.under_way, record.ended = False, True

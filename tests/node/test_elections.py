@@ -76,6 +76,8 @@ def test_a_leader_that_was_there_before_was_not_elected() -> None:
 
 def test_who_stands_and_wins_has_the_whole_story_with_its_instants() -> None:
     book = Book()
+    book.led(1, 1)
+    book.now = 1_000
     book.moved(2, Phase.STARTED, "leader silent")
     book.asked(2, 3, "yes")
     book.moved(2, Phase.SILENT, whom=1)
@@ -83,12 +85,26 @@ def test_who_stands_and_wins_has_the_whole_story_with_its_instants() -> None:
     (election,) = book.last()
     assert (election.under_way, election.winner) == (True, "")
     book.moved(2, Phase.WON, "epoch 2")
-    book.led(2, 2, took_ms=70)
+    book.led(2, 2, took_ms=670)
     (election,) = book.last()
-    assert (election.began_ms, election.took_ms) == (1_010, 60)
+    assert (election.began_ms, election.took_ms) == (400, 670), "as long as the silence"
     assert (election.under_way, election.winner, election.epoch.n) == (False, "bob", 2)
-    assert [one.at_ms - election.began_ms for one in election.steps] == list(range(0, 70, 10))
+    assert [one.at_ms - election.began_ms for one in election.steps] == [0, *range(610, 680, 10)]
+    assert texts(election)[0] == "leader alice (id 1) is silent"
     assert texts(election)[-1] == "bob (id 2) leads, epoch 2"
+
+
+def test_a_silence_that_was_noticed_in_the_midst_stands_where_it_was_noticed() -> None:
+    book = Book()
+    book.asked(2, 3, "yes")
+    book.led(2, 2, took_ms=10)
+    (election,) = book.last()
+    assert (election.began_ms, election.took_ms) == (1_010, 20)
+    assert texts(election)[1:] == [
+        "the leader is silent",
+        "carol (id 3) answered: yes",
+        "bob (id 2) leads, epoch 2",
+    ], "of the leader before nothing is known"
 
 
 def test_a_round_that_changes_nothing_ends_and_the_next_is_another() -> None:
@@ -187,7 +203,10 @@ def test_a_leader_that_nobody_here_stood_against_is_an_election_of_its_own() -> 
     book.led(2, 2, took_ms=50, provisional=True)
     (election,) = book.last()
     assert (election.took_ms, election.winner) == (50, "bob")
-    assert texts(election) == ["bob (id 2) leads for now, epoch 2"]
+    assert texts(election) == [
+        "leader alice (id 1) is silent",
+        "bob (id 2) leads for now, epoch 2",
+    ]
     assert book.book.leader_of(election.epoch) == "", "which the NDS has not confirmed"
 
 
