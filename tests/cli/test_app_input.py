@@ -12,6 +12,7 @@ import pytest
 
 from node.cli.app.input import beginning, encodable
 from node.errors import NodeDown, TooLong
+from node.happenings import ChatEvent
 from node.words import Progress
 from tests.cli.app_world import World
 
@@ -120,6 +121,73 @@ def test_each_chat_keeps_its_draft() -> None:
         assert said(made) == ["for dev"]
 
 
+def test_a_draft_survives_a_look_at_what_was_typed_before() -> None:
+    with world() as made:
+        made.enter("one")
+        made.type("half a line")
+        made.press("Up")
+        assert typed(made) == "one"
+        made.press("Ctrl+N", "Ctrl+P")
+        assert typed(made) == "half a line"
+        made.press("Up")
+        made.type(" more")
+        made.press("Ctrl+N", "Ctrl+P")
+        assert typed(made) == "one more"
+
+
+def ends(made: World, chat: int) -> None:
+    """Somebody has ended our membership."""
+    town = made.node.town(chat)
+    made.node.tell(ChatEvent(town.chat, "closed"), chat)
+    del made.node.towns[chat]
+    made.passes(100)
+
+
+def test_what_was_meant_for_a_chat_that_ends_goes_nowhere_else_unasked() -> None:
+    with world() as made:
+        made.type("the password is")
+        ends(made, DEV)
+        made.sees("[#ops] the password is")
+        made.type(" 1234")
+        made.press("Enter")
+        made.sees("has ended. Send it to #ops?")
+        made.press("n")
+        assert not said(made)
+        assert typed(made) == "the password is 1234"
+        made.press("Enter", "y")
+        assert said(made) == ["the password is 1234"]
+        made.enter("and this is for ops")
+        assert said(made)[1:] == ["and this is for ops"]
+
+
+def test_a_chat_that_ends_while_nothing_is_typed_asks_nothing() -> None:
+    with world() as made:
+        ends(made, DEV)
+        made.enter("hello")
+        assert said(made) == ["hello"]
+
+
+def test_a_chat_that_one_joins_does_not_come_between_words() -> None:
+    with world() as made:
+        join = made.node.join
+
+        async def slow(*args: Any, **more: Any) -> Any:
+            await asyncio.sleep(2)
+            return await join(*args, **more)
+
+        made.node.join = slow  # type: ignore[method-assign]
+        made.enter("/join 10.0.0.5:50050/lab")
+        made.type("rm -rf is what I ")
+        made.passes(3_000)
+        made.sees("you are in #lab", "Alt+3 shows it")
+        made.type("meant")
+        assert typed(made) == "rm -rf is what I meant"
+        made.press("Enter")
+        assert int(made.node.asked("send")[0]["chat"], 16) == DEV
+        made.press("Alt+3")
+        made.sees("[#lab]")
+
+
 def test_completion_puts_in_what_is_sure_and_offers_the_rest() -> None:
     with world() as made:
         made.type("al")
@@ -162,7 +230,7 @@ def test_a_long_paste_is_asked_for_once(answer: str) -> None:
         assert said(made) == ["a\nb\nc\nd\ne\nf\ng"]
 
 
-@pytest.mark.parametrize("answer", ["n", "Enter", "Esc", "Ctrl+C", "x"])
+@pytest.mark.parametrize("answer", ["n", "Enter", "Esc", "Ctrl+C", "Ctrl+D"])
 def test_a_long_paste_that_is_not_wanted_leaves_nothing(answer: str) -> None:
     with world() as made:
         made.type("draft")
@@ -171,6 +239,39 @@ def test_a_long_paste_that_is_not_wanted_leaves_nothing(answer: str) -> None:
         made.misses("Paste")
         assert typed(made) == "draft"
         assert not said(made)
+
+
+def test_whoever_types_on_loses_neither_a_key_nor_the_paste() -> None:
+    with world() as made:
+        made.paste("\n".join("abcdefg"))
+        made.type("hello")
+        assert typed(made) == "hello"
+        made.sees("Ctrl+Y pastes it")
+        made.press("Ctrl+U", "Ctrl+C")
+        made.paste("\n".join("abcdefg"))
+        made._send("x\x7f")
+        made.press("Ctrl+Y", "Enter")
+        assert said(made) == ["a\nb\nc\nd\ne\nf\ng"]
+
+
+def test_a_paste_that_comes_in_two_parts_is_one() -> None:
+    with world() as made:
+        made.paste("\n".join("abcdefg") + "\n")
+        made.paste("\n".join("hijk"))
+        made.sees("Paste 11 lines?")
+        made.press("y", "Enter")
+        assert said(made) == ["\n".join("abcdefghijk")]
+
+
+def test_who_answers_a_question_about_leaving_by_typing_stays() -> None:
+    with world() as made:
+        made.node.set_chat("dev", outbox=1)
+        made.passes(6_000)
+        made.press("Ctrl+D")
+        made.sees("Quit?")
+        made.type("wait")
+        made.misses("Quit?")
+        assert typed(made) == "wait"
 
 
 def test_five_lines_are_pasted_as_they_are() -> None:
@@ -194,12 +295,12 @@ def test_what_is_pasted_cannot_steer_the_terminal() -> None:
 
 def test_bytes_that_are_no_text_are_sent_as_what_they_look_like() -> None:
     with world() as made:
-        made._input.send_bytes(b"caf\xe9\r/topic caf\xe9\r\x13caf\xe9")
+        made._input.send_bytes(b"caf\xe9\r/topic caf\xe9\r\x13caf\xe9s")
         made.passes(100)
         assert said(made) == ["caf\ufffd"]
         assert made.node.asked("set_topic")[0]["topic"] == "caf\ufffd"
         assert made.state.search is not None
-        assert made.state.search.text == "caf\ufffd"
+        assert made.state.search.text == "caf\ufffds"
     assert encodable("caf\udce9") == "caf\ufffd"
     assert encodable("zoë 世") == "zoë 世"
 

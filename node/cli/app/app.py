@@ -111,6 +111,7 @@ class _Run:
             face,
             pages=pages,
             saving=self._saving,
+            is_typing=lambda: bool(self._typing.input.text),
             searching=self._searching,
             sending=self._sending,
             watching=self._watching,

@@ -41,7 +41,8 @@ from .searching import Searching
 from .setup import Extra
 
 REFUSED = "not suspended: the others would take this node for dead (/quit ends the app)"
-_NO_ANSWERS = (Keys.CPRResponse, Keys.Vt100MouseEvent, Keys.WindowsMouseEvent, Keys.Ignore)
+_NOTHING = (Keys.CPRResponse, Keys.Vt100MouseEvent, Keys.WindowsMouseEvent, Keys.Ignore)
+_NO = ("n", "N", Keys.Enter, Keys.Escape, Keys.ControlC, Keys.ControlD)
 
 
 class Bindings:
@@ -135,6 +136,10 @@ class Bindings:
                 self._select(found[picked].chat.chat_id)
         elif state.search is not None:
             self._searching.older()
+        elif self._typing.stranded and self._typing.input.text.strip():
+            name = f"#{state.front.name}" if state.front is not None else "nobody"
+            asked = f"The chat for which you typed this has ended. Send it to {name}?"
+            self._face.apply(Showing(Question("send", asked), Question))
         elif self._typing.input.text.strip():
             self._typing.enter()
         elif state.page is not None:
@@ -185,29 +190,48 @@ class Bindings:
         self._face.apply(Showing(Question("quit", text), Question))
 
     def _paste(self, event: KeyPressEvent) -> None:
-        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
-        lines = text.rstrip("\n").count("\n") + 1
+        text = lines_of(event.data)
         if self._typing.is_prompting:
             self._typing.line.insert_text(" ".join(text.split()))
-        elif lines > PASTE_MAX:
-            asked = f"Paste {lines} lines?"
-            self._face.apply(Showing(Question("paste", asked, text), Question))
+        elif text.rstrip("\n").count("\n") >= PASTE_MAX:
+            self._ask_paste(text)
         else:
             self._typing.input.insert_text(text)
 
+    def _ask_paste(self, text: str) -> None:
+        asked = f"Paste {text.rstrip(chr(10)).count(chr(10)) + 1} lines?"
+        self._face.apply(Showing(Question("paste", asked, text), Question))
+
     def _answer(self, event: KeyPressEvent) -> None:
-        """One key answers what was asked: y does it, and so does the key that led here."""
+        """One key answers what was asked: y does it, and so does the key that led here.
+
+        Whoever types on says no, and loses neither the key nor what was to be pasted.
+        """
         key, question = event.key_sequence[0].key, self._face.state.question
-        if key in _NO_ANSWERS or question is None:
+        if key in _NOTHING or question is None:
+            return
+        if question.kind == "paste" and key == Keys.BracketedPaste:
+            self._ask_paste(question.payload + lines_of(event.data))
             return
         self._face.apply(Showing(None, Question))
-        again = question.kind == "quit" and (key,) in self._chords("quit")
-        if key not in ("y", "Y") and not again:
+        if key in ("y", "Y") or (question.kind == "quit" and (key,) in self._chords("quit")):
+            self._do_asked(question)
             return
-        if question.kind == "quit":
-            self._performing.do(Quit())
-        else:
-            self._typing.input.insert_text(question.payload)
+        if question.kind == "paste":
+            event.app.clipboard.set_text(question.payload)
+        if key not in _NO:
+            if question.kind == "paste":
+                self._face.tell("not pasted; Ctrl+Y pastes it after all")
+            event.key_processor.feed_multiple(event.key_sequence, first=True)
+
+    def _do_asked(self, question: Question) -> None:
+        match question.kind:
+            case "quit":
+                self._performing.do(Quit())
+            case "send":
+                self._typing.enter()
+            case _:
+                self._typing.input.insert_text(question.payload)
 
     # ---- chats
 
@@ -321,6 +345,11 @@ class Bindings:
                 self._face.tell(told)
 
         self._face.spawn(work(), extra.key.action)
+
+
+def lines_of(pasted: str) -> str:
+    """Pasted text with the line ends that we know."""
+    return pasted.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _calling(work: Callable[[], None]) -> Callable[[KeyPressEvent], None]:

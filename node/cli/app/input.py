@@ -63,6 +63,7 @@ class Typing:
         self.found_window = Entry(self._searching, lambda: (("prompt", "[history] "),))
         self.windows = (self.input_window, self.line_window, self.found_window)
         self.layout: Layout | None = None
+        self.stranded = 0  # the chat for which the input was typed, where that has ended
         face.listen(self._happened)
 
     # ---- which line
@@ -85,14 +86,31 @@ class Typing:
     def _happened(self, before: State, event: Event) -> None:
         state = self._face.state
         if state.current != before.current:
-            if before.view(before.current) is not None:
-                self._face.apply(Drafted(before.current, self.input.text))
-            view = state.front
-            self.put(view.draft if view is not None else "")
+            self._change(before)
         was = before.search or before.switcher
         now = state.search or state.switcher
         if type(was) is not type(now):
             self._turn(now.text if now is not None else "")
+
+    def _change(self, before: State) -> None:
+        """Another chat is in front: what was typed for the one before waits there."""
+        state, text = self._face.state, self._draft()
+        if self.stranded:  # never this chat's: Up brings it back
+            self.input.history.append_string(text)
+        elif state.view(before.current) is not None:
+            self._face.apply(Drafted(before.current, text))
+        elif before.current and text.strip():  # it has ended under the fingers
+            self.stranded = before.current
+            return
+        self.stranded = 0
+        self.put(state.front.draft if state.front is not None else "")
+
+    def _draft(self) -> str:
+        """What was being typed, also while a line from before is looked at."""
+        lines = self.input._working_lines
+        recalled = self.input.working_index < len(lines) - 1
+        unchanged = self.input.text in self.input.history.get_strings()
+        return lines[-1] if recalled and unchanged and lines[-1] else self.input.text
 
     def _turn(self, text: str) -> None:
         """Another line is typed on."""
@@ -111,6 +129,7 @@ class Typing:
 
     def put(self, text: str) -> None:
         """Makes `text` the input."""
+        self.stranded = 0
         self.input.reset(Document(text))
 
     def enter(self) -> None:
@@ -119,6 +138,7 @@ class Typing:
             self.input.validate_and_handle()
 
     def _accepted(self, buffer: Buffer) -> bool:
+        self.stranded = 0
         self._entered(encodable(buffer.text).strip("\n"))
         return False
 

@@ -1,5 +1,6 @@
 """Does what a typed line asks for."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
@@ -20,8 +21,7 @@ from ..commands import (
     parse,
 )
 from ..model import Hinted, Selected, Told
-from ..queries import ask
-from ..render.tables import Answer
+from ..queries import ask, entered
 from .face import Face
 from .pages import Pages
 from .saving import Saving
@@ -42,6 +42,7 @@ class Performing:
         *,
         pages: Pages,
         saving: Saving,
+        is_typing: Callable[[], bool],
         searching: Searching,
         sending: Sending,
         watching: Watching,
@@ -49,7 +50,7 @@ class Performing:
     ) -> None:
         self._face, self._pages, self._searching = face, pages, searching
         self._sending, self._watching, self._screen = sending, watching, screen
-        self._saving = saving
+        self._saving, self._is_typing = saving, is_typing
 
     def line(self, text: str) -> None:
         """Does what a line asks for, or says why not; a newcomer who typed one needs no hint."""
@@ -105,10 +106,20 @@ class Performing:
             self._face.apply(await self._face.node.status())
         else:
             self._watching.refresh()
+        lines = (*answer.lines, *answer.notes)
         if chat_id := entered(query.name, answer):
-            self._face.apply(Selected(chat_id))
-            front = chat_id
-        self._face.tell(*answer.lines, *answer.notes, chat_id=front)
+            if self._face.state.current == front and not self._is_typing():
+                self._face.apply(Selected(chat_id))
+                front = chat_id
+            else:  # whoever types goes on where he types
+                lines = (*lines, self._where(chat_id))
+        self._face.tell(*lines, chat_id=front)
+
+    def _where(self, chat_id: int) -> str:
+        """How one comes to a chat that is not in front."""
+        numbers = {view.chat.chat_id: n for n, view in enumerate(self._face.state.listed, 1)}
+        number = numbers.get(chat_id, 0)
+        return f"Alt+{number % 10} shows it" if 0 < number <= 10 else f"/chat {number} shows it"
 
     def _reload(self) -> None:
         face = self._face
@@ -120,9 +131,3 @@ class Performing:
         for event in events:
             face.apply(replace(event, at_ms=face.now()) if isinstance(event, Told) else event)
         face.tell("settings, keys and aliases are as the files say")
-
-
-def entered(query: str, answer: Answer) -> int:
-    """The chat that one has come into by a query; 0 for none."""
-    row = answer.rows[0] if query in ("join", "create") and answer.rows else {}
-    return int(str(row.get("chat_id", "0")), 16)
