@@ -349,9 +349,12 @@ def retold(reason: str, text: str, facts: Mapping[str, str] | None = None) -> Co
     return told
 
 
+NEAR = 0.6  # of difflib's ratio: what is less alike is no slip of the fingers
+
+
 def nearest(name: str, known: Iterable[str], mark: str = "#") -> str:
     """' Did you mean #dev?', or nothing."""
     spelled = {one.casefold(): one for one in sorted(set(known))}
-    near = get_close_matches(name.casefold(), list(spelled), n=3, cutoff=0.5)
+    near = get_close_matches(name.casefold(), list(spelled), n=3, cutoff=NEAR)
     close = [spelled[one] for one in near]
     return f" Did you mean {' or '.join(mark + one for one in close)}?" if close else ""

@@ -39,6 +39,15 @@ async def chat_name(node: "Client", chat: str) -> str:
     return (await node.leader(chat)).chat
 
 
+async def chat_of(node: "Client", chat: str) -> words.Chat:
+    """A chat as the node's status has it: by its id where one is given, for names may be equal."""
+    chats = (await node.status()).chats
+    if found := [one for one in chats if f"{one.chat_id:016x}" == chat]:
+        return found[0]
+    name = await chat_name(node, chat)
+    return next((one for one in chats if one.name == name), words.Chat(name=name))
+
+
 # ---- coming and going --------------------------------------------------------------------------
 
 
@@ -114,13 +123,12 @@ async def _topic(node: "Client", chat: str, topic: str = "") -> Answer:
     if topic:
         await node.set_topic(chat, topic)
         return Answer()
-    name = await chat_name(node, chat)
-    status = await node.status()
-    about = next((one for one in status.chats if one.name == name), words.NO_CHAT)
+    about = await chat_of(node, chat)
+    name = clean_name(about.name)
     if not about.topic:
-        return said(f"#{clean_name(name)} has no topic")
+        return said(f"#{name} has no topic")
     by = f" (set by {clean_name(about.topic_by)})" if about.topic_by else ""
-    return said(f"#{clean_name(name)} - {clean_line(about.topic)}{by}")
+    return said(f"#{name} - {clean_line(about.topic)}{by}")
 
 
 async def _search(node: "Client", chat: str, text: str, count: int = 0) -> Answer:
@@ -158,6 +166,16 @@ async def read(
 
 async def _unread(node: "Client", chat: str = "") -> Answer:
     return tables.unread(await node.unread(chat), chat.removeprefix("#"))
+
+
+async def _missed(node: "Client", chat: str) -> Answer:
+    """What is unread, in words."""
+    found = await node.unread(chat)
+    if not found.unread:
+        return said("nothing unread")
+    verb = "mentions" if found.mentions == 1 else "mention"
+    named = f", {found.mentions} {verb} you" if found.mentions else ""
+    return said(f"{found.unread} unread{named}")
 
 
 async def _mark_read(node: "Client", chat: str) -> Answer:
@@ -266,6 +284,7 @@ QUERIES: dict[str, Callable[..., Awaitable[Answer]]] = {
     "search": _search,
     "history": _history,
     "unread": _unread,
+    "missed": _missed,
     "read": _mark_read,
     "nick": _nick,
     "away": _away,

@@ -126,7 +126,7 @@ QUOTED = f"> carol: {'x' * 57}..."
         ("/grep two words", Find("two words")),
         ("/history", Query("history", {"chat": DEV, "count": 20})),
         ("/history 5", Query("history", {"chat": DEV, "count": 5})),
-        ("/unread", Query("unread", {"chat": DEV})),
+        ("/unread", Query("missed", {"chat": DEV})),
         ("/read", Apply(Read(1), then=Query("read", {"chat": DEV}))),
         ("/away lunch, then more", Query("away", {"away": "lunch, then more"})),
         ("/back", Query("back", {})),
@@ -246,6 +246,7 @@ def test_chats_are_listed_as_they_are_numbered() -> None:
         ("", "there is nothing to send"),
         (" \n ", "there is nothing to send"),
         ("/lst", "there is no command /lst. Did you mean /list?"),
+        ("/bogus", "there is no command /bogus. /help lists all"),
         ("/", "there is no command /"),
         ("/ help", "there is no command /"),
         ("/xyzzy now", "there is no command /xyzzy. /help lists all; //xyzzy sends it as text"),
@@ -372,6 +373,15 @@ def test_ones_own_lines_are_not_the_last_of_another(line: str) -> None:
     alone = replace(STATE, views=(replace(STATE.views[0], items=ITEMS[-1:]),))
     with pytest.raises(Mistyped, match=r"nobody else has said|there is nothing to answer"):
         parse(alone, line)
+
+
+def test_who_is_ignored_said_nothing_last() -> None:
+    hidden = w.Line(msg_id="aaaa0000-0000", nick="Mallory", text="not on the screen")
+    view = replace(STATE.views[0], items=(*ITEMS, Item(99, hidden)))
+    state = replace(STATE, views=(view,))
+    assert parse(state, "/copy") == parse(STATE, "/copy")
+    assert parse(state, "/reply yes") == parse(STATE, "/reply yes")
+    assert parse(state, "/copy aaaa").text == "not on the screen"  # type: ignore[union-attr]
 
 
 # ---- aliases -----------------------------------------------------------------------------------

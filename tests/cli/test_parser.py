@@ -39,7 +39,7 @@ def test_the_help_shows_every_verb_and_hides_the_node_itself() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (["leeve"], "there is no verb 'leeve'. Did you mean leave or leader?"),
+        (["leeve"], "there is no verb 'leeve'. Did you mean leave?"),
         (["xyzzy"], "there is no verb 'xyzzy'. See"),
         (["send", "--wait", "some"], "invalid choice: 'some'"),
         (["tail", "-n", "many"], "must be a number, not 'many'"),

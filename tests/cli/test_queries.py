@@ -84,6 +84,32 @@ def test_a_topic_is_told_with_its_author_and_can_be_set(node: FakeNode) -> None:
     assert asked(node, "topic", chat=DEV).lines == ("#dev - freeze (set by you)",)
 
 
+def test_of_two_chats_of_one_name_the_topic_is_the_asked_ones(node: FakeNode) -> None:
+    asked(node, "topic", chat=DEV, topic="freeze")
+    other = node.add_chat("dev", "you", leader="you")
+    node.set_chat(other, topic="thaw")
+    assert asked(node, "topic", chat=DEV).lines == ("#dev - freeze (set by you)",)
+    assert asked(node, "topic", chat=f"{other:016x}").lines == ("#dev - thaw",)
+    assert asked(node, "topic", chat="#dev").lines == ("#dev - freeze (set by you)",)
+
+
+@pytest.mark.parametrize(
+    ("unread", "mentions", "said"),
+    [
+        (0, 0, "nothing unread"),
+        (1, 0, "1 unread"),
+        (7, 2, "7 unread, 2 mention you"),
+        (7, 1, "7 unread, 1 mentions you"),
+    ],
+)
+def test_what_was_missed_is_told_in_words(
+    node: FakeNode, unread: int, mentions: int, said: str
+) -> None:
+    node.answers["unread"] = w.Unread(unread, mentions)
+    assert asked(node, "missed", chat=DEV).lines == (said,)
+    assert asked(node, "unread", chat=DEV).lines == (f"{unread} {mentions}",), "for status bars"
+
+
 def test_somebody_who_is_not_there_is_named_with_the_nearest(node: FakeNode) -> None:
     with pytest.raises(NoSuchMember, match="Did you mean bob"):
         asked(node, "whois", chat=DEV, member="bobb")

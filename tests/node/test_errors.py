@@ -72,6 +72,7 @@ def test_an_unknown_reason_is_still_told() -> None:
     [
         ("dve", ["dev", "ops"], " Did you mean #dev?"),
         ("zzz", ["dev"], ""),
+        ("bogus", ["log"], ""),  # alike in two letters
         ("dev", [], ""),
     ],
 )

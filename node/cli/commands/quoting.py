@@ -39,10 +39,11 @@ def _named(view: View, id: str) -> list[Line]:
     ]
 
 
-def last_of_another(view: View) -> Line | None:
-    """The newest message that is not one's own."""
+def last_of_another(state: State, view: View) -> Line | None:
+    """The newest message that is not one's own, of those that are shown."""
     lines = (item.entry for item in reversed(view.items) if isinstance(item.entry, Line))
-    return next((line for line in lines if not line.own), None)
+    others = (line for line in lines if not line.own)
+    return next((line for line in others if line.nick.casefold() not in state.ignored), None)
 
 
 def copy(state: State, values: Values) -> Action:
@@ -51,7 +52,7 @@ def copy(state: State, values: Values) -> Action:
     if values["id"]:
         line: Line | None = message(view, values["id"])
     else:
-        line = last_of_another(view)
+        line = last_of_another(state, view)
     if line is None:
         raise Mistyped("nobody else has said anything here; /copy 4f2a copies that message")
     whose = "your own line" if line.own else f"the line of {clean_name(line.nick)}"
@@ -64,7 +65,7 @@ def reply(state: State, values: Values) -> Action:
     first, text = _parted(values[REST])
     line = _answered(view, first)
     if line is None:
-        line, text = last_of_another(view), values[REST]
+        line, text = last_of_another(state, view), values[REST]
     if line is None:
         raise Mistyped("there is nothing to answer here; /reply 4f2a yes answers that message")
     if not text.strip():

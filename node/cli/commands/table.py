@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 
+from ...errors import NEAR
 from ...words import Kind
 from ..model.events import Aliased
 from ..model.values import Level, State
@@ -168,7 +169,7 @@ TALKING: tuple[Command, ...] = (
         example="/history 50",
     ),
     Command("clear", "empty the screen; the log keeps all", chats.clear, yields=True),
-    Command("unread", "unread lines and mentions", ask("unread")),
+    Command("unread", "unread lines and mentions", ask("missed")),
     Command("read", "mark the chat as read", chats.read),
     Command(
         "mute",
@@ -345,7 +346,7 @@ def find(name: str) -> Command:
     shown = typed(name)
     if begun:
         raise Mistyped(f"/{shown} may be {' or '.join('/' + one.name for one in begun)}")
-    near = get_close_matches(wanted[:TYPED_MAX], list(NAMED), n=1, cutoff=0.5)
+    near = get_close_matches(wanted[:TYPED_MAX], list(NAMED), n=1, cutoff=NEAR)
     meant = f" Did you mean /{near[0]}?" if near else ""
     raise Mistyped(
         f"there is no command /{shown}.{meant} /help lists all; //{shown} sends it as text"
