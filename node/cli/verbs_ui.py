@@ -141,10 +141,14 @@ async def _talk(run: Run, first: First | None, name: str) -> int:
         return await _app(run, None, "", said, owns_node=True)
     try:
         async with _node(run, owns_node) as node:
-            if first is not None and (code := run.output.answer(await first(node))) != DONE:
-                plain.note(*said)
-                return code
-            return await _app(run, node, name, said, owns_node=owns_node)
+            chat: int | str = name
+            if first is not None:
+                answer = await first(node)
+                if (code := run.output.answer(answer)) != DONE:
+                    plain.note(*said)
+                    return code
+                chat = _number(answer) or name
+            return await _app(run, node, chat, said, owns_node=owns_node)
     except Complaint:
         plain.note(*said)
         raise
@@ -162,8 +166,14 @@ async def _talk_in_lines(run: Run, node: "Client", first: First | None, name: st
     return await LineMode(node, run.output, commands=obeys, keeper=keeper).run(name)
 
 
+def _number(answer: "Answer") -> int:
+    """The number of the chat that an answer is about; 0 where it does not say."""
+    found = [row["chat_id"] for row in answer.rows if "chat_id" in row]
+    return int(str(found[0]), 16) if found else 0
+
+
 async def _app(
-    run: Run, node: "Client | None", name: str, said: Sequence[str], *, owns_node: bool
+    run: Run, node: "Client | None", chat: int | str, said: Sequence[str], *, owns_node: bool
 ) -> int:
     """The full screen, with what was said so far as its first lines; without a node it opens one
     in this process.
@@ -176,7 +186,7 @@ async def _app(
     keeper = Keeper(run.places, run.config, run.reread)
     setup = Setup(
         log=run.places.state / "app.log",
-        chat=name,
+        chat=chat,
         greeting=(*keeper.complaints, *said),
         keeper=keeper,
         color=wants_color(run.config.color),

@@ -21,7 +21,7 @@ from node.cli.app.app import is_ours
 from node.cli.app.bindings import REFUSED
 from node.cli.app.setup import Extra
 from node.cli.app.terminal import Screen, note_crash, signals, stderr_in
-from node.cli.app.tty import Tty, is_gone, opened
+from node.cli.app.tty import Tty, is_foreground, is_gone, opened
 from node.cli.keys import DEMO
 from node.cli.render import screen
 from node.errors import Complaint, ProfileInUse
@@ -138,6 +138,27 @@ async def test_nobody_waits_for_a_terminal_that_takes_nothing() -> None:
             tty.write("more")
             tty.flush()
             assert os.read(ours, 100) == b"more"
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+async def test_nothing_is_sent_to_a_terminal_that_is_somebody_elses() -> None:
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    try:
+        tty = Tty(theirs, lambda: None)
+        tty.is_muted = True
+        tty.write("across the shell")
+        tty.flush()
+        with pytest.raises(BlockingIOError):
+            os.read(ours, 100)
+        tty.is_muted = False
+        tty.write("ours")
+        tty.flush()
+        assert os.read(ours, 100) == b"ours"
+        tty.close()
+        assert is_foreground(theirs), "it is nobody's controlling terminal"
     finally:
         os.close(ours)
         os.close(theirs)

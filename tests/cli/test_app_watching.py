@@ -83,6 +83,30 @@ def test_the_greeting_stands_below_what_was_said_before(world: World) -> None:
     world.sees("from yesterday")
 
 
+def test_a_chat_is_put_in_front_by_its_number_too(world: World) -> None:
+    other = world.node.add_chat("dev", "alice", "you", leader="alice")
+    world.start(chat=other)
+    assert world.state.current == other
+
+
+def test_what_takes_effect_does_so_in_the_order_in_which_it_was_entered(world: World) -> None:
+    set_topic = world.node.set_topic
+
+    async def slow(chat: str, topic: str) -> None:
+        await asyncio.sleep(2)
+        await set_topic(chat, topic)
+
+    world.node.set_topic = slow  # type: ignore[method-assign]
+    world.start(chat="dev")
+    world._send("/topic one\rhello\r/away lunch\r/back\r/leader\r")
+    assert not world.node.asked("send")
+    assert world.node.asked("leader"), "what only asks does not wait"
+    world.passes(3_000)
+    called = [name for name, _ in world.node.heard if name in ("set_topic", "send", "set_away")]
+    assert called == ["set_topic", "send", "set_away", "set_away"]
+    assert [call["away"] for call in world.node.asked("set_away")] == ["lunch", ""]
+
+
 def test_without_a_chat_there_is_a_place_for_answers_all_the_same(world: World) -> None:
     world.node.towns.clear()
     world.start(greeting=("ui.json: it is damaged",))

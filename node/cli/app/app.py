@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from signal import SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, Signals
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -36,7 +36,7 @@ from .sending import LINE, Sending
 from .setup import Setup
 from .telling import Telling
 from .terminal import Screen, note_crash, signals, stderr_in
-from .tty import Tty, is_gone, opened
+from .tty import Tty, is_foreground, is_gone, opened
 from .watching import Watching
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ FRAME_S = 0.03  # at most one frame within this for what the node tells,
 KEY_FRAME_S = 0.008  # and within this for what is typed
 ESCAPE_S = 0.1  # a lone Esc is a key after this, and not the beginning of another one
 CHORD_S = 0.02  # what is typed after it is no Alt then
+LOOK_S = 0.2  # how often it is looked whether the terminal is ours again
 MENU_ROWS = 8
 WHEEL_ROWS = 3
 
@@ -129,6 +130,8 @@ class _Run:
         self._wake: asyncio.TimerHandle | None = None  # for what changes as time goes by
         self._due: asyncio.TimerHandle | None = None  # for what has changed
         self._drawn_at = 0.0
+        self._away: ExitStack | None = None  # while the terminal is somebody else's
+        self._coming: asyncio.TimerHandle | None = None
         self._app = self._application(bindings)
         face.redraw = self._redraw
 
@@ -189,6 +192,8 @@ class _Run:
             face.hurry()
         finally:
             self._rest()
+            if self._coming is not None:
+                self._coming.cancel()
             await self._finish()
             await face.close()
             loop.set_exception_handler(before)
@@ -228,7 +233,23 @@ class _Run:
             self._app.exit()
 
     def _return(self) -> None:
-        """Somebody has stopped us and let us go on: the terminal was somebody else's meanwhile."""
+        """Somebody has stopped us and let us go on: the terminal was somebody else's meanwhile.
+
+        In the background it still is: nothing is read from it or sent to it until that ends.
+        """
+        if self._tty is not None and not is_foreground(self._tty.fileno()):
+            self._tty.is_muted = True
+            if self._away is None:
+                self._away = ExitStack()
+                self._away.enter_context(self._app.input.detach())
+            self._coming = asyncio.get_running_loop().call_later(LOOK_S, self._return)
+            return
+        if self._away is not None:
+            self._away.close()
+            self._away = None
+        if self._tty is not None:
+            self._tty.is_muted = False
+        self._app.input.raw_mode().__enter__()  # what was before all is restored at the end
         self._app.renderer.reset()
         self._app.invalidate()
 

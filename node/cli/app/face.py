@@ -36,7 +36,9 @@ class Face:
         self.parting = ""  # a last line for stderr
         self.patience_s = PATIENCE_S
         self._departing = False
+        self.turn = asyncio.Lock()  # of what is sent and changed; given to the first who came
         self._listeners: list[Listener] = []
+        self._complaints: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lasting: set[asyncio.Task[None]] = set()
 
@@ -96,6 +98,16 @@ class Face:
         """Width and height of the transcript."""
         now = self.layout()
         return now.transcript, now.body
+
+    def complain(self, about: str, complaint: Complaint) -> None:
+        """Tells what is wrong with something that is tried again and again, once."""
+        if self._complaints.get(about) != str(complaint):
+            self._complaints[about] = str(complaint)
+            self.tell(str(complaint), tone="error")
+
+    def works(self, about: str) -> None:
+        """It works: the next complaint is told again."""
+        self._complaints.pop(about, None)
 
     # ---- what goes on
 

@@ -21,7 +21,7 @@ MORE = 500  # lines of each further page
 NEAR = 100  # items from the edge of the window at which the next page is fetched
 BEGINNING = "0.0.0.0.0.0"  # before the first line of any log
 AROUND = 250  # lines before, and from, a line that is looked at
-AGAIN_S = 1.0  # a read that failed is tried again after this, if it still is needed
+AGAIN_S, AGAIN_MAX_S = 0.5, 30.0  # a read that failed is tried again after twice this, and so on
 
 
 class Paging:
@@ -30,6 +30,7 @@ class Paging:
     def __init__(self, face: Face) -> None:
         self._face = face
         self._reading: dict[int, asyncio.Task[None]] = {}
+        self._failed = 0  # reads one after the other
         face.listen(self._happened)
 
     def _happened(self, before: State, event: Event) -> None:
@@ -37,14 +38,17 @@ class Paging:
             self._forget()
         self._look()
 
-    def _look(self) -> None:
-        """Reads what the chat in front lacks to be shown."""
+    def _look(self, *, is_read: bool = False) -> None:
+        """Reads what the chat in front lacks to be shown; `is_read`: a page has just been read.
+
+        What was cleared does not come back by itself.
+        """
         view = self._face.front
         if view is None:
             return
         if view.older is None or (view.cut_off and view.scroll is None):
             self._start(view, self._read_end)
-        elif view.older and len(view.items) < self._face.rows:
+        elif is_read and view.older and len(view.items) < self._face.rows:
             self._start(view, self._read_older)
 
     # ---- pages
@@ -62,12 +66,16 @@ class Paging:
         try:
             await read(view)
         except Complaint as complaint:
-            asyncio.get_running_loop().call_later(AGAIN_S, self._end, chat_id, task)
+            self._failed += 1
+            wait = min(AGAIN_MAX_S, AGAIN_S * 2**self._failed)
+            asyncio.get_running_loop().call_later(wait, self._end, chat_id, task)
             if not isinstance(complaint, NodeDown):  # which the watch tells
-                raise
+                self._face.complain("history", complaint)
         else:
+            self._failed = 0
+            self._face.works("history")
             self._end(chat_id, task)
-            self._look()
+            self._look(is_read=True)
 
     def _end(self, chat_id: int, task: "asyncio.Task[None] | None") -> None:
         """The next read of that chat may begin."""

@@ -1,6 +1,7 @@
 """Does what a typed line asks for."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import assert_never
 
@@ -30,6 +31,8 @@ from .sending import Sending
 from .terminal import Screen
 from .watching import Watching
 
+# What takes effect in the order in which it was entered, with what is said before and after.
+_IN_TURN = ("nick", "topic", "away", "back", "leave", "read")
 _CHANGING = ("join", "create", "leave")  # which chats there are
 
 
@@ -98,7 +101,8 @@ class Performing:
     async def _query(self, query: Query) -> None:
         front = self._face.state.current
         try:
-            answer = await ask(self._face.node, query.name, **query.args)
+            async with self._face.turn if query.name in _IN_TURN else nullcontext():
+                answer = await ask(self._face.node, query.name, **query.args)
         except Complaint as complaint:
             self._face.tell(str(complaint), tone="error", chat_id=front)
             return

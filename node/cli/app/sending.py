@@ -20,7 +20,6 @@ class Sending:
 
     def __init__(self, face: Face) -> None:
         self._face = face
-        self._turn = asyncio.Lock()  # given to the first who came
         self._started = asyncio.Event()
 
     def start(self) -> None:
@@ -32,7 +31,7 @@ class Sending:
         self._face.spawn(self._send(say), LINE, lasting=True)
 
     async def _send(self, say: Say) -> None:
-        async with self._turn:
+        async with self._face.turn:
             await self._started.wait()
             try:
                 async for _ in self._face.node.send(

@@ -69,7 +69,7 @@ class Setup:
     """All that a run of the app is given beside its node."""
 
     log: Path  # where tracebacks go, and whatever writes to stderr meanwhile
-    chat: str = ""  # name of the chat to put in front; empty for the one that was
+    chat: int | str = ""  # number or name of the chat to put in front; empty for the one that was
     greeting: tuple[str, ...] = ()  # told in that chat at first
     keeper: Keeping = field(default_factory=Forgetful)
     color: bool = True

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable
 from subprocess import DEVNULL, PIPE
 
+from ...errors import Complaint, NodeDown
 from ...happenings import Happening
 from ...words import Line, Status
 from ..model import Event, Level, State
@@ -115,5 +116,14 @@ class Telling:
         if self._sees():
             chat_id = self._face.state.current
             self._unmarked.discard(chat_id)
-            work = self._face.node.mark_read(chat_of(chat_id))
-            self._face.spawn(work, "read marker", lasting=True)
+            self._face.spawn(self._mark_now(chat_id), "read marker", lasting=True)
+
+    async def _mark_now(self, chat_id: int) -> None:
+        try:
+            await self._face.node.mark_read(chat_of(chat_id))
+        except NodeDown:
+            return  # the watch tells
+        except Complaint as complaint:
+            self._face.complain("read marker", complaint)
+        else:
+            self._face.works("read marker")

@@ -32,6 +32,7 @@ class Tty:
         flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         self._own = os.open(os.ttyname(descriptor), flags)
         self._waiting = b""
+        self.is_muted = False  # while the terminal is somebody else's nothing is sent
 
     def fileno(self) -> int:
         """The terminal, for its size."""
@@ -59,6 +60,8 @@ class Tty:
         Raises:
             OSError: the terminal is gone.
         """
+        if self.is_muted:
+            self._waiting = b""
         self._send()
         if self._waiting:
             asyncio.get_running_loop().add_writer(self._own, self._go_on)
@@ -93,6 +96,14 @@ class Tty:
                 self._send()
         asyncio.get_running_loop().remove_writer(self._own)
         os.close(self._own)
+
+
+def is_foreground(descriptor: int) -> bool:
+    """Whether this process is in the foreground of the terminal, or it is none."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return True
 
 
 def is_gone(error: BaseException | None) -> bool:

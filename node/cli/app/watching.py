@@ -105,7 +105,8 @@ class Watching:
         face = self._face
         for event in face.setup.keeper.restored():
             face.apply(event)
-        wanted = face.state.named(face.setup.chat) if face.setup.chat else None
+        chat = face.setup.chat
+        wanted = face.state.view(chat) if isinstance(chat, int) else face.state.named(chat)
         front = wanted or face.state.front
         if front is not None:
             face.apply(Selected(front.chat.chat_id))
