@@ -35,6 +35,7 @@ from node.cli.model import (
     State,
     Switcher,
     Told,
+    View,
 )
 from node.happenings import Happening
 from node.words import Chat, DiscoveryService, Status
@@ -254,3 +255,15 @@ def test_serials_grow() -> None:
     assert serials == sorted(set(serials))
     assert state.serial == serials[-1]
     assert after(Selected(2), said(20, OPS), state=state).serial > serials[-1]
+
+
+def test_a_name_that_two_chats_have_is_shown_with_the_discovery_service() -> None:
+    here = View(Chat("dev", 1, nds="a:1"))
+    there = View(Chat("dev", 2, nds="b:2"))
+    nowhere = View(Chat("ops", 3))
+    state = State(views=(here, there, nowhere))
+    assert [state.shown_name(view) for view in state.views] == ["dev@a:1", "dev@b:2", "ops"]
+    assert state.named("#dev@b:2") is there
+    assert state.named("dev") is None
+    assert State(views=(here, nowhere)).shown_name(here) == "dev"
+    assert State(views=(here, nowhere)).named("dev") is here

@@ -37,6 +37,7 @@ from tests.cli.drawn import (
     STATE,
     TRACE,
     G,
+    chat,
     columns_of,
     drawn,
     line,
@@ -112,6 +113,24 @@ def test_the_lobby_is_drawn_where_there_is_no_chat() -> None:
 )
 def test_a_prompt(state: State, prompt: str) -> None:
     assert plain(screen.prompt(state)) == prompt
+
+
+def test_two_chats_of_one_name_are_told_apart_everywhere() -> None:
+    other = chat(2, "dev", 3)
+    other = replace(other, chat=replace(other.chat, nds="10.9.9.9:50050"))
+    one = replace(STATE, views=(DEV, other), switcher=Switcher())
+    for state, name in ((one, "#dev@10.0.0.5:50050"), (replace(one, current=2), "#dev@10.9.9.9:")):
+        text = picture(screen.draw(replace(state, switcher=None), 110, 12, 1, NOW)).splitlines()
+        assert text[0].startswith(f" {name}")
+        assert f" {state.current}:{name}" in text[-1]
+        assert plain(screen.prompt(replace(state, switcher=None))).startswith(f"[{name}")
+        assert screen.title(state).startswith(name)
+        shown = picture(screen.draw(state, 84, 12, 1, NOW))
+        assert " 1 #dev@10.0.0.5:50050" in shown
+        assert " 2 #dev@10.9.9.9:50050" in shown
+        page = screen.draw(replace(state, page=Page("check", chat_id=1)), 110, 12, 1, NOW)
+        assert "CHECK of #dev@10.0.0.5:50050 " in plain(page[1])
+    assert "1:#dev 4/5" in picture(screen.draw(replace(one, views=(DEV,)), 110, 12, 1, NOW))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
 
-from ...happenings import Happening
+from ...happenings import Happening, ReceiptEvent
 from ...words import NO_CHAT, Chat, DiscoveryService, Line, Member
 
 LINES_MAX = 5_000  # items of a transcript that are held; older ones are read from the log
@@ -92,7 +92,9 @@ class View:
     members: tuple[Member, ...] = ()  # in order of id, as the node last told
     unread: int = 0  # lines of others that came while one was not looking at the end
     mentions: int = 0
+    quiet: int = 0  # of the unread, those that came by catch-up: they raise nothing
     marker: int = 0  # serial of the last item read before those; 0 for no marker
+    lost: tuple[int, Place] = (0, ())  # a marker whose item has left the window: where that was
     scroll: Anchor | None = None  # None: at the end
     older: str | None = None  # cursor of what is before the window; "" nothing; None not read yet
     cut_off: bool = False  # the window ends before the present, which is to be read again
@@ -100,6 +102,11 @@ class View:
     earlier: tuple[Item, ...] = ()  # lines from before the window that came lately
     newest: Place = ()  # before which the log has no line that was not told; () for not known
     waiting: int = 0  # how many of the last lines of others were unread when the log is first read
+    counted: int = 0  # lines that were counted since the node's own count was last heard
+    caught: int = 0  # lines that came by catch-up since then, seen by nobody
+    hidden: int = 0  # lines of ignored ones that the node counts and we do not
+    doubted: bool = False  # the watch was broken: what the node counts next is right
+    receipts: tuple[ReceiptEvent, ...] = ()  # the last ones of lines that are not held
     draft: str = ""  # what was being typed when another chat came to the front
     muted: bool = False
     level: Level = Level.ALL
@@ -220,10 +227,17 @@ class State:
     def nds_down(self) -> tuple[str, ...]:
         return tuple(one.address for one in self.nds if one.down_since_ms)
 
+    def shown_name(self, view: View) -> str:
+        """The name of a chat, with its discovery service where another one has the same name."""
+        alike = sum(one.name == view.name for one in self.views)
+        return f"{view.name}@{view.chat.nds}" if alike > 1 and view.chat.nds else view.name
+
     def named(self, name: str) -> View | None:
-        """The chat of that name, with or without #, whatever its case where that is unique."""
+        """The chat of that name, with or without #, whatever its case where that is unique; of
+        several with one name the one that is shown so.
+        """
         wanted = name.removeprefix("#")
-        exact = [view for view in self.views if view.name == wanted]
+        exact = [view for view in self.views if wanted in (view.name, self.shown_name(view))]
         alike = exact or [v for v in self.views if v.name.casefold() == wanted.casefold()]
         return alike[0] if len(alike) == 1 else None
 

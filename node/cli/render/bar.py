@@ -71,7 +71,7 @@ def _minute(now_ms: int) -> str:
 
 def _chat_parts(state: State, view: View, now_ms: int) -> tuple[Part, ...]:
     chat = view.chat
-    name = f"{number(state, view)}#{cut(clean_name(chat.name), NAME_MAX)}"
+    name = f"{number(state, view)}#{cut(clean_name(state.shown_name(view)), NAME_MAX)}"
     if not chat.member_id:
         return (Part(f"{name} joining", 6),)
     parts = [
@@ -113,7 +113,7 @@ def nds_down_since(state: State, chat: Chat) -> int | None:
 def _active(state: State) -> tuple[str, ...]:
     found = []
     for n, view in hotlist(state):
-        name = cut(clean_name(view.name), NAME_MAX)
+        name = cut(clean_name(state.shown_name(view)), NAME_MAX)
         counts = f"{view.mentions},{view.unread}" if view.mentions else f"{view.unread}"
         found.append(f"{n}:#{name}({counts})")
     return tuple(found)

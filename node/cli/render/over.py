@@ -68,7 +68,8 @@ def _switcher(state: State, columns: int) -> list[Row]:
     picked = min(max(0, state.switcher.picked), len(found) - 1)
     first = min(max(0, picked - MATCHES_MAX // 2), max(0, len(found) - MATCHES_MAX))
     shown = list(enumerate(found))[first : first + MATCHES_MAX]
-    widest = min(columns // 2, max(width(clean_name(view.name)) for _, view in shown) + 1)
+    names = [clean_name(state.shown_name(view)) for _, view in shown]
+    widest = min(columns // 2, max(map(width, names)) + 1)
     return [
         fitted(_match(state, view, at == picked, widest), columns, _look(at == picked))
         for at, view in shown
@@ -78,7 +79,7 @@ def _switcher(state: State, columns: int) -> list[Row]:
 def _match(state: State, view: View, picked: bool, widest: int) -> tuple[Fragment, ...]:
     numbers = {one.chat.chat_id: n for n, one in enumerate(state.listed, 1)}
     number = str(numbers.get(view.chat.chat_id, "-"))
-    name = padded(cut(f"#{clean_name(view.name)}", widest), widest)
+    name = padded(cut(f"#{clean_name(state.shown_name(view))}", widest), widest)
     mentions = f"@{view.mentions} " if view.mentions else ""
     unread = f"{view.unread} unread" if view.unread else ""
     mark = ">" if picked else " "

@@ -56,7 +56,7 @@ def title(page: Page) -> str:
 def head(state: State, page: Page, columns: int, first: int, shown: int, count: int) -> Row:
     """The row over a page: what it is, how much of it is seen, how to leave it."""
     view = state.view(page.chat_id)
-    chat = f" of #{clean_name(view.name)}" if view and _is_of(page, view) else ""
+    chat = f" of #{clean_name(state.shown_name(view))}" if view and _is_of(page, view) else ""
     part = f"{first + 1}-{first + shown} of {count}  " if shown < count else ""
     left, right = f" {title(page)}{chat}", f"{part}{HOW} "
     if width(left) + 2 + width(right) > columns:
@@ -182,7 +182,8 @@ def _leads(state: State, columns: int) -> list[Row]:
         if chat.leader_id == chat.member_id:
             leader = f"you (id {small(chat.member_id)})"
         verb = "lead" if chat.leader_id == chat.member_id else "leads"
-        said = f"{leader} {verb} #{clean_name(chat.name)}, epoch {chat.epoch.n}, {sure}"
+        name = clean_name(state.shown_name(view))
+        said = f"{leader} {verb} #{name}, epoch {chat.epoch.n}, {sure}"
     return paragraph("page.head", f" {said}", columns)
 
 

@@ -18,10 +18,10 @@ def chats(state: State, columns: int, height: int) -> list[Row]:
     first, shown = _slice(len(listed), front, height - 1)
     digits = len(str(len(listed)))
     rows = [fitted((("pane.head", "CHATS"),), columns, "pane.head")]
-    for n in range(first, first + shown):
-        rows.append(
-            _chat(listed[n], n + 1, digits, columns, listed[n].chat.chat_id == state.current)
-        )
+    for at in range(first, first + shown):
+        is_front = listed[at].chat.chat_id == state.current
+        name = clean_name(state.shown_name(listed[at]))
+        rows.append(_chat(listed[at], name, f"{at + 1:>{digits}}", columns, is_front))
     if shown < len(listed):
         rows.append(fitted((("pane", f"  +{len(listed) - shown} more"),), columns, "pane"))
     return _filled(rows, columns, height)
@@ -43,7 +43,7 @@ def _slice(count: int, front: int, height: int) -> tuple[int, int]:
     return min(max(0, front - room // 2), count - room), room
 
 
-def _chat(view: View, n: int, digits: int, columns: int, front: bool) -> Row:
+def _chat(view: View, name: str, number: str, columns: int, front: bool) -> Row:
     look = "pane"
     counts = f"{view.unread}" if view.unread else ""
     if view.mentions:
@@ -54,9 +54,9 @@ def _chat(view: View, n: int, digits: int, columns: int, front: bool) -> Row:
         counts, look = "(muted)", "pane.muted"
     if front:
         look = "pane.front"
-    label = f"{'>' if front else ' '}{justified(str(n), digits)} "
+    label = f"{'>' if front else ' '}{number} "
     edge = 1 if view.muted else 2
-    name = f"#{clean_name(view.name)}"
+    name = f"#{name}"
     room = columns - len(label) - (len(counts) + 1 + edge if counts else 0)
     if view.muted and width(name) > room:  # the name matters more than why it is silent
         counts, room = "", columns - len(label) - 1

@@ -50,7 +50,7 @@ def _topic(state: State, columns: int) -> Row:
     view = state.front
     if view is None:
         return fitted((("title", " p2pchat"),), columns, "title")
-    text = f" #{clean_name(view.name)}"
+    text = f" #{clean_name(state.shown_name(view))}"
     if view.chat.topic:
         by = f" (set by {shown_nick(view.chat.topic_by)})" if view.chat.topic_by else ""
         text += f" - {clean_line(view.chat.topic)}{by}"
@@ -90,7 +90,8 @@ def prompt(state: State) -> Row:
     if state.search:
         return (("prompt", "[search] "),)
     view = state.front
-    name = f"#{cut(clean_name(view.name), bar.NAME_MAX)}" if view else "p2pchat"
+    name = cut(clean_name(state.shown_name(view)), bar.NAME_MAX) if view else ""
+    name = f"#{name}" if view else "p2pchat"
     return (("prompt", f"[{name}] "),)
 
 
@@ -98,7 +99,7 @@ def title(state: State) -> str:
     """For the terminal's own title: printable ASCII."""
     view = state.front
     mentions = sum(one.mentions for one in state.views if not one.muted)
-    name = f"#{clean_name(view.name)} - p2pchat" if view else "p2pchat"
+    name = f"#{clean_name(state.shown_name(view))} - p2pchat" if view else "p2pchat"
     said = f"({mentions}) {name}" if mentions else name
     return "".join(char if " " <= char <= "~" else "?" for char in said)
 
