@@ -213,6 +213,19 @@ def test_members_are_read_once_for_all_that_happens_at_once(world: World) -> Non
     world.sees("MEMBERS 3/3", "frank  id 3")
 
 
+def test_who_lacks_lines_is_read_again_after_receipts(world: World) -> None:
+    world.start(chat="dev")
+    world.node.acknowledges = False
+    before = len(world.node.asked("members"))
+    lines = [world.node.says(DEV, "you", f"line {number}", of=2) for number in range(3)]
+    for line in lines:
+        world.node.acked(DEV, line, "bob", 1, 2)
+        world.passes(200)
+    assert len(world.node.asked("members")) == before
+    world.passes(1_000)
+    assert len(world.node.asked("members")) == before + 1
+
+
 # ---- read
 
 
@@ -440,6 +453,19 @@ def test_pages_of_a_chat_need_one(world: World, key: str) -> None:
     assert not world.has_ended
     if key != "Alt+L":
         world.sees("you are in no chat; /join or /create one")
+
+
+def test_the_picked_chat_stays_picked_when_others_change_places(world: World) -> None:
+    world.node.add_chat("lab", "alice", "you", leader="alice")
+    world.start(chat="dev")
+    world.press("Ctrl+G", "Down")
+    picked = next(row for row in world.rows if row.startswith(" >"))
+    other = OPS if "#lab" in picked else 3
+    world.node.says(other, "alice", "@you, look", mention=True)
+    world.passes(100)
+    assert next(row for row in world.rows if row.startswith(" >")).split()[-1] in picked
+    world.press("Enter")
+    assert f"[{picked.split()[-1]}]" in world.rows[-1]
 
 
 def test_the_switcher_survives_the_end_of_the_picked_chat(world: World) -> None:

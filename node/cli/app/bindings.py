@@ -60,6 +60,7 @@ class Bindings:
     ) -> None:
         self._face, self._typing, self._performing = face, typing, performing
         self._paging, self._pages, self._searching = paging, pages, searching
+        self._picked = 0  # the chat that is picked in the switcher
         self._bound = self._bind()
         self.keys = DynamicKeyBindings(lambda: self._bound)
         face.listen(self._happened)
@@ -67,6 +68,18 @@ class Bindings:
     def _happened(self, before: State, event: Event) -> None:
         if isinstance(event, Chose):  # as /reload does, which may have changed the keys too
             self._bound = self._bind()
+        self._follow(event)
+
+    def _follow(self, event: Event) -> None:
+        """The chat that is picked stays so when the others change places."""
+        state = self._face.state
+        if (switcher := state.switcher) is None:
+            return
+        found = [view.chat.chat_id for view in matches(state, switcher.text)]
+        if isinstance(event, Showing):
+            self._picked = found[switcher.picked] if switcher.picked < len(found) else 0
+        elif self._picked in found and (at := found.index(self._picked)) != switcher.picked:
+            self._face.apply(Showing(replace(switcher, picked=at), Switcher))
 
     def _chords(self, action: str) -> Chords:
         return self._face.setup.keys.get(action, ())

@@ -7,13 +7,22 @@ let us go because we were slow, is tried again until it is there; what was held 
 import asyncio
 
 from ...errors import NO_PEER, Complaint
-from ...happenings import ChatEvent, Happening, LeaderEvent, MemberEvent, NdsEvent, SuspectEvent
+from ...happenings import (
+    ChatEvent,
+    Happening,
+    LeaderEvent,
+    MemberEvent,
+    NdsEvent,
+    ReceiptEvent,
+    SuspectEvent,
+)
 from ...words import Status
 from ..model import Event, Linked, Paged, Roster, Selected, State
 from .face import Face, chat_of
 
 AGAIN_S = 0.5  # between tries to reach a node that does not answer
 GATHER_S = 0.05  # members are read once for what happens within this
+LACKING_S = 1.0  # acknowledgements that come within this are shown at the members together
 STATUS_S = 5.0  # without a reason the status is read this often
 
 
@@ -25,6 +34,7 @@ class Watching:
         self._stale_members = asyncio.Event()
         self._stale_status = asyncio.Event()
         self._is_new = True
+        self._later: asyncio.Task[None] | None = None
         self._greeting = face.setup.greeting
         face.listen(self._happened)
 
@@ -48,9 +58,21 @@ class Watching:
             return
         if isinstance(event.what, ChatEvent | NdsEvent):
             self._stale_status.set()
+        if isinstance(event.what, ReceiptEvent) and event.chat_id == state.current:
+            self._read_members_later()
         of_members = isinstance(event.what, MemberEvent | SuspectEvent | LeaderEvent)
         if of_members and event.chat_id == self._face.state.current:
             self._stale_members.set()
+
+    def _read_members_later(self) -> None:
+        """Who lacks what is shown beside the names; that may be a second old."""
+        if self._later is None:
+            self._later = self._face.spawn(self._wait_for_members(), "members later")
+
+    async def _wait_for_members(self) -> None:
+        await asyncio.sleep(LACKING_S)
+        self._later = None
+        self._stale_members.set()
 
     def _greet(self) -> None:
         """What is told at first, below what was said before."""
