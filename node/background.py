@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import Complaint, NotStarted, Unwritable
+from .errors import Complaint, NdsNotStarted, NotStarted, Unwritable
 from .errors import retold as retell
 from .places import Places
 from .profile import replace_file
@@ -105,7 +105,7 @@ def start_nds(places: Places, listen: str, wait_s: float = 10.0) -> str:
     """Starts an NDS that listens at `listen`, keeps its pid, and gives its address when it serves.
 
     Raises:
-        NotStarted: it ended, or did not serve in time; its last line says why.
+        NdsNotStarted: it ended, or did not serve in time; its last line says why.
     """
     command = python("nds", "--listen", listen, "--store", f"sqlite:{places.nds_store}")
     process = spawn(command, places.nds_log)
@@ -116,10 +116,13 @@ def start_nds(places: Places, listen: str, wait_s: float = 10.0) -> str:
             replace_file(places.nds_pid, json.dumps(keep).encode())
             return address
         if process.has_ended():
-            raise last_words(places.nds_log, "nds-server", places.nds_log)
+            ended = last_words(places.nds_log, "nds-server", places.nds_log)
+            text = str(ended.facts.get("text", ended)).removesuffix(".")
+            text = text.replace("with --listen", "with nds_listen in config.toml")
+            raise NdsNotStarted(text=f"{text}.", log=places.nds_log)
         time.sleep(TURN_S)
     os.kill(process.pid, signal.SIGTERM)
-    raise NotStarted(text=f"the NDS was not ready after {wait_s:g} s.", log=places.nds_log)
+    raise NdsNotStarted(text=f"it was not ready after {wait_s:g} s.", log=places.nds_log)
 
 
 def _listening(log: Path) -> str:

@@ -181,7 +181,9 @@ class NoNds(Complaint):
 
 
 class NobodyAnswers(Complaint):
-    """Nobody answers at {address}, neither an NDS nor a member."""
+    """Nobody answers at {address}, neither an NDS nor a member. Somebody who is in the chat gets a
+    line that works now with /invite or 'p2pchat invite'.
+    """
 
     exit = NO_NDS
     reason = "NOBODY_ANSWERS"
@@ -243,6 +245,14 @@ class NotStarted(Complaint):
 
     exit = NO_PEER
     reason = "NOT_STARTED"
+    status = "UNAVAILABLE"
+
+
+class NdsNotStarted(Complaint):
+    """The NDS of this profile did not start: {text} Its log: {log}"""
+
+    exit = NO_NDS
+    reason = "NDS_NOT_STARTED"
     status = "UNAVAILABLE"
 
 

@@ -138,9 +138,19 @@ def parse_target(line: str) -> Target:
         line, _, at = line.rpartition("@")
         at = parse_address(at)
     name = line.removeprefix("#")
+    if (at_somebody := address or _address_in(name)) and (not name or not address):
+        raise ValueError(f"must be HOST:PORT/name, for example {at_somebody}/dev")
     if fault := name_fault(name):
         raise ValueError(f"the name of a chat {fault}")
     return Target(name, address, at, secret)
+
+
+def _address_in(text: str) -> str:
+    """The address that stands where a name should; empty where there is none."""
+    try:
+        return parse_address(text)
+    except ValueError:
+        return ""
 
 
 def is_number(chat: str) -> bool:

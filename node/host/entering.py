@@ -29,8 +29,8 @@ from ..errors import (
     Usage,
     VersionMismatch,
 )
-from ..limits import name_fault, nick_fault
-from ..names import Target, is_loopback, join_address, parse_address, parse_target
+from ..limits import name_fault, nick_fault, split_address
+from ..names import Target, is_everywhere, is_loopback, join_address, parse_address, parse_target
 from ..profile import Entry
 from ..runner import Halted, Silenced
 from ..words import Mode
@@ -106,15 +106,26 @@ def _address(text: str) -> Address:
 
 
 async def _usual_nds(node: Node) -> Address:
-    """The first one configured or in use; else the usual place, if one answers there."""
+    """The first one configured or in use; else one that answers at the usual place, or where
+    this profile would start its own.
+    """
     candidates = node.nds_candidates()
     if candidates != (NDS_DEFAULT,):
         return candidates[0]
-    outcome = await node.discovery(NDS_DEFAULT).networks(page_size=1, deadline_ms=ASK_MS)
-    if isinstance(outcome, Silenced):
-        node.forget_discovery(NDS_DEFAULT)
-        raise NoNds(address=NDS_DEFAULT)
-    return NDS_DEFAULT
+    for address in dict.fromkeys([NDS_DEFAULT, *_own_place(node.config.nds_listen)]):
+        outcome = await node.discovery(address).networks(page_size=1, deadline_ms=ASK_MS)
+        if not isinstance(outcome, Silenced):
+            return address
+        node.forget_discovery(address)
+    raise NoNds(address=NDS_DEFAULT)
+
+
+def _own_place(listen: str) -> list[Address]:
+    """Where one can call what listens so on this machine; nowhere for a port to be drawn."""
+    host, port = split_address(listen)
+    if not port:
+        return []
+    return [join_address("127.0.0.1" if is_everywhere(host) else host, port)]
 
 
 def _check_listening(node: Node, address: Address) -> None:

@@ -31,6 +31,7 @@ from node.errors import (
     NdsUnreachable,
     NobodyAnswers,
     NoChat,
+    NoNds,
     NoSuchChat,
     NoSuchMember,
     NoSuchMessage,
@@ -162,6 +163,20 @@ async def test_an_nds_that_is_not_there_is_named(town: Town, free_port: int) -> 
     with pytest.raises(NobodyAnswers):
         await entering.join(alice, f"127.0.0.1:{free_port}/{town.chat}", "", "")
     assert alice.registries.addresses == (town.nds,)
+
+
+async def test_the_nds_at_the_place_of_ones_own_is_found(
+    town: Town, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    monkeypatch.setattr(entering, "NDS_DEFAULT", f"127.0.0.1:{free_port}")
+    monkeypatch.setattr(Node, "nds_candidates", lambda _: (f"127.0.0.1:{free_port}",))
+    alice = await town.start("alice", nds_listen=town.nds)
+    created = await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    assert created.chat.nds == town.nds
+    bob = await town.start("bob", nds_listen="127.0.0.1:0")
+    with pytest.raises(NoNds):
+        await entering.create(bob, "another", "", "", Mode.LOGGED)
+    assert entering._own_place("0.0.0.0:50050") == ["127.0.0.1:50050"]
 
 
 @pytest.fixture

@@ -64,6 +64,14 @@ def test_what_names_no_chat_is_refused(line: str) -> None:
         parse_target(line)
 
 
+@pytest.mark.parametrize("line", ["10.0.0.5:50050", "10.0.0.5:50050/", "10.0.0.5:50050/#"])
+def test_a_join_line_without_a_name_is_told_with_an_example(line: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^must be HOST:PORT/name, for example 10.0.0.5:50050/dev$"
+    ):
+        parse_target(line)
+
+
 @pytest.mark.parametrize(
     ("login", "nick"),
     [("alice", "alice"), ("DOM\\bob", "DOMbob"), ("", "me"), ("!!", "me"), ("a" * 40, "a" * 24)],
