@@ -36,11 +36,11 @@ class Entry(Window):
     def __init__(self, control: BufferControl, prompt: Callable[[], Row]) -> None:
         super().__init__(control)
         self._prompt = prompt
-        self._top = 0  # the first row shown
+        self._first = Span(0, 0, 0)  # the row that was the first one shown
 
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:
         content = self.content.create_content(width, max_available_height)
-        rows = spans(content, self._room(width)[1], max_available_height)
+        rows = spans(content, self._room(width)[1], range(max_available_height))
         return Dimension.exact(max(1, min(len(rows), max_available_height)))
 
     def write_to_screen(
@@ -57,10 +57,13 @@ class Entry(Window):
         content = self.content.create_content(width, height)
         prompt, room = self._room(width)
         indent = width_of(prompt)
-        rows = spans(content, room)
+        near = content.cursor_position.y  # a line has a row at least: no other ones can be seen
+        rows = spans(content, room, range(near - height, near + height + 1))
         at = row_of(rows, content.cursor_position)
-        self._top = max(min(self._top, at, len(rows) - height), at - height + 1, 0)
-        shown = rows[self._top : self._top + height]
+        before = (n for n, row in enumerate(rows) if row[:2] >= self._first[:2])
+        top = max(min(next(before, at), at, len(rows) - height), at - height + 1, 0)
+        shown = rows[top : top + height]
+        self._first = shown[0]
         for y, span in enumerate(shown, write_position.ypos):
             cells = screen.data_buffer[y]
             if span.line == 0 and span.start == 0:
@@ -70,7 +73,7 @@ class Entry(Window):
         def on_screen(place: Point) -> Point:
             row = row_of(rows, place)
             before = part(content.get_line(place.y), rows[row].start, place.x)
-            y = min(max(row - self._top, 0), height - 1)
+            y = min(max(row - top, 0), height - 1)
             return Point(x=min(indent + width_of(before), width - 1), y=write_position.ypos + y)
 
         screen.set_cursor_position(self, on_screen(content.cursor_position))
@@ -91,14 +94,12 @@ def width_of(fragments: Iterable[tuple[str, str]]) -> int:
     return sum(get_cwidth(text) for _, text in fragments)
 
 
-def spans(content: UIContent, room: int, rows_max: int = 0) -> list[Span]:
-    """The rows of a text in so many columns; `rows_max` ends it early."""
+def spans(content: UIContent, room: int, lines: range) -> list[Span]:
+    """The rows of those of `lines` that there are, in so many columns."""
     rows: list[Span] = []
-    for line in range(content.line_count):
+    for line in range(max(0, lines.start), min(lines.stop, content.line_count)):
         text = "".join(fragment[1] for fragment in content.get_line(line))
         rows += [Span(line, start, end) for start, end in wrapped(text, room)]
-        if rows_max and len(rows) >= rows_max:
-            break
     return rows
 
 
