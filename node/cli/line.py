@@ -17,6 +17,7 @@ from ..errors import DONE, NO_PEER, PARTIAL, Complaint, NodeDown
 from ..happenings import ChatEvent, ErrorEvent, Happening, MemberEvent
 from ..words import Kind, Line, Status, Wait
 from . import keys
+from .burst import BURST_S, Burst
 from .client import Client
 from .commands import (
     Action,
@@ -41,7 +42,7 @@ from .render import notices
 from .settings import Keeper
 from .stdin import stdin_lines
 
-BURST_S = 2.0  # joins, and leaves, within this make one line
+CHANGING = ("join", "create", "leave")  # queries that open or close a chat
 READ_S = 0.5  # after a line was shown, the chat counts as read
 SETTLE_S = 2.0  # a greeting waits this long for the leaders
 SETTLE_STEP_S = 0.05
@@ -74,6 +75,7 @@ class LineMode:
         self._sending: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SENDING_MAX)
         self._burst = Burst()
+        self._asking = 0  # queries under way that may open or close chats
         self._worst = DONE
         self._marking: set[asyncio.Task[None]] = set()
         self._unmarked: set[int] = set()  # chats of which lines were shown since the last mark
@@ -156,9 +158,17 @@ class LineMode:
                 self._print(happening, before)
             return
         self._end_burst()
+        if isinstance(what, ChatEvent) and self._knows(happening, before):
+            return
         self._print(happening, before)
         if isinstance(what, ChatEvent) and self._state.current != before.current:
             self._where()
+
+    def _knows(self, happening: Happening, before: State) -> bool:
+        """Whether a chat was opened or closed from here: the answer to that has told it."""
+        is_open = self._state.view(happening.chat_id) is not None
+        was_open = before.view(happening.chat_id) is not None
+        return self._asking > 0 or is_open == was_open
 
     def _hides(self, happening: Happening) -> bool:
         """Whether the user does not want to be told."""
@@ -258,10 +268,14 @@ class LineMode:
                 assert_never(action)
 
     async def _ask(self, query: Query) -> None:
-        answer = await ask(self._node, query.name, **query.args)
-        self._out.answer(answer)
-        status = await self._node.status()
-        before, self._state = self._state, reduce(self._state, status)
+        before, changing = self._state, query.name in CHANGING
+        self._asking += changing
+        try:
+            answer = await ask(self._node, query.name, **query.args)
+            self._out.answer(answer)
+            self._state = reduce(self._state, await self._node.status())
+        finally:
+            self._asking -= changing
         if chat_id := entered(query.name, answer):
             self._select(chat_id)
             self._keep()
@@ -372,29 +386,3 @@ class LineMode:
         for happening, before in waiting:
             if isinstance(happening.what, Line) and happening.what.msg_id not in self._own:
                 self._print(happening, before)
-
-
-class Burst:
-    """Joins, or leaves, of one chat that come close together: the first is told at once."""
-
-    CHANGES = ("joined", "left")
-
-    def __init__(self) -> None:
-        self._change = ("", "")
-        self._rest: list[MemberEvent] = []
-
-    def add(self, happening: Happening) -> bool:
-        """True where this is the first of a burst, to be told now."""
-        assert isinstance(happening.what, MemberEvent), f"{happening.what} is no member's"
-        change = (happening.chat, happening.what.change)
-        if change == self._change:
-            self._rest.append(happening.what)
-            return False
-        self._change = change
-        return True
-
-    def end(self) -> list[tuple[str, str]]:
-        """The line for the rest of the burst, with its chat."""
-        (chat, _), rest = self._change, self._rest
-        self._change, self._rest = ("", ""), []
-        return [(notices.joint(rest), chat)] if rest else []

@@ -1,7 +1,7 @@
 """Line mode over a played node: what is printed, and what a typed line does.
 
-tests/e2e/test_line.py tries the whole with processes, pipes and terminals; it also has the lines of
-node/cli/stdin.py, which need a real stdin.
+Tries node/cli/burst.py too.  tests/e2e/test_line.py tries the whole with processes, pipes and
+terminals; it also has the lines of node/cli/stdin.py, which need a real stdin.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ import pytest
 
 from node import words as w
 from node.cli import line as line_module
-from node.cli.line import Burst, LineMode
+from node.cli.burst import Burst
+from node.cli.line import LineMode
 from node.cli.output import Output
 from node.cli.settings import Keeper, Kept, load, save
 from node.config import Config
@@ -291,6 +292,53 @@ def test_where_nothing_is_kept_that_is_said(talk: Talk, line: str) -> None:
     assert not talk.spot.ui.exists()
 
 
+OTHERS_RUN = f"others run:  p2pchat join {NDS}/lab\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f"/join {NDS}/lab", "you are in #lab as you (id 2), with 1 other\n"),
+        (
+            "/create lab",
+            f"#lab is there; you lead it (id 1)\nothers run:  p2pchat join {NDS}/lab\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("first", ["the answer", "the news"])
+def test_who_enters_a_chat_is_told_so_once(talk: Talk, line: str, said: str, first: str) -> None:
+    talk.begin()
+    node, tell, late = talk.node, talk.node.tell, []
+    if first == "the answer":
+        node.tell = lambda *what: late.append(what)  # type: ignore[method-assign]
+        assert talk.type(line) == f"{said}you talk in #lab now\n"
+        for what in late:
+            tell(*what)
+        assert (len(late), talk.shown()) == (1, "")
+    else:
+        verb = line.partition(" ")[0][1:]
+        do = getattr(node, verb)
+
+        async def slow(*args: str) -> object:
+            done = await do(*args)
+            await asyncio.sleep(0.1)
+            return done
+
+        setattr(node, verb, slow)
+        assert talk.type(line) == ""
+        assert talk.passes(100) == f"{said}you talk in #lab now\n"
+
+
+def test_what_another_face_opens_and_closes_is_told(talk: Talk) -> None:
+    talk.begin()
+    talk.type("/create own")
+    talk.type("/chat dev")
+    talk.loop.create_task(talk.node.create("lab"))
+    assert talk.shown() == "#lab -- you are in #lab (id 1)\n"
+    talk.loop.create_task(talk.node.leave("dev"))
+    assert talk.shown() == "#dev -- you are no longer in #dev\nyou talk in #ops now\n"
+
+
 @pytest.mark.parametrize("line", ["/join 10.0.0.5:50050/lab", "/create lab"])
 def test_who_enters_a_chat_talks_in_it(talk: Talk, line: str) -> None:
     talk.begin()
@@ -302,9 +350,7 @@ def test_who_enters_a_chat_talks_in_it(talk: Talk, line: str) -> None:
 
 def test_leaving_says_where_one_is_then(talk: Talk) -> None:
     talk.begin()
-    said = talk.type("/leave")
-    assert "you left #dev" in said
-    assert "you talk in #ops now" in said
+    assert talk.type("/leave") == "you left #dev\nyou talk in #ops now\n"
 
 
 def test_read_tells_the_node(talk: Talk) -> None:
