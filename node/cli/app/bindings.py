@@ -150,7 +150,7 @@ class Bindings:
         elif state.search is not None:
             self._searching.older()
         elif self._typing.stranded and self._typing.input.text.strip():
-            name = f"#{state.front.name}" if state.front is not None else "nobody"
+            name = f"#{state.shown_name(state.front)}" if state.front is not None else "nobody"
             asked = f"The chat for which you typed this has ended. Send it to {name}?"
             self._face.apply(Showing(Question("send", asked), Question))
         elif self._typing.input.text.strip():
@@ -191,13 +191,13 @@ class Bindings:
 
     def _leave(self) -> None:
         """Quits, but asks once where somebody still lacks something that was said here."""
-        views = self._face.state.views
-        waiting = [view for view in views if view.chat.outbox]
+        state = self._face.state
+        waiting = [view for view in state.views if view.chat.outbox]
         if not waiting:
             self._performing.do(Quit())
             return
         lines = sum(view.chat.outbox for view in waiting)
-        chats = ", ".join(f"#{view.name}" for view in waiting)
+        chats = ", ".join(f"#{state.shown_name(view)}" for view in waiting)
         have = "has" if lines == 1 else "have"
         text = f"{lines} of your lines in {chats} {have} not reached everyone yet. Quit?"
         self._face.apply(Showing(Question("quit", text), Question))
