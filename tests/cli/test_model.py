@@ -14,6 +14,7 @@ from node.cli.model import (
     Anchor,
     Chose,
     Cleared,
+    Closed,
     Drafted,
     Event,
     Hinted,
@@ -35,6 +36,7 @@ from node.cli.model import (
     State,
     Switcher,
     Told,
+    Unsent,
     View,
 )
 from node.happenings import Happening
@@ -120,13 +122,40 @@ def test_what_happens_in_an_unknown_chat_changes_nothing() -> None:
     for event in (
         in_chat(line(1), unknown),
         in_chat(h.LeaderEvent(1), unknown),
-        Refused(99, "hello", "no"),
         Scrolled(99, None),
         Read(99),
-        Muted(99, True),
+        Cleared(99),
         Roster(99, ()),
     ):
         assert after(event, state=entered()) == entered()
+
+
+def test_a_text_of_a_chat_that_is_gone_is_shown_to_its_author() -> None:
+    refused = Refused(99, "hello", "the chat is gone", 7)
+    assert view_of(after(refused, state=entered())).items[0].entry == Unsent(
+        "hello", "the chat is gone", 7
+    )
+    assert shown(after(refused).lobby) == ["Unsent"]
+
+
+def test_what_was_chosen_for_a_chat_that_goes_holds_when_it_comes_back() -> None:
+    chosen = (Muted(2, True), Leveled(2, Level.NONE), Drafted(2, "hel"), Closed(2))
+    state = after(*chosen, said(10, OPS), state=entered())
+    for gone, back in (
+        (Status(chats=(DEV,)), Status(chats=(DEV, OPS))),
+        (in_chat(h.ChatEvent(OPS, "closed"), OPS), in_chat(h.ChatEvent(OPS, "opened"), OPS)),
+    ):
+        view = view_of(after(gone, Status(chats=(DEV,)), back, state=state), OPS)
+        assert (view.muted, view.level, view.draft, view.closed) == (True, Level.NONE, "hel", True)
+        assert view.lines == ()
+        assert after(gone, back, state=state).gone == ()
+
+
+def test_what_is_chosen_for_a_chat_that_is_not_there_yet_holds_when_it_comes() -> None:
+    chosen = (Muted(3, True), Leveled(3, Level.MENTIONS), Closed(3), Drafted(3, "x"))
+    opened = in_chat(h.ChatEvent(LAB, "opened"), LAB)
+    view = view_of(after(*chosen, opened, state=entered()), LAB)
+    assert (view.muted, view.level, view.closed, view.draft) == (True, Level.MENTIONS, True, "x")
 
 
 # ---- status -------------------------------------------------------------------------------------
@@ -161,6 +190,15 @@ def test_chats_are_found_by_name() -> None:
     for name in ("dev", "#dev", "DEV"):
         assert state.named(name) is state.views[0]
     assert state.named("nope") is None
+
+
+def test_chats_of_one_name_are_told_apart_by_their_discovery_services() -> None:
+    here, there = replace(DEV, nds="10.0.0.5:50050"), replace(OPS, name="dev", nds="10.0.0.9:50050")
+    state = entered(here, there, LAB)
+    names = [state.shown_name(view) for view in state.views]
+    assert names == ["dev@10.0.0.5:50050", "dev@10.0.0.9:50050", "lab"]
+    assert state.named("dev") is None
+    assert state.named("#dev@10.0.0.9:50050") is state.views[1]
 
 
 # ---- what people choose -------------------------------------------------------------------------

@@ -324,9 +324,13 @@ class Faces(RuleBasedStateMachine):
     def the_members_are_read(self, chat: int, states: list[str]) -> None:
         self.apply(Roster(chat, members(*((i, f"m{i}", s) for i, s in enumerate(states, 1)))))
 
-    @rule(share=st.integers(0, 4))
-    def the_status_is_read(self, share: int) -> None:
-        kept = [one.chat for one in self.state.views if one.chat.chat_id != 4 or share]
+    @rule(share=st.integers(0, 4), unread=st.integers(0, 9), mentions=st.integers(0, 3))
+    def the_status_is_read(self, share: int, unread: int, mentions: int) -> None:
+        kept = [
+            replace(one.chat, unread=unread, mentions=min(unread, mentions))
+            for one in self.state.views
+            if one.chat.chat_id != 4 or share
+        ]
         self.answers = [a for a in self.answers if any(a.chat_id == c.chat_id for c in kept)]
         self.apply(Status(nick="alice", chats=tuple(kept)))
 
@@ -375,10 +379,15 @@ class Faces(RuleBasedStateMachine):
             case Paged(towards=Towards.END, chat_id=there):
                 assert there == chat_id
                 assert old.waiting or old.marker not in {item.serial for item in view.items}
-            case Happening(what=Line()) if not went:
-                assert (old.unread, view.unread, event.chat_id) == (0, 1, chat_id)
+            case Happening(what=Line(backlog=backlog)) if not went:
+                assert event.chat_id == chat_id
+                assert backlog or (old.unread, view.unread) == (0, 1)
+                assert not (backlog and old.marker and chat_id == self.state.current and old.at_end)
                 last = (*old.items, *old.later)[-1:]
                 assert view.marker == (last[0].serial if last else 0)
+            case Paged(chat_id=there) if there == chat_id:
+                assert old.lost[0] == old.marker or old.marker in {one.serial for one in old.items}
+                assert {one.serial: one.place for one in view.items}[view.marker] == where(old)
             case Read(chat_id=there) | Cleared(chat_id=there) if there == chat_id:
                 assert view.marker == 0
             case _:
@@ -439,6 +448,8 @@ class Faces(RuleBasedStateMachine):
     def counts_are_right(self) -> None:
         for view in self.state.views:
             assert 0 <= view.mentions <= view.unread
+            assert 0 <= view.quiet <= view.unread
+            assert min(view.waiting, view.counted, view.caught, view.hidden) >= 0
         front_view = self.state.front
         if front_view and front_view.at_end and self.state.page is None:
             assert front_view.unread == 0
@@ -485,6 +496,15 @@ class Faces(RuleBasedStateMachine):
 def held(view: View) -> tuple[Item, ...]:
     """What came up last is last."""
     return (*view.earlier, *view.items, *view.later)
+
+
+def where(view: View) -> Place:
+    """The place of the marker, in the window or where it was when that left it."""
+    serials = [item.serial for item in view.items]
+    if view.marker not in serials:
+        return view.lost[1]
+    before = view.items[: serials.index(view.marker) + 1]
+    return next((item.place for item in reversed(before) if item.place), ())
 
 
 def at_anchor(view: View) -> int:

@@ -163,9 +163,26 @@ def test_a_receipt_reaches_the_own_line_alone_and_keeps_its_serial() -> None:
     assert serials == [item.serial for item in view_of(state).items]
 
 
-def test_a_receipt_of_a_line_that_is_not_held_changes_nothing() -> None:
+def test_a_receipt_of_a_line_that_is_not_held_changes_no_other() -> None:
     state = after(said(10, own=True), state=read())
-    assert after(in_chat(receipt(99, 2)), state=state) == state
+    assert view_of(after(in_chat(receipt(99, 2)), state=state)).items == view_of(state).items
+
+
+@pytest.mark.parametrize("towards", [Towards.END, Towards.OLDER])
+def test_a_receipt_that_comes_while_its_line_is_read_is_not_lost(towards: Towards) -> None:
+    state = entered() if towards is Towards.END else read(20, older=place(20))
+    page = Paged(1, (line(10, own=True, acked=1),), towards)
+    state = after(in_chat(receipt(10, 1)), in_chat(receipt(10, 2)), page, state=state)
+    assert acked(state)["10"] == (2, 3)
+    late = after(said(30, own=True), in_chat(receipt(30, 3)), state=state)
+    assert acked(late)["30"] == (3, 3)
+
+
+def test_a_receipt_reaches_a_line_that_came_late_before_the_window() -> None:
+    state = after(in_chat(line(10, own=True, backlog=True)), state=read(20, older=place(20)))
+    state = after(in_chat(receipt(10, 2)), state=state)
+    page = Paged(1, lines([5]), Towards.OLDER)
+    assert acked(after(page, state=state))["10"] == (2, 3)
 
 
 # ---- room ---------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from node import happenings as h
 from node.cli.model import (
+    IDLE_LINES_MAX,
     Anchor,
     Cleared,
     Closed,
@@ -25,6 +26,7 @@ from node.cli.model import (
     Told,
     Towards,
     first_unread,
+    hotlist,
 )
 from node.words import Chat, Status
 from tests.cli.chats import (
@@ -247,3 +249,119 @@ def test_without_anything_before_it_there_is_no_marker() -> None:
     state = after(said(20, OPS), state=read())
     assert (behind(state), counts(state)) == ("", (1, 0))
     assert first_unread(view_of(state, OPS)) == serial_of(view_of(state, OPS), "20")
+
+
+# ---- what the node counts -----------------------------------------------------------------------
+
+
+def status(unread: int, mentions: int = 0, of: Chat = OPS) -> Status:
+    """The node's own counts of one chat."""
+    counted = replace(of, unread=unread, mentions=mentions)
+    return Status(nick="alice", chats=(DEV, counted) if of is OPS else (counted, OPS))
+
+
+def hot(state: State) -> bool:
+    return bool(hotlist(state))
+
+
+def caught(*ats: int, chat: Chat = OPS) -> list[Event]:
+    """Lines that come by catch-up."""
+    return [said(at, chat, backlog=True) for at in ats]
+
+
+def test_what_came_while_nobody_watched_counts_once_the_node_says_so() -> None:
+    state = after(Linked(False), Linked(True), status(2, 1), state=read(10))
+    assert (counts(state), hot(state)) == ((2, 1), True)
+    page = Paged(2, lines((10, 20, 30)), Towards.END)
+    assert behind(after(Selected(2), page, state=state)) == "10"
+
+
+def test_after_a_loss_the_node_knows_better_in_both_directions() -> None:
+    state = after(said(20, OPS), said(30, OPS), Linked(False), Linked(True), state=read(10))
+    assert counts(after(status(0), state=state)) == (0, 0)
+    assert counts(after(status(5, 2), status(5, 2), state=state)) == (5, 2)
+
+
+def test_what_came_in_front_during_a_loss_has_the_marker_before_it() -> None:
+    state = after(Linked(False), Linked(True), status(1, of=DEV), state=read(10))
+    state = after(Paged(1, lines((10, 20)), Towards.END), state=state)
+    assert (view_of(state).unread, behind(state, DEV)) == (0, "10")
+
+
+def test_a_catch_up_counts_as_the_node_counts_it_and_raises_nothing() -> None:
+    state = after(*caught(20, 30), status(2, 1), state=read(10))
+    assert (counts(state), hot(state), behind(state)) == ((2, 1), False, "10")
+    state = after(said(40, OPS), state=state)
+    assert (counts(state), hot(state), behind(state)) == ((3, 1), True, "10")
+
+
+def test_of_a_catch_up_only_what_was_not_read_before_counts() -> None:
+    assert counts(after(*caught(20, 30, 40), status(1), state=read(10))) == (1, 0)
+    assert counts(after(*caught(20, 30), status(9), state=read(10))) == (2, 0)
+
+
+def test_a_catch_up_before_the_log_was_read_is_behind_the_marker() -> None:
+    state = after(*caught(20, 30), status(2), Selected(2), state=entered())
+    page = Paged(2, lines((10, 20, 30)), Towards.END)
+    assert behind(after(page, state=state)) == "10"
+
+
+@pytest.mark.parametrize("read_first", [True, False])
+def test_a_catch_up_under_the_eye_has_the_marker_before_it(read_first: bool) -> None:
+    page = Paged(1, lines((10,) if read_first else (10, 20, 30)), Towards.END)
+    came = caught(20, 30, chat=DEV)
+    state = after(*((page, *came) if read_first else (*came, page)), state=entered())
+    assert (view_of(state).unread, behind(state, DEV)) == (0, "10")
+    assert behind(after(*caught(40, chat=DEV), state=state), DEV) == "10"
+
+
+def test_late_lines_among_those_that_were_read_move_no_marker() -> None:
+    state = after(*caught(15, chat=DEV), *caught(15), state=read(10, 20))
+    assert (behind(state, DEV), behind(state)) == ("", "")
+
+
+def test_a_count_that_was_asked_for_before_the_last_lines_came_takes_none_of_them() -> None:
+    state = after(said(20, OPS), in_chat(line(30, mention=True), OPS), state=read(10))
+    state = after(status(0), state=state)
+    assert counts(state) == (2, 1)
+    assert counts(after(status(2, 1), state=state)) == (2, 1)
+    assert counts(after(status(0), state=state)) == (0, 0)  # read in another window
+
+
+def test_a_count_from_before_one_looked_brings_nothing_back() -> None:
+    state = after(said(20, OPS), Selected(2), Selected(1), status(1, 1), state=read(10))
+    assert counts(state) == (0, 0)
+
+
+def test_lines_of_ignored_ones_are_counted_by_the_node_alone() -> None:
+    hidden = in_chat(line(20, nick="mallory", mention=True), OPS)
+    state = after(Ignored("mallory", True), hidden, said(30, OPS), status(2, 1), state=read(10))
+    assert counts(state) == (1, 0)
+    assert counts(after(Linked(False), Linked(True), status(2, 1), state=state)) == (1, 0)
+
+
+# ---- a marker whose item has left the window ----------------------------------------------------
+
+
+def test_a_marker_that_slides_out_of_the_window_is_there_again_when_it_is_read() -> None:
+    came = [said(at, OPS) for at in range(20, 20 + IDLE_LINES_MAX + 10)]
+    state = after(*came, Selected(2), state=read(10))
+    assert behind_or_gone(state) == ""
+    view = view_of(state, OPS)
+    assert first_unread(view) == view.items[0].serial
+    page = Paged(2, lines(range(5, 200)), Towards.OLDER, asked=view.older or "")
+    state = after(Scrolled(2, Anchor(view.items[0].serial)), page, state=state)
+    assert behind(state) == "10"
+
+
+def behind_or_gone(state: State) -> str:
+    view = view_of(state, OPS)
+    return "" if all(item.serial != view.marker for item in view.items) else behind(state)
+
+
+def test_a_marker_of_another_window_is_there_again_with_its_window() -> None:
+    state = after(said(20), state=after(HELP, state=read(10)))
+    away = Paged(1, lines((1, 2)), Towards.AROUND, at_end=False)
+    state = after(NO_PAGE, away, state=state)
+    back = Paged(1, lines((5, 10, 20)), Towards.AROUND)
+    assert behind(after(back, state=state), DEV) == "10"

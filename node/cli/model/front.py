@@ -1,10 +1,14 @@
 """Which chat is in front, which are listed, and how much of the others is held."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
+from ...words import Chat
 from .transcript import anchored, fitted
 from .unread import left, looking, seen
 from .values import IDLE_LINES_MAX, LINES_MAX, RECENT_MAX, State, View
+
+GONE_MAX = 200  # chats that are not there, of which is kept what was chosen
 
 
 def selected(state: State, chat_id: int) -> State:
@@ -60,6 +64,35 @@ def _successor(before: State, state: State) -> int:
     listed = [view.chat.chat_id for view in state.listed]
     wanted = (*order[at:], *reversed(order[:at]), *listed)
     return next((chat_id for chat_id in wanted if chat_id in listed), 0)
+
+
+def begun(state: State, chat: Chat) -> State:
+    """The state with a chat that is new to it, as it was left if it had been there before.
+
+    What was unread before counts, and is marked once its log is read.
+    """
+    left_as = next((one for one in state.gone if one.chat.chat_id == chat.chat_id), View(chat))
+    view = replace(
+        left_as, chat=chat, unread=chat.unread, mentions=chat.mentions, waiting=chat.unread
+    )
+    gone = tuple(one for one in state.gone if one is not left_as)
+    return replace(state, views=(*state.views, view), gone=gone)
+
+
+def parted(state: State, chat_ids: Collection[int]) -> State:
+    """The state without these chats; what was chosen and typed for them is kept."""
+    for view in state.views:
+        if view.chat.chat_id in chat_ids:
+            state = remembered(state, view)
+    views = tuple(view for view in state.views if view.chat.chat_id not in chat_ids)
+    return replace(state, views=views)
+
+
+def remembered(state: State, view: View) -> State:
+    """The state with what was chosen and typed for a chat that is not there."""
+    kept = View(view.chat, draft=view.draft, muted=view.muted, level=view.level, closed=view.closed)
+    others = (one for one in state.gone if one.chat.chat_id != view.chat.chat_id)
+    return replace(state, gone=(*others, kept)[-GONE_MAX:])
 
 
 def room_of(state: State, view: View) -> int:

@@ -13,7 +13,7 @@ from ...happenings import (
     SuspectEvent,
 )
 from ...words import Chat, DiscoveryService, Line
-from .front import room_of, settled
+from .front import begun, parted, room_of, settled
 from .members import with_leader, with_member, with_suspect
 from .notices import is_told, with_notice
 from .places import place_of
@@ -51,7 +51,7 @@ def _line(state: State, view: View, line: Line, at_ms: int) -> State:
     if fresh is view:
         return state.having(view)
     new = counts(state, view, line)
-    fresh = counted(fresh, line, before=view, new=new)
+    fresh = counted(state, fresh, line, view)
     relisted = fresh.closed and new and line.mention and _raises(fresh)
     if relisted:
         fresh = replace(fresh, closed=False)
@@ -102,19 +102,13 @@ def _told(state: State, view: View, event: Happening) -> State:
 def _chat(state: State, event: Happening, chat: Chat, change: str) -> State:
     """A chat that appeared, changed or ended at this node."""
     if change == "closed":
-        rest = tuple(view for view in state.views if view.chat.chat_id != chat.chat_id)
-        state = settled(replace(state, views=rest), before=state)
+        state = settled(parted(state, {chat.chat_id}), before=state)
         return _told(state, state.front_or_lobby, event)
+    if state.view(chat.chat_id) is None:
+        state = begun(state, chat)
     view = state.view(chat.chat_id)
-    if view is None:
-        view = begun(chat)
-        state = replace(state, views=(*state.views, view))
+    assert view is not None, f"{chat} has just begun"
     return settled(_told(state, replace(view, chat=chat), event))
-
-
-def begun(chat: Chat) -> View:
-    """A chat that is new to the face; what was unread before counts, and is marked when read."""
-    return View(chat, unread=chat.unread, mentions=chat.mentions, waiting=chat.unread)
 
 
 def _nds(state: State, event: NdsEvent, at_ms: int) -> State:

@@ -14,7 +14,7 @@ def hotlist(state: State) -> tuple[tuple[int, View], ...]:
 
 
 def _asks(view: View) -> bool:
-    if view.muted or view.level is Level.NONE:
+    if view.muted or view.level is Level.NONE or view.unread <= view.quiet:
         return False
     return view.mentions > 0 or (view.level is Level.ALL and view.unread > 0)
 

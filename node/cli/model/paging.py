@@ -12,7 +12,7 @@ from .events import Paged, Towards
 from .front import room_of
 from .places import cursor_of, first_place, last_place, newest, place_of
 from .transcript import LATER_MAX, anchored, came_ms, fitted, merged
-from .unread import marked
+from .unread import found, marked
 from .values import Anchor, Item, Place, State, View
 
 _Key: TypeAlias = (
@@ -41,6 +41,7 @@ def paged(state: State, event: Paged) -> State:
             assert_never(event.towards)
     if fresh is view:
         return state
+    fresh = found(fresh, view)
     if event.at_end and event.towards is not Towards.OLDER:
         fresh = replace(fresh, newest=max(view.newest, _last(page)))
     return state.having(fresh, serial)
@@ -54,7 +55,7 @@ def _end(view: View, page: _Lines, older: str, room: int) -> View:
     if view.older is not None and not view.cut_off:
         floor = place_of(view.older)
         page = tuple(item for item in page if item.place >= floor)
-        return marked(fitted(_fuller(view, page), room), view)
+        return fitted(_fuller(view, page), room)
     first = _first(page) if older else ()
     if _is_outdated(view, _last(page)):
         return view
@@ -139,8 +140,11 @@ def _is_outdated(view: View, reached: Place) -> bool:
 def _items_of(lines: Sequence[Line], view: View, serial: int) -> tuple[_Lines, int]:
     """The lines as items, each once and in order; those that are held keep theirs."""
     held = {_key(item): item for item in _known(view) if _key(item)}
+    receipts = {one.msg_id: one for one in view.receipts}
     page: dict[_Key, Item] = {}
     for line in lines:
+        if line.own and (one := receipts.get(line.msg_id)) and one.acked > line.acked:
+            line = replace(line, acked=one.acked, of=one.of)
         item = Item(serial + 1, line, place_of(line.place))
         known = held.get(_key(item))
         serial += known is None

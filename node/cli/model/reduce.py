@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from ...happenings import Happening
-from ...words import Status
+from ...words import Chat, Status
 from .events import (
     Aliased,
     Chose,
@@ -26,12 +26,12 @@ from .events import (
     Showing,
     Told,
 )
-from .front import closed, room_of, selected, settled
-from .happened import begun, happened
+from .front import begun, closed, parted, remembered, room_of, selected, settled
+from .happened import happened
 from .members import with_members
 from .paging import paged
 from .transcript import anchored, cleared, with_entry
-from .unread import seen
+from .unread import recounted, seen
 from .values import Item, Page, Question, Reply, Search, State, Switcher, Unsent, View
 
 _OfChat: TypeAlias = (
@@ -63,12 +63,15 @@ def reduce(state: State, event: Event) -> State:
 
 
 def _status(state: State, status: Status) -> State:
-    views = []
+    before, order = state, [chat.chat_id for chat in status.chats]
+    absent = {view.chat.chat_id for view in state.views}.difference(order)
+    state = replace(parted(state, absent), nick=status.nick, nds=status.nds)
     for chat in status.chats:
-        known = state.view(chat.chat_id)
-        views.append(replace(known, chat=chat) if known else begun(chat))
-    fresh = replace(state, nick=status.nick, views=tuple(views), nds=status.nds)
-    return settled(fresh, before=state)
+        view = state.view(chat.chat_id)
+        counted = view and recounted(before, view, chat)
+        state = state.having(counted) if counted else begun(state, chat)
+    views = sorted(state.views, key=lambda view: order.index(view.chat.chat_id))
+    return settled(replace(state, views=tuple(views)), before=before)
 
 
 def _linked(state: State, up: bool) -> State:
@@ -80,11 +83,12 @@ def _linked(state: State, up: bool) -> State:
 
 
 def _doubted(view: View) -> View:
+    view = replace(view, newest=(), doubted=True)
     if view.older is None:
-        return replace(view, newest=())
+        return view
     if view.scroll is not None:
-        return replace(view, cut_off=True, newest=())
-    return replace(view, older=None, newest=(), waiting=view.unread)
+        return replace(view, cut_off=True)
+    return replace(view, older=None, waiting=view.unread)
 
 
 # ---- in a chat ---------------------------------------------------------------------------------
@@ -98,17 +102,31 @@ def _in_chat(state: State, event: _OfChat) -> State:
         return _said(
             state, view or state.front_or_lobby, Reply(event.lines, event.at_ms, event.tone)
         )
+    if isinstance(event, Refused):  # where its chat is gone, the text is still its author's
+        entry = Unsent(event.text, event.why, event.at_ms)
+        return _said(state, view or state.front_or_lobby, entry)
     if view is None:
-        return state
+        return _in_absence(state, event)
     match event:
-        case Refused(text=text, why=why, at_ms=at_ms):
-            return _said(state, view, Unsent(text, why, at_ms))
         case Closed():
             return closed(state, event.chat_id)
         case Scrolled():
             return settled(state.having(_scrolled(view, event)))
         case _:
             return settled(state.having(_set(view, event)))
+
+
+def _in_absence(state: State, event: _OfChat) -> State:
+    """What is chosen for a chat that is not there holds once it comes."""
+    gone = (one for one in state.gone if one.chat.chat_id == event.chat_id)
+    view = next(gone, View(Chat(chat_id=event.chat_id)))
+    match event:
+        case Closed():
+            return remembered(state, replace(view, closed=True))
+        case Muted() | Leveled() | Drafted():
+            return remembered(state, _set(view, event))
+        case _:
+            return state
 
 
 def _said(state: State, view: View, entry: Reply | Unsent) -> State:

@@ -91,12 +91,19 @@ def with_last(view: View, item: Item) -> View:
 
 
 def with_receipt(view: View, event: ReceiptEvent) -> View:
-    """The view with an own line's acknowledgements brought up to date."""
+    """The view with an own line's acknowledgements brought up to date.
+
+    The line may be in a page that is under way, read before it was acknowledged.
+    """
     later = _received(view.later, event)
     if later is not view.later:
         return replace(view, later=later)
     items = _received(view.items, event)
-    return view if items is view.items else replace(view, items=items)
+    if items is not view.items:
+        return replace(view, items=items)
+    others = [one for one in view.receipts if one.msg_id != event.msg_id]
+    earlier = _received(view.earlier, event)
+    return replace(view, earlier=earlier, receipts=(*others, event)[-LATER_MAX:])
 
 
 def _received(items: tuple[Item, ...], event: ReceiptEvent) -> tuple[Item, ...]:
@@ -232,7 +239,19 @@ def _without(view: View, head: int, tail: int) -> View:
     if tail:
         later = (*view.items[kept:], *view.later)[-LATER_MAX:]
         view = replace(view, cut_off=True, later=later)
-    return replace(view, items=view.items[head:kept])
+    items = view.items
+    return lost(replace(view, items=items[head:kept]), items[:head])
+
+
+def lost(view: View, gone: Sequence[Item]) -> View:
+    """The view, which remembers where its marker was if that went with these items."""
+    if not view.marker:
+        return view
+    at = next((at for at, item in enumerate(gone) if item.serial == view.marker), -1)
+    if at < 0 or any(item.serial == view.marker for item in view.items):
+        return view
+    place = next((item.place for item in reversed(gone[: at + 1]) if item.place), ())
+    return replace(view, lost=(view.marker, place))
 
 
 def cleared(view: View) -> View:

@@ -6,8 +6,8 @@ to have the chat in front, at its end, with no page over it.
 
 from dataclasses import replace
 
-from ...words import Line
-from .transcript import last_item
+from ...words import Chat, Line
+from .transcript import last_item, lost
 from .values import Item, State, View
 
 
@@ -18,38 +18,90 @@ def looking(state: State, view: View) -> bool:
 
 def counts(state: State, view: View, line: Line) -> bool:
     """Whether a line that comes now is one more to be read."""
-    if line.own or line.backlog or looking(state, view):
-        return False
-    return line.nick.casefold() not in state.ignored
+    return not (line.own or line.backlog or looking(state, view) or _ignores(state, line))
 
 
-def counted(view: View, line: Line, *, before: View, new: bool) -> View:
+def _ignores(state: State, line: Line) -> bool:
+    return line.nick.casefold() in state.ignored
+
+
+def counted(state: State, view: View, line: Line, before: View) -> View:
     """The view with its counts, and its marker before the first line to be read.
 
+    What comes by catch-up is counted by the node alone, which knows what had been read before; the
+    first of it has the marker before it even where one is looking.
+
     Args:
+        state: as it was before the line.
         view: with the line in it.
         line: what came.
         before: the view without it.
-        new: whether it counts.
     """
-    waiting = view.waiting
-    if view.older is None and not (line.own or line.backlog) and (new or waiting):
-        waiting += 1
-    if not new:
-        return view if waiting == view.waiting else replace(view, waiting=waiting)
-    last = last_item(before)
+    if line.own:
+        return view
+    looked, ignored, new = (
+        looking(state, before),
+        _ignores(state, line),
+        counts(state, before, line),
+    )
+    last = last_item(view)
+    caught = line.backlog and not ignored and last is not None and last.entry is line
+    starts = new or (caught and looked)
+    if view.older is None and (starts or (before.waiting and not line.backlog)):
+        view = replace(view, waiting=view.waiting + 1)
+    first = not before.unread if new else not (before.marker if looked else _has_unseen(before))
+    if (new or caught) and first and not before.waiting:
+        last = last_item(before)
+        view = replace(view, marker=last.serial if last else 0)
+    if new:
+        unread, mentions = view.unread + 1, view.mentions + line.mention
+        return replace(view, unread=unread, mentions=mentions, counted=view.counted + 1)
+    if looked:
+        return view
+    return replace(view, caught=view.caught + (not ignored), hidden=view.hidden + ignored)
+
+
+def _has_unseen(view: View) -> bool:
+    return bool(view.unread or view.caught)
+
+
+def recounted(state: State, view: View, chat: Chat) -> View:
+    """The view with the node's own count of what was not read.
+
+    It is right where the watch had been broken, and about what came by catch-up; it may be behind
+    what was counted here meanwhile, and what was seen here meanwhile.
+    """
+    if looking(state, view):
+        missed = chat.unread if view.older is None and view.doubted else 0
+        return replace(view, chat=chat, waiting=max(view.waiting, missed), doubted=False)
+    theirs, unread, quiet = max(0, chat.unread - view.hidden), view.unread, view.quiet
+    if view.doubted:
+        unread = theirs
+    elif theirs >= unread:
+        rise = min(theirs - unread, view.caught)
+        unread, quiet = unread + rise, quiet + rise
+    elif unread - theirs > view.counted:
+        unread = theirs
+    mentions = chat.mentions if unread == theirs and not view.hidden else view.mentions
+    waiting = max(0, view.waiting + unread - view.unread) if view.older is None else view.waiting
     return replace(
         view,
-        unread=view.unread + 1,
-        mentions=view.mentions + line.mention,
-        marker=view.marker if view.unread or view.waiting else last.serial if last else 0,
+        chat=chat,
+        unread=unread,
+        mentions=min(mentions, unread),
+        quiet=min(quiet, unread),
         waiting=waiting,
+        counted=0,
+        caught=0,
+        doubted=False,
     )
 
 
 def seen(view: View) -> View:
     """The view once all that counted has been looked at; the marker stays."""
-    return replace(view, unread=0, mentions=0) if view.unread or view.mentions else view
+    if not (view.unread or view.caught or view.hidden):
+        return view
+    return replace(view, unread=0, mentions=0, quiet=0, counted=0, caught=0, hidden=0)
 
 
 def left(view: View) -> View:
@@ -67,7 +119,18 @@ def marked(view: View, before: View) -> View:
         return replace(view, waiting=0)
     count = view.waiting or (before.unread if view.marker else 0)
     index = _nth_last(view.items, count) if count else 0
-    return replace(view, marker=view.items[index - 1].serial if index else 0, waiting=0)
+    marker = view.items[index - 1].serial if index else view.marker
+    return replace(view, marker=marker, waiting=0)
+
+
+def found(view: View, before: View) -> View:
+    """The view after a page of the log, with its marker where the page brings its line back."""
+    view = lost(view, before.items)
+    serial, place = view.lost
+    if not place or serial != view.marker:
+        return view
+    item = next((item for item in view.items if item.place == place), None)
+    return replace(view, marker=item.serial, lost=(0, ())) if item else view
 
 
 def _nth_last(items: tuple[Item, ...], count: int) -> int:

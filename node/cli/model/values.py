@@ -191,6 +191,7 @@ class State:
     nick: str = ""
     current: int = 0  # chat_id of the chat in front; 0 for none
     views: tuple[View, ...] = ()  # in order of joining
+    gone: tuple[View, ...] = ()  # chats that are not there now: what was chosen and typed for them
     lobby: View = LOBBY  # takes what is said where no chat is in front
     nds: tuple[DiscoveryService, ...] = ()
     last_own: str = ""  # id of the last own message
