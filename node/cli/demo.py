@@ -227,12 +227,12 @@ async def _together(story: Story) -> int:
         stack.push_async_callback(company.end)
         if has_screen(story.run):
             company.begin(revive=False)
-            return await _on_the_screen(story, you, company, nick)
+            return await _on_the_screen(story, you, company)
         company.begin(revive=True)
         return await _in_lines(story, you, nick)
 
 
-async def _on_the_screen(story: Story, you: "Client", company: "Company", nick: str) -> int:
+async def _on_the_screen(story: Story, you: "Client", company: "Company") -> int:
     """The app, with a key for the leader's death and one for its return."""
     from .app import Extra, Setup, run
     from .keys import DEMO
@@ -244,7 +244,7 @@ async def _on_the_screen(story: Story, you: "Client", company: "Company", nick: 
     setup = Setup(
         log=mine.state / "app.log",
         chat=CHAT,
-        greeting=_keys_to_try(keeper.keys, nick),
+        greeting=_keys_to_try(keeper.keys),
         keeper=keeper,
         color=wants_color(story.run.config.color),
         extras=(Extra(kill, company.kill_leader), Extra(revive, company.bring_back)),
@@ -253,7 +253,8 @@ async def _on_the_screen(story: Story, you: "Client", company: "Company", nick: 
     return await run(you, setup)
 
 
-def _keys_to_try(keys: "Mapping[str, Chords]", nick: str) -> tuple[str, ...]:
+def _keys_to_try(keys: "Mapping[str, Chords]") -> tuple[str, ...]:
+    """Each of them fits into the transcript of a screen of 80 columns."""
     from .keys import spelled
 
     def key(action: str) -> str:
@@ -261,12 +262,12 @@ def _keys_to_try(keys: "Mapping[str, Chords]", nick: str) -> tuple[str, ...]:
         return spelled(chords[0]) if chords else f"(no key: {action})"
 
     return (
-        f"you are in #{CHAT} as {nick}, with alice, bob and carol.",
+        f"you are in #{CHAT} with alice, bob and carol.",
         "Three things to try:",
-        f" 1. write a line, then {key('trace')}: who has it, after how many ms",
-        f" 2. {key('kill')} kills the leader; {key('elections')} shows the election",
-        f" 3. {key('revive')} brings it back, and it gets what it missed",
-        f"{key('help')} helps, /quit ends the demo and all its processes",
+        f"1. write a line, then {key('trace')}: who has it",
+        f"2. {key('kill')} kills the leader; {key('elections')} shows the election",
+        f"3. {key('revive')} brings it back; it gets what it missed",
+        f"{key('help')} helps, /quit ends the demo and all of it",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from node.cli import demo, keys
 from node.cli.company import (
     AGAIN_S,
     ANSWERS,
@@ -20,12 +21,19 @@ from node.cli.company import (
     Company,
     answer,
 )
+from node.cli.render.text import width
 from node.errors import NodeDown, NotStarted
 from node.words import Progress
 from tests.cli.fake_node import NOON_MS, FakeNode
 from tests.cli.still_loop import StillLoop
 
 PEERS = ("alice", "bob", "carol")
+
+
+def test_what_to_try_fits_into_a_screen_of_80_columns() -> None:
+    lines = demo._keys_to_try(keys.bindings({}, keys.DEMO)[0])
+    assert lines[3] == "2. F9 kills the leader; F2 shows the election"
+    assert [line for line in lines if width(line) > 45] == []
 
 
 class Peer:
