@@ -196,6 +196,24 @@ def test_a_node_that_is_slow_to_tell_its_state_is_asked_again(world: World) -> N
     world.sees("#dev", "from yesterday")
 
 
+# ---- frames
+
+
+def test_what_is_typed_is_drawn_at_once_and_what_is_told_soon(world: World) -> None:
+    world.start(chat="dev")
+    world.node.says(DEV, "alice", "one")
+    world.loop.passes(5)
+    world.sees("one")
+    world.node.says(DEV, "alice", "two")
+    world.loop.passes(15)
+    world.misses("two")
+    world._input.send_text("\x1b2")
+    world.loop.passes(9)
+    world.sees("[#ops]")
+    world.press("Alt+1")
+    world.sees("two")
+
+
 # ---- members and status
 
 
@@ -204,6 +222,7 @@ def test_members_are_read_once_for_all_that_happens_at_once(world: World) -> Non
     before = len(world.node.asked("members"))
     for nick in ("carol", "dan", "erin"):
         world.node.changed(DEV, nick, "joined")
+        world.passes(10)
     world.node.changed(OPS, "frank", "joined")
     world.passes(300)
     world.sees("MEMBERS 6/6", "dan    id 5")
@@ -257,6 +276,8 @@ def test_what_is_not_looked_at_does_not(world: World) -> None:
     assert len(marked(world)) == count, "scrolled up"
     world.press("Alt+End", "F1")
     world.node.says(DEV, "alice", "behind a page")
+    world.passes(2_000)
+    assert len(marked(world)) == count, "behind a page"
     world.press("Esc")
     world.passes(2_000)
     assert marked(world)[count:] == [DEV]
