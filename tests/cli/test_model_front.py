@@ -32,6 +32,8 @@ from node.cli.model import (
     neighbour,
     next_active,
     numbered,
+    picked,
+    stepped,
 )
 from node.words import Chat, Line, Status
 from tests.cli.chats import (
@@ -310,3 +312,47 @@ def test_without_letters_the_chat_before_comes_first_and_the_one_in_front_last()
     state = after(Selected(2), Selected(3), Selected(1), state=three())
     assert named(state, "") == ["lab", "ops", "dev"]
     assert named(after(Closed(3), state=state), "") == ["ops", "dev", "lab"]
+
+
+# ---- the switcher -------------------------------------------------------------------------------
+
+
+def marked(state: State) -> str:
+    view = picked(state)
+    return view.name if view else ""
+
+
+def test_the_switcher_marks_the_first_and_steps_around() -> None:
+    state = after(Showing(Switcher("")), state=three())
+    assert [view.name for view in matches(state, "")] == ["ops", "lab", "dev"]
+    names = []
+    for step in (0, 1, 1, 1, -1, -1):
+        state = after(Showing(stepped(state, step)), state=state)
+        names.append(marked(state))
+    assert names == ["ops", "lab", "dev", "ops", "dev", "lab"]
+
+
+def test_the_mark_stays_on_its_chat_whatever_goes_or_changes_places() -> None:
+    state = after(Showing(Switcher("")), state=three())
+    state = after(Showing(stepped(state, 1)), in_chat(h.ChatEvent(OPS, "closed"), OPS), state=state)
+    assert marked(state) == "lab"
+    state = after(in_chat(h.ChatEvent(LAB, "closed"), LAB), state=state)
+    assert marked(state) == "dev"
+    state = after(Showing(Switcher("zebra")), state=state)
+    assert (marked(state), stepped(state, 1)) == ("", Switcher("zebra"))
+    assert picked(three()) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "found"),
+    [
+        (("a-x-b-c", "a-x-y-b-c"), "abc", ["a-x-b-c", "a-x-y-b-c"]),
+        (("ab--c", "a-b-c-a-bc"), "abc", ["a-b-c-a-bc", "ab--c"]),  # its shortest part counts
+        (("aab", "xaabb"), "ab", ["aab", "xaabb"]),
+    ],
+)
+def test_letters_close_together_fit_better(
+    names: tuple[str, ...], text: str, found: list[str]
+) -> None:
+    state = entered(Chat(name="x", chat_id=9), *(Chat(n, i) for i, n in enumerate(names, 1)))
+    assert named(state, text) == found

@@ -109,8 +109,9 @@ def test_before_the_log_was_read_earlier_lines_are_left_to_it() -> None:
 def test_lines_without_a_place_come_last_and_once() -> None:
     bare = Line(msg_id="a", source_id=5, text="bare")
     other = Line(msg_id="a", source_id=6, text="other")
-    state = after(in_chat(bare), said(10), in_chat(bare), in_chat(other), state=entered())
-    assert texts(state) == ["bare", "10", "other"]
+    more = Line(msg_id="b", source_id=5, text="more")
+    events = (in_chat(one) for one in (bare, line(10), bare, other, more))
+    assert texts(after(*events, state=entered())) == ["bare", "10", "other", "more"]
 
 
 def test_a_late_line_goes_among_notices_by_its_time() -> None:
@@ -244,6 +245,7 @@ def test_what_waits_keeps_within_bounds_and_the_newest_stay() -> None:
 @pytest.mark.parametrize(
     ("anchor", "newer", "kept"),
     [
+        (1, True, range(1, 11)),
         (3, False, range(1, 11)),
         (3, True, range(1, 11)),  # what is over the anchor may be on the screen
         (12, False, range(3, 13)),

@@ -113,6 +113,7 @@ def test_what_comes_unseen_in_front_counts_until_one_looks(up: bool) -> None:
 def test_what_is_open_over_the_input_covers_nothing() -> None:
     opened = (Showing(Search("x")), Showing(Switcher()), Showing(Question("quit", "sure?")))
     assert view_of(after(*opened, said(20), state=read(10))).unread == 0
+    assert view_of(after(Showing(Page("bare")), said(20), state=read(10))).unread == 0
 
 
 def test_cut_off_from_the_end_lines_count_even_at_the_last_one() -> None:

@@ -148,8 +148,10 @@ class Tried(World):
             old = before.view(view.chat.chat_id)
             if old is None or old.marker == view.marker:
                 continue
-            is_first = isinstance(event.what, Line) and (old.unread, view.unread) == (0, 1)
-            if not is_first:
+            line = event.what if isinstance(event.what, Line) else None
+            is_first = line is not None and (old.unread, view.unread) == (0, 1)
+            is_caught = line is not None and line.backlog and not old.marker
+            if not (is_first or is_caught):
                 self.broken.append(f"{event} moved the marker of {view.name}")
 
     # ---- steps

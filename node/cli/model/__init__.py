@@ -27,7 +27,7 @@ from .events import (
     Towards,
 )
 from .finding import find_hit, first_unread, mention_from
-from .hotlist import hotlist, matches, neighbour, next_active, numbered
+from .hotlist import hotlist, matches, neighbour, next_active, numbered, picked, stepped
 from .places import cursor_of, newest, place_of
 from .reduce import reduce
 from .values import (
@@ -102,6 +102,8 @@ __all__ = [
     "newest",
     "next_active",
     "numbered",
+    "picked",
     "place_of",
     "reduce",
+    "stepped",
 ]

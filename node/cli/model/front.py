@@ -47,12 +47,10 @@ def settled(state: State, before: State | None = None) -> State:
 def put_front(state: State, chat_id: int) -> State:
     """The state with that chat in front; 0 for none."""
     if chat_id != state.current:
-        serial = state.serial + 2
         if front := state.front:
-            state = state.having(replace(left(front), looked_at=serial - 1))
-        if view := state.view(chat_id):
-            state = state.having(replace(view, looked_at=serial))
-        state = _trimmed(replace(state, current=chat_id, serial=serial, search=None))
+            serial = state.serial + 1
+            state = state.having(replace(left(front), looked_at=serial), serial)
+        state = _trimmed(replace(state, current=chat_id, search=None))
     view = state.view(chat_id)
     return state.having(seen(view)) if view and looking(state, view) else state
 

@@ -1,6 +1,8 @@
 """Where something has come up, and the ways from one chat to another."""
 
-from .values import Level, State, View
+from dataclasses import replace
+
+from .values import Level, State, Switcher, View
 
 
 def hotlist(state: State) -> tuple[tuple[int, View], ...]:
@@ -53,6 +55,25 @@ def matches(state: State, text: str) -> tuple[View, ...]:
         if (rank := _rank(view.name.casefold(), wanted)) is not None
     ]
     return tuple(view for _, view in sorted(ranked, key=lambda one: one[0]))
+
+
+def picked(state: State) -> View | None:
+    """The chat that the open switcher marks: the one picked, else the first that matches."""
+    if state.switcher is None:
+        return None
+    found = matches(state, state.switcher.text)
+    wanted = (view for view in found if view.chat.chat_id == state.switcher.chat_id)
+    return next(wanted, found[0] if found else None)
+
+
+def stepped(state: State, step: int) -> Switcher:
+    """The open switcher with a chat marked that is so many further on, around the end."""
+    switcher, marked = state.switcher or Switcher(), picked(state)
+    if marked is None:
+        return switcher
+    order = [view.chat.chat_id for view in matches(state, switcher.text)]
+    at = (order.index(marked.chat.chat_id) + step) % len(order)
+    return replace(switcher, chat_id=order[at])
 
 
 def _rank(name: str, wanted: str) -> tuple[int, int, int] | None:

@@ -13,7 +13,8 @@ from .values import Item, State, View
 
 def looking(state: State, view: View) -> bool:
     """Whether what comes at the end of this chat is seen at once."""
-    return view.chat.chat_id == state.current and view.at_end and state.page is None
+    covered = state.page is not None and state.page.kind != "bare"  # that one is the transcript
+    return view.chat.chat_id == state.current and view.at_end and not covered
 
 
 def counts(state: State, view: View, line: Line) -> bool:
@@ -49,8 +50,8 @@ def counted(state: State, view: View, line: Line, before: View) -> View:
     starts = new or (caught and looked)
     if view.older is None and (starts or (before.waiting and not line.backlog)):
         view = replace(view, waiting=view.waiting + 1)
-    first = not before.unread if new else not (before.marker if looked else _has_unseen(before))
-    if (new or caught) and first and not before.waiting:
+    is_first = not before.unread if new else caught and not _is_marked(before)
+    if is_first and not before.waiting:
         last = last_item(before)
         view = replace(view, marker=last.serial if last else 0)
     if new:
@@ -61,8 +62,9 @@ def counted(state: State, view: View, line: Line, before: View) -> View:
     return replace(view, caught=view.caught + (not ignored), hidden=view.hidden + ignored)
 
 
-def _has_unseen(view: View) -> bool:
-    return bool(view.unread or view.caught)
+def _is_marked(view: View) -> bool:
+    """Whether a marker stands, or will once the log is read."""
+    return bool(view.marker or view.unread or view.caught or view.older is None)
 
 
 def recounted(state: State, view: View, chat: Chat) -> View:

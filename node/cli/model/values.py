@@ -159,6 +159,7 @@ class Switcher:
 
     text: str = ""
     picked: int = 0  # index in the matches
+    chat_id: int = 0  # of the picked one; 0 for the first that matches
 
 
 @dataclass(frozen=True, slots=True)
