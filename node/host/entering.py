@@ -66,6 +66,9 @@ async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> word
 async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> words.Created:
     address = _address(nds) if nds else await _usual_nds(node)
     _check_listening(node, address)
+    for other in await networks_of(node, address) or ():
+        if other.name != name and other.name.casefold() == name.casefold():
+            raise NameTaken(name=other.name, nds=address)  # Nobody could tell the two apart.
     service, request_id = node.discovery(address), str(uuid4())
     outcome: Created | Refusal | Silenced = Silenced(Silence.SILENT, "")
     for _ in range(2):  # the same request again is harmless

@@ -131,6 +131,13 @@ async def test_a_chat_is_made_led_joined_and_talked_in(town: Town) -> None:
     assert [one.nick for one in views.members(bob.chat(""), False).members] == ["alice", "bob"]
 
 
+async def test_a_name_that_differs_only_in_case_is_taken(town: Town) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    with pytest.raises(NameTaken, match=f"a chat #{town.chat} already"):
+        await entering.create(alice, town.chat.upper(), "", "", Mode.LOGGED)
+
+
 async def test_a_taken_name_is_refused(town: Town) -> None:
     alice, bob = await town.pair()
     with pytest.raises(NameTaken, match=f"p2pchat join {town.nds}/{town.chat}"):
