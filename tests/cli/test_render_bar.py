@@ -91,6 +91,10 @@ def about(**more: object) -> State:
             ),
             " NDS:ok ",
         ),
+        (
+            replace(STATE, nds=(w.DiscoveryService("other:1", "", NOW - 40_000),)),
+            " NDS:down 40s ",
+        ),
         (State(nick="me"), " [me] no chat"),
     ],
 )

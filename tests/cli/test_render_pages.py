@@ -248,6 +248,11 @@ def test_a_trace_says_who_has_a_line_and_why_others_lack_it() -> None:
     assert found(drawn, "carol")[0][0] == "page.good"
 
 
+def test_what_a_line_follows_is_cleaned() -> None:
+    told = text("trace", replace(TRACE, follows=("\x1b[2J1b2c", "\u202e77")))
+    assert " follows   [2J1b2c and 77\n" in told
+
+
 def test_a_trace_of_a_line_of_another() -> None:
     line = replace(TRACE.line, own=False, nick="bob", text="\n".join("abcdefgh"))
     told = text("trace", w.Tracing(line))

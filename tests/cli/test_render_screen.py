@@ -20,7 +20,7 @@ from node.cli.model import (
     Switcher,
     View,
 )
-from node.cli.render import screen
+from node.cli.render import over, screen
 from node.cli.render.layout import layout
 from node.cli.render.rows import plain
 from node.cli.render.themes import THEMES
@@ -74,6 +74,13 @@ def test_a_question_stands_in_for_the_status_bar_where_there_is_one_row() -> Non
     asked = replace(STATE, question=QUESTION)
     assert picture(screen.draw(asked, 60, 2, 1, NOW)).startswith(" 12 lines were pasted")
     assert picture(screen.draw(STATE, 60, 2, 1, NOW)).startswith(" [12:03]")
+
+
+def test_of_what_stands_over_the_bar_the_last_rows_stay_on_a_low_screen() -> None:
+    asked = replace(STATE, hint="type to talk", lost=True, question=Question("quit", "quit?"))
+    shown = [plain(row).strip() for row in screen.draw(asked, 100, 5, 1, NOW)]
+    assert shown[1:3] == [over.LOST, "quit?"]
+    assert plain(screen.draw(asked, 60, 4, 1, NOW)[1]).strip() == "quit?"
 
 
 def test_a_page_is_never_scrolled_beyond_its_end() -> None:
@@ -139,6 +146,7 @@ def test_two_chats_of_one_name_are_told_apart_everywhere() -> None:
         (STATE, "(1) #dev - p2pchat"),
         (replace(STATE, views=(DEV,)), "#dev - p2pchat"),
         (State(), "p2pchat"),
+        (replace(STATE, views=(DEV, chat(2, "old", 5, 2, muted=True))), "#dev - p2pchat"),
         (
             replace(
                 STATE, views=(replace(DEV, chat=replace(DEV.chat, name="a\x1b\x07\u202eb字")),)
