@@ -212,6 +212,15 @@ def test_a_text_that_was_refused_says_why() -> None:
     )
 
 
+def test_a_text_that_the_node_has_not_taken_yet_is_being_sent() -> None:
+    assert drawn(unsent(1, 0, "on its way", "")) == (
+        "12:01:07     you | on its way                      sending"
+    )
+    view = replace(DEV, items=(unsent(2, 0, "on its way", ""),))
+    (row,) = rows(STATE, view)
+    assert looks(row, "sending") == "delivery"
+
+
 # ---- what the user does not want ---------------------------------------------------------------
 
 

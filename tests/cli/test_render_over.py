@@ -92,6 +92,15 @@ def test_the_picked_one_stays_in_sight() -> None:
         assert marked == [f"#c{min(picked, 27) + 2}"]
 
 
+def test_the_picked_one_stays_the_same_chat() -> None:
+    state = replace(STATE, switcher=Switcher("", chat_id=4))
+    assert over(state, 40)[2] == " >  4 #bob"
+    changed = replace(state, views=(DEV, chat(4, "bob", looked_at=9), chat(2, "ops", 3)))
+    assert [row for row in over(changed, 40) if ">" in row] == [" >  2 #bob"]
+    gone = replace(state, views=(DEV, chat(2, "ops", 3)))
+    assert [row for row in over(gone, 40) if ">" in row] == [" >  2 #ops  3 unread"]
+
+
 def test_closed_chats_have_no_number() -> None:
     state = replace(STATE, views=(DEV, chat(2, "old", closed=True)), switcher=Switcher("old"))
     assert over(state) == [" >  - #old"]

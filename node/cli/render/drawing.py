@@ -77,6 +77,8 @@ class Drawing:
                 return self._block(at_ms, (name, "--"), name, answer, hang=HANG)
             case Unsent(text=text, why=why, at_ms=at_ms):
                 said = self._block(at_ms, ("nick.own", "you"), "text", text, own=True)
+                if not why:  # the node has not answered yet
+                    return said
                 reason = self._block(
                     at_ms, ("notice.error", "--"), "notice.error", f"not sent: {why}"
                 )

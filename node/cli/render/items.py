@@ -211,7 +211,7 @@ def _ruled(text: str, columns: int, name: str) -> Row:
 def delivery(entry: Entry, now_ms: int, opts: Options) -> str:
     """What an own line says of its way at that moment; never a bare tick."""
     if isinstance(entry, Unsent):
-        return "failed"
+        return "failed" if entry.why else "sending"
     if not isinstance(entry, Line) or not entry.own:
         return ""
     age_ms = now_ms - entry.sent_ms

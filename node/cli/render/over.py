@@ -66,6 +66,9 @@ def _switcher(state: State, columns: int) -> list[Row]:
     if not found:
         return [fitted((("switcher", " no chat matches"),), columns)]
     picked = min(max(0, state.switcher.picked), len(found) - 1)
+    order = [view.chat.chat_id for view in found]
+    if state.switcher.chat_id in order:
+        picked = order.index(state.switcher.chat_id)
     first = min(max(0, picked - MATCHES_MAX // 2), max(0, len(found) - MATCHES_MAX))
     shown = list(enumerate(found))[first : first + MATCHES_MAX]
     names = [clean_name(state.shown_name(view)) for _, view in shown]
