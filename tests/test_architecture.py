@@ -176,6 +176,11 @@ IMPORT_RULES = [
         only=PURE_LIBRARY | names("node.cli.model node.happenings node.words"),
     ),
     ImportRule(
+        "what a face knows, and what may happen to it, know nothing of what reduces them",
+        who=names("values events", "node.cli.model."),
+        only=PURE_LIBRARY | names("node.cli.model.values node.happenings node.words"),
+    ),
+    ImportRule(
         "drawing knows the state, and nothing of what is typed or asked",
         who=names("node.cli.render"),
         only=PURE_LIBRARY
@@ -421,6 +426,9 @@ def test_every_part_of_the_core_has_a_row_under_its_own_name() -> None:
         ("node/options.py", "from .cli.commands import alias_fault"),
         ("node/cli/model/reduce.py", "from ..render.text import clean"),
         ("node/cli/model/reduce.py", "from ...core.types import small"),
+        ("node/cli/model/values.py", "from .transcript import merged"),
+        ("node/cli/model/values.py", "from .events import Event"),
+        ("node/cli/model/events.py", "from .places import place_of"),
         ("node/cli/render/bar.py", "from time import time_ns"),
         ("node/cli/render/bar.py", "import locale"),
         ("node/cli/render/bar.py", "from ...core.group import Group"),
