@@ -409,6 +409,29 @@ def test_the_end_waits_for_a_silent_node_but_not_for_ever(
         assert capfd.readouterr().err == "p2pchat: 2 lines could not be stored any more\n"
 
 
+def test_a_line_that_takes_long_is_seen_and_holds_no_other_chat() -> None:
+    with world() as made:
+        send = made.node.send
+        gate = asyncio.Event()
+
+        async def slow(chat: str, *args: Any, **more: Any) -> AsyncIterator[Progress]:
+            if int(chat, 16) == DEV:
+                await gate.wait()
+            async for one in send(chat, *args, **more):
+                yield one
+
+        made.node.send = slow  # type: ignore[method-assign]
+        made._send("one\rtwo\r\x1b2for ops\r")
+        assert said(made) == ["for ops"]
+        made.press("Alt+1")
+        made.passes(1_100)
+        made.sees("not stored yet: one", "not stored yet: two")
+        made.loop.call_soon(gate.set)
+        made.passes(500)
+        assert said(made) == ["for ops", "one", "two"]
+        made.sees("you | one", "you | two")
+
+
 def test_whoever_leaves_twice_leaves_at_once() -> None:
     with world() as made:
         slow(made, 60_000)

@@ -261,6 +261,36 @@ def test_a_search_for_nothing_says_so(world: World) -> None:
     world.sees("nothing holds")
 
 
+def test_nothing_newer_is_not_nothing_older(world: World) -> None:
+    world.press("Alt+Home", "Ctrl+S")
+    world.type("line 0001")
+    world.press("Down")
+    world.passes(100)
+    assert world.state.search is not None
+    assert not world.state.search.exhausted
+
+
+def test_a_match_that_comes_too_late_moves_no_other_chat(world: World) -> None:
+    history, gate = world.node.history, asyncio.Event()
+    world.node.past(OPS, "alice", "needle here too", 0)
+    world.press("Alt+2", "Alt+1")
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        if more.get("contains"):
+            await gate.wait()
+        return await history(*args, **more)
+
+    world.node.history = slow  # type: ignore[method-assign]
+    world.press("Ctrl+S")
+    world.type("needle")
+    world.press("Enter", "Alt+2", "Ctrl+S")
+    world.type("needle")
+    before = world.state.views
+    world.loop.call_soon(gate.set)
+    world.passes(200)
+    assert world.state.views == before
+
+
 def test_another_chat_ends_the_search(world: World) -> None:
     world.press("Ctrl+S")
     world.type("needle")

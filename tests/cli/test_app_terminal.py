@@ -10,6 +10,7 @@ import pty
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -440,6 +441,17 @@ def test_extra_keys_do_their_work_and_tell(world: World) -> None:
     world.enter("/keys")
     world.press(*["PgDn"] * 6)
     world.sees("F9", "kill the leader")
+
+
+def test_no_frame_is_drawn_while_the_terminal_takes_nothing() -> None:
+    frames: list[int] = []
+    app = SimpleNamespace(invalidate=lambda: frames.append(1))
+    run = SimpleNamespace(_tty=SimpleNamespace(is_behind=True), _app=app, _rest=lambda: None)
+    app_module._Run._frame(run)  # type: ignore[arg-type]
+    assert not frames
+    run._tty.is_behind = False
+    app_module._Run._frame(run)  # type: ignore[arg-type]
+    assert frames
 
 
 def test_the_toolkit_is_not_asked_to_handle_crashes() -> None:

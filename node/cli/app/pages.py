@@ -43,6 +43,7 @@ class Pages:
             content = keys.shown(self._face.setup.keys, extras)
         front = self._face.state.current
         self._args = dict(wanted.args)
+        self._stop()
         self._show(Page(wanted.kind, content, wanted.topic, chat_id=front))
         if content is None and wanted.kind != "bare":
             self._filling = self._face.spawn(self._fill(wanted.kind), f"page {wanted.kind}")
@@ -60,6 +61,7 @@ class Pages:
 
     def close(self) -> None:
         """The transcript is seen again."""
+        self._stop()
         self._show(None)
 
     def scroll(self, by: int) -> None:
@@ -72,21 +74,19 @@ class Pages:
             self._show(replace(page, top=max(0, min(top, last))))
 
     def _show(self, page: Page | None) -> None:
-        if self._filling is not None and (page is None or page.kind != self._kind()):
-            self._filling.cancel()
-            self._filling = None
         self._face.apply(Showing(page, Page))
 
-    def _kind(self) -> str:
-        page = self._face.state.page
-        return page.kind if page is not None else ""
+    def _stop(self) -> None:
+        """Nothing is asked for a page any more."""
+        if self._filling is not None:
+            self._filling.cancel()
+            self._filling = None
 
     def _happened(self, before: State, event: Event) -> None:
         page = self._face.state.page
         if page is None:
-            if before.page is not None and self._filling is not None:
-                self._filling.cancel()  # the model has closed it: another chat came to the front
-                self._filling = None
+            if before.page is not None:
+                self._stop()  # the model has closed it: another chat came to the front
         elif isinstance(event, Happening) and isinstance(
             event.what, _CHANGED_BY.get(page.kind, ())
         ):
@@ -101,7 +101,7 @@ class Pages:
             except Complaint as complaint:
                 content = (str(complaint),)
             page = self._face.state.page
-            if page is None or page.kind != kind:
+            if page is None:
                 return
             if content != page.content:
                 self._face.apply(Showing(replace(page, content=content), Page))

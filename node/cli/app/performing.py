@@ -1,7 +1,7 @@
 """Does what a typed line asks for."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import assert_never
 
@@ -89,8 +89,7 @@ class Performing:
                 self._screen.copy(text)
                 face.tell(*([said] if said else ()))
             case Save():
-                fault = self._saving.save()
-                face.tell(fault or "saved", tone="error" if fault else "")
+                face.spawn(self._save(), "/save", lasting=True)
             case Reload():
                 self._reload()
             case Quit():
@@ -101,15 +100,16 @@ class Performing:
     async def _query(self, query: Query) -> None:
         front = self._face.state.current
         try:
-            async with self._face.turn if query.name in _IN_TURN else nullcontext():
+            turn = self._face.turn(str(query.args.get("chat", "")))
+            async with turn if query.name in _IN_TURN else nullcontext():
                 answer = await ask(self._face.node, query.name, **query.args)
         except Complaint as complaint:
             self._face.tell(str(complaint), tone="error", chat_id=front)
             return
         if query.name in _CHANGING:  # the chats are as the answer says before that is told
-            self._face.apply(await self._face.node.status())
-        else:
-            self._watching.refresh()
+            with suppress(Complaint):
+                self._face.apply(await self._face.node.status())
+        self._watching.refresh()
         lines = (*answer.lines, *answer.notes)
         if chat_id := entered(query.name, answer):
             if self._face.state.current == front and not self._is_typing():
@@ -123,7 +123,13 @@ class Performing:
         """How one comes to a chat that is not in front."""
         numbers = {view.chat.chat_id: n for n, view in enumerate(self._face.state.listed, 1)}
         number = numbers.get(chat_id, 0)
-        return f"Alt+{number % 10} shows it" if 0 < number <= 10 else f"/chat {number} shows it"
+        if not number:
+            return "it will be in the list as soon as the node tells"
+        return f"Alt+{number % 10} shows it" if number <= 10 else f"/chat {number} shows it"
+
+    async def _save(self) -> None:
+        fault = await self._saving.save()
+        self._face.tell(fault or "saved", tone="error" if fault else "")
 
     def _reload(self) -> None:
         face = self._face

@@ -18,6 +18,7 @@ class Saving:
     def __init__(self, face: Face) -> None:
         self._face = face
         self._is_due = False
+        self._writing: asyncio.Future[None] | None = None
         face.listen(self._happened)
 
     def _happened(self, before: State, event: Event) -> None:
@@ -30,13 +31,19 @@ class Saving:
     async def _save_soon(self) -> None:
         await asyncio.sleep(SOON_S)
         self._is_due = False
-        loop, face = asyncio.get_running_loop(), self._face
-        await loop.run_in_executor(None, face.setup.keeper.save, face.state)
+        await asyncio.shield(self._write())
 
-    def save(self) -> str:
-        """Writes it now; what is wrong, or nothing."""
+    def _write(self) -> "asyncio.Future[None]":
+        loop, face = asyncio.get_running_loop(), self._face
+        self._writing = loop.run_in_executor(None, face.setup.keeper.save, face.state)
+        return self._writing
+
+    async def save(self) -> str:
+        """Writes it now, after what is being written; what is wrong, or nothing."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
         try:
-            self._face.setup.keeper.save(self._face.state)
+            await self._write()
         except Complaint as complaint:
             return str(complaint)
         return ""

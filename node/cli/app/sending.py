@@ -13,10 +13,11 @@ from ..model import Refused
 from .face import Face
 
 LINE = "line"  # what each of them is called
+SHOWN_S = 1.0  # a line that is not stored by then is shown as such
 
 
 class Sending:
-    """The lines that wait to be stored."""
+    """The lines that wait to be stored; those of one chat do not hold those of another."""
 
     def __init__(self, face: Face) -> None:
         self._face = face
@@ -31,13 +32,20 @@ class Sending:
         self._face.spawn(self._send(say), LINE, lasting=True)
 
     async def _send(self, say: Say) -> None:
-        async with self._face.turn:
-            await self._started.wait()
-            try:
+        chat_id = int(say.chat, 16)
+        waiting = asyncio.get_running_loop().call_later(SHOWN_S, self._show, chat_id, say.text)
+        try:
+            async with self._face.turn(say.chat):
+                await self._started.wait()
                 async for _ in self._face.node.send(
                     say.chat, say.text, kind=say.kind, wait=Wait.NONE
                 ):
                     pass
-            except Complaint as complaint:
-                chat_id = int(say.chat, 16)
-                self._face.apply(Refused(chat_id, say.text, str(complaint), self._face.now()))
+        except Complaint as complaint:
+            self._face.apply(Refused(chat_id, say.text, str(complaint), self._face.now()))
+        finally:
+            waiting.cancel()
+
+    def _show(self, chat_id: int, text: str) -> None:
+        """What takes long to be stored is seen nevertheless."""
+        self._face.tell(f"not stored yet: {text}", chat_id=chat_id)

@@ -80,11 +80,15 @@ class Telling:
             finally:
                 if program.returncode is None:
                     program.kill()
+                    await program.wait()
+            if program.returncode:
+                said = f"notify_command {command!r} failed ({program.returncode})"
+                self._face.complain("notify_command", Complaint(text=said))
+        except TimeoutError:
+            self._face.tell(f"notify_command {command!r} took too long", tone="error")
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             self._face.tell(f"notify_command {command!r} cannot be run: {why}", tone="error")
-        except TimeoutError:
-            self._face.tell(f"notify_command {command!r} took too long", tone="error")
         finally:
             self._programs -= 1
 
