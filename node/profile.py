@@ -10,6 +10,7 @@ import getpass
 import json
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -123,19 +124,23 @@ def save(directory: Path, profile: Profile) -> None:
 def replace_file(file: Path, content: bytes) -> None:
     """Puts `content` in place of `file` at once, readable by its owner only.
 
+    Of several writers at once the last one's content stands, whole.
+
     Raises:
         Unwritable: the disk refuses.
     """
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    fresh = None
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        fresh = Path(name)
         with os.fdopen(descriptor, "wb") as out:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
         fresh.replace(file)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        if fresh is not None:
+            fresh.unlink(missing_ok=True)
         raise Unwritable(file=file, text=error.strerror or error) from error
 
 

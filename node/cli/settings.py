@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ..config import Config
@@ -237,6 +238,7 @@ class Keeper:
         """
         self._file, self._config, self._again = places.ui, config, again
         self._own = personal(config)
+        self._saving = Lock()  # the app saves in a thread, and at its end
         self._kept, faults = load(places.ui)
         self.complaints = (*self._own.complaints, *faults)
 
@@ -269,10 +271,11 @@ class Keeper:
         Raises:
             Unwritable: the disk refuses.
         """
-        kept = self._worth(state)
-        if kept != self._kept:
-            save(self._file, kept)
-            self._kept = kept
+        with self._saving:
+            kept = self._worth(state)
+            if kept != self._kept:
+                save(self._file, kept)
+                self._kept = kept
 
     def reload(self, state: State) -> tuple[Event, ...]:
         """What brings `state` to what the files say now, and what is wrong with them."""
@@ -322,7 +325,7 @@ class Keeper:
             ignored=tuple(sorted(state.ignored)),
             aliases={name: text for name, text in own.items() if theirs.get(name) != text}
             | {name: "" for name in theirs if name not in own},
-            current=state.current or was.current,
+            current=state.current if state.views else was.current,
             hinted=was.hinted or not state.hint,
         )
 

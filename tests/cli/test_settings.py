@@ -3,8 +3,10 @@
 import json
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node import words as w
+from node.cli import settings
 from node.cli.keys import DEMO, bindings
 from node.cli.model import State, reduce
 from node.cli.model.events import (
@@ -217,6 +220,50 @@ def test_a_face_begins_as_the_last_one_ended(spot: Places) -> None:
         ("ops", True, Level.ALL, False),
         ("lab", False, Level.MENTIONS, True),
     ]
+
+
+def test_who_closes_every_chat_finds_them_closed(spot: Places) -> None:
+    first = keeper(spot)
+    state = reduce(restored(first), Selected(2))
+    first.save(state)
+    for chat_id in (1, 2, 3):
+        state = reduce(state, Closed(chat_id))
+    first.save(state)
+    again = restored(keeper(spot))
+    assert (again.current, again.listed) == (0, ())
+
+
+def test_before_the_chats_are_known_the_one_in_front_stays_kept(spot: Places) -> None:
+    first = keeper(spot)
+    first.save(reduce(restored(first), Selected(2)))
+    again = keeper(spot)
+    again.save(reduce(again.begin(), Ignored("mallory", True)))
+    assert load(spot.ui)[0].current == 2
+
+
+def test_who_saves_while_another_does_saves_after_it(
+    spot: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, began, goes_on = keeper(spot), Event(), Event()
+
+    def slow(file: Path, kept: Kept) -> None:
+        if not began.is_set():
+            began.set()
+            assert goes_on.wait(10)
+        save(file, kept)
+
+    monkeypatch.setattr(settings, "save", slow)
+    state = restored(first)
+    with ThreadPoolExecutor(2) as threads:
+        earlier = threads.submit(first.save, reduce(state, Muted(1, True)))
+        assert began.wait(10)
+        later = threads.submit(first.save, reduce(state, Muted(2, True)))
+        with pytest.raises(TimeoutError):
+            later.result(0.05)
+        goes_on.set()
+        earlier.result(10)
+        later.result(10)
+    assert load(spot.ui)[0].muted == (2,)
 
 
 def test_only_what_differs_from_the_config_is_kept(spot: Places) -> None:

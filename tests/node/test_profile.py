@@ -38,6 +38,23 @@ def test_saving_leaves_no_other_file(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["profile.json"]
 
 
+def test_two_writers_at_once_never_share_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one writes and finishes while the first is about to."""
+    file, sync, content = tmp_path / "x", os.fsync, [b"second"]
+
+    def meanwhile(descriptor: int) -> None:
+        sync(descriptor)
+        if content:
+            profile.replace_file(file, content.pop())
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    profile.replace_file(file, b"first, and longer")
+    assert file.read_bytes() == b"first, and longer"
+    assert [one.name for one in tmp_path.iterdir()] == ["x"]
+
+
 def test_a_directory_that_takes_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unwritable, match=r"profile\.json"):
         profile.save(tmp_path / "missing", FULL)
