@@ -139,10 +139,20 @@ class LineMode:
 
     async def _watch(self) -> None:
         backlog = BACKLOG if self._terminal else 0
-        async for happening in self._node.watch(history=backlog):
-            before = self._state
-            self._state = reduce(before, happening)
-            self._tell(happening, before)
+        while True:
+            try:
+                async for happening in self._node.watch(history=backlog):
+                    before = self._state
+                    self._state = reduce(before, happening)
+                    self._tell(happening, before)
+            except Complaint as complaint:
+                if complaint.reason != "TOO_SLOW":
+                    raise
+            else:
+                return
+            self._out.note("-- more happened than could be told here; /history has what was said")
+            self._state = reduce(self._state, await self._node.status())
+            backlog = 0
 
     def _tell(self, happening: Happening, before: State) -> None:
         what = happening.what

@@ -231,8 +231,8 @@ def test_chats_are_listed_as_they_are_numbered() -> None:
     assert action.lines == (
         "> 1 #dev 2/3 L:?",
         "  2 #ops (muted) 0/0 L:?",
-        "  3 #Two 0/0 L:? unread:5",
-        "  4 #Two 0/0 L:?",
+        "  3 #Two@a:1 0/0 L:? unread:5",
+        "  4 #Two@b:1 0/0 L:?",
         "    #old (closed)",
     )
     assert parse(State(), "/chat") == Show(
@@ -276,6 +276,7 @@ def test_chats_are_listed_as_they_are_numbered() -> None:
         ("/notify some", "some is none of the choices; it is /notify [all|mentions|none], for e"),
         ("/notify all now", "it is /notify [all|mentions|none], for example: /notify mentions"),
         ("/ignore alice", "you cannot ignore yourself"),
+        ("/ignore @ALICE", "you cannot ignore yourself"),
         ("/ignore a!b", "a nick must be"),
         ("/unignore bob", "bob is not ignored; ignored: mallory"),
         ("/unignore", "it is /unignore nick, for example: /unignore bob"),

@@ -21,6 +21,7 @@ from node.config import Config
 from node.config import load as read_config
 from node.errors import NoSuchMember
 from node.happenings import ErrorEvent, Happening, MemberEvent
+from node.host.hub import TooSlow
 from node.places import Places, places
 from tests.cli.fake_node import NDS, NOON_MS, FakeNode
 from tests.cli.still_loop import StillLoop
@@ -290,6 +291,16 @@ def test_where_nothing_is_kept_that_is_said(talk: Talk, line: str) -> None:
     assert talk.type(line) == "-- nothing is kept of a view without a terminal\n"
     assert talk.type("/mute ops") == "-- #ops is muted: it raises nothing\n"
     assert not talk.spot.ui.exists()
+
+
+def test_who_reads_too_slowly_is_told_so_and_goes_on(talk: Talk) -> None:
+    talk.begin()
+    for queue in talk.node._watchers:
+        queue.put_nowait(TooSlow(count=4_096))
+    assert "more happened than could be told here" in talk.shown()
+    talk.node.says("dev", "bob", "still here?")
+    assert talk.shown() == "#dev <bob> still here?\n"
+    assert [one["history"] for one in talk.node.asked("watch")] == [10, 0]
 
 
 OTHERS_RUN = f"others run:  p2pchat join {NDS}/lab\n"

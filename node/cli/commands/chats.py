@@ -36,9 +36,9 @@ def number(view: View) -> str:
     return f"{view.chat.chat_id:016x}"
 
 
-def called(view: View) -> str:
-    """The chat as people are told."""
-    return f"#{clean_name(view.name)}"
+def called(state: State, view: View) -> str:
+    """The chat as people are told; with its discovery service where another has the same name."""
+    return f"#{clean_name(state.shown_name(view))}"
 
 
 def front(state: State) -> View:
@@ -48,7 +48,7 @@ def front(state: State) -> View:
         Mistyped: there is none.
     """
     if state.front is None and state.views:
-        name = state.views[0].name
+        name = state.shown_name(state.views[0])
         raise Mistyped(f"no chat is in front; /chat brings one back, for example: /chat {name}")
     if state.front is None:
         raise Mistyped(NO_CHAT)
@@ -68,7 +68,7 @@ def view(state: State, text: str = "") -> View:
     name = text.removeprefix("#")
     alike = [one for one in state.views if one.name.casefold() == name.casefold()]
     if len(alike) > 1:
-        names = [f"{one.name}@{one.chat.nds}" for one in alike]
+        names = map(state.shown_name, alike)
         raise Mistyped(f"which chat? {' or '.join(names)}")
     near = nearest(name[:TYPED_MAX], [one.name for one in state.views])
     raise Mistyped(f"you are in no chat #{typed(name)}.{near}")
@@ -105,8 +105,8 @@ def listed(state: State) -> tuple[str, ...]:
         unread = f" unread:{one.unread}" if one.unread else ""
         muted = " (muted)" if one.muted else ""
         counts = f"{one.chat.alive}/{one.chat.known}"
-        lines.append(f"{mark} {place} {called(one)}{muted} {counts} L:{leader}{unread}")
-    lines += [f"    {called(one)} (closed)" for one in state.views if one.closed]
+        lines.append(f"{mark} {place} {called(state, one)}{muted} {counts} L:{leader}{unread}")
+    lines += [f"    {called(state, one)} (closed)" for one in state.views if one.closed]
     return tuple(lines)
 
 
@@ -114,7 +114,8 @@ def close(state: State, values: Values) -> Action:
     """`/close`: takes a chat off the list."""
     one = view(state, values["chat"])
     said = (
-        f"{called(one)} is off the list, and you are still in it; /chat {one.name} brings it back"
+        f"{called(state, one)} is off the list, and you are still in it;"
+        f" /chat {state.shown_name(one)} brings it back"
     )
     return Apply(Closed(one.chat.chat_id), said)
 
@@ -136,7 +137,7 @@ def mute(muted: bool) -> Doing:
     def do(state: State, values: Values) -> Action:
         one = view(state, values["chat"])
         now = "is muted: it raises nothing" if muted else "is heard again"
-        return Apply(Muted(one.chat.chat_id, muted), f"{called(one)} {now}")
+        return Apply(Muted(one.chat.chat_id, muted), f"{called(state, one)} {now}")
 
     return do
 
@@ -145,13 +146,13 @@ def notify(state: State, values: Values) -> Action:
     """`/notify`: the level of the chat in front, or its new one."""
     one = front(state)
     if not values["level"]:
-        return Show((_leveled(one, one.level),))
+        return Show((_leveled(state, one, one.level),))
     level = Level(values["level"])
-    return Apply(Leveled(one.chat.chat_id, level), _leveled(one, level))
+    return Apply(Leveled(one.chat.chat_id, level), _leveled(state, one, level))
 
 
-def _leveled(one: View, level: Level) -> str:
-    return f"{called(one)}: {level.value} ({LEVELS[level]})"
+def _leveled(state: State, one: View, level: Level) -> str:
+    return f"{called(state, one)}: {level.value} ({LEVELS[level]})"
 
 
 def ignore(state: State, values: Values) -> Action:

@@ -122,12 +122,11 @@ def _argument(command: Command, before: list[str]) -> Arg | None:
 
 def _chats(state: State, word: str, _: Arg, __: list[str]) -> Found:
     begun = word.removeprefix("#").casefold()
-    names = [view.name for view in state.views]
     for view in state.views:
-        where = f"@{view.chat.nds}" if names.count(view.name) > 1 else ""
-        if f"{view.name}{where}".casefold().startswith(begun):
+        name = state.shown_name(view)
+        if name.casefold().startswith(begun):
             topic = clean_line(view.chat.topic)
-            yield f"#{view.name}{where}", topic or f"{view.chat.alive}/{view.chat.known}"
+            yield f"#{name}", topic or f"{view.chat.alive}/{view.chat.known}"
 
 
 def _members(state: State, word: str, _: Arg, __: list[str]) -> Found:
