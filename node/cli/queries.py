@@ -54,7 +54,10 @@ async def chat_of(node: "Client", chat: str) -> words.Chat:
 async def _join(node: "Client", line: str, nds: str = "", nick: str = "") -> Answer:
     admitted = await node.join(line, nds, nick)
     answer = tables.joined(admitted)
-    wanted = nick or (await node.status()).nick
+    try:
+        wanted = nick or (await node.status()).nick
+    except errors.Complaint:  # one is in, all the same
+        return answer
     if admitted.nick in ("", wanted) or admitted.already:
         return answer
     note = f"{clean_name(wanted)} is taken there, so you are {clean_name(admitted.nick)}"

@@ -8,7 +8,7 @@ import pytest
 from node import words as w
 from node.cli.queries import PAGES, QUERIES, ask, entered, fetch
 from node.cli.render.tables import Answer
-from node.errors import NoSuchMember, NoSuchMessage
+from node.errors import NodeDown, NoSuchMember, NoSuchMessage
 from tests.cli.fake_node import NDS, NOON_MS, FakeNode
 
 DEV = f"{1:016x}"
@@ -113,6 +113,11 @@ def test_what_was_missed_is_told_in_words(
 def test_somebody_who_is_not_there_is_named_with_the_nearest(node: FakeNode) -> None:
     with pytest.raises(NoSuchMember, match="Did you mean bob"):
         asked(node, "whois", chat=DEV, member="bobb")
+
+
+def test_who_is_in_is_told_so_though_the_node_has_gone_since(node: FakeNode) -> None:
+    node.answers["status"] = NodeDown(profile="you")
+    assert asked(node, "join", line=f"{NDS}/lab").lines[0].startswith("you are in #lab as you")
 
 
 def test_a_page_that_the_node_refuses_is_its_complaint(node: FakeNode) -> None:
