@@ -159,11 +159,12 @@ def test_an_entry_that_is_wrong_is_told_of_and_left_out(
     assert len(complaints) >= bool(why)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=16),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=16), inner),
-    max_leaves=8,
-)
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    texts = st.text(max_size=16)
+    return inner | st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+
+
+JSON = nested(nested(st.none() | st.booleans() | st.integers() | st.text(max_size=16)))
 
 
 @given(st.dictionaries(st.sampled_from([one.name for one in fields(Kept)]), JSON))
