@@ -51,7 +51,7 @@ def typed(made: World) -> str:
         (["Ctrl+A", "Ctrl+F", "x"], "oxne two three"),
         (["Ctrl+B", "Ctrl+B", "Ctrl+T"], "one two there"),
         (["Ctrl+A", "Ctrl+D"], "ne two three"),
-        (["Left", "Backspace"], "one two thre"),
+        (["Left"] * 3 + ["Backspace"], "one two tree"),
         (["Ctrl+Left", "x"], "one two xthree"),
         (["Home", "Delete", "End", "x"], "ne two threex"),
         (["Alt+C"], "one two three"),
@@ -295,13 +295,13 @@ def test_what_is_pasted_cannot_steer_the_terminal() -> None:
 
 def test_bytes_that_are_no_text_are_sent_as_what_they_look_like() -> None:
     with world() as made:
-        made._input.send_bytes(b"caf\xe9\r/topic caf\xe9\r\x13caf\xe9s")
+        made._input.send_bytes(b"zo\xeb\r/topic zo\xeb\r\x13zo\xebs")
         made.passes(100)
-        assert said(made) == ["caf\ufffd"]
-        assert made.node.asked("set_topic")[0]["topic"] == "caf\ufffd"
+        assert said(made) == ["zo\ufffd"]
+        assert made.node.asked("set_topic")[0]["topic"] == "zo\ufffd"
         assert made.state.search is not None
-        assert made.state.search.text == "caf\ufffds"
-    assert encodable("caf\udce9") == "caf\ufffd"
+        assert made.state.search.text == "zo\ufffds"
+    assert encodable("zo\udceb") == "zo\ufffd"
     assert encodable("zoë 世") == "zoë 世"
 
 
