@@ -5,6 +5,7 @@
 
 import os
 import random
+import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -110,7 +111,8 @@ def test_two_chats_and_a_leader_killed_while_somebody_types(
     app.press("F3")
     app.until(lambda seen: sum("has it" in row for row in seen.splitlines()) >= 3)
     app.press("Esc")
-    app.until(row_with("you | all of us again", "3/3"))
+    app.resize(84, 20)
+    app.until(lambda seen: "MEMBERS" not in seen and row_with("you | all of us again")(seen))
     app.enter("/quit")
     wait_for(app.has_ended, "the app has ended")
     assert square[viewer].is_up(), "its node goes on"
@@ -258,6 +260,36 @@ def test_signals_and_sizes(square: Cluster) -> None:
         assert app.left_behind() == []
         assert app.display.unknown == []
     assert dan.is_up()
+
+
+def test_a_face_that_was_stopped_comes_back_with_fg(square: Cluster) -> None:
+    dan = square["dan"]
+    environment = {**dan.environment, "PS1": "ready> "}
+    with Terminal(["bash", "--norc", "--noprofile", "-i"], environment) as shell:
+        shell.until("ready>")
+        shell.enter(shlex.join(dan.command()))
+        shell.until(row_with("1:#dev 4/4"))
+        (pid,) = map(int, children(shell.process.pid).split())
+        shell.type("be")
+        shell.until(typed("[#dev] be"))
+        os.kill(pid, signal.SIGSTOP)
+        shell.until("Stopped")
+        shell.enter("fg")
+        shell.until(row_with("1:#dev 4/4"))
+        shell.type("fore")
+        shell.until(typed("[#dev] before"))
+        shell.press("Enter")
+        shell.until(row_with("you | before", "3/3"))
+        shell.press("Ctrl+C")
+        shell.type("x")
+        shell.until(typed("[#dev] x"))
+        shell.press("Ctrl+C")
+        shell.enter("/quit")
+        shell.until(lambda seen: seen.rstrip().endswith("ready>"))
+
+
+def children(pid: int) -> str:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
 
 
 def test_the_console_of_linux(square: Cluster) -> None:
