@@ -289,7 +289,10 @@ def too_much() -> list[Event]:
     return [said(1_000 + count) for count in range(250)]
 
 
-@pytest.mark.parametrize("page", [end(50, older=place(50)), further_on(40, 50, at_end=True)])
+@pytest.mark.parametrize(
+    "page",
+    [end(50, older=place(50)), further_on(40, 50, at_end=True), around(40, 50, at_end=True)],
+)
 def test_a_page_too_old_for_all_that_came_since_is_not_the_end(page: Paged) -> None:
     state = after(*too_much(), state=cut_off())
     if page.towards is Towards.END:
@@ -372,6 +375,12 @@ def test_after_a_loss_one_who_reads_is_not_moved() -> None:
 def test_clearing_after_a_loss_reads_the_end_again() -> None:
     state = after(end(10), Linked(False), Linked(True), Cleared(1), state=entered())
     assert view_of(state).older is None
+
+
+def test_clearing_after_a_late_line_of_a_loss_does_so_too() -> None:
+    events = (Linked(False), Linked(True), said(20, backlog=True), Cleared(1))
+    assert view_of(after(end(10), *events, state=entered())).older is None
+    assert view_of(after(end(10), said(20, backlog=True), Cleared(1), state=entered())).older
 
 
 # ---- chats not looked at ------------------------------------------------------------------------

@@ -175,6 +175,9 @@ def test_a_receipt_that_comes_while_its_line_is_read_is_not_lost(towards: Toward
     page = Paged(1, (line(10, own=True, acked=1),), towards)
     state = after(in_chat(receipt(10, 1)), in_chat(receipt(10, 2)), page, state=state)
     assert acked(state)["10"] == (2, 3)
+    known = Paged(1, (line(15, own=True, acked=2),), towards)
+    state = after(in_chat(receipt(15, 1)), known, state=state)
+    assert acked(state).get("15") in (None, (2, 2))
     late = after(said(30, own=True), in_chat(receipt(30, 3)), state=state)
     assert acked(late)["30"] == (3, 3)
 
