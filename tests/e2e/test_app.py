@@ -106,6 +106,8 @@ def test_two_chats_and_a_leader_killed_while_somebody_types(
     app.press("Esc")
     square[struck].up()
     app.until(row_with(f"{struck} (id", "is back"))
+    app.until(lambda seen: row_with("you | half of a line", "2/2")(seen)
+              or row_with("you | half of a line", "3/3")(seen))  # fmt: skip
     app.enter("all of us again")
     app.until(row_with("you | all of us again", "3/3"))
     app.press("F3")
@@ -218,6 +220,7 @@ def test_host_and_join_open_the_chat_and_a_lost_terminal_hands_over(cluster: Clu
             with opened(alice) as hers_again:
                 hers_again.until(row_with("1:#dev 2/2", "L:bob"))
                 hers_again.until(row_with("bob | alone now"))
+                hers_again.until(row_with("---- new ----"))
                 his.until("alice (id 1) is back")
                 hers_again.press("Ctrl+D")
                 assert hers_again.ended() == 0
