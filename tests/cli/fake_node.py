@@ -252,23 +252,29 @@ class FakeNode:
 
     # ---- coming and going
 
+    async def _heard(self, what: What, chat: int) -> None:
+        """Tells it, and lets the watchers hear it before the answer, as a real node does."""
+        self.tell(what, chat)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
     async def create(self, name: str, nds: str = "", nick: str = "") -> words.Created:
         self._called("create", name=name, nds=nds, nick=nick)
         chat = self.town(self.add_chat(name, self.nick, leader=self.nick)).chat
-        self.tell(ChatEvent(chat, "opened"), chat.chat_id)
+        await self._heard(ChatEvent(chat, "opened"), chat.chat_id)
         return words.Created(chat, f"{NDS}/{name}")
 
     async def join(self, line: str, nds: str = "", nick: str = "") -> words.Admitted:
         self._called("join", line=line, nds=nds, nick=nick)
         name = line.rpartition("/")[2].removeprefix("#")
         chat = self.town(self.add_chat(name, "alice", self.nick, leader="alice")).chat
-        self.tell(ChatEvent(chat, "opened"), chat.chat_id)
+        await self._heard(ChatEvent(chat, "opened"), chat.chat_id)
         return words.Admitted(chat, self.nick)
 
     async def leave(self, chat: str) -> words.Departure:
         self._called("leave", chat=chat)
         number = self.number(chat)
-        self.tell(ChatEvent(self.towns[number].chat, "closed"), number)
+        await self._heard(ChatEvent(self.towns[number].chat, "closed"), number)
         del self.towns[number]
         return words.Departure(told=2)
 

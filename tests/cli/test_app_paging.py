@@ -11,6 +11,7 @@ import pytest
 
 from node.cli.model import LINES_MAX
 from node.errors import NodeSilent
+from node.happenings import ChatEvent
 from tests.cli.app_world import World
 
 DEV, OPS = 1, 2
@@ -66,6 +67,25 @@ def test_older_lines_are_there_before_they_are_scrolled_to(world: World) -> None
         before = now
     assert held(world) == sorted(set(held(world)))
     assert len(held(world)) > 800
+
+
+def test_the_first_unread_line_is_found_though_the_window_begins_after_it(world: World) -> None:
+    world.node.says(OPS, "alice", "this was read")
+    world.press("Ctrl+N", "Ctrl+P")
+    for number in range(1, 301):
+        world.node.says(OPS, "alice", f"line {number:04}")
+    world.passes(100)
+    for number in range(3, 14):  # so many that #ops was not looked at lately
+        world.node.add_chat(f"c{number}", "you", leader="you")
+    world.node.tell(ChatEvent(world.node.town("c3").chat, "opened"), "c3")
+    world.passes(6_000)
+    for _ in range(12):
+        world.press("Ctrl+P")
+    world.press("Alt+2")
+    world.passes(200)
+    world.press("Alt+U")
+    world.passes(200)
+    world.sees("[#ops]", "this was read", " new ", "line 0001")
 
 
 def test_every_line_is_reached_and_asked_for_once(world: World) -> None:

@@ -30,7 +30,7 @@ from node.cli.model import (
     State,
 )
 from node.errors import Complaint, NodeSilent, Unwritable
-from node.happenings import ChatEvent, ElectionEvent, Happening
+from node.happenings import ChatEvent, ElectionEvent, Happening, MergeEvent
 from tests.cli.app_world import World
 from tests.cli.fake_node import FakeNode
 
@@ -127,9 +127,33 @@ def test_a_chat_that_one_enters_comes_to_the_front(world: World) -> None:
     world.start(chat="dev")
     world.enter("/create lab")
     world.sees("[#lab]", "#lab is there", "10.0.0.5:50050/lab")
+    world.misses("you are in #lab")
     world.enter("/leave")
-    world.misses("[#lab]")
+    world.misses("[#lab]", "you are no longer in #lab")
     world.sees("you left #lab")
+
+
+def test_chats_that_another_face_opens_and_closes_are_told_once(world: World) -> None:
+    world.start(chat="dev")
+    chat_id = world.node.add_chat("lab", "you", leader="you")
+    lab = world.node.town(chat_id).chat
+    for _ in range(2):
+        world.node.tell(ChatEvent(lab, "opened"), chat_id)
+    world.passes(100)
+    world.press("Ctrl+P")
+    assert world.text.count("you are in #lab") == 1
+    for _ in range(2):
+        world.node.tell(ChatEvent(lab, "closed"), chat_id)
+    world.passes(100)
+    assert world.text.count("you are no longer in #lab") == 1
+
+
+def test_a_catch_up_is_counted_as_soon_as_it_is_told(world: World) -> None:
+    world.start(chat="dev")
+    before = len(world.node.asked("status"))
+    world.node.tell(MergeEvent(3, 1, "alice"), OPS)
+    world.passes(200)
+    assert len(world.node.asked("status")) == before + 1
 
 
 def test_chats_are_as_they_were_left(world: World) -> None:

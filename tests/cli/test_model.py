@@ -12,9 +12,11 @@ from node import happenings as h
 from node.cli.model import (
     Aliased,
     Anchor,
+    Answered,
     Chose,
     Cleared,
     Closed,
+    Delayed,
     Drafted,
     Event,
     Hinted,
@@ -136,6 +138,37 @@ def test_a_text_of_a_chat_that_is_gone_is_shown_to_its_author() -> None:
         "hello", "the chat is gone", 7
     )
     assert shown(after(refused).lobby) == ["Unsent"]
+
+
+def test_a_text_that_is_not_stored_yet_is_shown_until_the_node_answers() -> None:
+    held = after(said(10), Delayed(1, "hello", 20), Delayed(1, "hello", 21), state=entered())
+    assert shown(view_of(held)) == ["10", "Unsent", "Unsent"]
+    assert view_of(held).items[1].entry == Unsent("hello", "", 20)
+    once = after(Answered(1, "other"), Answered(1, "hello"), state=held)
+    assert [item.entry for item in view_of(once).items[1:]] == [Unsent("hello", "", 21)]
+    gone = after(Delayed(99, "hello", 7), state=entered())
+    assert shown(gone.front_or_lobby) == ["Unsent"]
+    assert shown(after(Answered(99, "hello"), state=gone).front_or_lobby) == []
+    refused = after(Refused(1, "hello", "no", 20), state=entered())
+    assert after(Answered(1, "hello"), state=refused) == refused
+
+
+def test_a_text_that_goes_takes_neither_the_view_nor_the_marker_with_it() -> None:
+    state = after(said(10), Delayed(1, "hello", 20), said(30), state=entered())
+    line, waiting, _ = (item.serial for item in view_of(state).items)
+    view = replace(view_of(state), scroll=Anchor(waiting, 3), marker=waiting)
+    view = view_of(after(Answered(1, "hello"), state=state.having(view)))
+    assert (view.scroll, view.marker) == (Anchor(line), line)
+
+
+def test_what_stood_before_a_text_that_goes_is_told_by_its_place() -> None:
+    state = after(said(10), said(30), Delayed(1, "hello", 40), state=entered())
+    late = after(said(20, backlog=True), state=state)  # the newest, and not the one before
+    waiting = view_of(late).items[-1].serial
+    view = replace(view_of(late), scroll=Anchor(waiting))
+    view = view_of(after(Answered(1, "hello"), state=late.having(view)))
+    assert view.scroll == Anchor(view.items[-1].serial)
+    assert shown(view)[-1] == "30"
 
 
 def test_what_was_chosen_for_a_chat_that_goes_holds_when_it_comes_back() -> None:

@@ -72,7 +72,7 @@ def test_what_is_urgent(state: State, said: str) -> None:
 
 
 def test_the_switcher_lists_what_matches() -> None:
-    state = replace(STATE, switcher=Switcher("", 1))
+    state = replace(STATE, switcher=Switcher("", 3))
     assert over(state, 40) == [
         "    2 #ops  3 unread",
         " >  3 #lab  @1 5 unread",
@@ -84,12 +84,12 @@ def test_the_switcher_lists_what_matches() -> None:
 
 def test_the_picked_one_stays_in_sight() -> None:
     views = (DEV, *(chat(n, f"c{n}", looked_at=100 - n) for n in range(2, 30)))
-    for picked in (0, 5, 20, 27, 99):
-        state = replace(STATE, views=views, switcher=Switcher("c", picked))
+    for picked in (0, 5, 20, 27):
+        state = replace(STATE, views=views, switcher=Switcher("c", picked + 2))
         drawn = rows(state, 40)
         assert len(drawn) == MATCHES_MAX
         marked = [plain(row).split()[2] for row in drawn if row[0][0] == "switcher.picked"]
-        assert marked == [f"#c{min(picked, 27) + 2}"]
+        assert marked == [f"#c{picked + 2}"]
 
 
 def test_the_picked_one_stays_the_same_chat() -> None:

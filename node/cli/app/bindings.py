@@ -26,11 +26,11 @@ from ..model import (
     Showing,
     State,
     Switcher,
-    first_unread,
-    matches,
     neighbour,
     next_active,
     numbered,
+    picked,
+    stepped,
 )
 from .face import Face
 from .input import PASTE_MAX, Typing
@@ -60,7 +60,6 @@ class Bindings:
     ) -> None:
         self._face, self._typing, self._performing = face, typing, performing
         self._paging, self._pages, self._searching = paging, pages, searching
-        self._picked = 0  # the chat that is picked in the switcher
         self._bound = self._bind()
         self.keys = DynamicKeyBindings(lambda: self._bound)
         face.listen(self._happened)
@@ -68,18 +67,6 @@ class Bindings:
     def _happened(self, before: State, event: Event) -> None:
         if isinstance(event, Chose):  # as /reload does, which may have changed the keys too
             self._bound = self._bind()
-        self._follow(event)
-
-    def _follow(self, event: Event) -> None:
-        """The chat that is picked stays so when the others change places."""
-        state = self._face.state
-        if (switcher := state.switcher) is None:
-            return
-        found = [view.chat.chat_id for view in matches(state, switcher.text)]
-        if isinstance(event, Showing):
-            self._picked = found[switcher.picked] if switcher.picked < len(found) else 0
-        elif self._picked in found and (at := found.index(self._picked)) != switcher.picked:
-            self._face.apply(Showing(replace(switcher, picked=at), Switcher))
 
     def _chords(self, action: str) -> Chords:
         return self._face.setup.keys.get(action, ())
@@ -122,7 +109,7 @@ class Bindings:
             "page_down": lambda: self._page(1),
             "top": self._top,
             "bottom": self._bottom,
-            "first_unread": self._first_unread,
+            "first_unread": self._paging.to_unread,
             "previous_mention": lambda: self._searching.mention(-1),
             "next_mention": lambda: self._searching.mention(1),
             "search_transcript": self._search,
@@ -142,11 +129,10 @@ class Bindings:
     def _enter(self) -> None:
         state = self._face.state
         if state.switcher is not None:
-            found = matches(state, state.switcher.text)
+            view = picked(state)
             self._face.apply(Showing(None, Switcher))
-            if found:  # chats may have gone since one was picked
-                picked = min(state.switcher.picked, len(found) - 1)
-                self._select(found[picked].chat.chat_id)
+            if view is not None:
+                self._select(view.chat.chat_id)
         elif state.search is not None:
             self._searching.older()
         elif self._typing.stranded and self._typing.input.text.strip():
@@ -269,9 +255,7 @@ class Bindings:
         """Another line of the switcher, or another match of the search."""
         state = self._face.state
         if state.switcher is not None:
-            found = matches(state, state.switcher.text)
-            picked = (state.switcher.picked + step) % max(1, len(found))
-            self._face.apply(Showing(replace(state.switcher, picked=picked), Switcher))
+            self._face.apply(Showing(stepped(state, step), Switcher))
         elif state.search is not None:
             (self._searching.older if step < 0 else self._searching.newer)()
 
@@ -289,10 +273,6 @@ class Bindings:
 
     def _bottom(self) -> None:
         self._paging.to_end()
-
-    def _first_unread(self) -> None:
-        if (view := self._face.front) is not None:
-            self._paging.to(first_unread(view))
 
     def _search(self) -> None:
         if self._face.state.search is not None:

@@ -10,7 +10,19 @@ from collections.abc import Awaitable, Callable
 from ...errors import Complaint, NodeDown
 from ...words import Line
 from ...words import Page as Lines
-from ..model import Anchor, Event, Linked, Paged, Scrolled, State, Towards, View, newest
+from ..model import (
+    Anchor,
+    Event,
+    Linked,
+    Paged,
+    Scrolled,
+    State,
+    Towards,
+    View,
+    cursor_of,
+    first_unread,
+    newest,
+)
 from ..render import transcript
 from .face import Face, chat_of
 
@@ -111,13 +123,24 @@ class Paging:
 
     async def read_around(self, chat_id: int, line: Line) -> int:
         """A window around a line of the log; the serial of its item, 0 where it is gone."""
+        await self._read_at(chat_id, line.place)
+        view = self._face.state.view(chat_id)
+        return serial_of(view, line) if view is not None else 0
+
+    async def _read_at(self, chat_id: int, place: str) -> None:
+        """A window around a place of the log."""
         chat = chat_of(chat_id)
-        before = await self._face.node.history(chat, count=AROUND, before=line.place)
+        before = await self._face.node.history(chat, count=AROUND, before=place)
         last = before.lines[-1].place if before.lines else BEGINNING
         after = await self._face.node.history(chat, count=AROUND, after=last)
         self._show(chat_id, before, after)
-        view = self._face.state.view(chat_id)
-        return serial_of(view, line) if view is not None else 0
+
+    async def _read_unread(self, chat_id: int, place: str) -> None:
+        """A window around where reading stopped; its first unread line is looked at."""
+        await self._read_at(chat_id, place)
+        view = self._face.front
+        if view is not None and view.chat.chat_id == chat_id:
+            self.to(first_unread(view))
 
     async def _read_beginning(self, chat_id: int) -> None:
         after = await self._face.node.history(chat_of(chat_id), count=MORE, after=BEGINNING)
@@ -157,6 +180,17 @@ class Paging:
             self._face.spawn(self._read_beginning(view.chat.chat_id), "beginning of the log")
         else:
             self._to_top()
+
+    def to_unread(self) -> None:
+        """To the first line that was not read yet, also where the window begins after it."""
+        if (view := self._face.front) is None:
+            return
+        marker, place = view.lost
+        if place and marker == view.marker:
+            work = self._read_unread(view.chat.chat_id, cursor_of(place))
+            self._face.spawn(work, "first unread line")
+        else:
+            self.to(first_unread(view))
 
     def to(self, serial: int) -> None:
         """To an item of the transcript that is shown."""

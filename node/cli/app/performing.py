@@ -99,16 +99,18 @@ class Performing:
 
     async def _query(self, query: Query) -> None:
         front = self._face.state.current
-        try:
-            turn = self._face.turn(str(query.args.get("chat", "")))
-            async with turn if query.name in _IN_TURN else nullcontext():
-                answer = await ask(self._face.node, query.name, **query.args)
-        except Complaint as complaint:
-            self._face.tell(str(complaint), tone="error", chat_id=front)
-            return
-        if query.name in _CHANGING:  # the chats are as the answer says before that is told
-            with suppress(Complaint):
-                self._face.apply(await self._face.node.status())
+        turn = self._face.turn(str(query.args.get("chat", "")))
+        changes = query.name in _CHANGING
+        with self._watching.asking() if changes else nullcontext():
+            try:
+                async with turn if query.name in _IN_TURN else nullcontext():
+                    answer = await ask(self._face.node, query.name, **query.args)
+            except Complaint as complaint:
+                self._face.tell(str(complaint), tone="error", chat_id=front)
+                return
+            if changes:  # the chats are as the answer says before that is told
+                with suppress(Complaint):
+                    self._face.apply(await self._face.node.status())
         self._watching.refresh()
         lines = (*answer.lines, *answer.notes)
         if chat_id := entered(query.name, answer):

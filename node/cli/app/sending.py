@@ -9,7 +9,7 @@ import asyncio
 from ...errors import Complaint
 from ...words import Wait
 from ..commands import Say
-from ..model import Refused
+from ..model import Answered, Delayed, Refused
 from .face import Face
 
 LINE = "line"  # what each of them is called
@@ -33,7 +33,8 @@ class Sending:
 
     async def _send(self, say: Say) -> None:
         chat_id = int(say.chat, 16)
-        waiting = asyncio.get_running_loop().call_later(SHOWN_S, self._show, chat_id, say.text)
+        loop = asyncio.get_running_loop()
+        waiting = loop.call_later(SHOWN_S, self._show, chat_id, say.text)
         try:
             async with self._face.turn(say.chat):
                 await self._started.wait()
@@ -41,11 +42,17 @@ class Sending:
                     say.chat, say.text, kind=say.kind, wait=Wait.NONE
                 ):
                     pass
+            self._answered(waiting, chat_id, say.text)
         except Complaint as complaint:
+            self._answered(waiting, chat_id, say.text)
             self._face.apply(Refused(chat_id, say.text, str(complaint), self._face.now()))
         finally:
             waiting.cancel()
 
     def _show(self, chat_id: int, text: str) -> None:
         """What takes long to be stored is seen nevertheless."""
-        self._face.tell(f"not stored yet: {text}", chat_id=chat_id)
+        self._face.apply(Delayed(chat_id, text, self._face.now()))
+
+    def _answered(self, waiting: asyncio.TimerHandle, chat_id: int, text: str) -> None:
+        if waiting.when() <= asyncio.get_running_loop().time():
+            self._face.apply(Answered(chat_id, text))

@@ -5,6 +5,9 @@ let us go because we were slow, is tried again until it is there; what was held 
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from ...errors import NO_PEER, Complaint
 from ...happenings import (
@@ -12,6 +15,7 @@ from ...happenings import (
     Happening,
     LeaderEvent,
     MemberEvent,
+    MergeEvent,
     NdsEvent,
     ReceiptEvent,
     SuspectEvent,
@@ -34,6 +38,7 @@ class Watching:
         self._stale_members = asyncio.Event()
         self._stale_status = asyncio.Event()
         self._is_new = True
+        self._asking = 0
         self._later: asyncio.Task[None] | None = None
         self._greeting = face.setup.greeting
         face.listen(self._happened)
@@ -56,7 +61,7 @@ class Watching:
             self._greet()
         if not isinstance(event, Happening):
             return
-        if isinstance(event.what, ChatEvent | NdsEvent):
+        if isinstance(event.what, ChatEvent | NdsEvent | MergeEvent):
             self._stale_status.set()
         if isinstance(event.what, ReceiptEvent) and event.chat_id == state.current:
             self._read_members_later()
@@ -87,7 +92,8 @@ class Watching:
             reading = self._face.spawn(self._read_all(watched), "first look")
             try:
                 async for happening in self._face.node.watch(ready=watched.set):
-                    self._face.apply(happening)
+                    if (news := self._news(happening)) is not None:
+                        self._face.apply(news)
                 ended = True
             except Complaint as complaint:
                 ended = complaint.reason != "TOO_SLOW"
@@ -100,6 +106,23 @@ class Watching:
                 self._face.apply(Linked(False))
             if ended:
                 await asyncio.sleep(AGAIN_S)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """While this lasts, chats come and go because of us: the answer tells it, and it alone."""
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
+
+    def _news(self, happening: Happening) -> Happening | None:
+        what = happening.what
+        if not isinstance(what, ChatEvent) or not self._asking:
+            return happening
+        if what.change == "closed":  # the status that follows the answer says so
+            return None
+        return replace(happening, what=replace(what, change="changed"))
 
     async def _read_all(self, watched: asyncio.Event) -> None:
         """The chats, and the one in front, once the watch has begun."""

@@ -6,9 +6,11 @@ to the next.  No terminal, clock, loop or words for people in here; instants com
 
 from .events import (
     Aliased,
+    Answered,
     Chose,
     Cleared,
     Closed,
+    Delayed,
     Drafted,
     Event,
     Hinted,
@@ -59,9 +61,11 @@ __all__ = [
     "RECENT_MAX",
     "Aliased",
     "Anchor",
+    "Answered",
     "Chose",
     "Cleared",
     "Closed",
+    "Delayed",
     "Drafted",
     "Entry",
     "Event",

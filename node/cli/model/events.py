@@ -62,6 +62,23 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Delayed:
+    """The node has not stored an own text for so long that it is to be seen."""
+
+    chat_id: int
+    text: str
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The node has answered for a delayed text, whether it took it or not."""
+
+    chat_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Linked:
     """The node answers (again), or does not.  What was held is read anew after a loss."""
 
@@ -172,6 +189,8 @@ Event: TypeAlias = (
     | Paged
     | Told
     | Refused
+    | Delayed
+    | Answered
     | Linked
     | Selected
     | Scrolled

@@ -101,14 +101,18 @@ def _told(state: State, view: View, event: Happening) -> State:
 
 def _chat(state: State, event: Happening, chat: Chat, change: str) -> State:
     """A chat that appeared, changed or ended at this node."""
+    is_known = state.view(chat.chat_id) is not None
     if change == "closed":
+        if not is_known:  # a status was faster
+            return state
         state = settled(parted(state, {chat.chat_id}), before=state)
         return _told(state, state.front_or_lobby, event)
-    if state.view(chat.chat_id) is None:
+    if not is_known:
         state = begun(state, chat)
     view = state.view(chat.chat_id)
     assert view is not None, f"{chat} has just begun"
-    return settled(_told(state, replace(view, chat=chat), event))
+    view = replace(view, chat=chat)
+    return settled(state.having(view) if is_known else _told(state, view, event))
 
 
 def _nds(state: State, event: NdsEvent, at_ms: int) -> State:

@@ -7,9 +7,11 @@ from ...happenings import Happening
 from ...words import Chat, Status
 from .events import (
     Aliased,
+    Answered,
     Chose,
     Cleared,
     Closed,
+    Delayed,
     Drafted,
     Event,
     Hinted,
@@ -32,10 +34,21 @@ from .members import with_members
 from .paging import paged
 from .transcript import anchored, cleared, with_entry
 from .unread import recounted, seen
-from .values import Item, Page, Question, Reply, Search, State, Switcher, Unsent, View
+from .values import Entry, Item, Page, Question, Reply, Search, State, Switcher, Unsent, View
 
 _OfChat: TypeAlias = (
-    Roster | Scrolled | Read | Cleared | Closed | Muted | Leveled | Drafted | Told | Refused
+    Roster
+    | Scrolled
+    | Read
+    | Cleared
+    | Closed
+    | Muted
+    | Leveled
+    | Drafted
+    | Told
+    | Refused
+    | Delayed
+    | Answered
 )
 _OfUser: TypeAlias = Ignored | Aliased | Chose | Hinted | Showing
 
@@ -105,6 +118,11 @@ def _in_chat(state: State, event: _OfChat) -> State:
     if isinstance(event, Refused):  # where its chat is gone, the text is still its author's
         entry = Unsent(event.text, event.why, event.at_ms)
         return _said(state, view or state.front_or_lobby, entry)
+    if isinstance(event, Delayed):
+        entry = Unsent(event.text, "", event.at_ms)
+        return _said(state, view or state.front_or_lobby, entry)
+    if isinstance(event, Answered):
+        return _answered(state, event.text)
     if view is None:
         return _in_absence(state, event)
     match event:
@@ -127,6 +145,36 @@ def _in_absence(state: State, event: _OfChat) -> State:
             return remembered(state, _set(view, event))
         case _:
             return state
+
+
+def _answered(state: State, text: str) -> State:
+    """The state without the first such text that waited, wherever it was shown."""
+    for view in (*state.views, state.lobby):
+        for item in (*view.items, *view.later):
+            if _waits(item.entry, text):
+                return state.having(_without(view, item))
+    return state
+
+
+def _waits(entry: Entry, text: str) -> bool:
+    return isinstance(entry, Unsent) and not entry.why and entry.text == text
+
+
+def _without(view: View, gone: Item) -> View:
+    """The view without an item; who was scrolled to it, or had read to it, is at the one before."""
+    order = [item.serial for item in (*view.items, *view.later)]
+    at = order.index(gone.serial)
+    last = order[at - 1] if at else 0
+    scroll = view.scroll
+    if scroll is not None and scroll.serial == gone.serial:
+        scroll = replace(scroll, serial=last, row=0) if last else None
+    return replace(
+        view,
+        items=tuple(item for item in view.items if item is not gone),
+        later=tuple(item for item in view.later if item is not gone),
+        marker=last if view.marker == gone.serial else view.marker,
+        scroll=scroll,
+    )
 
 
 def _said(state: State, view: View, entry: Reply | Unsent) -> State:

@@ -46,7 +46,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """An own text that the node refused; it is nowhere but here."""
+    """An own text that the node refused, or (without a reason) has not stored yet."""
 
     text: str
     why: str
@@ -158,8 +158,7 @@ class Switcher:
     """The list of chats that match what was typed; Enter takes the picked one."""
 
     text: str = ""
-    picked: int = 0  # index in the matches
-    chat_id: int = 0  # of the picked one; 0 for the first that matches
+    chat_id: int = 0  # the picked one; 0 for the first that matches
 
 
 @dataclass(frozen=True, slots=True)

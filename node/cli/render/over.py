@@ -3,7 +3,7 @@ list of chats to switch to, the word that the node is silent, a question.
 """
 
 from ..model import State, View
-from ..model.hotlist import matches
+from ..model.hotlist import matches, picked
 from .rows import Fragment, Row, cut, fitted, justified, padded
 from .text import clean, clean_line, clean_name, width
 from .wrap import wrapped
@@ -65,29 +65,27 @@ def _switcher(state: State, columns: int) -> list[Row]:
     found = matches(state, state.switcher.text)
     if not found:
         return [fitted((("switcher", " no chat matches"),), columns)]
-    picked = min(max(0, state.switcher.picked), len(found) - 1)
-    order = [view.chat.chat_id for view in found]
-    if state.switcher.chat_id in order:
-        picked = order.index(state.switcher.chat_id)
-    first = min(max(0, picked - MATCHES_MAX // 2), max(0, len(found) - MATCHES_MAX))
-    shown = list(enumerate(found))[first : first + MATCHES_MAX]
-    names = [clean_name(state.shown_name(view)) for _, view in shown]
+    marked = picked(state)
+    at = found.index(marked) if marked is not None else 0
+    first = min(max(0, at - MATCHES_MAX // 2), max(0, len(found) - MATCHES_MAX))
+    shown = found[first : first + MATCHES_MAX]
+    names = [clean_name(state.shown_name(view)) for view in shown]
     widest = min(columns // 2, max(map(width, names)) + 1)
     return [
-        fitted(_match(state, view, at == picked, widest), columns, _look(at == picked))
-        for at, view in shown
+        fitted(_match(state, view, view is marked, widest), columns, _look(view is marked))
+        for view in shown
     ]
 
 
-def _match(state: State, view: View, picked: bool, widest: int) -> tuple[Fragment, ...]:
+def _match(state: State, view: View, is_picked: bool, widest: int) -> tuple[Fragment, ...]:
     numbers = {one.chat.chat_id: n for n, one in enumerate(state.listed, 1)}
     number = str(numbers.get(view.chat.chat_id, "-"))
     name = padded(cut(f"#{clean_name(state.shown_name(view))}", widest), widest)
     mentions = f"@{view.mentions} " if view.mentions else ""
     unread = f"{view.unread} unread" if view.unread else ""
-    mark = ">" if picked else " "
-    return ((_look(picked), f" {mark}{justified(number, 3)} {name}  {mentions}{unread}"),)
+    mark = ">" if is_picked else " "
+    return ((_look(is_picked), f" {mark}{justified(number, 3)} {name}  {mentions}{unread}"),)
 
 
-def _look(picked: bool) -> str:
-    return "switcher.picked" if picked else "switcher"
+def _look(is_picked: bool) -> str:
+    return "switcher.picked" if is_picked else "switcher"
