@@ -191,6 +191,14 @@ def test_what_is_chosen_for_a_chat_that_is_not_there_yet_holds_when_it_comes() -
     assert (view.muted, view.level, view.closed, view.draft) == (True, Level.MENTIONS, True, "x")
 
 
+def test_one_who_stood_at_a_text_that_goes_and_was_the_first_is_at_the_end() -> None:
+    state = after(Delayed(1, "hello", 7), state=entered())
+    state = after(Scrolled(1, Anchor(view_of(state).items[0].serial)), said(10), state=state)
+    assert view_of(state).unread == 1
+    view = view_of(after(Answered(1, "hello"), state=state))
+    assert (view.at_end, view.unread) == (True, 0)
+
+
 # ---- status -------------------------------------------------------------------------------------
 
 

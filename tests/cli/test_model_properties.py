@@ -15,8 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from node import happenings as h
 from node.cli.model import (
     Anchor,
+    Answered,
     Cleared,
     Closed,
+    Delayed,
     Drafted,
     Event,
     Ignored,
@@ -311,6 +313,8 @@ class Faces(RuleBasedStateMachine):
             st.builds(Ignored, st.just("Mallory"), st.booleans()),
             st.builds(Showing, st.sampled_from([Page("help"), None])),
             st.builds(Refused, a_chat, st.just("hello"), st.just("no")),
+            st.builds(Delayed, a_chat, st.just("hello"), st.just(7_000)),
+            st.builds(Answered, a_chat, st.just("hello")),
         )
     )
     def one_does_something(self, event: Event) -> None:
@@ -388,6 +392,8 @@ class Faces(RuleBasedStateMachine):
             case Paged(chat_id=there) if there == chat_id:
                 assert old.lost[0] == old.marker or old.marker in {one.serial for one in old.items}
                 assert {one.serial: one.place for one in view.items}[view.marker] == where(old)
+            case Answered():
+                assert old.marker not in {item.serial for item in held(view)}
             case Read(chat_id=there) | Cleared(chat_id=there) if there == chat_id:
                 assert view.marker == 0
             case _:

@@ -152,7 +152,7 @@ def _answered(state: State, text: str) -> State:
     for view in (*state.views, state.lobby):
         for item in (*view.items, *view.later):
             if _waits(item.entry, text):
-                return state.having(_without(view, item))
+                return settled(state.having(_without(view, item)))
     return state
 
 
