@@ -370,3 +370,12 @@ def test_a_marker_of_another_window_is_there_again_with_its_window() -> None:
     state = after(NO_PAGE, away, state=state)
     back = Paged(1, lines((5, 10, 20)), Towards.AROUND)
     assert behind(after(back, state=state), DEV) == "10"
+
+
+def test_a_marker_stands_while_scrolled_up_and_what_comes_then_is_behind_it_too() -> None:
+    state = after(said(30), Selected(1), state=after(Selected(2), Selected(1), state=read(10, 20)))
+    state = after(said(40, OPS), Selected(2), state=state)
+    assert (behind(state), counts(state)) == ("20", (0, 0))
+    up = Scrolled(2, Anchor(serial_of(view_of(state, OPS), "20")))
+    state = after(up, said(50, OPS), state=state)
+    assert (behind(state), counts(state)) == ("20", (1, 0))

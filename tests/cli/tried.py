@@ -99,12 +99,19 @@ LAWS = settings(  # what has been found is told step by step; to shrink it would
 )
 
 
+def looked_at(state: State) -> int:
+    """The chat whose end is in sight; 0 for none."""
+    covered = state.page is not None and state.page.kind != "bare"
+    return state.current if state.front and state.front.at_end and not covered else 0
+
+
 class Tried(World):
     """A world whose laws are looked at after every step."""
 
     def __init__(self, columns: int, rows: int, *, chats: bool = True) -> None:
         super().__init__(columns, rows)
         self.broken: list[str] = []
+        self.left = 0  # the chat whose end was in sight last
         node = self.node
         node.acknowledges = False
         self._watch_marking()
@@ -129,10 +136,7 @@ class Tried(World):
         self.node.mark_read = marked  # type: ignore[method-assign]
 
     def _is_looked_at(self, chat_id: int) -> None:
-        state = self.state
-        view = state.view(chat_id)
-        covered = state.page is not None and state.page.kind != "bare"
-        if state.current != chat_id or view is None or not view.at_end or covered:
+        if chat_id not in (looked_at(self.state), self.left):
             self.broken.append(f"chat {chat_id} was marked as read, and nobody looked at its end")
 
     def started(self) -> None:
@@ -142,6 +146,8 @@ class Tried(World):
 
     def _applied(self, before: State, event: Event) -> None:
         """The marker: nothing that happens moves one that stands."""
+        if looked_at(self.state) != looked_at(before):
+            self.left = looked_at(before)
         if not isinstance(event, Happening):
             return
         for view in self.state.views:
@@ -166,10 +172,11 @@ class Tried(World):
         elif what in ("press", "type", "paste", "raw", "resize", "passes"):
             getattr(self, f"_{what}")(*rest)
         else:
-            before = self.transcript()
+            before, front = self.transcript(), self.state.current
             getattr(self, f"_{what}")(*rest)
             self.passes(400)
-            if before is not None:  # a late line comes between, and pushes what is above it
+            if before is not None and front in self.node.towns:
+                # A late line comes between, and pushes what is above it.
                 self._stays(before[-1:] if what == "late" else before)
         self.check()
 

@@ -95,13 +95,14 @@ class Typing:
     def _change(self, before: State) -> None:
         """Another chat is in front: what was typed for the one before waits there."""
         state, text = self._face.state, self._draft()
+        if state.view(before.current) is None and text.strip():
+            # It has ended under the fingers; or there was none, and what is typed waits for one.
+            self.stranded = self.stranded or before.current
+            return
         if self.stranded:  # never this chat's: Up brings it back
             self.input.history.append_string(text)
-        elif state.view(before.current) is not None:
+        elif before.current:
             self._face.apply(Drafted(before.current, text))
-        elif before.current and text.strip():  # it has ended under the fingers
-            self.stranded = before.current
-            return
         self.stranded = 0
         self.put(state.front.draft if state.front is not None else "")
 

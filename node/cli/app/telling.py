@@ -43,6 +43,10 @@ class Telling:
                     self._call(event)
             case Status(chats=chats):
                 self._unmarked.update(chat.chat_id for chat in chats if chat.unread)
+        state = self._face.state
+        same = before.current == state.current
+        if self._sees(before) and not (same and self._sees(state)) and state.view(before.current):
+            self._begin_mark(before.current)  # it was in sight, and will not be when that is due
         self._mark()
 
     # ---- bell and program
@@ -96,13 +100,13 @@ class Telling:
 
     def _mark(self) -> None:
         """What is in sight is marked as read, soon."""
-        if not self._is_marking and self._sees():
+        if not self._is_marking and self._sees(self._face.state):
             self._is_marking = True
             self._face.spawn(self._mark_soon(), "read marker")
 
-    def _sees(self) -> bool:
+    def _sees(self, state: State) -> bool:
         """Whether there is something to mark in the chat that is looked at."""
-        state, view = self._face.state, self._face.front
+        view = state.front
         is_covered = state.page is not None and state.page.kind != "bare"
         if view is None or state.lost or is_covered or not view.at_end:
             return False
@@ -117,10 +121,12 @@ class Telling:
 
     def finish(self) -> None:
         """What is in sight is marked as read now."""
-        if self._sees():
-            chat_id = self._face.state.current
-            self._unmarked.discard(chat_id)
-            self._face.spawn(self._mark_now(chat_id), "read marker", lasting=True)
+        if self._sees(self._face.state):
+            self._begin_mark(self._face.state.current)
+
+    def _begin_mark(self, chat_id: int) -> None:
+        self._unmarked.discard(chat_id)
+        self._face.spawn(self._mark_now(chat_id), "read marker", lasting=True)
 
     async def _mark_now(self, chat_id: int) -> None:
         try:

@@ -51,7 +51,8 @@ def counted(state: State, view: View, line: Line, before: View) -> View:
     if view.older is None and (starts or (before.waiting and not line.backlog)):
         view = replace(view, waiting=view.waiting + 1)
     is_first = not before.unread if new else caught and not _is_marked(before)
-    if is_first and not before.waiting:
+    stands = before.marker and before.scroll is not None  # it may be in sight, and moves nothing
+    if is_first and not before.waiting and not stands:
         last = last_item(before)
         view = replace(view, marker=last.serial if last else 0)
     if new:
