@@ -43,6 +43,19 @@ def _members(world: World) -> None:
     world.start()
 
 
+@scene("84x10 110x10")
+def _same_names(world: World) -> None:
+    """Two chats of one name, known to two discovery services: each is called by its own."""
+    node = world.node
+    node.add_chat("dev", "alice", "you", leader="alice")
+    other = node.add_chat("dev", "bob", "you", leader="bob")
+    node.set_chat(other, nds="10.0.0.6:50050")
+    world.start()
+    node.says(other, "bob", "which #dev is this?")
+    world.passes(500)
+    world.press("Alt+2")
+
+
 @scene("110x12")
 def _many_members(world: World) -> None:
     """More members and chats than rows: both panes say how many are not shown."""

@@ -112,19 +112,20 @@ def _queue(world: World) -> None:
     world.enter("/queue")
 
 
-@scene("110x16 60x16")
+@scene("110x16 60x16 200x16")
 def _peers(world: World) -> None:
     """/peers: links, round trips, failures."""
     told(world)
     gone, doubtful = ("UNAVAILABLE", "dropped"), ("UNAVAILABLE", "suspect")
-    world.node.answers["peers"] = Peers(
-        (
-            Peer("dev", 1, "alice", "127.0.0.1:50051", "failing", 0, 14, 3, *gone),
-            Peer("dev", 2, "bob", "127.0.0.1:50052", "ready", 412, 1_204, 0, "", "alive"),
-            Peer("dev", 4, "carol", "127.0.0.1:50054", "ready", 38_004, 977, 1, "", "alive", 1),
-            Peer("dev", 9, "dan", "127.0.0.1:50059", "connecting", 0, 3, 3, *doubtful),
-        )
+    both = "you watch it, it watches you"
+    rows = (
+        Peer("dev", 1, "alice", "127.0.0.1:50051", "failing", 0, 14, 3, *gone),
+        Peer("dev", 2, "bob", "127.0.0.1:50052", "ready", 412, 1_204, 0, "", "alive", watch=both),
+        Peer("dev", 4, "carol", "127.0.0.1:50054", "ready", 38_004, 977, 1, "", "alive", 1),
+        Peer("dev", 9, "dan", "127.0.0.1:50059", "connecting", 0, 3, 3, *doubtful),
     )
+    others = tuple(replace(one, watch="bob watches it") for one in rows[2:])
+    world.node.answers["peers"] = Peers((*rows[:2], *others))
     world.enter("/peers")
 
 

@@ -1,8 +1,12 @@
 """Scenes of talk: the transcript, what is typed, and what becomes of own lines."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
 from node.errors import BadField
 from node.happenings import ElectionEvent, MergeEvent, SplitEvent
-from node.words import Epoch, Kind, Queue, QueueRow
+from node.words import Epoch, Kind, Progress, Queue, QueueRow
 from tests.cli.app_world import World
 from tests.cli.screens.stage import (
     MINUTE_MS,
@@ -168,6 +172,24 @@ def _delivery(world: World) -> None:
     del node.answers["send"]
     world.enter("just sent")
     world.passes(100)
+
+
+@scene("84x10")
+def _on_its_way(world: World) -> None:
+    """A node that takes long to store a line: the line is there, and said to be on its way."""
+    dev = world.node.add_chat("dev", "alice", "you", leader="alice")
+    world.node.past(dev, "alice", "are you there?", MINUTE_MS)
+    send = world.node.send
+
+    async def slowly(*given: Any, **more: Any) -> AsyncIterator[Progress]:
+        await asyncio.sleep(60)
+        async for one in send(*given, **more):
+            yield one
+
+    world.node.send = slowly  # type: ignore[method-assign]
+    world.start()
+    world.enter("I am, but my disk is slow")
+    world.passes(5_000)
 
 
 @scene("84x10")
