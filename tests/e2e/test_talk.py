@@ -151,7 +151,7 @@ def test_three_terminals_and_a_leader_that_is_killed(shells: Shells, empty: Clus
         empty.add(name, home="homes", profile=name)
 
     def types(name: str, text: str) -> None:
-        shells[name].say(text)
+        shells[name].run(text)
 
     def sees(name: str, text: str) -> None:
         shell = shells[name]
