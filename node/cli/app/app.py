@@ -163,7 +163,6 @@ class _Run:
             output=self._output,
         )
         app.ttimeoutlen, app.timeoutlen = ESCAPE_S, CHORD_S
-        app.key_processor.after_key_press += lambda _: app.invalidate()
         return app
 
     # ---- running
