@@ -77,6 +77,7 @@ class LineMode:
         self._burst = Burst()
         self._asking = 0  # queries under way that may open or close chats
         self._worst = DONE
+        self._watches = asyncio.Event()
         self._marking: set[asyncio.Task[None]] = set()
         self._unmarked: set[int] = set()  # chats of which lines were shown since the last mark
 
@@ -141,7 +142,7 @@ class LineMode:
         backlog = BACKLOG if self._terminal else 0
         while True:
             try:
-                async for happening in self._node.watch(history=backlog):
+                async for happening in self._node.watch(history=backlog, ready=self._watches.set):
                     before = self._state
                     self._state = reduce(before, happening)
                     self._tell(happening, before)
@@ -230,6 +231,7 @@ class LineMode:
     # ---- what is typed ---------------------------------------------------------------------------
 
     async def _read(self) -> None:
+        await self._watches.wait()  # What is said before that would come back as a past line.
         async for line in stdin_lines():
             if not line.strip():
                 continue

@@ -270,9 +270,11 @@ class ControlService(stubs.ControlServicer):
             chats = self._chats(request.chat)
             count = _counted(request.history, "history", PAGE_MAX, 0)
             watcher = self._node.hub.add(chats[0].group.chat if request.chat else 0)
-            await context.send_initial_metadata(())  # From now on nothing is missed.
+            past = self._past(chats, count)
+            # From now on nothing is missed, and what is said from now on is no past line.
+            await context.send_initial_metadata(())
             shown: set[tuple[int, str]] = set()
-            for happening in self._past(chats, count):
+            for happening in past:
                 what = happening.what
                 assert isinstance(what, words.Line), f"{what} is no line"
                 shown.add((what.source_id, what.msg_id))

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,6 +148,25 @@ def test_a_face_says_where_one_is_and_prints_what_is_said(talk: Talk) -> None:
     assert (sent["text"], sent["kind"]) == ("hello", w.Kind.TEXT)
     assert talk.passes(1_000) == ""
     assert len(talk.node.asked("mark_read")) == 2, "what a terminal has shown has been read"
+    assert talk.end() == 0
+
+
+def test_what_is_typed_before_the_node_is_watched_is_no_past_line(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = talk.node.watch
+
+    async def late(**asked: Any) -> AsyncIterator[Happening]:
+        await asyncio.sleep(1)
+        async for one in watch(**asked):
+            yield one
+
+    monkeypatch.setattr(talk.node, "watch", late)
+    talk.begin()
+    assert talk.type("hello") == ""
+    assert talk.passes(2_000) == "", "own lines are not repeated"
+    (sent,) = talk.node.asked("send")
+    assert sent["text"] == "hello"
     assert talk.end() == 0
 
 
