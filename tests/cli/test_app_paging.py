@@ -88,6 +88,101 @@ def test_the_first_unread_line_is_found_though_the_window_begins_after_it(world:
     world.sees("[#ops]", "this was read", " new ", "line 0001")
 
 
+def unread_world(read: int, unread: int) -> World:
+    """#dev with so many lines that were read, and so many that came while no face was there."""
+    made = World(90, 20)
+    made.node.add_chat("dev", "alice", "you", leader="alice", unread=unread)
+    made.node.add_chat("ops", "alice", "you", leader="alice", unread=7)
+    for number in range(1, read + unread + 1):
+        ago_ms = (read + unread - number + 1) * 1_000
+        made.node.past(DEV, "alice", f"line {number % 10_000:04}", ago_ms)
+    return made
+
+
+@pytest.mark.parametrize("unread", [900, 1_000, 3_000, 12_000])
+def test_however_many_are_unread_the_first_of_them_is_a_key_away(unread: int) -> None:
+    with unread_world(300, unread) as world:
+        world.start(chat="dev")
+        world.passes(500)
+        world.sees("[Act: 2:#ops(7)]")
+        world.press("Alt+U")
+        world.passes(500)
+        rows = world.rows
+        new = next(at for at, row in enumerate(rows) if " new -" in row)
+        assert "line 0300" in rows[new - 1]
+        assert "line 0301" in rows[new + 1]
+        view = world.state.front
+        assert view is not None
+        assert len(view.items) <= LINES_MAX
+        world.press("Alt+End")
+        world.passes(500)
+        assert lines(world)[-1] == (300 + unread) % 10_000
+        assert asks(world) < 8 + unread // 1_000, "each page is counted once"
+
+
+def test_who_scrolls_up_through_all_that_is_unread_comes_to_its_beginning() -> None:
+    with unread_world(300, 6_000) as world:
+        world.start(chat="dev")
+        world.passes(500)
+        for _ in range(6_010 // 15):
+            world.press("PgUp")
+            if any(" new -" in row for row in world.rows):
+                break
+        rows = world.rows
+        new = next(at for at, row in enumerate(rows) if " new -" in row)
+        assert "line 0301" in rows[new + 1]
+        view = world.state.front
+        assert view is not None
+        assert len(view.items) <= LINES_MAX
+
+
+def test_who_asks_before_it_is_known_where_is_led_there_once_it_is() -> None:
+    with unread_world(300, 3_000) as world:
+        ask, gate = world.node.history, asyncio.Event()
+
+        async def waits(chat: str = "", **more: Any) -> Any:
+            if more.get("before"):
+                await gate.wait()
+            return await ask(chat, **more)
+
+        world.node.history = waits  # type: ignore[method-assign]
+        world.start(chat="dev")
+        world.press("Alt+U")
+        assert lines(world)[-1] == 3_300, "nowhere yet"
+        gate.set()
+        world.passes(500)
+        world.sees(" new -", "line 0301")
+
+
+def test_a_chat_of_which_nothing_was_read_is_new_from_its_first_line() -> None:
+    with unread_world(0, 3_000) as world:
+        world.start(chat="dev")
+        world.passes(500)
+        world.press("Alt+U")
+        world.passes(500)
+        rows = world.rows
+        new = next(at for at, row in enumerate(rows) if " new -" in row)
+        assert "line 0001" in rows[new + 1]
+
+
+def test_a_count_that_fails_is_tried_again() -> None:
+    with unread_world(300, 3_000) as world:
+        ask, failed = world.node.history, []
+
+        async def fails(chat: str = "", **more: Any) -> Any:
+            if more.get("before") and not failed:
+                failed.append(more["before"])
+                raise NodeSilent(control="node.sock")
+            return await ask(chat, **more)
+
+        world.node.history = fails  # type: ignore[method-assign]
+        world.start(chat="dev")
+        world.press("Alt+U")
+        world.passes(5_000)
+        world.sees(" new -", "line 0301")
+        assert failed
+
+
 def test_every_line_is_reached_and_asked_for_once(world: World) -> None:
     for _ in range(150):
         world.press("PgUp")

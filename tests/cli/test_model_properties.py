@@ -18,6 +18,7 @@ from node.cli.model import (
     Answered,
     Cleared,
     Closed,
+    CountedBack,
     Delayed,
     Drafted,
     Event,
@@ -42,12 +43,14 @@ from node.cli.model import (
     View,
     front,
     hotlist,
+    is_sought,
     newest,
     paging,
     place_of,
     reduce,
     transcript,
 )
+from node.cli.model.values import BEYOND, OUTSET
 from node.happenings import Happening
 from node.words import Chat, Line, Status
 from tests.cli.chats import ALICE, line, members
@@ -67,6 +70,7 @@ NODES_OWN = (
     Status,
     Roster,
     Paged,
+    CountedBack,
     Linked,
 )  # what no person does
 
@@ -256,6 +260,14 @@ class Faces(RuleBasedStateMachine):
     def the_log_is_asked(self, chat: int, towards: Towards, count: int) -> None:
         self.ask(chat, towards, count)
 
+    @rule(chat=a_chat, count=st.integers(1, 5))
+    def the_log_is_counted_back(self, chat: int, count: int) -> None:
+        view = self.state.view(chat)
+        if view is not None and self.linked and is_sought(view):
+            asked = view.sought[1]
+            lines, older = self.logs[chat].before(place_of(asked), count)
+            self.apply(CountedBack(chat, lines, older, asked))
+
     @rule(chat=a_chat, count=st.integers(1, 5), share=st.floats(0, 1))
     def somewhere_else_is_asked(self, chat: int, count: int, share: float) -> None:
         log, is_free = self.logs[chat], all(one.chat_id != chat for one in self.answers)
@@ -375,7 +387,7 @@ class Faces(RuleBasedStateMachine):
         assert [one for one in over if one in left] == [one for one in left if one in over]
 
     def the_marker_has_a_reason(self, old: View, view: View, event: Event) -> None:
-        if view.marker == old.marker:
+        if view.marker == old.marker or slid(old, view):
             return
         chat_id = view.chat.chat_id
         went = self.before.current == chat_id != self.state.current
@@ -388,10 +400,14 @@ class Faces(RuleBasedStateMachine):
                 assert backlog or (old.unread, view.unread) == (0, 1)
                 assert not (backlog and old.marker and chat_id == self.state.current and old.at_end)
                 last = (*old.items, *old.later)[-1:]
-                assert view.marker == (last[0].serial if last else 0)
+                outset = BEYOND if old.older == "" else 0
+                assert view.marker == (last[0].serial if last else outset)
             case Paged(chat_id=there) if there == chat_id:
                 assert old.lost[0] == old.marker or old.marker in {one.serial for one in old.items}
-                assert {one.serial: one.place for one in view.items}[view.marker] == where(old)
+                places = [one.place for one in view.items if one.place and one.place <= where(old)]
+                assert where(view) == max(places)
+            case CountedBack(chat_id=there) if there == chat_id:
+                assert old.marker == BEYOND
             case Answered():
                 assert old.marker not in {item.serial for item in held(view)}
             case Read(chat_id=there) | Cleared(chat_id=there) if there == chat_id:
@@ -451,6 +467,16 @@ class Faces(RuleBasedStateMachine):
             assert view.scroll is None or at_anchor(view) >= 0
 
     @invariant()
+    def a_marker_that_is_not_held_is_somewhere(self) -> None:
+        for view in self.state.views:
+            if view.marker == BEYOND:
+                assert bool(view.sought[1]) != (view.lost[0] == BEYOND and bool(view.lost[1]))
+                assert view.lost[1] in self.logs[view.chat.chat_id].lines or view.lost[1] in (
+                    OUTSET,
+                    (),
+                )
+
+    @invariant()
     def counts_are_right(self) -> None:
         for view in self.state.views:
             assert 0 <= view.mentions <= view.unread
@@ -497,6 +523,15 @@ class Faces(RuleBasedStateMachine):
             assert [one for one in since if one not in shown] == [
                 one for one in since if one in unknown and one not in shown
             ]
+
+
+def slid(old: View, view: View) -> bool:
+    """Whether the marker went with the head of its window, and no line before it was held."""
+    serials = [item.serial for item in old.items]
+    if view.marker != BEYOND or old.marker not in serials:
+        return False
+    assert all(item.serial != old.marker for item in view.items)
+    return not any(item.place for item in old.items[: serials.index(old.marker) + 1])
 
 
 def held(view: View) -> tuple[Item, ...]:

@@ -10,6 +10,7 @@ from node.cli.model import (
     Anchor,
     Cleared,
     Closed,
+    CountedBack,
     Event,
     Ignored,
     Linked,
@@ -27,6 +28,10 @@ from node.cli.model import (
     Towards,
     first_unread,
     hotlist,
+    is_at_outset,
+    is_beyond,
+    is_sought,
+    place_of,
 )
 from node.words import Chat, Status
 from tests.cli.chats import (
@@ -59,7 +64,7 @@ def behind(state: State, chat: Chat = OPS) -> str:
     """What the marker stands behind; empty for no marker."""
     view = view_of(state, chat)
     held = {item.serial: text for item, text in zip(view.items, shown(view), strict=True)}
-    return held[view.marker] if view.marker else ""
+    return held[view.marker] if view.marker and not is_beyond(view) else ""
 
 
 def read(*ats: int) -> State:
@@ -379,3 +384,100 @@ def test_a_marker_stands_while_scrolled_up_and_what_comes_then_is_behind_it_too(
     up = Scrolled(2, Anchor(serial_of(view_of(state, OPS), "20")))
     state = after(up, said(50, OPS), state=state)
     assert (behind(state), counts(state)) == ("20", (1, 0))
+
+
+# ---- more unread than the window holds ----------------------------------------------------------
+
+
+def opened(unread: int, *ats: int) -> State:
+    """#ops in front with so many unread; these are the end of its log, and more is before them."""
+    state = after(Selected(2), state=entered(DEV, replace(OPS, unread=unread)))
+    return after(Paged(2, lines(ats), Towards.END, place(ats[0])), state=state)
+
+
+def back(asked: int, *ats: int, more: bool = True, own: tuple[int, ...] = ()) -> CountedBack:
+    """A page of the lines before `asked`."""
+    page = tuple(line(at, own=at in own, backlog=True) for at in ats)
+    return CountedBack(2, page, place(ats[0]) if more else "", place(asked))
+
+
+def test_where_more_are_unread_than_were_read_the_log_is_counted_back() -> None:
+    state = opened(5, 80, 90)
+    assert is_sought(view_of(state, OPS))
+    state = after(back(80, 60, 70, own=(70,)), back(60, 30, 40, 50), state=state)
+    view = view_of(state, OPS)
+    assert (is_sought(view), view.lost[1]) == (False, place_of(place(30)))
+    pages = [Paged(2, lines(ats), Towards.OLDER, place(ats[0])) for ats in ((60, 70), (20, 30, 40))]
+    assert behind(after(*pages, state=state)) == "30"
+
+
+@pytest.mark.parametrize("ats", [(70,), (60, 70)])
+def test_the_last_line_that_was_read_may_be_on_a_page_of_its_own(ats: tuple[int, ...]) -> None:
+    state = after(back(80, *ats), state=opened(2 + len(ats), 80, 90))
+    assert is_sought(view_of(state, OPS)), "all of them are unread; what is before is not known"
+    state = after(back(ats[0], 50), state=state)
+    assert view_of(state, OPS).lost[1] == place_of(place(50))
+
+
+def test_the_first_line_of_the_window_may_be_the_first_unread_one() -> None:
+    state = after(back(80, 60, 70), state=opened(2, 80, 90))
+    state = after(Paged(2, lines((60, 70)), Towards.OLDER, place(60)), state=state)
+    assert behind(state) == "70"
+
+
+def test_the_place_is_taken_at_once_where_it_has_been_scrolled_to_meanwhile() -> None:
+    state = after(Paged(2, lines((60, 70)), Towards.OLDER, place(60)), state=opened(3, 80, 90))
+    assert behind(after(back(80, 60, 70), state=state)) == "60"
+
+
+@pytest.mark.parametrize("unread", [4, 9])
+def test_a_log_that_was_never_read_is_unread_from_its_first_line(unread: int) -> None:
+    state = after(back(80, 60, 70, more=False), state=opened(unread, 80, 90))
+    assert not is_at_outset(view_of(state, OPS)), "the window begins later"
+    state = after(Paged(2, lines((60, 70)), Towards.OLDER), state=state)
+    view = view_of(state, OPS)
+    assert is_at_outset(view)
+    assert first_unread(view) == serial_of(view, "60")
+
+
+def test_a_page_that_nobody_waits_for_any_more_is_not_counted() -> None:
+    state = opened(5, 80, 90)
+    once = after(back(80, 60, 70), state=state)
+    assert after(back(80, 60, 70), state=once) == once
+    for event in (Read(2), Cleared(2), Selected(1)):
+        gone = after(event, state=state)
+        assert after(back(80, 60, 70), state=gone) == gone
+
+
+def test_what_comes_meanwhile_is_behind_the_marker_and_a_loss_does_not_move_it() -> None:
+    state = after(said(100, OPS), Linked(False), Linked(True), state=opened(3, 80, 90))
+    page = Paged(2, lines((90, 100, 110)), Towards.END, place(90))
+    state = after(status(1), page, back(80, 60, 70), state=state)
+    assert view_of(state, OPS).lost[1] == place_of(place(60))
+
+
+def test_the_next_line_unread_moves_a_marker_that_is_far_back() -> None:
+    state = after(HELP, said(100, OPS), state=opened(3, 80, 90))
+    assert behind(state) == "90"
+    assert after(back(80, 60, 70), state=state) == state
+
+
+def test_the_first_lines_of_a_chat_have_the_marker_before_them() -> None:
+    came = [said(at, OPS) for at in range(20, 20 + 3 * IDLE_LINES_MAX)]
+    state = after(*came[:2], Selected(2), state=read())
+    assert is_at_outset(view_of(state, OPS))
+    state = after(*came, Selected(2), state=read())
+    view = view_of(state, OPS)
+    assert is_beyond(view)
+    assert not is_at_outset(view), "its first lines are not held"
+    page = Paged(2, lines(range(20, 600)), Towards.OLDER, asked=view.older or "")
+    assert is_at_outset(view_of(after(page, state=state), OPS))
+
+
+def test_a_marker_at_a_notice_that_goes_with_the_head_of_the_window_is_counted_back() -> None:
+    state = after(Cleared(2), joined("eve", 15, OPS), state=read(10))
+    state = after(*(said(at, OPS) for at in range(20, 300)), Selected(2), state=state)
+    assert is_sought(view_of(state, OPS))
+    older = view_of(state, OPS).sought[1]
+    state = after(CountedBack(2, lines((5, 10)), "", older), state=state)
+    assert view_of(state, OPS).lost[1] == place_of(place(10))

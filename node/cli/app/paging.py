@@ -12,6 +12,7 @@ from ...words import Line
 from ...words import Page as Lines
 from ..model import (
     Anchor,
+    CountedBack,
     Event,
     Linked,
     Paged,
@@ -21,15 +22,19 @@ from ..model import (
     View,
     cursor_of,
     first_unread,
+    is_at_outset,
+    is_beyond,
+    is_sought,
     newest,
 )
 from ..render import transcript
 from .face import Face, chat_of
 
 FIRST = 200  # lines of a chat that is opened
-FIRST_MAX, UNREAD_MORE = 1_000, 20  # where more are unread, and so many lines before those
+FIRST_MAX, UNREAD_MORE = 1_000, 20  # at most, where more are unread; lines before those
 SCREENS = 4  # and at least so many screens
 MORE = 500  # lines of each further page
+COUNTED = 1_000  # lines of each page that is only counted
 NEAR = 100  # items from the edge of the window at which the next page is fetched
 BEGINNING = "0.0.0.0.0.0"  # before the first line of any log
 AROUND = 250  # lines before, and from, a line that is looked at
@@ -41,7 +46,8 @@ class Paging:
 
     def __init__(self, face: Face) -> None:
         self._face = face
-        self._reading: dict[int, asyncio.Task[None]] = {}
+        self._reading: dict[tuple[int, str], asyncio.Task[None]] = {}  # by chat, and what for
+        self._awaited = 0  # the chat whose first unread line is gone to once it is known where
         self._failed = 0  # reads one after the other
         face.listen(self._happened)
 
@@ -62,37 +68,44 @@ class Paging:
             self._start(view, self._read_end)
         elif is_read and view.older and len(view.items) < self._face.rows:
             self._start(view, self._read_older)
+        elif is_sought(view):
+            self._start(view, self._read_back, "marker")
+        elif is_read and self._awaited:
+            self._arrive(view)
 
     # ---- pages
 
-    def _start(self, view: View, read: Callable[[View], Awaitable[None]]) -> None:
-        """Begins a read, where none of that chat is under way."""
-        chat_id = view.chat.chat_id
-        if chat_id not in self._reading and not self._face.state.lost:
-            work = self._one(view, read)
-            self._reading[chat_id] = self._face.spawn(work, "page of the log")
+    def _start(
+        self, view: View, read: Callable[[View], Awaitable[None]], what: str = "window"
+    ) -> None:
+        """Begins a read, where none of that chat for the same is under way."""
+        key = view.chat.chat_id, what
+        if key not in self._reading and not self._face.state.lost:
+            self._reading[key] = self._face.spawn(self._one(key, view, read), "page of the log")
 
-    async def _one(self, view: View, read: Callable[[View], Awaitable[None]]) -> None:
+    async def _one(
+        self, key: tuple[int, str], view: View, read: Callable[[View], Awaitable[None]]
+    ) -> None:
         """A read to its end; if it fails, the next one waits a while."""
-        chat_id, task = view.chat.chat_id, asyncio.current_task()
+        task = asyncio.current_task()
         try:
             await read(view)
         except Complaint as complaint:
             self._failed += 1
             wait = min(AGAIN_MAX_S, AGAIN_S * 2**self._failed)
-            asyncio.get_running_loop().call_later(wait, self._end, chat_id, task)
+            asyncio.get_running_loop().call_later(wait, self._end, key, task)
             if not isinstance(complaint, NodeDown):  # which the watch tells
                 self._face.complain("history", complaint)
         else:
             self._failed = 0
             self._face.works("history")
-            self._end(chat_id, task)
+            self._end(key, task)
             self._look(is_read=True)
 
-    def _end(self, chat_id: int, task: "asyncio.Task[None] | None") -> None:
-        """The next read of that chat may begin."""
-        if self._reading.get(chat_id) is task:
-            del self._reading[chat_id]
+    def _end(self, key: tuple[int, str], task: "asyncio.Task[None] | None") -> None:
+        """The next read of that chat for the same may begin."""
+        if self._reading.get(key) is task:
+            del self._reading[key]
 
     def _forget(self) -> None:
         """What was asked of a node that is gone does not count any more."""
@@ -110,6 +123,11 @@ class Paging:
         chat_id, asked = view.chat.chat_id, view.older or ""
         page = await self._ask(view, count=MORE, before=asked)
         self._face.apply(Paged(chat_id, page.lines, Towards.OLDER, page.cursor, asked=asked))
+
+    async def _read_back(self, view: View) -> None:
+        asked = view.sought[1]
+        page = await self._ask(view, count=COUNTED, before=asked)
+        self._face.apply(CountedBack(view.chat.chat_id, page.lines, page.cursor, asked))
 
     async def _read_newer(self, view: View) -> None:
         chat_id, asked = view.chat.chat_id, newest(view) or BEGINNING
@@ -185,12 +203,19 @@ class Paging:
         """To the first line that was not read yet, also where the window begins after it."""
         if (view := self._face.front) is None:
             return
-        marker, place = view.lost
-        if place and marker == view.marker:
-            work = self._read_unread(view.chat.chat_id, cursor_of(place))
+        if is_sought(view):
+            self._awaited = view.chat.chat_id
+        elif is_beyond(view) and not is_at_outset(view):
+            work = self._read_unread(view.chat.chat_id, cursor_of(view.lost[1]))
             self._face.spawn(work, "first unread line")
         else:
             self.to(first_unread(view))
+
+    def _arrive(self, view: View) -> None:
+        """To the first unread line that was asked for, if its chat is still in front."""
+        awaited, self._awaited = self._awaited, 0
+        if awaited == view.chat.chat_id:
+            self.to_unread()
 
     def to(self, serial: int) -> None:
         """To an item of the transcript that is shown."""

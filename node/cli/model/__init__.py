@@ -10,6 +10,7 @@ from .events import (
     Chose,
     Cleared,
     Closed,
+    CountedBack,
     Delayed,
     Drafted,
     Event,
@@ -32,6 +33,7 @@ from .finding import find_hit, first_unread, mention_from
 from .hotlist import hotlist, matches, neighbour, next_active, numbered, picked, stepped
 from .places import cursor_of, newest, place_of
 from .reduce import reduce
+from .unread import is_at_outset, is_beyond, is_sought
 from .values import (
     BURST_MS,
     IDLE_LINES_MAX,
@@ -65,6 +67,7 @@ __all__ = [
     "Chose",
     "Cleared",
     "Closed",
+    "CountedBack",
     "Delayed",
     "Drafted",
     "Entry",
@@ -100,6 +103,9 @@ __all__ = [
     "find_hit",
     "first_unread",
     "hotlist",
+    "is_at_outset",
+    "is_beyond",
+    "is_sought",
     "matches",
     "mention_from",
     "neighbour",

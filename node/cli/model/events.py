@@ -42,6 +42,16 @@ class Paged:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedBack:
+    """Lines of the log before the window, read to find where the unread ones begin."""
+
+    chat_id: int
+    lines: tuple[Line, ...]
+    older: str  # cursor of what is before them; empty for nothing
+    asked: str  # the cursor asked with; any but the one that is wanted is ignored
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Lines for the transcript: the answer of a slash command; chat_id 0 is the chat in front."""
 
@@ -187,6 +197,7 @@ Event: TypeAlias = (
     | Status
     | Roster
     | Paged
+    | CountedBack
     | Told
     | Refused
     | Delayed

@@ -12,6 +12,7 @@ from ...happenings import (
     MemberEvent,
     MergeEvent,
     NdsEvent,
+    ReceiptEvent,
     SplitEvent,
     SuspectEvent,
 )
@@ -30,7 +31,11 @@ def is_told(happening: Happening) -> bool:
             return phase in _PHASES
         case ChatEvent(change=change):
             return change in ("opened", "closed")
-        case MemberEvent() | SuspectEvent() | LeaderEvent() | NdsEvent():
+        case MemberEvent(quiet=quiet) | SuspectEvent(quiet=quiet):
+            return not quiet
+        case ReceiptEvent(later=later):
+            return bool(later)
+        case LeaderEvent() | NdsEvent():
             return True
         case SplitEvent() | MergeEvent() | ErrorEvent():
             return True

@@ -11,6 +11,7 @@ from .events import (
     Chose,
     Cleared,
     Closed,
+    CountedBack,
     Delayed,
     Drafted,
     Event,
@@ -33,7 +34,7 @@ from .happened import happened
 from .members import with_members
 from .paging import paged
 from .transcript import anchored, cleared, with_entry
-from .unread import recounted, seen
+from .unread import counted_back, recounted, seen
 from .values import Entry, Item, Page, Question, Reply, Search, State, Switcher, Unsent, View
 
 _OfChat: TypeAlias = (
@@ -62,6 +63,9 @@ def reduce(state: State, event: Event) -> State:
             return _status(state, event)
         case Paged():
             return settled(paged(state, event))
+        case CountedBack():
+            view = state.view(event.chat_id)
+            return state.having(counted_back(view, event)) if view else state
         case Linked(up=up):
             return _linked(state, up)
         case Selected(chat_id=chat_id):

@@ -13,7 +13,7 @@ from itertools import islice
 from ...happenings import ReceiptEvent
 from ...words import Line
 from .places import cursor_of, just_after, place_of
-from .values import IDLE_LINES_MAX, Entry, Item, Place, View
+from .values import BEYOND, IDLE_LINES_MAX, OUTSET, Entry, Item, Place, View
 
 LATER_MAX = IDLE_LINES_MAX  # items that wait for a window that does not reach them
 AMONG_MAX = 200  # last items among which a line without a place is looked for
@@ -232,7 +232,7 @@ def _without(view: View, head: int, tail: int) -> View:
 
     What goes is not forgotten at once: a page that is being read may be from before it came.
     """
-    kept = len(view.items) - tail
+    kept, before = len(view.items) - tail, view.older
     if head:
         earlier = (*view.earlier, *filter(_is_placed, view.items[:head]))[-LATER_MAX:]
         view = replace(view, older=_older(view, head), earlier=earlier)
@@ -240,18 +240,29 @@ def _without(view: View, head: int, tail: int) -> View:
         later = (*view.items[kept:], *view.later)[-LATER_MAX:]
         view = replace(view, cut_off=True, later=later)
     items = view.items
-    return lost(replace(view, items=items[head:kept]), items[:head])
+    return lost(replace(view, items=items[head:kept]), items[:head], before)
 
 
-def lost(view: View, gone: Sequence[Item]) -> View:
-    """The view, which remembers where its marker was if that went with these items."""
+def lost(view: View, gone: Sequence[Item], older: str | None) -> View:
+    """The view, which remembers where its marker was if that went with these items; `older` is the
+    cursor of what was before them.
+    """
     if not view.marker:
         return view
     at = next((at for at, item in enumerate(gone) if item.serial == view.marker), -1)
     if at < 0 or any(item.serial == view.marker for item in view.items):
         return view
     place = next((item.place for item in reversed(gone[: at + 1]) if item.place), ())
-    return replace(view, lost=(view.marker, place))
+    if place or older is None:
+        return replace(view, lost=(view.marker, place))
+    if older:  # behind the last line before those
+        return replace(view, marker=BEYOND, lost=(0, ()), sought=(0, older))
+    return at_outset(view)
+
+
+def at_outset(view: View) -> View:
+    """The view of a chat of which nothing was read."""
+    return replace(view, marker=BEYOND, lost=(BEYOND, OUTSET), sought=(0, ""))
 
 
 def cleared(view: View) -> View:

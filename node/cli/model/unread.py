@@ -7,8 +7,10 @@ to have the chat in front, at its end, with no page over it.
 from dataclasses import replace
 
 from ...words import Chat, Line
-from .transcript import last_item, lost
-from .values import Item, State, View
+from .events import CountedBack
+from .places import place_of
+from .transcript import at_outset, last_item, lost
+from .values import BEYOND, OUTSET, Item, Place, State, View
 
 
 def looking(state: State, view: View) -> bool:
@@ -54,7 +56,10 @@ def counted(state: State, view: View, line: Line, before: View) -> View:
     stands = before.marker and before.scroll is not None  # it may be in sight, and moves nothing
     if is_first and not before.waiting and not stands:
         last = last_item(before)
-        view = replace(view, marker=last.serial if last else 0)
+        if last is None and view.older == "":
+            view = at_outset(view)
+        else:
+            view = replace(view, marker=last.serial if last else 0)
     if new:
         unread, mentions = view.unread + 1, view.mentions + line.mention
         return replace(view, unread=unread, mentions=mentions, counted=view.counted + 1)
@@ -115,32 +120,76 @@ def left(view: View) -> View:
 def marked(view: View, before: View) -> View:
     """The view once the end of its log has been read, with the marker where it belongs.
 
-    A marker whose item is held stays.  Else it stands before as many of the last lines of others as
-    were unread when the face began, or when its item was lost with an older window.
+    A marker whose place is known stays.  Else it stands before as many of the last lines of others
+    as were unread when the face began, or when its item was lost with an older window; where those
+    are more than the window holds, the log before it is counted back.
     """
-    if view.marker and any(item.serial == view.marker for item in view.items):
-        return replace(view, waiting=0)
     count = view.waiting or (before.unread if view.marker else 0)
-    index = _nth_last(view.items, count) if count else 0
-    marker = view.items[index - 1].serial if index else view.marker
-    return replace(view, marker=marker, waiting=0)
+    view = replace(view, waiting=0)
+    is_held = any(item.serial == view.marker for item in view.items)
+    if not count or (view.marker and (is_held or is_beyond(view))):
+        return view
+    index, left = _nth_last(view.items, count)
+    if index > 0:
+        return replace(view, marker=view.items[index - 1].serial)
+    if view.older:
+        return replace(view, marker=BEYOND, lost=(0, ()), sought=(left, view.older))
+    return at_outset(view) if view.lines else view
+
+
+def is_beyond(view: View) -> bool:
+    """Whether the marker stands in the log, at no item of the window."""
+    return is_sought(view) or (bool(view.lost[1]) and view.lost[0] == view.marker)
+
+
+def is_sought(view: View) -> bool:
+    """Whether the log is still to be counted back to the marker's place."""
+    return view.marker == BEYOND and bool(view.sought[1])
+
+
+def is_at_outset(view: View) -> bool:
+    """Whether the marker stands before the first line of the log, which the window begins with."""
+    return view.marker == BEYOND and view.lost == (BEYOND, OUTSET) and view.older == ""
+
+
+def counted_back(view: View, event: CountedBack) -> View:
+    """The view after a page that was counted back: the marker has its place, or is further back."""
+    count, asked = view.sought
+    if not is_sought(view) or event.asked != asked:
+        return view
+    for at in range(len(event.lines) - 1, -1, -1):
+        if not count:
+            return _in_log(view, place_of(event.lines[at].place))
+        count -= not event.lines[at].own
+    return replace(view, sought=(count, event.older)) if event.older else _in_log(view, OUTSET)
+
+
+def _in_log(view: View, place: Place) -> View:
+    """The view whose marker stands behind the line at that place."""
+    view = replace(view, marker=BEYOND, lost=(BEYOND, place), sought=(0, ""))
+    return found(view, view)
 
 
 def found(view: View, before: View) -> View:
     """The view after a page of the log, with its marker where the page brings its line back."""
-    view = lost(view, before.items)
+    view = lost(view, before.items, before.older)
     serial, place = view.lost
     if not place or serial != view.marker:
         return view
-    item = next((item for item in view.items if item.place == place), None)
-    return replace(view, marker=item.serial, lost=(0, ())) if item else view
+    placed = [item for item in view.items if item.place]
+    read = [item for item in placed if item.place <= place]
+    if not read or (len(read) == len(placed) and read[-1].place != place):
+        return view
+    return replace(view, marker=read[-1].serial, lost=(0, ()))
 
 
-def _nth_last(items: tuple[Item, ...], count: int) -> int:
-    """The index of the count-th last line of others; 0 where there are no more."""
+def _nth_last(items: tuple[Item, ...], count: int) -> tuple[int, int]:
+    """The index of the count-th last line of others; -1 where there are no more, and how many are
+    missing then.
+    """
     for index in range(len(items) - 1, -1, -1):
         line = items[index].entry
         count -= isinstance(line, Line) and not line.own
         if not count:
-            return index
-    return 0
+            return index, 0
+    return -1, count

@@ -18,6 +18,8 @@ RECENT_MAX = 8  # chats that count as looked at lately
 BURST_MS = 2_000  # like notices that come closer than this make one
 
 Place: TypeAlias = tuple[int, ...]  # of a line in display order; () for what is no line
+OUTSET: Place = (0,) * 6  # before the first line of any log
+BEYOND = -1  # instead of a marker's serial: it stands in the log, before the window
 
 
 # ---- what a transcript is made of --------------------------------------------------------------
@@ -94,7 +96,8 @@ class View:
     mentions: int = 0
     quiet: int = 0  # of the unread, those that came by catch-up: they raise nothing
     marker: int = 0  # serial of the last item read before those; 0 for no marker
-    lost: tuple[int, Place] = (0, ())  # a marker whose item has left the window: where that was
+    lost: tuple[int, Place] = (0, ())  # a marker whose item is not in the window: where that was
+    sought: tuple[int, str] = (0, "")  # marker BEYOND: lines to count back, before which cursor
     scroll: Anchor | None = None  # None: at the end
     older: str | None = None  # cursor of what is before the window; "" nothing; None not read yet
     cut_off: bool = False  # the window ends before the present, which is to be read again

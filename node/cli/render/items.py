@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ...happenings import ErrorEvent
 from ...words import Line
-from ..model import Entry, Item, Notice, State, Unsent, View
+from ..model import Entry, Item, Notice, State, Unsent, View, is_at_outset
 from .drawing import Drawing, Look, Rows
 from .rows import Row, cut, fitted
 from .text import moment, shown_nick, width
@@ -162,6 +162,7 @@ def _before(view: View, index: int, columns: int, now_ms: int, opts: Options) ->
         if not hidden(items[last], opts):
             break
         last -= 1
+    new = new or (last < 0 and is_at_outset(view))
     day = _day(items[index])
     rows = []
     if day and day != _day_until(view, last, now_ms, opts):
