@@ -11,7 +11,7 @@ from .words import NO_CHAT, NO_EPOCH, Chat, Epoch, Line
 
 @dataclass(frozen=True, slots=True)
 class ReceiptEvent:
-    """A member acknowledged an own line."""
+    """A member acknowledged an own line, or (`later`) all have that are there."""
 
     msg_id: str = ""
     id: str = ""
@@ -21,6 +21,7 @@ class ReceiptEvent:
     of: int = 0
     way: str = ""
     took_ms: int = 0
+    later: tuple[str, ...] = ()  # who gets it when they are back
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class MemberEvent:
     nick: str = ""
     change: str = ""
     detail: str = ""
+    quiet: bool = False  # another happening says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class SuspectEvent:
     member_id: int = 0
     nick: str = ""
     cleared: bool = False
+    quiet: bool = False  # another happening said so
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import time
 from typing import assert_never
 
 from ..errors import DONE, NO_PEER, PARTIAL, Complaint, NodeDown
-from ..happenings import ChatEvent, ErrorEvent, Happening, MemberEvent
+from ..happenings import ChatEvent, ErrorEvent, Happening, MemberEvent, ReceiptEvent
 from ..words import Kind, Line, Status, Wait
 from . import keys
 from .burst import BURST_S, Burst
@@ -163,7 +163,9 @@ class LineMode:
             elif what.msg_id not in self._own:
                 self._print(happening, before)
             return
-        if isinstance(what, MemberEvent) and what.change in Burst.CHANGES:
+        if isinstance(what, ReceiptEvent) and self._answers_for(what):
+            return
+        if isinstance(what, MemberEvent) and what.change in Burst.CHANGES and not what.quiet:
             if self._burst.add(happening):
                 asyncio.get_running_loop().call_later(BURST_S, self._end_burst)
                 self._print(happening, before)
@@ -174,6 +176,13 @@ class LineMode:
         self._print(happening, before)
         if isinstance(what, ChatEvent) and self._state.current != before.current:
             self._where()
+
+    def _answers_for(self, receipt: ReceiptEvent) -> bool:
+        """Whether the sending of that line tells who gets it later: that of a pipe, which may end
+        with it, does.
+        """
+        said_here = receipt.msg_id in self._own or self._unnamed > 0
+        return said_here and not self._terminal and receipt.acked < receipt.of
 
     def _knows(self, happening: Happening, before: State) -> bool:
         """Whether a chat was opened or closed from here: the answer to that has told it."""
@@ -373,7 +382,8 @@ class LineMode:
                     stored.set_result(None)
                 if progress.done:
                     missing = () if progress.complete else progress.missing
-                    said = notices.delivered(progress.acked, progress.of, progress.later, missing)
+                    later = () if self._terminal else progress.later
+                    said = notices.delivered(progress.acked, progress.of, later, missing)
                     if said:
                         self._out.lines([notices.spoken(said, chat, now_ms())])
                     if not progress.complete:

@@ -96,8 +96,8 @@ class Answering:
         answer = Elected(lower, s.nds_up is not False, vote, s.view(), about_provisional)
         s.respond(call, answer)
         if vote is Vote.UNREACHABLE and e.agree(caller.node, s.epoch, s.following):
-            why = rounds.why(request.view.provisional or request.view.leader)
-            s.emit(ElectionMoved(caller.node, Phase.STARTED, why))
+            about = request.view.provisional or request.view.leader
+            s.emit(ElectionMoved(caller.node, Phase.STARTED, rounds.why(about), about=about))
         self._tell(caller.node, answer)
         if vote is Vote.ALIVE:
             e.hinted = True

@@ -222,12 +222,16 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ElectionMoved:
-    """`by` holds the round: this node, or whoever asked it."""
+    """`by` holds the round: this node, or whoever asked it.
+
+    `about`: the leader whose silence started it; 0 for none.
+    """
 
     by: MemberId
     phase: Phase
     detail: str = ""
     whom: MemberId = 0
+    about: MemberId = 0
 
 
 @dataclass(frozen=True, slots=True)

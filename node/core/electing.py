@@ -246,7 +246,8 @@ class Electing:
         s, e = self._s, self._s.election
         e.stage = Stage.ASKING
         round = e.round = Round(s.epoch, s.following, set(s.active_others))
-        s.emit(ElectionMoved(s.me, Phase.STARTED, rounds.why(look.following)))
+        why = rounds.why(look.following)
+        s.emit(ElectionMoved(s.me, Phase.STARTED, why, about=look.following))
 
         def ended(call: Outstanding, outcome: Outcome) -> None:
             if e.round is not round or not self._current(look):

@@ -313,12 +313,20 @@ class Group(Readable):
                 self._overhear(caller.node, request.view)
                 self._catching_up.asked(call, request)
             case Update():
+                if self._closes(request):
+                    self._reign.say_good_bye(caller.node, caller.epoch, leaving=False)
                 self._belonging.update(call, request)
                 self._hear_epoch(caller.node, caller.epoch)
             case Leave():
+                self._reign.say_good_bye(caller.node, caller.epoch, leaving=True)
                 self._leaving.left(call, request)
             case _:
                 assert_never(request)
+
+    def _closes(self, request: Update) -> bool:
+        """Does the caller say that it goes offline?"""
+        mine = (one for one in request.roster.members if one.id == request.caller.node)
+        return any(one.life is Life.DROPPED for one in mine)
 
     def _answer_outside(self, call: CallId, request: Request) -> None:
         s = self._s
@@ -333,6 +341,8 @@ class Group(Readable):
             if isinstance(request, Coordinator):
                 self._answering.coordinator(call, request)
                 return self._belonging.exchange(node, request.view.leader_address)
+            if isinstance(request, Update) and _introduces(request):
+                return self._belonging.update(call, request)
             if s.leader not in (0, s.me):
                 self._belonging.exchange(s.leader)
         elif isinstance(request, Update) and refusal.reason != Reason.KICKED:
@@ -437,3 +447,8 @@ class Group(Readable):
         mine = replace(mine, nick=fact) if is_nick else replace(mine, away=fact)
         self._belonging.absorb(Roster((mine,)))
         self._belonging.tell(s.me)
+
+
+def _introduces(request: Update) -> bool:
+    """Does a caller whom we do not know bring its own record?  Its admission is a fact."""
+    return any(record.id == request.caller.node for record in request.roster.members)

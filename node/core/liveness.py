@@ -22,6 +22,7 @@ class Liveness:
         self._timing = timing
         self._leading_at: Millis | None = None
         self._leading_epoch: Epoch | None = None
+        self.heard_leader_at: Millis | None = None  # last, whatever has come since
         self.silent_since: Millis | None = None  # of the leader, for "took"
         self.heard_at: dict[MemberId, Millis] = {}
         self.checks: dict[MemberId, Check] = {}
@@ -33,6 +34,7 @@ class Liveness:
     def leading(self, now: Millis, epoch: Epoch) -> None:
         """Our ping was answered LEADING."""
         self._leading_at, self._leading_epoch, self.silent_since = now, epoch, None
+        self.heard_leader_at = now
 
     def silent(self, now: Millis) -> None:
         """Our ping failed, or the link broke: nothing heard before counts."""

@@ -144,6 +144,11 @@ class Readable:
     def heard_at(self, id: MemberId) -> Millis | None:
         return self._s.liveness.heard_at.get(id)
 
+    @property
+    def heard_leader_at(self) -> Millis | None:
+        """When our ping was last answered by a leader, whichever that was; None for never."""
+        return self._s.liveness.heard_leader_at
+
     def unheard_since(self, id: MemberId) -> Millis | None:
         """Since when a member does not answer: those that do not lead go by what they are told."""
         liveness = self._s.liveness

@@ -41,6 +41,13 @@ class HandOver(NamedTuple):
 NO_HAND_OVER = HandOver(0, leaving=False)
 
 
+class Resigned(NamedTuple):
+    """A good-bye that came before the word of the new leader: what it says of that epoch."""
+
+    epoch: Epoch
+    handed_over: HandOver
+
+
 class Reign:
     """`overhear` hands on what a view tells beside leadership; `led` says that we have just begun
     to lead, after whom; `met` that we led till now, and another leads a higher epoch.
@@ -58,6 +65,7 @@ class Reign:
         self._overhear, self._led, self._met = overhear, led, met
         self._reading = False
         self.handed_over: HandOver = NO_HAND_OVER  # of the epoch that we are about to accept
+        self._resigned: Resigned | None = None
 
     # ---- leading -------------------------------------------------------------------------------
 
@@ -188,6 +196,16 @@ class Reign:
             self._follow_new(took)
         return True
 
+    def say_good_bye(self, member: MemberId, epoch: Epoch, *, leaving: bool) -> None:
+        """A member goes, who knows that epoch.
+
+        A leader goes once another leads: where ours knows a later epoch than we do, it has handed
+        over, whoever tells us to whom.
+        """
+        s = self._s
+        if member == s.leader and epoch > s.epoch:
+            self._resigned = Resigned(epoch, HandOver(member, leaving))
+
     def _believable(self, epoch: Epoch) -> bool:
         s = self._s
         latest = max(s.wall // 1_000, s.epoch.generation) + AHEAD_S
@@ -200,6 +218,8 @@ class Reign:
         s.election.forget_back_off()
         s.store_meta()
         handed, self.handed_over = self.handed_over, NO_HAND_OVER
+        if handed == NO_HAND_OVER and self._resigned and self._resigned.epoch == s.epoch:
+            handed = self._resigned.handed_over
         s.emit(LeaderChanged(s.leader, s.epoch, False, took, handed.by, handed.leaving))
         self.redraw()
 

@@ -42,6 +42,7 @@ from ..runner import Halted, Nds, Peers, Runner, now_ms
 from ..tasks import Tasks
 from ..words import Epoch, Progress, Wait
 from . import telling
+from .account import Account
 from .elections import Elections
 
 REJOIN_S = 10.0  # between two tries to get into a chat whose log was lost
@@ -95,6 +96,7 @@ class Chat:
             self.group = Group(setup, world.timing, Random(secrets.randbits(64)), remembered)
         self.setup = setup
         self.elections = Elections()
+        self._account = Account(world.timing)
         self.opened = False  # admitted, and told to the watchers
         self.broken = ""  # why the group has stopped by itself
         self._leaving = False
@@ -145,6 +147,7 @@ class Chat:
             self.elections.led(at_ms, notice, self.group.shown_nick)
         if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
             self.broken = telling.why(notice)
+        happenings = self._account.told(self.group, notice)
         if not self.opened:
             return
         if isinstance(notice, JoinFailed) and not self.group.me:  # Its log was lost: go on trying.
@@ -152,7 +155,7 @@ class Chat:
         if isinstance(notice, Joined | Departed) and not self._leaving:
             self._leaving = isinstance(notice, Departed)
             self._unasked(self, notice)
-        for what in telling.told(self.group, notice):
+        for what in happenings:
             self._tell(self.happening(what))
         if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
             self._tell_outbox()

@@ -172,6 +172,18 @@ def _receipt(group: Group, notice: Acknowledged) -> ReceiptEvent:
     )
 
 
+def later(group: Group, key: Key, absent: tuple[MemberId, ...]) -> ReceiptEvent:
+    """An own line has reached all but these, who get it when they are back."""
+    trace, id = group.trace(key), group.own_id(key)
+    return ReceiptEvent(
+        msg_id=id,
+        id=id[:ID_DIGITS],
+        acked=trace.acked if trace else 0,
+        of=len(trace.rows) if trace else 0,
+        later=tuple(nick_of(group, one) for one in absent),
+    )
+
+
 # ---- lines -------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from node.cli.settings import Keeper, Kept, load, save
 from node.config import Config
 from node.config import load as read_config
 from node.errors import NoSuchMember
-from node.happenings import ErrorEvent, Happening, MemberEvent
+from node.happenings import ErrorEvent, Happening, MemberEvent, ReceiptEvent
 from node.host.hub import TooSlow
 from node.places import Places, places
 from tests.cli.fake_node import NDS, NOON_MS, FakeNode
@@ -177,6 +177,38 @@ def test_only_partial_delivery_is_worth_a_line(talk: Talk) -> None:
     talk.node.acknowledges = True
     assert talk.type("and again") == ""
     assert talk.end() == 6, "the first has not reached everyone"
+
+
+async def without_dan(*_: Any, **asked: Any) -> AsyncIterator[w.Progress]:
+    """Sends a line that reaches one of two; the other was dropped meanwhile."""
+    yield w.Progress("m1", "m1", 0, 2, missing=("bob", "dan"))
+    yield w.Progress("m1", "m1", 1, 2, later=("dan",), done=True, complete=True)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("acked", [1, 2], ids=["went meanwhile", "was gone before"])
+def test_who_gets_a_line_later_is_told_once(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, is_terminal: bool, acked: int
+) -> None:
+    """Of who was gone before, its sending knows nothing: it is not waited for."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: is_terminal)
+    talk.begin(commands=is_terminal)
+    if acked == 1:
+        monkeypatch.setattr(talk.node, "send", without_dan)
+    said = talk.type("hello")
+    id = "m1" if acked == 1 else talk.node.town("dev").log[-1].msg_id
+    talk.node.tell(ReceiptEvent(id, id[:4], acked=acked, of=2, later=("dan",)), "dev")
+    said += talk.shown()
+    expected = "sent to 1 of 2" if acked == 1 else "sent to 2 of 3"
+    assert said == f"#dev -- {expected}; dan gets it when he is back\n"
+    assert talk.end() == 0
+
+
+def test_a_leave_that_another_notice_tells_is_not_told_again(talk: Talk) -> None:
+    talk.begin()
+    talk.node.tell(MemberEvent(1, "alice", "left", quiet=True), "dev")
+    talk.node.led("dev", "bob", 12, handed_over_by="alice", handed_over_leaving=True)
+    assert talk.shown() == "#dev -- alice left and handed over to bob\n"
 
 
 ANSWERS: list[tuple[str, str | list[str]]] = [

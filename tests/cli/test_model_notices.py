@@ -73,6 +73,9 @@ WHATS: list[h.What] = [
     *(h.ChatEvent(DEV, change) for change in ("opened", "changed", "closed")),
     h.QueueEvent(2),
     h.ReceiptEvent("a"),
+    h.ReceiptEvent("a", acked=2, of=3, later=("dan",)),
+    h.MemberEvent(DAN, "dan", "left", quiet=True),
+    h.SuspectEvent(DAN, "dan", quiet=True),
 ]
 
 

@@ -184,6 +184,16 @@ NOTICES: list[tuple[h.What, str]] = [
     (h.ChatEvent(w.Chat(name="ops"), "closed"), "you are no longer in #ops"),
     (h.QueueEvent(3), ""),
     (h.ReceiptEvent(), ""),
+    (
+        h.ReceiptEvent("m", "m4", acked=2, of=3, later=("dan",)),
+        "sent to 2 of 3; dan gets it when he is back",
+    ),
+    (  # who was gone before is not among those counted, and yet among those that it is for
+        h.ReceiptEvent("m", "m4", acked=2, of=2, later=("dan",)),
+        "sent to 2 of 3; dan gets it when he is back",
+    ),
+    (h.MemberEvent(G + 4, "carol", "left", quiet=True), ""),
+    (h.SuspectEvent(G + 1, "alice", quiet=True), ""),
 ]  # fmt: skip
 
 
@@ -305,6 +315,8 @@ def test_a_message_event_has_the_documented_fields() -> None:
 EVENTS: list[tuple[h.What, str, dict[str, Any]]] = [
     (h.ReceiptEvent("m", "m4", G + 2, "bob", 1, 2, "relay", 9), "receipt",
      {"id": "m", "by": 2, "nick": "bob", "acked": 1, "of": 2, "way": "relay", "took_ms": 9}),
+    (h.ReceiptEvent("m", "m4", acked=1, of=2, later=("dan",)), "receipt",
+     {"id": "m", "by": None, "nick": "", "later": ["dan"]}),
     (member("joined"), "member", {"id": 4, "member": G + 4, "nick": "carol", "change": "joined"}),
     (h.SuspectEvent(G + 4, "carol"), "suspect", {"id": 4, "cleared": False}),
     (h.ElectionEvent(G + 2, "bob", "won", "x"), "election", {"phase": "won", "detail": "x"}),

@@ -234,6 +234,7 @@ def test_who_agrees_tells_that_a_round_has_begun_and_how_it_ends() -> None:
         (2, "asked", "", 3),
         (2, "answered", "yes, it does not hear the leader", 3),
     ]
+    assert [x.about for x in talk.of(ElectionMoved)] == [1, 0, 0], "whose silence it is about"
     elect(talk, 2)
     assert [phase for _, phase, _, _ in told(talk)] == ["asked", "answered"], "begun once"
     talk.wait(2 * LAN.t2_ms)
@@ -259,7 +260,7 @@ def test_the_end_of_the_own_round_is_that_of_the_others_too() -> None:
     talk.mute(1)
     talk.wait_for(m.Elect)
     talk.heal(1)
-    for member in (2, 4):
+    for member in (2, 2, 4):
         talk.fail(m.Elect, to=member)
     talk.answer(m.Elect, talk.vote(Vote.LEADING), to=1)
     assert told(talk)[1:] == [(3, "ended", "the leader answers", 0)]

@@ -185,7 +185,7 @@ def test_election_goes_to_every_member_and_dropped_ones_are_not_waited_for() -> 
 def test_people_see_who_is_asked_and_what_each_says() -> None:
     talk = electing(3, 2, 4, 5)
     assert talk.of(e.ElectionMoved) == [
-        e.ElectionMoved(3, e.Phase.STARTED, "leader silent"),
+        e.ElectionMoved(3, e.Phase.STARTED, "leader silent", about=1),
         *(e.ElectionMoved(3, e.Phase.ASKED, whom=member) for member in (1, 2, 4, 5)),
     ]
     assert talk.position(e.ElectionMoved) < talk.position(e.Call, m.Elect)
@@ -227,6 +227,8 @@ def test_one_alive_vote_ends_the_round_unless_more_than_half_are_unreachable(
     for voter, vote in votes.items():
         talk.answer(m.Elect, talk.vote(vote), to=voter)
     talk.wait(LAN.elect_ms + 20)
+    if 2 not in votes:
+        talk.wait(LAN.ping_ms + 20)  # A lower id is asked once more.
     assert (e.Phase.ENDED in phases(talk)) is ended
     assert talk.waits(m.Claim) is not ended
 
@@ -306,6 +308,109 @@ def test_a_lower_id_that_cannot_reach_the_registry_does_not_suppress_the_others(
     talk = electing()
     talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True, nds=False), to=2)
     talk.wait(LAN.elect_ms + 20)
+    assert not talk.waits(m.Claim), "it says what it found some time ago, and may be wrong by now"
+    talk.hold(m.Ping)
+    talk.wait_for(m.Ping, to=1, ms=LAN.grace_ms + 50)
+    talk.fail(m.Ping, to=1)
+    assert talk.waits(m.Claim)
+
+
+def test_one_that_does_reach_the_registry_after_all_leads_within_the_grace() -> None:
+    talk = electing()
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True, nds=False), to=2)
+    talk.wait(LAN.elect_ms + LAN.grace_ms)
+    view = talk.view(2, epoch=NEXT, leader=2)
+    talk.hears(m.Coordinator(talk.caller(2, epoch=NEXT), view, False))
+    talk.wait(3 * LAN.wait_ms)
+    assert talk.group.leader == 2
+    assert talk.sent(m.Claim) == []
+
+
+# ---- a lower id that does not answer at once -----------------------------------------------------
+
+
+def unanswered(*others: int | m.Member) -> Dialogue:
+    """The leader is gone for good, and so far nobody has answered the ELECTION of 4."""
+    talk = follower(4, 1, *others)
+    talk.kill(1)
+    talk.hand(LinkBroken(address(1)))
+    talk.wait_for(m.Elect, ms=100)
+    return talk
+
+
+def test_a_lower_id_that_is_silent_once_is_asked_again_and_waited_for() -> None:
+    talk = unanswered(3, 5)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=5)
+    talk.fail(m.Elect, to=3)
+    assert talk.sent(m.Elect) == [talk.call(m.Elect, to=3).request]
+    assert [(moved.phase, moved.detail) for moved in talk.of(e.ElectionMoved)] == [
+        (e.Phase.SILENT, ""),
+        (e.Phase.ASKED, "again"),
+    ]
+    talk.wait(LAN.ping_ms - 1)
+    assert not talk.waits(m.Claim)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=3)
+    assert phases(talk) == [e.Phase.WAITING]
+    assert not talk.waits(m.Claim)
+
+
+def test_a_lower_id_that_is_silent_twice_is_passed_over() -> None:
+    talk = unanswered(3, 5)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=5)
+    talk.fail(m.Elect, to=3)
+    talk.fail(m.Elect, to=3)
+    assert talk.waits(m.Claim)
+    assert talk.sent(m.Elect) == []
+
+
+@pytest.mark.parametrize(
+    ("silent", "how"),
+    [
+        (person(3), Silence.REFUSED),
+        (person(3, m.Life.SUSPECT), Silence.SILENT),
+        (person(5), Silence.SILENT),  # A higher id has no precedence.
+    ],
+)
+def test_who_is_gone_or_suspect_or_higher_is_asked_once(silent: m.Member, how: Silence) -> None:
+    talk = unanswered(silent)
+    talk.fail(m.Elect, to=silent.id, how=how)
+    assert talk.waits(m.Claim)
+    assert talk.sent(m.Elect) == []
+
+
+def test_the_silent_leader_is_asked_once() -> None:
+    talk = electing(3, 4)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=4)
+    talk.fail(m.Elect, to=1)
+    assert talk.waits(m.Claim)
+
+
+def test_once_a_lower_id_takes_over_no_other_is_asked_again() -> None:
+    talk = unanswered(2, 3)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=3)
+    talk.fail(m.Elect, to=2)
+    assert phases(talk) == [e.Phase.WAITING]
+    assert talk.sent(m.Elect) == []
+
+
+def test_a_lower_id_that_does_not_know_us_yet_is_told_of_us_and_asked_again() -> None:
+    """The leader died before it had told it of our admission."""
+    talk = unanswered(3)
+    talk.hold(m.Update)
+    talk.answer(m.Elect, m.Refusal(Reason.UNKNOWN_MEMBER), to=3)
+    assert [record.id for record in talk.call(m.Update, to=3).request.roster.members] == [4]
+    assert not talk.waits(m.Elect)
+    talk.answer(m.Update, m.Updated(m.NOBODY, talk.view(3)), to=3)
+    assert talk.waits(m.Elect, to=3)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=3)
+    assert phases(talk) == [e.Phase.WAITING]
+    assert not talk.waits(m.Claim)
+
+
+def test_who_still_does_not_know_us_is_passed_over() -> None:
+    talk = unanswered(3)
+    for _ in range(2):
+        talk.answer(m.Elect, m.Refusal(Reason.UNKNOWN_MEMBER), to=3)
     assert talk.waits(m.Claim)
 
 
@@ -344,6 +449,7 @@ def test_an_alive_vote_for_a_provisional_leader_does_not_stop_a_caller_that_reac
     talk = electing()
     vote = m.Elected(False, False, ALIVE, talk.view(4, provisional=2), about_provisional=True)
     talk.answer(m.Elect, vote, to=4)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=2)
     talk.wait(LAN.elect_ms + 20)
     assert talk.waits(m.Claim)
 

@@ -36,6 +36,14 @@ def test_nothing_heard_before_a_failed_ping_counts() -> None:
     assert not liveness.leading_since(0)
 
 
+def test_when_a_leader_was_heard_last_is_known_whatever_came_since() -> None:
+    liveness = Liveness(LAN)
+    assert liveness.heard_leader_at is None
+    liveness.leading(1_000, E5)
+    liveness.silent(1_001)
+    assert liveness.heard_leader_at == 1_000
+
+
 def test_the_leader_was_heard_since_an_instant() -> None:
     liveness = Liveness(LAN)
     liveness.leading(1_000, E5)

@@ -99,6 +99,53 @@ def test_a_higher_epoch_is_accepted_and_stored() -> None:
     assert talk.of(e.StoreMeta)[0].meta.leader == 2
 
 
+def good_bye(talk: Dialogue, leaving: bool, epoch: Epoch = NEXT) -> None:
+    """The old leader, 1, goes: for good, or only offline."""
+    caller = talk.caller(1, epoch=epoch)
+    if leaving:
+        talk.hears(m.Leave(caller, person(1, left=True)))
+    else:
+        talk.hears(m.Update(caller, m.Roster((person(1, DROPPED),))))
+
+
+def crowned(talk: Dialogue, leaving: bool) -> None:
+    """The new leader, 2, says so, and who named it."""
+    request = replace(coordinator(talk, 2, NEXT), handed_over_by=1, handed_over_leaving=leaving)
+    talk.hears(request)
+
+
+@pytest.mark.parametrize("leaving", [True, False])
+@pytest.mark.parametrize("first", ["the word of the new leader", "the good-bye", "the record"])
+def test_a_hand_over_is_known_as_one_whatever_is_heard_first(first: str, leaving: bool) -> None:
+    talk = follower(3, 1, 2, 4)
+    if first == "the word of the new leader":
+        crowned(talk, leaving)
+        good_bye(talk, leaving)
+    else:
+        talk.record = record(2, NEXT if first == "the record" else EPOCH)
+        good_bye(talk, leaving)
+        talk.wait(LAN.record_ms if first == "the record" else 0)
+        crowned(talk, leaving)
+    led = [effect for _, effect in talk.log if isinstance(effect, e.LeaderChanged)]
+    assert [(one.leader, one.handed_over_by, one.handed_over_leaving) for one in led[-1:]] == [
+        (2, 1, leaving)
+    ]
+    assert sum(one.leader == 2 for one in led) == 1
+
+
+@pytest.mark.parametrize(
+    ("member", "epoch", "of"),
+    [(4, NEXT, NEXT), (1, EPOCH, NEXT), (1, NEXT, Epoch(NEXT.generation, NEXT.n + 1))],
+    ids=["no leader", "nobody was named", "another epoch"],
+)
+def test_no_other_good_bye_is_a_hand_over(member: int, epoch: Epoch, of: Epoch) -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.cut_registry()
+    talk.hears(m.Leave(talk.caller(member, epoch=epoch), person(member, left=True)))
+    talk.hears(coordinator(talk, 2, of))
+    assert talk.one(e.LeaderChanged).handed_over_by == 0
+
+
 def test_a_lower_epoch_is_answered_stale_and_changes_nothing() -> None:
     talk = follower(3, 1, 2)
     reply = talk.hears(coordinator(talk, 2, BEFORE))

@@ -95,6 +95,7 @@ def test_two_chats_and_a_leader_killed_while_somebody_types(
     square[struck].kill()
     app.type("ne")
     app.until(lambda seen: "leads now (epoch" in seen or "you lead #dev now (epoch" in seen)
+    app.until(row_with(f"-- | leader {struck} (id", "is silent"))
     app.until(typed("[#dev] half of a line"))
     app.press("Enter")
     app.until(lambda seen: row_with("you | half of a line", "2/2")(seen)

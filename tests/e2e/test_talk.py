@@ -177,6 +177,10 @@ def test_three_terminals_and_a_leader_that_is_killed(shells: Shells, empty: Clus
     assert shells["alice"].wait_ready()[1] == 128 + signal.SIGKILL
     sees("bob", "you lead #dev now (epoch 2")
     sees("carol", "bob (id 2) leads now (epoch 2")
+    for name in ("bob", "carol"):
+        told = shells[name].printed
+        assert told.count("leader alice (id 1) is silent") == 1, told
+        assert told.index("is silent") < told.index("election started by") < told.index("(epoch 2")
     types("carol", "still here")
     sees("bob", "#dev <carol> still here")
 

@@ -1048,7 +1048,7 @@ Global___WatchResponse: _TypeAlias = WatchResponse  # noqa: Y015
 
 @_typing.final
 class ReceiptEvent(_message.Message):
-    """A member acknowledged an own line."""
+    """A member acknowledged an own line; or (member_id 0) all that are there have, and others lack it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1060,6 +1060,7 @@ class ReceiptEvent(_message.Message):
     OF_FIELD_NUMBER: _builtins.int
     WAY_FIELD_NUMBER: _builtins.int
     TOOK_MS_FIELD_NUMBER: _builtins.int
+    LATER_FIELD_NUMBER: _builtins.int
     msg_id: _builtins.str
     """The line."""
     id: _builtins.str
@@ -1076,6 +1077,12 @@ class ReceiptEvent(_message.Message):
     """direct, relay or catch-up."""
     took_ms: _builtins.int
     """From storing to acknowledgement."""
+    @_builtins.property
+    def later(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of all members that are gone and get lines when they are back.  Told with the first own
+        line that has reached all others, once for each absence of a member.
+        """
+
     def __init__(
         self,
         *,
@@ -1087,10 +1094,11 @@ class ReceiptEvent(_message.Message):
         of: _builtins.int = ...,
         way: _builtins.str = ...,
         took_ms: _builtins.int = ...,
+        later: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "id", b"id", "member_id", b"member_id", "msg_id", b"msg_id", "nick", b"nick", "of", b"of", "took_ms", b"took_ms", "way", b"way"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "id", b"id", "later", b"later", "member_id", b"member_id", "msg_id", b"msg_id", "nick", b"nick", "of", b"of", "took_ms", b"took_ms", "way", b"way"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1106,6 +1114,7 @@ class MemberEvent(_message.Message):
     NICK_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    QUIET_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Who."""
     nick: _builtins.str
@@ -1114,6 +1123,8 @@ class MemberEvent(_message.Message):
     """joined, left, kicked, dropped, returned, renamed, away, back, topic."""
     detail: _builtins.str
     """The name before, the away text or the topic."""
+    quiet: _builtins.bool
+    """True where another happening says so, before or soon: it is to be shown, and not told again."""
     def __init__(
         self,
         *,
@@ -1121,10 +1132,11 @@ class MemberEvent(_message.Message):
         nick: _builtins.str = ...,
         change: _builtins.str = ...,
         detail: _builtins.str = ...,
+        quiet: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "detail", b"detail", "member_id", b"member_id", "nick", b"nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "detail", b"detail", "member_id", b"member_id", "nick", b"nick", "quiet", b"quiet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1132,29 +1144,33 @@ Global___MemberEvent: _TypeAlias = MemberEvent  # noqa: Y015
 
 @_typing.final
 class SuspectEvent(_message.Message):
-    """A member does not answer."""
+    """A member does not answer.  Of a leader: the first election about its silence has begun."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MEMBER_ID_FIELD_NUMBER: _builtins.int
     NICK_FIELD_NUMBER: _builtins.int
     CLEARED_FIELD_NUMBER: _builtins.int
+    QUIET_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Who."""
     nick: _builtins.str
     """Its name."""
     cleared: _builtins.bool
     """True when it answers again."""
+    quiet: _builtins.bool
+    """True where another happening has said so: it is to be shown, and not told again."""
     def __init__(
         self,
         *,
         member_id: _builtins.int = ...,
         nick: _builtins.str = ...,
         cleared: _builtins.bool = ...,
+        quiet: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cleared", b"cleared", "member_id", b"member_id", "nick", b"nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cleared", b"cleared", "member_id", b"member_id", "nick", b"nick", "quiet", b"quiet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,6 +15,7 @@ from ...happenings import (
     MemberEvent,
     MergeEvent,
     NdsEvent,
+    ReceiptEvent,
     SplitEvent,
     SuspectEvent,
 )
@@ -34,8 +35,8 @@ def notice(happening: Happening, leader: int = 0) -> str:
     match happening.what:
         case MemberEvent():
             return _member(happening.what)
-        case SuspectEvent(member_id=member, nick=nick, cleared=cleared):
-            return _suspect(who(nick, member), cleared, leads=bool(leader) and member == leader)
+        case SuspectEvent():
+            return _suspect(happening.what, leader)
         case ElectionEvent():
             return _election(happening.what)
         case LeaderEvent():
@@ -44,14 +45,22 @@ def notice(happening: Happening, leader: int = 0) -> str:
             return _nds(happening.what)
         case SplitEvent():
             return _split(happening.what)
-        case MergeEvent(messages=count, nick=nick):
-            return f"caught up: {counted(count, 'message')} from {_nick(nick)}"
+        case ReceiptEvent() | MergeEvent():
+            return _lines(happening.what)
         case ErrorEvent(text=text):
             return f"error: {clean_line(text)}"
         case ChatEvent():
             return _chat(happening.what)
         case _:
             return ""
+
+
+def _lines(event: ReceiptEvent | MergeEvent) -> str:
+    """What became of own lines, or was read of others'."""
+    if isinstance(event, MergeEvent):
+        return f"caught up: {counted(event.messages, 'message')} from {_nick(event.nick)}"
+    all_ = max(event.of, event.acked + len(event.later))  # Who was gone before was not counted.
+    return delivered(event.acked, all_, event.later, ())
 
 
 def _nick(nick: str) -> str:
@@ -68,6 +77,8 @@ def _chat(event: ChatEvent) -> str:
 def _member(event: MemberEvent) -> str:
     nick, name = shown_nick(event.nick), who(event.nick, event.member_id)
     detail = clean_line(event.detail)
+    if event.quiet:
+        return ""
     match event.change:
         case "joined":
             return f"{nick} joined (id {small(event.member_id)})"
@@ -107,10 +118,15 @@ def _gone(name: str, detail: str) -> str:
     return f"{name} is gone ({why}){kept}" if why else f"{name} is gone{kept}"
 
 
-def _suspect(name: str, cleared: bool, leads: bool) -> str:
-    if cleared:
+def _suspect(event: SuspectEvent, leader: int) -> str:
+    name = who(event.nick, event.member_id)
+    if event.quiet:
+        return ""
+    if event.cleared:
         return f"{name} answers again"
-    return f"leader {name} is silent" if leads else f"{name} does not answer: 1 of 2 checks missed"
+    if leader and event.member_id == leader:
+        return f"leader {name} is silent"
+    return f"{name} does not answer: 1 of 2 checks missed"
 
 
 def _election(event: ElectionEvent) -> str:

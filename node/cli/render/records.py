@@ -107,7 +107,8 @@ def _event_fields(what: happenings.What) -> Row:
             return {"change": what.change, "status": chat(what.chat)}
         case happenings.ReceiptEvent():
             row = plain(what)
-            return row | {"id": what.msg_id, "short": what.id, "by": small(what.member_id)}
+            who = small(what.member_id) if what.member_id else None
+            return row | {"id": what.msg_id, "short": what.id, "by": who}
         case _:
             return plain(what)
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from node.errors import BadField
-from node.happenings import ElectionEvent, MergeEvent, SplitEvent
+from node.happenings import ElectionEvent, MergeEvent, ReceiptEvent, SplitEvent
 from node.words import Epoch, Kind, Progress, Queue, QueueRow
 from tests.cli.app_world import World
 from tests.cli.screens.stage import (
@@ -216,6 +216,7 @@ def _notices(world: World) -> None:
     node.changed(dev, "frank", "left")
     failover(world, dev)
     world.passes(3_000)
+    node.tell(ReceiptEvent("m", "m", acked=3, of=3, later=("alice",)), dev)
     node.changed(dev, "alice", "returned")
     node.tell(MergeEvent(37, 2, "bob"), dev)
     node.tell(MergeEvent(3, 4, "carol"), dev)
