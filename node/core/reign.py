@@ -202,8 +202,7 @@ class Reign:
         A leader goes once another leads: where ours knows a later epoch than we do, it has handed
         over, whoever tells us to whom.
         """
-        s = self._s
-        if member == s.leader and epoch > s.epoch:
+        if member == self._s.leader:
             self._resigned = Resigned(epoch, HandOver(member, leaving))
 
     def _believable(self, epoch: Epoch) -> bool:

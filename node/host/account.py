@@ -109,12 +109,11 @@ class Account:
         if change is Change.SUSPECT:
             is_known = member == self._silent and now_ms() - self._silent_at <= self._suspect_ms
             return [replace(what, quiet=is_known)] if isinstance(what, SuspectEvent) else [what]
-        if member == self._silent and change is not Change.RENAMED:
+        if member == self._silent:
             self._silent = 0
         if change is not Change.LEFT or not isinstance(what, MemberEvent):
             return [what]
         if member == self._handed:
-            self._handed = 0
             return [replace(what, quiet=True)]
         if member == self._leader:
             self._parting = what

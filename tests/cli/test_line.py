@@ -209,6 +209,9 @@ def test_a_leave_that_another_notice_tells_is_not_told_again(talk: Talk) -> None
     talk.node.tell(MemberEvent(1, "alice", "left", quiet=True), "dev")
     talk.node.led("dev", "bob", 12, handed_over_by="alice", handed_over_leaving=True)
     assert talk.shown() == "#dev -- alice left and handed over to bob\n"
+    talk.node.tell(MemberEvent(2, "bob", "left", quiet=True), "dev")
+    talk.node.tell(MemberEvent(4, "dan", "left"), "dev")
+    assert talk.shown() == "#dev -- dan left\n", "it is no burst with what was not told"
 
 
 ANSWERS: list[tuple[str, str | list[str]]] = [

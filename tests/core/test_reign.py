@@ -146,6 +146,14 @@ def test_no_other_good_bye_is_a_hand_over(member: int, epoch: Epoch, of: Epoch) 
     assert talk.one(e.LeaderChanged).handed_over_by == 0
 
 
+def test_who_led_and_stays_has_handed_over_nothing() -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.cut_registry()
+    talk.hears(m.Update(talk.caller(1, epoch=NEXT), m.Roster((person(1), person(4, DROPPED)))))
+    talk.hears(coordinator(talk, 2, NEXT))
+    assert talk.one(e.LeaderChanged).handed_over_by == 0
+
+
 def test_a_lower_epoch_is_answered_stale_and_changes_nothing() -> None:
     talk = follower(3, 1, 2)
     reply = talk.hears(coordinator(talk, 2, BEFORE))
