@@ -17,17 +17,19 @@ from .election import Round, Stage, unreachable
 from .messages import (
     Elect,
     Elected,
+    Life,
     Lookup,
     Pong,
     Reason,
     Refusal,
     Standing,
+    Update,
     Vote,
 )
 from .provisional import Provisional
 from .reign import Reign
 from .state import Role, State
-from .types import MemberId, Silence
+from .types import MemberId, Millis, Silence
 
 LOOKUPS_AT_START = 2
 
@@ -249,10 +251,21 @@ class Electing:
         why = rounds.why(look.following)
         s.emit(ElectionMoved(s.me, Phase.STARTED, why, about=look.following))
 
+        for member in s.others:
+            s.emit(ElectionMoved(s.me, Phase.ASKED, whom=member))
+            self._ask(look, round, member, s.timing.elect_ms)
+        if not round.expected:
+            self._count(look, round)
+
+    def _ask(self, look: Look, round: Round, member: MemberId, ms: Millis) -> None:
+        s, e = self._s, self._s.election
+
         def ended(call: Outstanding, outcome: Outcome) -> None:
             if e.round is not round or not self._current(look):
                 return
             s.emit(rounds.heard(s.me, call.to, outcome))
+            if self._ask_again(look, round, call.to, outcome):
+                return
             if isinstance(outcome, Elected):
                 round.answers[call.to] = outcome
                 if self._reign.learn(call.to, outcome.view) or not self._current(look):
@@ -261,15 +274,40 @@ class Electing:
             if not round.expected and e.stage is Stage.ASKING:
                 self._count(look, round)
 
-        for member in s.others:
-            s.emit(ElectionMoved(s.me, Phase.ASKED, whom=member))
-            s.call(member, Elect(s.caller(member), s.view()), s.timing.elect_ms, ended)
-        if not round.expected:
-            self._count(look, round)
+        s.call(member, Elect(s.caller(member), s.view()), ms, ended)
+
+    def _ask_again(self, look: Look, round: Round, member: MemberId, outcome: Outcome) -> bool:
+        """A lower id takes precedence, so it is asked again before it is passed over.
+
+        One silence may be a stall of either side, or the first call on a new line.  Who does not
+        know us was not told before the leader died that had admitted us: then we tell it.
+        """
+        s, e = self._s, self._s.election
+        strange = isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_MEMBER
+        if member > s.me or member not in round.expected or (member, strange) in round.again:
+            return False
+        if member in (s.leader, s.following) or s.members.life(member) is not Life.ALIVE:
+            return False  # It is known to be silent.
+        decided = any(a.ok or a.vote is Vote.LEADING for a in round.answers.values())
+        if decided or not (strange or outcome is Silence.SILENT):
+            return False
+        round.again.add((member, strange))
+        s.emit(ElectionMoved(s.me, Phase.ASKED, rounds.AGAIN, member))
+
+        def introduced(_: Outstanding, __: Outcome) -> None:
+            if e.round is round and self._current(look):
+                self._ask(look, round, member, s.timing.elect_ms)
+
+        if strange:
+            update = Update(s.caller(member), s.members.part(s.me))
+            s.call(member, update, s.timing.elect_ms, introduced)
+        else:
+            self._ask(look, round, member, s.timing.ping_ms)
+        return True
 
     def _count(self, look: Look, round: Round) -> None:
         """Everyone has answered, or had the time to."""
-        s, e = self._s, self._s.election
+        s = self._s
         answers = round.answers
         if (leader := answers.get(s.leader)) is not None and leader.vote is Vote.LEADING:
             s.liveness.leading(s.now, leader.view.epoch)
@@ -290,15 +328,20 @@ class Electing:
         look.votes = unreachable(round, s.members.active, s.me)
         if alive and 2 * len(look.votes) <= len(s.members.active):
             return self._stay(look, f"{len(alive)} of {len(answers)} hear the leader")
-        lower = [m for m, a in answers.items() if a.ok and (a.reaches_nds or not reaches_nds)]
-        if lower:
-            e.stage = Stage.WAITING
-            take = "takes" if len(lower) == 1 else "take"
-            who = f"{len(lower)} with a lower id {take} over"
-            s.emit(ElectionMoved(s.me, Phase.WAITING, who))
-            s.alarms.set(Alarm.WAIT, s.now + s.timing.wait_ms + self._turn())
+        lower = [answer for answer in answers.values() if answer.ok]
+        able = sum(1 for answer in lower if answer.reaches_nds or not reaches_nds)
+        if able:
+            self._wait(rounds.take_over(able), s.timing.wait_ms)
+        elif lower:
+            self._wait(rounds.may_reach(len(lower)), s.timing.grace_ms)
         else:
             self._claim_for(look, look.votes, heard_lower=any(m < s.me for m in answers))
+
+    def _wait(self, why: str, ms: Millis) -> None:
+        s = self._s
+        s.election.stage = Stage.WAITING
+        s.emit(ElectionMoved(s.me, Phase.WAITING, why))
+        s.alarms.set(Alarm.WAIT, s.now + ms + self._turn())
 
     def _stay(self, look: Look, why: str) -> None:
         """The round is over and the old leader stays."""

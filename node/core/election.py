@@ -38,6 +38,7 @@ class Round:
     following: MemberId
     expected: set[MemberId] = field(default_factory=set)  # active members that have not answered
     answers: dict[MemberId, Elected] = field(default_factory=dict)
+    again: set[tuple[MemberId, bool]] = field(default_factory=set)  # asked; was it told of us?
 
 
 @dataclass(frozen=True, slots=True)

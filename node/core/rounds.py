@@ -9,11 +9,22 @@ from .messages import Elected, Refusal, Vote
 from .types import MemberId
 
 TO_TAKE_OVER = "to take over"  # a leader that goes asks its successor
+AGAIN = "again"  # a lower id that was silent, or did not know the asker
 
 
 def why(following: MemberId) -> str:
     """Why a round is held by one who follows that leader."""
     return "leader silent" if following else "no leader is known"
+
+
+def take_over(lower: int) -> str:
+    """Why a round waits: so many lower ids stand themselves."""
+    return f"{lower} with a lower id {'takes' if lower == 1 else 'take'} over"
+
+
+def may_reach(lower: int) -> str:
+    """Why a round waits a little: so many would stand, and did not reach the registry of late."""
+    return f"{lower} with a lower id may yet reach the NDS"
 
 
 def spoken(answer: Elected) -> str:

@@ -18,6 +18,7 @@ class Timing:
     ping_tries: int = 2
     elect_ms: Millis = 150  # answers to ELECTION
     wait_ms: Millis = 1_000  # a lower id's COORDINATOR; covers its claim
+    grace_ms: Millis = 400  # for one that does not reach the NDS to find that it does
     claim_ms: Millis = 1_000  # includes the question to the old leader (400)
     lookup_ms: Millis = 250  # reading the record
     renew_ms: Millis = 3_000  # the leader's sign of life to the discovery service

@@ -110,7 +110,7 @@ async def challenge(node: Node, chat: Chat) -> words.Outcome:
     before, epoch = group.following, group.epoch
     if group.leads:
         return words.Outcome("you lead already; nobody is to be challenged", views.leader(chat))
-    longest_ms = timing.ping_ms * timing.ping_tries + timing.elect_ms + timing.wait_ms
+    longest_ms = timing.ping_ms * (timing.ping_tries + 1) + timing.elect_ms + timing.wait_ms
     longest_ms += timing.claim_ms + timing.lookup_ms
     quiet_s = (timing.ping_ms * timing.ping_tries + timing.lookup_ms) / 1000
     moved = await chat.until(Challenged(), ends=(ElectionMoved, LeaderChanged), wait_s=quiet_s)

@@ -412,6 +412,17 @@ def test_a_caller_that_may_not_be_heard_is_told_why(
     assert talk.shown == []
 
 
+def test_who_is_not_known_yet_may_introduce_itself_and_nobody_else() -> None:
+    talk = follower(2, 1, 5)
+    stranger = talk.caller(3)
+    update = m.Update(stranger, m.Roster((person(4),)))
+    assert talk.hears(update).reason == Reason.UNKNOWN_MEMBER
+    assert talk.group.member(4) is None
+    assert isinstance(talk.hears(m.Update(stranger, m.Roster((person(3),)))), m.Updated)
+    assert talk.changes == [(3, Change.JOINED)]
+    assert talk.hears(m.Elect(stranger, talk.view(3))).ok, "and is heard from then on"
+
+
 def test_people_learn_that_the_others_had_dropped_them() -> None:
     talk = follower(3, 1, 2)
     tell(talk, 2, mine(talk, life=DROPPED))

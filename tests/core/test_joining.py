@@ -356,3 +356,12 @@ def test_a_joiner_that_is_told_to_stop_joins_no_more(event: Closing | Leaving) -
     assert talk.of(e.Joined) == []
     talk.wait(10_000)
     assert talk.sent(m.Join) == []
+
+
+def test_a_newcomer_stands_at_once_when_it_is_asked_though_it_has_not_noticed_anything() -> None:
+    talk = outsider(9, at=address(1))
+    talk.answer(m.Join, welcome(talk, 2, 1, 3))
+    talk.kill(1)
+    answer = talk.hears(m.Elect(talk.caller(3), talk.view(3)))
+    assert (answer.ok, answer.vote) == (True, m.Vote.UNREACHABLE)
+    assert talk.wait_for(m.Elect, to=3, ms=10).caller.node == 2
