@@ -37,6 +37,29 @@ def test_numbers_align_and_names_are_cut() -> None:
     assert rows[10] == " 10 #a-lo~ 100"
 
 
+@pytest.mark.parametrize(
+    ("services", "unread", "shown"),
+    [
+        (("10.0.0.5:50050", "10.0.0.6:50050"), 0, ["#dev~.5:50050", "#dev~.6:50050"]),
+        (("10.0.0.5:50050", "10.0.0.6:50050"), 7, ["#dev~.5:50050", "#dev~6~   7"]),
+        (("10.0.0.5:50050", "10.0.0.6:50050"), 1_234_567, ["#dev~.5:50050", "~6~ 1234567"]),
+        (("127.0.0.1:50050", "127.0.0.1:50051"), 0, ["#dev~.1:50050", "#dev~.1:50051"]),
+        (("127.0.0.1:50050", "127.0.0.1:50051"), 3, ["#dev~.1:50050", "#dev~0051 3"]),
+        (("127.0.0.1:50050", "127.0.0.1:50051"), 345_678, ["#dev~.1:50050", "#d~1 345678"]),
+        (("10.0.0.5:50050", "nds.example.org:9"), 0, ["~10.0.0.5:50~", "~nds.example~"]),
+        (("a:1", "b:1"), 0, ["#dev@a:1", "#dev@b:1"]),
+    ],
+)
+def test_chats_of_one_name_differ_though_their_services_are_cut(
+    services: tuple[str, str], unread: int, shown: list[str]
+) -> None:
+    views = [chat(1, "dev"), chat(2, "dev", unread)]
+    pairs = zip(views, services, strict=True)
+    named = [replace(one, chat=replace(one.chat, nds=nds)) for one, nds in pairs]
+    rows = picture(chats(listed(*named), 16, 3)).splitlines()
+    assert [row[3:] for row in rows[1:]] == shown
+
+
 def test_a_muted_chat_with_a_long_name_keeps_its_name() -> None:
     rows = picture(chats(listed(DEV, chat(2, "old-archive", muted=True)), 16, 3))
     assert rows.splitlines()[2] == " 2 #old-archive"

@@ -113,3 +113,11 @@ def test_a_clock_out_of_this_world_is_shown_as_such(at_ms: int) -> None:
     assert text.clock(at_ms, 1) == "--:--:--"
     assert text.iso(at_ms) is None
     assert text.clock(1_000, at_ms) == text.clock(1_000)
+
+
+@pytest.mark.parametrize(
+    ("texts", "common"),
+    [(["one"], "one"), (["alpha", "alps"], "alp"), (["a", "ab"], "a"), (["x", "y"], "")],
+)
+def test_what_all_choices_begin_with(texts: list[str], common: str) -> None:
+    assert text.beginning(texts) == common

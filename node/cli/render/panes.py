@@ -1,10 +1,12 @@
 """The panes beside the transcript: the chats at the left, the members at the right."""
 
+from typing import NamedTuple
+
 from ...core.types import small
 from ...words import Member
 from ..model import State, View
-from .rows import Fragment, Row, cut, fitted, justified, padded
-from .text import clean_name, shown_nick, width
+from .rows import Fragment, Row, cut, fitted, head, justified, padded
+from .text import beginning, clean_name, shown_nick, width
 
 NICK_MIN = 6  # columns of members' nicks
 RANK = {"alive": 0, "suspect": 1, "dropped": 2}
@@ -20,7 +22,7 @@ def chats(state: State, columns: int, height: int) -> list[Row]:
     rows = [fitted((("pane.head", "CHATS"),), columns, "pane.head")]
     for at in range(first, first + shown):
         is_front = listed[at].chat.chat_id == state.current
-        name = clean_name(state.shown_name(listed[at]))
+        name = _called(state, listed[at])
         rows.append(_chat(listed[at], name, f"{at + 1:>{digits}}", columns, is_front))
     if shown < len(listed):
         rows.append(fitted((("pane", f"  +{len(listed) - shown} more"),), columns, "pane"))
@@ -43,7 +45,38 @@ def _slice(count: int, front: int, height: int) -> tuple[int, int]:
     return min(max(0, front - room // 2), count - room), room
 
 
-def _chat(view: View, name: str, number: str, columns: int, front: bool) -> Row:
+class _Name(NamedTuple):
+    """What a chat is called: `apart` is where its service's address differs from the others'."""
+
+    text: str
+    service: str = ""  # the end of the text, where several chats have the name
+    apart: slice = slice(0, 0)
+
+    def cut(self, columns: int) -> str:
+        """In at most so many columns; chats of one name are told apart as far as these suffice."""
+        if width(self.text) <= columns or not self.service:
+            return cut(self.text, columns)
+        name, tail = self.text[: -len(self.service) - 1], self.service[self.apart.start :]
+        room = columns - width(name) - 1
+        if room >= len(tail):
+            return f"{name}~{self.service[-room:]}"
+        middle = "~" + self.service[self.apart]
+        middle += "~" * (self.apart.stop < len(self.service))
+        return cut(head(name, columns - width(middle)) + middle, columns)
+
+
+def _called(state: State, view: View) -> _Name:
+    text = f"#{clean_name(state.shown_name(view))}"
+    if state.shown_name(view) == view.name:
+        return _Name(text)
+    service = clean_name(view.chat.nds)
+    alike = [clean_name(one.chat.nds) for one in state.views if one.name == view.name]
+    same = len(beginning(alike))
+    ending = len(beginning([one[same:][::-1] for one in alike]))
+    return _Name(text, service, slice(same, len(service) - ending))
+
+
+def _chat(view: View, name: _Name, number: str, columns: int, front: bool) -> Row:
     look = "pane"
     counts = f"{view.unread}" if view.unread else ""
     if view.mentions:
@@ -56,12 +89,11 @@ def _chat(view: View, name: str, number: str, columns: int, front: bool) -> Row:
         look = "pane.front"
     label = f"{'>' if front else ' '}{number} "
     edge = 1 if view.muted else 2
-    name = f"#{name}"
     room = columns - len(label) - (len(counts) + 1 + edge if counts else 0)
-    if view.muted and width(name) > room:  # the name matters more than why it is silent
+    if view.muted and width(name.text) > room:  # the name matters more than why it is silent
         counts, room = "", columns - len(label) - 1
-    name = padded(cut(name, max(1, room)), max(1, room))
-    return fitted(((look, label + name + (f" {counts}" if counts else "")),), columns, look)
+    shown = padded(name.cut(max(1, room)), max(1, room))
+    return fitted(((look, label + shown + (f" {counts}" if counts else "")),), columns, look)
 
 
 def members(state: State, columns: int, height: int) -> list[Row]:
@@ -70,8 +102,8 @@ def members(state: State, columns: int, height: int) -> list[Row]:
     if view is None:
         return _filled([], columns, height)
     chat = view.chat
-    head = f"MEMBERS {chat.alive}/{chat.known}"
-    rows = [fitted((("pane.head", head),), columns, "pane.head")]
+    title = f"MEMBERS {chat.alive}/{chat.known}"
+    rows = [fitted((("pane.head", title),), columns, "pane.head")]
     listed = members_listed(view)
     first, shown = _slice(len(listed), 0, height - 1)
     sizes = _sizes(listed, columns)

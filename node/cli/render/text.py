@@ -208,6 +208,15 @@ def chat_number(chat_id: int) -> str:
     return f"{chat_id:016x}"
 
 
+def beginning(texts: Sequence[str]) -> str:
+    """What all of them begin with."""
+    first, last = min(texts), max(texts)
+    same = next(
+        (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), None
+    )
+    return first[:same] if same is not None else first
+
+
 def counted(count: int, one: str, many: str = "") -> str:
     """1 message, 2 messages"""
     return f"{count} {one if count == 1 else many or one + 's'}"
