@@ -1,0 +1,42 @@
+"""A member that gets no turn for a moment, just as the leader dies, is waited for."""
+
+import os
+import signal
+from functools import partial
+
+import pytest
+
+from tests.e2e.cluster import Cluster
+from tests.e2e.programs import Member, at_once, wait_for
+
+pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+
+THREE = ("alice", "bob", "carol")
+
+
+def steps(member: Member, chat: str) -> list[str]:
+    """What a member saw of elections, in words."""
+    elections = member.ask("ListElections", chat=chat).elections
+    return [step.text for election in elections for step in election.steps]
+
+
+def test_the_lowest_id_leads_though_it_stood_still_as_the_leader_died(cluster: Cluster) -> None:
+    # Four times as patient as on a LAN, so that what is seen here is still so when it is acted on.
+    flags = ("--preset", "wan", "--nds", cluster.nds.address)
+    at_once(lambda one: one.up("--nick", one.name, *flags), map(cluster.add, THREE))
+    cluster.gather("dev", *THREE)
+    alice, bob, carol = (cluster[name] for name in THREE)
+    wait_for(partial(_knows, bob, "carol"), "bob has been told of carol")
+    bob.kill(signal.SIGSTOP)
+    os.kill(alice.pid, signal.SIGKILL)
+    unanswered = "bob (id 2) did not answer"
+    wait_for(lambda: unanswered in steps(carol, "dev"), "carol has asked bob, in vain")
+    bob.kill(signal.SIGCONT)
+    leader = cluster.settled("dev", "bob", "carol", absent=1)
+    assert leader.member == bob.id("dev")
+    assert leader.epoch[1] == 2, "by one election"
+    assert "carol (id 3) asked bob (id 2) again" in steps(carol, "dev")
+
+
+def _knows(member: Member, nick: str) -> bool:
+    return nick in member.states("dev")
