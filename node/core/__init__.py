@@ -19,9 +19,12 @@ Who leads
     at once with OK, if its id is lower, and a vote.  Votes say whether the voter's own ping was
     answered a moment ago.  Unless more than half found the leader unreachable, one vote ALIVE ends
     the round: then it is the asker's link that is broken.  Lower ids that said OK stand themselves;
-    the lowest that reaches the registry claims.  The registry asks the old leader first, which
-    yields only to more than half.  So a pause of a second costs a round, not a leader, and in an
-    even split the sitting leader stays.
+    the lowest that reaches the registry claims.  A lower id that is silent once, or that was not
+    told of the asker before the leader died, is asked again before it is passed over; one that did
+    not reach the registry of late has a moment to find that it does.  So a busy machine does not
+    cost the lowest its turn.  The registry asks the old leader first, which yields only to more
+    than half.  So a pause of a second costs a round, not a leader, and in an even split the sitting
+    leader stays.
 
     With the registry away the lowest id leads provisionally: it relays and coordinates, and never
     assigns ids.  That ends when the certified leader answers, a higher epoch is known, or the

@@ -10,6 +10,9 @@ the flow of `leading`.
       |         WAITING -- no COORDINATOR ----+   |
       |            |                              |
       +------------+------------------------------+   an ALIVE vote, LEADING, a later epoch: over
+
+"Nobody lower" means that no lower id says OK, though one that is silent is asked twice.  WAITING is
+long for one that takes over, short for one that did not reach the registry when it was last asked.
 """
 
 from dataclasses import dataclass, field, replace

@@ -16,9 +16,9 @@ class Timing:
     t2_ms: Millis = 1_000
     ping_ms: Millis = 250  # deadline of one ping
     ping_tries: int = 2
-    elect_ms: Millis = 150  # answers to ELECTION
+    elect_ms: Millis = 150  # answers to ELECTION; a silent lower id gets a ping's time beside
     wait_ms: Millis = 1_000  # a lower id's COORDINATOR; covers its claim
-    grace_ms: Millis = 400  # for one that does not reach the NDS to find that it does
+    grace_ms: Millis = 400  # elect + lookup: a lower id, blind of late, may find the NDS again
     claim_ms: Millis = 1_000  # includes the question to the old leader (400)
     lookup_ms: Millis = 250  # reading the record
     renew_ms: Millis = 3_000  # the leader's sign of life to the discovery service
