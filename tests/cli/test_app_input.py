@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from node.cli.app.input import beginning, encodable
+from node.cli.app.input import encodable
 from node.errors import NodeDown, TooLong
 from node.happenings import ChatEvent
 from node.words import Progress
@@ -441,11 +441,3 @@ def test_whoever_leaves_twice_leaves_at_once() -> None:
         made._send("\x04")
         assert made.ended() == 0
         assert made.loop.time() - began < 0.5
-
-
-@pytest.mark.parametrize(
-    ("texts", "common"),
-    [(["one"], "one"), (["alpha", "alps"], "alp"), (["a", "ab"], "a"), (["x", "y"], "")],
-)
-def test_what_all_choices_begin_with(texts: list[str], common: str) -> None:
-    assert beginning(texts) == common

@@ -122,6 +122,29 @@ def test_two_chats_and_a_leader_killed_while_somebody_types(
     square.agree("dev", *SQUARE)
 
 
+def test_who_stood_still_gets_what_was_said_when_he_is_back(square: Cluster) -> None:
+    leader = square.leader("dev", *SQUARE)
+    still, viewer = [name for name in SQUARE if square[name].id("dev") != leader.member][:2]
+    with opened(square[viewer]) as app:
+        app.until(row_with("1:#dev 4/4"))
+        square[still].kill(signal.SIGSTOP)
+        try:
+            for text in ("first of a burst", "second of a burst"):
+                app.enter(text)
+            app.until(row_with("-- | ", f"sent to 2 of 3; {still} gets it when he is back"))
+            app.enter("he is known to be gone")
+            app.until(row_with("you | he is known to be gone", "2/2"))
+        finally:
+            square[still].kill(signal.SIGCONT)
+        app.until(row_with(f"{still} (id", "is back"))
+        for text in ("first of a burst", "second of a burst"):
+            app.until(row_with(f"you | {text}", "3/3"))
+        assert app.text.count("gets it when he is back") == 1, app.text
+        app.enter("/quit")
+        assert app.ended() == 0
+    square.settled("dev", *SQUARE)
+
+
 def test_a_node_outlives_its_faces(square: Cluster) -> None:
     bob = square["bob"]
     for turn in ("first", "second"):
@@ -306,6 +329,29 @@ def test_the_console_of_linux(square: Cluster) -> None:
         app.press("Ctrl+D")
         assert app.ended() == 0
         assert "\x1b]" not in app.raw, "it has no title"
+
+
+def test_a_console_that_does_not_say_what_was_pasted(square: Cluster) -> None:
+    few, some = [f"few {n}" for n in range(4)], [f"some {n}" for n in range(8)]
+    many = [f"many {n} {'x' * 20}" for n in range(300)]
+    with opened(square["dan"], term="linux") as app:
+        app.until(row_with("1:#dev 4/4"))
+        app.send("".join(f"{one}\r" for one in few))
+        app.until(row_with("you | few 3"))
+        app.send("".join(f"{one}\r" for one in some))
+        app.until("Paste 8 lines?")
+        app.press("n")
+        app.until(typed("[#dev]"))
+        app.send("".join(f"{one}\r" for one in many))
+        app.until("Paste 300 lines?")
+        app.press("y")
+        app.until(lambda seen: "Paste" not in seen and "many 299" in seen)
+        app.press("Enter")
+        app.until(row_with("| many 299", "3/3"))
+        app.press("Ctrl+D")
+        assert app.ended() == 0
+    texts = square["dan"].texts("dev")
+    assert texts[-5:] == [*few, "\n".join(many)]
 
 
 def test_a_dumb_terminal_has_line_mode(square: Cluster) -> None:

@@ -27,6 +27,7 @@ from .bindings import REFUSED, Bindings
 from .canvas import Canvas, Row
 from .face import Face
 from .input import Typing
+from .keyboard import Keyboard
 from .pages import Pages
 from .paging import Paging
 from .performing import Performing
@@ -162,6 +163,7 @@ class _Run:
             input=face.setup.input or create_input(sys.stdin),
             output=self._output,
         )
+        app.key_processor = Keyboard(app.key_processor)
         app.ttimeoutlen, app.timeoutlen = ESCAPE_S, CHORD_S
         return app
 

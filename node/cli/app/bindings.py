@@ -33,7 +33,8 @@ from ..model import (
     stepped,
 )
 from .face import Face
-from .input import PASTE_MAX, Typing
+from .input import Typing
+from .keyboard import is_long, lines_of
 from .pages import Pages
 from .paging import Paging
 from .performing import Performing
@@ -192,7 +193,7 @@ class Bindings:
         text = lines_of(event.data)
         if self._typing.is_prompting:
             self._typing.line.insert_text(" ".join(text.split()))
-        elif text.rstrip("\n").count("\n") >= PASTE_MAX:
+        elif is_long(text):
             self._ask_paste(text)
         else:
             self._typing.input.insert_text(text)
@@ -338,11 +339,6 @@ class Bindings:
                 self._face.tell(told)
 
         self._face.spawn(work(), extra.key.action)
-
-
-def lines_of(pasted: str) -> str:
-    """Pasted text with the line ends that we know."""
-    return pasted.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _calling(work: Callable[[], None]) -> Callable[[KeyPressEvent], None]:

@@ -18,11 +18,9 @@ from prompt_toolkit.search import stop_search
 from ..commands import Candidate, complete
 from ..model import Drafted, Event, State
 from ..render import screen
-from ..render.text import clean_line
+from ..render.text import beginning, clean_line
 from .entry import Entry
 from .face import Face
-
-PASTE_MAX = 5  # lines that are pasted without being asked for
 
 
 class Typing:
@@ -169,15 +167,6 @@ class Typing:
 def encodable(text: str) -> str:
     """Typed text as others can be told it: bytes that were no UTF-8 are shown as such."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def beginning(texts: Sequence[str]) -> str:
-    """What all of them begin with."""
-    first, last = min(texts), max(texts)
-    same = next(
-        (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), None
-    )
-    return first[:same] if same is not None else first
 
 
 def _completion(choice: Candidate, typed: int) -> Completion:
