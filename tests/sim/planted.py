@@ -187,14 +187,15 @@ MUTANTS = [
     Mutant(
         "no wait for a lower id",
         "node/core/electing.py",
-        "        if lower:\n",
-        "        if lower and lower[0] == -1:\n",
+        "        if able:\n",
+        "        if able == -1:\n",
+        (("        elif lower:\n", "        elif able == -1:\n"),),
     ),
     Mutant(
         "a blind lower id holds the others up",
         "node/core/electing.py",
-        "a.ok and (a.reaches_nds or not reaches_nds)]",
-        "a.ok]",
+        "rounds.may_reach(len(lower)), s.timing.grace_ms)",
+        "rounds.may_reach(len(lower)), s.timing.wait_ms)",
     ),
     Mutant(
         "votes of anybody count",
