@@ -265,8 +265,8 @@ def _keys_to_try(keys: "Mapping[str, Chords]") -> tuple[str, ...]:
         f"you are in #{CHAT} with alice, bob and carol.",
         "Three things to try:",
         f"1. write a line, then {key('trace')}: who has it",
-        f"2. {key('kill')} kills the leader; {key('elections')} shows the election",
-        f"3. {key('revive')} brings it back; it gets what it missed",
+        f"2. {key('kill')} kills the leader; {key('elections')}: the election",
+        f"3. {key('revive')} brings it back, with what it missed",
         f"{key('help')} helps, /quit ends the demo and all of it",
     )
 

@@ -24,6 +24,7 @@ from node.cli.company import (
 from node.cli.render.text import width
 from node.errors import NodeDown, NotStarted
 from node.words import Progress
+from tests.cli.app_world import World
 from tests.cli.fake_node import NOON_MS, FakeNode
 from tests.cli.still_loop import StillLoop
 
@@ -32,8 +33,12 @@ PEERS = ("alice", "bob", "carol")
 
 def test_what_to_try_fits_into_a_screen_of_80_columns() -> None:
     lines = demo._keys_to_try(keys.bindings({}, keys.DEMO)[0])
-    assert lines[3] == "2. F9 kills the leader; F2 shows the election"
-    assert [line for line in lines if width(line) > 45] == []
+    assert lines[3] == "2. F9 kills the leader; F2: the election"
+    assert [line for line in lines if width(line) > 44] == []
+    with World(80, 24) as world:
+        world.node.add_chat("demo", *PEERS, "you", leader="alice")
+        world.start(greeting=lines)
+        world.sees(*(f"-- | {lines[0]}\n", *lines[1:]))
 
 
 class Peer:

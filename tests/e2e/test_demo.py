@@ -116,7 +116,7 @@ def is_over(tmp_path: Path) -> bool:
 def test_on_a_terminal_you_talk_kill_the_leader_and_bring_it_back(tmp_path: Path) -> None:
     with on_a_terminal(tmp_path) as you:
         seen = you.until("3. F10 brings it back")
-        assert "2. F9 kills the leader; F2 shows the election" in seen
+        assert "2. F9 kills the leader; F2: the election" in seen
         you.until("MEMBERS 4/4")
         you.enter("hello carol")
         you.until("3/3")

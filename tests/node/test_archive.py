@@ -121,7 +121,7 @@ def test_all_that_was_stored_is_remembered(archive: Archive) -> None:
 def test_of_what_is_settled_the_last_that_somebody_lacks_is_remembered(archive: Archive) -> None:
     posts = [Post(Key(ME, STREAM, n), (ANNA, BOB), (ANNA,), True) for n in range(LACKING_MAX + 1)]
     everyone = Post(Key(ME, STREAM, LACKING_MAX + 1), (ANNA, BOB), (ANNA, BOB), settled=True)
-    archive.append([StorePost(post) for post in (*posts, everyone)])
+    archive.append([StorePost(post) for post in (everyone, *reversed(posts))])
     assert sorted(archive.load().posts, key=lambda post: post.key) == posts[1:]
     archive.append([StorePost(replace(posts[5], acked=(ANNA, BOB)))])
     assert set(archive.load().posts) == {*posts} - {posts[5]}

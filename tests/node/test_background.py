@@ -1,13 +1,18 @@
 """Why an NDS that is started beside a node did not start, in words that help."""
 
+import os
+import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from node import background
 from node.background import start_nds
 from node.errors import NO_NDS, NdsNotStarted
 from node.places import places
+from tests.processes import wait_for
 
 
 def test_an_nds_whose_place_is_taken_says_what_to_change(tmp_path: Path) -> None:
@@ -25,3 +30,30 @@ def test_an_nds_whose_place_is_taken_says_what_to_change(tmp_path: Path) -> None
         f" Its log: {spot.nds_log}"
     )
     assert told.value.exit == NO_NDS
+
+
+def test_an_nds_that_is_not_ready_in_time_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spot = places("default", str(tmp_path), {})
+    spot.make()
+    spawned: list[background.Spawned] = []
+
+    def spawn(command: Sequence[str], output: Path) -> background.Spawned:
+        spawned.append(background_spawn(command, output))
+        return spawned[0]
+
+    background_spawn = background.spawn
+    monkeypatch.setattr(background, "spawn", spawn)
+    with pytest.raises(NdsNotStarted) as told:
+        start_nds(spot, "127.0.0.1:0", wait_s=0.0)
+    assert str(told.value) == (
+        "The NDS of this profile did not start: it was not ready after 0 s."
+        f" Its log: {spot.nds_log}"
+    )
+    try:
+        wait_for(spawned[0].has_ended)
+    except AssertionError:
+        os.kill(spawned[0].pid, signal.SIGKILL)
+        raise
+    assert not spot.nds_pid.exists()
