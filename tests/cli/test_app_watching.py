@@ -188,14 +188,14 @@ def test_a_node_that_ends_is_waited_for(world: World) -> None:
     assert not world.has_ended
 
 
+class TooSlow(Complaint):
+    """Too slow."""
+
+    reason = "TOO_SLOW"
+
+
 def test_a_watcher_that_was_too_slow_watches_again_at_once(world: World) -> None:
     world.start(chat="dev")
-
-    class TooSlow(Complaint):
-        """Too slow."""
-
-        reason = "TOO_SLOW"
-
     for queue in world.node._watchers:
         queue.put_nowait(TooSlow())
     world.node.past(DEV, "bob", "lost on the way", 0)
@@ -203,6 +203,31 @@ def test_a_watcher_that_was_too_slow_watches_again_at_once(world: World) -> None
     world.sees("lost on the way")
     world.misses("does not answer")
     assert len(world.node.asked("watch")) == 2
+
+
+@pytest.mark.parametrize("too_slow", [False, True])
+def test_what_came_elsewhere_while_nobody_watched_is_in_the_hotlist(
+    world: World, too_slow: bool
+) -> None:
+    world.start(chat="dev")
+    world.node.says(OPS, "alice", "heard")
+    world.passes(100)
+    world.sees("[Act: 2:#ops(1)]")
+    world.node.past(OPS, "alice", "lost on the way", 0)
+    world.node.set_chat(OPS, unread=2)
+    if too_slow:
+        for queue in world.node._watchers:
+            queue.put_nowait(TooSlow())
+    else:
+        world.node.dies()
+        world.passes(1_000)
+        world.node.returns()
+    world.passes(1_000)
+    world.sees("[Act: 2:#ops(2)]")
+    world.press("Alt+A")
+    rows = world.rows
+    new = next(at for at, row in enumerate(rows) if " new -" in row)
+    assert "heard" in rows[new + 1]
 
 
 def test_an_own_node_takes_the_app_with_it(world: World, capfd: pytest.CaptureFixture[str]) -> None:
