@@ -1,6 +1,7 @@
 """The full-screen app on real terminals, with real nodes: in a pty, and within tmux.
 
-`P2PCHAT_BURST_S` makes the burst of lines longer: 30 is what is promised.
+`P2PCHAT_BURST_S` makes the burst of lines longer: 30 is what is promised.  `P2PCHAT_MISSED` is how
+many lines come while nobody looks: any number is promised.
 """
 
 import os
@@ -23,6 +24,7 @@ pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
 BURST_S = float(os.environ.get("P2PCHAT_BURST_S", "2"))
 HANG_UP_S = 2.0  # what a node of its own may take to hand over and end
+MISSED = int(os.environ.get("P2PCHAT_MISSED", "1100"))  # lines while nobody looked
 PACE_S = (0.01, 0.04)  # between keystrokes
 
 in_tmux = pytest.mark.skipif(not has_tmux(), reason="tmux is not installed")
@@ -176,6 +178,30 @@ def test_a_node_outlives_its_faces(square: Cluster) -> None:
 
 
 # ---- a burst -------------------------------------------------------------------------------------
+
+
+def test_where_more_than_a_page_was_missed_the_first_line_is_a_key_away(cluster: Cluster) -> None:
+    cluster.raise_nodes("alice", "bob")
+    cluster.gather("long", "alice", "bob")
+    alice, bob = cluster["alice"], cluster["bob"]
+    alice.post("long", "this was read")
+    wait_for(lambda: bob.texts("long") == ["this was read"], "bob has it")
+    bob.ask("MarkRead", chat="long")
+    for number in range(1, MISSED + 1):
+        alice.post("long", f"missed {number}")
+    wait_for(lambda: bob.chat("long").unread == MISSED, "bob has all")  # type: ignore[union-attr]
+    with opened(bob) as app:
+        app.until(row_with(f"alice | missed {MISSED}"))
+        app.press("Alt+U")
+        app.until(row_with("alice | missed 1 "))
+        rows = app.text.splitlines()
+        new = next(at for at, row in enumerate(rows) if "---- new ----" in row)
+        assert "alice | this was read" in rows[new - 1]
+        assert "alice | missed 1" in rows[new + 1]
+        app.press("Alt+End")
+        app.until(row_with(f"alice | missed {MISSED}"))
+        app.press("Ctrl+D")
+        assert app.ended() == 0
 
 
 def test_no_keystroke_is_lost_in_a_burst_of_lines(square: Cluster) -> None:
