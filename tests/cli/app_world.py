@@ -186,6 +186,12 @@ class World:
         self.typed.append(f"(paste of {text.count(chr(10)) + 1} lines)")
         self._send(pasted(text))
 
+    def type_ahead(self, text: str) -> None:
+        """Types faster than is read: all of it comes in one read."""
+        self.typed.append(f'"{text}" at once')
+        self._send(text)
+        self.passes(FRAME_MS)
+
     def click(self, x: int, y: int, button: int = 0) -> None:
         self.typed.append(f"(button {button} at {x},{y})")
         self._send(clicked(x, y, button))

@@ -249,6 +249,14 @@ def test_a_typed_quit_is_meant(world: World) -> None:
     assert world.ended() == 0
 
 
+def test_what_is_typed_ahead_of_the_end_is_neither_sent_nor_obeyed(world: World) -> None:
+    world.start()
+    world.type_ahead("before\r/quit\rfor the shell\r/leave dev\r")
+    assert world.ended() == 0
+    assert [sent["text"] for sent in world.node.asked("send")] == ["before"]
+    assert not world.node.asked("leave")
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)]
 )

@@ -158,6 +158,11 @@ class Face:
         self.patience_s = HURRY_S
         self.leave(code)
 
+    @property
+    def ends(self) -> bool:
+        """Whether the app was told to end."""
+        return self._departing or self.ended.done()
+
     def depart(self) -> None:
         """The app ends as soon as what was asked for is done; asked again, at once."""
         if self._departing:

@@ -67,8 +67,10 @@ class Performing:
             self.do(action)
 
     def do(self, action: Action) -> None:
-        """Performs one action."""
+        """Performs one action; what comes after the app was told to end is meant for no chat."""
         face = self._face
+        if face.ends and not isinstance(action, Quit):
+            return
         match action:
             case Say():
                 self._sending.send(action)
