@@ -186,6 +186,8 @@ class Node:
         self.ended.set()
         every = (*self.chats, *self.departing, *self.entering)
         await asyncio.gather(*(chat.close(CLOSE_S) for chat in every))
+        if not self.profile.chats and all(one.down_since_ms for one in self.registries.in_use()):
+            self.keep(nds=())  # Most likely mistyped: the next start shall not ask there again.
         self.hub.end()
         if self._server is not None:
             await self._server.stop(0.2)

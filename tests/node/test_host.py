@@ -172,6 +172,25 @@ async def test_an_nds_that_is_not_there_is_named(town: Town, free_port: int) -> 
     assert alice.registries.addresses == (town.nds,)
 
 
+async def test_an_nds_that_never_answered_is_forgotten_unless_there_are_chats(
+    town: Town, free_port: int
+) -> None:
+    nowhere = f"127.0.0.1:{free_port}"
+    alice = await town.start("alice", nds=[nowhere])
+    with pytest.raises(NdsUnreachable):
+        await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    assert profiles.load(alice.places.data).nds == (nowhere,)
+    await town.stop("alice")
+    assert profiles.load(alice.places.data).nds == ()
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await town.stop("alice")
+    assert profiles.load(alice.places.data).nds == (town.nds,)
+    await town.start("alice", nds=[nowhere])
+    await town.stop("alice")
+    assert profiles.load(alice.places.data).nds == (nowhere,)
+
+
 async def test_the_nds_at_the_place_of_ones_own_is_found(
     town: Town, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> None:
