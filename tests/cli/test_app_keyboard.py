@@ -137,6 +137,34 @@ def test_lines_behind_other_keys_are_pasted_where_those_led() -> None:
         assert not said(made)
 
 
+@pytest.mark.parametrize("between", ["\x1b[K", "\x08", "\x1b[31m", "\x1b[0;1m", "\x1b[1;2;3;4m"])
+def test_a_paste_is_one_whatever_stands_between_its_lines(between: str) -> None:
+    with world() as made:
+        made._send("".join(f"{between}{one}\r{between}" for one in numbered(8)))
+        made.sees("Paste ", "lines?")
+        assert not said(made)
+
+
+COLOURS = [
+    "\x1b[31m",
+    "\x1b[0m",
+    "\x1b[1;31m",
+    "\x1b[38;5;196m",
+    "\x1b[<1;2M",
+    "\x1b[Mabc",
+]
+
+
+@pytest.mark.parametrize("mouse", ["on", "off"])
+@pytest.mark.parametrize("colour", COLOURS)
+def test_what_is_taken_for_a_mouse_and_is_none_is_nothing(colour: str, mouse: str) -> None:
+    with world() as made:
+        made.enter(f"/set mouse {mouse}")
+        made._send(f"a{colour}b")
+        made.press("Enter")
+        assert said(made) == ["ab"]
+
+
 def test_newlines_that_are_typed_quickly_are_newlines() -> None:
     with world() as made:
         made._send("one\ntwo\nthree\r")

@@ -31,6 +31,7 @@ from node.cli.model import (
 )
 from node.errors import Complaint, NodeSilent, Unwritable
 from node.happenings import ChatEvent, ElectionEvent, Happening, MergeEvent
+from node.host.hub import TooSlow
 from tests.cli.app_world import World
 from tests.cli.fake_node import FakeNode
 
@@ -188,16 +189,10 @@ def test_a_node_that_ends_is_waited_for(world: World) -> None:
     assert not world.has_ended
 
 
-class TooSlow(Complaint):
-    """Too slow."""
-
-    reason = "TOO_SLOW"
-
-
 def test_a_watcher_that_was_too_slow_watches_again_at_once(world: World) -> None:
     world.start(chat="dev")
     for queue in world.node._watchers:
-        queue.put_nowait(TooSlow())
+        queue.put_nowait(TooSlow(count=4_096))
     world.node.past(DEV, "bob", "lost on the way", 0)
     world.passes(60)
     world.sees("lost on the way")
@@ -217,7 +212,7 @@ def test_what_came_elsewhere_while_nobody_watched_is_in_the_hotlist(
     world.node.set_chat(OPS, unread=2)
     if too_slow:
         for queue in world.node._watchers:
-            queue.put_nowait(TooSlow())
+            queue.put_nowait(TooSlow(count=4_096))
     else:
         world.node.dies()
         world.passes(1_000)
