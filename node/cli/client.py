@@ -16,6 +16,7 @@ from .. import errors, words
 from ..control.complaints import from_error
 from ..control.values import from_proto, happening_from_proto
 from ..happenings import Happening
+from ..limits import text_fault
 
 V = TypeVar("V")
 
@@ -196,7 +197,12 @@ class Client:
         wait: words.Wait = words.Wait.ALL,
         wait_ms: int = 0,
     ) -> AsyncIterator[words.Progress]:
-        """Stores a line, then tells how far it has come; the last one has `done`."""
+        """Stores a line, then tells how far it has come; the last one has `done`.
+
+        A text that is too long is refused here: more than a call may carry never gets to the node.
+        """
+        if fault := text_fault(text):
+            raise errors.BadField(field="text", text=fault)
         request = pb.SendRequest(
             chat=chat,
             text=text,

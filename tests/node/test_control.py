@@ -347,6 +347,15 @@ async def test_a_line_is_told_of_from_storing_to_the_last_acknowledgement(
     assert [line.text for line in (await bob.history("")).lines] == ["hello"]
 
 
+@pytest.mark.parametrize("size", [16_385, 600_000])
+async def test_a_text_that_is_too_long_is_refused_with_its_bound(
+    pair: tuple[Client, Client], size: int
+) -> None:
+    with pytest.raises(errors.BadField, match=f"must be 1 to 16384 bytes, not {size}"):
+        async for _ in pair[0].send("", "x" * size):
+            pass
+
+
 async def test_a_watch_begins_with_the_past_and_goes_on(pair: tuple[Client, Client]) -> None:
     alice, bob = pair
     async for _ in alice.send("", "past"):
