@@ -1,6 +1,7 @@
 """What faces may read of a group, between two events.  Nothing here changes anything."""
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass
 
 from .alarms import Alarm
@@ -130,6 +131,11 @@ class Readable:
     @property
     def fingerprint(self) -> str:
         return f"{self._s.history.hash:016x}"[:4]
+
+    @property
+    def waiting(self) -> Set[Key]:
+        """Messages in the log that nobody is shown yet: they follow others that are missing."""
+        return self._s.causal.pending.keys()
 
     @property
     def outbox_size(self) -> int:

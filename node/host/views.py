@@ -150,18 +150,22 @@ def page(
 ) -> words.Page:
     """A page of history, oldest first: the last lines before a place, or the first after one.
 
+    What waits for a line that is missing is in nobody's history yet.
+
     Raises:
         BadField: `before` or `after` is no cursor of ours, or both are given.
     """
     if before and after:
         raise BadField(field="after", text="cannot be given together with before")
-    found = one.archive.page(
-        count=count + 1,
+    waiting = one.group.waiting
+    stored = one.archive.page(
+        count=count + 1 + len(waiting),
         before=place(before, "before") if before else None,
         after=place(after, "after") if after else None,
         since_ms=since_ms,
         contains=contains,
     )
+    found = [message for message in stored if message.key not in waiting]
     more, shown = len(found) > count, found[:count] if after else found[-count:]
     posts = one.archive.posts([m.key for m in shown if m.key.source == one.group.me])
     lines = []

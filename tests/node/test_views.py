@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from node.archive import MemoryArchive
+from node.core.effects import StoreMessages
 from node.core.messages import Life, Roster
-from node.core.types import Epoch
+from node.core.types import Epoch, Hlc, Key
 from node.host import views
+from node.words import Line
 from tests.node.wire_values import EPOCH, MESSAGE, RECORD
 
 NICKS = {1: "alice", 2: "bob", 3: "carol"}
@@ -93,3 +96,38 @@ def test_who_was_gone_when_a_line_was_said_lacks_it() -> None:
 )
 def test_all_others_are_counted_or_have_it(why_not: dict[str, Any]) -> None:
     assert lacking(**why_not) == []
+
+
+# ---- pages of history --------------------------------------------------------------------------
+
+
+def answering(texts: str, missing: str) -> Any:
+    """A chat whose log has a line for each letter, all but the first of which answers the last.
+
+    Those of `missing` are not there: what follows them waits.
+    """
+    archive, waiting, before = MemoryArchive(), set[Key](), MESSAGE.deps[:1]
+    for seq, text in enumerate(texts, 1):
+        key = MESSAGE.key._replace(source=seq, seq=1)
+        message = replace(
+            MESSAGE, key=key, id=str(seq), text=text, deps=before, hlc=Hlc(1_000 + seq, 0)
+        )
+        if text not in missing:
+            archive.append([StoreMessages((message,))])
+            if any(one in texts[:seq] for one in missing):
+                waiting.add(key)
+        before = (key,)
+    return SimpleNamespace(archive=archive, group=SimpleNamespace(me=0, waiting=waiting))
+
+
+@pytest.mark.parametrize(
+    ("count", "shown", "more"), [(1, "b", True), (2, "ab", False), (9, "ab", False)]
+)
+def test_a_line_that_waits_for_what_it_answers_is_on_no_page(
+    monkeypatch: pytest.MonkeyPatch, count: int, shown: str, more: bool
+) -> None:
+    monkeypatch.setattr(views, "line", lambda _, it, **__: Line(text=it.text, place=it.id))
+    page = views.page(answering("abcde", "c"), count=count)
+    assert "".join(line.text for line in page.lines) == shown
+    assert bool(page.cursor) is more
+    assert [line.text for line in views.page(answering("abc", ""), count=9).lines] == [*"abc"]
