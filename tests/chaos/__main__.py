@@ -1,0 +1,152 @@
+"""Runs cycles: `python -m tests.chaos --cycles 5 --start 0`, or one with `--seed 3`.
+
+Exit code 1 where a promise was broken; what is needed to look into it stays in a directory that is
+named.  Exit code 0 says nothing of the figures: those are in the report.
+"""
+
+import argparse
+import asyncio
+import pickle
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.cycle import Outcome, run
+from tests.chaos.lab import Loopback
+from tests.chaos.lab.hosts import build
+from tests.chaos.report import missed, report
+from tests.chaos.schedule import NDS, NODES, Schedule, draw
+from tests.chaos.shrink import shrink
+
+KEPT = Path("build/chaos")
+TRIES = 8
+
+
+@dataclass(slots=True)
+class Session:
+    """What was asked for, and what has come of it so far."""
+
+    args: argparse.Namespace
+    network: bool
+
+    async def cycle(self, schedule: Schedule) -> Outcome:
+        """One cycle in a directory of its own, which stays only where it is needed."""
+        directory = Path(tempfile.mkdtemp(prefix=f"chaos-{schedule.seed}-"))
+        stays = self.args.keep
+        try:
+            lab = None if self.network else Loopback((*NODES, NDS), self.args.why)
+            outcome = await run(schedule, directory, lab=lab, bug=self.args.bug)
+            stays = stays or outcome.violations
+            return outcome
+        except BaseException:
+            stays = True
+            raise
+        finally:
+            if stays:
+                self._keep(directory, schedule)
+            else:
+                shutil.rmtree(directory)
+
+    def _keep(self, directory: Path, schedule: Schedule) -> None:
+        (directory / "schedule.json").write_text(schedule.dump())
+        kept = KEPT / f"seed-{schedule.seed}-{time.strftime('%H%M%S')}"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("*.sock"))
+        shutil.rmtree(directory)
+        print(f"  logs, databases and the schedule are in {kept}", flush=True)
+
+    async def all(self, schedules: list[Schedule]) -> list[Outcome]:
+        outcomes = []
+        for schedule in schedules:
+            print(f"seed {schedule.seed}: {len(schedule.faults)} faults", flush=True)
+            outcome = await self.cycle(schedule)
+            outcomes.append(outcome)
+            self._tell(outcome)
+            write(outcomes, self.args.out)
+            if outcome.violations and not self.args.no_shrink:
+                await self._shrink(schedule)
+        return outcomes
+
+    @staticmethod
+    def _tell(outcome: Outcome) -> None:
+        figures = {
+            name: " ".join(f"{value:.3f}" for value in values)
+            for name, values in outcome.figures.items()
+        }
+        told = ", ".join(f"{name} {values}" for name, values in figures.items())
+        print(f"  {outcome.took_s:.0f} s; {outcome.counted()}; {told}", flush=True)
+        for one in outcome.violations:
+            print(f"  VIOLATION {one}", flush=True)
+
+    async def _shrink(self, schedule: Schedule) -> None:
+        async def fails(smaller: Schedule) -> bool:
+            print(f"  again with {len(smaller.faults)} of {len(schedule.faults)} faults")
+            return bool((await self.cycle(smaller)).violations)
+
+        smallest = await shrink(schedule, fails, self.args.tries)
+        file = KEPT / f"seed-{schedule.seed}-smallest.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(smallest.dump())
+        print(
+            f"  the smallest schedule that still failed has {len(smallest.faults)} faults: {file}"
+        )
+        for fault in smallest.faults:
+            print(f"    {fault.at:5.1f} s  {fault}")
+
+
+def write(outcomes: list[Outcome], out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(report(outcomes) + "\n")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / "outcomes.pickle").open("wb") as file:
+        pickle.dump(outcomes, file)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--cycles", type=int, default=5, help="how many seeds")
+    parser.add_argument("--start", type=int, default=0, help="the first of them")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--schedule", type=Path, help="only what this file says")
+    parser.add_argument("--out", type=Path, default=Path("chaos-report.md"), help="the report")
+    parser.add_argument("--keep", action="store_true", help="all files stay")
+    parser.add_argument("--loopback", action="store_true", help="no namespaces: signals only")
+    parser.add_argument("--disk-full", action="store_true", help="disks are filled, too")
+    parser.add_argument("--no-shrink", action="store_true", help="do not look for a smaller one")
+    parser.add_argument("--tries", type=int, default=TRIES, help="how often, at most, to shrink")
+    parser.add_argument("--bug", default="", help="plant a bug: see `planted`")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    args = parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl+C does
+    lab = Loopback((), "told so") if args.loopback else build(("try",))
+    args.why, network = lab.why, lab.network
+    lab.close()
+    if not network:
+        print(f"no network namespaces ({args.why}): processes on loopback, signals only")
+    seeds = range(args.start, args.start + args.cycles) if args.seed is None else [args.seed]
+    if args.schedule is not None:
+        schedules = [Schedule.load(args.schedule.read_text())]
+    else:
+        schedules = [draw(seed, network=network, disk=args.disk_full) for seed in seeds]
+    try:
+        outcomes = asyncio.run(Session(args, network).all(schedules))
+    except KeyboardInterrupt:
+        print("interrupted; everything is removed", file=sys.stderr)
+        return 130
+    broken = [one.schedule.seed for one in outcomes if one.violations]
+    for told in missed(outcomes):
+        print(f"target missed: {told}")
+    print(f"{len(outcomes)} cycles, violations in seeds {broken or 'none'}; report: {args.out}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,234 @@
+"""One cycle: gather, storm, calm, a leader killed and one frozen, and the evidence of it all."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.chaos.checker import violations
+from tests.chaos.evidence import Epoch, Evidence
+from tests.chaos.lab import Lab, build
+from tests.chaos.reading import bugs, grants, view
+from tests.chaos.schedule import NDS, NODES, Schedule
+from tests.chaos.site import Late, Site
+from tests.chaos.trouble import Trouble
+from tests.chaos.writers import Watcher, Writer, quiet
+
+CONVERGE_S = 60.0  # beyond this it counts as never
+FOLLOW_S = 30.0
+REST_S = 2.5  # after it, no round of before the calm is under way
+KNOW_S = 25.0  # everyone has read the record again
+LOOK_S = 0.005
+DRAIN_S = 30.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a cycle came to."""
+
+    schedule: Schedule
+    lab: str  # what it ran on
+    evidence: Evidence = field(default_factory=Evidence)
+    violations: list[str] = field(default_factory=list)
+    figures: dict[str, list[float]] = field(default_factory=dict)  # seconds, by target
+    timeline: list[tuple[float, str]] = field(default_factory=list)  # seconds since its beginning
+    took_s: float = 0.0
+    stalls_s: float = 0.0  # the longest time for which we ourselves did not get a turn
+    load: float = 0.0  # of the machine, over the last minute
+
+    def counted(self) -> dict[str, int]:
+        """Lines, what became of them, and elections."""
+        said = self.evidence.said.values()
+        return {
+            "lines": len(said),
+            "stored": sum(one.stored_at > 0 for one in said),
+            "by all": sum(one.all_at > 0 for one in said),
+            "shown": len(self.evidence.shown),
+            "elections": max(0, len(self.evidence.grants) - 1),
+        }
+
+
+class Cycle:
+    """A life of one site.  `live` runs it; what it finds is in `outcome`."""
+
+    def __init__(self, schedule: Schedule, site: Site) -> None:
+        self.site, self.schedule = site, schedule
+        kind = "network namespaces" if site.lab.network else f"loopback ({site.lab.why})"
+        self.outcome = Outcome(schedule, kind)
+        self.evidence = self.outcome.evidence
+        self._began = time.monotonic()
+        self.trouble = Trouble(site, self.note)
+        rng = Random(schedule.seed)
+        self.watchers = [Watcher(n, self.evidence, self.note) for n in site.nodes.values()]
+        self.writers = [
+            Writer(watcher.node, self.evidence, watcher, Random(rng.getrandbits(64)))
+            for watcher in self.watchers
+        ]
+
+    def note(self, what: str) -> None:
+        """One line more in the time line."""
+        self.outcome.timeline.append((time.monotonic() - self._began, what))
+
+    def measured(self, name: str, seconds: float) -> None:
+        self.outcome.figures.setdefault(name, []).append(seconds)
+        self.note(f"{name} after {seconds:.3f} s")
+
+    async def live(self) -> Outcome:
+        """From the first process to the verdict."""
+        try:
+            await self._gather()
+            async with self.company():
+                with quiet(self.writers):
+                    await self.site.settled()
+                await self.trouble.storm(self.schedule)
+                await self.heal()
+                if self.schedule.coda:
+                    await self.fail_over("killed")
+                    await self.fail_over("frozen")
+                with quiet(self.writers):
+                    await self._collect()
+        except Late as late:
+            self.evidence.complaints.append(f"late: {late}")
+            self.note(f"late: {late}")
+        self.evidence.complaints += [
+            f"died: {one.host} has ended by itself"
+            for one in (self.site.nds, *self.site.nodes.values())
+            if one.ended_by_itself
+        ]
+        self.evidence.complaints += bugs(self.site.directory)
+        self.outcome.violations = violations(self.evidence)
+        self.outcome.took_s = time.monotonic() - self._began
+        self.outcome.load = os.getloadavg()[0]
+        return self.outcome
+
+    async def _gather(self) -> None:
+        for name, node in self.site.nodes.items():
+            node.fixed_port = self.schedule.fixed_ports and self.site.lab.network
+            node.set_clock(self.schedule.skews_ms.get(name, 0))
+        await self.site.gather()
+        self.note(f"gathered; {await self.site.leader()} leads")
+
+    @asynccontextmanager
+    async def company(self) -> AsyncIterator[None]:
+        """Everyone talks, is watched, and our own stalls are measured."""
+        works = [one.run() for one in (*self.watchers, *self.writers)]
+        tasks = [asyncio.create_task(work) for work in (*works, self._feel())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            for one in ended:
+                if isinstance(one, Exception):
+                    raise one
+
+    async def _feel(self) -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(LOOK_S)
+            late = time.monotonic() - before - LOOK_S
+            self.outcome.stalls_s = max(self.outcome.stalls_s, late)
+
+    # ---- calm ------------------------------------------------------------------------------------
+
+    async def heal(self) -> None:
+        """The faults end; measures how long all take to be of one mind."""
+        with quiet(self.writers):
+            await self.trouble.calm()
+            self.measured("healed", await self.site.settled(wait_s=CONVERGE_S))
+
+    async def rest(self) -> None:
+        """Until the next election is one by the book: no old votes, and nobody doubts the NDS."""
+        end = time.monotonic() + KNOW_S
+        while await self._doubted():
+            if time.monotonic() > end:
+                raise Late(f"after {KNOW_S:g} s the discovery service is still doubted")
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(REST_S)
+        with quiet(self.writers):
+            await self.site.settled(wait_s=CONVERGE_S)
+
+    async def _doubted(self) -> bool:
+        statuses = await asyncio.gather(*(node.status() for node in self.site.nodes.values()))
+        return any(one is None or any(nds.down_since_ms for nds in one.nds) for one in statuses)
+
+    # ---- a leader ends ---------------------------------------------------------------------------
+
+    async def fail_over(self, how: str) -> None:
+        """Kills or freezes the leader; measures until all others follow the next one."""
+        await self.rest()
+        name = await self.site.leader()
+        chat = await self.site[name].chat()
+        if chat is None:
+            raise Late(f"{name} leads and does not answer")
+        before = (chat.epoch.generation, chat.epoch.n)
+        others = [one for one in self.site.nodes if one != name]
+        self.note(f"{name} leads with epoch {before[1]} and is {how}")
+        began = time.monotonic()
+        if how == "killed":
+            self.site[name].kill()
+        else:
+            self.site[name].freeze()
+        self.measured(how, await self._followed(before, others) - began)
+        await asyncio.sleep(Random(self.schedule.seed).uniform(0.0, 2.0))
+        await self.heal()
+
+    async def _followed(self, before: Epoch, others: list[str]) -> float:
+        """When the last of `others` followed a certified leader of a later epoch."""
+        end = time.monotonic() + FOLLOW_S
+        ask_at = time.monotonic() + 1.0
+        while True:
+            first: dict[str, float] = {}
+            for led in self.evidence.led:
+                if led.epoch > before and led.leader and not led.provisional:
+                    first.setdefault(led.node, led.at)
+            if all(name in first for name in others):
+                return max(first[name] for name in others)
+            now = time.monotonic()
+            if now > end:
+                raise Late(f"{sorted(set(others) - first.keys())} follow nobody after {before}")
+            if now > ask_at:  # should a watch have just begun anew, it is not told
+                ask_at = now + 1.0
+                views = await self.site.views(only_running=True)
+                for name, chat in views.items():
+                    if chat is not None and name in others and name not in first:
+                        self.note(f"{name} follows {chat.leader_id} at {chat.epoch.n}")
+            await asyncio.sleep(LOOK_S)
+
+    # ---- the evidence ----------------------------------------------------------------------------
+
+    async def _collect(self) -> None:
+        drained = asyncio.gather(*(one.drained() for one in self.writers))
+        try:
+            await asyncio.wait_for(drained, DRAIN_S)
+        except TimeoutError as error:
+            raise Late(f"lines are still under way after {DRAIN_S:g} s of calm") from error
+        await self.site.settled(wait_s=CONVERGE_S)
+        nodes = list(self.site.nodes.values())
+        self.evidence.views += await asyncio.gather(*(view(node) for node in nodes))
+        self.evidence.listed = await self.site.listed()
+        await asyncio.gather(*(one.list_members() for one in self.watchers))
+        self.evidence.grants += grants(self.site.nds.output.read_text("utf-8", "replace"))
+        self.note("all is collected")
+
+
+async def run(
+    schedule: Schedule, directory: Path, *, lab: Lab | None = None, bug: str = ""
+) -> Outcome:
+    """Lives a schedule in `directory`, on `lab` or one of its own, and leaves only files."""
+    hosts = (*NODES, NDS)
+    own = lab or build(hosts, schedule.seed, neighbours=schedule.neighbours)
+    try:
+        site = Site(own, directory, NODES, NDS, bug=bug)
+        try:
+            return await Cycle(schedule, site).live()
+        finally:
+            await site.close()
+    finally:
+        if lab is None:
+            own.close()

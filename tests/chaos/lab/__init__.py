@@ -1,0 +1,6 @@
+"""A small network on one machine: a host for each process, and a switch that misbehaves to order."""
+
+from tests.chaos.lab.hosts import Lab, Loopback, Namespaces, build
+from tests.chaos.lab.rules import CALM, Rules, Weather
+
+__all__ = ["CALM", "Lab", "Loopback", "Namespaces", "Rules", "Weather", "build"]

@@ -1,0 +1,201 @@
+"""What shall go wrong and when: drawn from a seed, written and read as JSON, never changed.
+
+Whom a fault befalls is a host's name, or `leader`: whoever leads when it begins.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from random import Random
+from typing import Any
+
+from tests.chaos.lab import Weather
+
+NODES = ("n1", "n2", "n3", "n4", "n5")
+NDS = "nds"
+LEADER = "leader"
+
+# Each kind of fault and its weight; a seed leaves some of them out, so that mixes differ.
+SIGNALS = {
+    "kill": 4,
+    "restart at once": 3,
+    "restart all": 1,
+    "freeze": 4,
+    "freeze all": 1,
+    "nds killed": 2,
+    "nds frozen": 1,
+    "nds wiped": 1,
+    "nds rolled back": 1,
+    "clock jump": 1,
+    "leave": 1,
+}
+LINKS = {
+    "cut one way": 3,
+    "deaf": 2,
+    "mute": 2,
+    "halves": 4,
+    "isolated": 3,
+    "alone with the nds": 2,
+    "bridge": 2,
+    "flapping": 2,
+    "nds cut off": 2,
+    "bad weather": 4,
+}
+DISK = {"disk full": 3}
+STORM_S = (10.0, 16.0)
+FAULTS = (4, 8)
+HOUR_MS = 3_600_000
+KEPT = 0.65  # how likely a seed's mix has a kind
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong, `at` seconds after the storm begins, for `lasts` seconds."""
+
+    kind: str
+    at: float
+    lasts: float = 0.0
+    who: tuple[str, ...] = ()
+    sides: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    weather: Weather = Weather()
+    skew_ms: int = 0
+
+    def __str__(self) -> str:
+        parts = [self.kind, *self.who]
+        if any(self.sides):
+            parts.append(" | ".join(" ".join(side) for side in self.sides))
+        if self.weather != Weather():
+            shown = {key: value for key, value in asdict(self.weather).items() if value}
+            parts.append(" ".join(f"{key}={value:g}" for key, value in shown.items()))
+        if self.skew_ms:
+            parts.append(f"{self.skew_ms / HOUR_MS:+.2f} h")
+        if self.lasts:
+            parts.append(f"for {self.lasts:.1f} s")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """All that a seed decides about a cycle."""
+
+    seed: int
+    faults: tuple[Fault, ...] = ()
+    storm_s: float = 12.0
+    weather: Weather = Weather()  # all through the storm
+    neighbours: bool = True  # see `Namespaces`
+    fixed_ports: bool = True  # a node that is started again listens where it did
+    skews_ms: Mapping[str, int] = field(default_factory=dict)  # of the nodes' clocks
+    coda: bool = True  # afterwards a leader is killed, and one is frozen
+
+    def without(self, faults: "tuple[Fault, ...] | list[Fault]") -> "Schedule":
+        return replace(self, faults=tuple(one for one in self.faults if one not in faults))
+
+    def dump(self) -> str:
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def load(cls, text: str) -> "Schedule":
+        """Raises ValueError, KeyError or TypeError for what `dump` would not have written."""
+        found: dict[str, Any] = json.loads(text)
+        faults = tuple(_fault(one) for one in found.pop("faults"))
+        return cls(faults=faults, weather=Weather(**found.pop("weather")), **found)
+
+
+def _fault(found: dict[str, Any]) -> Fault:
+    one, other = found.pop("sides")
+    return Fault(
+        who=tuple(found.pop("who")),
+        sides=(tuple(one), tuple(other)),
+        weather=Weather(**found.pop("weather")),
+        **found,
+    )
+
+
+def draw(seed: int, *, network: bool = True, disk: bool = False) -> Schedule:
+    """The schedule of a seed.
+
+    Args:
+        seed: any number.
+        network: whether links can be cut and worsened.
+        disk: whether disks can be filled.
+    """
+    rng = Random(seed)
+    weights = {**SIGNALS, **(LINKS if network else {}), **(DISK if disk else {})}
+    kinds = [kind for kind in weights if rng.random() < KEPT] or ["kill"]
+    count = rng.randint(*FAULTS)
+    storm_s = rng.uniform(*STORM_S)
+    faults = []
+    for _ in range(count):
+        kind = rng.choices(kinds, [weights[kind] for kind in kinds])[0]
+        faults.append(_drawn(rng, kind, round(rng.uniform(0.0, storm_s - 2), 2)))
+    calm = rng.random() < 0.5
+    return Schedule(
+        seed=seed,
+        faults=tuple(sorted(faults, key=lambda one: one.at)),
+        storm_s=round(storm_s, 2),
+        weather=Weather() if calm or not network else _weather(rng, mild=True),
+        neighbours=rng.random() < 0.5,
+        fixed_ports=rng.random() < 0.5,
+        skews_ms={node: _skew(rng) for node in NODES},
+    )
+
+
+def _drawn(rng: Random, kind: str, at: float) -> Fault:
+    someone = rng.choice((LEADER, LEADER, *NODES))
+    others = rng.sample(NODES, len(NODES))
+    short = round(rng.choice((0.5, 1.2, 2.0, 4.0, 8.0)) * rng.uniform(0.8, 1.2), 2)
+    fault = Fault(kind, at, short)
+    match kind:
+        case "kill" | "isolated" | "alone with the nds" | "deaf" | "mute" | "disk full":
+            return replace(fault, who=(someone,))
+        case "freeze":
+            long = rng.random() < 0.05
+            return replace(fault, who=(someone,), lasts=30.0 if long else short)
+        case "restart at once" | "leave":
+            return replace(fault, who=(someone,), lasts=0.0)
+        case "restart all" | "freeze all":
+            return replace(fault, who=tuple(others), lasts=round(rng.uniform(0.1, 2.5), 2))
+        case "nds rolled back":
+            return replace(fault, lasts=round(min(short, 3.0), 2))
+        case "clock jump":
+            return replace(fault, who=(someone,), lasts=0.0, skew_ms=_skew(rng) or HOUR_MS)
+        case "cut one way":
+            one, other = rng.sample((*NODES, NDS), 2)
+            return replace(fault, sides=((one,), (other,)))
+        case "halves" | "flapping":
+            half = rng.randint(1, len(NODES) - 1)
+            one, other = tuple(others[:half]), tuple(others[half:])
+            where = rng.randrange(4)  # the discovery service: with one, with the other, both, none
+            ones = (*one, NDS) if where in {0, 3} else one
+            return replace(fault, sides=(ones, (*other, NDS) if where in {1, 3} else other))
+        case "bridge":
+            half = rng.randint(1, len(NODES) - 2)
+            return replace(fault, sides=(tuple(others[:half]), tuple(others[half + 1 :])))
+        case "nds cut off":
+            return replace(fault, who=tuple(others[: rng.randint(1, len(NODES))]))
+        case "bad weather":
+            return replace(fault, weather=_weather(rng, mild=False))
+        case _:
+            return fault
+
+
+def _weather(rng: Random, *, mild: bool) -> Weather:
+    """What may befall all frames; `mild` is what a poor wireless network does all day."""
+    if mild:
+        return Weather(
+            loss=rng.choice((0.0, 0.005, 0.02)),
+            repeat=rng.choice((0.0, 0.01)),
+            delay_ms=rng.choice((0.0, 2.0, 10.0)),
+            jitter_ms=rng.choice((0.0, 3.0)),
+        )
+    return Weather(
+        loss=rng.choice((0.0, 0.05, 0.1, 0.2, 0.3)),
+        repeat=rng.choice((0.0, 0.1, 0.3)),
+        delay_ms=rng.choice((0.0, 20.0, 100.0)),
+        jitter_ms=rng.choice((0.0, 20.0, 100.0)),
+    )
+
+
+def _skew(rng: Random) -> int:
+    """By how much a clock is wrong: half of them are right."""
+    return rng.choice((0, 0, 0, 500, -500, 5_000, HOUR_MS, -HOUR_MS))

@@ -1,0 +1,381 @@
+"""The processes: a discovery service and nodes, each on a host of the lab, and what they answer.
+
+Everything is asked through the nodes' control sockets, which are files: no network that is cut or
+worsened lies between a node and us.  What the discovery service says is asked through a node.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+
+from p2pchat.v1 import control_pb2, control_pb2_grpc
+from tests.chaos.lab import Lab
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[2]
+CHAT = "chaos"
+NDS_PORT, NODE_PORT = 5005, 4740
+CALL_S = 5.0
+READY_S = 60.0  # a machine that runs other tests too takes its time to start interpreters
+TURN_S = 0.02
+OPTIONS = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 100),
+)
+
+
+class Late(AssertionError):
+    """Something that had to happen did not."""
+
+
+async def until(what: Callable[[], Awaitable[T]], why: str, wait_s: float = READY_S) -> T:
+    """Asks until the answer is true.  Raises Late with `why` and the last answer."""
+    end = time.monotonic() + wait_s
+    while not (found := await what()):
+        if time.monotonic() > end:
+            raise Late(f"after {wait_s:g} s still not so: {why}; {found!r}")
+        await asyncio.sleep(TURN_S)
+    return found
+
+
+class Process:
+    """A program on a host; it may be killed, frozen and started again.  Its pid is ours to end."""
+
+    def __init__(self, host: str, directory: Path) -> None:
+        self.host, self.directory = host, directory
+        self.output = directory / f"{host}.out"
+        self.frozen = False
+        self.lives = 0
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether it has ended and nobody told it to."""
+        return self._child is not None and self._child.poll() is not None
+
+    def launch(self, command: Sequence[str]) -> None:
+        assert not self.runs, f"{self.host} runs already"
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("P2PCHAT_")}
+        path = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
+        self.lives += 1
+        self.frozen = False
+        with self.output.open("ab") as output:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=ROOT,
+                env={**kept, "TZ": "UTC", "PYTHONPATH": path, "GRPC_VERBOSITY": "NONE"},
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._child is not None, f"{self.host} was not started"
+        self._child.send_signal(number)
+
+    def kill(self) -> None:
+        """`kill -9`, and it has gone.  Harmless where it does not run."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._child = None
+        self.frozen = False
+
+    def freeze(self) -> None:
+        if self.runs:
+            self.signal(signal.SIGSTOP)
+            self.frozen = True
+
+    def thaw(self) -> None:
+        if self.runs and self.frozen:
+            self.signal(signal.SIGCONT)
+        self.frozen = False
+
+
+class Nds(Process):
+    """The discovery service, always at one address."""
+
+    def __init__(self, lab: Lab, host: str, directory: Path, port: int = NDS_PORT) -> None:
+        super().__init__(host, directory)
+        self._lab = lab
+        self.address = f"{lab.address(host)}:{port}"
+        self.store = directory / "nds.db"
+
+    async def start(self) -> None:
+        """Starts it and waits until it serves."""
+        before = self.output.stat().st_size if self.output.exists() else 0
+        command = [sys.executable, "-m", "nds", "--listen", self.address, "--log", "json"]
+        command += ["--store", f"sqlite:{self.store}"]
+        self.launch([*self._lab.inside(self.host), *command])
+
+        async def listening() -> bool:
+            told = self.output.read_text("utf-8", "replace")[before:]
+            if self.ended_by_itself:
+                raise Late(f"the discovery service has ended: {told}")
+            found = re.search(r'"event": "listening".*"address": "([^"]+)"', told)
+            if found:
+                self.address = found[1]
+            return bool(found)
+
+        await until(listening, "the discovery service listens")
+
+    def wipe(self) -> None:
+        """Removes its store, which must not be in use."""
+        for file in self._files():
+            file.unlink()
+
+    def save(self) -> None:
+        """Keeps a copy of its store as it is on the disk at one moment."""
+        stopped = self.runs and not self.frozen
+        if stopped:
+            self.freeze()
+        for file in self._files():
+            shutil.copyfile(file, file.with_name(f"saved-{file.name}"))
+        if stopped:
+            self.thaw()
+
+    def roll_back(self) -> None:
+        """Puts the copy in the store's place, which must not be in use."""
+        self.wipe()
+        for file in self.store.parent.glob(f"saved-{self.store.name}*"):
+            shutil.copyfile(file, file.with_name(file.name.removeprefix("saved-")))
+
+    def _files(self) -> list[Path]:
+        files = sorted(self.store.parent.glob(f"{self.store.name}*"))
+        return [file for file in files if not file.name.endswith("-shm")]
+
+
+class Node(Process):
+    """A node with a home of its own."""
+
+    def __init__(self, lab: Lab, host: str, directory: Path, *, bug: str = "") -> None:
+        super().__init__(host, directory)
+        self._lab, self._bug = lab, bug
+        self.home = directory / host
+        self.home.mkdir(exist_ok=True)
+        self.clock = directory / f"{host}.clock"
+        self.set_clock(0)
+        self.fixed_port = lab.network
+        self.ids: set[int] = set()
+        self._channel: grpc.aio.Channel | None = None
+
+    @property
+    def profile(self) -> Path:
+        return self.home / "default"
+
+    def set_clock(self, skew_ms: int) -> None:
+        """From now on its wall clock is wrong by so much."""
+        with self.clock.open("r+b" if self.clock.exists() else "wb") as file:
+            file.write(struct.pack("<q", skew_ms))
+
+    def start(self, nds: str) -> None:
+        """Starts it; `ready` waits until it answers."""
+        port = NODE_PORT if self.fixed_port else 0
+        command = [sys.executable, "-m", "tests.chaos.node", "--clock", str(self.clock)]
+        command += ["--bug", self._bug] if self._bug else []
+        command += ["_node", "--home", str(self.home), "--profile", "default"]
+        command += ["--nick", self.host, "--nds", nds]
+        command += ["--listen", f"{self._lab.address(self.host)}:{port}"]
+        (self.profile / "node.sock").unlink(missing_ok=True)
+        self.launch([*self._lab.inside(self.host), *command])
+
+    async def ready(self) -> None:
+        """Waits until it answers."""
+
+        async def answers() -> bool:
+            if self.ended_by_itself:
+                raise Late(f"{self.host} has ended: {self.output.read_text('utf-8', 'replace')}")
+            return (self.profile / "node.sock").exists() and await self.status() is not None
+
+        await until(answers, f"{self.host} answers")
+
+    @property
+    def control(self) -> Any:
+        if self._channel is None:
+            socket = f"unix:{self.profile / 'node.sock'}"
+            self._channel = grpc.aio.insecure_channel(socket, options=OPTIONS)
+        return control_pb2_grpc.ControlStub(self._channel)
+
+    async def ask(self, method: str, wait_s: float = CALL_S, **fields: Any) -> Any:
+        """One unary call.  Raises grpc.aio.AioRpcError."""
+        request = getattr(control_pb2, f"{method}Request")(**fields)
+        return await getattr(self.control, method)(request, timeout=wait_s)
+
+    async def status(self) -> Any:
+        """Its status; None while it does not answer."""
+        try:
+            return await self.ask("GetStatus", wait_s=1.0)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                return None
+            raise
+
+    async def chat(self) -> Any:
+        """How it sees the chat; None while it does not answer, or is not in it."""
+        status = await self.status()
+        return next((one for one in status.chats if one.name == CHAT), None) if status else None
+
+    async def lines(self) -> list[Any]:
+        """All its history, in its order."""
+        found: list[Any] = []
+        cursor = ""
+        while True:
+            page = await self.ask("ReadHistory", 30.0, chat=CHAT, count=1_000, before=cursor)
+            found[:0] = page.lines
+            cursor = page.cursor
+            if not cursor:
+                return found
+
+    def database(self) -> Path:
+        """The file of its log."""
+        (found,) = [file for file in self.profile.rglob("*.db") if not file.name.startswith("nds")]
+        return found
+
+    async def close(self) -> None:
+        self.kill()
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = None
+
+
+class Site:
+    """A discovery service and nodes in one chat."""
+
+    def __init__(
+        self, lab: Lab, directory: Path, nodes: Sequence[str], nds: str, *, bug: str = ""
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.lab, self.directory = lab, directory
+        self.nds = Nds(lab, nds, directory, NDS_PORT if lab.network else 0)
+        self.nodes = {name: Node(lab, name, directory, bug=bug) for name in nodes}
+
+    def __getitem__(self, name: str) -> Node:
+        return self.nodes[name]
+
+    async def gather(self) -> None:
+        """Everyone is up and in the chat."""
+        await self.nds.start()
+        for node in self.nodes.values():
+            node.start(self.nds.address)
+        await asyncio.gather(*(node.ready() for node in self.nodes.values()))
+        first, *rest = self.nodes.values()
+        await first.ask("CreateChat", 20.0, name=CHAT)
+        for node in rest:
+            await self.join(node)
+        await self.settled()
+
+    async def join(self, node: Node) -> None:
+        """Joins by whatever way there is: the discovery service, then any member.
+
+        Raises:
+            Late: there was none for a minute.
+        """
+        told = ""
+        end = time.monotonic() + READY_S
+        while time.monotonic() < end:
+            lines = [f"{self.nds.address}/{CHAT}"]
+            for other in self.nodes.values():
+                status = await other.status() if other.runs and other is not node else None
+                if status is not None and any(one.name == CHAT for one in status.chats):
+                    lines.append(f"{status.advertise}/{CHAT}")
+            for line in lines:
+                try:
+                    await node.ask("JoinChat", 10.0, line=line)
+                    return
+                except grpc.aio.AioRpcError as error:
+                    told = str(error.details())
+            await asyncio.sleep(0.2)
+        raise Late(f"{node.host} does not get into the chat: {told}")
+
+    async def leader(self) -> str:
+        """Whoever leads, as most of those who answer see it; empty for nobody."""
+        answers: list[str] = []
+        ids: dict[int, str] = {}
+        chats = await self.views(only_running=True)
+        for name, chat in chats.items():
+            if chat is not None:
+                ids[chat.member_id] = name
+        for chat in chats.values():
+            if chat is not None and chat.leader_id in ids:
+                answers.append(ids[chat.leader_id])
+        return max(sorted(set(answers)), key=answers.count, default="")
+
+    async def views(self, *, only_running: bool = False) -> dict[str, Any]:
+        """How each sees the chat."""
+        asked = [
+            (name, node)
+            for name, node in self.nodes.items()
+            if not only_running or (node.runs and not node.frozen)
+        ]
+        found = await asyncio.gather(*(node.chat() for _, node in asked))
+        return dict(zip([name for name, _ in asked], found, strict=True))
+
+    async def listed(self, by: str = "") -> tuple[int, tuple[int, int]] | None:
+        """Leader (as people see ids) and epoch that the discovery service names; None for none."""
+        node = self.nodes[by] if by else next(iter(self.nodes.values()))
+        found = await node.ask("ListNetworks", nds=self.nds.address)
+        rows = [row for row in found.networks if row.name == CHAT]
+        if len(rows) != 1:
+            return None
+        return rows[0].leader_id, (rows[0].epoch.generation, rows[0].epoch.n)
+
+    async def agreed(self, names: Iterable[str] = ()) -> str:
+        """Why those named (all, when none is) are not of one mind; empty when they are."""
+        chosen = list(names) or list(self.nodes)
+        views = await asyncio.gather(*(self.nodes[name].chat() for name in chosen))
+        if missing := [n for n, view in zip(chosen, views, strict=True) if view is None]:
+            return f"{missing} do not answer, or are not in the chat"
+        told = {
+            name: (view.leader_id, view.epoch.n, view.provisional, view.fingerprint)
+            for name, view in zip(chosen, views, strict=True)
+        }
+        if len(set(told.values())) != 1 or views[0].provisional:
+            return f"leader, epoch, provisional, fingerprint: {told}"
+        if views[0].leader_id not in {view.member_id for view in views}:
+            return f"{views[0].leader_id} leads, and is none of them"
+        counts = {
+            name: (view.alive, view.known, view.outbox)
+            for name, view in zip(chosen, views, strict=True)
+        }
+        if any(one != (len(chosen), one[1], 0) for one in counts.values()):
+            return f"alive, known, outbox: {counts}"
+        return ""
+
+    async def settled(self, names: Iterable[str] = (), wait_s: float = READY_S) -> float:
+        """Waits until those named are of one mind; answers after how many seconds they were.
+
+        Raises:
+            Late: they are not in time; it says in what they differ.
+        """
+        began = time.monotonic()
+        chosen = list(names)
+        while why := await self.agreed(chosen):
+            if time.monotonic() - began > wait_s:
+                raise Late(f"after {wait_s:g} s still not of one mind: {why}")
+            await asyncio.sleep(0.05)
+        return time.monotonic() - began
+
+    async def close(self) -> None:
+        """Ends every process of ours."""
+        for process in (self.nds, *self.nodes.values()):
+            process.thaw()
+            process.kill()
+        await asyncio.gather(*(node.close() for node in self.nodes.values()))
