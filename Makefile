@@ -11,9 +11,10 @@ PROTOS  := $(sort $(wildcard protos/p2pchat/v1/*.proto))
 WORKERS ?= 2
 SEEDS   ?= 200
 START   ?= 0
+CYCLES  ?= 5
 ARGS    ?=
 
-.PHONY: help setup run test check proto sim bench screens lock
+.PHONY: help setup run test check proto sim chaos bench screens lock
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -55,6 +56,10 @@ ifdef SEED
 else
 	@$(BIN)/python -m tests.sim.swarm --start $(START) --seeds $(SEEDS) $(ARGS)
 endif
+
+chaos: $(STAMP)  ## chaos: CYCLES=5 START=0, or one with SEED=7; OUT=FILE, KEEP=1
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED),--start $(START) --cycles $(CYCLES)) \
+	  $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep) $(ARGS)
 
 screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
 	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)

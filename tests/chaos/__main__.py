@@ -33,13 +33,17 @@ class Session:
     args: argparse.Namespace
     network: bool
 
+    @property
+    def bugs(self) -> dict[str, str]:
+        return dict.fromkeys(NODES, self.args.bug) if self.args.bug else {}
+
     async def cycle(self, schedule: Schedule) -> Outcome:
         """One cycle in a directory of its own, which stays only where it is needed."""
         directory = Path(tempfile.mkdtemp(prefix=f"chaos-{schedule.seed}-"))
         stays = self.args.keep
         try:
             lab = None if self.network else Loopback((*NODES, NDS), self.args.why)
-            outcome = await run(schedule, directory, lab=lab, bug=self.args.bug)
+            outcome = await run(schedule, directory, lab=lab, bugs=self.bugs)
             stays = stays or outcome.violations
             return outcome
         except BaseException:
@@ -53,7 +57,7 @@ class Session:
 
     def _keep(self, directory: Path, schedule: Schedule) -> None:
         (directory / "schedule.json").write_text(schedule.dump())
-        kept = KEPT / f"seed-{schedule.seed}-{time.strftime('%H%M%S')}"
+        kept = self.args.kept / f"seed-{schedule.seed}-{time.strftime('%H%M%S')}"
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("*.sock"))
@@ -67,7 +71,7 @@ class Session:
             outcome = await self.cycle(schedule)
             outcomes.append(outcome)
             self._tell(outcome)
-            write(outcomes, self.args.out)
+            write(outcomes, self.args.out, self.args.kept)
             if outcome.violations and not self.args.no_shrink:
                 await self._shrink(schedule)
         return outcomes
@@ -89,21 +93,19 @@ class Session:
             return bool((await self.cycle(smaller)).violations)
 
         smallest = await shrink(schedule, fails, self.args.tries)
-        file = KEPT / f"seed-{schedule.seed}-smallest.json"
+        file = self.args.kept / f"seed-{schedule.seed}-smallest.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(smallest.dump())
-        print(
-            f"  the smallest schedule that still failed has {len(smallest.faults)} faults: {file}"
-        )
+        print(f"  the smallest that still failed has {len(smallest.faults)} faults: {file}")
         for fault in smallest.faults:
             print(f"    {fault.at:5.1f} s  {fault}")
 
 
-def write(outcomes: list[Outcome], out: Path) -> None:
+def write(outcomes: list[Outcome], out: Path, kept: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(report(outcomes) + "\n")
-    KEPT.mkdir(parents=True, exist_ok=True)
-    with (KEPT / "outcomes.pickle").open("wb") as file:
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / "outcomes.pickle").open("wb") as file:
         pickle.dump(outcomes, file)
 
 
@@ -114,6 +116,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--schedule", type=Path, help="only what this file says")
     parser.add_argument("--out", type=Path, default=Path("chaos-report.md"), help="the report")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="where what is kept goes")
     parser.add_argument("--keep", action="store_true", help="all files stay")
     parser.add_argument("--loopback", action="store_true", help="no namespaces: signals only")
     parser.add_argument("--disk-full", action="store_true", help="disks are filled, too")

@@ -180,9 +180,9 @@ def one_history(evidence: Evidence) -> Iterator[str]:
             differ = sorted(set(one.history) ^ set(other.history))
             yield f"S8: {one.node} and {other.node} differ in {listing(differ)}"
         elif one.history != other.history:
-            k = next(k for k, (a, b) in enumerate(zip(one.history, other.history)) if a != b)
-            told = f"{one.history[k]!r} and {other.history[k]!r}"
-            yield f"S7: line {k} of {one.node} and of {other.node} is {told}"
+            pairs = zip(one.history, other.history, strict=False)  # one may have a line twice
+            told = next((f"{a!r} and {b!r}" for a, b in pairs if a != b), "there twice")
+            yield f"S7: a line of {one.node} and of {other.node} is {told}"
     if len({view.fingerprint for view in views}) > 1:
         told = ", ".join(f"{view.node} {view.fingerprint}" for view in views)
         yield f"S8: the fingerprints differ: {told}"

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,8 +115,9 @@ class Cycle:
     @asynccontextmanager
     async def company(self) -> AsyncIterator[None]:
         """Everyone talks, is watched, and our own stalls are measured."""
-        works = [one.run() for one in (*self.watchers, *self.writers)]
-        tasks = [asyncio.create_task(work) for work in (*works, self._feel())]
+        works = [self._feel(), *(one.run() for one in self.watchers)]
+        works += [one.run() for one in self.writers]
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
         finally:
@@ -141,6 +142,8 @@ class Cycle:
         with quiet(self.writers):
             await self.trouble.calm()
             self.measured("healed", await self.site.settled(wait_s=CONVERGE_S))
+            if self.site.last_doubt:
+                self.note(f"until then: {self.site.last_doubt}")
 
     async def rest(self) -> None:
         """Until the next election is one by the book: no old votes, and nobody doubts the NDS."""
@@ -218,13 +221,25 @@ class Cycle:
 
 
 async def run(
-    schedule: Schedule, directory: Path, *, lab: Lab | None = None, bug: str = ""
+    schedule: Schedule,
+    directory: Path,
+    *,
+    nodes: Sequence[str] = NODES,
+    lab: Lab | None = None,
+    bugs: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Lives a schedule in `directory`, on `lab` or one of its own, and leaves only files."""
-    hosts = (*NODES, NDS)
-    own = lab or build(hosts, schedule.seed, neighbours=schedule.neighbours)
+    """Lives a schedule and leaves only files.
+
+    Args:
+        schedule: what shall go wrong.
+        directory: where the files shall be; nobody else uses it.
+        nodes: their names.
+        lab: the hosts, the discovery service's among them; none: a lab of its own.
+        bugs: see `planted`, by the name of the node.
+    """
+    own = lab or build((*nodes, NDS), schedule.seed, neighbours=schedule.neighbours)
     try:
-        site = Site(own, directory, NODES, NDS, bug=bug)
+        site = Site(own, directory, nodes, NDS, bugs=bugs)
         try:
             return await Cycle(schedule, site).live()
         finally:

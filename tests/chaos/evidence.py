@@ -1,7 +1,7 @@
 """What was seen in a cycle, as values: the checker needs nothing else.
 
-A line is known by its name, the first two words of its text: `n3 17` is the seventeenth of n3.  Some
-go on `re n1 12`: their author had that line of n1 before its eyes when it wrote.
+A line is known by its name, the first two words of its text: `n3 17` is the seventeenth of n3.
+Some go on `re n1 12`: their author had that line of n1 before its eyes when it wrote.
 """
 
 from dataclasses import dataclass, field
@@ -47,6 +47,15 @@ class Led:
     leader: int
     epoch: Epoch
     provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """A node told that a split is over."""
+
+    at: float
+    node: str
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,7 @@ class Evidence:
     said: dict[str, Said] = field(default_factory=dict)
     shown: list[Shown] = field(default_factory=list)
     led: list[Led] = field(default_factory=list)
+    healed: list[Healed] = field(default_factory=list)
     members: set[Belongs] = field(default_factory=set)
     grants: list[Grant] = field(default_factory=list)
     views: list[View] = field(default_factory=list)

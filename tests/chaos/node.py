@@ -2,8 +2,8 @@
 
     python -m tests.chaos.node [--bug NAME] [--clock FILE] _node ...
 
-The file holds eight bytes: milliseconds that are added to the wall clock, signed, as they stand there
-at the moment.  So a clock may jump while the node runs.  Bugs are those of `planted`.
+The file holds eight bytes: milliseconds that are added to the wall clock, signed, as they stand
+there at the moment.  So a clock may jump while the node runs.  Bugs are those of `planted`.
 """
 
 import mmap
@@ -19,8 +19,8 @@ CALLED_BY_GRPC = "node.service"  # asks gRPC how much time is left, and so for t
 def shift_clock(path: str) -> None:
     """From now on the wall clock that the product reads is as wrong as the file says.
 
-    Others keep the true one: gRPC compares what Python calls the time with what C calls so, which on
-    a machine whose clock is wrong are the same; and logs can be laid side by side.
+    Others keep the true one: gRPC compares what Python calls the time with what C calls so, which
+    are the same on a machine whose clock is wrong; and logs can be laid side by side.
     """
     with open(path, "rb") as file:
         shared = mmap.mmap(file.fileno(), SKEW.size, prot=mmap.PROT_READ)

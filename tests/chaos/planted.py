@@ -1,6 +1,7 @@
-"""Bugs to plant into a node, each of which the checker must find.  None is ever planted by itself."""
+"""Bugs to plant into a node, each of which the checker must find."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 
@@ -39,26 +40,34 @@ def _shows_twice() -> None:
     Hub.tell = stutter  # type: ignore[method-assign]
 
 
-def _shows_as_it_comes() -> None:
-    """Shows its history in the order in which lines arrived."""
+def _shows_in_any_order() -> None:
+    """Shows its history in an order of its own, another each time."""
     from node.archive import rows
 
-    rows.PLACE = "arrival"
-    rows.DESCENDING = "arrival DESC"
+    rows.DESCENDING = "random()"
 
 
-def _answers_unread() -> None:
-    """Does not say what its lines follow, and has no clock that would order them."""
-    from node.core.clock import Clock
+def _forgets_causes() -> None:
+    """Says of its lines nothing but the time at which they were written."""
+    from node.core.clock import tick
+    from node.core.events import Submitted
+    from node.core.messages import ChatMessage
+    from node.core.talking import Talking
     from node.core.types import Hlc
 
-    Clock.tick = lambda self, *given: Hlc(1, 0)  # type: ignore[attr-defined,method-assign]
+    compose = Talking._compose
+
+    def blind(self: Talking, event: Submitted) -> ChatMessage:
+        return replace(compose(self, event), deps=(), hlc=tick(event.wall, Hlc(0, 0)))
+
+    Talking._compose = blind  # type: ignore[method-assign]
 
 
 BUGS: dict[str, Callable[[], None]] = {
     "forgets": _forgets,
     "shows twice": _shows_twice,
-    "shows as it comes": _shows_as_it_comes,
+    "forgets causes": _forgets_causes,
+    "shows in any order": _shows_in_any_order,
 }
 
 

@@ -14,6 +14,7 @@ from tests.chaos.lab import Weather
 NODES = ("n1", "n2", "n3", "n4", "n5")
 NDS = "nds"
 LEADER = "leader"
+FAIR = Weather()
 
 # Each kind of fault and its weight; a seed leaves some of them out, so that mixes differ.
 SIGNALS = {
@@ -57,7 +58,7 @@ class Fault:
     lasts: float = 0.0
     who: tuple[str, ...] = ()
     sides: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    weather: Weather = Weather()
+    weather: Weather = FAIR
     skew_ms: int = 0
 
     def __str__(self) -> str:
@@ -81,7 +82,7 @@ class Schedule:
     seed: int
     faults: tuple[Fault, ...] = ()
     storm_s: float = 12.0
-    weather: Weather = Weather()  # all through the storm
+    weather: Weather = FAIR  # all through the storm
     neighbours: bool = True  # see `Namespaces`
     fixed_ports: bool = True  # a node that is started again listens where it did
     skews_ms: Mapping[str, int] = field(default_factory=dict)  # of the nodes' clocks
@@ -143,40 +144,42 @@ def draw(seed: int, *, network: bool = True, disk: bool = False) -> Schedule:
 def _drawn(rng: Random, kind: str, at: float) -> Fault:
     someone = rng.choice((LEADER, LEADER, *NODES))
     others = rng.sample(NODES, len(NODES))
+    half = rng.randint(1, len(NODES) - 1)
     short = round(rng.choice((0.5, 1.2, 2.0, 4.0, 8.0)) * rng.uniform(0.8, 1.2), 2)
+    brief = round(rng.uniform(0.1, 2.5), 2)
     fault = Fault(kind, at, short)
     match kind:
-        case "kill" | "isolated" | "alone with the nds" | "deaf" | "mute" | "disk full":
-            return replace(fault, who=(someone,))
         case "freeze":
             long = rng.random() < 0.05
-            return replace(fault, who=(someone,), lasts=30.0 if long else short)
+            fault = replace(fault, who=(someone,), lasts=30.0 if long else short)
         case "restart at once" | "leave":
-            return replace(fault, who=(someone,), lasts=0.0)
+            fault = replace(fault, who=(someone,), lasts=0.0)
         case "restart all" | "freeze all":
-            return replace(fault, who=tuple(others), lasts=round(rng.uniform(0.1, 2.5), 2))
+            fault = replace(fault, who=tuple(others), lasts=brief)
         case "nds rolled back":
-            return replace(fault, lasts=round(min(short, 3.0), 2))
+            fault = replace(fault, lasts=brief)
         case "clock jump":
-            return replace(fault, who=(someone,), lasts=0.0, skew_ms=_skew(rng) or HOUR_MS)
+            fault = replace(fault, who=(someone,), lasts=0.0, skew_ms=_skew(rng) or HOUR_MS)
         case "cut one way":
-            one, other = rng.sample((*NODES, NDS), 2)
-            return replace(fault, sides=((one,), (other,)))
+            a, b = rng.sample((*NODES, NDS), 2)
+            fault = replace(fault, sides=((a,), (b,)))
         case "halves" | "flapping":
-            half = rng.randint(1, len(NODES) - 1)
-            one, other = tuple(others[:half]), tuple(others[half:])
             where = rng.randrange(4)  # the discovery service: with one, with the other, both, none
-            ones = (*one, NDS) if where in {0, 3} else one
-            return replace(fault, sides=(ones, (*other, NDS) if where in {1, 3} else other))
+            ones = (*others[:half], NDS) if where in {0, 3} else tuple(others[:half])
+            rest = (*others[half:], NDS) if where in {1, 3} else tuple(others[half:])
+            fault = replace(fault, sides=(ones, rest))
         case "bridge":
-            half = rng.randint(1, len(NODES) - 2)
-            return replace(fault, sides=(tuple(others[:half]), tuple(others[half + 1 :])))
+            cut = 1 + min(half, len(NODES) - 2)  # the first of them is the bridge
+            fault = replace(fault, sides=(tuple(others[1:cut]), tuple(others[cut:])))
         case "nds cut off":
-            return replace(fault, who=tuple(others[: rng.randint(1, len(NODES))]))
+            fault = replace(fault, who=tuple(others[:half]))
         case "bad weather":
-            return replace(fault, weather=_weather(rng, mild=False))
+            fault = replace(fault, weather=_weather(rng, mild=False))
+        case "nds killed" | "nds frozen" | "nds wiped":
+            pass
         case _:
-            return fault
+            fault = replace(fault, who=(someone,))
+    return fault
 
 
 def _weather(rng: Random, *, mild: bool) -> Weather:

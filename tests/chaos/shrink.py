@@ -1,7 +1,7 @@
-"""A failing schedule made smaller by leaving faults out and trying again, a bounded number of times.
+"""A failing schedule made smaller: faults are left out, and it is tried again, so many times.
 
-After Zeller's delta debugging: first halves are left out, then quarters, and so on to single faults.
-A try that holds by luck keeps faults that are not needed; it never loses one that is.
+After Zeller's delta debugging: first halves are left out, then quarters, down to single faults.  A
+try that holds by luck keeps faults that are not needed; it never loses one that is.
 """
 
 from collections.abc import Awaitable, Callable

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -260,12 +260,21 @@ class Site:
     """A discovery service and nodes in one chat."""
 
     def __init__(
-        self, lab: Lab, directory: Path, nodes: Sequence[str], nds: str, *, bug: str = ""
+        self,
+        lab: Lab,
+        directory: Path,
+        nodes: Sequence[str],
+        nds: str,
+        *,
+        bugs: Mapping[str, str] | None = None,
     ) -> None:
+        """`bugs` are those of `planted`, by the name of the node."""
+        planted = bugs or {}
         directory.mkdir(parents=True, exist_ok=True)
         self.lab, self.directory = lab, directory
+        self.last_doubt = ""  # in what they differed last before they were of one mind
         self.nds = Nds(lab, nds, directory, NDS_PORT if lab.network else 0)
-        self.nodes = {name: Node(lab, name, directory, bug=bug) for name in nodes}
+        self.nodes = {name: Node(lab, name, directory, bug=planted.get(name, "")) for name in nodes}
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
@@ -367,7 +376,9 @@ class Site:
         """
         began = time.monotonic()
         chosen = list(names)
+        self.last_doubt = ""
         while why := await self.agreed(chosen):
+            self.last_doubt = why
             if time.monotonic() - began > wait_s:
                 raise Late(f"after {wait_s:g} s still not of one mind: {why}")
             await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Makes faults happen, and ends them: signals to processes, rules for the switch, files for disks."""
+"""Makes faults happen, and ends them: signals to processes, rules for links, files for disks."""
 
 import asyncio
 import errno
@@ -12,7 +12,7 @@ import grpc
 
 from tests.chaos.lab import CALM, Rules, Weather
 from tests.chaos.lab.rules import Cut, apart
-from tests.chaos.schedule import LEADER, Fault, Schedule
+from tests.chaos.schedule import FAIR, LEADER, Fault, Schedule
 from tests.chaos.site import CHAT, Late, Node, Site
 
 FLAP_S = (0.4, 1.3)  # broken and whole, in turn
@@ -24,7 +24,7 @@ class Trouble:
 
     def __init__(self, site: Site, note: Callable[[str], None]) -> None:
         self.site, self._note = site, note
-        self._always = Weather()
+        self._always = FAIR
         self._cuts: dict[Fault, set[Cut]] = {}
         self._weather: dict[Fault, Weather] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,7 +56,7 @@ class Trouble:
         """Nothing is wrong any more, and everyone runs and answers."""
         for fault in list(self._ends):
             await self.end(fault)
-        self._always = Weather()
+        self._always = FAIR
         self._cuts.clear()
         self._weather.clear()
         self._apply()
@@ -84,7 +84,7 @@ class Trouble:
             self._cuts[fault] = cuts
         if fault.kind == "flapping":
             self._spawn(self._flap(fault, cuts))
-        if fault.weather != Weather():
+        if fault.weather != FAIR:
             self._weather[fault] = fault.weather
         self._apply()
 
@@ -221,10 +221,8 @@ class Trouble:
                 ones, others = fault.sides
                 out = [nds] if fault.kind != "bridge" and nds not in {*ones, *others} else []
                 both = [nds] if nds in ones and nds in others else []
-                cuts = apart(
-                    [h for h in ones if h not in both], [h for h in others if h not in both]
-                )
-                return cuts | apart(out, [*ones, *others])
+                here, there = [[h for h in side if h not in both] for side in fault.sides]
+                return apart(here, there) | apart(out, [*ones, *others])
             case "nds cut off":
                 return apart([nds], who)
             case _:
@@ -247,7 +245,7 @@ class Trouble:
         for one in self._weather.values():
             weather = weather.and_(one)
         cuts = frozenset[Cut]().union(*self._cuts.values())
-        self.site.lab.obey(Rules(weather, cuts) if weather != Weather() or cuts else CALM)
+        self.site.lab.obey(Rules(weather, cuts) if weather != FAIR or cuts else CALM)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

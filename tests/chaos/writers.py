@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from p2pchat.v1 import control_pb2
-from tests.chaos.evidence import Belongs, Evidence, Led, Said, Shown, line_of
+from tests.chaos.evidence import Belongs, Evidence, Healed, Led, Said, Shown, line_of
 from tests.chaos.site import CHAT, Node
 
 PACE_S = (0.1, 0.5)  # between two lines of one author
@@ -94,7 +94,9 @@ class Watcher:
                 self._note(f"{host}: {happening.member.nick} {happening.member.change}")
                 await self.list_members()
             case "split" if happening.split.healed:
-                self._note(f"{host}: split healed, {happening.split.messages} messages")
+                messages = happening.split.messages
+                self._evidence.healed.append(Healed(time.monotonic(), host, messages))
+                self._note(f"{host}: split healed, {messages} messages")
             case "error":
                 self._note(f"{host}: {happening.error.reason}: {happening.error.text}")
             case _:

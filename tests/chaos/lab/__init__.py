@@ -1,4 +1,4 @@
-"""A small network on one machine: a host for each process, and a switch that misbehaves to order."""
+"""A small network on one machine: hosts, and a switch between them that misbehaves to order."""
 
 from tests.chaos.lab.hosts import Lab, Loopback, Namespaces, build
 from tests.chaos.lab.rules import CALM, Rules, Weather

@@ -1,8 +1,8 @@
 """Cables (veth pairs) whose frames a switch in user space may forward.
 
-A kernel leaves checksums and the cutting of large segments to the card.  On a veth there is none,
-and what a raw socket reads and writes again has lost the note that they are still to be done, so the
-receiver drops it.  Both are therefore switched off before the ends move into their namespaces.
+A kernel leaves checksums and the cutting of large segments to the card.  A veth is none, and what a
+raw socket reads and writes again has lost the note that they are still to be done, so the receiver
+drops it.  Both are therefore switched off before the ends move into their namespaces.
 """
 
 import fcntl
