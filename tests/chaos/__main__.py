@@ -34,8 +34,16 @@ class Session:
     network: bool
 
     @property
+    def nodes(self) -> tuple[str, ...]:
+        return NODES[: self.args.nodes]
+
+    def _tell_line(self, what: str) -> None:
+        if self.args.verbose or what.startswith("gathered"):
+            print(f"  {what}", flush=True)
+
+    @property
     def bugs(self) -> dict[str, str]:
-        return dict.fromkeys(NODES, self.args.bug) if self.args.bug else {}
+        return dict.fromkeys(self.nodes, self.args.bug) if self.args.bug else {}
 
     async def cycle(self, schedule: Schedule) -> Outcome:
         """One cycle in a directory of its own, which stays only where it is needed."""
@@ -43,7 +51,9 @@ class Session:
         stays = self.args.keep
         try:
             lab = None if self.network else Loopback((*NODES, NDS), self.args.why)
-            outcome = await run(schedule, directory, lab=lab, bugs=self.bugs)
+            outcome = await run(
+                schedule, directory, nodes=self.nodes, lab=lab, bugs=self.bugs, tell=self._tell_line
+            )
             stays = stays or outcome.violations
             return outcome
         except BaseException:
@@ -113,6 +123,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--cycles", type=int, default=5, help="how many seeds")
     parser.add_argument("--start", type=int, default=0, help="the first of them")
+    parser.add_argument("--nodes", type=int, default=len(NODES), help="how many, 2 to 5")
+    parser.add_argument("--verbose", action="store_true", help="tell what happens as it happens")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--schedule", type=Path, help="only what this file says")
     parser.add_argument("--out", type=Path, default=Path("chaos-report.md"), help="the report")
@@ -138,7 +150,9 @@ def main(arguments: list[str]) -> int:
     if args.schedule is not None:
         schedules = [Schedule.load(args.schedule.read_text())]
     else:
-        schedules = [draw(seed, network=network, disk=args.disk_full) for seed in seeds]
+        schedules = [
+            draw(seed, NODES[: args.nodes], network=network, disk=args.disk_full) for seed in seeds
+        ]
     try:
         outcomes = asyncio.run(Session(args, network).all(schedules))
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +55,10 @@ class Outcome:
 class Cycle:
     """A life of one site.  `live` runs it; what it finds is in `outcome`."""
 
-    def __init__(self, schedule: Schedule, site: Site) -> None:
+    def __init__(
+        self, schedule: Schedule, site: Site, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self._tell = tell
         self.site, self.schedule = site, schedule
         kind = "network namespaces" if site.lab.network else f"loopback ({site.lab.why})"
         self.outcome = Outcome(schedule, kind)
@@ -72,6 +75,8 @@ class Cycle:
     def note(self, what: str) -> None:
         """One line more in the time line."""
         self.outcome.timeline.append((time.monotonic() - self._began, what))
+        if self._tell is not None:
+            self._tell(what)
 
     def measured(self, name: str, seconds: float) -> None:
         self.outcome.figures.setdefault(name, []).append(seconds)
@@ -227,6 +232,7 @@ async def run(
     nodes: Sequence[str] = NODES,
     lab: Lab | None = None,
     bugs: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Lives a schedule and leaves only files.
 
@@ -236,12 +242,13 @@ async def run(
         nodes: their names.
         lab: the hosts, the discovery service's among them; none: a lab of its own.
         bugs: see `planted`, by the name of the node.
+        tell: gets each line of the time line as it happens.
     """
     own = lab or build((*nodes, NDS), schedule.seed, neighbours=schedule.neighbours)
     try:
         site = Site(own, directory, nodes, NDS, bugs=bugs)
         try:
-            return await Cycle(schedule, site).live()
+            return await Cycle(schedule, site, tell).live()
         finally:
             await site.close()
     finally:

@@ -4,7 +4,7 @@ Whom a fault befalls is a host's name, or `leader`: whoever leads when it begins
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
@@ -112,11 +112,14 @@ def _fault(found: dict[str, Any]) -> Fault:
     )
 
 
-def draw(seed: int, *, network: bool = True, disk: bool = False) -> Schedule:
+def draw(
+    seed: int, nodes: Sequence[str] = NODES, *, network: bool = True, disk: bool = False
+) -> Schedule:
     """The schedule of a seed.
 
     Args:
         seed: any number.
+        nodes: who there is, at least two.
         network: whether links can be cut and worsened.
         disk: whether disks can be filled.
     """
@@ -128,7 +131,7 @@ def draw(seed: int, *, network: bool = True, disk: bool = False) -> Schedule:
     faults = []
     for _ in range(count):
         kind = rng.choices(kinds, [weights[kind] for kind in kinds])[0]
-        faults.append(_drawn(rng, kind, round(rng.uniform(0.0, storm_s - 2), 2)))
+        faults.append(_drawn(rng, tuple(nodes), kind, round(rng.uniform(0.0, storm_s - 2), 2)))
     calm = rng.random() < 0.5
     return Schedule(
         seed=seed,
@@ -137,14 +140,14 @@ def draw(seed: int, *, network: bool = True, disk: bool = False) -> Schedule:
         weather=Weather() if calm or not network else _weather(rng, mild=True),
         neighbours=rng.random() < 0.5,
         fixed_ports=rng.random() < 0.5,
-        skews_ms={node: _skew(rng) for node in NODES},
+        skews_ms={node: _skew(rng) for node in nodes},
     )
 
 
-def _drawn(rng: Random, kind: str, at: float) -> Fault:
-    someone = rng.choice((LEADER, LEADER, *NODES))
-    others = rng.sample(NODES, len(NODES))
-    half = rng.randint(1, len(NODES) - 1)
+def _drawn(rng: Random, nodes: tuple[str, ...], kind: str, at: float) -> Fault:
+    someone = rng.choice((LEADER, LEADER, *nodes))
+    others = rng.sample(nodes, len(nodes))
+    half = rng.randint(1, len(nodes) - 1)
     short = round(rng.choice((0.5, 1.2, 2.0, 4.0, 8.0)) * rng.uniform(0.8, 1.2), 2)
     brief = round(rng.uniform(0.1, 2.5), 2)
     fault = Fault(kind, at, short)
@@ -161,7 +164,7 @@ def _drawn(rng: Random, kind: str, at: float) -> Fault:
         case "clock jump":
             fault = replace(fault, who=(someone,), lasts=0.0, skew_ms=_skew(rng) or HOUR_MS)
         case "cut one way":
-            a, b = rng.sample((*NODES, NDS), 2)
+            a, b = rng.sample((*nodes, NDS), 2)
             fault = replace(fault, sides=((a,), (b,)))
         case "halves" | "flapping":
             where = rng.randrange(4)  # the discovery service: with one, with the other, both, none
@@ -169,7 +172,7 @@ def _drawn(rng: Random, kind: str, at: float) -> Fault:
             rest = (*others[half:], NDS) if where in {1, 3} else tuple(others[half:])
             fault = replace(fault, sides=(ones, rest))
         case "bridge":
-            cut = 1 + min(half, len(NODES) - 2)  # the first of them is the bridge
+            cut = 1 + min(half, max(1, len(nodes) - 2))  # the first of them is the bridge
             fault = replace(fault, sides=(tuple(others[1:cut]), tuple(others[cut:])))
         case "nds cut off":
             fault = replace(fault, who=tuple(others[:half]))

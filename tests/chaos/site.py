@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHAT = "chaos"
 NDS_PORT, NODE_PORT = 5005, 4740
 CALL_S = 5.0
+MARK = "P2PCHAOS_MAKER"  # in the environment of each process: the pid of whoever started it
 READY_S = 60.0  # a machine that runs other tests too takes its time to start interpreters
 TURN_S = 0.02
 OPTIONS = (
@@ -84,7 +85,13 @@ class Process:
                 stdout=output,
                 stderr=output,
                 cwd=ROOT,
-                env={**kept, "TZ": "UTC", "PYTHONPATH": path, "GRPC_VERBOSITY": "NONE"},
+                env={
+                    **kept,
+                    MARK: str(os.getpid()),
+                    "TZ": "UTC",
+                    "PYTHONPATH": path,
+                    "GRPC_VERBOSITY": "NONE",
+                },
             )
 
     def signal(self, number: signal.Signals) -> None:

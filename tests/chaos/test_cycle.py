@@ -1,5 +1,7 @@
-"""One cycle as `make chaos` runs it, from the command line to the report."""
+"""The command line of `make chaos`: verdict, report, what is kept, and what never stays."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from tests.chaos.lab.hosts import ROOT
 from tests.chaos.schedule import NODES, Fault, Schedule
+from tests.chaos.site import MARK
 
 pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
 
@@ -19,26 +22,14 @@ def chaos(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_cycle_keeps_all_promises_and_is_reported(tmp_path: Path) -> None:
-    out = tmp_path / "report.md"
-    kept = tmp_path / "kept"
-    done = chaos("--seed", "12", "--out", str(out), "--kept", str(kept), "--no-shrink")
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{out.read_text()}"
-    told = out.read_text()
-    assert "1 cycles, 0 with violations" in told
-    assert "## Seed 12: all promises kept" in told
-    assert "all is collected" in told
-    assert [one.name for one in kept.iterdir()] == ["outcomes.pickle"]
-
-
 def test_a_violation_is_told_kept_and_made_smaller(tmp_path: Path) -> None:
     file, out, kept = tmp_path / "schedule.json", tmp_path / "report.md", tmp_path / "kept"
-    faults = (Fault("clock jump", 0.1, who=("n2",), skew_ms=500),)
-    faults += (Fault("restart all", 3.0, 0.1, NODES),)
-    file.write_text(Schedule(5, faults, storm_s=4.0, coda=False).dump())
+    jump = Fault("clock jump", 0.1, who=("n2",), skew_ms=500)
+    restart = Fault("restart all", 3.0, 0.1, NODES[:3])
+    file.write_text(Schedule(5, (jump, restart), storm_s=4.0, coda=False).dump())
     done = chaos(
         *("--schedule", str(file), "--out", str(out), "--kept", str(kept)),
-        *("--tries", "1", "--bug", "forgets", "--loopback"),
+        *("--tries", "1", "--bug", "forgets", "--loopback", "--nodes", "3"),
     )
     assert done.returncode == 1, f"{done.stdout}\n{done.stderr}"
     assert "no network namespaces (told so): processes on loopback, signals only" in done.stdout
@@ -50,3 +41,39 @@ def test_a_violation_is_told_kept_and_made_smaller(tmp_path: Path) -> None:
     smallest = Schedule.load((kept / "seed-5-smallest.json").read_text())
     assert [one.kind for one in smallest.faults] == ["restart all"]
     assert "Seed 5 broke:" in out.read_text()
+
+
+def test_what_is_interrupted_leaves_no_process_and_no_namespace(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.chaos", "--nodes", "2", "--start", "3", "--cycles", "2"]
+    command += ["--out", str(tmp_path / "report.md"), "--kept", str(tmp_path / "kept")]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as maker:
+        assert maker.stdout is not None
+        while not (line := maker.stdout.readline()).startswith("  gathered"):
+            assert line, maker.communicate()
+        begun = processes(maker.pid)
+        maker.send_signal(signal.SIGINT)
+        _, err = maker.communicate(timeout=60)
+    assert maker.returncode == 130, err
+    assert "interrupted; everything is removed" in err
+    assert "Traceback" not in err, err
+    assert len(begun) == 3, "two nodes and the discovery service"
+    assert not processes(maker.pid)
+    directory = Path("/run/netns")
+    names = os.listdir(directory) if directory.exists() else []
+    assert not [name for name in names if f"-{maker.pid}-" in name]
+
+
+def processes(maker: int) -> list[int]:
+    """Pids of what this process of `make chaos` started."""
+    wanted = f"{MARK}={maker}".encode()
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (directory / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if wanted in variables:
+            found.append(int(directory.name))
+    return found
