@@ -85,7 +85,7 @@ class Cycle:
     async def live(self) -> Outcome:
         """From the first process to the verdict."""
         try:
-            await self._gather()
+            await self.gather()
             async with self.company():
                 with quiet(self.writers):
                     await self.site.settled()
@@ -95,7 +95,7 @@ class Cycle:
                     await self.fail_over("killed")
                     await self.fail_over("frozen")
                 with quiet(self.writers):
-                    await self._collect()
+                    await self.collect()
         except Late as late:
             self.evidence.complaints.append(f"late: {late}")
             self.note(f"late: {late}")
@@ -110,7 +110,8 @@ class Cycle:
         self.outcome.load = os.getloadavg()[0]
         return self.outcome
 
-    async def _gather(self) -> None:
+    async def gather(self) -> None:
+        """Everyone is up, in the chat, and of one mind."""
         for name, node in self.site.nodes.items():
             node.fixed_port = self.schedule.fixed_ports and self.site.lab.network
             node.set_clock(self.schedule.skews_ms.get(name, 0))
@@ -182,12 +183,16 @@ class Cycle:
             self.site[name].kill()
         else:
             self.site[name].freeze()
-        self.measured(how, await self._followed(before, others) - began)
+        self.measured(how, await self.followed(before, others) - began)
         await asyncio.sleep(Random(self.schedule.seed).uniform(0.0, 2.0))
         await self.heal()
 
-    async def _followed(self, before: Epoch, others: list[str]) -> float:
-        """When the last of `others` followed a certified leader of a later epoch."""
+    async def followed(self, before: Epoch, others: list[str]) -> float:
+        """The instant at which the last of `others` followed a certified leader of a later epoch.
+
+        Raises:
+            Late: not all do in time.
+        """
         end = time.monotonic() + FOLLOW_S
         ask_at = time.monotonic() + 1.0
         while True:
@@ -210,7 +215,8 @@ class Cycle:
 
     # ---- the evidence ----------------------------------------------------------------------------
 
-    async def _collect(self) -> None:
+    async def collect(self) -> None:
+        """What everyone says and holds now that nobody talks.  Raises Late: not of one mind."""
         drained = asyncio.gather(*(one.drained() for one in self.writers))
         try:
             await asyncio.wait_for(drained, DRAIN_S)
@@ -218,10 +224,10 @@ class Cycle:
             raise Late(f"lines are still under way after {DRAIN_S:g} s of calm") from error
         await self.site.settled(wait_s=CONVERGE_S)
         nodes = list(self.site.nodes.values())
-        self.evidence.views += await asyncio.gather(*(view(node) for node in nodes))
+        self.evidence.views = await asyncio.gather(*(view(node) for node in nodes))
         self.evidence.listed = await self.site.listed()
         await asyncio.gather(*(one.list_members() for one in self.watchers))
-        self.evidence.grants += grants(self.site.nds.output.read_text("utf-8", "replace"))
+        self.evidence.grants = grants(self.site.nds.output.read_text("utf-8", "replace"))
         self.note("all is collected")
 
 

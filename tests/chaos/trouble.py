@@ -216,7 +216,7 @@ class Trouble:
             case "isolated":
                 return apart([whom], rest)
             case "alone with the nds":
-                return apart([whom], [host for host in rest if host != nds])
+                return apart([whom, nds], [host for host in rest if host != nds])
             case "halves" | "flapping" | "bridge":
                 ones, others = fault.sides
                 out = [nds] if fault.kind != "bridge" and nds not in {*ones, *others} else []
