@@ -6,6 +6,7 @@ named.  Exit code 0 says nothing of the figures: those are in the report.
 
 import argparse
 import asyncio
+import os
 import pickle
 import shutil
 import signal
@@ -16,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.cycle import Outcome, run
-from tests.chaos.lab import Loopback
-from tests.chaos.lab.hosts import build
+from tests.chaos.lab import build
+from tests.chaos.lab.hosts import CHOICE
 from tests.chaos.report import missed, report
-from tests.chaos.schedule import NDS, NODES, Schedule, draw
+from tests.chaos.schedule import NODES, Schedule, draw
 from tests.chaos.shrink import shrink
 
 KEPT = Path("build/chaos")
@@ -31,7 +32,6 @@ class Session:
     """What was asked for, and what has come of it so far."""
 
     args: argparse.Namespace
-    network: bool
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -50,9 +50,8 @@ class Session:
         directory = Path(tempfile.mkdtemp(prefix=f"chaos-{schedule.seed}-"))
         stays = self.args.keep
         try:
-            lab = None if self.network else Loopback((*NODES, NDS), self.args.why)
             outcome = await run(
-                schedule, directory, nodes=self.nodes, lab=lab, bugs=self.bugs, tell=self._tell_line
+                schedule, directory, nodes=self.nodes, bugs=self.bugs, tell=self._tell_line
             )
             stays = stays or outcome.violations
             return outcome
@@ -141,11 +140,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     args = parse(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl+C does
-    lab = Loopback((), "told so") if args.loopback else build(("try",))
-    args.why, network = lab.why, lab.network
+    if args.loopback:
+        os.environ[CHOICE] = "loopback"
+    lab = build(("try",))
+    why, network = lab.why, lab.network
     lab.close()
     if not network:
-        print(f"no network namespaces ({args.why}): processes on loopback, signals only")
+        print(f"no network namespaces ({why}): processes on loopback, signals only")
     seeds = range(args.start, args.start + args.cycles) if args.seed is None else [args.seed]
     if args.schedule is not None:
         schedules = [Schedule.load(args.schedule.read_text())]
@@ -154,7 +155,7 @@ def main(arguments: list[str]) -> int:
             draw(seed, NODES[: args.nodes], network=network, disk=args.disk_full) for seed in seeds
         ]
     try:
-        outcomes = asyncio.run(Session(args, network).all(schedules))
+        outcomes = asyncio.run(Session(args).all(schedules))
     except KeyboardInterrupt:
         print("interrupted; everything is removed", file=sys.stderr)
         return 130

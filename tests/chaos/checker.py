@@ -133,14 +133,20 @@ def nothing_is_shown_twice(evidence: Evidence) -> Iterator[str]:
 
 
 def causes_come_first(evidence: Evidence) -> Iterator[str]:
-    """S6, as it was shown: no answer before what it answers, no author's line before an earlier."""
-    seen: dict[tuple[str, int], set[str]] = defaultdict(set)
+    """S6, as it was shown: no answer before what it answers.
+
+    What somebody began to watch too late to be shown is nobody's fault.
+    """
+    watches: dict[tuple[str, int], list[str]] = defaultdict(list)
     for shown in evidence.shown:
-        there = seen[shown.node, shown.watch]
-        name, cause = line_of(shown.text), answered_by(shown.text)
-        if cause and cause not in there:
-            yield f"S6: {shown.node} shows {shown.text!r} before {cause!r}"
-        there.add(name)
+        watches[shown.node, shown.watch].append(shown.text)
+    for (node, _), texts in sorted(watches.items()):
+        first: dict[str, int] = {}
+        for k, text in enumerate(texts):
+            first.setdefault(line_of(text), k)
+        for k, text in enumerate(texts):
+            if first.get(answered_by(text), -1) > k:
+                yield f"S6: {node} shows {text!r} before {answered_by(text)!r}"
 
 
 def causes_stand_first(evidence: Evidence) -> Iterator[str]:

@@ -233,6 +233,12 @@ def test_what_was_never_acknowledged_may_be_missing() -> None:
     assert len(violations(evidence)) == 6, "in three histories and three databases"
 
 
+def test_what_was_said_before_one_began_to_watch_need_not_be_shown() -> None:
+    evidence = well()
+    evidence.shown += [Shown(4.0, "n3", 2, text) for text in TEXTS[1:]]
+    assert violations(evidence) == []
+
+
 def test_a_restart_of_the_watch_shows_lines_again() -> None:
     evidence = well()
     evidence.shown += [Shown(4.0, "n3", 2, text) for text in TEXTS]

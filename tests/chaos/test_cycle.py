@@ -32,7 +32,10 @@ def test_a_violation_is_told_kept_and_made_smaller(tmp_path: Path) -> None:
         *("--tries", "1", "--bug", "forgets", "--loopback", "--nodes", "3"),
     )
     assert done.returncode == 1, f"{done.stdout}\n{done.stderr}"
-    assert "no network namespaces (told so): processes on loopback, signals only" in done.stdout
+    assert (
+        "no network namespaces (CHAOS_LAB says so): processes on loopback, signals only"
+        in done.stdout
+    )
     assert "VIOLATION S4: " in done.stdout
     (seed, *_) = sorted(kept.glob("seed-5-[0-9]*"))
     assert f"are in {seed}" in done.stdout
