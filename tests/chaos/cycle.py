@@ -11,7 +11,7 @@ from random import Random
 
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Epoch, Evidence
-from tests.chaos.lab import Lab, build
+from tests.chaos.lab import Lab, build, small_disks
 from tests.chaos.reading import bugs, grants, view
 from tests.chaos.schedule import NDS, NODES, Schedule
 from tests.chaos.site import Late, Site
@@ -252,7 +252,8 @@ async def run(
     """
     own = lab or build((*nodes, NDS), schedule.seed, neighbours=schedule.neighbours)
     try:
-        site = Site(own, directory, nodes, NDS, bugs=bugs)
+        disks = small_disks() if schedule.small_disks else None
+        site = Site(own, directory, nodes, NDS, bugs=bugs, disks=disks)
         try:
             return await Cycle(schedule, site, tell).live()
         finally:

@@ -74,7 +74,6 @@ class Grant:
 
     epoch: Epoch
     leader: int
-    life: int = 1  # counts its starts
 
 
 @dataclass(frozen=True, slots=True)

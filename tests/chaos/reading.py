@@ -33,14 +33,11 @@ def held(database: Path) -> tuple[Held, ...]:
 def grants(output: str) -> list[Grant]:
     """The epochs that a discovery service issued, from its log, all its lives one after another."""
     found: list[Grant] = []
-    life = 0
     for line in output.splitlines():
         told = _object(line)
-        if told.get("event") == "listening":
-            life += 1
         if told.get("event") in {"created", "granted"}:
-            one = Grant((told["generation"], told["epoch"]), told["leader"], life)
-            if not found or found[-1] != one:  # a lost answer is given again
+            one = Grant((told["generation"], told["epoch"]), told["leader"])
+            if not found or found[-1] != one:  # a lost answer is given again, also after a restart
                 found.append(one)
     return found
 

@@ -86,6 +86,7 @@ class Schedule:
     neighbours: bool = True  # see `Namespaces`
     fixed_ports: bool = True  # a node that is started again listens where it did
     skews_ms: Mapping[str, int] = field(default_factory=dict)  # of the nodes' clocks
+    small_disks: bool = False  # each node has a disk of its own, which can be filled
     coda: bool = True  # afterwards a leader is killed, and one is frozen
 
     def without(self, faults: "tuple[Fault, ...] | list[Fault]") -> "Schedule":
@@ -140,6 +141,7 @@ def draw(
         weather=Weather() if calm or not network else _weather(rng, mild=True),
         neighbours=rng.random() < 0.5,
         fixed_ports=rng.random() < 0.5,
+        small_disks=disk,
         skews_ms={node: _skew(rng) for node in nodes},
     )
 

@@ -7,6 +7,7 @@ worsened lies between a node and us.  What the discovery service says is asked t
 import asyncio
 import os
 import re
+import resource
 import shutil
 import signal
 import struct
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 import grpc
 
 from p2pchat.v1 import control_pb2, control_pb2_grpc
-from tests.chaos.lab import Lab
+from tests.chaos.lab import Disks, Lab
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,12 @@ async def until(what: Callable[[], Awaitable[T]], why: str, wait_s: float = READ
             raise Late(f"after {wait_s:g} s still not so: {why}; {found!r}")
         await asyncio.sleep(TURN_S)
     return found
+
+
+def forbid_writing(pid: int, forbidden: bool) -> None:
+    """As a disk that fails: a process can write no byte to any file, or can again."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0 if forbidden else hard, hard))
 
 
 class Process:
@@ -105,6 +112,11 @@ class Process:
             self._child.wait()
             self._child = None
         self.frozen = False
+
+    def forbid_writing(self, forbidden: bool) -> None:
+        """See the function of this name.  Harmless where it does not run."""
+        if self._child is not None and self.runs:
+            forbid_writing(self._child.pid, forbidden)
 
     def freeze(self) -> None:
         if self.runs:
@@ -274,13 +286,27 @@ class Site:
         nds: str,
         *,
         bugs: Mapping[str, str] | None = None,
+        disks: Disks | None = None,
     ) -> None:
-        """`bugs` are those of `planted`, by the name of the node."""
+        """
+        Args:
+            lab: the hosts.
+            directory: where all files will be.
+            nodes: their names, which are those of their hosts and members.
+            nds: the discovery service's host.
+            bugs: those of `planted`, by the name of the node.
+            disks: gives each node a small disk of its own; they go with the site.
+        """
         planted = bugs or {}
         directory.mkdir(parents=True, exist_ok=True)
         self.lab, self.directory = lab, directory
+        self.small_disks = disks is not None
         self.last_doubt = ""  # in what they differed last before they were of one mind
         self.nds = Nds(lab, nds, directory, NDS_PORT if lab.network else 0)
+        self._disks = disks
+        if disks is not None:
+            for name in nodes:
+                disks.mount(directory / name)
         self.nodes = {name: Node(lab, name, directory, bug=planted.get(name, "")) for name in nodes}
 
     def __getitem__(self, name: str) -> Node:
@@ -397,3 +423,5 @@ class Site:
             process.thaw()
             process.kill()
         await asyncio.gather(*(node.close() for node in self.nodes.values()))
+        if self._disks is not None:
+            self._disks.close()

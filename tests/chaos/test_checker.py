@@ -53,11 +53,11 @@ def two_leaders(evidence: Evidence) -> None:
 
 
 def two_grants(evidence: Evidence) -> None:
-    evidence.grants.append(Grant(SECOND, 1_003, 2))
+    evidence.grants.append(Grant(SECOND, 1_003))
 
 
 def lower_grant(evidence: Evidence) -> None:
-    evidence.grants.append(Grant((99, 7), 1_002, 2))
+    evidence.grants.append(Grant((99, 7), 1_002))
 
 
 def goes_back(evidence: Evidence) -> None:

@@ -13,10 +13,12 @@ from random import Random
 
 import pytest
 
-from tests.chaos.lab import CALM, Namespaces, Rules, Weather, build
+from tests.chaos.lab import CALM, Namespaces, Rules, Weather, build, small_disks
 from tests.chaos.lab.hosts import ROOT, sweep
 from tests.chaos.lab.rules import apart
 from tests.chaos.lab.switch import Fabric
+from tests.chaos.site import forbid_writing
+from tests.chaos.trouble import fill
 
 pytestmark = pytest.mark.xdist_group("chaos")
 
@@ -170,3 +172,53 @@ def test_what_a_killed_maker_left_is_removed_by_the_next_and_others_stay() -> No
     while [name for name in netns() if mine in name]:
         sweep()
         assert time.monotonic() < until, netns()
+
+
+# ---- small disks ---------------------------------------------------------------------------------
+
+
+def test_a_full_disk_has_no_room_and_its_files_stay_when_it_goes(tmp_path: Path) -> None:
+    disks = small_disks()
+    if disks is None:  # what stands in for them is in the next test
+        return
+    home = tmp_path / "home"
+    disks.mount(home)
+    try:
+        (home / "before").write_text("kept")
+        fill(home / "ballast")
+        with pytest.raises(OSError, match="No space left"):
+            (home / "after").write_text("x" * 10_000)
+        (home / "ballast").unlink()
+        (home / "after").write_text("x" * 10_000)
+    finally:
+        disks.close()
+    assert not os.path.ismount(home)
+    assert (home / "before").read_text() == "kept"
+    assert len((home / "after").read_text()) == 10_000
+
+
+WRITER = """
+import sys
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        with open(line.strip(), "w") as file:
+            file.write("x")
+        print("written", flush=True)
+    except OSError:
+        print("refused", flush=True)
+"""
+
+
+def test_a_process_may_be_forbidden_to_write(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        for forbidden, said in ((True, "refused"), (False, "written"), (True, "refused")):
+            forbid_writing(writer.pid, forbidden)
+            writer.stdin.write(f"{tmp_path / 'file'}\n")
+            writer.stdin.flush()
+            assert writer.stdout.readline() == f"{said}\n"

@@ -186,14 +186,18 @@ class Trouble:
         self._note(f"{node.host} has joined again")
 
     def _fill(self, nodes: list[Node]) -> Callable[[], Coroutine[Any, Any, None]]:
-        """Leaves no room on the disks of these nodes, which are small ones of their own."""
-        ballast = [node.home / "ballast" for node in nodes]
+        """No room is left on the disks of these nodes; where all share one, writing just fails."""
+        ballast = [node.home / "ballast" for node in nodes if self.site.small_disks]
         for file in ballast:
             fill(file)
+        for node in nodes if not self.site.small_disks else ():
+            node.forbid_writing(True)
 
         async def make_room() -> None:
             for file in ballast:
                 file.unlink(missing_ok=True)
+            for node in nodes if not self.site.small_disks else ():
+                node.forbid_writing(False)
 
         return make_room
 
