@@ -55,7 +55,7 @@ class Session:
             )
             stays = stays or outcome.violations
             return outcome
-        except BaseException:
+        except Exception:
             stays = True
             raise
         finally:
@@ -139,7 +139,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     args = parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl+C does
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a shell has its background jobs ignore the first
+        signal.signal(number, signal.default_int_handler)
     if args.loopback:
         os.environ[CHOICE] = "loopback"
     lab = build(("try",))

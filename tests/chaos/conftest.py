@@ -80,6 +80,7 @@ class Town:
         await self.cycle.heal()
         with quiet(self.cycle.writers):
             await self.cycle.collect()
+            self.cycle.read_grants()
             self.cycle.evidence.complaints = bugs(self.site.directory)
             found = violations(self.cycle.evidence)
         assert not found, found

@@ -56,8 +56,20 @@ class Cycle:
     """A life of one site.  `live` runs it; what it finds is in `outcome`."""
 
     def __init__(
-        self, schedule: Schedule, site: Site, tell: Callable[[str], None] | None = None
+        self,
+        schedule: Schedule,
+        site: Site,
+        tell: Callable[[str], None] | None = None,
+        patience_s: float = CONVERGE_S,
     ) -> None:
+        """
+        Args:
+            schedule: what shall go wrong.
+            site: the processes, not yet started.
+            tell: gets each line of the time line as it happens.
+            patience_s: who is not of one mind after that never will be.
+        """
+        self._patience_s = patience_s
         self._tell = tell
         self.site, self.schedule = site, schedule
         kind = "network namespaces" if site.lab.network else f"loopback ({site.lab.why})"
@@ -104,6 +116,7 @@ class Cycle:
             for one in (self.site.nds, *self.site.nodes.values())
             if one.ended_by_itself
         ]
+        self.read_grants()
         self.evidence.complaints += bugs(self.site.directory)
         self.outcome.violations = violations(self.evidence)
         self.outcome.took_s = time.monotonic() - self._began
@@ -147,7 +160,7 @@ class Cycle:
         """The faults end; measures how long all take to be of one mind."""
         with quiet(self.writers):
             await self.trouble.calm()
-            self.measured("healed", await self.site.settled(wait_s=CONVERGE_S))
+            self.measured("healed", await self.site.settled(wait_s=self._patience_s))
             if self.site.last_doubt:
                 self.note(f"until then: {self.site.last_doubt}")
 
@@ -160,7 +173,7 @@ class Cycle:
             await asyncio.sleep(0.1)
         await asyncio.sleep(REST_S)
         with quiet(self.writers):
-            await self.site.settled(wait_s=CONVERGE_S)
+            await self.site.settled(wait_s=self._patience_s)
 
     async def _doubted(self) -> bool:
         statuses = await asyncio.gather(*(node.status() for node in self.site.nodes.values()))
@@ -213,6 +226,12 @@ class Cycle:
                         self.note(f"{name} follows {chat.leader_id} at {chat.epoch.n}")
             await asyncio.sleep(LOOK_S)
 
+    def read_grants(self) -> None:
+        """Takes in which epochs the discovery service has issued."""
+        output = self.site.nds.output
+        told = output.read_text("utf-8", "replace") if output.exists() else ""
+        self.evidence.grants = grants(told)
+
     # ---- the evidence ----------------------------------------------------------------------------
 
     async def collect(self) -> None:
@@ -222,12 +241,11 @@ class Cycle:
             await asyncio.wait_for(drained, DRAIN_S)
         except TimeoutError as error:
             raise Late(f"lines are still under way after {DRAIN_S:g} s of calm") from error
-        await self.site.settled(wait_s=CONVERGE_S)
+        await self.site.settled(wait_s=self._patience_s)
         nodes = list(self.site.nodes.values())
         self.evidence.views = await asyncio.gather(*(view(node) for node in nodes))
         self.evidence.listed = await self.site.listed()
         await asyncio.gather(*(one.list_members() for one in self.watchers))
-        self.evidence.grants = grants(self.site.nds.output.read_text("utf-8", "replace"))
         self.note("all is collected")
 
 
@@ -239,6 +257,7 @@ async def run(
     lab: Lab | None = None,
     bugs: Mapping[str, str] | None = None,
     tell: Callable[[str], None] | None = None,
+    patience_s: float = CONVERGE_S,
 ) -> Outcome:
     """Lives a schedule and leaves only files.
 
@@ -247,15 +266,15 @@ async def run(
         directory: where the files shall be; nobody else uses it.
         nodes: their names.
         lab: the hosts, the discovery service's among them; none: a lab of its own.
-        bugs: see `planted`, by the name of the node.
-        tell: gets each line of the time line as it happens.
+        bugs: see `planted`, by the name of the host.
+        tell, patience_s: see `Cycle`.
     """
     own = lab or build((*nodes, NDS), schedule.seed, neighbours=schedule.neighbours)
     try:
         disks = small_disks() if schedule.small_disks else None
         site = Site(own, directory, nodes, NDS, bugs=bugs, disks=disks)
         try:
-            return await Cycle(schedule, site, tell).live()
+            return await Cycle(schedule, site, tell, patience_s).live()
         finally:
             await site.close()
     finally:

@@ -1,6 +1,7 @@
 """A node whose clock is wrong, or into which a bug is planted: the product behind a test's door.
 
     python -m tests.chaos.node [--bug NAME] [--clock FILE] _node ...
+    python -m tests.chaos.node --bug NAME nds ...
 
 The file holds eight bytes: milliseconds that are added to the wall clock, signed, as they stand
 there at the moment.  So a clock may jump while the node runs.  Bugs are those of `planted`.
@@ -49,12 +50,16 @@ def main(arguments: list[str]) -> int:
     if clock:
         shift_clock(clock)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from node.cli.verbs import main as run
-
     if bug:
         from tests.chaos.planted import plant
 
         plant(bug)
+    if arguments[0] == "nds":
+        from nds.__main__ import main as serve
+
+        return serve(arguments[1:])
+    from node.cli.verbs import main as run
+
     return run(arguments)
 
 

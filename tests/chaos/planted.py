@@ -1,4 +1,4 @@
-"""Bugs to plant into a node, each of which the checker must find."""
+"""Bugs to plant into a node or a discovery service, each of which the checker must find."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -63,8 +63,23 @@ def _forgets_causes() -> None:
     Talking._compose = blind  # type: ignore[method-assign]
 
 
+def _grants_twice() -> None:
+    """Gives the epoch that somebody leads to the next who claims it."""
+    from nds.record import decisions
+
+    grant = decisions._grant
+
+    def generous(kept: Any, record: Any, claim: Any, now_ms: int) -> Any:
+        decision = grant(kept, record, claim, now_ms)
+        again = replace(decision.reply.record, epoch=record.epoch)
+        return replace(decision, record=again, reply=replace(decision.reply, record=again))
+
+    decisions._grant = generous
+
+
 BUGS: dict[str, Callable[[], None]] = {
     "forgets": _forgets,
+    "grants twice": _grants_twice,
     "shows twice": _shows_twice,
     "forgets causes": _forgets_causes,
     "shows in any order": _shows_in_any_order,

@@ -132,16 +132,17 @@ class Process:
 class Nds(Process):
     """The discovery service, always at one address."""
 
-    def __init__(self, lab: Lab, host: str, directory: Path, port: int = NDS_PORT) -> None:
+    def __init__(self, lab: Lab, host: str, directory: Path, *, port: int, bug: str = "") -> None:
         super().__init__(host, directory)
         self._lab = lab
+        self._module = ["tests.chaos.node", "--bug", bug, "nds"] if bug else ["nds"]
         self.address = f"{lab.address(host)}:{port}"
         self.store = directory / "nds.db"
 
     async def start(self) -> None:
         """Starts it and waits until it serves."""
         before = self.output.stat().st_size if self.output.exists() else 0
-        command = [sys.executable, "-m", "nds", "--listen", self.address, "--log", "json"]
+        command = [sys.executable, "-m", *self._module, "--listen", self.address, "--log", "json"]
         command += ["--store", f"sqlite:{self.store}"]
         self.launch([*self._lab.inside(self.host), *command])
 
@@ -294,7 +295,7 @@ class Site:
             directory: where all files will be.
             nodes: their names, which are those of their hosts and members.
             nds: the discovery service's host.
-            bugs: those of `planted`, by the name of the node.
+            bugs: those of `planted`, by the name of the host.
             disks: gives each node a small disk of its own; they go with the site.
         """
         planted = bugs or {}
@@ -302,7 +303,9 @@ class Site:
         self.lab, self.directory = lab, directory
         self.small_disks = disks is not None
         self.last_doubt = ""  # in what they differed last before they were of one mind
-        self.nds = Nds(lab, nds, directory, NDS_PORT if lab.network else 0)
+        self.nds = Nds(
+            lab, nds, directory, port=NDS_PORT if lab.network else 0, bug=planted.get(nds, "")
+        )
         self._disks = disks
         if disks is not None:
             for name in nodes:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.cycle import Outcome, run
 from tests.chaos.lab import Loopback
-from tests.chaos.schedule import NDS, Fault, Schedule
+from tests.chaos.schedule import LEADER, NDS, Fault, Schedule
 
 pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(180)]
 
@@ -14,12 +14,16 @@ THREE = ("n1", "n2", "n3")
 
 
 async def lived(
-    directory: Path, *faults: Fault, skews_ms: dict[str, int] | None = None, **bugs: str
+    directory: Path,
+    *faults: Fault,
+    skews_ms: dict[str, int] | None = None,
+    patience_s: float = 60.0,
+    **bugs: str,
 ) -> Outcome:
     """A short cycle of three nodes on the loopback."""
     lab = Loopback((*THREE, NDS), "signals are enough")
     schedule = Schedule(1, faults, storm_s=4.0, skews_ms=skews_ms or {}, coda=False)
-    return await run(schedule, directory, nodes=THREE, lab=lab, bugs=bugs)
+    return await run(schedule, directory, nodes=THREE, lab=lab, bugs=bugs, patience_s=patience_s)
 
 
 def found(outcome: Outcome, promise: str, about: str = "") -> list[str]:
@@ -46,6 +50,12 @@ async def test_lines_shown_again_out_of_order_or_before_their_causes_are_found(
     assert found(outcome, "S5", "n1 shows lines again"), outcome.violations
     assert found(outcome, "S7", "of n2 is"), outcome.violations
     assert found(outcome, "S6", "in the history of n1 'n3 "), outcome.violations
+
+
+async def test_an_epoch_that_is_given_twice_is_found(tmp_path: Path) -> None:
+    kill = Fault("kill", at=0.5, lasts=2.0, who=(LEADER,))
+    outcome = await lived(tmp_path, kill, patience_s=3.0, nds="grants twice")
+    assert found(outcome, "S1", "the discovery service issued"), outcome.violations
 
 
 async def test_without_a_bug_nothing_is_found(tmp_path: Path) -> None:
