@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
+GRPC, UNSENT = "grpc._cython.cygrpc", "ExecuteBatchError raised in core by servicer method"
 LOG = logging.getLogger("nds")
 PLAIN = re.compile(r"[A-Za-z0-9_.:/@+\[\]-]+", re.ASCII)
 
@@ -36,10 +37,19 @@ def start_logging(kind: str, stream: TextIO | None = None) -> None:
     """Send all log records of this process to `stream` (stderr), as "text" or as "json"."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines() if kind == "json" else TextLines())
+    handler.addFilter(is_news)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     LOG.setLevel(logging.INFO)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """False for what gRPC says when a caller goes away before its answer can be sent.
+
+    It says so as a bug of the servicer, with a traceback; in a network that breaks it is none.
+    """
+    return not (record.name == GRPC and record.getMessage().startswith(UNSENT))
 
 
 def _parts(record: logging.LogRecord) -> tuple[str, str, str, dict[str, Value]]:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from .core.types import Epoch, MemberId, small
 from .errors import Unwritable
 
+GRPC, UNSENT = "grpc._cython.cygrpc", "ExecuteBatchError raised in core by servicer method"
 SIZE_MAX = 5 * 2**20  # bytes of one file
 FILES = 3
 
@@ -68,6 +69,14 @@ def chat_log(chat: Located) -> _Prefix:
     return _Prefix(chat)
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """False for what gRPC says when a caller goes away before its answer can be sent.
+
+    It says so as a bug of the servicer, with a traceback; in a network that breaks it is none.
+    """
+    return not (record.name == GRPC and record.getMessage().startswith(UNSENT))
+
+
 def open_log(file: Path, level: str) -> logging.Handler:
     """Sends all that this process logs to `file`, in place of any handler before.
 
@@ -80,6 +89,7 @@ def open_log(file: Path, level: str) -> logging.Handler:
         raise Unwritable(file=file, text=error.strerror or error) from error
     file.chmod(0o600)
     handler.setFormatter(_Line())
+    handler.addFilter(is_news)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)

@@ -99,8 +99,6 @@ class Cycle:
         try:
             await self.gather()
             async with self.company():
-                with quiet(self.writers):
-                    await self.site.settled()
                 await self.trouble.storm(self.schedule)
                 await self.heal()
                 if self.schedule.coda:
@@ -124,11 +122,11 @@ class Cycle:
         return self.outcome
 
     async def gather(self) -> None:
-        """Everyone is up, in the chat, and of one mind."""
+        """Everyone who is there from the beginning is up, in the chat, and of one mind."""
         for name, node in self.site.nodes.items():
             node.fixed_port = self.schedule.fixed_ports and self.site.lab.network
             node.set_clock(self.schedule.skews_ms.get(name, 0))
-        await self.site.gather()
+        await self.site.gather(self.schedule.late)
         self.note(f"gathered; {await self.site.leader()} leads")
 
     @asynccontextmanager

@@ -29,6 +29,7 @@ SIGNALS = {
     "nds rolled back": 1,
     "clock jump": 1,
     "leave": 1,
+    "join": 0,  # see `Schedule.late`
 }
 LINKS = {
     "cut one way": 3,
@@ -46,6 +47,7 @@ DISK = {"disk full": 3}
 STORM_S = (10.0, 16.0)
 FAULTS = (4, 8)
 HOUR_MS = 3_600_000
+LATE = 0.35  # how likely somebody joins while the storm rages
 KEPT = 0.65  # how likely a seed's mix has a kind
 
 
@@ -86,6 +88,7 @@ class Schedule:
     neighbours: bool = True  # see `Namespaces`
     fixed_ports: bool = True  # a node that is started again listens where it did
     skews_ms: Mapping[str, int] = field(default_factory=dict)  # of the nodes' clocks
+    late: str = ""  # who is not there from the beginning, and joins in the storm or after it
     small_disks: bool = False  # each node has a disk of its own, which can be filled
     coda: bool = True  # afterwards a leader is killed, and one is frozen
 
@@ -126,13 +129,16 @@ def draw(
     """
     rng = Random(seed)
     weights = {**SIGNALS, **(LINKS if network else {}), **(DISK if disk else {})}
-    kinds = [kind for kind in weights if rng.random() < KEPT] or ["kill"]
+    kinds = [kind for kind in weights if weights[kind] and rng.random() < KEPT] or ["kill"]
     count = rng.randint(*FAULTS)
     storm_s = rng.uniform(*STORM_S)
     faults = []
     for _ in range(count):
         kind = rng.choices(kinds, [weights[kind] for kind in kinds])[0]
         faults.append(_drawn(rng, tuple(nodes), kind, round(rng.uniform(0.0, storm_s - 2), 2)))
+    late = rng.choice(tuple(nodes)[1:]) if rng.random() < LATE and len(nodes) > 2 else ""
+    if late:
+        faults.append(Fault("join", round(rng.uniform(0.0, storm_s - 2), 2), who=(late,)))
     calm = rng.random() < 0.5
     return Schedule(
         seed=seed,
@@ -141,6 +147,7 @@ def draw(
         weather=Weather() if calm or not network else _weather(rng, mild=True),
         neighbours=rng.random() < 0.5,
         fixed_ports=rng.random() < 0.5,
+        late=late,
         small_disks=disk,
         skews_ms={node: _skew(rng) for node in nodes},
     )

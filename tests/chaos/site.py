@@ -315,17 +315,17 @@ class Site:
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
 
-    async def gather(self) -> None:
-        """Everyone is up and in the chat."""
+    async def gather(self, late: str = "") -> None:
+        """Everyone but `late` is up, in the chat, and of one mind."""
         await self.nds.start()
-        for node in self.nodes.values():
+        first, *rest = [node for name, node in self.nodes.items() if name != late]
+        for node in (first, *rest):
             node.start(self.nds.address)
-        await asyncio.gather(*(node.ready() for node in self.nodes.values()))
-        first, *rest = self.nodes.values()
+        await asyncio.gather(*(node.ready() for node in (first, *rest)))
         await first.ask("CreateChat", 20.0, name=CHAT)
         for node in rest:
             await self.join(node)
-        await self.settled()
+        await self.settled(node.host for node in (first, *rest))
 
     async def join(self, node: Node) -> None:
         """Joins by whatever way there is: the discovery service, then any member.

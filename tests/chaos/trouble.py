@@ -68,6 +68,9 @@ class Trouble:
             self._revive(node)
         await asyncio.gather(*(node.ready() for node in self.site.nodes.values()))
         await asyncio.gather(*self._tasks)
+        for node in self.site.nodes.values():
+            if await node.chat() is None:
+                await self._enter(node)
         self._note("calm")
 
     # ---- one fault -------------------------------------------------------------------------------
@@ -161,6 +164,8 @@ class Trouble:
                     node.set_clock(fault.skew_ms)
             case "leave":
                 self._spawn(self._leave(nodes[0]))
+            case "join":
+                self._spawn(self._enter(nodes[0]))
             case "disk full":
                 return self._fill(nodes)
             case _:
@@ -173,6 +178,13 @@ class Trouble:
                 raise Late(f"{node.host} has ended by itself")
             node.start(self.site.nds.address)
 
+    async def _enter(self, node: Node) -> None:
+        """Joins, perhaps for the first time."""
+        self._revive(node)
+        await node.ready()
+        await self.site.join(node)
+        self._note(f"{node.host} has joined")
+
     async def _leave(self, node: Node) -> None:
         """Leaves for good and joins again, with the log of before."""
         if not node.runs or node.frozen:
@@ -181,9 +193,7 @@ class Trouble:
             await node.ask("LeaveChat", LEAVE_S, chat=CHAT)
         except grpc.aio.AioRpcError as error:
             self._note(f"{node.host} did not leave: {error.details()}")
-        await node.ready()
-        await self.site.join(node)
-        self._note(f"{node.host} has joined again")
+        await self._enter(node)
 
     def _fill(self, nodes: list[Node]) -> Callable[[], Coroutine[Any, Any, None]]:
         """No room is left on the disks of these nodes; where all share one, writing just fails."""

@@ -72,3 +72,12 @@ def test_a_library_is_heard_from_its_warnings_on(lines):
     logging.getLogger("asyncio").warning("slow %s", "callback")
     (line,) = read()
     assert line.endswith('warning library name=asyncio text="slow callback"')
+
+
+def test_a_caller_that_went_away_before_its_answer_is_no_bug(lines):
+    read = lines("text")
+    grpc = logging.getLogger("grpc._cython.cygrpc")
+    grpc.error("ExecuteBatchError raised in core by servicer method [/NodeDiscovery/Renew]")
+    grpc.error("Unexpected [RuntimeError] raised by servicer method [/NodeDiscovery/Renew]")
+    (line,) = read()
+    assert "Unexpected [RuntimeError] raised" in line

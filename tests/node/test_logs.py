@@ -65,3 +65,17 @@ def test_the_log_is_its_owners_alone(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unwritable, match=r"nowhere.node\.log"):
         logs.open_log(tmp_path / "nowhere" / "node.log", "info")
+
+
+def test_a_caller_that_went_away_before_its_answer_is_no_bug(tmp_path: Path) -> None:
+    file = tmp_path / "node.log"
+    handler = logs.open_log(file, "info")
+    grpc = logging.getLogger("grpc._cython.cygrpc")
+    try:
+        raise RuntimeError('Failed "execute_batch"')
+    except RuntimeError:
+        grpc.exception("ExecuteBatchError raised in core by servicer method [/Node/Sync]")
+        grpc.exception("Unexpected [RuntimeError] raised by servicer method [/Node/Sync]")
+    logs.close_log(handler)
+    (line,) = file.read_text().splitlines()
+    assert " error    Unexpected [RuntimeError] raised by servicer method [/Node/Sync] | " in line
