@@ -416,6 +416,7 @@ class Group(Readable):
 
     def _returned(self, member: MemberId) -> None:
         self._catching_up.want(member, now=True)
+        self._talking.reached(member)
 
     def _expelled(self) -> None:
         s = self._s

@@ -174,6 +174,14 @@ class Outbox:
         lane.blocked = True
         return lane.backoff_ms
 
+    def begin_anew(self, member: MemberId) -> bool:
+        """The member's back-off is the shortest again, and over if it lasts; False for none."""
+        lane = self.lanes.get(member)
+        if lane is None or not lane.backoff_ms:
+            return False
+        lane.backoff_ms, lane.blocked = self._timing.retry_min_ms, False
+        return True
+
     def forget(self, member: MemberId) -> list[Entry]:
         """The member is gone or dropped: nothing waits for it.  Gives what that settles."""
         self.lanes.pop(member, None)

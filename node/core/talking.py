@@ -145,6 +145,13 @@ class Talking:
         s.outbox.lane(member).blocked = False
         self.send(member)
 
+    def reached(self, member: MemberId) -> None:
+        """It is back: what waits for it need not wait for its back-off to be over."""
+        s = self._s
+        if s.outbox.begin_anew(member):
+            s.alarms.cancel(Alarm.LANE, member)
+            self.send(member)
+
     def relay_for(self, member: MemberId) -> MemberId:
         """Who passes our lines on to this member: the leader, else the lowest other; 0: nobody."""
         s = self._s

@@ -350,6 +350,27 @@ def test_retries_double_up_to_a_second_and_a_half() -> None:
     assert gaps == [200, 400, 800, 1_500, 1_500, 1_500]
 
 
+def test_a_member_that_was_suspect_and_is_back_is_told_at_once() -> None:
+    talk = follower(3, 1, 2)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(2, Life.SUSPECT),))))
+    said = talk.says("hello")
+    ack(talk, said, 1)
+    for _ in range(5):
+        talk.wait_for(m.Tell, to=2)
+        talk.fail(m.Tell, to=2)
+        if talk.waits(m.Tell, to=1):
+            talk.fail(m.Tell, to=1)
+    assert not talk.waits(m.Tell), "the next try is a second away"
+    talk.hears(m.Update(talk.caller(2, incarnation=101), m.Roster((person(2, incarnation=101),))))
+    assert talk.of(e.MemberChanged) == [e.MemberChanged(2, e.Change.CLEARED)]
+    assert talk.waits(m.Tell), "so is the member"
+    failed_at = talk.now
+    while talk.waits(m.Tell):
+        talk.fail(m.Tell)
+    talk.wait_for(m.Tell)
+    assert talk.now - failed_at == 400, "and its back-off begins anew"
+
+
 def test_a_dropped_member_holds_nothing_up_and_is_sent_nothing() -> None:
     talk = follower(3, 1, 2)
     said = talk.says("hello")
