@@ -142,16 +142,17 @@ async def test_two_sides_that_one_member_bridges_keep_their_leader_and_talk(town
     assert (await town.epoch(leader))[1] - before[1] <= 1, "it does not flap"
 
 
-async def test_a_leader_alone_with_the_discovery_service_leads_on(town: Town) -> None:
+async def test_a_leader_alone_with_the_discovery_service_leads_on_meanwhile(town: Town) -> None:
     leader, before = await town.standing()
     rest = without(leader)
     alone = Fault("alone with the nds", 0.0, SPLIT_S, who=(leader,))
     fault = await town.suffer(alone, frost=(rest[-1],))
     await asyncio.sleep(SPLIT_S)
-    assert {await town.epoch(name) for name in rest[:-1]} == {before}
+    assert {await town.epoch(name) for name in (leader, *rest[:-1])} == {before}
     await town.cycle.trouble.end(fault)
     await town.judge()
-    assert await town.epoch(leader) == before
+    # Votes of a round that is not over yet may depose it now.
+    assert (await town.epoch(leader))[1] - before[1] <= 1
 
 
 async def test_an_isolated_leader_is_followed_by_another_and_follows_it(town: Town) -> None:
