@@ -88,7 +88,7 @@ class Session:
     @staticmethod
     def _tell(outcome: Outcome) -> None:
         figures = {
-            name: " ".join(f"{value:.3f}" for value in values)
+            name: " ".join(f"{one.seconds:.3f}" for one in values)
             for name, values in outcome.figures.items()
         }
         told = ", ".join(f"{name} {values}" for name, values in figures.items())

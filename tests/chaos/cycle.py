@@ -11,6 +11,7 @@ from random import Random
 
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Epoch, Evidence
+from tests.chaos.figures import STALL_S, Measure
 from tests.chaos.lab import Lab, build, small_disks
 from tests.chaos.reading import bugs, grants, view
 from tests.chaos.schedule import NDS, NODES, Schedule
@@ -34,10 +35,9 @@ class Outcome:
     lab: str  # what it ran on
     evidence: Evidence = field(default_factory=Evidence)
     violations: list[str] = field(default_factory=list)
-    figures: dict[str, list[float]] = field(default_factory=dict)  # seconds, by target
+    figures: dict[str, list[Measure]] = field(default_factory=dict)  # by the name of the target
     timeline: list[tuple[float, str]] = field(default_factory=list)  # seconds since its beginning
     took_s: float = 0.0
-    stalls_s: float = 0.0  # the longest time for which we ourselves did not get a turn
     load: float = 0.0  # of the machine, over the last minute
 
     def counted(self) -> dict[str, int]:
@@ -70,6 +70,7 @@ class Cycle:
             patience_s: who is not of one mind after that never will be.
         """
         self._patience_s = patience_s
+        self._stall_s = 0.0  # the longest time without a turn for us since a measure began
         self._tell = tell
         self.site, self.schedule = site, schedule
         kind = "network namespaces" if site.lab.network else f"loopback ({site.lab.why})"
@@ -91,8 +92,12 @@ class Cycle:
             self._tell(what)
 
     def measured(self, name: str, seconds: float) -> None:
-        self.outcome.figures.setdefault(name, []).append(seconds)
-        self.note(f"{name} after {seconds:.3f} s")
+        measure = Measure(seconds, self._stall_s)
+        self.outcome.figures.setdefault(name, []).append(measure)
+        stood = (
+            f" (we stood still for {measure.stall_s:.3f} s)" if measure.stall_s > STALL_S else ""
+        )
+        self.note(f"{name} after {seconds:.3f} s{stood}")
 
     async def live(self) -> Outcome:
         """From the first process to the verdict."""
@@ -150,7 +155,7 @@ class Cycle:
             before = time.monotonic()
             await asyncio.sleep(LOOK_S)
             late = time.monotonic() - before - LOOK_S
-            self.outcome.stalls_s = max(self.outcome.stalls_s, late)
+            self._stall_s = max(self._stall_s, late)
 
     # ---- calm ------------------------------------------------------------------------------------
 
@@ -158,6 +163,7 @@ class Cycle:
         """The faults end; measures how long all take to be of one mind."""
         with quiet(self.writers):
             await self.trouble.calm()
+            self._stall_s = 0.0
             self.measured("healed", await self.site.settled(wait_s=self._patience_s))
             if self.site.last_doubt:
                 self.note(f"until then: {self.site.last_doubt}")
@@ -189,6 +195,7 @@ class Cycle:
         before = (chat.epoch.generation, chat.epoch.n)
         others = [one for one in self.site.nodes if one != name]
         self.note(f"{name} leads with epoch {before[1]} and is {how}")
+        self._stall_s = 0.0
         began = time.monotonic()
         if how == "killed":
             self.site[name].kill()

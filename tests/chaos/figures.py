@@ -4,6 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+STALL_S = 0.05  # beyond it a machine that had no time for us is part of what was measured
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How long something took, and how long we ourselves stood still meanwhile."""
+
+    seconds: float
+    stall_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A figure that is wanted: the 99th percentile of what bears this name, in seconds."""
