@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 STALL_S = 0.05  # beyond it a machine that had no time for us is part of what was measured
 
 
