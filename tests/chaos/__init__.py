@@ -2,7 +2,8 @@
 
 lab         hosts: network namespaces joined by a switch of ours, or this machine's loopback
 schedule    what shall go wrong and when: a value, drawn from a seed, written and read as JSON
-site        the processes on those hosts, and what they answer
+processes   a discovery service or a node on a host, and what it answers
+site        all of them in one chat
 writers     one for each node, with numbered lines; and who watches what each node shows
 trouble     makes faults happen and ends them
 cycle       one life: gather, storm, calm, a killed and a frozen leader, and the evidence of it all

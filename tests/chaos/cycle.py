@@ -13,9 +13,10 @@ from tests.chaos.checker import violations
 from tests.chaos.evidence import Epoch, Evidence
 from tests.chaos.figures import STALL_S, Measure
 from tests.chaos.lab import Lab, build, small_disks
+from tests.chaos.processes import Late
 from tests.chaos.reading import bugs, grants, view
 from tests.chaos.schedule import NDS, NODES, Schedule
-from tests.chaos.site import Late, Site
+from tests.chaos.site import Site
 from tests.chaos.trouble import Trouble
 from tests.chaos.writers import Watcher, Writer, quiet
 

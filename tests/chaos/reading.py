@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.evidence import Grant, Held, View
-from tests.chaos.site import Node
+from tests.chaos.processes import Node
 
 DEP = struct.Struct("<QQIQ")  # source, incarnation, random, seq
 BUGS = ("Traceback", " critical ", "Task exception", "never retrieved")

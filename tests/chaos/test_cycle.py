@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.lab.hosts import ROOT
+from tests.chaos.processes import MARK
 from tests.chaos.schedule import NODES, Fault, Schedule
-from tests.chaos.site import MARK
 
 pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
 

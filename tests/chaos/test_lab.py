@@ -17,7 +17,7 @@ from tests.chaos.lab import CALM, Namespaces, Rules, Weather, build, small_disks
 from tests.chaos.lab.hosts import ROOT, sweep
 from tests.chaos.lab.rules import apart
 from tests.chaos.lab.switch import Fabric
-from tests.chaos.site import forbid_writing
+from tests.chaos.processes import forbid_writing
 from tests.chaos.trouble import fill
 
 pytestmark = pytest.mark.xdist_group("chaos")

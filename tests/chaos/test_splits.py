@@ -11,8 +11,8 @@ import pytest
 
 from tests.chaos.conftest import Town
 from tests.chaos.evidence import Epoch
+from tests.chaos.processes import until
 from tests.chaos.schedule import NDS, NODES, Fault
-from tests.chaos.site import until
 
 pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
 

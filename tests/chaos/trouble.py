@@ -12,8 +12,9 @@ import grpc
 
 from tests.chaos.lab import CALM, Rules, Weather
 from tests.chaos.lab.rules import Cut, apart
+from tests.chaos.processes import CHAT, Late, Node
 from tests.chaos.schedule import FAIR, LEADER, Fault, Schedule
-from tests.chaos.site import CHAT, Late, Node, Site
+from tests.chaos.site import Site
 
 FLAP_S = (0.4, 1.3)  # broken and whole, in turn
 LEAVE_S = 10.0
@@ -116,7 +117,6 @@ class Trouble:
         self, fault: Fault, nodes: list[Node]
     ) -> Callable[[], Coroutine[Any, Any, None]]:
         """Does what a fault does to processes; what undoes it."""
-        nds = self.site.nds
 
         async def revive() -> None:
             for node in nodes:
@@ -125,19 +125,6 @@ class Trouble:
         async def thaw() -> None:
             for node in nodes:
                 node.thaw()
-
-        async def restart_nds() -> None:
-            nds.thaw()
-            if not nds.runs:
-                await nds.start()
-
-        async def restore_nds() -> None:
-            nds.kill()
-            nds.roll_back()
-            await nds.start()
-
-        async def nothing() -> None:
-            """There is nothing to undo."""
 
         match fault.kind:
             case "kill" | "restart at once" | "restart all":
@@ -148,17 +135,6 @@ class Trouble:
                 for node in nodes:
                     node.freeze()
                 return thaw
-            case "nds killed" | "nds wiped":
-                nds.kill()
-                if fault.kind == "nds wiped":
-                    nds.wipe()
-                return restart_nds
-            case "nds frozen":
-                nds.freeze()
-                return restart_nds
-            case "nds rolled back":
-                nds.save()
-                return restore_nds
             case "clock jump":
                 for node in nodes:
                     node.set_clock(fault.skew_ms)
@@ -169,8 +145,37 @@ class Trouble:
             case "disk full":
                 return self._fill(nodes)
             case _:
-                pass
-        return nothing
+                return self._to_nds(fault)
+        return _nothing
+
+    def _to_nds(self, fault: Fault) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Does what a fault does to the discovery service; what undoes it."""
+        nds = self.site.nds
+
+        async def restart() -> None:
+            nds.thaw()
+            if not nds.runs:
+                await nds.start()
+
+        async def roll_back() -> None:
+            nds.kill()
+            nds.roll_back()
+            await nds.start()
+
+        match fault.kind:
+            case "nds killed" | "nds wiped":
+                nds.kill()
+                if fault.kind == "nds wiped":
+                    nds.wipe()
+                return restart
+            case "nds frozen":
+                nds.freeze()
+                return restart
+            case "nds rolled back":
+                nds.save()
+                return roll_back
+            case _:
+                return _nothing
 
     def _revive(self, node: Node) -> None:
         if not node.runs:
@@ -265,6 +270,10 @@ class Trouble:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _nothing() -> None:
+    """There is nothing to undo."""
 
 
 def fill(file: Path) -> None:

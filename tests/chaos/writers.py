@@ -11,7 +11,7 @@ import grpc
 
 from p2pchat.v1 import control_pb2
 from tests.chaos.evidence import Belongs, Evidence, Healed, Led, Said, Shown, line_of
-from tests.chaos.site import CHAT, Node
+from tests.chaos.processes import CHAT, Node
 
 PACE_S = (0.1, 0.5)  # between two lines of one author
 PAST = 1_000  # lines with which watching begins
