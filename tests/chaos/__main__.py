@@ -54,6 +54,7 @@ class Session:
                 schedule, directory, nodes=self.nodes, bugs=self.bugs, tell=self._tell_line
             )
             stays = stays or outcome.violations
+            (directory / "report.md").write_text(report([outcome]))
             return outcome
         except Exception:
             stays = True
@@ -71,7 +72,7 @@ class Session:
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("*.sock"))
         shutil.rmtree(directory)
-        print(f"  logs, databases and the schedule are in {kept}", flush=True)
+        print(f"  logs, databases, the time line and the schedule are in {kept}", flush=True)
 
     async def all(self, schedules: list[Schedule]) -> list[Outcome]:
         outcomes = []

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import grpc
+
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Epoch, Evidence
 from tests.chaos.figures import STALL_S, Measure
@@ -112,9 +114,10 @@ class Cycle:
                     await self.fail_over("frozen")
                 with quiet(self.writers):
                     await self.collect()
-        except Late as late:
-            self.evidence.complaints.append(f"late: {late}")
-            self.note(f"late: {late}")
+        except (AssertionError, grpc.aio.AioRpcError) as error:
+            what = "late" if isinstance(error, Late) else "unforeseen"
+            self.evidence.complaints.append(f"{what}: {error}")
+            self.note(f"{what}: {error}")
         self.evidence.complaints += [
             f"died: {one.host} has ended by itself"
             for one in (self.site.nds, *self.site.nodes.values())

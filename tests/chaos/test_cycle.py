@@ -40,6 +40,7 @@ def test_a_violation_is_told_kept_and_made_smaller(tmp_path: Path) -> None:
     (seed, *_) = sorted(kept.glob("seed-5-[0-9]*"))
     assert f"are in {seed}" in done.stdout
     assert (seed / "nds.out").exists()
+    assert "restart all" in (seed / "report.md").read_text()
     assert list(seed.rglob("node.log"))
     smallest = Schedule.load((kept / "seed-5-smallest.json").read_text())
     assert [one.kind for one in smallest.faults] == ["restart all"]
