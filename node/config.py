@@ -46,6 +46,7 @@ class Config:
     nds_listen: str = field(init=False)
     timeout: float = field(init=False)
     preset: str = field(init=False)
+    durability: str = field(init=False)
     color: str = field(init=False)
     log_level: str = field(init=False)
     theme: str = field(init=False)

@@ -316,6 +316,14 @@ class DamagedFile(Complaint):
     status = "FAILED_PRECONDITION"
 
 
+class DamagedLog(DamagedFile):
+    """{file} is damaged: {text}. Nothing was changed. Bring it back from a backup; or move it away
+    and start the node again: then the other members give you what they have.
+    """
+
+    reason = "DAMAGED_LOG"
+
+
 class NewerFile(Complaint):
     """{file} was written by a newer p2pchat: {text}. Nothing was changed. Update this one."""
 
@@ -327,6 +335,33 @@ class Unwritable(Complaint):
     """{file} cannot be written: {text}. Choose another place with --home DIR."""
 
     reason = "UNWRITABLE"
+    status = "FAILED_PRECONDITION"
+
+
+class DiskFailed(Unwritable):
+    """The disk fails: {file}: {text}. Nothing of this was sent, and perhaps it is not stored: look
+    before you repeat it. Chats go on by themselves once the disk works.
+    """
+
+    reason = "DISK_FAILED"
+    status = "UNAVAILABLE"
+
+
+class DiskFull(DiskFailed):
+    """The disk is full: {file} cannot be written. Nothing of this was stored or sent. Make room:
+    chats go on by themselves then.
+    """
+
+    reason = "DISK_FULL"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class DiskReadOnly(DiskFailed):
+    """The disk can only be read: {file} cannot be written. Nothing of this was stored or sent. Make
+    it writable: chats go on by themselves then.
+    """
+
+    reason = "DISK_READ_ONLY"
     status = "FAILED_PRECONDITION"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .core.types import Epoch, MemberId, small
-from .errors import Unwritable
+from .disk import refusal
 
 GRPC, UNSENT = "grpc._cython.cygrpc", "ExecuteBatchError raised in core by servicer method"
 SIZE_MAX = 5 * 2**20  # bytes of one file
@@ -51,6 +51,25 @@ class _Line(logging.Formatter):
         return f"{stamp} {record.levelname.lower():<8} {text}"
 
 
+class _File(RotatingFileHandler):
+    """A disk that refuses costs lines of the log, and nothing else; how many, the next one says."""
+
+    refused = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
+        self.refused += 1
+
+    def emit(self, record: logging.LogRecord) -> None:
+        before = self.refused
+        super().emit(record)
+        if self.refused == before:
+            self.refused = 0
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return f"{text} (the disk refused {self.refused} lines before)" if self.refused else text
+
+
 class _Prefix(logging.LoggerAdapter[logging.Logger]):
     def __init__(self, chat: Located) -> None:
         super().__init__(logging.getLogger("node.chat"), {})
@@ -84,9 +103,9 @@ def open_log(file: Path, level: str) -> logging.Handler:
         Unwritable: the file cannot be made.
     """
     try:
-        handler = RotatingFileHandler(file, maxBytes=SIZE_MAX, backupCount=FILES, encoding="utf-8")
+        handler = _File(file, maxBytes=SIZE_MAX, backupCount=FILES, encoding="utf-8")
     except OSError as error:
-        raise Unwritable(file=file, text=error.strerror or error) from error
+        raise refusal(file, error) from error
     file.chmod(0o600)
     handler.setFormatter(_Line())
     handler.addFilter(is_news)

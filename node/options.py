@@ -108,6 +108,12 @@ OPTIONS = (
     Option("nds_listen", _listen, NDS_DEFAULT, "where `host` starts an NDS of its own"),
     Option("timeout", _seconds, 10.0, "seconds that a verb waits for an answer"),
     _choice("preset", ("lan", "wan"), "lan", "timing: lan, or wan (four times as patient)"),
+    _choice(
+        "durability",
+        ("process", "power"),
+        "process",
+        "what is stored survives the death of the process, or the loss of power too",
+    ),
     _choice("color", ("auto", "always", "never"), "auto", "colour in the terminal"),
     _choice("log_level", ("debug", "info", "warning"), "info", "how much the node logs"),
     _choice("theme", THEMES, "default", "colours of the full screen", view=True),

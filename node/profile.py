@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .errors import DamagedFile, NewerFile, OpenKey, ProfileInUse, Unwritable
+from .disk import refusal, sign, sync_directory
+from .errors import DamagedFile, NewerFile, OpenKey, ProfileInUse
 from .names import nick_from_login
 
 VERSION = 1
@@ -110,8 +111,8 @@ def _entry(table: Mapping[str, Any]) -> Entry:
     return Entry(**{f.name: _typed(table, f.name, f.type) for f in fields(Entry)})  # type: ignore[arg-type]
 
 
-def save(directory: Path, profile: Profile) -> None:
-    """Replaces the profile kept in `directory`.
+def save(directory: Path, profile: Profile, *, power: bool = False) -> None:
+    """Replaces the profile kept in `directory`; with `power` it survives the loss of power.
 
     Raises:
         Unwritable: the disk refuses.
@@ -119,6 +120,18 @@ def save(directory: Path, profile: Profile) -> None:
     file = directory / "profile.json"
     text = json.dumps({"version": VERSION, **asdict(profile)}, indent=1, ensure_ascii=False)
     replace_file(file, text.encode())
+    if power:
+        try:
+            sync_directory(directory)
+        except OSError as error:
+            raise refusal(file, error) from error
+
+
+def tidy(directory: Path) -> None:
+    """Removes what a process that died while it saved has left there; for the lock's owner."""
+    for file in ("profile.json", "identity.key"):
+        for half in directory.glob(f".{file}.*"):
+            half.unlink(missing_ok=True)
 
 
 def replace_file(file: Path, content: bytes) -> None:
@@ -141,7 +154,7 @@ def replace_file(file: Path, content: bytes) -> None:
     except OSError as error:
         if fresh is not None:
             fresh.unlink(missing_ok=True)
-        raise Unwritable(file=file, text=error.strerror or error) from error
+        raise refusal(file, error) from error
 
 
 # ---- identity.key ------------------------------------------------------------------------------
@@ -198,15 +211,18 @@ class Lock:
         try:
             self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise Unwritable(file=self._file, text=error.strerror or error) from error
+            raise refusal(self._file, error) from error
         try:
             self._take()
         except BlockingIOError:
             pid = os.read(self._descriptor, 32).decode("ascii", "replace").strip() or "?"
             os.close(self._descriptor)
             raise ProfileInUse(pid=pid, profile=profile) from None
-        os.truncate(self._descriptor, 0)
-        os.write(self._descriptor, f"{os.getpid()}\n".encode())
+        try:
+            sign(self._descriptor)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise refusal(self._file, error) from error
 
     def _take(self) -> None:
         for _ in range(3):  # `holder` of another process may have it for an instant

@@ -5,7 +5,8 @@ the group wants stored in one transaction, and only then performs the rest, in o
 calls go out through `Peers` and `Nds`, requests come in through `Runner.answer`.
 
 If the log cannot be written, nothing of that turn is sent, answered or shown; the group has then
-gone further than its log, so it stops for good, and `notify` is told `Halted`.
+gone further than its log, so it stops for good, and `notify` is told `Halted`.  To other nodes it
+is from then on as if this node were not in that chat: they go on without it, at once.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol, TypeAlias, assert_never
 
-from node.archive import Archive, ArchiveFailed
+from node.archive import Archive
 from node.core.effects import (
     Ask,
     Call,
@@ -34,14 +35,17 @@ from node.core.events import Answered, Event, Failed, Received, Started, Woken
 from node.core.messages import (
     Coordinator,
     Elect,
+    Join,
     NdsReply,
     NdsRequest,
     Ping,
+    Reason,
     Refusal,
     Reply,
     Request,
 )
 from node.core.types import Address, CallId, Millis, Silence
+from node.errors import DiskFailed
 from node.tasks import Tasks
 
 _log = logging.getLogger(__name__)
@@ -62,10 +66,17 @@ class Silenced:
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """The group has stopped, because its log failed; `text` says how.  For the node to tell."""
+    """The group has stopped, because its log failed.  For the node to tell, and to mend."""
 
-    reason: str
-    text: str
+    complaint: DiskFailed
+
+    @property
+    def reason(self) -> str:
+        return self.complaint.reason
+
+    @property
+    def text(self) -> str:
+        return str(self.complaint)
 
 
 class Unanswered(Exception):
@@ -155,6 +166,8 @@ class Runner:
 
     async def answer(self, request: Request) -> Reply | Refusal:
         """What the group answers to another node, at once or later.  Raises `Unanswered`."""
+        if self.halted is not None and not isinstance(request, Join):
+            return Refusal(Reason.UNKNOWN_CHAT, "this node cannot store what is said in that chat")
         if self._stopped:
             raise Unanswered("the group has stopped")
         if len(self._answers) >= ANSWERS_MAX and not isinstance(request, URGENT):
@@ -179,8 +192,8 @@ class Runner:
     def _guarded_turn(self) -> None:
         try:
             self._turn()
-        except ArchiveFailed as error:
-            self._halt(Halted("DISK", str(error)))
+        except DiskFailed as error:
+            self._halt(Halted(error))
         except Exception as error:  # a bug: the node must not go on with half a turn
             self._end()
             self._tasks.crash(self._name, error)

@@ -100,7 +100,8 @@ class NodeService:
         except TimeoutError:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the group gave no answer")
         except Unanswered as error:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+            # Not UNAVAILABLE, by which the caller would mistrust its connection to all our groups.
+            await context.abort(grpc.StatusCode.ABORTED, str(error))
         raise AssertionError("an aborted call went on")
 
     def _group(self, request: Request) -> Answerer | None:

@@ -92,6 +92,7 @@ class Status:
     log: str = ""
     started_ms: int = 0
     problems: tuple[str, ...] = ()
+    durability: str = ""
 
 
 @dataclass(frozen=True, slots=True)

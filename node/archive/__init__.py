@@ -5,13 +5,12 @@ a file for each group; one suite of tests holds for both.
 """
 
 from node.archive.memory import MemoryArchive
-from node.archive.ports import Archive, ArchiveFailed, Place, Unread
+from node.archive.ports import Archive, Place, Unread
 from node.archive.rows import uncollected
 from node.archive.sqlite import FileInUse, SqliteArchive, erase
 
 __all__ = [
     "Archive",
-    "ArchiveFailed",
     "FileInUse",
     "MemoryArchive",
     "Place",

@@ -4,11 +4,14 @@ import os
 import sqlite3
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from pathlib import Path
+from urllib.parse import quote
 
 from node.archive.rows import APPLICATION, TABLES, VERSION
-from node.errors import Complaint, DamagedFile, NewerFile, Unwritable
+from node.disk import refusal, sign, sync_directory
+from node.errors import Complaint, DamagedLog, NewerFile
 
 BUSY_S = 5.0
+WAL_KEPT = 4 * 2**20  # bytes that an emptied write-ahead log keeps
 
 
 class FileInUse(Complaint):
@@ -32,63 +35,90 @@ class Lock:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise Unwritable(file=path, text=error.strerror) from error
+            raise refusal(path, error) from error
         try:
             flock(self._fd, LOCK_EX | LOCK_NB)
         except OSError as error:
             owner = os.read(self._fd, 20).decode("ascii", "replace").strip()
             os.close(self._fd)
             raise FileInUse(file=path, pid=f" (pid {owner})" if owner else "") from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            sign(self._fd)
+        except OSError as error:
+            self.release()
+            raise refusal(path, error) from error
 
     def release(self) -> None:
         flock(self._fd, LOCK_UN)
         os.close(self._fd)
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, *, power: bool = False) -> sqlite3.Connection:
     """The log at `path`, made if it is not there.
 
-    Raises `DamagedFile`, `NewerFile` or `Unwritable`, and has changed nothing then.
+    `power`: what is committed survives the loss of power, not only the death of the process.
+    Raises `DamagedLog`, `NewerFile` or `Unwritable`, and has changed nothing then.  No connection
+    to the file may be open in this process.
     """
+    new = not path.exists()
     try:
-        new = not path.exists()
         if new:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            if power:
+                sync_directory(path.parent)
         with path.open("r+b"):
             pass  # may it be written?
-        base = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
-    except (OSError, sqlite3.Error) as error:
-        raise Unwritable(file=path, text=getattr(error, "strerror", None) or error) from error
+        return prepared(connect(path), path, power=power, check=True)
+    except BaseException as error:
+        if new:
+            remove(path)
+        if isinstance(error, OSError):
+            raise refusal(path, error) from error
+        raise
+
+
+def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    """A connection to the file at `path`, which must be there.  Raises `Unwritable`."""
     try:
-        _prepare(base, path)
-    except sqlite3.DatabaseError as error:
+        return sqlite3.connect(
+            f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_S
+        )
+    except sqlite3.Error as error:
+        raise refusal(path, error) from error
+
+
+def prepared(
+    base: sqlite3.Connection, path: Path, *, power: bool, check: bool
+) -> sqlite3.Connection:
+    """`base`, ready for a log; `check`: found to be sound.  Closed again where that fails.
+
+    Raises `DamagedLog`, `NewerFile` or `Unwritable`.
+    """
+    try:
+        _prepare(base, path, power, check)
+    except sqlite3.Error as error:
         base.close()
-        if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
-            raise Unwritable(file=path, text=error) from error
-        raise DamagedFile(file=path, text=error) from error
+        raise refusal(path, error) from error
     except BaseException:
         base.close()
         raise
     return base
 
 
-def _prepare(base: sqlite3.Connection, path: Path) -> None:
+def _prepare(base: sqlite3.Connection, path: Path, power: bool, check: bool) -> None:
     tables = {name for (name,) in base.execute("SELECT name FROM sqlite_schema")}
     application = base.execute("PRAGMA application_id").fetchone()[0]
     version = base.execute("PRAGMA user_version").fetchone()[0]
     if tables and application != APPLICATION:
-        raise DamagedFile(file=path, text="it is the database of another program")
+        raise DamagedLog(file=path, text="it is the database of another program")
     if version > VERSION:
         raise NewerFile(file=path, text=f"its tables have version {version}, known is {VERSION}")
-    if tables:
-        said = base.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if said != "ok":
-            raise DamagedFile(file=path, text=" ".join(str(said).split()))
+    if tables and check and (fault := unsound(base)):
+        raise DamagedLog(file=path, text=fault)
     base.execute("PRAGMA journal_mode = WAL")
-    base.execute("PRAGMA synchronous = NORMAL")
+    base.execute(f"PRAGMA synchronous = {'FULL' if power else 'NORMAL'}")
     base.execute("PRAGMA wal_autocheckpoint = 0")
+    base.execute(f"PRAGMA journal_size_limit = {WAL_KEPT}")
     base.create_function("folded", 1, str.casefold, deterministic=True)
     if not tables:
         base.execute("BEGIN IMMEDIATE")
@@ -99,7 +129,19 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
         base.execute("COMMIT")
 
 
+def unsound(base: sqlite3.Connection) -> str:
+    """The first fault in the structure of a file; empty for none."""
+    said = str(base.execute("PRAGMA quick_check(1)").fetchone()[0])
+    return "" if said == "ok" else " ".join(said.split())
+
+
+def remove(path: Path) -> None:
+    """Remove a closed log, but for its lock.  Harmless where there is none."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 def erase(path: Path) -> None:
     """Remove a closed log and all that belongs to it.  Harmless where there is none."""
-    for suffix in ("", "-wal", "-shm", ".lock"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    remove(path)
+    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)

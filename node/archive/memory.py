@@ -112,5 +112,8 @@ class MemoryArchive:
         fresh = [m for m in self._shown() if m.key.source != me and m.key not in self._read]
         return Unread(len(fresh), sum(mentions(message.text) for message in fresh))
 
+    def reopen(self, *, check: bool) -> None:
+        """Memory does not fail."""
+
     def close(self) -> None:
         """Nothing is held."""

@@ -11,10 +11,6 @@ from node.core.types import Hlc, Key, MemberId, Post, Stream, WallMillis
 Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]  # the display key of a message
 
 
-class ArchiveFailed(Exception):
-    """The log could not be written or read: the disk is full, or gone.  Nothing was changed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Unread:
     """Lines of others that came since `mark_read`; `mentions` are among them."""
@@ -24,7 +20,9 @@ class Unread:
 
 
 class Archive(Protocol):
-    """The log of one group.  One owner, one thread; every method may raise `ArchiveFailed`.
+    """The log of one group.  One owner, one thread; every method may raise `DiskFailed`.
+
+    Nothing was changed then.  One that failed in `append` is to be opened anew before the next.
 
     Of two messages of one author with one id, `page`, `find` and `unread` know only the one at the
     lower place; `load` and `read` know both.
@@ -83,6 +81,14 @@ class Archive(Protocol):
         """What others wrote and nobody read; `mentions` tells whether a text names the reader.
 
         What was counted before is not counted again: equal `mentions` must tell the same.
+        """
+        ...
+
+    def reopen(self, *, check: bool) -> None:
+        """Begin anew from what is stored, once it can be written; `load` comes next.
+
+        `check`: look whether the file is sound first.  Raises Complaint where it cannot be written
+        yet, or is damaged; what could be read before can be read all the same.
         """
         ...
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.archive import rows, values
-from node.archive.files import FileInUse, Lock, erase, open_database
-from node.archive.ports import FOUND_MAX, ArchiveFailed, Place, Unread, hex_digits
+from node.archive.files import FileInUse, Lock, connect, erase, open_database, prepared
+from node.archive.ports import FOUND_MAX, Place, Unread, hex_digits
 from node.core.effects import (
     Meta,
     Remembered,
@@ -28,13 +28,16 @@ from node.core.effects import (
 )
 from node.core.messages import ChatMessage, Fact, Member, Roster
 from node.core.types import Key, MemberId, Post, WallMillis
-from node.errors import DamagedFile
+from node.disk import ROOM_MIN, failure, room
+from node.errors import DamagedLog, DiskFull
 
 __all__ = ["FileInUse", "SqliteArchive", "erase"]
 
 _log = logging.getLogger(__name__)
 
-CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file
+CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file ...
+CHECKPOINT_LEAST = 50  # ... or as few, where it has grown
+WAL_MAX = 16 * 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,20 @@ class _Counted:
 class SqliteArchive:
     """See `Archive`.  Opens or creates the file at `path`, and locks it against other processes.
 
-    Raises `FileInUse`, `DamagedFile`, `NewerFile` or `Unwritable`; the file is then as it was.
+    `power`: what `append` returned from survives the loss of power too.  Raises `FileInUse`,
+    `DamagedLog`, `NewerFile` or `Unwritable`; the file is then as it was.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, power: bool = False) -> None:
         self.path = path
+        self._power = power
         self._lock = Lock(path)
         try:
-            self._base = open_database(path)
+            self._base = open_database(path, power=power)
         except BaseException:
             self._lock.release()
+            if not path.exists():
+                erase(path)
             raise
         self._members: dict[MemberId, Member] = {}
         self._topic = Fact()
@@ -68,6 +75,8 @@ class SqliteArchive:
         self._counted: _Counted | None = None
         self._appended = 0  # messages, since that count
         self._closed = False
+        if self._wal_size():  # A process that was killed left it, and perhaps many before.
+            self._move()
 
     # ---- writing ------------------------------------------------------------------------------
 
@@ -93,7 +102,8 @@ class SqliteArchive:
             self._topic = roster.topic
         self._appended += sum(len(x.messages) for x in stores if isinstance(x, StoreMessages))
         self._unmoved += len(stores)
-        if self._unmoved >= CHECKPOINT_STORES:
+        many = self._unmoved >= CHECKPOINT_STORES
+        if many or (self._unmoved >= CHECKPOINT_LEAST and self._wal_size() > WAL_MAX):
             self._move()
 
     def _put_roster(self, roster: Roster) -> None:
@@ -114,7 +124,7 @@ class SqliteArchive:
         try:
             yield
         except sqlite3.Error as error:
-            raise ArchiveFailed(f"{self.path}: {error}") from error
+            raise failure(self.path, error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -126,6 +136,12 @@ class SqliteArchive:
             if self._base.in_transaction:
                 self._base.execute("ROLLBACK")
             raise
+
+    def _wal_size(self) -> int:
+        try:
+            return self.path.with_name(f"{self.path.name}-wal").stat().st_size
+        except OSError:
+            return 0
 
     def _move(self) -> None:
         """Begin to move the write-ahead log into the file, unless that is still going on."""
@@ -165,7 +181,7 @@ class SqliteArchive:
             self._topic = values.read(Fact, state["topic"]) if "topic" in state else Fact()
             meta = values.read(Meta, state["meta"]) if "meta" in state else None
         except ValueError as error:
-            raise DamagedFile(file=self.path, text=error) from error
+            raise DamagedLog(file=self.path, text=error) from error
         return Remembered(meta, Roster(tuple(members), self._topic), messages, tuple(posts))
 
     def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
@@ -243,6 +259,25 @@ class SqliteArchive:
             return None
         mentions = sum(counted.mentions(text) for text, _ in later)
         return Unread(counted.unread.count + len(later), counted.unread.mentions + mentions)
+
+    # ---- the end -------------------------------------------------------------------------------
+
+    def reopen(self, *, check: bool) -> None:
+        if room(self.path) < ROOM_MIN:
+            raise DiskFull(file=self.path, text="there is no room")
+        fresh = connect(self.path)
+        try:
+            with self._failing():
+                fresh.execute("BEGIN IMMEDIATE")
+                fresh.execute(rows.PUT_STATE, ("tried", str(time.time_ns())))
+                fresh.execute("COMMIT")
+        except BaseException:
+            fresh.close()
+            raise
+        fresh = prepared(fresh, self.path, power=self._power, check=check)
+        old, self._base = self._base, fresh
+        old.close()
+        self._counted = None
 
     def close(self) -> None:
         if self._closed:

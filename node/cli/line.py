@@ -172,6 +172,8 @@ class LineMode:
             return
         self._end_burst()
         if isinstance(what, ChatEvent) and self._knows(happening, before):
+            if what.change == "resumed":
+                self._print(happening, before)
             return
         self._print(happening, before)
         if isinstance(what, ChatEvent) and self._state.current != before.current:

@@ -231,6 +231,12 @@ def _node_flags(parser: argparse.ArgumentParser) -> None:
     flag("--listen", default=hide, metavar="HOST[:PORT]", help="where to listen (127.0.0.1)")
     flag("--advertise", default=hide, metavar="HOST:PORT", help="the address that others are told")
     flag("--preset", default=hide, choices=["lan", "wan"], help="timing (lan)")
+    flag(
+        "--durability",
+        default=hide,
+        choices=["process", "power"],
+        help="what is stored survives the death of the process, or the loss of power too (process)",
+    )
     flag("--timing", action="append", default=hide, metavar="KEY=MS", help="one timing setting")
     flag("--log-level", default=hide, choices=["debug", "info", "warning"], help="of the log")
     flag("--insecure", action="store_true", default=hide, help="accepted; nothing is secured yet")

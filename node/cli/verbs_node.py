@@ -13,7 +13,7 @@ from .run import Run, wait
 
 UP_S = 15.0  # a loaded machine takes its time to start an interpreter
 DOWN_S = 15.0  # handing over and closing each group has its own, shorter, deadlines
-NODE_FLAGS = ("nick", "listen", "advertise", "preset", "log_level")
+NODE_FLAGS = ("nick", "listen", "advertise", "preset", "durability", "log_level")
 
 
 def ensure(run: Run) -> tuple[Status, bool]:
@@ -23,7 +23,7 @@ def ensure(run: Run) -> tuple[Status, bool]:
         Complaint: it does not start; the complaint is its own.
     """
     if run.is_up():
-        given = [name for name in ("listen", "advertise", "preset") if run.flag(name)]
+        given = [name for name in ("listen", "advertise", "preset", "durability") if run.flag(name)]
         if given:
             flags = ", ".join(f"--{name}" for name in given)
             run.output.note(

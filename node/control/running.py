@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def running(places: Places, config: Config) -> AsyncIterator[Node]:
+async def running(places: Places, config: Config, kind: type[Node] = Node) -> AsyncIterator[Node]:
     """A node that serves its control socket; stopped, leadership handed over, at the end.
 
     Raises:
@@ -30,10 +30,11 @@ async def running(places: Places, config: Config) -> AsyncIterator[Node]:
     async with contextlib.AsyncExitStack() as stack:
         lock = profile.Lock(places.data, places.profile)
         stack.callback(lock.release)
+        profile.tidy(places.data)
         log = logs.open_log(places.log, config.log_level)
         stack.callback(logs.close_log, log)
         identity = profile.identity(places.data)
-        node = Node(places, config, profile.load(places.data), identity)
+        node = kind(places, config, profile.load(places.data), identity)
         stack.push_async_callback(node.stop)
         await node.start()
         clear_socket(places)
@@ -69,13 +70,13 @@ def _private() -> Iterator[None]:
         os.umask(before)
 
 
-async def run_node(places: Places, config: Config) -> int:
+async def run_node(places: Places, config: Config, kind: type[Node] = Node) -> int:
     """Runs a node until SIGTERM, SIGINT, or a face that stops it; its exit code.
 
     Raises:
         Complaint: it cannot start.
     """
-    async with running(places, config) as node:
+    async with running(places, config, kind) as node:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, node.ended.set)

@@ -149,8 +149,8 @@ async def set_nick(node: Node, chats: list[Chat], nick: str, everywhere: bool) -
     if fault := nick_fault(nick):
         raise BadField(field="nick", text=fault)
     if everywhere:
-        node.nick = nick
         node.keep(nick=nick)
+        node.nick = nick
     for chat in chats:
         await _change(chat, Field.NICK, nick)
     return words.NickSet(chats[0].nick if chats else nick)
@@ -180,12 +180,18 @@ async def set_topic(chat: Chat, topic: str) -> None:
 
 
 async def _change(chat: Chat, field: Field, value: str) -> None:
-    """Hands the change in, and waits for the turn that makes it."""
+    """Hands the change in, and waits for the turn that makes it.
+
+    Raises:
+        Complaint: it cannot be stored.
+    """
+    chat.check_writable()
     if _fact(chat, field) == value:
         return
     chat.runner.post(Changed(field, value, wall_ms()))
     for _ in range(TURNS):
         await asyncio.sleep(0)
+    chat.check_writable()
 
 
 def _fact(chat: Chat, field: Field) -> str:

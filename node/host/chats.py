@@ -35,6 +35,7 @@ from ..core.group import Group, Setup
 from ..core.messages import Kind
 from ..core.timing import Timing
 from ..core.types import Key, small
+from ..errors import Complaint
 from ..happenings import Happening, QueueEvent
 from ..logs import chat_log
 from ..profile import Entry
@@ -64,6 +65,8 @@ class Surroundings:
     tasks: Tasks
     tell: Callable[[Happening], None]  # takes what watchers are to hear
     unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
+    halted: Callable[["Chat"], None]  # its log could not be written: it is stalled
+    runner: type[Runner] = Runner
 
 
 class Chat:
@@ -95,16 +98,19 @@ class Chat:
                 remembered = telling.without_membership(remembered)
             self.group = Group(setup, world.timing, Random(secrets.randbits(64)), remembered)
         self.setup = setup
+        self._world = world
         self.elections = Elections()
         self._account = Account(world.timing)
         self.opened = False  # admitted, and told to the watchers
         self.broken = ""  # why the group has stopped by itself
+        self.stalled: Complaint | None = None  # why it can store nothing; its history can be read
+        self.unreadable = ""  # why its log could not be read the last time
         self._leaving = False
         self._unasked = world.unasked
         self._tell = world.tell
         self._listeners: set[asyncio.Queue[Notice | Halted]] = set()
         self._outbox = 0
-        self.runner = Runner(
+        self.runner = world.runner(
             self.group,
             archive,
             peers=world.peers,
@@ -114,6 +120,12 @@ class Chat:
             name=f"#{setup.name}",
         )
         self.log = chat_log(self)
+
+    def anew(self) -> "Chat":
+        """The same chat on the same log, as after the death of the process.  Raises Complaint."""
+        again = Chat(self.entry, self.setup, self.archive, self._world)
+        again.elections, again.opened = self.elections, True
+        return again
 
     @property
     def name(self) -> str:
@@ -145,8 +157,10 @@ class Chat:
             self.elections.moved(at_ms, notice, self.group.shown_nick)
         elif isinstance(notice, LeaderChanged):
             self.elections.led(at_ms, notice, self.group.shown_nick)
-        if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
-            self.broken = telling.why(notice)
+        if isinstance(notice, Halted):
+            self.stalled = notice.complaint
+        elif isinstance(notice, Stopped) and notice.reason:
+            self.broken = telling.why(notice, self.name)
         happenings = self._account.told(self.group, notice)
         if not self.opened:
             return
@@ -157,6 +171,8 @@ class Chat:
             self._unasked(self, notice)
         for what in happenings:
             self._tell(self.happening(what))
+        if isinstance(notice, Halted):
+            self._world.halted(self)
         if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
             self._tell_outbox()
 
@@ -250,16 +266,23 @@ class Chat:
     # ---- the end ---------------------------------------------------------------------------------
 
     async def leave(self, wait_s: float) -> Departed:
-        """Ends the membership; what nobody could be told is told at the next start."""
+        """Ends the membership; what nobody could be told is told at the next start.
+
+        Raises:
+            Complaint: it cannot be stored, and so has not happened.
+        """
+        self.check_writable()
         self._leaving = True
         notice = await self.until(Leaving(), ends=(Departed,), wait_s=wait_s)
         if isinstance(notice, Departed):
             return notice
+        if isinstance(notice, Halted):
+            raise notice.complaint
         return Departed(0, max(0, len(self.group.belonging) - 1), deleted=False)
 
     async def close(self, wait_s: float) -> None:
         """Hands leadership over and lets go of everything; the membership stays."""
-        if not self.broken:
+        if not self.broken and self.stalled is None:
             await self.until(Closing(), ends=(Stopped, Departed), wait_s=wait_s)
         await self.let_go()
 
@@ -270,17 +293,29 @@ class Chat:
 
     # ---- saying something ------------------------------------------------------------------------
 
+    def check_writable(self) -> None:
+        """Raises Complaint where nothing can be stored here now."""
+        if self.stalled is not None:
+            raise self.stalled
+
     async def send(
         self, text: str, kind: Kind, wait: Wait, wait_ms: int
     ) -> AsyncIterator[Progress]:
-        """Stores a line, then tells how far it has come; the last one has `done`."""
+        """Stores a line, then tells how far it has come; the last one has `done`.
+
+        Raises:
+            Complaint: it was not stored.
+        """
+        self.check_writable()
         id = str(uuid4())
         with self.listening() as notices:
             self.runner.post(Submitted(text, id, wall_ms(), kind))
             key: Key | None = None
             while key is None:
                 notice = await notices.get()
-                if isinstance(notice, Halted | Stopped | Departed):
+                if isinstance(notice, Halted):
+                    raise notice.complaint
+                if isinstance(notice, Stopped | Departed):
                     raise telling.Ended(chat=self.name, text=self.broken or "you are out of it")
                 if isinstance(notice, Deliver) and notice.message.id == id:
                     key = notice.message.key

@@ -37,7 +37,6 @@ from ..words import Mode
 from . import views
 from .chats import Chat
 from .nodes import Node
-from .telling import Ended
 
 ASK_MS = 2_000  # for one question to a discovery service
 ENTER_S = 12.0  # the group gives up by itself before
@@ -84,6 +83,7 @@ async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> wor
         raise _refused(outcome, name, address)
     record = outcome.network.record
     try:
+        node.check_profile()
         chat = node.open(node.new_entry(name, address, record.chat, nick), nick=nick)
         await _enter(node, chat, Founded(record, outcome.ids))
     except BaseException:  # Nobody will ever be in it: free the name.
@@ -167,7 +167,7 @@ async def _enter(node: Node, chat: Chat, event: Founded | Joining) -> None:
 def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) -> Complaint:
     name = chat.setup.name
     if isinstance(notice, Halted):
-        return Ended(chat=name, text=notice.text)
+        return notice.complaint
     if notice is None:
         return NotAdmitted(chat=name, text=f"nobody answered within {ENTER_S:g} s")
     match notice.reason:
@@ -213,11 +213,12 @@ async def _join(node: Node, target: Target, nick: str) -> words.Admitted:
     entry, event = await _way(node, target)
     if entry.nds:
         _check_listening(node, entry.nds)
-    for other, error in node.unopened:
-        if entry.chat_id in (0, other.chat_id) and other.name == entry.name:
-            raise error  # Its log is there and cannot be read: no second one beside it.
+    for one in node.unopened:
+        if entry.chat_id in (0, one.entry.chat_id) and one.entry.name == entry.name:
+            raise one.error  # Its log is there and cannot be read: no second one beside it.
     if (known := _same(node, entry)) is not None:
         return words.Admitted(views.chat(known), known.nick, already=True)
+    node.check_profile()
     chat = await _opened(node, replace(entry, nick=nick))
     await _enter(node, chat, event)
     return words.Admitted(views.chat(chat), chat.nick)

@@ -25,7 +25,17 @@ from ..core.events import Joining, LinkBroken
 from ..core.group import Setup
 from ..core.types import Address
 from ..discovery import Discovery
-from ..errors import AmbiguousChat, Complaint, NoChat, NoSuchChat, NotAdmitted, PortInUse
+from ..disk import refusal
+from ..errors import (
+    AmbiguousChat,
+    Complaint,
+    DiskFailed,
+    NoChat,
+    NoSuchChat,
+    NotAdmitted,
+    PortInUse,
+    Unwritable,
+)
 from ..happenings import ChatEvent, ErrorEvent, Happening
 from ..limits import split_address
 from ..names import (
@@ -43,10 +53,11 @@ from ..rpc import CallLog
 from ..runner import Nds, Runner
 from ..service import NodeService, build_server
 from ..tasks import Tasks
-from . import views
+from . import reviving, views
 from .chats import Chat, Surroundings, wall_ms
 from .hub import Hub
 from .registries import Registries, Registry
+from .reviving import Unopened
 from .telling import Ended
 
 CLOSE_S = 4.0  # for handing over one group; all are closed side by side
@@ -56,6 +67,9 @@ _log = logging.getLogger(__name__)
 
 class Node:
     """A running node.  `await start()` first, `await stop()` last; all on one loop."""
+
+    archive_class: type[SqliteArchive] = SqliteArchive
+    runner_class: type[Runner] = Runner
 
     def __init__(self, places: Places, config: Config, profile: Profile, identity: bytes) -> None:
         """Nothing is opened yet.
@@ -69,12 +83,14 @@ class Node:
         self.places, self.config, self.profile, self.identity = places, config, profile, identity
         self.nick = config.nick or profiles.login_nick()
         self.timing = config.build_timing()
+        self.power = config.durability == "power"  # what is stored survives the loss of power
+        self.unsaved: Unwritable | None = None  # why profile.json is older than `profile`
         self.process = secrets.randbits(64)
         self.hub = Hub()
         self.calls = CallLog()
         self.chats: list[Chat] = []  # in order of joining
         self.entering: list[Chat] = []  # those on their way in
-        self.unopened: list[tuple[Entry, Complaint]] = []  # chats whose logs cannot be read
+        self.unopened: list[Unopened] = []
         self.departing: list[Chat] = []  # those that finish a leave of an earlier life
         self._goodbyes: dict[str, asyncio.Task[None]] = {}  # their tasks, by the name of the log
         self._doors: dict[str, asyncio.Lock] = {}
@@ -113,9 +129,13 @@ class Node:
         assert self._server is not None, "nothing listens"
         await self._server.start()
         for chat in (*self.chats, *self.departing):
-            # A log that is lost has lost the membership: the leader gives the same id again.
-            chat.runner.start(*([] if chat.group.me else [Joining("")]))
+            self.begin(chat)
         _log.info("node listens on %s, %s chats", self.listen, len(self.chats))
+
+    def begin(self, chat: Chat) -> None:
+        """Starts the group of a chat of the profile."""
+        # A log that is lost has lost the membership: the leader gives the same id again.
+        chat.runner.start(*([] if chat.group.me else [Joining("")]))
 
     async def _listen(self) -> None:
         self.listen_host, port = split_address(self.config.listen)
@@ -130,7 +150,7 @@ class Node:
             # The port of the last run was only drawn: another one will do.
             address = join_address(self.listen_host, 0)
             self._server, self.port = await build_server(address, [service])
-        self.keep(
+        self.keep_soon(
             nick=self.nick,
             listen=join_address(self.listen_host, self.port),
             advertise=self.config.advertise,
@@ -149,9 +169,17 @@ class Node:
             chat = self.open(entry)
         except Complaint as error:
             _log.error("#%s is not opened: %s", entry.name, error)
-            self.unopened.append((entry, error))
+            one = Unopened(entry, error)
+            self.unopened.append(one)
             self.hub.tell(Happening(ErrorEvent("ARCHIVE", f"#{entry.name}: {error}")))
+            if isinstance(error, DiskFailed):
+                self.tasks.spawn(reviving.open_later(self, one), f"opening #{entry.name}")
             return
+        self.take_in(chat)
+
+    def take_in(self, chat: Chat) -> None:
+        """A chat of the profile on its log is one of ours, or finishes its leave."""
+        entry = chat.entry
         if entry.state == "leaving":
             self.departing.append(chat)
             saying = self.tasks.spawn(self._finish_leaving(chat), f"leaving #{entry.name}")
@@ -165,7 +193,7 @@ class Node:
         try:
             notice = await chat.until(ends=(Departed,), wait_s=3_600.0)
             if isinstance(notice, Departed) and (notice.told or notice.deleted):
-                self.keep_entry(replace(chat.entry, state="left"))
+                self.keep_entry_soon(replace(chat.entry, state="left"))
         finally:
             self.departing.remove(chat)
             del self._goodbyes[chat.entry.archive]
@@ -186,8 +214,10 @@ class Node:
         self.ended.set()
         every = (*self.chats, *self.departing, *self.entering)
         await asyncio.gather(*(chat.close(CLOSE_S) for chat in every))
+        changes: dict[str, object] = {}
         if not self.profile.chats and all(one.down_since_ms for one in self.registries.in_use()):
-            self.keep(nds=())  # Most likely mistyped: the next start shall not ask there again.
+            changes["nds"] = ()  # Most likely mistyped: the next start shall not ask there again.
+        self.keep_soon(**changes)
         self.hub.end()
         if self._server is not None:
             await self._server.stop(0.2)
@@ -199,16 +229,46 @@ class Node:
     # ---- what the profile keeps ------------------------------------------------------------------
 
     def keep(self, **changes: object) -> None:
-        """Changes the profile, on disk first."""
+        """Changes the profile, on disk first.
+
+        Raises:
+            Unwritable: the disk refuses; nothing has changed.
+        """
         fresh = replace(self.profile, **changes)  # type: ignore[arg-type]
-        if fresh != self.profile:
-            profiles.save(self.places.data, fresh)
-            self.profile = fresh
+        if fresh != self.profile or self.unsaved is not None:
+            profiles.save(self.places.data, fresh, power=self.power)
+            self.profile, self.unsaved = fresh, None
+
+    def keep_soon(self, **changes: object) -> None:
+        """Changes the profile whatever the disk says: it is written once that works.
+
+        For what has happened already, and what is found again where it was not written.
+        """
+        try:
+            self.keep(**changes)
+        except Unwritable as error:
+            _log.error("%s", error)
+            self.profile = replace(self.profile, **changes)  # type: ignore[arg-type]
+            if self.unsaved is None and not self.ended.is_set():
+                self.tasks.spawn(reviving.save_later(self), "saving the profile")
+            self.unsaved = error
+
+    def check_profile(self) -> None:
+        """Raises Unwritable where a chat that is entered could not be kept."""
+        profiles.save(self.places.data, self.profile, power=self.power)
+
+    def _with(self, entry: Entry) -> tuple[Entry, ...]:
+        """The entries, with this one in place of the one with the same log."""
+        known = {one.archive: one for one in self.profile.chats} | {entry.archive: entry}
+        return tuple(known.values())
 
     def keep_entry(self, entry: Entry) -> None:
-        """Puts a chat's entry into the profile, in place of the one with the same log."""
-        known = {one.archive: one for one in self.profile.chats} | {entry.archive: entry}
-        self.keep(chats=tuple(known.values()))
+        """Puts a chat's entry into the profile.  Raises Unwritable."""
+        self.keep(chats=self._with(entry))
+
+    def keep_entry_soon(self, entry: Entry) -> None:
+        """The same as `keep_soon` does it."""
+        self.keep_soon(chats=self._with(entry))
 
     # ---- addresses -------------------------------------------------------------------------------
 
@@ -260,7 +320,6 @@ class Node:
         Raises:
             Complaint: the log cannot be opened.
         """
-        archive = archive or SqliteArchive(self.archive_path(entry))
         setup = Setup(
             identity=self.identity,
             nick=nick or entry.nick or self.nick,
@@ -271,9 +330,27 @@ class Node:
             nds=entry.nds,
         )
         world = Surroundings(
-            self.timing, self.links, self._registry, self.tasks, self.hub.tell, self._unasked
+            timing=self.timing,
+            peers=self.links,
+            nds=self._registry,
+            tasks=self.tasks,
+            tell=self.hub.tell,
+            unasked=self._unasked,
+            halted=self._halted,
+            runner=self.runner_class,
         )
-        return Chat(entry, setup, archive, world, forget_membership=anew)
+        log = archive or self.archive_class(self.archive_path(entry), power=self.power)
+        try:
+            return Chat(entry, setup, log, world, forget_membership=anew)
+        except BaseException:
+            if archive is None:
+                log.close()
+            raise
+
+    def _halted(self, chat: Chat) -> None:
+        """It goes on once its log can be written."""
+        if chat in self.chats:
+            self.tasks.spawn(reviving.revive(self, chat), f"reviving #{chat.name}")
 
     def _registry(self, chat: Chat) -> Nds:
         return Registry(self.registries, chat)
@@ -281,7 +358,10 @@ class Node:
     def archive_path(self, entry: Entry) -> Path:
         """The file of a chat's log."""
         directory = self.places.data / "chats"
-        directory.mkdir(mode=0o700, exist_ok=True)
+        try:
+            directory.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise refusal(directory, error) from error
         return directory / entry.archive
 
     def new_entry(self, name: str, nds: Address, chat_id: int = 0, nick: str = "") -> Entry:
@@ -317,7 +397,7 @@ class Node:
 
     async def _close(self, chat: Chat, shown: words.Chat, state: str) -> None:
         self.chats.remove(chat)
-        self.keep_entry(replace(chat.entry, state=state))
+        self.keep_entry_soon(replace(chat.entry, state=state))
         await chat.let_go()
         self.hub.tell(chat.happening(ChatEvent(shown, "closed")))
 
@@ -346,9 +426,9 @@ class Node:
 
     def opened(self, wanted: str) -> Chat:
         """The same, though it may have stopped, or be no member yet."""
-        for entry, error in self.unopened:
-            if wanted.removeprefix("#") == entry.name or not (wanted or self.chats):
-                raise error
+        for closed in self.unopened:
+            if wanted.removeprefix("#") == closed.entry.name or not (wanted or self.chats):
+                raise closed.error
         if not self.chats:
             raise NoChat()
         if not wanted:
@@ -394,11 +474,17 @@ class Node:
     # ---- the whole node --------------------------------------------------------------------------
 
     def _problems(self) -> Iterator[str]:
-        for entry, error in self.unopened:
-            yield f"#{entry.name} is not open: {error}"
+        for one in self.unopened:
+            yield f"#{one.entry.name} is not open: {one.error}"
         for chat in self.chats:
             if chat.broken:
                 yield f"#{chat.name} has stopped here: {chat.broken}"
+            elif chat.stalled is not None:
+                yield f"#{chat.name} is stalled here: {chat.stalled}"
+            elif chat.unreadable:
+                yield f"#{chat.name} cannot be read: {chat.unreadable}"
+        if self.unsaved is not None:
+            yield str(self.unsaved)
 
     def status(self) -> words.Status:
         """The node and its chats."""
@@ -415,6 +501,7 @@ class Node:
             log=str(self.places.log),
             started_ms=self.started_ms,
             problems=tuple(self._problems()),
+            durability=self.config.durability,
         )
 
 

@@ -80,19 +80,23 @@ def _trouble(group: Group, notice: ListedAs | Halted | Stopped | JoinFailed) -> 
             text = f"the NDS lists #{group.name} as {name} now: another network has its name"
         case JoinFailed(reason=reason, text=said):
             text = f"#{group.name} does not let you in again: {said}"
-        case Halted(reason=reason) | Stopped(reason=reason):
-            text = f"#{group.name} has stopped here: {why(notice)}"
+        case Halted():
+            reason = notice.reason
+            text = f"#{group.name} is stalled here: {notice.text}"
+        case Stopped(reason=reason):
+            text = f"#{group.name} has stopped here: {why(notice, group.name)}"
         case _:
             assert_never(notice)
     return [ErrorEvent(reason, text)] if reason else []  # without one, it was asked to stop
 
 
-def why(notice: Halted | Stopped) -> str:
+def why(notice: Stopped, name: str) -> str:
     """Why a group has stopped by itself, for people."""
-    if isinstance(notice, Halted):
-        return notice.text
     if notice.reason == "PROFILE_IN_USE":
-        return "another process runs with this profile's identity; end one of the two"
+        return (
+            "another process runs with this profile's identity. End one of the two; if that is the"
+            f" other, 'p2pchat join {name}' goes on here"
+        )
     return notice.reason
 
 

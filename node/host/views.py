@@ -4,10 +4,18 @@ import hashlib
 from collections.abc import Callable
 
 from .. import words
+from ..archive import Unread
 from ..core.group import Group
 from ..core.messages import ChatMessage, Life, Member
 from ..core.types import Hlc, MemberId, Millis, Place, Stream, small
-from ..errors import AmbiguousMessage, BadField, NoSuchMember, NoSuchMessage, nearest
+from ..errors import (
+    AmbiguousMessage,
+    BadField,
+    DiskFailed,
+    NoSuchMember,
+    NoSuchMessage,
+    nearest,
+)
 from ..limits import NUMBER_MAX
 from ..peers import LinkFigures
 from ..runner import now_ms
@@ -40,8 +48,8 @@ def seen_ms(group: Group, member: MemberId) -> int:
 def chat(one: Chat) -> words.Chat:
     """A chat as `status` shows it."""
     group = one.group
-    unread = one.archive.unread(group.me, Naming(one.nick))
-    leader = leader_of(group)
+    unread = _unread(one)
+    leader = 0 if one.stalled else leader_of(group)
     return words.Chat(
         name=group.name,
         chat_id=group.chat,
@@ -63,6 +71,17 @@ def chat(one: Chat) -> words.Chat:
     )
 
 
+def _unread(one: Chat) -> Unread:
+    """Nothing is counted where the log cannot be read: `status` is to say that, and more."""
+    try:
+        found = one.archive.unread(one.group.me, Naming(one.nick))
+    except DiskFailed as error:
+        one.unreadable = str(error)
+        return Unread(0, 0)
+    one.unreadable = ""
+    return found
+
+
 def _alive(group: Group) -> int:
     return sum(state_of(member) == "alive" for member in group.roster.members)
 
@@ -70,7 +89,7 @@ def _alive(group: Group) -> int:
 def leader(one: Chat) -> words.Leader:
     """Who leads."""
     group = one.group
-    who = leader_of(group)
+    who = 0 if one.stalled else leader_of(group)
     record = group.member(who) if who else None
     return words.Leader(
         chat=group.name,

@@ -17,7 +17,6 @@ import pytest
 
 from node.archive import (
     Archive,
-    ArchiveFailed,
     FileInUse,
     MemoryArchive,
     SqliteArchive,
@@ -25,11 +24,12 @@ from node.archive import (
     uncollected,
 )
 from node.archive.ports import LACKING_MAX
+from node.archive.sqlite import WAL_MAX
 from node.archive.values import read, write
 from node.core.effects import Meta, StoreMessages, StoreMeta, StorePost, StoreRoster
 from node.core.messages import ChatMessage, Fact, Kind, Roster
 from node.core.types import Epoch, Hlc, Key, Post, Stream
-from node.errors import DamagedFile, NewerFile, Unwritable
+from node.errors import DamagedFile, DiskFailed, DiskFull, NewerFile, Unwritable
 from tests.node.wire_values import MESSAGE, RECORD, ROSTER
 
 ME, ANNA, BOB = 1_000_001, 1_000_002, 1_000_003
@@ -341,7 +341,7 @@ def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> 
 def test_all_of_a_turn_is_stored_or_nothing(tmp_path: Path) -> None:
     archive = SqliteArchive(tmp_path / "a.db")
     impossible = replace(line(2), sent=2**63)
-    with pytest.raises((ArchiveFailed, OverflowError)):
+    with pytest.raises((DiskFailed, OverflowError)):
         archive.append(
             [StoreMessages((line(1),)), StoreRoster(ROSTER), StoreMessages((impossible,))]
         )
@@ -355,7 +355,7 @@ def test_a_full_disk_fails_the_turn_and_keeps_what_there_was(tmp_path: Path) -> 
     archive = SqliteArchive(tmp_path / "a.db")
     keep(archive, line(1))
     archive._base.execute("PRAGMA max_page_count = 20")
-    with pytest.raises(ArchiveFailed, match="full"):
+    with pytest.raises(DiskFull, match="The disk is full"):
         keep(archive, *(line(seq, text="x" * 1_000) for seq in range(2, 500)))
     assert archive.load().messages == (line(1),)
     archive._base.execute("PRAGMA max_page_count = 1000000")
@@ -429,15 +429,41 @@ def test_an_erased_log_leaves_nothing(tmp_path: Path) -> None:
 
 def test_the_write_ahead_log_does_not_grow_for_ever(tmp_path: Path) -> None:
     archive = SqliteArchive(tmp_path / "a.db")
-    sizes = []
-    for seq in range(1, 6_001):
+    wal, moves = tmp_path / "a.db-wal", 0
+    for seq in range(1, 5_001):
         keep(archive, line(seq, text="x" * 200))
         if archive._checkpoint is not None and archive._unmoved == 0:
             archive._checkpoint.join()
-            sizes.append((tmp_path / "a.db-wal").stat().st_size)
-    assert len(sizes) == 3
-    assert sizes[2] < sizes[0] * 1.5
+            moves += 1
+        assert wal.stat().st_size < WAL_MAX * 1.1
+    assert moves > 2
     archive.close()
+
+
+def test_the_write_ahead_log_of_a_node_that_is_always_killed_does_not_grow_either(
+    tmp_path: Path,
+) -> None:
+    path, sizes = tmp_path / "a.db", []
+    for life in range(6):
+        archive = SqliteArchive(path)
+        if archive._checkpoint is not None:
+            archive._checkpoint.join()
+        for seq in range(1, 101):
+            keep(archive, line(life * 100 + seq, text="x" * 200))
+        sizes.append(path.with_name("a.db-wal").stat().st_size)
+        left = _as_killed(path, tmp_path / f"{life}")
+        archive.close()
+        path = left
+    assert sizes[-1] < sizes[0] * 1.5, "each life left its part"
+
+
+def _as_killed(path: Path, directory: Path) -> Path:
+    """The files as the death of their process leaves them: nothing is closed."""
+    directory.mkdir()
+    for suffix in ("", "-wal"):
+        copied = path.with_name(path.name + suffix)
+        (directory / copied.name).write_bytes(copied.read_bytes())
+    return directory / path.name
 
 
 @dataclass(frozen=True)

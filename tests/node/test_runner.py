@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from node import runner
-from node.archive import ArchiveFailed, MemoryArchive
+from node.archive import MemoryArchive
 from node.core.effects import (
     Ask,
     Call,
@@ -31,10 +31,11 @@ from node.core.messages import (
     Told,
 )
 from node.core.types import Key, Millis, Silence
+from node.errors import DiskFailed, DiskFull
 from node.runner import Halted, Runner, Silenced, Unanswered, now_ms
 from node.tasks import Tasks
 from tests.node.test_archive import META, line
-from tests.node.wire_values import CALLER, ID, NETWORK, TELL, VIEW
+from tests.node.wire_values import CALLER, ID, JOIN, NETWORK, TELL, VIEW
 
 TOLD = Told(1, ID, 1_000_001)  # type: ignore[arg-type]
 
@@ -64,13 +65,13 @@ class LoggingArchive(MemoryArchive):
 
     def append(self, stores: Sequence[Store]) -> None:
         if self.fails:
-            raise ArchiveFailed("disk full")
+            raise DiskFull(file="a.db")
         super().append(stores)
         self.log.append(("stored", list(stores)))
 
     def read(self, keys: Sequence[Key]) -> Any:
         if self.fails:
-            raise ArchiveFailed("disk gone")
+            raise DiskFailed(file="a.db", text="disk gone")
         return super().read(keys)
 
 
@@ -347,16 +348,27 @@ async def test_a_log_that_fails_stops_the_group_before_anything_is_said(scene: S
     scene.archive.fails = True
     with pytest.raises(Unanswered):
         await scene.runner.answer(TELL)
-    halted = Halted("DISK", "disk full")
-    assert scene.log == [halted]
-    assert scene.runner.halted == halted
+    (halted,) = scene.log
+    assert scene.runner.halted is halted
+    assert (halted.reason, type(halted.complaint)) == ("DISK_FULL", DiskFull)
+    assert "a.db" in halted.text
     scene.archive.fails = False
     scene.runner.post(Challenged())
     await scene.settle()
     assert len(scene.group.seen) == 1
-    with pytest.raises(Unanswered, match="stopped"):
-        await scene.runner.answer(TELL)
     assert scene.crashes == []
+
+
+async def test_a_group_whose_log_failed_is_as_good_as_gone_to_the_others(scene: Scene) -> None:
+    scene.group.script = lambda event: [StoreMeta(META)]
+    scene.archive.fails = True
+    scene.runner.post(Challenged())
+    await scene.settle()
+    refusal = await scene.runner.answer(TELL)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == Reason.UNKNOWN_CHAT, "nobody is there: who leads is replaced at once"
+    with pytest.raises(Unanswered, match="stopped"):  # but the chat is: whoever wants in asks on
+        await scene.runner.answer(JOIN)
 
 
 async def test_a_log_that_cannot_be_read_stops_the_group(scene: Scene) -> None:
@@ -366,7 +378,9 @@ async def test_a_log_that_cannot_be_read_stops_the_group(scene: Scene) -> None:
     scene.archive.fails = True
     with pytest.raises(Unanswered):
         await scene.runner.answer(TELL)
-    assert scene.log == [Halted("DISK", "disk gone")]
+    (halted,) = scene.log
+    assert (halted.reason, type(halted.complaint)) == ("DISK_FAILED", DiskFailed)
+    assert "disk gone" in halted.text
 
 
 async def test_a_bug_in_the_group_is_a_crash_of_the_node(scene: Scene) -> None:

@@ -213,7 +213,7 @@ async def test_a_caller_that_hangs_up_is_forgotten(node: Node, channel: Any) -> 
 async def test_a_group_that_has_stopped_says_nothing_definite(node: Node, channel: Any) -> None:
     node.tea.outcome = Unanswered("the group has stopped")
     error = await error_of(channel, METHODS[core.Tell].path, method_of(TELL).write_request(TELL))
-    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert error.code() is grpc.StatusCode.ABORTED
     assert "grpc-status-details-bin" not in dict(error.trailing_metadata() or ())
 
 

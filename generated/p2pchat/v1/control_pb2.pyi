@@ -210,6 +210,7 @@ class GetStatusResponse(_message.Message):
     LOG_FIELD_NUMBER: _builtins.int
     STARTED_MS_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
+    DURABILITY_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     """Its process."""
     listen: _builtins.str
@@ -228,6 +229,8 @@ class GetStatusResponse(_message.Message):
     """The node's log file."""
     started_ms: _builtins.int
     """When the process started, unix time."""
+    durability: _builtins.str
+    """What is stored survives: process (its death), power (the loss of power too)."""
     @_builtins.property
     def nds(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiscoveryService]:
         """The discovery services in use."""
@@ -255,10 +258,11 @@ class GetStatusResponse(_message.Message):
         log: _builtins.str = ...,
         started_ms: _builtins.int = ...,
         problems: _abc.Iterable[_builtins.str] | None = ...,
+        durability: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advertise", b"advertise", "chats", b"chats", "control", b"control", "identity", b"identity", "listen", b"listen", "log", b"log", "nds", b"nds", "nick", b"nick", "pid", b"pid", "problems", b"problems", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advertise", b"advertise", "chats", b"chats", "control", b"control", "durability", b"durability", "identity", b"identity", "listen", b"listen", "log", b"log", "nds", b"nds", "nick", b"nick", "pid", b"pid", "problems", b"problems", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1427,7 +1431,7 @@ class ChatEvent(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     change: _builtins.str
-    """opened, closed."""
+    """opened, closed, resumed (its log can be written again)."""
     @_builtins.property
     def chat(self) -> Global___Chat:
         """The chat."""

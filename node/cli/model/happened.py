@@ -112,7 +112,8 @@ def _chat(state: State, event: Happening, chat: Chat, change: str) -> State:
     view = state.view(chat.chat_id)
     assert view is not None, f"{chat} has just begun"
     view = replace(view, chat=chat)
-    return settled(state.having(view) if is_known else _told(state, view, event))
+    told = not is_known or change == "resumed"
+    return settled(_told(state, view, event) if told else state.having(view))
 
 
 def _nds(state: State, event: NdsEvent, at_ms: int) -> State:

@@ -30,7 +30,7 @@ def is_told(happening: Happening) -> bool:
         case ElectionEvent(phase=phase):
             return phase in _PHASES
         case ChatEvent(change=change):
-            return change in ("opened", "closed")
+            return change in ("opened", "closed", "resumed")
         case MemberEvent(quiet=quiet) | SuspectEvent(quiet=quiet):
             return not quiet
         case ReceiptEvent(later=later):

@@ -171,6 +171,7 @@ def status(value: Status) -> Row:
         "log": value.log,
         "started": iso(value.started_ms),
         "problems": list(value.problems),
+        "durability": value.durability,
     }
 
 

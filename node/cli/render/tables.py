@@ -47,6 +47,7 @@ def status(value: words.Status, now_ms: int) -> Answer:
         *(f"NDS {one.address}: {one.state}" for one in value.nds),
         f"control {value.control}",
         f"log {value.log}",
+        f"durability {value.durability}",
     ]
     rows = [
         (

@@ -1,0 +1,81 @@
+"""What a disk that refuses says, as a complaint; how much room it has; how a file is made to last."""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+from .errors import DamagedLog, DiskFailed, DiskFull, DiskReadOnly, Unwritable
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+ROOM_MIN = 2**20  # bytes: with less than that a disk counts as full
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PLACE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
+
+
+def failure(file: Path, error: OSError | sqlite3.Error) -> DiskFailed:
+    """Why what was open could not be written or read."""
+    if isinstance(error, OSError):
+        text: object = error.strerror or error
+        full, fixed = error.errno in NO_ROOM, error.errno == errno.EROFS
+    else:
+        text, code = error, _code(error)
+        # The file beside the write-ahead log cannot grow: that is said as an I/O error.
+        cramped = code == sqlite3.SQLITE_IOERR and room(file) < ROOM_MIN
+        full = code == sqlite3.SQLITE_FULL or cramped
+        fixed = code == sqlite3.SQLITE_READONLY
+    kind = DiskFull if full else DiskReadOnly if fixed else DiskFailed
+    return kind(file=file, text=text)
+
+
+def refusal(file: Path, error: OSError | sqlite3.Error) -> Unwritable | DamagedLog:
+    """Why a file could not be opened or made."""
+    if isinstance(error, OSError):
+        if error.errno in (*NO_ROOM, errno.EROFS, errno.EIO):
+            return failure(file, error)
+        return Unwritable(file=file, text=error.strerror or error)
+    code = _code(error)
+    if code in _DAMAGED or not isinstance(error, sqlite3.OperationalError):
+        return DamagedLog(file=file, text=error)
+    if code in _PLACE:
+        full = room(file) < ROOM_MIN
+        return DiskFull(file=file, text=error) if full else Unwritable(file=file, text=error)
+    return failure(file, error)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code; 0 where the library was not asked."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def room(file: Path) -> int:
+    """Free bytes for this user on the disk of `file`, or of the directory that it is to be in.
+
+    0 where that cannot be told.
+    """
+    place = file if file.is_dir() else file.parent
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
+
+
+def sync_directory(directory: Path) -> None:
+    """New names in `directory` survive the loss of power from now on.  Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sign(descriptor: int) -> None:
+    """Our process id as the whole content of a lock's file.  Raises OSError.
+
+    A file that was signed before has the room for it, also on a full disk.
+    """
+    signed = f"{os.getpid()}\n".encode()
+    os.pwrite(descriptor, signed, 0)
+    os.ftruncate(descriptor, len(signed))

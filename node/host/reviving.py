@@ -1,0 +1,89 @@
+"""Chats whose log could not be written, and the profile: tried again until the disk works.
+
+A group that has gone further than its log has stopped; it begins anew from the log, as after the
+death of the process: a new life, which catches up.  What was acknowledged is in the log.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import profile as profiles
+from ..errors import Complaint, DiskFailed, DiskFull, DiskReadOnly, Unwritable
+from ..happenings import ChatEvent, ErrorEvent
+from ..profile import Entry
+from . import views
+from .chats import Chat
+
+if TYPE_CHECKING:
+    from .nodes import Node
+
+TRY_S = 2.0  # between two tries
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """A chat of the profile whose log cannot be read."""
+
+    entry: Entry
+    error: Complaint
+
+
+async def revive(node: "Node", chat: Chat) -> None:
+    """Begins a stalled chat anew, once its log can be written."""
+    failed = chat.stalled
+    assert failed is not None, f"#{chat.name} is not stalled"
+    check = not isinstance(failed, DiskFull | DiskReadOnly)
+    while chat in node.chats:
+        await asyncio.sleep(TRY_S)
+        try:
+            chat.archive.reopen(check=check)
+            again = chat.anew()
+        except Unwritable as error:
+            chat.stalled = error
+            continue
+        except (
+            Complaint
+        ) as error:  # What is there cannot be gone on with: people have to see to it.
+            chat.stalled = error
+            _log.error("#%s stays closed: %s", chat.name, error)
+            return node.hub.tell(chat.happening(ErrorEvent(error.reason, f"#{chat.name}: {error}")))
+        await chat.runner.stop()
+        if chat not in node.chats:  # It was closed meanwhile.
+            return
+        node.chats[node.chats.index(chat)] = again
+        again.runner.start()
+        _log.info("#%s goes on", again.name)
+        return node.hub.tell(again.happening(ChatEvent(views.chat(again), "resumed")))
+
+
+async def open_later(node: "Node", one: Unopened) -> None:
+    """Opens a chat once its disk works."""
+    while isinstance(one.error, DiskFailed):
+        await asyncio.sleep(TRY_S)
+        try:
+            chat = node.open(one.entry)
+        except Complaint as error:
+            node.unopened.remove(one)
+            one = Unopened(one.entry, error)
+            node.unopened.append(one)
+            continue
+        node.unopened.remove(one)
+        node.take_in(chat)
+        node.begin(chat)
+        return node.hub.tell(chat.happening(ChatEvent(views.chat(chat), "opened")))
+
+
+async def save_later(node: "Node") -> None:
+    """Writes the profile as it is by now, once that works."""
+    while node.unsaved is not None:
+        await asyncio.sleep(TRY_S)
+        try:
+            profiles.save(node.places.data, node.profile, power=node.power)
+        except Unwritable as error:
+            node.unsaved = error
+        else:
+            node.unsaved = None
