@@ -1,4 +1,4 @@
-"""What a disk that refuses says, as a complaint; how much room it has; how a file is made to last."""
+"""What a disk that refuses says, as a complaint; its free room; how a file is made to last."""
 
 import errno
 import os

@@ -56,7 +56,7 @@ class _File(RotatingFileHandler):
 
     refused = 0
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
+    def handleError(self, record: logging.LogRecord) -> None:
         self.refused += 1
 
     def emit(self, record: logging.LogRecord) -> None:

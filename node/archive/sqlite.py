@@ -28,7 +28,7 @@ from node.core.effects import (
 )
 from node.core.messages import ChatMessage, Fact, Member, Roster
 from node.core.types import Key, MemberId, Post, WallMillis
-from node.disk import ROOM_MIN, failure, room
+from node.disk import ROOM_MIN, failure, refusal, room
 from node.errors import DamagedLog, DiskFull
 
 __all__ = ["FileInUse", "SqliteArchive", "erase"]
@@ -267,13 +267,12 @@ class SqliteArchive:
             raise DiskFull(file=self.path, text="there is no room")
         fresh = connect(self.path)
         try:
-            with self._failing():
-                fresh.execute("BEGIN IMMEDIATE")
-                fresh.execute(rows.PUT_STATE, ("tried", str(time.time_ns())))
-                fresh.execute("COMMIT")
-        except BaseException:
+            fresh.execute("BEGIN IMMEDIATE")
+            fresh.execute(rows.PUT_STATE, ("tried", str(time.time_ns())))
+            fresh.execute("COMMIT")
+        except sqlite3.Error as error:
             fresh.close()
-            raise
+            raise refusal(self.path, error) from error
         fresh = prepared(fresh, self.path, power=self._power, check=check)
         old, self._base = self._base, fresh
         old.close()

@@ -45,9 +45,7 @@ async def revive(node: "Node", chat: Chat) -> None:
         except Unwritable as error:
             chat.stalled = error
             continue
-        except (
-            Complaint
-        ) as error:  # What is there cannot be gone on with: people have to see to it.
+        except Complaint as error:
             chat.stalled = error
             _log.error("#%s stays closed: %s", chat.name, error)
             return node.hub.tell(chat.happening(ErrorEvent(error.reason, f"#{chat.name}: {error}")))

@@ -32,7 +32,7 @@ from node.core.messages import (
 )
 from node.core.types import Key, Millis, Silence
 from node.errors import DiskFailed, DiskFull
-from node.runner import Halted, Runner, Silenced, Unanswered, now_ms
+from node.runner import Runner, Silenced, Unanswered, now_ms
 from node.tasks import Tasks
 from tests.node.test_archive import META, line
 from tests.node.wire_values import CALLER, ID, JOIN, NETWORK, TELL, VIEW

@@ -1,0 +1,302 @@
+"""Chats whose disk refuses: what people are told, what stays, and how they go on."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from node import happenings as h
+from node import profile as profiles
+from node.archive import sqlite
+from node.core.types import Stream
+from node.errors import Complaint, DamagedLog, DiskFull, DiskReadOnly
+from node.host import asking, entering, reviving, views
+from node.host.nodes import Node
+from node.words import Mode
+from tests.node.town import Town, eventually, lines, say
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reviving, "TRY_S", 0.05)
+
+
+@contextmanager
+def full_disk(node: Node) -> Iterator[None]:
+    """The logs of a node cannot grow, and its disk says that it has no room."""
+    logs = {chat.archive.path for chat in node.chats}  # type: ignore[attr-defined]
+    room = sqlite.room
+    for chat in node.chats:
+        base = chat.archive._base  # type: ignore[attr-defined]
+        count = base.execute("PRAGMA page_count").fetchone()[0]
+        base.execute(f"PRAGMA max_page_count = {count}")
+    try:
+        sqlite.room = lambda file: 0 if file in logs else room(file)
+        yield
+    finally:
+        sqlite.room = room
+
+
+LONG = "x" * 16_000  # takes pages of its own
+
+
+class Watching:
+    """What a watcher of a node hears from now on, as far as chats and errors go."""
+
+    def __init__(self, node: Node) -> None:
+        self._watcher = node.hub.add()
+        self._heard: list[h.What] = []
+
+    def _read(self) -> list[h.What]:
+        queue = self._watcher._queue
+        while not queue.empty():
+            happening = queue.get_nowait()
+            self._heard += [happening.what] if happening else []
+        return self._heard
+
+    @property
+    def errors(self) -> list[str]:
+        return [what.reason for what in self._read() if isinstance(what, h.ErrorEvent)]
+
+    @property
+    def changes(self) -> list[str]:
+        return [what.change for what in self._read() if isinstance(what, h.ChatEvent)]
+
+
+async def fails(node: Node, text: str = LONG) -> None:
+    """Speaks until the disk has no room left."""
+    with pytest.raises(DiskFull, match=r"The disk is full: .*Nothing of this was stored or sent"):
+        for _ in range(20):
+            await say(node, text)
+
+
+# ---- a chat --------------------------------------------------------------------------------------
+
+
+async def test_a_full_disk_stalls_the_chat_which_goes_on_by_itself(town: Town) -> None:
+    alice, bob = await town.pair()
+    await say(bob, "before")
+    chat = bob.chat("")
+    incarnation, told = chat.group.incarnation, Watching(bob)
+    with full_disk(bob):
+        await fails(bob)
+        stored = lines(bob)
+        assert stored[0] == "before", "what there is can be read"
+        with pytest.raises(DiskFull):
+            await say(bob, "refused at once")
+        with pytest.raises(DiskFull):
+            await asking.set_topic(bob.chat(""), "tea")
+        with pytest.raises(DiskFull):
+            await bob.leave(bob.chat(""))
+        (problem,) = bob.status().problems
+        assert problem.startswith(f"#{town.chat} is stalled here: The disk is full")
+        await say(alice, "while it is full")
+        assert lines(bob) == stored
+    await eventually(lambda: "while it is full" in lines(bob))
+    assert lines(bob) == [*stored, "while it is full"]
+    assert lines(alice) == lines(bob), "and nothing was sent that was not stored"
+    assert bob.chat("") is not chat
+    assert bob.chat("").group.incarnation > incarnation
+    await say(bob, "after")
+    await eventually(lambda: lines(alice) == lines(bob) == [*stored, "while it is full", "after"])
+    assert told.errors == ["DISK_FULL"], "told once"
+    assert told.changes == ["resumed"], "and once"
+    assert bob.status().problems == ()
+
+
+async def test_a_leader_that_cannot_store_is_replaced_and_follows_when_it_is_back(
+    town: Town,
+) -> None:
+    alice, bob = await town.pair()
+    with full_disk(alice):
+        await fails(alice)
+        assert views.leader(alice.chat("")).leader_id == 0, "it does not say that it leads"
+        await eventually(lambda: views.leader(bob.chat("")).nick == "bob")
+        await say(bob, "without it")
+        assert {one.nick: one.state for one in views.members(bob.chat(""), False).members}[
+            "alice"
+        ] == "dropped"
+    await eventually(lambda: lines(alice) == lines(bob))
+    await eventually(lambda: views.leader(alice.chat("")).nick == "bob")
+    assert not alice.chat("").group.leads
+
+
+async def test_a_line_that_was_stored_before_the_disk_was_full_is_sent_once_it_works(
+    town: Town,
+) -> None:
+    alice, bob = await town.pair()
+    await town.stop("alice")
+    await eventually(lambda: bob.chat("").group.leads)
+    with full_disk(bob):
+        await fails(bob)
+        stored = lines(bob)
+    await eventually(lambda: not bob.status().problems)
+    alice = await town.start("alice")
+    await eventually(lambda: lines(alice) == lines(bob) == stored)
+
+
+async def test_another_chat_of_the_node_knows_nothing_of_it(town: Town) -> None:
+    alice, bob = await town.pair()
+    with full_disk(bob):
+        await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+        first, second = bob.chats
+        with pytest.raises(DiskFull):
+            for _ in range(20):
+                _ = [one async for one in first.send(LONG, 1, 1, 0)]  # type: ignore[arg-type]
+        assert first.stalled is not None
+        assert second.stalled is None
+        assert [one async for one in second.send("here", 1, 3, 5_000)][-1].complete  # type: ignore[arg-type]
+        assert {row.name: row.leader_nick for row in bob.status().chats} == {
+            town.chat: "",
+            f"{town.chat}-2": "bob",
+        }
+    del alice
+
+
+async def test_what_was_said_before_in_other_lives_keeps_its_numbers(town: Town) -> None:
+    _, bob = await town.pair()
+    await say(bob, "one")
+    with full_disk(bob):
+        await fails(bob)
+    await eventually(lambda: not bob.status().problems)
+    await say(bob, "two")
+    streams: set[Stream] = {
+        one.key.stream for one in bob.chat("").archive.page(count=100) if one.text in ("one", "two")
+    }
+    assert len(streams) == 2, "a new life, a new stream: no number is given twice"
+
+
+async def test_a_log_that_is_damaged_meanwhile_is_left_alone_and_told(town: Town) -> None:
+    _, bob = await town.pair()
+    told, log = Watching(bob), bob.archive_path(bob.chats[0].entry)
+    with full_disk(bob):
+        await fails(bob)
+        log.with_name(f"{log.name}-wal").write_bytes(b"")
+        spoilt = b"noise" * 2_000
+        log.write_bytes(spoilt)
+    await eventually(lambda: isinstance(bob.chats[0].stalled, DamagedLog))
+    assert log.read_bytes() == spoilt
+    await eventually(lambda: told.errors == ["DISK_FULL", "DAMAGED_LOG"])
+    with pytest.raises(DamagedLog, match="other members give you"):
+        await say(bob, "no")
+
+
+async def test_a_stalled_chat_is_closed_without_its_log(town: Town) -> None:
+    alice, bob = await town.pair()
+    with full_disk(bob):
+        await fails(bob)
+        async with asyncio.timeout(3):
+            await town.stop("bob")
+    again = await town.start("bob")
+    await eventually(lambda: lines(again) == lines(alice))
+
+
+# ---- at the start --------------------------------------------------------------------------------
+
+
+async def test_a_chat_that_cannot_be_opened_for_its_disk_is_opened_later(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, _ = await town.pair()
+    await say(alice, "before")
+    await town.stop("bob")
+
+    def refused(self: Node, entry: object, *_: object, **__: object) -> None:
+        raise DiskReadOnly(file="a.db")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Node, "open", refused)
+        bob = await town.start("bob")
+        (problem,) = bob.status().problems
+        assert "can only be read" in problem
+        with pytest.raises(DiskReadOnly):
+            bob.chat(town.chat)
+        told = Watching(bob)
+    await eventually(lambda: bool(bob.chats) and lines(bob) == ["before"])
+    assert bob.unopened == []
+    assert told.changes == ["opened"]
+
+
+# ---- the profile ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def full_profile(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing can be put in the place of profile.json."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(profiles.os, "fsync", refused)  # type: ignore[attr-defined]
+        yield
+
+
+async def test_a_chat_that_could_not_be_kept_is_not_entered(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    bob = await town.start("bob")
+    with full_profile(monkeypatch):
+        with pytest.raises(DiskFull, match=r"profile\.json"):
+            await entering.join(bob, town.chat, "", "")
+        with pytest.raises(DiskFull):
+            await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+        with pytest.raises(DiskFull):
+            await asking.set_nick(bob, [], "bobby", everywhere=True)
+    assert bob.nick == "bob"
+    assert views.chat(alice.chat("")).known == 1, "nobody was let in"
+    assert list(bob.archive_path(alice.chats[0].entry).parent.iterdir()) == []
+    await entering.join(bob, town.chat, "", "")
+    made = await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+    assert made.chat.leader_nick == "bob", "the name was free"
+
+
+async def test_a_leave_that_the_profile_cannot_keep_is_kept_once_it_can(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bob = await town.pair()
+    with full_profile(monkeypatch):
+        assert (await bob.leave(bob.chat(""))).told == 1
+        assert bob.chats == []
+        (problem,) = bob.status().problems
+        assert "profile.json" in problem
+        assert [one.state for one in profiles.load(bob.places.data).chats] == ["in"]
+    await eventually(lambda: bob.unsaved is None)
+    assert [one.state for one in profiles.load(bob.places.data).chats] == ["left"]
+    assert bob.status().problems == ()
+
+
+async def test_a_node_starts_on_a_full_disk_and_one_can_read(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bob = await town.pair()
+    await say(bob, "before")
+    await town.stop("bob")
+    with full_profile(monkeypatch):
+        bob = await town.start("bob", listen="127.0.0.1:0")
+        assert lines(bob) == ["before"]
+        assert len(bob.status().problems) == 1
+    await eventually(lambda: not bob.status().problems)
+    assert profiles.load(bob.places.data).listen == bob.listen
+
+
+async def test_what_a_dead_process_left_half_written_is_cleared_away(town: Town) -> None:
+    alice = await town.start("alice")
+    data = alice.places.data
+    await town.stop("alice")
+    half: Path = data / ".profile.json.x7abc"
+    half.write_text("{")
+    await town.start("alice")
+    assert not half.exists()
+
+
+async def test_complaints_of_the_disk_say_what_to_do() -> None:
+    for kind in (DiskFull, DiskReadOnly):
+        assert issubclass(kind, Complaint)
+        assert "chats go on by themselves" in str(kind(file="a.db"))
