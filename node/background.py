@@ -14,7 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import Complaint, NdsNotStarted, NotStarted, Unwritable
+from .disk import refusal
+from .errors import Complaint, NdsNotStarted, NotStarted
 from .errors import retold as retell
 from .places import Places
 from .profile import replace_file
@@ -66,7 +67,7 @@ def spawn(command: Sequence[str], output: Path) -> Spawned:
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     except OSError as error:
-        raise Unwritable(file=output, text=error.strerror or error) from error
+        raise refusal(output, error) from error
     try:
         return Spawned(
             subprocess.Popen(

@@ -2,19 +2,24 @@
 
 import errno
 import os
-import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import DamagedLog, DiskFailed, DiskFull, DiskReadOnly, Unwritable
+
+if TYPE_CHECKING:  # Not every face needs it.
+    import sqlite3
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ROOM_MIN = 2**20  # bytes: with less than that a disk counts as full
 
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_PLACE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
+# Primary result codes of SQLite.
+_PERM, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _AUTH, _NOTADB = 3, 8, 10, 11, 13, 14, 23, 26
+_DAMAGED = (_CORRUPT, _NOTADB)
+_PLACE = (_CANTOPEN, _PERM, _AUTH)
 
 
-def failure(file: Path, error: OSError | sqlite3.Error) -> DiskFailed:
+def failure(file: Path, error: "OSError | sqlite3.Error") -> DiskFailed:
     """Why what was open could not be written or read."""
     if isinstance(error, OSError):
         text: object = error.strerror or error
@@ -22,21 +27,21 @@ def failure(file: Path, error: OSError | sqlite3.Error) -> DiskFailed:
     else:
         text, code = error, _code(error)
         # The file beside the write-ahead log cannot grow: that is said as an I/O error.
-        cramped = code == sqlite3.SQLITE_IOERR and room(file) < ROOM_MIN
-        full = code == sqlite3.SQLITE_FULL or cramped
-        fixed = code == sqlite3.SQLITE_READONLY
+        cramped = code == _IOERR and room(file) < ROOM_MIN
+        full = code == _FULL or cramped
+        fixed = code == _READONLY
     kind = DiskFull if full else DiskReadOnly if fixed else DiskFailed
     return kind(file=file, text=text)
 
 
-def refusal(file: Path, error: OSError | sqlite3.Error) -> Unwritable | DamagedLog:
+def refusal(file: Path, error: "OSError | sqlite3.Error") -> Unwritable | DamagedLog:
     """Why a file could not be opened or made."""
     if isinstance(error, OSError):
         if error.errno in (*NO_ROOM, errno.EROFS, errno.EIO):
             return failure(file, error)
         return Unwritable(file=file, text=error.strerror or error)
     code = _code(error)
-    if code in _DAMAGED or not isinstance(error, sqlite3.OperationalError):
+    if code in _DAMAGED:
         return DamagedLog(file=file, text=error)
     if code in _PLACE:
         full = room(file) < ROOM_MIN
@@ -44,7 +49,7 @@ def refusal(file: Path, error: OSError | sqlite3.Error) -> Unwritable | DamagedL
     return failure(file, error)
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: "sqlite3.Error") -> int:
     """The primary result code; 0 where the library was not asked."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import OpenDirectory, Unwritable, Usage
+from .disk import refusal
+from .errors import OpenDirectory, Usage
 
 SOCKET_PATH_MAX = 107  # bytes; the kernel has room for no more
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -76,7 +77,7 @@ class Places:
             try:
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
-                raise Unwritable(file=directory, text=error.strerror or error) from error
+                raise refusal(directory, error) from error
         for directory in (self.runtime, self.socket.parent):
             if directory.is_relative_to(short_directory()):
                 check_private(short_directory())

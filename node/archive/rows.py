@@ -60,6 +60,7 @@ PUT_MESSAGE = f"""INSERT INTO message ({_COLUMNS}, stored_ms)
 PUT_POST = "INSERT OR REPLACE INTO post VALUES (?, ?, ?, ?, ?, ?, ?)"
 PUT_MEMBER = "INSERT OR REPLACE INTO member VALUES (?, ?)"
 PUT_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+DROP_STATE = "DELETE FROM state WHERE name = ?"
 MARK_READ = """INSERT OR REPLACE INTO state
     SELECT 'read', CAST(coalesce(max(arrival), 0) AS TEXT) FROM message"""
 

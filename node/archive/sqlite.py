@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file ...
 CHECKPOINT_LEAST = 50  # ... or as few, where it has grown
+TRIED = 256 * 1024  # bytes that must find room before a log is gone on with
 WAL_MAX = 16 * 2**20  # bytes
 
 
@@ -267,9 +268,8 @@ class SqliteArchive:
             raise DiskFull(file=self.path, text="there is no room")
         fresh = connect(self.path)
         try:
-            fresh.execute("BEGIN IMMEDIATE")
-            fresh.execute(rows.PUT_STATE, ("tried", str(time.time_ns())))
-            fresh.execute("COMMIT")
+            fresh.execute(rows.PUT_STATE, ("tried", "." * TRIED))
+            fresh.execute(rows.DROP_STATE, ("tried",))
         except sqlite3.Error as error:
             fresh.close()
             raise refusal(self.path, error) from error

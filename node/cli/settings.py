@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any
 
 from ..config import Config
-from ..errors import Unwritable
+from ..disk import refusal
 from ..limits import nick_fault
 from ..names import is_number
 from ..options import BY_KEY, SETTABLE
@@ -178,7 +178,7 @@ def save(file: Path, kept: Kept) -> None:
     try:
         _put_aside(file)
     except OSError as error:
-        raise Unwritable(file=file, text=error.strerror or error) from error
+        raise refusal(file, error) from error
     replace_file(file, text.encode("utf-8", "replace"))
 
 
