@@ -143,7 +143,10 @@ VERBS: tuple[Verb, ...] = (
         "chat",
     ),
     Verb(
-        "doctor", "check port, address, NDS, dial-back, clock and versions", '"check","ok","text"'
+        "doctor",
+        "check port, address, NDS, dial-back, clock, each chat's log, free room and versions",
+        '"check","ok","text"',
+        more="Without a node it checks the logs and the room; exit 5 where those are well, else 1.",
     ),
     Verb(
         "rpc",

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from .. import background
 from ..errors import DONE, Complaint, NodeDown, NodeSilent, NotStarted, ProfileInUse, Usage
@@ -199,11 +200,25 @@ def _node(run: Run) -> int:
         return complaint.exit
 
 
+def _doctor(run: Run) -> int:
+    """Every check; without a node, what it keeps on disk, and exit 5 where that is sound."""
+    if run.is_up():
+        return run.ask("doctor")
+    from .. import profile, stores
+    from ..words import Diagnosis, Finding
+
+    down = Finding("node", False, str(NodeDown(profile=run.places.profile)))
+    kept = stores.findings(run.places.data, profile.load(run.places.data).chats)
+    answer = tables.diagnosis(Diagnosis((down, *kept)))
+    sound = all(row.ok for row in kept)
+    return run.output.answer(replace(answer, exit=NodeDown.exit if sound else answer.exit))
+
+
 VERBS: dict[str, Callable[[Run], int]] = {
     "up": _up,
     "down": _down,
     "status": lambda run: run.ask("status"),
-    "doctor": lambda run: run.ask("doctor"),
+    "doctor": _doctor,
     "rpc": _rpc,
     "_node": _node,
 }

@@ -1,9 +1,9 @@
-"""The doctor: port, address, discovery services, members, versions, and what to do about each."""
+"""The doctor: port, address, discovery services, members, logs, versions; what to do about each."""
 
 import asyncio
 from importlib.metadata import version
 
-from .. import words
+from .. import stores, words
 from ..codec import NetworkPage
 from ..core.messages import Life
 from ..errors import NobodyReachesYou
@@ -35,6 +35,9 @@ async def diagnose(node: Node) -> words.Diagnosis:
     if not node.registries.in_use():
         text = "none is in use; name one with --nds HOST:PORT, or let 'p2pchat host' start one"
         rows.append(words.Finding("NDS", False, text))
+    rows += await asyncio.to_thread(stores.findings, node.places.data, node.profile.chats)
+    if node.unsaved is not None:
+        rows.append(words.Finding("profile", False, str(node.unsaved)))
     rows.append(words.Finding("version", True, f"p2pchat {version('p2pchat')}"))
     return words.Diagnosis(tuple(rows))
 

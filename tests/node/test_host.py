@@ -510,6 +510,17 @@ async def test_bad_facts_are_refused_with_their_field(town: Town, change, field:
         await change(alice)
 
 
+async def test_the_doctor_looks_into_each_log(town: Town) -> None:
+    alice, bob = await town.pair()
+    await say(alice, "hello")
+    rows = {row.check: row for row in (await checks.diagnose(bob)).rows}
+    log = rows[f"log of #{town.chat}"]
+    assert log.ok
+    assert log.text.startswith("sound: 1 line in ")
+    assert "free for" in rows["disk"].text
+    await say(bob, "the log is in order after that")
+
+
 async def test_the_doctor_finds_what_is_wrong(town: Town, free_port: int) -> None:
     alice, _ = await town.pair()
     well = await checks.diagnose(alice)

@@ -1,0 +1,61 @@
+"""Whether a log is sound, and how large: read only, beside a node that runs, or with none."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.archive.files import connect, unsound
+from node.archive.rows import APPLICATION, VERSION
+from node.disk import refusal
+from node.errors import DamagedLog, NewerFile
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was found in a log; sizes in bytes."""
+
+    version: int
+    lines: int
+    waiting: int  # own lines that somebody alive lacks
+    size: int
+    wal: int  # what is still to be moved into the file
+
+
+def examine(path: Path) -> Health:
+    """Looks through the whole log at `path`, and changes nothing in it.
+
+    Raises:
+        DamagedLog, NewerFile: it cannot be gone on with.
+        Unwritable: it cannot be opened.
+    """
+    if not path.exists():
+        raise DamagedLog(file=path, text="it is not there")
+    size, wal = path.stat().st_size, _size(path.with_name(f"{path.name}-wal"))
+    # With nothing beside it the file is all there is, and nothing has to be made there to read it.
+    alone = not wal and not path.with_name(f"{path.name}-shm").exists()
+    mode = "ro&immutable=1" if alone else "ro"
+    with closing(connect(path, mode)) as base:
+        try:
+            version, lines, waiting = _read(base, path)
+        except sqlite3.Error as error:
+            raise refusal(path, error) from error
+    return Health(version, lines, waiting, size, wal)
+
+
+def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
+    application = base.execute("PRAGMA application_id").fetchone()[0]
+    version = base.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION:
+        raise DamagedLog(file=path, text="it is no log of p2pchat")
+    if version > VERSION:
+        raise NewerFile(file=path, text=f"its tables have version {version}, known is {VERSION}")
+    if fault := unsound(base):
+        raise DamagedLog(file=path, text=fault)
+    lines = base.execute("SELECT count(*) FROM message").fetchone()[0]
+    waiting = base.execute("SELECT count(*) FROM post WHERE settled = 0").fetchone()[0]
+    return version, lines, waiting
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

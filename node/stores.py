@@ -1,0 +1,63 @@
+"""The doctor's look at what a profile keeps on disk: each chat's log, and the room that is left."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import disk
+from .archive.checkup import Health, examine
+from .archive.rows import VERSION
+from .errors import Complaint
+from .profile import Entry
+from .words import Finding
+
+ROOM_LOW = 64 * 2**20  # bytes: less than that is said
+
+
+def findings(data: Path, entries: Iterable[Entry]) -> list[Finding]:
+    """One for the log of each chat, one for the disk; `data` is the profile's directory.
+
+    Takes its time with long logs.
+    """
+    rows = [_log(data, one) for one in entries if one.state != "left"]
+    return [*rows, _room(data)]
+
+
+def _log(data: Path, entry: Entry) -> Finding:
+    check = f"log of #{entry.name}"
+    try:
+        health = examine(data / "chats" / entry.archive)
+    except Complaint as error:
+        return Finding(check, False, str(error))
+    return Finding(check, True, _told(health))
+
+
+def _told(health: Health) -> str:
+    lines = f"{health.lines:,} line{'' if health.lines == 1 else 's'}"
+    beside = f", and {_mib(health.wal)} in its write-ahead log" if health.wal else ""
+    parts = [f"sound: {lines} in {_mib(health.size)}{beside}"]
+    if health.version < VERSION:
+        parts.append(f"version {health.version}, brought to {VERSION} when it is opened next")
+    else:
+        parts.append(f"version {health.version}")
+    if health.waiting:
+        yours = (
+            "1 of your lines waits"
+            if health.waiting == 1
+            else (f"{health.waiting:,} of your lines wait")
+        )
+        parts.append(f"{yours} for somebody")
+    return "; ".join(parts)
+
+
+def _room(data: Path) -> Finding:
+    free = disk.room(data)
+    text = f"{_mib(free)} free for {data}"
+    if free < ROOM_LOW:
+        return Finding("disk", False, f"only {text}; where it is full, chats stall: make room")
+    return Finding("disk", True, text)
+
+
+def _mib(size: int) -> str:
+    if size >= 2**30:
+        return f"{size / 2**30:,.1f} GiB"
+    return f"{size / 2**20:,.1f} MiB"

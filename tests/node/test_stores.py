@@ -1,0 +1,121 @@
+"""The doctor's look at the logs of a profile: node/stores.py, with node/archive/checkup.py."""
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node import disk, stores
+from node.archive import SqliteArchive
+from node.archive.checkup import Health, examine
+from node.archive.rows import VERSION
+from node.core.effects import StoreMessages, StorePost
+from node.core.types import Post
+from node.errors import DamagedLog, NewerFile
+from node.profile import Entry
+from tests.node.test_archive import BOB, line
+
+ENTRY = Entry(7, "dev", "127.0.0.1:5", "a.db")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A closed log of two lines, of which one waits for somebody."""
+    path = tmp_path / "chats" / "a.db"
+    archive = SqliteArchive(path)
+    archive.append([StoreMessages((line(1), line(2)))])
+    archive.append([StorePost(Post(line(2).key, (BOB,), (), settled=False))])
+    archive.close()
+    return path
+
+
+def told(tmp_path: Path, entry: Entry = ENTRY) -> tuple[bool, str]:
+    first, _ = stores.findings(tmp_path, [entry])
+    assert first.check == "log of #dev"
+    return first.ok, first.text
+
+
+def test_a_sound_log_tells_its_size_and_what_waits(tmp_path: Path, log: Path) -> None:
+    before = log.read_bytes()
+    ok, text = told(tmp_path)
+    assert ok
+    assert text.startswith("sound: 2 lines in 0.")
+    assert text.endswith(f"; version {VERSION}; 1 of your lines waits for somebody")
+    assert log.read_bytes() == before
+    assert [file.name for file in log.parent.iterdir() if "-" in file.name] == []
+
+
+def test_a_log_that_is_in_use_is_read_as_it_is_by_now(tmp_path: Path, log: Path) -> None:
+    archive = SqliteArchive(log)
+    archive.append([StoreMessages((line(3),))])
+    assert examine(log).lines == 3
+    assert "in its write-ahead log" in told(tmp_path)[1]
+    archive.append([StoreMessages((line(4),))])
+    assert examine(log) == replace(examine(log), lines=4, waiting=1)
+    archive.close()
+
+
+def test_what_a_killed_process_left_is_read_and_left_there(tmp_path: Path, log: Path) -> None:
+    archive = SqliteArchive(log)
+    archive.append([StoreMessages((line(3),))])
+    wal = log.with_name("a.db-wal")
+    whole, beside = log.read_bytes(), wal.read_bytes()
+    archive.close()
+    log.write_bytes(whole)
+    wal.write_bytes(beside)
+    assert examine(log).lines == 3
+    assert (log.read_bytes(), wal.read_bytes()) == (whole, beside)
+    again = SqliteArchive(log)
+    assert len(again.load().messages) == 3
+    again.close()
+
+
+@pytest.mark.parametrize("damage", ["noise", "overwritten", "gone", "another's", "newer"])
+def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path, log: Path, damage: str) -> None:
+    whole = log.read_bytes()
+    if damage == "noise":
+        log.write_bytes(b"\xff" * 9_000)
+    elif damage == "overwritten":
+        log.write_bytes(whole[:4096] + b"\xa5" * 4096 + whole[8192:])
+    elif damage == "gone":
+        log.unlink()
+    else:
+        base = sqlite3.connect(log, isolation_level=None)
+        base.execute(
+            f"PRAGMA user_version = {VERSION + 1}"
+            if damage == "newer"
+            else "PRAGMA application_id = 5"
+        )
+        base.close()
+    before = log.read_bytes() if log.exists() else b""
+    with pytest.raises(NewerFile if damage == "newer" else DamagedLog):
+        examine(log)
+    ok, text = told(tmp_path)
+    assert not ok
+    assert ("Update this one" if damage == "newer" else "from a backup") in text
+    assert (log.read_bytes() if log.exists() else b"") == before
+
+
+def test_an_older_log_is_told_as_such() -> None:
+    health = Health(VERSION - 1, 1, 0, 2**31, 0)
+    text = stores._told(health)
+    assert text == (
+        f"sound: 1 line in 2.0 GiB; version {VERSION - 1}, brought to {VERSION} when it is opened"
+        " next"
+    )
+
+
+def test_a_chat_that_was_left_is_not_looked_at(tmp_path: Path) -> None:
+    rows = stores.findings(tmp_path, [replace(ENTRY, state="left")])
+    assert [row.check for row in rows] == ["disk"]
+
+
+def test_little_room_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "room", lambda _: 3 * 2**20)
+    (row,) = stores.findings(tmp_path, [])
+    assert not row.ok
+    assert row.text.startswith("only 3.0 MiB free for ")
+    assert "make room" in row.text
+    monkeypatch.setattr(disk, "room", lambda _: stores.ROOM_LOW)
+    assert stores.findings(tmp_path, [])[0].ok
