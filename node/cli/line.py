@@ -39,6 +39,7 @@ from .model import Chose, Cleared, Selected, State, Told, reduce
 from .output import Output
 from .queries import ask, entered, now_ms
 from .render import notices
+from .render.text import clean_line
 from .settings import Keeper
 from .stdin import stdin_lines
 
@@ -83,7 +84,8 @@ class LineMode:
 
     async def run(self, chat: str = "") -> int:
         """Until the input ends, or /quit; the exit code."""
-        self._state = reduce(self._state, await self._settled())
+        status = await self._settled()
+        self._state = reduce(self._state, status)
         if self._keeper:
             self._out.note(*self._keeper.complaints)
             for event in self._keeper.restored():
@@ -91,6 +93,7 @@ class LineMode:
         if view := self._state.named(chat):
             self._state = reduce(self._state, Selected(view.chat.chat_id))
         self._greet()
+        self._out.note(*(f"-- {clean_line(problem)}" for problem in status.problems))
         watching = asyncio.ensure_future(self._watch())
         reading = asyncio.ensure_future(self._read())
         try:

@@ -14,9 +14,21 @@ from .calls import Outcome, Outstanding, absent
 from .effects import Change, Joined, MemberChanged, Stopped
 from .liveness import Check
 from .membership import suspected, with_life
-from .messages import Life, Member, Ping, Pong, Reason, Refusal, Roster, Update, Updated, View
+from .messages import (
+    Caller,
+    Life,
+    Member,
+    Ping,
+    Pong,
+    Reason,
+    Refusal,
+    Roster,
+    Update,
+    Updated,
+    View,
+)
 from .state import Role, State
-from .types import Incarnation, MemberId, Silence
+from .types import Address, Incarnation, MemberId, Silence
 
 REFRESH_MS = 500  # deadline of an exchange
 
@@ -140,7 +152,7 @@ class Belonging:
         if not s.members.belongs(s.me) and not s.leaving:
             return self._move(s.members.of_identity(s.setup.identity))
         if mine.incarnation > s.incarnation:
-            self._look_for_twin(mine)
+            self._is_outdone(mine)
         elif mine.life is not Life.ALIVE or mine.incarnation < s.incarnation:
             if mine.life is Life.DROPPED:
                 s.emit(MemberChanged(s.me, Change.REFUTED))
@@ -183,27 +195,44 @@ class Belonging:
         s.store_roster()
         self.tell(s.me)
 
-    def _look_for_twin(self, mine: Member) -> None:
+    def _is_outdone(self, mine: Member) -> None:
         """Somebody drew a higher incarnation of us: another process, or our store is old."""
-        s = self._s
-        if mine.address == s.setup.address or not mine.address:
+        if mine.address == self._s.setup.address or not mine.address:
             return self.refute(mine.incarnation)
+        self.look_for_twin(mine.address, mine.incarnation)
+
+    def look_for_twin(self, address: Address, above: Incarnation = 0) -> None:
+        """Does another process answer as this member at `address`?  The lower incarnation stops.
+
+        `above`: an incarnation of ours that we never drew; where there is no other process, our
+        store is old, and we draw a higher one.
+        """
+        s = self._s
         if self._looking_for_twin:
             return
         self._looking_for_twin = True
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
             self._looking_for_twin = False
-            if isinstance(outcome, Pong):
-                view = outcome.view
-                if view.process != s.setup.process and view.incarnation == mine.incarnation:
+            if s.role is Role.OUTSIDE:
+                return
+            if isinstance(outcome, Pong) and outcome.view.process != s.setup.process:
+                if outcome.view.incarnation > s.incarnation:
                     s.role = Role.OUTSIDE
                     s.alarms.clear()
                     return s.emit(Stopped("PROFILE_IN_USE"))
-            self.refute(mine.incarnation)
+                self._tell_twin(address)
+            if above > s.incarnation:
+                self.refute(above)
 
-        request = Ping(s.caller(), s.view())
-        s.call(0, request, s.timing.ping_ms, ended, address=mine.address)
+        # Not in our own name, of which the other may know a later life.
+        nobody = Caller(s.chat, 0, 0, s.epoch, s.me)
+        s.call(0, Ping(nobody, None), s.timing.ping_ms, ended, address=address)
+
+    def _tell_twin(self, address: Address) -> None:
+        """Show an earlier life that still runs where we are: it asks us, and stops."""
+        s = self._s
+        s.call(0, Update(s.caller(s.me), s.members.roster), REFRESH_MS, _nothing, address)
 
     # ---- telling -------------------------------------------------------------------------------
 
@@ -389,6 +418,10 @@ class Belonging:
             return Refusal(
                 Reason.OLD_INCARNATION, f"member {node} lives on as {record.incarnation}"
             )
-        if incarnation > record.incarnation:
+        if incarnation > record.incarnation and node != s.me:  # A twin brings its whole record.
             self.note_life(record, incarnation)
         return None
+
+
+def _nothing(_: Outstanding, __: Outcome) -> None:
+    """Nothing follows from the end of this call."""

@@ -80,7 +80,7 @@ class Group(Readable):
         self, setup: Setup, timing: Timing, rng: Random, remembered: Remembered = NOTHING
     ) -> None:
         s = self._s = State(setup, timing, rng, remembered)
-        self._reign = Reign(s, overhear=self._learn, led=self._led, met=self._met)
+        self._reign = Reign(s, overhear=self._learn, led=self._led, met=self._met, twin=self._twin)
         self._claiming = Claiming(s, self._reign)
         self._provisional = Provisional(s, self._reign, self._claiming)
         self._electing = Electing(
@@ -410,6 +410,9 @@ class Group(Readable):
         """We led, and another leads a higher epoch now: two sides have met."""
         if self._s.active_others:
             self._catching_up.rival = (leader, epoch)
+
+    def _twin(self, address: Address) -> None:
+        self._belonging.look_for_twin(address)
 
     def _gone(self, member: MemberId) -> None:
         self._talking.forget(member)

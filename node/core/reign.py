@@ -50,7 +50,8 @@ class Resigned(NamedTuple):
 
 class Reign:
     """`overhear` hands on what a view tells beside leadership; `led` says that we have just begun
-    to lead, after whom; `met` that we led till now, and another leads a higher epoch.
+    to lead, after whom; `met` that we led till now, and another leads a higher epoch; `twin` that
+    the registry has granted an epoch to us at another address.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class Reign:
         overhear: Callable[[MemberId, View], None],
         led: Callable[[MemberId], None],
         met: Callable[[MemberId, Epoch], None],
+        twin: Callable[[Address], None],
     ) -> None:
         self._s = s
-        self._overhear, self._led, self._met = overhear, led, met
+        self._overhear, self._led, self._met, self._twin = overhear, led, met, twin
         self._reading = False
         self.handed_over: HandOver = NO_HAND_OVER  # of the epoch that we are about to accept
         self._resigned: Resigned | None = None
@@ -190,6 +192,8 @@ class Reign:
         s.leader_address = "" if s.members.get(leader) is not None else address
         if leader == s.me:  # Granted, but the grant was lost: it may not be used.
             e.claim_anew = True
+            if address not in ("", s.setup.address):
+                self._twin(address)  # Or granted to another process that is us.
             s.store_meta()
             s.alarms.set(Alarm.LEADER, s.now)
         else:

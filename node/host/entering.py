@@ -34,7 +34,7 @@ from ..names import Target, is_everywhere, is_loopback, join_address, parse_addr
 from ..profile import Entry
 from ..runner import Halted, Silenced
 from ..words import Mode
-from . import views
+from . import reviving, views
 from .chats import Chat
 from .nodes import Node
 
@@ -206,7 +206,10 @@ async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
 
 
 async def _join(node: Node, target: Target, nick: str) -> words.Admitted:
-    if (known := _member_of(node, target)) is not None and known.group.me:
+    if (known := _member_of(node, target)) is not None and known.broken:
+        known = await reviving.resume(node, known)
+        return words.Admitted(views.chat(known), known.nick)
+    if known is not None and known.group.me:
         return words.Admitted(views.chat(known), known.nick, already=True)
     if target.hinted:
         _check_listening(node, target.hinted)

@@ -463,10 +463,12 @@ class Node:
 
     def by_chat(self, chat: int) -> Runner | None:
         every = (*self.chats, *self.entering, *self.departing)
-        return next((one.runner for one in every if one.group.chat == chat), None)
+        there = (one for one in every if one.group.chat == chat and not one.broken)
+        return next((one.runner for one in there), None)
 
     def by_name(self, name: str) -> Runner | None:
-        return next((one.runner for one in self.chats if one.name == name), None)
+        there = (one for one in self.chats if one.name == name and not one.broken)
+        return next((one.runner for one in there), None)
 
     def joining(self) -> Runner | None:
         return next((one.runner for one in self.entering), None)

@@ -49,13 +49,25 @@ async def revive(node: "Node", chat: Chat) -> None:
             chat.stalled = error
             _log.error("#%s stays closed: %s", chat.name, error)
             return node.hub.tell(chat.happening(ErrorEvent(error.reason, f"#{chat.name}: {error}")))
-        await chat.runner.stop()
-        if chat not in node.chats:  # It was closed meanwhile.
-            return
-        node.chats[node.chats.index(chat)] = again
-        again.runner.start()
-        _log.info("#%s goes on", again.name)
-        return node.hub.tell(again.happening(ChatEvent(views.chat(again), "resumed")))
+        return await _go_on(node, chat, again)
+
+
+async def _go_on(node: "Node", chat: Chat, again: Chat) -> None:
+    """`again` takes the place of a chat that has stopped."""
+    await chat.runner.stop()
+    if chat not in node.chats:  # It was closed meanwhile.
+        return
+    node.chats[node.chats.index(chat)] = again
+    again.runner.start()
+    _log.info("#%s goes on", again.name)
+    node.hub.tell(again.happening(ChatEvent(views.chat(again), "resumed")))
+
+
+async def resume(node: "Node", chat: Chat) -> Chat:
+    """A chat that had stopped by itself, begun anew from its log.  Raises Complaint."""
+    again = chat.anew()
+    await _go_on(node, chat, again)
+    return again
 
 
 async def open_later(node: "Node", one: Unopened) -> None:

@@ -42,6 +42,7 @@ class FakeNode:
 
     def __init__(self, now: Callable[[], int], nick: str = "you") -> None:
         self.now, self.nick = now, nick
+        self.problems: tuple[str, ...] = ()  # of the node's status
         self.towns: dict[int, Town] = {}
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = {}  # method -> what it gives, or an exception it raises
@@ -238,6 +239,8 @@ class FakeNode:
             version="0.1.0",
             log="/home/you/.local/state/p2pchat/node.log",
             started_ms=self.now() - DAY_MS,
+            problems=self.problems,
+            durability="process",
         )
         return self._called("status", default)  # type: ignore[no-any-return]
 

@@ -548,6 +548,15 @@ def test_each_choice_of_a_run_is_kept_soon(world: World) -> None:
         assert len(keeper.saved) == count
 
 
+def test_a_chat_that_is_not_well_is_told_at_the_start_and_when_it_is_again(world: World) -> None:
+    world.node.problems = ("#dev is stalled here: The disk is full",)
+    world.start(chat="dev")
+    world.sees("#dev is stalled here: The disk is full")
+    world.node.tell(ChatEvent(world.node.town(DEV).chat, "resumed"), DEV)
+    world.passes(300)
+    world.sees("#dev goes on here")
+
+
 def test_the_last_word_is_written_last(world: World) -> None:
     written: list[str] = []
     slow = world.loop.create_future()

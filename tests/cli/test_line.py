@@ -21,7 +21,7 @@ from node.cli.settings import Keeper, Kept, load, save
 from node.config import Config
 from node.config import load as read_config
 from node.errors import NoSuchMember
-from node.happenings import ErrorEvent, Happening, MemberEvent, ReceiptEvent
+from node.happenings import ChatEvent, ErrorEvent, Happening, MemberEvent, ReceiptEvent
 from node.host.hub import TooSlow
 from node.places import Places, places
 from tests.cli.fake_node import NDS, NOON_MS, FakeNode
@@ -467,3 +467,12 @@ def test_without_a_chat_one_is_told_what_to_do(talk: Talk) -> None:
     assert talk.begin() == "you are in no chat yet; /join LINE or /create NAME, /help lists all\n"
     assert "-- you are in no chat; /join or /create one" in talk.type("hello")
     assert f"others run:  p2pchat join {NDS}/lab" in talk.type("/create lab")
+
+
+def test_a_chat_that_is_not_well_is_told_at_the_start_and_when_it_is_again(talk: Talk) -> None:
+    talk.node.problems = ("#dev is stalled here: The disk is full\x1b[2J",)
+    assert "-- #dev is stalled here: The disk is full" in talk.begin()
+    assert "\x1b" not in talk.shown()
+    dev = talk.node.town("dev").chat
+    talk.node.tell(ChatEvent(dev, "resumed"), "dev")
+    assert talk.shown() == "#dev -- #dev goes on here\n"

@@ -222,7 +222,10 @@ def test_a_higher_incarnation_of_ourselves_is_looked_for_before_it_is_outdone(
     )
     tell(talk, 2, elsewhere)
     assert talk.group.incarnation == WALL
-    assert talk.call(m.Ping).address == "twin:7000"
+    ping = talk.call(m.Ping)
+    assert ping.address == "twin:7000"
+    asked = ping.request.caller
+    assert (asked.node, asked.callee) == (0, 3), "in our own name we would be refused as the older"
     process = 3 if answer == "ourselves" else 77
     incarnation = 5 if answer == "an older life" else higher
     if answer is None:

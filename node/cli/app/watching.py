@@ -129,12 +129,15 @@ class Watching:
         await watched.wait()
         face = self._face
         status = await self._status()
+        is_another = self._is_new or face.state.lost
         if face.state.lost:
             face.apply(Linked(True))
         face.apply(status)
         if self._is_new:
             self._is_new = False
             self._begin()
+        if is_another:
+            face.tell(*status.problems, tone="error")
         self._stale_members.set()
 
     async def _status(self) -> Status:

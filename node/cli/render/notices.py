@@ -72,7 +72,7 @@ def _chat(event: ChatEvent) -> str:
     if event.change == "opened":
         return f"you are in #{name} (id {small(event.chat.member_id)})"
     if event.change == "resumed":
-        return f"the disk works again: #{name} goes on"
+        return f"#{name} goes on here"
     return f"you are no longer in #{name}" if event.change == "closed" else ""
 
 
