@@ -11,9 +11,9 @@ from node.core.effects import Change
 from node.core.events import LinkBroken, Started
 from node.core.messages import Life, Reason
 from node.core.timing import LAN
-from node.core.types import Hlc, Silence
+from node.core.types import Epoch, Hlc, Silence
 
-from .cast import NEXT, WALL, address, identity, line, person
+from .cast import NEXT, WALL, address, identity, line, person, record
 from .dialogue import Dialogue, follower, leading, returning
 
 ALIVE, SUSPECT, DROPPED = Life
@@ -237,6 +237,47 @@ def test_a_higher_incarnation_of_ourselves_is_looked_for_before_it_is_outdone(
     else:
         assert talk.group.incarnation > higher, "its store is old: it draws above"
         assert not talk.of(e.Stopped)
+
+
+def epoch_elsewhere(talk: Dialogue) -> None:
+    """The registry has granted the next epoch to us, at an address that is not ours."""
+    talk.hold(m.Ping)
+    talk.record = replace(record(1, NEXT), address="twin:7000")
+    talk.wait_for(m.Ping, to=0, ms=2 * LAN.record_ms)
+    assert talk.call(m.Ping, to=0).address == "twin:7000"
+
+
+@pytest.mark.parametrize("theirs", [WALL + 1_000_000, 5])
+def test_a_leader_that_reads_of_a_grant_elsewhere_looks_who_is_there(theirs: int) -> None:
+    talk = leading(1)
+    epoch_elsewhere(talk)
+    talk.answer(m.Ping, talk.pong(process=77, incarnation=theirs), to=0)
+    if theirs > talk.group.incarnation:
+        assert talk.one(e.Stopped).reason == "PROFILE_IN_USE"
+    else:
+        assert not talk.of(e.Stopped), "the earlier life is shown where we are: it stops"
+        told = talk.call(m.Update, to=0)
+        assert told.address == "twin:7000"
+        assert told.request.roster.members[0].incarnation == talk.group.incarnation
+
+
+def test_a_grant_elsewhere_where_nobody_answers_is_claimed_anew() -> None:
+    talk = leading(1)
+    epoch_elsewhere(talk)
+    talk.fail(m.Ping, to=0, how=Silence.REFUSED)
+    assert not talk.of(e.Stopped)
+    talk.answer(m.Claim, talk.granted(Epoch(1, 9)))
+    assert talk.group.leads
+
+
+def test_a_later_life_of_ourselves_that_calls_is_looked_for() -> None:
+    talk = leading(1)
+    higher = WALL + 1_000_000
+    known = mine(talk, incarnation=higher, address="twin:7000", address_stamp=(higher, 1))
+    talk.hears(m.Update(talk.caller(1, incarnation=higher), roster(known)))
+    assert talk.group.incarnation < higher, "not outdone before it was asked"
+    talk.answer(m.Ping, talk.pong(process=77, incarnation=higher), to=0)
+    assert talk.one(e.Stopped).reason == "PROFILE_IN_USE"
 
 
 def test_one_identity_moves_to_the_highest_id_that_it_was_given() -> None:
