@@ -62,6 +62,7 @@ class SqliteArchive:
         self.path = path
         self._power = power
         self._lock = Lock(path)
+        left = self._wal_size()
         try:
             self._base = open_database(path, power=power)
         except BaseException:
@@ -76,7 +77,7 @@ class SqliteArchive:
         self._counted: _Counted | None = None
         self._appended = 0  # messages, since that count
         self._closed = False
-        if self._wal_size():  # A process that was killed left it, and perhaps many before.
+        if left:  # A process that was killed left it, and perhaps many before.
             self._move()
 
     # ---- writing ------------------------------------------------------------------------------
