@@ -14,7 +14,7 @@ START   ?= 0
 CYCLES  ?= 5
 ARGS    ?=
 
-.PHONY: help setup run test check proto sim chaos bench screens lock
+.PHONY: help setup run test check proto sim chaos crash bench screens lock
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -60,6 +60,9 @@ endif
 chaos: $(STAMP)  ## chaos: CYCLES=5 START=0, or one with SEED=7; OUT=FILE, KEEP=1
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED),--start $(START) --cycles $(CYCLES)) \
 	  $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep) $(ARGS)
+
+crash: $(STAMP)  ## kill a node at every point at which it stores or sends (ARGS='--start 1 --count 50')
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
 	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)

@@ -6,10 +6,10 @@ of its own, and its name below.
 
 import sys
 
-from . import core, model, screen, simulator, terminal
+from . import core, disk, model, screen, simulator, terminal
 from .measure import ROUNDS, measure, table
 
-ROWS = [*core.ROWS, *model.ROWS, *simulator.ROWS]
+ROWS = [*core.ROWS, *disk.ROWS, *model.ROWS, *simulator.ROWS]
 GAUGES = [*screen.GAUGES, *terminal.GAUGES]
 
 

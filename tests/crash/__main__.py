@@ -1,0 +1,77 @@
+"""`python -m tests.crash [--start N] [--count N] [--step N]`: every point of a life, one by one.
+
+Each life ends one point later than the one before, until one comes to its own end.  Exit 1 at the
+first loss; its point is printed, and the files stay.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from random import Random
+
+from tests.crash.lives import Theatre
+from tests.crash.torn import boundaries, check_cut, check_damage, check_half_moved, written
+
+TORN_SEEDS = 5
+
+
+def tear(directory: Path) -> None:
+    """Write-ahead logs cut at every boundary of a frame, and spoilt and half moved at random."""
+    for seed in range(TORN_SEEDS):
+        history, chance = written(directory, seed, 5), Random(seed)
+        cuts = boundaries(history)
+        for cut in cuts:
+            check_cut(directory, history, cut)
+        for _ in range(300):
+            check_damage(directory, history, chance.randrange(len(history.wal)), chance)
+            check_half_moved(directory, history, chance)
+        print(f"torn: seed {seed}, {len(cuts)} cuts, 300 spoilt, 300 half moved", flush=True)
+
+
+def crash(directory: Path, start: int, count: int, step: int) -> int:
+    """Lives that end at each point; how many there were."""
+    theatre = Theatre(directory)
+    try:
+        theatre.open()
+        for played, point in enumerate(range(start, start + count * step, step), 1):
+            began = time.monotonic()
+            life = theatre.play(f"any:{point}")
+            came = len(life.points)
+            try:
+                theatre.check(life)
+            except BaseException:
+                print(f"any:{point} ({life.ended_at}) BROKEN; files in {directory}", flush=True)
+                raise
+            took = time.monotonic() - began
+            print(f"any:{point} {life.ended_at} ({took:.1f} s)", flush=True)
+            if came < point:
+                return played
+        return count
+    finally:
+        theatre.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash")
+    parser.add_argument("--start", type=int, default=1)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--skip-torn", action="store_true")
+    args = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(prefix="p2pchat-crash-"))
+    try:
+        if not args.skip_torn:
+            tear(directory)
+        lives = crash(directory, args.start, args.count, args.step)
+    except AssertionError:
+        traceback.print_exc()
+        return 1
+    print(f"{lives} lives, each ended at another point: nothing lost, nothing twice")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
