@@ -34,7 +34,6 @@ from ..errors import (
     NoSuchChat,
     NotAdmitted,
     PortInUse,
-    Unwritable,
 )
 from ..happenings import ChatEvent, ErrorEvent, Happening
 from ..limits import split_address
@@ -56,6 +55,7 @@ from ..tasks import Tasks
 from . import reviving, views
 from .chats import Chat, Surroundings, wall_ms
 from .hub import Hub
+from .keeping import Keeping
 from .registries import Registries, Registry
 from .reviving import Unopened
 from .telling import Ended
@@ -65,9 +65,10 @@ CLOSE_S = 4.0  # for handing over one group; all are closed side by side
 _log = logging.getLogger(__name__)
 
 
-class Node:
+class Node(Keeping):
     """A running node.  `await start()` first, `await stop()` last; all on one loop."""
 
+    # What its chats are made of.
     archive_class: type[SqliteArchive] = SqliteArchive
     runner_class: type[Runner] = Runner
 
@@ -80,11 +81,10 @@ class Node:
             profile: what it goes on with.
             identity: its public key, 32 bytes.
         """
-        self.places, self.config, self.profile, self.identity = places, config, profile, identity
+        super().__init__(places, profile, power=config.durability == "power")
+        self.config, self.identity = config, identity
         self.nick = config.nick or profiles.login_nick()
         self.timing = config.build_timing()
-        self.power = config.durability == "power"  # what is stored survives the loss of power
-        self.unsaved: Unwritable | None = None  # why profile.json is older than `profile`
         self.process = secrets.randbits(64)
         self.hub = Hub()
         self.calls = CallLog()
@@ -94,7 +94,6 @@ class Node:
         self.departing: list[Chat] = []  # those that finish a leave of an earlier life
         self._goodbyes: dict[str, asyncio.Task[None]] = {}  # their tasks, by the name of the log
         self._doors: dict[str, asyncio.Lock] = {}
-        self.ended = asyncio.Event()  # something crashed, or somebody asked for the end
         self.crash = ""
         self.started_ms = wall_ms()
         self.tasks = Tasks(self._crashed)
@@ -225,50 +224,6 @@ class Node:
         await self.registries.close()
         await self.tasks.close()
         _log.info("node has stopped")
-
-    # ---- what the profile keeps ------------------------------------------------------------------
-
-    def keep(self, **changes: object) -> None:
-        """Changes the profile, on disk first.
-
-        Raises:
-            Unwritable: the disk refuses; nothing has changed.
-        """
-        fresh = replace(self.profile, **changes)  # type: ignore[arg-type]
-        if fresh != self.profile or self.unsaved is not None:
-            profiles.save(self.places.data, fresh, power=self.power)
-            self.profile, self.unsaved = fresh, None
-
-    def keep_soon(self, **changes: object) -> None:
-        """Changes the profile whatever the disk says: it is written once that works.
-
-        For what has happened already, and what is found again where it was not written.
-        """
-        try:
-            self.keep(**changes)
-        except Unwritable as error:
-            _log.error("%s", error)
-            self.profile = replace(self.profile, **changes)  # type: ignore[arg-type]
-            if self.unsaved is None and not self.ended.is_set():
-                self.tasks.spawn(reviving.save_later(self), "saving the profile")
-            self.unsaved = error
-
-    def check_profile(self) -> None:
-        """Raises Unwritable where a chat that is entered could not be kept."""
-        profiles.save(self.places.data, self.profile, power=self.power)
-
-    def _with(self, entry: Entry) -> tuple[Entry, ...]:
-        """The entries, with this one in place of the one with the same log."""
-        known = {one.archive: one for one in self.profile.chats} | {entry.archive: entry}
-        return tuple(known.values())
-
-    def keep_entry(self, entry: Entry) -> None:
-        """Puts a chat's entry into the profile.  Raises Unwritable."""
-        self.keep(chats=self._with(entry))
-
-    def keep_entry_soon(self, entry: Entry) -> None:
-        """The same as `keep_soon` does it."""
-        self.keep_soon(chats=self._with(entry))
 
     # ---- addresses -------------------------------------------------------------------------------
 

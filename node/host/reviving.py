@@ -1,4 +1,4 @@
-"""Chats whose log could not be written, and the profile: tried again until the disk works.
+"""Chats whose log could not be written: tried again until the disk works.
 
 A group that has gone further than its log has stopped; it begins anew from the log, as after the
 death of the process: a new life, which catches up.  What was acknowledged is in the log.
@@ -9,7 +9,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .. import profile as profiles
 from ..errors import Complaint, DiskFailed, DiskFull, DiskReadOnly, Unwritable
 from ..happenings import ChatEvent, ErrorEvent
 from ..profile import Entry
@@ -85,15 +84,3 @@ async def open_later(node: "Node", one: Unopened) -> None:
         node.take_in(chat)
         node.begin(chat)
         return node.hub.tell(chat.happening(ChatEvent(views.chat(chat), "opened")))
-
-
-async def save_later(node: "Node") -> None:
-    """Writes the profile as it is by now, once that works."""
-    while node.unsaved is not None:
-        await asyncio.sleep(TRY_S)
-        try:
-            profiles.save(node.places.data, node.profile, power=node.power)
-        except Unwritable as error:
-            node.unsaved = error
-        else:
-            node.unsaved = None

@@ -14,7 +14,7 @@ from node import profile as profiles
 from node.archive import sqlite
 from node.core.types import Stream
 from node.errors import Complaint, DamagedLog, DiskFull, DiskReadOnly
-from node.host import asking, entering, reviving, views
+from node.host import asking, entering, keeping, reviving, views
 from node.host.nodes import Node
 from node.words import Mode
 from tests.node.town import Town, eventually, lines, say
@@ -23,6 +23,7 @@ from tests.node.town import Town, eventually, lines, say
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reviving, "TRY_S", 0.05)
+    monkeypatch.setattr(keeping, "SAVE_S", 0.05)
 
 
 @contextmanager

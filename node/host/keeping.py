@@ -1,0 +1,86 @@
+"""What a node goes on with at its next start: its profile, on disk whenever the disk allows it."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from .. import profile as profiles
+from ..errors import Unwritable
+from ..places import Places
+from ..profile import Entry, Profile
+from ..tasks import Tasks
+
+SAVE_S = 2.0  # between two tries to write what could not be written
+
+_log = logging.getLogger(__name__)
+
+
+class Keeping:
+    """The part of a node that keeps its profile; the node brings its tasks."""
+
+    tasks: Tasks
+
+    def __init__(self, places: Places, profile: Profile, *, power: bool) -> None:
+        """Nothing is written yet.
+
+        Args:
+            places: where its files are; the caller holds the profile's lock.
+            profile: what it goes on with.
+            power: what is stored survives the loss of power.
+        """
+        self.places, self.profile, self.power = places, profile, power
+        self.unsaved: Unwritable | None = None  # why profile.json is older than `profile`
+        self.ended = asyncio.Event()  # something crashed, or somebody asked for the end
+
+    def keep(self, **changes: object) -> None:
+        """Changes the profile, on disk first.
+
+        Raises:
+            Unwritable: the disk refuses; nothing has changed.
+        """
+        fresh = replace(self.profile, **changes)  # type: ignore[arg-type]
+        if fresh != self.profile or self.unsaved is not None:
+            profiles.save(self.places.data, fresh, power=self.power)
+            self.profile, self.unsaved = fresh, None
+
+    def keep_soon(self, **changes: object) -> None:
+        """Changes the profile whatever the disk says: it is written once that works.
+
+        For what has happened already, and what is found again where it was not written.
+        """
+        try:
+            self.keep(**changes)
+        except Unwritable as error:
+            _log.error("%s", error)
+            self.profile = replace(self.profile, **changes)  # type: ignore[arg-type]
+            if self.unsaved is None and not self.ended.is_set():
+                self.tasks.spawn(self._save_later(), "saving the profile")
+            self.unsaved = error
+
+    def check_profile(self) -> None:
+        """Raises Unwritable where a chat that is entered could not be kept."""
+        profiles.save(self.places.data, self.profile, power=self.power)
+
+    def _with(self, entry: Entry) -> tuple[Entry, ...]:
+        """The entries, with this one in place of the one with the same log."""
+        known = {one.archive: one for one in self.profile.chats} | {entry.archive: entry}
+        return tuple(known.values())
+
+    def keep_entry(self, entry: Entry) -> None:
+        """Puts a chat's entry into the profile.  Raises Unwritable."""
+        self.keep(chats=self._with(entry))
+
+    def keep_entry_soon(self, entry: Entry) -> None:
+        """The same as `keep_soon` does it."""
+        self.keep_soon(chats=self._with(entry))
+
+    async def _save_later(self) -> None:
+        """Writes the profile as it is by then, once that works."""
+        while self.unsaved is not None:
+            await asyncio.sleep(SAVE_S)
+            try:
+                profiles.save(self.places.data, self.profile, power=self.power)
+            except Unwritable as error:
+                self.unsaved = error
+            else:
+                self.unsaved = None
