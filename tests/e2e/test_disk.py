@@ -102,10 +102,16 @@ def test_a_leader_whose_disk_is_full_is_replaced_and_comes_back_with_everything(
 
 
 def test_a_member_killed_on_a_full_disk_has_all_that_it_acknowledged(
-    three: Cluster, mounted: bool
+    tmp_path: Path, cluster: Cluster
 ) -> None:
-    carol = three["carol"]
-    alice = three["alice"]
+    with small_disk(tmp_path / "alice") as mounted:
+        cluster.raise_nodes("alice", "carol")
+        cluster.gather("dev", "alice", "carol")
+        _dies_on_a_full_disk(cluster, mounted)
+
+
+def _dies_on_a_full_disk(cluster: Cluster, mounted: bool) -> None:
+    alice, carol = cluster["alice"], cluster["carol"]
     with full(alice, mounted=mounted):
         stored, _ = fill_up(alice)
         alice.kill()
@@ -120,16 +126,15 @@ def test_a_member_killed_on_a_full_disk_has_all_that_it_acknowledged(
                 assert "The disk is full" in up.stderr
     if not alice.is_up():
         alice.up()
-    three.settled("dev", *NAMES)
-    three.agree("dev", *NAMES, texts=[*stored, "she is dead"])
+    cluster.agree("dev", "alice", "carol", texts=[*stored, "she is dead"])
 
 
 def test_a_disk_that_can_only_be_read_is_said_and_nothing_is_lost(
     tmp_path: Path, cluster: Cluster
 ) -> None:
     with small_disk(tmp_path / "alice") as is_mounted:
-        cluster.raise_nodes(*NAMES)
-        cluster.gather("dev", *NAMES)
+        cluster.raise_nodes("alice", "carol")
+        cluster.gather("dev", "alice", "carol")
         alice = cluster["alice"]
         alice.run("send", "-c", "dev", "before")
         alice.kill()
@@ -139,5 +144,4 @@ def test_a_disk_that_can_only_be_read_is_said_and_nothing_is_lost(
             assert "The disk can only be read" in refused.stderr
             remount(alice.home, "rw")
         alice.up()
-        cluster.settled("dev", *NAMES)
-        cluster.agree("dev", *NAMES, texts=["before"])
+        cluster.agree("dev", "alice", "carol", texts=["before"])
