@@ -136,6 +136,9 @@ def test_a_disk_that_can_only_be_read_is_said_and_nothing_is_lost(
         cluster.raise_nodes("alice", "carol")
         cluster.gather("dev", "alice", "carol")
         alice = cluster["alice"]
+        alice.down()
+        alice.up("--durability", "power")
+        assert alice.row("status")["durability"] == "power"
         alice.run("send", "-c", "dev", "before")
         alice.kill()
         if is_mounted:
@@ -144,4 +147,5 @@ def test_a_disk_that_can_only_be_read_is_said_and_nothing_is_lost(
             assert "The disk can only be read" in refused.stderr
             remount(alice.home, "rw")
         alice.up()
+        assert "durability process" in alice.run("status").stdout
         cluster.agree("dev", "alice", "carol", texts=["before"])

@@ -1,5 +1,6 @@
 """Tries node/archive: one suite for every kind of log, then what the file alone can do."""
 
+import errno
 import gc
 import os
 import signal
@@ -21,14 +22,17 @@ from node.archive import (
     MemoryArchive,
     SqliteArchive,
     erase,
+    files,
     uncollected,
 )
+from node.archive import sqlite as sqlite_module
 from node.archive.ports import LACKING_MAX
 from node.archive.sqlite import WAL_MAX
 from node.archive.values import read, write
 from node.core.effects import Meta, StoreMessages, StoreMeta, StorePost, StoreRoster
 from node.core.messages import ChatMessage, Fact, Kind, Roster
 from node.core.types import Epoch, Hlc, Key, Post, Stream
+from node.disk import ROOM_MIN
 from node.errors import DamagedFile, DiskFailed, DiskFull, NewerFile, Unwritable
 from tests.node.wire_values import MESSAGE, RECORD, ROSTER
 
@@ -416,6 +420,45 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unwritable, match="file/a"):
         SqliteArchive(tmp_path / "file" / "a.db")
+
+
+@pytest.mark.parametrize(("power", "level"), [(False, 1), (True, 2)])
+def test_what_is_committed_waits_for_the_disk_where_that_is_wanted(
+    tmp_path: Path, power: bool, level: int
+) -> None:
+    archive = SqliteArchive(tmp_path / "a.db", power=power)
+    assert archive._base.execute("PRAGMA synchronous").fetchone() == (level,)
+    archive.reopen(check=True)
+    assert archive._base.execute("PRAGMA synchronous").fetchone() == (level,)
+    archive.close()
+
+
+def test_a_log_that_could_not_be_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(files, "sync_directory", refused)
+    with pytest.raises(DiskFull):
+        SqliteArchive(tmp_path / "a.db", power=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_is_opened_anew_only_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+    keep(archive, line(1))
+    with monkeypatch.context() as cramped:
+        cramped.setattr(sqlite_module, "room", lambda _: ROOM_MIN - 1)
+        with pytest.raises(DiskFull):
+            archive.reopen(check=False)
+    assert texts(archive.page(count=1)) == ["line 1"], "it can be read all the same"
+    archive.reopen(check=True)
+    keep(archive, line(2))
+    assert archive.load().messages == (line(1), line(2))
+    archive.close()
 
 
 def test_an_erased_log_leaves_nothing(tmp_path: Path) -> None:

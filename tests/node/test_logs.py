@@ -79,3 +79,27 @@ def test_a_caller_that_went_away_before_its_answer_is_no_bug(tmp_path: Path) -> 
     logs.close_log(handler)
     (line,) = file.read_text().splitlines()
     assert " error    Unexpected [RuntimeError] raised by servicer method [/Node/Sync] | " in line
+
+
+def test_a_full_disk_costs_lines_of_the_log_and_says_how_many(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = logs.open_log(tmp_path / "node.log", "info")
+    try:
+        log = logging.getLogger("node.somewhere")
+        log.info("before")
+        assert isinstance(handler, logging.FileHandler)
+        stream = handler.stream
+        with Path("/dev/full").open("w") as full:
+            handler.stream = full
+            log.info("one")
+            log.info("two")
+            handler.stream = stream
+            full.buffer.raw.close()
+        log.info("after")
+        log.info("later")
+    finally:
+        logs.close_log(handler)
+    lines = [line.split(maxsplit=2)[2] for line in (tmp_path / "node.log").read_text().splitlines()]
+    assert lines == ["before", "after (the disk refused 2 lines before)", "later"]
+    assert capsys.readouterr().err == "", "no traceback, which nobody could store either"

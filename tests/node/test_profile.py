@@ -1,5 +1,6 @@
 """The profile: kept, replaced as a whole, never overwritten when it cannot be read."""
 
+import errno
 import json
 import os
 import stat
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from node import profile
-from node.errors import DamagedFile, NewerFile, OpenKey, ProfileInUse, Unwritable
+from node.errors import DamagedFile, DiskFull, NewerFile, OpenKey, ProfileInUse, Unwritable
 from node.profile import Entry, Lock, Profile
 
 FULL = Profile(
@@ -153,3 +154,44 @@ def test_the_holder_is_known_while_it_holds(tmp_path: Path) -> None:
     assert profile.holder(tmp_path) == os.getpid()
     lock.release()
     assert profile.holder(tmp_path) == 0
+
+
+def test_a_profile_waits_for_the_disk_where_that_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    profile.save(tmp_path, Profile(nick="a"))
+    assert synced == ["file"]
+    profile.save(tmp_path, Profile(nick="b"), power=True)
+    assert synced == ["file", "file", "directory"], "the name that it has now, too"
+
+
+def test_what_was_half_written_is_cleared_away_and_nothing_else(tmp_path: Path) -> None:
+    profile.save(tmp_path, Profile(nick="a"))
+    (tmp_path / ".profile.json.abc").write_text("{")
+    (tmp_path / ".identity.key.abc").write_text("")
+    (tmp_path / ".ui.json.abc").write_text("a face is at it")
+    profile.tidy(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".ui.json.abc", "profile.json"]
+
+
+def test_a_full_disk_keeps_the_profile_that_there_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile.save(tmp_path, Profile(nick="a"))
+
+    def refused(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(DiskFull, match=r"profile\.json"):
+        profile.save(tmp_path, Profile(nick="b"))
+    assert profile.load(tmp_path) == Profile(nick="a")
+    assert [file.name for file in tmp_path.iterdir()] == ["profile.json"]

@@ -1431,7 +1431,7 @@ class ChatEvent(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     change: _builtins.str
-    """opened, closed, resumed (its log can be written again)."""
+    """opened, closed, resumed (it had stopped here, and goes on)."""
     @_builtins.property
     def chat(self) -> Global___Chat:
         """The chat."""
