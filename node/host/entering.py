@@ -65,6 +65,7 @@ async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> word
 async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> words.Created:
     address = _address(nds) if nds else await _usual_nds(node)
     _check_listening(node, address)
+    node.check_profile()
     for other in await networks_of(node, address) or ():
         if other.name != name and other.name.casefold() == name.casefold():
             raise NameTaken(name=other.name, nds=address)  # Nobody could tell the two apart.
@@ -83,7 +84,6 @@ async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> wor
         raise _refused(outcome, name, address)
     record = outcome.network.record
     try:
-        node.check_profile()
         chat = node.open(node.new_entry(name, address, record.chat, nick), nick=nick)
         await _enter(node, chat, Founded(record, outcome.ids))
     except BaseException:  # Nobody will ever be in it: free the name.

@@ -109,6 +109,22 @@ async def test_a_full_disk_stalls_the_chat_which_goes_on_by_itself(town: Town) -
     assert bob.status().problems == ()
 
 
+@pytest.mark.parametrize("what", ["leave", "topic"])
+async def test_what_finds_the_disk_read_only_has_not_happened(town: Town, what: str) -> None:
+    alice, bob = await town.pair()
+    bob.chat("").archive._base.execute("PRAGMA query_only = 1")  # type: ignore[attr-defined]
+    with pytest.raises(DiskReadOnly):
+        if what == "leave":
+            await bob.leave(bob.chat(""))
+        else:
+            await asking.set_topic(bob.chat(""), "tea")
+    await eventually(lambda: not bob.status().problems)
+    assert views.chat(alice.chat("")).known == 2
+    assert views.chat(bob.chat("")).topic == ""
+    await say(bob, "still here")
+    await eventually(lambda: lines(alice) == ["still here"])
+
+
 async def test_a_leader_that_cannot_store_is_replaced_and_follows_when_it_is_back(
     town: Town,
 ) -> None:
@@ -248,6 +264,7 @@ async def test_a_chat_that_could_not_be_kept_is_not_entered(
             await entering.join(bob, town.chat, "", "")
         with pytest.raises(DiskFull):
             await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+        assert not any("CreateNetwork" in row.path for row in bob.calls.rows()), "nobody is asked"
         with pytest.raises(DiskFull):
             await asking.set_nick(bob, [], "bobby", everywhere=True)
     assert bob.nick == "bob"
