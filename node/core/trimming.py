@@ -39,10 +39,12 @@ class Trimming:
             return self.look()
         log = s.history
         keep = s.causal.heads.union(s.causal.pending, s.outbox.entries)
+        before = dict(log.marks.floors)
         last = log.trim(self._excess(), keep)
         if last:
-            sources = [key.source for key in last]
-            s.emit(StoreMarks(log.marks.floors_of(sources)))
+            floors = log.marks.floors_of(key.source for key in last)
+            if risen := tuple(f for f in floors if before.get(f.source) != f):
+                s.emit(StoreMarks(risen))
             s.emit(Trim(last))
         if self.due:
             s.alarms.set(Alarm.TRIM, s.now + (AGAIN_MS if last else STUCK_MS))

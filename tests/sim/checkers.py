@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from nds import record as nds
 from node.core import effects as e
-from node.core.group import Group
+from node.core.group import Group, Role
 from node.core.messages import ChatMessage, Life, Member, Receipt, Roster, Tell, Told
-from node.core.types import NO_EPOCH, Epoch, Key, MemberId, small
+from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Stream, small
 
 from .brief import epoch as epoch_name
 from .brief import key as named
@@ -19,6 +19,9 @@ from .machine import Disk, Machine, Process
 
 if TYPE_CHECKING:
     from .world import World
+
+
+NOTHING = Floor(0, Stream(0, 0), 0, 0)
 
 
 class Broken(AssertionError):
@@ -65,6 +68,9 @@ class Oracle:
         self.contents: dict[Key, ChatMessage] = {}
         self.index: dict[Key, int] = {}  # into `messages`; one (source, id) may have two keys
         self.lines: dict[tuple[MemberId, str], int] = {}
+        self.keys: list[list[Key]] = []  # of each message
+        self.floors: set[Floor] = set()  # that a log of the right size made by trimming
+        self.holes: set[Key] = set()
         self.context: list[int] = []  # what the author had been shown
         self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
@@ -135,8 +141,10 @@ class Oracle:
                 raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
         elif caller.epoch != NO_EPOCH:
             raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
-        if type(request) is Tell and request.message.key not in machine.disk.messages:
-            raise Broken("S4", f"{machine.number} sends {named(request.message.key)}, not stored")
+        if type(request) is Tell:
+            told, disk = request.message.key, machine.disk
+            if told not in disk.messages and not disk.below(told):
+                raise Broken("S4", f"{machine.number} sends {named(told)}, not stored")
 
     def responding(self, machine: Machine, request: Any, reply: Any) -> None:
         if type(reply) is Told:
@@ -170,6 +178,13 @@ class Oracle:
             case e.StoreMeta(meta):
                 self._storing_meta(machine, meta)
                 machine.stored = True
+            case e.StoreMarks(floors, holes):
+                for floor in floors:
+                    self._storing_floor(machine, floor)
+                for hole in holes:
+                    self._storing_hole(machine, hole)
+            case e.Trim(last):
+                self._trimming(machine, last)
             case _:
                 pass
 
@@ -199,12 +214,14 @@ class Oracle:
         if known is None:
             known = self.lines[line] = len(self.messages)
             self.messages.append(message)
+            self.keys.append([])
             self.context.append(seen.shown)
             self.past.append(past)
         else:
             self.past[known] |= past & ~(1 << known)
             self.world.count["lines said twice"] += 1
         self.index[message.key] = known
+        self.keys[known].append(message.key)
         self.contents[message.key] = message
         return known
 
@@ -218,6 +235,52 @@ class Oracle:
             lacks = self.messages[silent.bit_length() - 1].key
             raise Broken("S6", f"{named(message.key)} does not say that it follows {named(lacks)}")
         return past
+
+    def _storing_floor(self, machine: Machine, floor: Floor) -> None:
+        """A floor rises by trimming a log that is too large, or is taken from another node."""
+        disk = machine.disk
+        old = disk.floors.get(floor.source)
+        if old is not None and (old.at, -old.hash) >= (floor.at, -floor.hash):
+            raise Broken("S8", f"{machine.number} goes from floor {old} to {floor}")
+        if floor in self.floors:
+            self.world.count["floors adopted"] += 1
+            return
+        top = Key(floor.source, floor.stream, floor.seq)
+        if top not in disk.messages or len(disk.messages) <= self.world.timing.log_max:
+            raise Broken("S8", f"{machine.number} raises a floor to {named(top)} without need")
+        self.floors.add(floor)
+        self.world.count["floors raised"] += 1
+
+    def _trimming(self, machine: Machine, last: tuple[Key, ...]) -> None:
+        """Only what was shown and is settled goes, and no more than must."""
+        disk, log_max = machine.disk, self.world.timing.log_max
+        gone = disk.up_to(last)
+        if len(disk.messages) - len(gone) < log_max - max(1, log_max // 100):
+            raise Broken("S8", f"{machine.number} trims {len(gone)} of {len(disk.messages)}")
+        shown = self.seen_by(machine).shown
+        for key in gone:
+            post = disk.posts.get(key)
+            if not disk.below(key):
+                raise Broken("S8", f"{machine.number} trims {named(key)} above its floor")
+            if not shown >> self.index[key] & 1:
+                raise Broken("S8", f"{machine.number} trims {named(key)}, never shown")
+            if post is not None and not post.settled:
+                raise Broken("S4", f"{machine.number} trims {named(key)}, still to be told")
+        self.world.count["messages trimmed"] += len(gone)
+
+    def _storing_hole(self, machine: Machine, hole: Key) -> None:
+        """The certified leader declares it, and nobody who can be reached has the message."""
+        if hole in self.holes:
+            return
+        group = machine.group
+        if group is None or group.role is not Role.LEADER:
+            raise Broken("S4", f"{machine.number} declares {named(hole)} lost, and does not lead")
+        active = set(group.active)
+        for other in self.world.machines.values():
+            if other.me in active and hole in other.disk.messages:
+                raise Broken("S4", f"{named(hole)} is declared lost; {other.number} has it")
+        self.holes.add(hole)
+        self.world.count["holes declared"] += 1
 
     def _storing_roster(self, machine: Machine, roster: Roster) -> None:
         owner = self.owner
@@ -269,7 +332,8 @@ class Oracle:
         if key not in machine.disk.messages:
             raise Broken("S4", f"{number} shows {named(key)} before it stores it")
         known = self.index[key]
-        if seen.shown >> known & 1 or (key.source, message.id) in seen.ids:
+        again = seen.shown >> known & 1 or (key.source, message.id) in seen.ids
+        if again and not self._forgotten(machine, known, key):
             raise Broken("S5", f"{number} shows {named(key)} again")
         missing = self.context[known] & ~seen.shown
         if missing and not self._excused(machine, missing):
@@ -285,13 +349,25 @@ class Oracle:
         seen.show(message, 1 << known)
         seen.lines.append((key.source, message.text))
 
+    def _forgotten(self, machine: Machine, known: int, key: Key) -> bool:
+        """Was the line shown under another key only, which has been trimmed here?"""
+        others = [other for other in self.keys[known] if other != key]
+        disk = machine.disk
+        return bool(others) and all(o not in disk.messages and disk.below(o) for o in others)
+
     def _excused(self, machine: Machine, missing: int) -> bool:
-        """A newcomer reads backwards: what comes before its oldest page counts as shown."""
-        meta = machine.disk.meta
-        if meta is None:
-            return False
+        """A newcomer reads backwards: what comes before its oldest page counts as shown.
+
+        So does what is lost, and what others trimmed before it came here.
+        """
+        disk = machine.disk
         assumed = 0
-        for key in meta.below:
+        for known, message in enumerate(self.messages):
+            if any(disk.below(key) for key in self.keys[known]):
+                assumed |= self.past[known] | 1 << known
+            elif any(key in disk.holes for key in self.keys[known]):
+                assumed |= self.past[known] | 1 << known
+        for key in disk.meta.below if disk.meta is not None else ():
             assumed |= self.past[self.index[key]] | 1 << self.index[key]
         self.world.count["shown above a cut"] += 1
         return not missing & ~assumed
@@ -304,6 +380,9 @@ class Oracle:
         holder = self.machine_of(by)
         known = self.index.get(key)
         if holder is None or known is None or not self.seen_by(holder).ever >> known & 1:
+            if holder is not None and holder.disk.below(key):
+                self.world.count["acked below a floor"] += 1
+                return
             raise Broken(
                 "S4", f"{named(key)} is acknowledged for {small(by)}, which has not stored it"
             )
@@ -387,19 +466,30 @@ class Oracle:
         union = Disk()
         for machine in staying:
             union.messages.update(machine.disk.messages)
+            union.holes |= machine.disk.holes
+            for floor in machine.disk.floors.values():
+                if floor.at > union.floors.get(floor.source, NOTHING).at:
+                    union.floors[floor.source] = floor
+        above = {key for key in union.messages if not union.below(key)}
         for machine in staying:
-            if len(machine.disk.messages) != len(union.messages):
-                lacks = union.messages.keys() - machine.disk.messages.keys()
+            if lacks := above - machine.disk.messages.keys():
                 shown = [named(key) for key in sorted(lacks)[:2]]
                 return f"{machine.number} lacks {len(lacks)} messages: {shown}"
+            if machine.disk.holes != union.holes:
+                return f"{machine.number} does not know of all holes"
+            if len(machine.disk.messages) > self.world.timing.log_max + 20:
+                return f"{machine.number} has {len(machine.disk.messages)} messages"
         hashes = {m.number: m.group.history_hash for m in staying if m.group is not None}
         if len(set(hashes.values())) != 1:
             return f"history hashes differ: {hashes}"
-        expected = 0
+        expected = mask = 0
+        for key in above:
+            mask |= 1 << self.index[key]
         for key in deliverable(union):
             expected |= 1 << self.index[key]
+        expected &= mask
         for machine in staying:
-            shown = self.seen_by(machine).shown
+            shown = self.seen_by(machine).shown & mask
             if shown != expected:
                 wrong = shown ^ expected
                 keys = [m.key for k, m in enumerate(self.messages) if wrong >> k & 1]
@@ -417,11 +507,10 @@ def _went_back(before: Member, after: Member) -> bool:
 
 def deliverable(disk: Disk) -> list[Key]:
     """The messages of a log whose predecessors are all there (or count as delivered)."""
-    done = set(disk.meta.below) if disk.meta is not None else set()
+    done = {*disk.holes, *(disk.meta.below if disk.meta is not None else ())}
     found = []
     for message in sorted(disk.messages.values(), key=lambda m: m.place):
-        before = message.key.before
-        if (before is None or before in done) and all(dep in done for dep in message.deps):
+        if all(key in done or disk.below(key) for key in message.predecessors):
             done.add(message.key)
             found.append(message.key)
     return found

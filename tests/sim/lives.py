@@ -44,6 +44,8 @@ def pace(rng: Random) -> Timing:
         page_bytes=rng.choice([600, 3_000, LAN.page_bytes]),
         pending_max=rng.choice([3, LAN.pending_max, LAN.pending_max]),
         flight_max=rng.choice([2, LAN.flight_max]),
+        log_max=rng.choice([5, 12, 50, LAN.log_max, LAN.log_max, LAN.log_max]),
+        absent_ms=5_000,
     )
 
 
