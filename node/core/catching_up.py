@@ -62,9 +62,10 @@ class CatchingUp:
 
     def saw(self, member: MemberId, view: View) -> None:
         """A member's history hash: where it differs from ours, one of us lacks something."""
-        if view.history_hash != self._s.history.hash:
+        differs = view.history_hash != self._s.history.hash
+        if differs or self._s.partial:  # A newcomer that equals it may have all by now.
             self.want(member)
-        else:
+        if not differs:
             self._credit_all(member, self._s.outbox.lacking(member))
 
     def on_sync(self) -> None:
@@ -169,8 +170,8 @@ class CatchingUp:
     def _lower_cut(self, synced: Synced) -> None:
         """The page is closed upwards: what it depends on and does not hold lies below it.
 
-        So does whatever the answerer has delivered and sent neither now nor before: lines that wait
-        here for such a predecessor need not wait for older pages.
+        So does whatever the answerer has delivered, or counts as that, and sent neither now nor
+        before: lines that wait here for such a predecessor need not wait for older pages.
         """
         s = self._s
         inside = {message.key for message in synced.messages}
@@ -178,10 +179,14 @@ class CatchingUp:
         theirs: dict[tuple[MemberId, Stream], list[Run]] = {}
         for run in synced.held:
             theirs.setdefault((run.source, run.stream), []).append(run)
+        floors = {floor.source: floor for floor in synced.floors}
         for message in s.causal.pending.values():
             for key in message.predecessors:
-                runs = theirs.get((key.source, key.stream), ())
-                if key not in inside and any(run.first <= key.seq <= run.last for run in runs):
+                if key in inside:
+                    continue
+                runs, floor = theirs.get((key.source, key.stream), ()), floors.get(key.source)
+                counts = floor is not None and floor.covers(key)
+                if counts or any(run.first <= key.seq <= run.last for run in runs):
                     below.append(key)
         freed = s.causal.assume(sorted(set(below)))
         s.store_meta()  # Before anything is shown that relies on it.

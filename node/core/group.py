@@ -241,8 +241,8 @@ class Group(Readable):
         latest: ChatMessage | None = None
         for message in sorted(log.messages, key=lambda m: m.place):
             s.history.add(message)
-            s.history.is_repeat(message)
-            if s.causal.accept(message):
+            repeated = s.history.is_repeat(message)
+            if s.causal.accept(message) and not repeated:
                 latest = message
             if message.key.source == s.me:
                 s.last_own = message.key

@@ -256,13 +256,12 @@ class Talking:
         s = self._s
         for message in sorted(messages, key=lambda m: m.place) if len(messages) > 1 else messages:
             late = message.place < s.latest_place
-            if not late:
-                s.latest_place = message.place
             if message.key.source == s.me and not late:
                 s.last_own = message.key
             if s.history.is_repeat(message):
                 s.drop("a message that was shown under another key")
             else:
+                s.latest_place = max(s.latest_place, message.place)
                 s.emit(Deliver(message, way, late))
 
     def _orderly(self, message: ChatMessage) -> bool:
