@@ -46,7 +46,6 @@ KINDS = {
     "challenge": 1,
 }
 ALWAYS = {"start", "thaw", "heal", "registry up"}
-FORGETFUL = {"wipe", "restore", "leave"}  # after which a line may be held by nobody
 
 
 class Crowd:
