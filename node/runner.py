@@ -25,10 +25,12 @@ from node.core.effects import (
     Respond,
     Serve,
     Store,
+    StoreMarks,
     StoreMessages,
     StoreMeta,
     StorePost,
     StoreRoster,
+    Trim,
 )
 from node.core.events import Answered, Event, Failed, Received, Started, Woken
 from node.core.messages import (
@@ -48,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 ANSWERS_MAX = 2_048  # requests of others that wait, beside pings and elections
 
-STORES = (StoreMessages, StorePost, StoreMeta, StoreRoster)
+STORES = (StoreMessages, StorePost, StoreMeta, StoreRoster, StoreMarks, Trim)
 URGENT = (Ping, Elect, Coordinator)
 
 
@@ -213,6 +215,8 @@ class Runner:
                 messages = tuple(self.archive.read(keys))
                 self._respond(call, replace(synced, messages=messages))
             case StoreMessages() | StorePost() | StoreMeta() | StoreRoster():
+                pass  # done before
+            case StoreMarks() | Trim():
                 pass  # done before
             case _:
                 self._notify(effect)

@@ -5,6 +5,7 @@ import sqlite3
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from pathlib import Path
 
+from node.archive.migrations import migrate
 from node.archive.rows import APPLICATION, TABLES, VERSION
 from node.errors import Complaint, DamagedFile, NewerFile, Unwritable
 
@@ -97,6 +98,8 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
         base.execute(f"PRAGMA application_id = {APPLICATION}")
         base.execute(f"PRAGMA user_version = {VERSION}")
         base.execute("COMMIT")
+    elif version < VERSION:
+        migrate(base, version, VERSION)
 
 
 def erase(path: Path) -> None:

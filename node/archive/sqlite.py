@@ -21,10 +21,12 @@ from node.core.effects import (
     Meta,
     Remembered,
     Store,
+    StoreMarks,
     StoreMessages,
     StoreMeta,
     StorePost,
     StoreRoster,
+    Trim,
 )
 from node.core.messages import ChatMessage, Fact, Member, Roster
 from node.core.types import Key, MemberId, Post, WallMillis
@@ -88,9 +90,18 @@ class SqliteArchive:
                     case StoreRoster():
                         roster = store.roster
                         self._put_roster(roster)
+                    case StoreMarks(floors, holes):
+                        self._base.executemany(rows.PUT_FLOOR, map(rows.of_floor, floors))
+                        self._base.executemany(rows.PUT_HOLE, map(rows.of_key, holes))
+                    case Trim(last):
+                        for statement in rows.TRIM:
+                            self._base.executemany(statement, map(rows.of_key, last))
+                        self._base.execute(rows.STILL_READ)
         if roster is not None:
             self._members = {member.id: member for member in roster.members}
             self._topic = roster.topic
+        if any(isinstance(store, Trim) for store in stores):
+            self._counted = None
         self._appended += sum(len(x.messages) for x in stores if isinstance(x, StoreMessages))
         self._unmoved += len(stores)
         if self._unmoved >= CHECKPOINT_STORES:
@@ -161,12 +172,15 @@ class SqliteArchive:
                     for row in self._base.execute(query)
                 ]
                 messages = rows.to_messages(self._base.execute(rows.ALL_MESSAGES))
+                floors = tuple(map(rows.to_floor, self._base.execute(rows.ALL_FLOORS)))
+                holes = tuple(map(rows.to_key, self._base.execute(rows.ALL_HOLES)))
             self._members = {member.id: member for member in members}
             self._topic = values.read(Fact, state["topic"]) if "topic" in state else Fact()
             meta = values.read(Meta, state["meta"]) if "meta" in state else None
         except ValueError as error:
             raise DamagedFile(file=self.path, text=error) from error
-        return Remembered(meta, Roster(tuple(members), self._topic), messages, tuple(posts))
+        roster = Roster(tuple(members), self._topic)
+        return Remembered(meta, roster, messages, tuple(posts), floors, holes)
 
     def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
         found: list[ChatMessage] = []

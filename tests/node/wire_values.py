@@ -207,6 +207,9 @@ EXAMPLES: list[core.Request] = [
         (RUN,),
         (1_000_001,),
         newest_first=True,
+        floors=(FLOOR,),
+        holes=(MESSAGE.key,),
+        wanted=(MESSAGE.key,),
     ),
 ]
 IDS = IdBlock(1_000_001, 8)
@@ -220,5 +223,5 @@ REPLIES: list[core.Reply] = [
     core.Elected(True, True, core.Vote.ALIVE, VIEW, about_provisional=True),
     core.Followed(True, VIEW),
     core.Told(core.Receipt.STORED, ID, 1_000_001),
-    core.Synced(VIEW, (1_000_001,), (MESSAGE,), True, True, True, (RUN,)),
+    core.Synced(VIEW, (1_000_001,), (MESSAGE,), True, True, True, (RUN,), (FLOOR,), (MESSAGE.key,), (MESSAGE.key,)),
 ]

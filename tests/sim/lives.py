@@ -147,6 +147,13 @@ class Life(Endings):
             else:
                 self.restart(machine)
 
+    def waiting(self) -> str:
+        """Who has a line that waits for another; empty when nobody has."""
+        for machine in self.members():
+            if machine.group is not None and (lines := machine.group.pending):
+                return f"{machine.number} has {lines} lines that wait"
+        return ""
+
     def converge(self) -> None:
         world = self.world
         self.calm()
@@ -154,6 +161,8 @@ class Life(Endings):
         self.converged_ms = self.settle(bound_ms)
         world.run(SETTLED_MS)  # What was under way when the faults stopped has come to an end.
         self.settle(bound_ms)
+        if self.rng.random() < 0.3 and not world.run_until(HOLES_MS, lambda: not self.waiting()):
+            raise Broken("S8", f"after {HOLES_MS} ms {self.waiting()}")
         long = self.rng.random() < 0.2
         world.run(LAN.relay_ms if long else 0)  # A relay sticks to a broken link so long.
         epochs, tells, lines = (world.count[what] for what in ("epochs", "tells", "lines"))

@@ -11,7 +11,7 @@ KINDS = {
     "kill leader": 1,
     "crash": 4,
     "start": 8,
-    "wipe": 1,
+    "wipe": 3,
     "backup": 2,
     "restore": 4,
     "move": 1,
