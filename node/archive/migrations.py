@@ -1,4 +1,4 @@
-"""Older tables are brought to the newest version where a log is opened: one transaction, or nothing.
+"""Older tables are brought to the newest version when a log is opened: all in one transaction.
 
 Each step leads from one version to the next, and is never changed once it was released.
 """

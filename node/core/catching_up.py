@@ -5,8 +5,8 @@ that differ; the asked one sends what the asker lacks, page by page, and asks in
 lacks itself.  A newcomer reads backwards, newest page first: what its pages depend on below them
 counts as delivered until it comes.
 
-Where the other's floor counts something that is not here, there is a gap: everyone alive is asked for
-what it still has, backwards like a newcomer's pages; only then the floor is adopted (see `marks`).
+Where the other's floor counts something that is not here, there is a gap: everyone alive is asked
+for what it still has, backwards like a newcomer's pages; only then the floor is adopted (`marks`).
 
     IDLE -- hashes differ --> COMPARING -- authors differ --> FETCHING -- no more --> IDLE
                                                                 ^  |
@@ -193,7 +193,7 @@ class CatchingUp:
         self._talking.show(freed, Way.CATCH_UP)
 
     def _end(self, session: Session, *, complete: bool = False, equal: bool = False) -> None:
-        """`complete`: the peer has sent all it has; `equal`: so has everyone, as far as it knows."""
+        """`complete`: the peer has sent all it has; `equal`: and it lacks nothing itself."""
         s = self._s
         self._session = None
         self._last[session.peer] = s.now

@@ -118,10 +118,10 @@ class Group(Readable):
         s.now = now
         epoch, held = s.epoch, len(s.history)
         self._dispatch(event)
-        if calls.soonest <= now or alarms.soonest <= now:
-            self._expire()
         if len(s.history) != held:
             self._look_at_log()
+        if calls.soonest <= now or alarms.soonest <= now:
+            self._expire()
         if s.epoch > epoch and s.role is not Role.LEADER:
             self._leaving.deposed()
         effects, s.out = s.out, []

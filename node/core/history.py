@@ -65,7 +65,7 @@ class History:
     def add(self, message: ChatMessage) -> bool:
         """Take a message in.  False: its key is held already (see `supersedes`).
 
-        One below its source's floor, which only a log that is read back brings, counts by the floor.
+        One below its author's floor, as a log that is read back may have, counts by the floor.
         """
         key = message.key
         if key in self._index:
@@ -189,7 +189,7 @@ class History:
         return outranks(theirs, mine) and self._prefix(theirs) != theirs.hash
 
     def adopt(self, theirs: Floor) -> None:
-        """Go by a floor that stands against ours.  What is held below it stays, and counts by it."""
+        """Go by a floor that stands against ours.  What is held below stays, and counts by it."""
         assert outranks(theirs, self.marks.floors.get(theirs.source)), theirs
         self._mix(theirs.source, self._prefix(theirs) ^ theirs.hash)
         self.marks.floors[theirs.source] = theirs
@@ -272,8 +272,8 @@ class History:
         without: Container[Key] = (),
         floors: Iterable[Floor] = (),
     ) -> tuple[tuple[Key, ...], bool]:
-        """What somebody who holds `theirs` lacks of `sources`, above their floors: a page in display
-        order, and whether there is more.
+        """What somebody who holds `theirs` lacks of `sources` above their floors: a page in
+        display order, and whether there is more.
 
         `without` names messages to leave out.  Costs about the page, not the log: a stream's order
         is its display order, so the streams are merged only as far as the page goes.

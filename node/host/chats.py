@@ -18,6 +18,8 @@ from ..core.effects import (
     Departed,
     Dropped,
     ElectionMoved,
+    HolesDeclared,
+    HolesFilled,
     Joined,
     JoinFailed,
     LeaderChanged,
@@ -46,6 +48,11 @@ from .account import Account
 from .elections import Elections
 
 REJOIN_S = 10.0  # between two tries to get into a chat whose log was lost
+CAUGHT_UP: dict[type, str] = {
+    Merged: "caught up %s messages from %s",
+    HolesDeclared: "%s messages of %s are lost",
+    HolesFilled: "%s lost messages of %s turned up",
+}
 HELD_MAX = 100_000  # notices that one waiter may leave unread
 
 
@@ -189,8 +196,12 @@ class Chat:
                 self.log.log(level, "election by %s %s %s", small(by), step, detail)
             case Joined(member=member):
                 self.log.info("admitted as %s", small(member))
-            case Merged(count=count, source=source):
-                self.log.info("caught up %s messages from %s", count, small(source))
+            case (
+                Merged(count=count, source=source)
+                | HolesDeclared(count=count, source=source)
+                | HolesFilled(count=count, source=source)
+            ):
+                self.log.info(CAUGHT_UP[type(notice)], count, small(source))
             case NdsChanged(up=up):
                 self.log.info("NDS %s", "answers" if up else "does not answer")
             case SplitHealed(messages=count, leader=leader, epoch=epoch):

@@ -137,7 +137,7 @@ def event(value: v.Event) -> str:
             return type(value).__name__.lower()
 
 
-def notice(value: Any) -> str:  # noqa: PLR0911
+def notice(value: Any) -> str:  # noqa: PLR0911, PLR0912
     match value:
         case e.Deliver(message, way, late):
             return f"shows {line(message)} ({way.value}{', late' if late else ''})"
@@ -177,7 +177,7 @@ def notice(value: Any) -> str:  # noqa: PLR0911
             return type(value).__name__
 
 
-def effect(value: e.Effect) -> str:
+def effect(value: e.Effect) -> str:  # noqa: PLR0911
     match value:
         case e.Call(call=call, to=to, address=address, request=asked):
             return f"-> [{call}] to {small(to) or address}: {request(asked)}"

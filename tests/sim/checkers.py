@@ -362,10 +362,8 @@ class Oracle:
         """
         disk = machine.disk
         assumed = 0
-        for known, message in enumerate(self.messages):
-            if any(disk.below(key) for key in self.keys[known]):
-                assumed |= self.past[known] | 1 << known
-            elif any(key in disk.holes for key in self.keys[known]):
+        for known, keys in enumerate(self.keys):
+            if any(disk.below(key) or key in disk.holes for key in keys):
                 assumed |= self.past[known] | 1 << known
         for key in disk.meta.below if disk.meta is not None else ():
             assumed |= self.past[self.index[key]] | 1 << self.index[key]
