@@ -46,6 +46,8 @@ class Trimming:
             if risen := tuple(f for f in floors if before.get(f.source) != f):
                 s.emit(StoreMarks(risen))
             s.emit(Trim(last))
+            for key in last:
+                s.outbox.trimmed(key)
         if self.due:
             s.alarms.set(Alarm.TRIM, s.now + (AGAIN_MS if last else STUCK_MS))
 

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.events import Started
 from node.core.group import Group
 from node.core.timing import LAN
-from node.core.types import Floor, Hlc, Key
+from node.core.types import Floor, Hlc, Key, Post
 
-from .cast import line, person, remembered, setup, stream
-from .dialogue import Dialogue, follower
+from .cast import WALL, line, person, remembered, setup, stream
+from .dialogue import Dialogue, follower, returning
 
 SMALL = replace(LAN, log_max=10)
 
@@ -135,3 +136,20 @@ def test_rows_left_below_a_floor_by_a_crash_count_once() -> None:
     assert len(again._s.history) == 5
     assert again._s.history.trim(3, ()) == (lines[2].key,)
     assert again.history_hash == plain.history_hash
+
+
+def test_who_lacks_an_own_line_that_was_trimmed_never_acknowledges_it() -> None:
+    own = line(3, 1, k=9, ms=1)
+    post = Post(own.key, (1, 2), (1,), settled=True)
+    told = [own, line(1, 1, after=(own,))]
+    talk = returning(3, 1, 2, leader=1, messages=told, posts=[post], timing=SMALL)
+    for request in (m.Sync, m.Ping, m.Update):
+        talk.hold(request)
+    talk.hand(Started(WALL))
+    assert talk.group.lacking(2) == 1
+    hear(talk, *(line(1, n) for n in range(2, 11)))
+    assert not talk.group._s.history.has(own.key)
+    assert talk.group.lacking(2) == 0
+    view = talk.view(2, history_hash=talk.group.history_hash)
+    talk.hears(m.Ping(talk.caller(2), view))
+    assert talk.of(e.Acknowledged) == []
