@@ -78,7 +78,8 @@ STILL_READ = """UPDATE state SET value =
     WHERE name = 'read'"""
 
 ALL_MESSAGES = f"SELECT {_COLUMNS} FROM message"
-ONE_MESSAGE = f"{ALL_MESSAGES} WHERE {_KEY}"
+RUN_OF_MESSAGES = f"""{ALL_MESSAGES}
+    WHERE source = ? AND incarnation = ? AND random = ? AND seq BETWEEN ? AND ?"""
 SHOWN = f"{ALL_MESSAGES} WHERE {_FIRST}"
 STORED_AT = f"SELECT stored_ms FROM message WHERE {_KEY}"
 UNREAD_TEXTS = f"""SELECT text FROM message WHERE arrival >
@@ -103,6 +104,17 @@ _DEP = struct.Struct("<QQIQ")
 def of_key(key: Key) -> tuple[int, int, int, int]:
     """The columns of a key."""
     return key.source, key.stream.incarnation, key.stream.random, key.seq
+
+
+def runs(keys: Iterable[Key]) -> Iterator[tuple[int, int, int, int, int]]:
+    """The parameters of `RUN_OF_MESSAGES`: unbroken runs that hold these keys and no other."""
+    ordered = sorted(set(keys))
+    begin = 0
+    for at, key in enumerate(ordered, 1):
+        after = ordered[at] if at < len(ordered) else None
+        if after is None or after.before != key:
+            yield *of_key(ordered[begin]), key.seq
+            begin = at
 
 
 def of_message(message: ChatMessage, stored_ms: WallMillis) -> tuple[Any, ...]:

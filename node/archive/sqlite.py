@@ -76,13 +76,9 @@ class SqliteArchive:
     def append(self, stores: Sequence[Store]) -> None:
         roster: Roster | None = None
         with self._failing(), self._transaction():
+            self._put_messages(stores)
             for store in stores:
                 match store:
-                    case StoreMessages(messages):
-                        now_ms = time.time_ns() // 1_000_000
-                        self._base.executemany(
-                            rows.PUT_MESSAGE, [rows.of_message(m, now_ms) for m in messages]
-                        )
                     case StorePost(post):
                         self._base.execute(rows.PUT_POST, rows.of_post(post))
                     case StoreMeta(meta):
@@ -106,6 +102,13 @@ class SqliteArchive:
         self._unmoved += len(stores)
         if self._unmoved >= CHECKPOINT_STORES:
             self._move()
+
+    def _put_messages(self, stores: Sequence[Store]) -> None:
+        """All messages at once.  What a turn stores it does not trim."""
+        now_ms = time.time_ns() // 1_000_000
+        fresh = [m for store in stores if isinstance(store, StoreMessages) for m in store.messages]
+        if fresh:
+            self._base.executemany(rows.PUT_MESSAGE, [rows.of_message(m, now_ms) for m in fresh])
 
     def _put_roster(self, roster: Roster) -> None:
         """Write the members that changed."""
@@ -183,11 +186,14 @@ class SqliteArchive:
         return Remembered(meta, roster, messages, tuple(posts), floors, holes)
 
     def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
-        found: list[ChatMessage] = []
         with self._failing():
-            for key in keys:
-                found += rows.to_messages(self._base.execute(rows.ONE_MESSAGE, rows.of_key(key)))
-        return found
+            found = rows.to_messages(
+                row
+                for run in rows.runs(keys)
+                for row in self._base.execute(rows.RUN_OF_MESSAGES, run)
+            )
+        by_key = {message.key: message for message in found}
+        return [by_key[key] for key in keys if key in by_key]
 
     def page(
         self,

@@ -122,9 +122,13 @@ class Causal:
         self.heads.difference_update(message.deps)
         if (before := message.key.before) is not None:
             self.heads.discard(before)
-        if self.below:
-            self._named.update(key for key in message.predecessors if key in self.below)
-            self.below.discard(message.key)
+        if below := self.below:
+            for dep in message.deps:
+                if dep in below:
+                    self._named.add(dep)
+            if before is not None and before in below:
+                self._named.add(before)
+            below.discard(message.key)
         if message.key in self._named:
             self._named.discard(message.key)  # Its successors have been shown: it is no head.
         else:

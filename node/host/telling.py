@@ -289,4 +289,4 @@ def without_membership(remembered: Remembered) -> Remembered:
     meta = remembered.meta
     left = tuple(sorted({*meta.left_ids, meta.member} - {0}))
     meta = replace(meta, member=0, leaving=False, leader=0, left_ids=left)
-    return Remembered(meta, remembered.roster, remembered.messages, ())
+    return replace(remembered, meta=meta, posts=())
