@@ -71,6 +71,7 @@ class Surroundings:
     tasks: Tasks
     tell: Callable[[Happening], None]  # takes what watchers are to hear
     unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
+    watched: Callable[[], bool]  # does anybody hear what is told?
 
 
 class Chat:
@@ -108,6 +109,7 @@ class Chat:
         self.broken = ""  # why the group has stopped by itself
         self._leaving = False
         self._unasked = world.unasked
+        self._watched = world.watched
         self._tell = world.tell
         self._listeners: set[asyncio.Queue[Notice | Halted]] = set()
         self._outbox = 0
@@ -154,7 +156,8 @@ class Chat:
             self.elections.led(at_ms, notice, self.group.shown_nick)
         if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
             self.broken = telling.why(notice)
-        happenings = self._account.told(self.group, notice)
+        unheard = isinstance(notice, Deliver) and not self._watched()  # thousands, in catch-up
+        happenings = [] if unheard else self._account.told(self.group, notice)
         if not self.opened:
             return
         if isinstance(notice, JoinFailed) and not self.group.me:  # Its log was lost: go on trying.

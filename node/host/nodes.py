@@ -271,7 +271,13 @@ class Node:
             nds=entry.nds,
         )
         world = Surroundings(
-            self.timing, self.links, self._registry, self.tasks, self.hub.tell, self._unasked
+            self.timing,
+            self.links,
+            self._registry,
+            self.tasks,
+            self.hub.tell,
+            self._unasked,
+            lambda: self.hub.watched,
         )
         return Chat(entry, setup, archive, world, forget_membership=anew)
 

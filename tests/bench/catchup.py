@@ -19,7 +19,7 @@ from node.core.effects import StoreMessages
 from node.core.messages import ChatMessage
 from node.core.types import GENERATION, Epoch, Hlc, Key, Stream
 from tests.e2e.cluster import Cluster
-from tests.e2e.figures import resident_mb
+from tests.e2e.figures import resident_mb, worked_s
 from tests.e2e.programs import Member, wait_for
 
 from .screen import Gauge
@@ -87,6 +87,7 @@ def joined() -> str:
     with hall() as cluster:
         bob = cluster["bob"]
         before = resident_mb(bob.pid)
+        idle = worked_s(cluster["alice"].pid), worked_s(bob.pid)
         link = f"{cluster.nds.address}/dev"
         join = bob.start("join", link, "--no-ui")
         wait_for(lambda: bob.chat("dev"), "bob is in", WAIT_S)
@@ -99,11 +100,14 @@ def joined() -> str:
             peak = max(peak, resident_mb(bob.pid))
             time.sleep(0.02)
         took = time.monotonic() - began
+        alice_s = worked_s(cluster["alice"].pid) - idle[0]
+        bob_s = worked_s(bob.pid) - idle[1]
         join.communicate(timeout=WAIT_S)
         cluster.settled("dev", "alice", "bob")
         return (
             f"newest page after {1000 * newest:.0f} ms, all after {took:.1f} s:"
-            f" {LINES / took:,.0f}/s; {before:.0f} MB grew to {peak:.0f} MB"
+            f" {LINES / took:,.0f}/s (processor: {alice_s:.1f} s there, {bob_s:.1f} s here);"
+            f" {before:.0f} MB grew to {peak:.0f} MB"
         )
 
 
