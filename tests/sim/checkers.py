@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .world import World
 
 
+ASKED_MS = 15_000  # who has had a message for so long was asked after it got it
 NOTHING = Floor(0, Stream(0, 0), 0, 0)
 
 
@@ -71,6 +72,7 @@ class Oracle:
         self.keys: list[list[Key]] = []  # of each message
         self.floors: set[Floor] = set()  # that a log of the right size made by trimming
         self.holes: set[Key] = set()
+        self.came: dict[tuple[int, Key], int] = {}  # when a machine stored a message first
         self.context: list[int] = []  # what the author had been shown
         self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
@@ -205,6 +207,7 @@ class Oracle:
         elif self.contents[key] is not message and self.contents[key] != message:
             raise Broken("S7", f"{machine.number} stores another {named(key)}: {message}")
         seen.ever |= 1 << known
+        self.came.setdefault((machine.number, key), self.world.now)
 
     def _written(self, message: ChatMessage, seen: Seen) -> int:
         """A message comes into the world; one whose id is known repeats the first."""
@@ -243,13 +246,30 @@ class Oracle:
         if old is not None and (old.at, -old.hash) >= (floor.at, -floor.hash):
             raise Broken("S8", f"{machine.number} goes from floor {old} to {floor}")
         if floor in self.floors:
-            self.world.count["floors adopted"] += 1
+            self._adopting(machine, floor)
             return
         top = Key(floor.source, floor.stream, floor.seq)
         if top not in disk.messages or len(disk.messages) <= self.world.timing.log_max:
             raise Broken("S8", f"{machine.number} raises a floor to {named(top)} without need")
         self.floors.add(floor)
         self.world.count["floors raised"] += 1
+
+    def _adopting(self, machine: Machine, floor: Floor) -> None:
+        """What others count as trimmed is jumped only where nobody who is there has it."""
+        mine = machine.disk
+        self.world.count["floors adopted"] += 1
+        group = machine.group
+        assert group is not None
+        for other in self.world.machines.values():
+            if other is machine or other.me not in group.active or other.group is None:
+                continue
+            for key in other.disk.messages:
+                jumped = key.source == floor.source and floor.covers(key) and not mine.below(key)
+                since = self.came.get((other.number, key), self.world.now)
+                if jumped and key not in mine.messages and self.world.now - since > ASKED_MS:
+                    raise Broken(
+                        "S8", f"{machine.number} jumps {named(key)}, which {other.number} has"
+                    )
 
     def _trimming(self, machine: Machine, last: tuple[Key, ...]) -> None:
         """Only what was shown and is settled goes, and no more than must."""
