@@ -136,25 +136,28 @@ class History:
 
     # ---- floors and holes ----------------------------------------------------------------------
 
-    def oldest(self, keep: Container[Key]) -> Iterator[Key]:
+    def oldest(self, keep: Iterable[Key]) -> Iterator[Key]:
         """Messages in the order in which they may be trimmed; nothing of an author from the first
-        one on that is to be kept.
+        one on that is to be kept, whether it is here or still to come.
         """
-        rows = [self._in_order(source, keep) for source in sorted(self._streams)]
+        first: dict[MemberId, Key] = {}
+        for key in keep:
+            first[key.source] = min(key, first.get(key.source, key))
+        rows = [self._in_order(source, first.get(source)) for source in sorted(self._streams)]
         return (key for _, key in merge(*rows))
 
     def _in_order(
-        self, source: MemberId, keep: Container[Key]
+        self, source: MemberId, stop: Key | None
     ) -> Iterator[tuple[tuple[Hlc, Key], Key]]:
         for stream, runs in sorted(self._streams[source].items()):
             for first, last, _ in runs:
                 for seq in range(first, last + 1):
                     key = Key(source, stream, seq)
-                    if key in keep:
+                    if stop is not None and key >= stop:
                         return
                     yield (self._index[key].hlc, key), key
 
-    def trim(self, count: int, keep: Container[Key]) -> tuple[Key, ...]:
+    def trim(self, count: int, keep: Iterable[Key]) -> tuple[Key, ...]:
         """Give the oldest messages up, `count` at most; gives the last one of each author.
 
         Their authors' floors rise to them and no hash changes.

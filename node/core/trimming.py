@@ -1,7 +1,8 @@
 """The log is bounded: when it is too large its oldest messages go, and their authors' floors rise.
 
-Nothing goes that waits or is waited for: no pending message, no own line that somebody is still to
-acknowledge, no head (the next line is to name it), and nothing at all while one reads backwards.
+Nothing goes that waits or is waited for: no pending message, nothing later than one that is still
+to come, no own line that somebody is still to acknowledge, no head (the next line is to name it),
+and nothing at all while one reads backwards.
 """
 
 from .alarms import Alarm
@@ -38,7 +39,8 @@ class Trimming:
         if s.backwards or not self.due:
             return self.look()
         log = s.history
-        keep = s.causal.heads.union(s.causal.pending, s.outbox.entries)
+        waiting = s.causal.missing().union(s.causal.pending)
+        keep = waiting.union(s.causal.heads, s.outbox.entries)
         before = dict(log.marks.floors)
         last = log.trim(self._excess(), keep)
         if last:

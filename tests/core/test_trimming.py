@@ -79,6 +79,18 @@ def test_what_waits_stays_and_so_does_what_its_author_said_after_it() -> None:
     assert not talk.group._s.history.has(line(1, 1).key)
 
 
+def test_nothing_is_trimmed_past_a_line_that_is_still_to_come() -> None:
+    talk = talk_of()
+    reply = line(2, 1, ms=9_000, after=(line(1, 2, k=1),))
+    later = [line(1, n, k=2, ms=9_000 + n) for n in range(2, 13)]
+    hear(talk, line(1, 1), reply, line(1, 1, k=2, ms=9_001, after=(line(1, 1),)), *later)
+    talk.wait(2_000)
+    floors = [f for _, s in talk.log if isinstance(s, e.StoreMarks) for f in s.floors]
+    assert {floor.at for floor in floors if floor.source == 1} == {(stream(1), 1)}
+    hear(talk, line(1, 2))
+    assert talk.group.pending == 0, "and it was shown, with what waited for it"
+
+
 def test_an_own_line_that_somebody_lacks_stays() -> None:
     talk = talk_of()
     own = talk.says("first")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .world import World
 
 
-ASKED_MS = 15_000  # who has had a message for so long was asked after it got it
+ASKED_MS = 15_000  # who has shown a message for so long was asked after it did
 NOTHING = Floor(0, Stream(0, 0), 0, 0)
 
 
@@ -72,7 +72,7 @@ class Oracle:
         self.keys: list[list[Key]] = []  # of each message
         self.floors: set[Floor] = set()  # that a log of the right size made by trimming
         self.holes: set[Key] = set()
-        self.came: dict[tuple[int, Key], int] = {}  # when a machine stored a message first
+        self.came: dict[tuple[int, Key], int] = {}  # when a machine showed a message first
         self.context: list[int] = []  # what the author had been shown
         self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
@@ -207,7 +207,6 @@ class Oracle:
         elif self.contents[key] is not message and self.contents[key] != message:
             raise Broken("S7", f"{machine.number} stores another {named(key)}: {message}")
         seen.ever |= 1 << known
-        self.came.setdefault((machine.number, key), self.world.now)
 
     def _written(self, message: ChatMessage, seen: Seen) -> int:
         """A message comes into the world; one whose id is known repeats the first."""
@@ -367,6 +366,7 @@ class Oracle:
                 "S7", f"{number} shows {named(key)} with late={notice.late}, top {seen.top}"
             )
         seen.show(message, 1 << known)
+        self.came.setdefault((number, key), self.world.now)
         seen.lines.append((key.source, message.text))
 
     def _forgotten(self, machine: Machine, known: int, key: Key) -> bool:

@@ -231,14 +231,14 @@ MUTANTS = [
     Mutant(
         "lines that wait are trimmed",
         "node/core/trimming.py",
-        "s.causal.heads.union(s.causal.pending, s.outbox.entries)",
+        "waiting.union(s.causal.heads, s.outbox.entries)",
         "s.causal.heads.union(s.outbox.entries)",
     ),
     Mutant(
         "lines that are still to be told are trimmed",
         "node/core/trimming.py",
-        "s.causal.heads.union(s.causal.pending, s.outbox.entries)",
-        "s.causal.heads.union(s.causal.pending)",
+        "waiting.union(s.causal.heads, s.outbox.entries)",
+        "waiting.union(s.causal.heads)",
     ),
     Mutant(
         "a floor counts only the last that went",
