@@ -451,6 +451,20 @@ def test_histories_that_differ_are_exit_6() -> None:
     assert tables.comparison(w.Comparison("dev", True, rows[:1])).exit == 0
 
 
+def test_what_is_lost_is_said_by_check_and_status() -> None:
+    rows = (w.Compared(G + 1, "a", "7c3e", True),)
+    lost = (w.Lost(G + 4, "dan", 3),)
+    answer = tables.comparison(w.Comparison("dev", True, rows, lost))
+    said = "3 messages of dan (id 4) are missing: nobody here has them"
+    assert answer.lines[-2:] == (said, "same history on every member")
+    assert (answer.exit, answer.rows[0]["lost"][0]["messages"]) == (0, 3)
+    chat = w.Chat("dev", 255, G + 1, EPOCH, G + 2, "bob", lost=3)
+    told = tables.status(replace(STATUS, chats=(chat,)), AT)
+    assert told.lines[-1].endswith("3 messages missing")
+    assert told.rows[0]["chats"][0]["lost"] == 3
+    assert "missing" not in tables.status(STATUS, AT).lines[-1]
+
+
 def test_a_silent_member_is_exit_5() -> None:
     silent = w.PingRow(G + 2, "bob", False, 0, "UNAVAILABLE")
     assert tables.pings(w.Pings("dev", (silent,))).exit == 5
