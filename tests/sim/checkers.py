@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from nds import record as nds
 from node.core import effects as e
-from node.core.group import Group, Role
+from node.core.group import Group
 from node.core.messages import ChatMessage, Life, Member, Receipt, Roster, Tell, Told
 from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Stream, small
 
+from .bounds import Bounds, Broken
 from .brief import epoch as epoch_name
 from .brief import key as named
 from .machine import Disk, Machine, Process
@@ -21,16 +22,7 @@ if TYPE_CHECKING:
     from .world import World
 
 
-ASKED_MS = 15_000  # who has shown a message for so long was asked after it did
 NOTHING = Floor(0, Stream(0, 0), 0, 0)
-
-
-class Broken(AssertionError):
-    """A promise of the design does not hold."""
-
-    def __init__(self, promise: str, text: str) -> None:
-        super().__init__(f"{promise}: {text}")
-        self.promise = promise
 
 
 class Seen:
@@ -54,10 +46,11 @@ class Seen:
         self.top = max(self.top, message.place)
 
 
-class Oracle:
+class Oracle(Bounds):
     """The truth of one world."""
 
     def __init__(self, world: "World") -> None:
+        super().__init__()
         self.world = world
         self.last_epoch = NO_EPOCH
         self.leader_of: dict[Epoch, MemberId] = {}  # as the registry granted it
@@ -70,9 +63,6 @@ class Oracle:
         self.index: dict[Key, int] = {}  # into `messages`; one (source, id) may have two keys
         self.lines: dict[tuple[MemberId, str], int] = {}
         self.keys: list[list[Key]] = []  # of each message
-        self.floors: set[Floor] = set()  # that a log of the right size made by trimming
-        self.holes: set[Key] = set()
-        self.came: dict[tuple[int, Key], int] = {}  # when a machine showed a message first
         self.context: list[int] = []  # what the author had been shown
         self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
@@ -182,11 +172,11 @@ class Oracle:
                 machine.stored = True
             case e.StoreMarks(floors, holes):
                 for floor in floors:
-                    self._storing_floor(machine, floor)
+                    self.storing_floor(machine, floor)
                 for hole in holes:
-                    self._storing_hole(machine, hole)
+                    self.storing_hole(machine, hole)
             case e.Trim(last):
-                self._trimming(machine, last)
+                self.trimming(machine, last)
             case _:
                 pass
 
@@ -237,69 +227,6 @@ class Oracle:
             lacks = self.messages[silent.bit_length() - 1].key
             raise Broken("S6", f"{named(message.key)} does not say that it follows {named(lacks)}")
         return past
-
-    def _storing_floor(self, machine: Machine, floor: Floor) -> None:
-        """A floor rises by trimming a log that is too large, or is taken from another node."""
-        disk = machine.disk
-        old = disk.floors.get(floor.source)
-        if old is not None and (old.at, -old.hash) >= (floor.at, -floor.hash):
-            raise Broken("S8", f"{machine.number} goes from floor {old} to {floor}")
-        if floor in self.floors:
-            self._adopting(machine, floor)
-            return
-        top = Key(floor.source, floor.stream, floor.seq)
-        if top not in disk.messages or len(disk.messages) <= self.world.timing.log_max:
-            raise Broken("S8", f"{machine.number} raises a floor to {named(top)} without need")
-        self.floors.add(floor)
-        self.world.count["floors raised"] += 1
-
-    def _adopting(self, machine: Machine, floor: Floor) -> None:
-        """What others count as trimmed is jumped only where nobody who is there has it."""
-        mine = machine.disk
-        self.world.count["floors adopted"] += 1
-        group = machine.group
-        assert group is not None
-        for other in self.world.machines.values():
-            if other is machine or other.me not in group.active or other.group is None:
-                continue
-            for key in other.disk.messages:
-                jumped = key.source == floor.source and floor.covers(key) and not mine.below(key)
-                since = self.came.get((other.number, key), self.world.now)
-                if jumped and key not in mine.messages and self.world.now - since > ASKED_MS:
-                    raise Broken(
-                        "S8", f"{machine.number} jumps {named(key)}, which {other.number} has"
-                    )
-
-    def _trimming(self, machine: Machine, last: tuple[Key, ...]) -> None:
-        """Only what was shown and is settled goes, and no more than must."""
-        disk, log_max = machine.disk, self.world.timing.log_max
-        gone = disk.up_to(last)
-        if len(disk.messages) - len(gone) < log_max - max(1, log_max // 100):
-            raise Broken("S8", f"{machine.number} trims {len(gone)} of {len(disk.messages)}")
-        shown = self.seen_by(machine).shown
-        for key in gone:
-            post = disk.posts.get(key)
-            if not disk.below(key):
-                raise Broken("S8", f"{machine.number} trims {named(key)} above its floor")
-            if not shown >> self.index[key] & 1:
-                raise Broken("S8", f"{machine.number} trims {named(key)}, never shown")
-            if post is not None and not post.settled:
-                raise Broken("S4", f"{machine.number} trims {named(key)}, still to be told")
-        self.world.count["messages trimmed"] += len(gone)
-
-    def _storing_hole(self, machine: Machine, hole: Key) -> None:
-        """The certified leader declares it, and nobody who can be reached has the message."""
-        if hole in self.holes:
-            return
-        group = machine.group
-        if group is None or group.role is not Role.LEADER:
-            raise Broken("S4", f"{machine.number} declares {named(hole)} lost, and does not lead")
-        active = set(group.active)
-        for other in self.world.machines.values():
-            if other.me in active and hole in other.disk.messages:
-                raise Broken("S4", f"{named(hole)} is declared lost; {other.number} has it")
-        self.holes.add(hole)
-        self.world.count["holes declared"] += 1
 
     def _storing_roster(self, machine: Machine, roster: Roster) -> None:
         owner = self.owner
@@ -352,7 +279,7 @@ class Oracle:
             raise Broken("S4", f"{number} shows {named(key)} before it stores it")
         known = self.index[key]
         again = seen.shown >> known & 1 or (key.source, message.id) in seen.ids
-        if again and not self._forgotten(machine, known, key):
+        if again and not self.forgotten(machine, known, key):
             raise Broken("S5", f"{number} shows {named(key)} again")
         missing = self.context[known] & ~seen.shown
         if missing and not self._excused(machine, missing):
@@ -368,12 +295,6 @@ class Oracle:
         seen.show(message, 1 << known)
         self.came.setdefault((number, key), self.world.now)
         seen.lines.append((key.source, message.text))
-
-    def _forgotten(self, machine: Machine, known: int, key: Key) -> bool:
-        """Was the line shown under another key only, which has been trimmed here?"""
-        others = [other for other in self.keys[known] if other != key]
-        disk = machine.disk
-        return bool(others) and all(o not in disk.messages and disk.below(o) for o in others)
 
     def _excused(self, machine: Machine, missing: int) -> bool:
         """A newcomer reads backwards: what comes before its oldest page counts as shown.
