@@ -1,8 +1,8 @@
 """The log is bounded: when it is too large its oldest messages go, and their authors' floors rise.
 
 Nothing goes that waits or is waited for: no pending message, nothing later than one that is still
-to come, no own line that somebody is still to acknowledge, no head (the next line is to name it),
-and nothing at all while one reads backwards.
+to come, no own line that somebody is still to acknowledge, no head (the next line is to name it)
+unless others count it as trimmed, and nothing at all while one reads backwards.
 """
 
 from .alarms import Alarm
@@ -40,7 +40,8 @@ class Trimming:
             return self.look()
         log = s.history
         waiting = s.causal.missing().union(s.causal.pending)
-        keep = waiting.union(s.causal.heads, s.outbox.entries)
+        heads = {key for key in s.causal.heads if not log.marks.covers(key)}
+        keep = waiting.union(heads, s.outbox.entries)
         before = dict(log.marks.floors)
         last = log.trim(self._excess(), keep)
         if last:
@@ -50,6 +51,7 @@ class Trimming:
             s.emit(Trim(last))
             for key in last:
                 s.outbox.trimmed(key)
+            s.causal.heads.difference_update([k for k in s.causal.heads if not log.has(k)])
         if self.due:
             s.alarms.set(Alarm.TRIM, s.now + (AGAIN_MS if last else STUCK_MS))
 

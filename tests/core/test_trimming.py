@@ -15,8 +15,9 @@ from .dialogue import Dialogue, follower, returning
 SMALL = replace(LAN, log_max=10)
 
 
-def talk_of(*messages: m.ChatMessage, **timing: int) -> Dialogue:
-    return follower(3, 1, 2, messages=messages, timing=replace(SMALL, **timing))
+def talk_of(*messages: m.ChatMessage, floors: tuple[Floor, ...] = (), **timing: int) -> Dialogue:
+    timing_ = replace(SMALL, **timing)
+    return follower(3, 1, 2, messages=messages, floors=floors, timing=timing_)
 
 
 def hear(talk: Dialogue, *messages: m.ChatMessage) -> None:
@@ -114,6 +115,15 @@ def test_a_head_stays_until_somebody_names_it() -> None:
     assert talk.group._s.history.has(line(2, 1).key)
     hear(talk, line(1, 21, after=(line(2, 1),)))
     assert not talk.group._s.history.has(line(2, 1).key)
+
+
+def test_a_head_that_others_count_as_trimmed_goes_and_is_not_named() -> None:
+    old = line(2, 1)
+    talk = talk_of(old, *chain(5), floors=(Floor(2, stream(), 7, 5),))
+    assert old.key in talk.group._s.causal.heads
+    hear(talk, *chain(20)[5:])
+    assert not talk.group._s.history.has(old.key)
+    assert old.key not in talk.says("hello").deps
 
 
 def test_what_was_trimmed_counts_as_stored_and_is_not_shown_again() -> None:

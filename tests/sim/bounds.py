@@ -1,12 +1,12 @@
 """The promises about long life: what may be trimmed, jumped and declared lost."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from node.core.group import Role
-from node.core.types import Floor, Key
+from node.core.types import Floor, Key, MemberId
 
 from .brief import key as named
-from .machine import Machine
+from .machine import Machine, deliverable
 
 if TYPE_CHECKING:
     from .checkers import Seen
@@ -100,6 +100,25 @@ class Bounds:
                 raise Broken("S4", f"{named(hole)} is declared lost; {other.number} has it")
         self.holes.add(hole)
         self.world.count["holes declared"] += 1
+
+    def gone(self, machine: Machine) -> int:
+        """What was trimmed there: nothing that is written there need name it."""
+        disk, gone = machine.disk, 0
+        for known, keys in enumerate(self.keys):
+            if all(key not in disk.messages and disk.below(key) for key in keys):
+                gone |= 1 << known
+        return gone
+
+    def top(self, machine: Machine) -> Any:
+        """The highest place of what can be seen there."""
+        told: set[tuple[MemberId, str]] = set()
+        top: Any = ()
+        for key in deliverable(machine.disk):
+            message = machine.disk.messages[key]
+            if (key.source, message.id) not in told:
+                told.add((key.source, message.id))
+                top = max(top, message.place)
+        return top
 
     def forgotten(self, machine: Machine, known: int, key: Key) -> bool:
         """Was the line shown under another key only, which has been trimmed here?"""

@@ -16,7 +16,7 @@ from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Stream, small
 from .bounds import Bounds, Broken
 from .brief import epoch as epoch_name
 from .brief import key as named
-from .machine import Disk, Machine, Process
+from .machine import Disk, Machine, Process, deliverable
 
 if TYPE_CHECKING:
     from .world import World
@@ -191,16 +191,16 @@ class Oracle(Bounds):
                 )
             if key.seq > 1 and key.before not in self.index:
                 raise Broken("S4", f"{named(key)} follows nothing")
-            if message.place <= seen.top:
+            if message.place <= seen.top and message.place <= self.top(machine):
                 raise Broken("S7", f"{named(key)} at {message.place} is not after {seen.top}")
-            known = self._written(message, seen)
+            known = self._written(machine, message, seen)
         elif self.contents[key] is not message and self.contents[key] != message:
             raise Broken("S7", f"{machine.number} stores another {named(key)}: {message}")
         seen.ever |= 1 << known
 
-    def _written(self, message: ChatMessage, seen: Seen) -> int:
+    def _written(self, machine: Machine, message: ChatMessage, seen: Seen) -> int:
         """A message comes into the world; one whose id is known repeats the first."""
-        past = self._past_of(message, seen.shown)
+        past = self._past_of(machine, message, seen.shown)
         line = message.key.source, message.id
         known = self.lines.get(line)
         if known is None:
@@ -217,13 +217,14 @@ class Oracle(Bounds):
         self.contents[message.key] = message
         return known
 
-    def _past_of(self, message: ChatMessage, shown: int) -> int:
+    def _past_of(self, machine: Machine, message: ChatMessage, shown: int) -> int:
         """All that a message says it follows; its author must not keep back what it was shown."""
         before = message.key.before
         past = 0
         for key in message.deps if before is None else (*message.deps, before):
             past |= self.past[self.index[key]] | 1 << self.index[key]
-        if silent := shown & ~past:
+        silent = shown & ~past
+        if silent and (silent := silent & ~self.gone(machine)):
             lacks = self.messages[silent.bit_length() - 1].key
             raise Broken("S6", f"{named(message.key)} does not say that it follows {named(lacks)}")
         return past
@@ -338,6 +339,8 @@ class Oracle(Bounds):
         for key in deliverable(machine.disk):
             known = self.index[key]
             seen.show(self.messages[known], 1 << known)
+        if machine.disk.floors:
+            seen.top = self.top(machine)
 
     def wiped(self, machine: Machine) -> None:
         self.seen_by(machine).forget()
@@ -442,17 +445,6 @@ def _went_back(before: Member, after: Member) -> bool:
     life = (before.incarnation, before.life) > (after.incarnation, after.life)
     ended = before.left > after.left or before.kicked > after.kicked
     return life or ended or before.nick.rank > after.nick.rank
-
-
-def deliverable(disk: Disk) -> list[Key]:
-    """The messages of a log whose predecessors are all there (or count as delivered)."""
-    done = {*disk.holes, *(disk.meta.below if disk.meta is not None else ())}
-    found = []
-    for message in sorted(disk.messages.values(), key=lambda m: m.place):
-        if all(key in done or disk.below(key) for key in message.predecessors):
-            done.add(message.key)
-            found.append(message.key)
-    return found
 
 
 def difference(rosters: list[Roster]) -> str:

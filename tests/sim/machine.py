@@ -79,6 +79,17 @@ class Disk:
         return other
 
 
+def deliverable(disk: Disk) -> list[Key]:
+    """The messages of a log whose predecessors are all there (or count as delivered)."""
+    done = {*disk.holes, *(disk.meta.below if disk.meta is not None else ())}
+    found = []
+    for message in sorted(disk.messages.values(), key=lambda m: m.place):
+        if all(key in done or disk.below(key) for key in message.predecessors):
+            done.add(message.key)
+            found.append(message.key)
+    return found
+
+
 class Served:
     """A request that waits for its answer; `caller` is None for a repeated one."""
 

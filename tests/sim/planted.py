@@ -231,14 +231,14 @@ MUTANTS = [
     Mutant(
         "lines that wait are trimmed",
         "node/core/trimming.py",
-        "waiting.union(s.causal.heads, s.outbox.entries)",
-        "s.causal.heads.union(s.outbox.entries)",
+        "waiting.union(heads, s.outbox.entries)",
+        "heads.union(s.outbox.entries)",
     ),
     Mutant(
         "lines that are still to be told are trimmed",
         "node/core/trimming.py",
-        "waiting.union(s.causal.heads, s.outbox.entries)",
-        "waiting.union(s.causal.heads)",
+        "waiting.union(heads, s.outbox.entries)",
+        "waiting.union(heads)",
     ),
     Mutant(
         "a floor counts only the last that went",
