@@ -316,6 +316,8 @@ class Group(Readable):
             case Tell():
                 self._talking.told(call, request)
             case Ping():
+                if (refusal := self._answering.refusal(request)) is not None:
+                    return s.respond(call, refusal)
                 self._overhear(caller.node, request.view)
                 self._answering.ping(call, request)
             case Elect():
