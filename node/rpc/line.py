@@ -74,6 +74,11 @@ class Line:
                     return refusal
                 status = told(error)
                 unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise  # It is we who are to end, and not the channel under us.
+                return Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
             if not unavailable or not again:
                 return Silenced(Silence.SILENT, status)
             silence = await probe(self.address, until - loop.time())

@@ -12,6 +12,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from node.codec import PROTOCOL, Check, Malformed, get_network
 from node.core.messages import Reason, Record, Refusal
 from node.core.types import Epoch
+from node.errors import shown
 from node.limits import Limits, address_fault
 from node.rpc.options import grpc
 from p2pchat.v1 import nds_pb2
@@ -76,7 +77,7 @@ def malformed(error: Malformed) -> status_pb2.Status:
 def mismatched(theirs: str) -> status_pb2.Status:
     """The status for a caller that speaks another version of the protocol."""
     text = f"this node speaks protocol {PROTOCOL}, the caller {theirs[:20]}"
-    versions = {"ours": PROTOCOL, "theirs": theirs[:20]}
+    versions = {"ours": PROTOCOL, "theirs": shown(theirs[:20])}
     return _status(code_pb2.FAILED_PRECONDITION, Reason.VERSION_MISMATCH, text, versions)
 
 
@@ -86,7 +87,7 @@ def is_spoken(protocol: str) -> bool:
 
 
 def _status(code: int, reason: str, text: str, facts: dict[str, str]) -> status_pb2.Status:
-    status = status_pb2.Status(code=code, message=text[:TEXT_MAX])
+    status = status_pb2.Status(code=code, message=shown(text)[:TEXT_MAX])
     status.details.add().Pack(
         error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=facts)
     )

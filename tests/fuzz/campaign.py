@@ -24,7 +24,8 @@ from tests.fuzz.values import Facts
 CHUNK = 48  # cases between two looks at the processes
 AT_ONCE = 8
 FEWEST = 20  # cases of an RPC however slow it is
-FAULTS_MAX = 12
+FAULTS_MAX = 30
+ALIKE_MAX = 2  # faults that begin alike are shown so often
 RSS_GROWTH = 200  # MiB
 FDS_GROWTH = 300
 LOOK_S = 0.3  # what was true so long ago is still true
@@ -76,12 +77,17 @@ class Campaign:
         self._living: Living | None = None
         self._looking, self._looked_at = asyncio.Lock(), 0.0
         self._honest: dict[str, Any] = {}
+        self._alike: Counter[str] = Counter()
         for name in ("nds", *TALKERS, "control"):
             for rpc in served(town.channel(town.target(name))):
                 self.rpcs[rpc.name] = rpc
                 self.servers.setdefault(rpc.name, []).append(name)
 
-    def fault(self, text: str) -> None:
+    def fault(self, text: str, alike: str = "") -> None:
+        """Takes a fault down; of many that are `alike` only the first few."""
+        self._alike[alike or text] += 1
+        if self._alike[alike or text] > ALIKE_MAX:
+            return
         self.faults.append(text)
         self.plan.say(f"FAULT {text}")
         if len(self.faults) >= FAULTS_MAX:
@@ -115,6 +121,7 @@ class Campaign:
 
     def _look(self) -> Living:
         town = self.town
+        town.mend_victim()
         groups = {"town": self._group("town"), "pit": self._pit()}
         ids = {
             scene: {name: town.chat(name, known.name).member_id for name in TALKERS}
@@ -141,7 +148,7 @@ class Campaign:
         self.tallies.setdefault(case.rpc.name, Tally()).cases += 1
         self.tallies[case.rpc.name].endings[oracle.reason(ending)] += 1
         if text := oracle.fault(case, ending):
-            self.fault(f"{case}: {text}")
+            self.fault(f"{case}: {text}", f"{case.rpc.name} {text[:36]}")
         return ending
 
     async def lane(self, rpc: Rpc, chunk: Callable[[Sequence[Case]], Awaitable[None]]) -> None:

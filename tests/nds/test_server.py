@@ -318,6 +318,10 @@ async def test_noise_on_the_port_disturbs_nobody():
             reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
             said = await refusal(channel.stream_unary(reflection)(iter([b"\xff\xff"])))
             assert said.reason == "GARBLED"
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await channel.unary_unary("/grpc.health.v1.Health/List")(b"")
+            assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            assert raised.value.details() == "this service does not offer that call"
         await stub.CreateNetwork(creation("tea"))
         process.signal(signal.SIGTERM)
         assert await process.ended() == 0

@@ -90,5 +90,13 @@ async def test_a_bug_is_told_to_the_log_and_not_to_the_caller(channel, call, cap
     assert "a secret of the inside" in caplog.text
 
 
+async def test_a_call_that_is_not_offered_is_no_bug(channel, caplog) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await channel.unary_unary("/grpc.health.v1.Health/List")(b"")
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert raised.value.details() == "this node does not offer that call"
+    assert not caplog.records
+
+
 async def drain(stream: AsyncIterator[pb.WatchResponse]) -> list[pb.WatchResponse]:
     return [answer async for answer in stream]

@@ -144,6 +144,15 @@ async def test_another_version_is_refused_with_both_named(tasks: Tasks) -> None:
     assert "2.1" in end.text
 
 
+@pytest.mark.parametrize("theirs", ["\x1b[2J", "2.\u202e"])
+def test_what_a_terminal_would_obey_goes_into_no_status(theirs: str) -> None:
+    status = mismatched(theirs)
+    assert status.message.isprintable()
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert info.metadata["theirs"].isprintable()
+
+
 async def test_a_refused_claim_brings_the_record(tasks: Tasks) -> None:
     status = refused(Refusal(Reason.STALE_EPOCH, "somebody was faster"))
     information = nds_pb2.NetworkInformation(
@@ -271,6 +280,41 @@ async def test_a_slow_answer_is_given_up_at_the_deadline(tasks: Tasks) -> None:
         end = await line.call(PATH, b"", 100)
         assert end == Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: Deadline Exceeded")
         await asyncio.wait_for(gone.wait(), 5)
+        await line.close()
+
+
+async def test_a_call_on_a_line_that_is_closed_comes_to_an_end(tasks: Tasks) -> None:
+    began = asyncio.Event()
+
+    async def never(_: bytes, __: object) -> bytes:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError("it was answered")
+
+    async with serving(never) as port:
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        call = asyncio.create_task(line.call(PATH, b"x", 30_000))
+        await began.wait()
+        await line.close()
+        end = await call
+    assert end == Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
+
+
+async def test_a_call_that_we_give_up_is_given_up(tasks: Tasks) -> None:
+    began = asyncio.Event()
+
+    async def never(_: bytes, __: object) -> bytes:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError("it was answered")
+
+    async with serving(never) as port:
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        call = asyncio.create_task(line.call(PATH, b"x", 30_000))
+        await began.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
         await line.close()
 
 
