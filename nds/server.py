@@ -6,7 +6,6 @@ import signal
 import socket
 from contextlib import suppress
 
-import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -17,6 +16,7 @@ from nds.ledger import Ledger
 from nds.logs import say
 from nds.record import serves_at
 from nds.service import NodeDiscovery
+from nds.service.listener import make_server
 from nds.service.noise import Noise
 from nds.service.questions import Questions
 from nds.store import Store
@@ -50,7 +50,7 @@ class Server:
         self._questions = Questions(build)
         self._health = health.aio.HealthServicer()
         self._sweeping: asyncio.Task[None] | None = None
-        self._grpc = grpc.aio.server(interceptors=[Noise()], options=OPTIONS)
+        self._grpc = make_server([Noise()], OPTIONS)
         service = NodeDiscovery(self._ledger, self._watchers, self._questions, self._now)
         nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)

@@ -32,7 +32,7 @@ EXIT_CODES: Mapping[int, str] = {
 
 
 def shown(text: str) -> str:
-    """The text with what a terminal would obey, or nobody sees, spelled out: \\x1b, \\u202e."""
+    """The text with what a terminal would obey, or nobody sees, spelled out as Python does."""
     if text.isprintable():
         return text
     return "".join(

@@ -14,7 +14,7 @@
     campaign   all of it, with the report; `python -m tests.fuzz --help`
 
 A case is its seed: `Random(f"{rpc} {seed}")` draws it, from what the group is like at that moment.
-Chats are kept apart by what their cases may do.  In `town` nobody who calls may be heard, so whatever
-changes there is a fault.  In `pit` anybody may call, and since calls are not authenticated yet,
-what a member says there counts: no process may die of it, and the town must not notice.
+Chats are kept apart by what their cases may do.  In `town` nobody who calls may be heard, so
+whatever changes there is a fault.  In `pit` anybody may call, and as calls are not authenticated
+yet, what a member says there counts: no process may die of it, and the town must not notice.
 """

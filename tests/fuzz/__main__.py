@@ -5,20 +5,15 @@ fault; each is printed with the seed that repeats it.
 """
 
 import argparse
-import asyncio
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from google.protobuf import message_factory
-from google.protobuf.message import DecodeError
-
 from tests.fuzz import within
-from tests.fuzz.campaign import QUIET_S, Campaign, Plan
-from tests.fuzz.talkers import STALL_S, Talkers
-from tests.fuzz.town import Town
+from tests.fuzz.campaign import Plan
+from tests.fuzz.conduct import conduct
 
 
 def main() -> int:
@@ -39,62 +34,13 @@ def main() -> int:
         return bool(found)
     plan = Plan(given.cases, given.start, given.rpc, given.seconds)
     directory = Path(tempfile.mkdtemp(prefix="fuzz"))
-    found += conduct(directory, plan, show=given.seed is not None)
+    found += conduct(directory, plan, show=given.seed is not None).faults
     print(f"{time.monotonic() - began:.0f} s")
     if found:
         print(f"the logs are in {directory}")
         return 1
     shutil.rmtree(directory)
     return 0
-
-
-def conduct(directory: Path, plan: Plan, *, show: bool = False) -> list[str]:
-    """Builds a town, lives the plan in it, prints the report; its faults."""
-    town = Town(directory)
-    try:
-        town.build()
-        talk = Talkers(town)
-        talk.start()
-        try:
-            talk.wait_for(2 + int(QUIET_S))
-            campaign = asyncio.run(_campaign(town, plan, talk, show=show))
-        finally:
-            talk.stop()
-        campaign.settle(talk)
-        if talk.failed:
-            campaign.faults.append(f"{len(talk.failed)} honest lines failed: {talk.failed[:2]}")
-        if talk.stall() > STALL_S:
-            campaign.faults.append(f"the honest were silenced for {talk.stall():.0f} s")
-        plan.say(campaign.report(talk))
-        return campaign.faults
-    finally:
-        town.close()
-
-
-async def _campaign(town: Town, plan: Plan, talk: Talkers, *, show: bool) -> Campaign:
-    campaign = Campaign(town, plan)
-    quiet = len(talk.samples)
-    talk.quiet = talk.rate(1, quiet - 1)
-    if show:
-        await campaign.look()
-        for rpc in campaign.rpcs.values():
-            if rpc.name == plan.only:
-                _show(campaign, rpc.name, plan.start)
-    await campaign.run()
-    talk.noisy = talk.rate(quiet - 1) if len(talk.samples) > quiet else talk.quiet
-    await campaign.close()
-    return campaign
-
-
-def _show(campaign: Campaign, rpc: str, seed: int) -> None:
-    case = campaign.draw(campaign.rpcs[rpc], seed)
-    print(case)
-    for payload in case.payloads:
-        try:
-            kind = message_factory.GetMessageClass(case.rpc.request)
-            print(str(kind.FromString(payload))[:4_000])
-        except DecodeError:
-            print(payload[:2_000].hex())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -23,15 +23,20 @@ from tests.fuzz.values import Facts
 
 CHUNK = 48  # cases between two looks at the processes
 AT_ONCE = 8
+PATIENT = {"Control/StartElection": 48}  # what takes seconds by nature is done many at once
 FEWEST = 20  # cases of an RPC however slow it is
 FAULTS_MAX = 30
 ALIKE_MAX = 2  # faults that begin alike are shown so often
 RSS_GROWTH = 200  # MiB
-FDS_GROWTH = 300
+FDS_GROWTH = 1_300  # a thousand connections are opened at a time
 LOOK_S = 0.3  # what was true so long ago is still true
+FDS_AT_REST = 60  # above those at first
+ANSWER_S = 5.0
+REST_S = 20.0
 QUIET_S = 4.0  # how long the talk is measured undisturbed
 
 State = Callable[[], dict[str, Any]]
+Part = Callable[["Campaign"], Awaitable[None]]
 
 
 @dataclass
@@ -149,6 +154,8 @@ class Campaign:
         self.tallies[case.rpc.name].endings[oracle.reason(ending)] += 1
         if text := oracle.fault(case, ending):
             self.fault(f"{case}: {text}", f"{case.rpc.name} {text[:36]}")
+        if ending.heard and case.rpc.name in drawing.ONCE:
+            await asyncio.to_thread(self.town.await_stop)
         return ending
 
     async def lane(self, rpc: Rpc, chunk: Callable[[Sequence[Case]], Awaitable[None]]) -> None:
@@ -156,9 +163,9 @@ class Campaign:
         plan, began = self.plan, time.monotonic()
         for first in range(plan.start, plan.start + plan.cases, CHUNK):
             seeds = range(first, min(first + CHUNK, plan.start + plan.cases))
-            if plan.seconds and first - plan.start >= FEWEST:
-                if time.monotonic() - began > plan.seconds:
-                    break
+            late = plan.seconds and time.monotonic() - began > plan.seconds
+            if late and first - plan.start >= FEWEST:
+                break
             await self.look()
             await chunk([self.draw(rpc, seed) for seed in seeds])
             await self.inspect(f"after {rpc.name} SEED={seeds[0]}..{seeds[-1]}")
@@ -175,7 +182,7 @@ class Campaign:
                 await self.one(case)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
+            for _ in range(PATIENT.get(cases[0].rpc.name, AT_ONCE)):
                 group.create_task(worker())
 
     def one_by_one(self, state: State, mend: Callable[[], None]) -> Any:
@@ -225,6 +232,21 @@ class Campaign:
             self.fault(f"{when}: the town has noticed: {difference(self._honest, honest)}")
         self._honest = honest
 
+    async def answers(self, server: str) -> None:
+        """Raises TimeoutError where a server does not answer soon."""
+        rpc = self.rpcs["Health/Check"]
+        ending = await call(self.channel(server), Case(rpc, 0, server, (b"",)))
+        if not ending.heard or ending.took_s > ANSWER_S:
+            raise TimeoutError(f"{ending.code} after {ending.took_s:.1f} s")
+
+    async def at_rest(self, server: str) -> None:
+        """Waits until a process has let go of what others had opened; a fault where it does not."""
+        held, until = self.holdings[server], time.monotonic() + REST_S
+        while (fds := held.look()[1]) > held.fds_at_first + FDS_AT_REST:
+            if time.monotonic() > until:
+                return self.fault(f"{server} still holds {fds} files, {held.fds_at_first} at first")
+            await asyncio.sleep(0.1)
+
     # ---- the whole -------------------------------------------------------------------------------
 
     async def nds(self) -> None:
@@ -247,14 +269,17 @@ class Campaign:
         for rpc in self.of(*(others - {"Control"})):
             await self.lane(rpc, self.side_by_side)
 
-    async def run(self, *beside: Callable[["Campaign"], Awaitable[None]]) -> None:
-        """Every RPC, with `beside` going on all the while; then the town must agree."""
+    async def run(
+        self, beside: AbstractAsyncContextManager[None] | None = None, *after: Part
+    ) -> None:
+        """Every RPC, with `beside` going on all the while; then what comes `after`, in turn."""
         with suppress(TooMany):
-            await self._together(self.nds, self.node)
-            await self._together(self.control, self.standard)
-            for one in beside:
-                await one(self)
-                await self.inspect(f"after {getattr(one, '__name__', one)}")
+            async with beside or nullcontext():
+                await self._together(self.nds, self.node)
+                await self._together(self.control, self.standard)
+            for part in after:
+                await part(self)
+                await self.inspect(f"after {part.__name__}")
 
     async def _together(self, *parts: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -308,5 +333,3 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     shown: Iterable[str] = (f"{n}: {before.get(n)} -> {after.get(n)}"[:600] for n in names[:3])
     return f"changed {' | '.join(shown)}"
-
-

@@ -21,7 +21,7 @@ COUNTING = {
     *("NodeDiscovery/Renew", "NodeDiscovery/DeleteNetwork"),
     *("Control/CreateChat", "Control/JoinChat", "Control/LeaveChat", "Control/Send"),
     *("Control/MarkRead", "Control/SetNick", "Control/SetAway", "Control/SetTopic"),
-    *("Control/StartElection", "Control/StopNode"),
+    "Control/StopNode",
 }
 ONCE = {"Control/StopNode": 3}  # so many of them are whole: each costs a start
 REFLECTED = {

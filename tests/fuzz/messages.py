@@ -129,10 +129,13 @@ def noise(rng: Random) -> bytes:
 
 def swollen(rng: Random, good: bytes) -> bytes:
     """Around the size that a server takes."""
-    size = rng.choice((512 * 1024 - 8, 512 * 1024 + 1, 1_000_000))
-    room = max(0, size - len(good) - 6)
-    tag = b"\xfa\x7f"
-    return good + tag + _varint(room) + b"x" * room
+    return padded(good, rng.choice((512 * 1024 - 8, 512 * 1024 + 1, 1_000_000)))
+
+
+def padded(good: bytes, size: int) -> bytes:
+    """Exactly so many bytes, by a field that nobody knows; `size` is far above what there is."""
+    room = size - len(good) - 2 - 3
+    return good + b"\xfa\x7f" + _varint(room) + b"x" * room
 
 
 def _varint(value: int) -> bytes:

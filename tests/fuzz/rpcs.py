@@ -1,4 +1,4 @@
-"""Every method of every service, as the servers themselves name them: a new one is fuzzed unasked."""
+"""Every method of every service, as the servers name them: a new one is fuzzed unasked."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

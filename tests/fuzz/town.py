@@ -9,9 +9,11 @@ busy machine alone deposes nobody; a chat is full with four.
 """
 
 import json
+import resource
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from google.protobuf.message import Message
 
 from p2pchat.v1 import common_pb2, control_pb2, nds_pb2, nds_pb2_grpc, node_pb2, node_pb2_grpc
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import OPTIONS, at_once
+from tests.e2e.programs import OPTIONS, at_once, wait_for
 from tests.fuzz.callers import Society
 from tests.fuzz.values import Facts
 
@@ -35,6 +37,7 @@ CALL_S = 10.0
 PASSING = {"seenMs", "idle", "acked", "lacking", "downSinceMs", "unread", "mentions", "alive"}
 PASSING |= {"fingerprint", "outbox", "pid", "startedMs", "listen", "advertise"}
 CHATS_MAX = 8  # of mallory
+FILES = 1_024
 
 
 class Town:
@@ -55,6 +58,15 @@ class Town:
 
     def build(self) -> None:
         """Starts everything; returns when all are in their chats."""
+        with _few_files():
+            self._raise()
+        self.gather("town", *TALKERS, VICTIM)
+        self.cluster[VICTIM].ask("LeaveChat", chat="town")
+        self.gather("den", VICTIM, "carol")
+        self.dig()
+        self.paper = [self._on_paper(f"paper{i}") for i in range(PAPER)]
+
+    def _raise(self) -> None:
         cluster = self.cluster
         cluster.nds.start()
         self.nds_address = cluster.nds.address
@@ -62,11 +74,6 @@ class Town:
         members = [cluster.add(name) for name in EVERYONE]
         at_once(lambda one: one.up("--nick", one.name, *flags), members)
         self.listen = {name: cluster[name].ask("GetStatus").listen for name in EVERYONE}
-        self.gather("town", *TALKERS, VICTIM)
-        cluster[VICTIM].ask("LeaveChat", chat="town")
-        self.gather("den", VICTIM, "carol")
-        self.dig()
-        self.paper = [self._on_paper(f"paper{i}") for i in range(PAPER)]
 
     def gather(self, chat: str, founder: str, *rest: str) -> None:
         made = self.cluster[founder].ask("CreateChat", name=chat, nds=self.nds_address)
@@ -194,12 +201,14 @@ class Town:
             **dict.fromkeys(("address", "leader_address"), addresses),
             "identity": [one.identity for one in roster.members],
             "name": [known.name],
-            **dict.fromkeys(("nick", "value"), ["alice", "zoe", "b", "x" * 24]),
+            **{key: ["alice", "zoe", "b", "x" * 24] for key in ("nick", "value")},
             "msg_id": [*(one.msg_id for one in said), str(uuid.UUID(int=now_ms))],
             "msg": ["hello", "two\nlines"],
             "ms": [now_ms, now_ms - 1, now_ms + 1_000, *(one.header.hlc.ms for one in said)],
-            **dict.fromkeys(("sent_ms", "created_ms"), [now_ms]),
-            **dict.fromkeys(("seq", "first", "last"), [1, 1, 2, 3, *(m.header.seq for m in said)]),
+            **{key: [now_ms] for key in ("sent_ms", "created_ms")},
+            **{
+                key: [1, 1, 2, 3, *(m.header.seq for m in said)] for key in ("seq", "first", "last")
+            },
             "random": [7, 7, 8, *(one.header.stream.random for one in said)],
             "process": [views[0].process ^ 1],
             "roster_hash": [views[0].roster_hash, 1],
@@ -215,8 +224,8 @@ class Town:
         living = [one for one in page.networks if self._is_prey(one)] or list(page.networks)
         pools: dict[str, list[Any]] = {
             "chat_id": [*(one.chat_id for one in living), *self.paper],
-            **dict.fromkeys(("node_id", "leader_id", "votes"), [one.leader_id for one in living]),
-            **dict.fromkeys(("address", "leader_address"), [NOWHERE, *self.listen.values()]),
+            **{key: [one.leader_id for one in living] for key in ("node_id", "leader_id", "votes")},
+            **{key: [NOWHERE, *self.listen.values()] for key in ("address", "leader_address")},
             "name": [*(one.name for one in living), "town", *(f"paper{i}" for i in range(40))],
             "Facts.name": [f"paper{i}" for i in range(40)],
             "request_id": [str(uuid.UUID(int=i << 64 | 4 << 76)) for i in range(20)],
@@ -274,7 +283,7 @@ class Town:
                 "count": [0, 1, 20, 200],
                 "history": [0, 1, 1_000],
                 "since_ms": [0, time.time_ns() // 1_000_000 - 5_000],
-                **dict.fromkeys(("before", "after"), ["", "", *(one.place for one in lines)]),
+                **{key: ["", "", *(one.place for one in lines)] for key in ("before", "after")},
                 "contains": ["", "hello", "h"],
                 "member": ["", "carol", "mallory", "1", "2"],
                 "id": ["", *(one.id for one in lines), *(one.msg_id for one in lines)],
@@ -312,17 +321,25 @@ class Town:
         """The victim and its chats."""
         victim = self.cluster[VICTIM]
         status = MessageToDict(victim.ask("GetStatus"))
-        found: dict[str, Any] = {"status": _lasting(status)}
-        found["status"].pop("nds", None)  # One of them may be down for a while.
+        found: dict[str, Any] = {}
         for chat in status.get("chats", ()):
-            with suppress(grpc.RpcError):
-                rows = victim.ask("ListMembers", chat=chat["name"], all=True).members
-                found[chat["name"]] = [_row(row) for row in rows]
+            if chat["name"].startswith("pit"):  # Others are at work there.
+                chat.clear()
+                continue
+            rows = victim.ask("ListMembers", chat=chat["name"], all=True).members
+            found[chat["name"]] = [_row(row) for row in rows]
             found[f"{chat['name']}: lines"] = chat.get("fingerprint")
+        found["status"] = _lasting(status)
+        found["status"].pop("nds", None)  # One of them may be down for a while.
         found["profile"] = json.loads((victim.home / victim.profile / "profile.json").read_text())
         return found
 
     # ---- putting right ---------------------------------------------------------------------------
+
+    def await_stop(self) -> None:
+        """Somebody has stopped the victim's node: returns when it is gone."""
+        victim = self.cluster[VICTIM]
+        wait_for(lambda: not victim.is_up(), f"{VICTIM} has stopped")
 
     def mend_victim(self) -> None:
         """Up again, in #den, and in few others."""
@@ -339,6 +356,17 @@ class Town:
         if "den" not in chats:
             self.cluster["carol"].ask("JoinChat", line=f"{self.nds_address}/den")
             victim.ask("JoinChat", line=f"{self.nds_address}/den")
+
+
+@contextmanager
+def _few_files() -> Iterator[None]:
+    """What is started meanwhile may open as many files as an ordinary login lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, FILES), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _lasting(value: Any) -> Any:

@@ -114,7 +114,9 @@ def text(rng: Random, true: Sequence[str], hostility: float) -> str:
 
 def _scalar(rng: Random) -> int:
     """A code point that UTF-8 can carry."""
-    point = rng.choice((rng.randrange(0x80), rng.randrange(0xD800), rng.randrange(0xE000, 0x110000)))
+    point = rng.choice(
+        (rng.randrange(0x80), rng.randrange(0xD800), rng.randrange(0xE000, 0x110000))
+    )
     return point
 
 

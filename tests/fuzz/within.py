@@ -76,15 +76,15 @@ def truth(talk: Dialogue) -> Facts:
         "address_incarnation": [*lives, max(lives) + 1],
         "generation": [EPOCH.generation],
         "n": [EPOCH.n - 1, EPOCH.n, EPOCH.n, EPOCH.n + 1],
-        **dict.fromkeys(("address", "leader_address"), ["m1:7000", "m2:7000", "m3:7000", "m9:1"]),
+        **{key: ["m1:7000", "m2:7000", "m3:7000", "m9:1"] for key in ("address", "leader_address")},
         "identity": [person(id).identity for id in ids],
         "name": ["den"],
-        **dict.fromkeys(("nick", "value"), ["user1", "user3", "zoe", "b"]),
+        **{key: ["user1", "user3", "zoe", "b"] for key in ("nick", "value")},
         "msg_id": [one.id for one in said],
         "msg": ["hello", "1.1"],
         "ms": [1_001, 1_002, 5_000, WALL, WALL + 10],
-        **dict.fromkeys(("sent_ms", "created_ms"), [WALL]),
-        **dict.fromkeys(("seq", "first", "last"), [1, 1, 2, 3, 4]),
+        **{key: [WALL] for key in ("sent_ms", "created_ms")},
+        **{key: [1, 1, 2, 3, 4] for key in ("seq", "first", "last")},
         "random": [1, 1, 2],
         "process": [1, 2, 3, 9],
         "roster_hash": [talk.view().roster_hash, 1],
@@ -117,7 +117,12 @@ def lasting(talk: Dialogue, caller: int) -> dict[str, Any]:
         "members": [replace(one, **alive) if one.id == caller else one for one in roster.members],
         "topic": roster.topic,
         "epoch": (s.epoch, s.leader, s.provisional, s.role),
-        "history": (s.history.hash, len(s.history), sorted(s.causal.pending), sorted(s.causal.below)),
+        "history": (
+            s.history.hash,
+            len(s.history),
+            sorted(s.causal.pending),
+            sorted(s.causal.below),
+        ),
         "heads": sorted(s.causal.heads),
         "me": (s.me, s.incarnation, s.left_ids, s.leaving, s.stream_seq),
         "ids": (tuple(s.ids), max(s.highest_n, s.members.highest_n)),
@@ -193,5 +198,3 @@ def run(cases: int, start: int, only: str = "") -> list[Fault]:
             if text := fault_of(rpc.method, seed):
                 found.append(Fault(rpc.name, seed, text))
     return found
-
-

@@ -26,6 +26,7 @@ from nds.record import Create, Epoch, believable, create
 from nds.store import MemoryStore, open_store
 from nds.store.sqlite import SCHEMA
 from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
+from tests.fuzz import http2
 from tests.nds.conftest import LOCAL, until
 from tests.nds.wire_errors import refusal, taken_apart
 
@@ -303,7 +304,14 @@ async def test_noise_on_the_port_disturbs_nobody():
             writer.write_eof()
             await reader.read()
             writer.close()
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(http2.OPENING + http2.request(1, "", path=b"/\xff\xfe") + http2.data(1, b""))
+        await reader.readexactly(9)
+        writer.close()
         async with grpc.aio.insecure_channel(process.address, options=LOCAL) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await channel.unary_unary("/x")(b"", timeout=5)
+            assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
             for path in (
                 "/p2pchat.v1.NodeDiscovery/Nothing",
                 "/x",
