@@ -1,6 +1,7 @@
 """Tries node/rpc: refusals there and back, what is dialled, and what a line makes of its end."""
 
 import asyncio
+import errno
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +15,7 @@ from grpc_status import rpc_status
 from node.codec import Malformed, method_of
 from node.core.messages import Reason, Refusal
 from node.core.types import Epoch, Silence
+from node.limits import address_fault
 from node.rpc import (
     DOMAIN,
     SERVER_OPTIONS,
@@ -357,6 +359,22 @@ async def test_a_probe_finds_who_listens(silent_port: int) -> None:
     assert await probe(f"127.0.0.1:{silent_port}", 2) is Silence.REFUSED
     assert await probe(f"localhost:{silent_port}", 2) is Silence.REFUSED
     assert await probe("no-such-host.invalid:5", 5) is Silence.SILENT
+
+
+@pytest.mark.parametrize("host", ["h" * 64, "a..b", "h" * 200, "x." * 120 + "x"])
+async def test_a_host_that_nobody_can_look_up_is_silent(host: str) -> None:
+    assert address_fault(f"{host}:5000") == ""
+    assert await probe(f"{host}:5000", 5) is Silence.SILENT
+
+
+async def test_a_machine_without_room_for_a_socket_finds_silence(
+    silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(socket, "socket", full)
+    assert await probe(f"127.0.0.1:{silent_port}", 2) is Silence.SILENT
 
 
 async def test_a_machine_refuses_only_if_all_its_addresses_do(
