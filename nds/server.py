@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 from contextlib import suppress
@@ -27,6 +28,7 @@ SERVICE = nds_pb2.DESCRIPTOR.services_by_name["NodeDiscovery"].full_name
 GRACE_S = 1.0  # for calls that are being answered when the server is told to stop
 SWEEP_S = 5.0  # how often silent leaders are looked for
 WAIT_MS = 2_000  # a start that must wait longer than this for its clock says so
+FILES_MAX = 16_384
 OPTIONS = [
     ("grpc.so_reuseport", 0),  # or two servers share a port without a word
     ("grpc.enable_http_proxy", 0),
@@ -118,11 +120,27 @@ def _why_not(host: str, port: int) -> str:
     return f"{text}; name another with --listen"
 
 
+def allow_many_files() -> None:
+    """Take as many open files as the system lets us have, up to `FILES_MAX`.
+
+    Each connection costs one: with the usual 1,024, who opens a thousand locks all others out.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError) as error:  # Some systems have a limit beneath this one.
+        say("few-files", soft=soft, why=str(error))
+
+
 async def serve(config: Config, store: Store, generation: int, build: str) -> None:
     """Run a server until SIGTERM or SIGINT.
 
     `generation` is what `store.start` gave.  Raises `CannotListen`.
     """
+    allow_many_files()
     told_to_stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, told_to_stop.set)

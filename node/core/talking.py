@@ -230,7 +230,9 @@ class Talking:
             return None
         if not self._orderly(message):
             s.drop("a message that is not later than what it follows")
-            return Refusal(Reason.BAD_FIELD, "hlc is not later than that of its predecessors")
+            return Refusal(
+                Reason.BAD_FIELD, "header.hlc is not later than that of its predecessors"
+            )
         if key.source == s.me and s.stream is not None and key.stream == s.stream:
             s.stream, s.stream_seq = None, 0  # Not ours, under our stream's name: begin another.
         if not self._has_room(message):

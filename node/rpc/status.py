@@ -4,6 +4,7 @@ A status is definite, nothing has happened, only if it carries our `google.rpc.E
 other one, whatever its code, leaves the fate of the call unknown.
 """
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from google.protobuf.message import DecodeError
@@ -58,7 +59,11 @@ def refused(refusal: Refusal) -> status_pb2.Status:
     if refusal.epoch > (0, 0):
         facts["epoch"] = f"{refusal.epoch.generation}.{refusal.epoch.n}"
     code = CODES.get(refusal.reason, code_pb2.FAILED_PRECONDITION)
-    return _status(code, refusal.reason, refusal.text or refusal.reason, facts)
+    status = _status(code, refusal.reason, refusal.text or refusal.reason, facts)
+    if refusal.reason == Reason.BAD_FIELD:
+        field, _, fault = refusal.text.partition(" ")
+        _add_violations(status, ((field, fault),))
+    return status
 
 
 def malformed(error: Malformed) -> status_pb2.Status:
@@ -67,11 +72,15 @@ def malformed(error: Malformed) -> status_pb2.Status:
     more = len(error.violations) - 1
     text = f"{field} {fault}".strip() + (f"; and {more} more" if more else "")
     status = _status(code_pb2.INVALID_ARGUMENT, Reason.BAD_FIELD, text, {"field": field})
+    _add_violations(status, error.violations)
+    return status
+
+
+def _add_violations(status: status_pb2.Status, violations: Iterable[tuple[str, str]]) -> None:
     bad = error_details_pb2.BadRequest()
-    for field, fault in error.violations:
+    for field, fault in violations:
         bad.field_violations.add(field=field[:100], description=fault[:200])
     status.details.add().Pack(bad)
-    return status
 
 
 def mismatched(theirs: str) -> status_pb2.Status:

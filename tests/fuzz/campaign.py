@@ -35,6 +35,8 @@ ANSWER_S = 5.0
 REST_S = 20.0
 QUIET_S = 4.0  # how long the talk is measured undisturbed
 
+SERVERS = ("nds", *TALKERS, "control")
+
 State = Callable[[], dict[str, Any]]
 Part = Callable[["Campaign"], Awaitable[None]]
 
@@ -70,7 +72,7 @@ class Plan:
 class Campaign:
     """Cases against a town that has been built."""
 
-    def __init__(self, town: Town, plan: Plan) -> None:
+    def __init__(self, town: Town, plan: Plan, servers: Sequence[str] = SERVERS) -> None:
         self.town, self.plan = town, plan
         self.faults: list[str] = []
         self.tallies: dict[str, Tally] = {}
@@ -83,7 +85,7 @@ class Campaign:
         self._looking, self._looked_at = asyncio.Lock(), 0.0
         self._honest: dict[str, Any] = {}
         self._alike: Counter[str] = Counter()
-        for name in ("nds", *TALKERS, "control"):
+        for name in servers:
             for rpc in served(town.channel(town.target(name))):
                 self.rpcs[rpc.name] = rpc
                 self.servers.setdefault(rpc.name, []).append(name)
@@ -205,6 +207,7 @@ class Campaign:
                 if after != before:
                     self.fault(f"{case}: {oracle.reason(ending)}, but {difference(before, after)}")
                 before = after
+            await asyncio.to_thread(mend)
 
         return chunk
 
@@ -233,9 +236,10 @@ class Campaign:
         self._honest = honest
 
     async def answers(self, server: str) -> None:
-        """Raises TimeoutError where a server does not answer soon."""
-        rpc = self.rpcs["Health/Check"]
-        ending = await call(self.channel(server), Case(rpc, 0, server, (b"",)))
+        """Raises TimeoutError where a server does not answer somebody new soon."""
+        case = Case(self.rpcs["Health/Check"], 0, server, (b"",))
+        async with grpc.aio.insecure_channel(self.town.target(server), options=OPTIONS) as fresh:
+            ending = await call(fresh, case)
         if not ending.heard or ending.took_s > ANSWER_S:
             raise TimeoutError(f"{ending.code} after {ending.took_s:.1f} s")
 

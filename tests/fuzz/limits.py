@@ -63,7 +63,8 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
     def tell(text: str = "x", deps: int = 0, **header: Any) -> Message:
         stream = common_pb2.Stream(incarnation=now_ms, random=11)
         key = common_pb2.MessageKey(source_id=bob, stream=stream, seq=9)
-        fields = {"seq": 1, "hlc": common_pb2.Hlc(ms=now_ms), "sent_ms": now_ms, **header}
+        hlc = common_pb2.Hlc(ms=now_ms + header.get("seq", 1))
+        fields = {"seq": 1, "hlc": hlc, "sent_ms": now_ms, **header}
         made = common_pb2.Header(stream=stream, deps=[key] * deps, **fields)
         return node_pb2.MessageRequest(
             caller=caller, chat_id=known.chat, msg_id=str(uuid.uuid4()), source_id=bob,
@@ -115,10 +116,13 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
 
     yield to("Message", "msg", 16_384, lambda n: tell("x" * n))
     yield to("Message", "header.deps", 512, lambda n: tell(deps=n, seq=2))
-    yield to("Message", "header.seq", 2**53 - 1, lambda n: tell(seq=n))
+    yield to(
+        "Message", "header.seq", 2**53 - 1,
+        lambda n: tell(seq=n, hlc=common_pb2.Hlc(ms=now_ms + 9)),
+    )  # fmt: skip
     yield to(
         "Message", "header.hlc.counter", 65_535,
-        lambda n: tell(seq=3, hlc=common_pb2.Hlc(ms=now_ms, counter=n)),
+        lambda n: tell(seq=3, hlc=common_pb2.Hlc(ms=now_ms + 3, counter=n)),
     )  # fmt: skip
     yield to("Message", "header.sent_ms", 2**53 - 1, lambda n: tell(seq=4, sent_ms=n))
     yield to(

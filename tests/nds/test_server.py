@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -334,6 +335,17 @@ async def test_noise_on_the_port_disturbs_nobody():
         process.signal(signal.SIGTERM)
         assert await process.ended() == 0
     assert all(" info " in line for line in process.lines), process.lines
+
+
+def test_the_service_takes_the_files_that_it_may_have():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        nds_server.allow_many_files()
+        now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert now == min(hard, 16_384) if hard != resource.RLIM_INFINITY else now > 512
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # --- under load ------------------------------------------------------------------------------

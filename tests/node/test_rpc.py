@@ -125,6 +125,14 @@ async def test_bad_input_names_every_violation(tasks: Tasks) -> None:
     assert await end_of(status, tasks) == Refusal(Reason.BAD_FIELD, "msg must be short; and 1 more")
 
 
+def test_a_field_that_the_group_refuses_is_named_like_any_other() -> None:
+    status = refused(Refusal(Reason.BAD_FIELD, "header.hlc is not later"))
+    bad = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad)
+    (found,) = bad.field_violations
+    assert (found.field, found.description) == ("header.hlc", "is not later")
+
+
 async def test_the_longest_complaint_fits_into_the_headers(tasks: Tasks) -> None:
     worst = Malformed((("f" * 500, "ä" * 900),) * 16)
     end = await end_of(malformed(worst), tasks)

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import resource
 from collections.abc import AsyncIterator
 
 import grpc
 import pytest
 
+from node.control.running import allow_many_files
 from node.service import build_server
 from p2pchat.v1 import control_pb2 as pb
 from p2pchat.v1 import control_pb2_grpc as stubs
@@ -58,3 +60,14 @@ async def test_many_calls_at_once_are_all_answered(port: int) -> None:
         stub = stubs.ControlStub(channel)
         answers = await asyncio.gather(*(stub.GetStatus(pb.GetStatusRequest()) for _ in range(300)))
     assert {one.pid for one in answers} == {7}
+
+
+def test_a_node_takes_the_files_that_it_may_have() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        allow_many_files()
+        now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert now == min(hard, 16_384) if hard != resource.RLIM_INFINITY else now > 512
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
