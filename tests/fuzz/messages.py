@@ -40,7 +40,11 @@ class Maker:
             share = self.mood
         else:
             share = PRESENT
+        chosen = {each.name: rng.choice(each.fields).name for each in kind.oneofs}
         for one in kind.fields:
+            oneof = one.containing_oneof
+            if oneof is not None and chosen[oneof.name] != one.name:
+                continue  # Of several the last would stand.
             if rng.random() < share and depth < DEEP:
                 self._fill(made, one, depth)
         if rng.random() >= self.mood:
