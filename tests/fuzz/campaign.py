@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -21,7 +21,7 @@ from tests.fuzz.talkers import Talkers
 from tests.fuzz.town import TALKERS, Town
 from tests.fuzz.values import Facts
 
-CHUNK = 48  # cases between two looks at the processes
+CHUNK = 60  # cases between two looks at the processes
 AT_ONCE = 8
 PATIENT = {"Control/StartElection": 48}  # what takes seconds by nature is done many at once
 FEWEST = 20  # cases of an RPC however slow it is
@@ -33,7 +33,7 @@ LOOK_S = 0.3  # what was true so long ago is still true
 FDS_AT_REST = 60  # above those at first
 ANSWER_S = 5.0
 REST_S = 20.0
-QUIET_S = 4.0  # how long the talk is measured undisturbed
+QUIET_S = 3.0  # how long the talk is measured undisturbed
 
 SERVERS = ("nds", *TALKERS, "control")
 
@@ -183,9 +183,7 @@ class Campaign:
             for case in waiting:
                 await self.one(case)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(PATIENT.get(cases[0].rpc.name, AT_ONCE)):
-                group.create_task(worker())
+        await together([worker() for _ in range(PATIENT.get(cases[0].rpc.name, AT_ONCE))])
 
     def one_by_one(self, state: State, mend: Callable[[], None]) -> Any:
         """Cases that may count when they are heard: what is refused leaves everything as it was."""
@@ -279,19 +277,11 @@ class Campaign:
         """Every RPC, with `beside` going on all the while; then what comes `after`, in turn."""
         with suppress(TooMany):
             async with beside or nullcontext():
-                await self._together(self.nds, self.node)
-                await self._together(self.control, self.standard)
+                await together([self.nds(), self.node()])
+                await together([self.control(), self.standard()])
             for part in after:
                 await part(self)
                 await self.inspect(f"after {part.__name__}")
-
-    async def _together(self, *parts: Callable[[], Awaitable[None]]) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for part in parts:
-                    group.create_task(_awaited(part()))
-        except* TooMany:
-            raise TooMany from None
 
     async def close(self) -> None:
         for channel in self._channels.values():
@@ -316,11 +306,14 @@ class Campaign:
 
     def report(self, talk: Talkers) -> str:
         """What people read."""
+        for name, pid in self.town.pids().items():
+            self.holdings[name].pid = pid
         cases = sum(one.cases for one in self.tallies.values())
         lines = [f"{cases:,} cases of {len(self.tallies)} RPCs, {len(self.faults)} faults"]
         lines += [
             f"{name:<8} {held.rss_at_first} -> at most {held.rss_max} MiB,"
-            f" {held.fds_at_first} -> at most {held.fds_max} files"
+            f" {held.fds_at_first} -> at most {held.fds_max} files,"
+            f" {oracle.cpu_s(held.pid):.0f} s of a core"
             for name, held in self.holdings.items()
         ]
         lines.append(talk.report())
@@ -328,8 +321,14 @@ class Campaign:
         return "\n".join([*lines, *(f"FAULT {text}" for text in self.faults)])
 
 
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
+async def together(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """All of them at once.  Raises `TooMany` where one of them did."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(part)
+    except* TooMany:
+        raise TooMany from None
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from tests.fuzz.campaign import QUIET_S, Campaign, Plan
 from tests.fuzz.talkers import STALL_S, Talkers
 from tests.fuzz.town import Town
 
-NOISY = 10  # one noisy connection to each server for so many cases of an RPC
+NOISY = 20  # one noisy connection to each server for so many cases of an RPC
 
 
 def conduct(directory: Path, plan: Plan, *, show: bool = False) -> Campaign:

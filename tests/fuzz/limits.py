@@ -233,18 +233,18 @@ async def all_of_them(campaign: Campaign) -> None:
     town.dig()
     town.mend_victim()
     for limit in of_discovery(campaign):
-        await _try(campaign, limit, town.nds_state)
+        await attempt(campaign, limit, town.nds_state)
     for limit in of_control():
-        await _try(campaign, limit, town.control_state)
+        await attempt(campaign, limit, town.control_state)
     for limit in of_node(campaign):
-        await _try(campaign, limit, town.honest_state)
+        await attempt(campaign, limit, town.honest_state)
     for limit in of_size(campaign):
-        await _try(campaign, limit, town.honest_state)
+        await attempt(campaign, limit, town.honest_state)
     town.dig()
     await full(campaign)
 
 
-async def _try(campaign: Campaign, limit: Limit, state: Any) -> None:
+async def attempt(campaign: Campaign, limit: Limit, state: Any) -> None:
     rpc = campaign.rpcs[limit.rpc]
     for payload, past in ((limit.at, False), (limit.past, True)):
         before = state() if past else None

@@ -149,6 +149,15 @@ def holding(pid: int) -> tuple[int, int]:
     return pages * os.sysconf("SC_PAGE_SIZE") // 2**20, fds
 
 
+def cpu_s(pid: int) -> float:
+    """Seconds of a core that a process has had."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
