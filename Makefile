@@ -12,9 +12,10 @@ WORKERS ?= 2
 SEEDS   ?= 200
 START   ?= 0
 CYCLES  ?= 5
+CASES   ?= 1000
 ARGS    ?=
 
-.PHONY: help setup run test check proto sim chaos bench screens lock
+.PHONY: help setup run test check proto sim chaos fuzz bench screens lock
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -60,6 +61,9 @@ endif
 chaos: $(STAMP)  ## chaos: CYCLES=5 START=0, or one with SEED=7; OUT=FILE, KEEP=1
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED),--start $(START) --cycles $(CYCLES)) \
 	  $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep) $(ARGS)
+
+fuzz: $(STAMP)  ## hostile callers: CASES=1000 of each RPC, START=0, or one with RPC=Node/Message SEED=7
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED),--start $(START) --cases $(CASES)) $(if $(RPC),--rpc $(RPC)) $(ARGS)
 
 screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
 	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)

@@ -5,6 +5,7 @@
 | known   | a member, in its present life           | all                                      |
 | next    | a member, in a life that nobody knows   | all                                      |
 | unknown | an id that nobody was ever given        | Coordinator: a new leader may be unknown |
+|         |                                         | UpdateMembers: it brings its own record  |
 | left    | one that said good-bye                  | UpdateMembers, LeaveNetwork: facts       |
 | stale   | a member, in an earlier life            | UpdateMembers: facts                     |
 | wrong   | a member that means another callee      | none                                     |
@@ -22,7 +23,7 @@ from p2pchat.v1 import common_pb2
 
 KINDS = ("known", "known", "next", "unknown", "left", "stale", "wrong", "nobody", "stray", "any")
 HEARD = {
-    "unknown": {"Coordinator", "JoinNetwork"},
+    "unknown": {"Coordinator", "UpdateMembers", "JoinNetwork"},
     "left": {"UpdateMembers", "LeaveNetwork", "JoinNetwork"},
     "stale": {"UpdateMembers", "JoinNetwork"},
     "wrong": set(),
