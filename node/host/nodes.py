@@ -322,6 +322,8 @@ class Node:
         return words.Departure(departed.told, departed.untold, departed.deleted)
 
     async def _close(self, chat: Chat, shown: words.Chat, state: str) -> None:
+        if chat not in self.chats:
+            return  # Another leave, or the others, ended it meanwhile.
         self.chats.remove(chat)
         self.keep_entry(replace(chat.entry, state=state))
         await chat.let_go()

@@ -27,7 +27,8 @@ PATIENT = {"Control/StartElection": 48}  # what takes seconds by nature is done 
 FEWEST = 20  # cases of an RPC however slow it is
 FAULTS_MAX = 30
 ALIKE_MAX = 2  # faults that begin alike are shown so often
-RSS_GROWTH = 200  # MiB
+RSS_GROWTH = 150  # MiB, and what the honest lines take
+LINE_KIB = 2
 FDS_GROWTH = 1_300  # a thousand connections are opened at a time
 LOOK_S = 0.3  # what was true so long ago is still true
 FDS_AT_REST = 60  # above those at first
@@ -75,6 +76,7 @@ class Campaign:
     def __init__(self, town: Town, plan: Plan, servers: Sequence[str] = SERVERS) -> None:
         self.town, self.plan = town, plan
         self.faults: list[str] = []
+        self.lines: Callable[[], int] = lambda: 0  # how many the honest have said
         self.tallies: dict[str, Tally] = {}
         self.holdings = {name: Holding(pid) for name, pid in town.pids().items()}
         self.logs = Logs(town.cluster.logs())
@@ -222,7 +224,7 @@ class Campaign:
                 self.fault(f"{when}: the process of {name} has ended")
             rss, fds = self.holdings[name].look()
             held = self.holdings[name]
-            if rss > held.rss_at_first + RSS_GROWTH:
+            if rss > held.rss_at_first + RSS_GROWTH + self.lines() * LINE_KIB // 1024:
                 self.fault(f"{when}: {name} has grown from {held.rss_at_first} to {rss} MiB")
             if fds > held.fds_at_first + FDS_GROWTH:
                 self.fault(f"{when}: {name} holds {fds} files, {held.fds_at_first} at first")
@@ -254,7 +256,7 @@ class Campaign:
     async def nds(self) -> None:
         for rpc in self.of("NodeDiscovery"):
             counts = rpc.name in COUNTING
-            serial = self.one_by_one(self.town.nds_state, lambda: None)
+            serial = self.one_by_one(self.town.nds_state, self.town.mend_paper)
             await self.lane(rpc, serial if counts else self.side_by_side)
 
     async def node(self) -> None:

@@ -43,6 +43,7 @@ def conduct(directory: Path, plan: Plan, *, show: bool = False) -> Campaign:
 
 async def _live(town: Town, plan: Plan, talk: Talkers, *, show: bool) -> Campaign:
     campaign = Campaign(town, plan)
+    campaign.lines = lambda: int(talk.samples[-1][1]["said"])
     quiet = len(talk.samples)
     talk.quiet = talk.rate(1, quiet - 1)
     try:

@@ -98,6 +98,8 @@ def _node(rng: Random, rpc: Rpc, seed: int, server: str, living: Living) -> Case
     manner, payload = _spoilt(rng, request, meek=scene == "town")
     if scene == "pit" and manner in ("flipped", "noise"):
         kind, heard = "any", True
+    if kind not in ("wrong", "stray"):  # Of others the pit's members may think differently by now.
+        heard = heard or scene == "pit"
     return Case(rpc, seed, server, (payload,), scene, kind, manner, heard, scene == "pit")
 
 

@@ -155,7 +155,8 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
 
 
 def of_discovery(campaign: Campaign) -> Iterator[Limit]:
-    page = campaign.town.cluster.nds.ask("GetNetworkInformation", include_hidden=True)
+    campaign.town.mend_paper()  # There are some on paper, whatever was deleted before.
+    page = campaign.town.cluster.nds.ask("GetNetworkInformation", page_size=1_000)
     paper = next(one for one in page.networks if one.chat_id in campaign.town.paper)
 
     def to(method: str, field: str, most: int, build: Any) -> Limit:

@@ -115,7 +115,7 @@ class Logs:
                 self._at[file] = log.tell()
             for line in new.decode("utf-8", "replace").splitlines():
                 if CRIES.search(QUOTED.sub('""', line)[:200]) or "Traceback (most" in line:
-                    found.append(f"{file.parent.name}/{file.name}: {line[:1_500]}")
+                    found.append(f"{file.parent.parent.name}/{file.name}: {line[:1_500]}")
         return found
 
 

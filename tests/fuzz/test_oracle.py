@@ -48,6 +48,7 @@ class Stage(Town):
     def __init__(self, store: MemoryStore, log: Path) -> None:
         self.store, self.log = store, log
         self.nds_address, self.pits, self.ups, self.listen = "", [], 0, {}
+        self.spared: set[int] = set()
         self._channels: dict[str, grpc.Channel] = {}
         self.cluster: Any = self
 

@@ -49,6 +49,7 @@ class Town:
         self.nds_address = ""
         self.listen: dict[str, str] = {}
         self.paper: list[int] = []
+        self.spared: set[int] = set()  # town and den: nobody may touch them
         self.pit = ""
         self.pits: list[int] = []  # the numbers of all that were dug
         self.ups = 0  # starts of mallory after somebody stopped it
@@ -63,6 +64,8 @@ class Town:
         self.gather("town", *TALKERS, VICTIM)
         self.cluster[VICTIM].ask("LeaveChat", chat="town")
         self.gather("den", VICTIM, "carol")
+        page = self.cluster.nds.ask("GetNetworkInformation")
+        self.spared = {one.chat_id for one in page.networks}
         self.dig()
         self.paper = [self._on_paper(f"paper{i}") for i in range(PAPER)]
 
@@ -221,9 +224,9 @@ class Town:
     def nds_facts(self) -> Facts:
         """What is true at the discovery service, of networks on paper and of the pit."""
         page = self.cluster.nds.ask("GetNetworkInformation", page_size=1_000, include_hidden=True)
-        living = [one for one in page.networks if self._is_prey(one)] or list(page.networks)
+        living = [one for one in page.networks if self._is_prey(one)]
         pools: dict[str, list[Any]] = {
-            "chat_id": [*(one.chat_id for one in living), *self.paper],
+            "chat_id": [*(one.chat_id for one in living), *self.paper[-20:]],
             **{key: [one.leader_id for one in living] for key in ("node_id", "leader_id", "votes")},
             **{key: [NOWHERE, *self.listen.values()] for key in ("address", "leader_address")},
             "name": [*(one.name for one in living), "town", *(f"paper{i}" for i in range(40))],
@@ -261,8 +264,15 @@ class Town:
         }
         return Facts(pools, templates)
 
+    def mend_paper(self) -> None:
+        """Networks on paper, in place of those that were deleted."""
+        page = self.cluster.nds.ask("GetNetworkInformation", page_size=1_000, include_hidden=True)
+        there = sum(one.chat_id in self.paper for one in page.networks)
+        for _ in range(PAPER - there):
+            self.paper.append(self._on_paper(f"paper-{uuid.uuid4().hex[:8]}"))
+
     def _is_prey(self, one: Any) -> bool:
-        return one.name not in ("town", "den")
+        return one.name not in ("town", "den", "full") and one.chat_id not in self.spared
 
     def control_facts(self) -> Facts:
         """What is true at the victim's control socket."""
@@ -313,6 +323,7 @@ class Town:
                 "GetNetworkInformation", page_size=1_000, page_token=token, include_hidden=True
             )
             rows = [one for one in page.networks if one.chat_id not in self.pits]
+            rows = [one for one in rows if not one.name.startswith("pit")]  # Being dug.
             found.update({one.name: _lasting(MessageToDict(one)) for one in rows})
             if not (token := page.next_page_token):
                 return found
