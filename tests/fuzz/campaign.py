@@ -21,9 +21,10 @@ from tests.fuzz.talkers import Talkers
 from tests.fuzz.town import TALKERS, Town
 from tests.fuzz.values import Facts
 
-CHUNK = 60  # cases between two looks at the processes
+CHUNK = 100  # cases between two looks at the processes
 AT_ONCE = 8
 PATIENT = {"Control/StartElection": 48}  # what takes seconds by nature is done many at once
+FOREVER_S = 1e9
 FEWEST = 20  # cases of an RPC however slow it is
 FAULTS_MAX = 30
 ALIKE_MAX = 2  # faults that begin alike are shown so often
@@ -87,6 +88,7 @@ class Campaign:
         self._looking, self._looked_at = asyncio.Lock(), 0.0
         self._honest: dict[str, Any] = {}
         self._alike: Counter[str] = Counter()
+        self._until: dict[str, float] = {}  # when an RPC has had its time
         for name in servers:
             for rpc in served(town.channel(town.target(name))):
                 self.rpcs[rpc.name] = rpc
@@ -165,10 +167,10 @@ class Campaign:
     async def lane(self, rpc: Rpc, chunk: Callable[[Sequence[Case]], Awaitable[None]]) -> None:
         """All cases of one RPC, a chunk at a time, each followed by a look at the processes."""
         plan, began = self.plan, time.monotonic()
+        self._until[rpc.name] = began + (plan.seconds or FOREVER_S)
         for first in range(plan.start, plan.start + plan.cases, CHUNK):
             seeds = range(first, min(first + CHUNK, plan.start + plan.cases))
-            late = plan.seconds and time.monotonic() - began > plan.seconds
-            if late and first - plan.start >= FEWEST:
+            if self._is_late(rpc):
                 break
             await self.look()
             await chunk([self.draw(rpc, seed) for seed in seeds])
@@ -177,12 +179,19 @@ class Campaign:
         tally.took_s = time.monotonic() - began
         self.plan.say(tally.line(rpc.name))
 
+    def _is_late(self, rpc: Rpc) -> bool:
+        """Whether an RPC has had its time, and enough cases."""
+        enough = rpc.name in self.tallies and self.tallies[rpc.name].cases >= FEWEST
+        return enough and time.monotonic() > self._until[rpc.name]
+
     async def side_by_side(self, cases: Sequence[Case]) -> None:
         """Cases none of which may change anything that we look at."""
         waiting = iter(cases)
 
         async def worker() -> None:
             for case in waiting:
+                if self._is_late(case.rpc):
+                    return
                 await self.one(case)
 
         await together([worker() for _ in range(PATIENT.get(cases[0].rpc.name, AT_ONCE))])
@@ -193,6 +202,8 @@ class Campaign:
         async def chunk(cases: Sequence[Case]) -> None:
             before: dict[str, Any] | None = None
             for case in cases:
+                if self._is_late(case.rpc):
+                    break
                 if before is None:
                     await asyncio.to_thread(mend)
                     before = await asyncio.to_thread(state)

@@ -11,7 +11,7 @@ from tests.fuzz.conduct import conduct
 from tests.fuzz.rpcs import rpcs_of
 
 CASES = 300
-SECONDS = 0.6  # for each RPC: what is slow by nature gets fewer
+SECONDS = 0.4  # for each RPC: what is slow by nature gets fewer
 
 
 @pytest.mark.xdist_group("e2e")
