@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -68,7 +69,7 @@ class Plan:
     start: int = 0
     only: str = ""
     seconds: float = 0.0  # for each RPC; 0: as long as it takes
-    say: Callable[[str], None] = print
+    say: Callable[[str], None] = partial(print, flush=True)
 
 
 class Campaign:

@@ -52,7 +52,8 @@ async def _live(town: Town, plan: Plan, talk: Talkers, *, show: bool) -> Campaig
         if plan.only:
             await campaign.run()
         else:
-            await campaign.run(_beside(campaign), _rattle, limits.all_of_them, noise.army)
+            parts = (_rattle, limits.all_of_them, noise.strangers, noise.army)
+            await campaign.run(_beside(campaign), *parts)
     finally:
         await campaign.close()
     talk.noisy = talk.rate(quiet - 1) if len(talk.samples) > quiet else talk.quiet

@@ -10,12 +10,14 @@ import grpc
 
 from p2pchat.v1 import common_pb2, control_pb2, nds_pb2, node_pb2
 from tests.fuzz import http2
-from tests.fuzz.calling import OPTIONS
-from tests.fuzz.campaign import Campaign
+from tests.fuzz.calling import OPTIONS, Case
+from tests.fuzz.campaign import Campaign, together
 from tests.fuzz.town import TALKERS
 
 ANSWER_S = 0.2  # what a server says to noise within this is read, and thrown away
 ARMY = 1_000  # connections open at a time
+STRANGERS = 1_500  # each is called back
+AT_ONCE = 16
 LORIS = 24  # connections that send a byte now and then
 DRIP_S = 0.2
 DEAF = 12  # streams that nobody reads
@@ -136,6 +138,27 @@ async def deaf_ones(campaign: Campaign) -> AsyncIterator[None]:
         finally:
             for stream in streams:
                 stream.cancel()
+
+
+async def strangers(campaign: Campaign, count: int = STRANGERS) -> None:
+    """So many strangers at the town's door, each with another address at which nobody listens."""
+    town = campaign.town
+    chat, rpc = town.society("town").chat, campaign.rpcs["Node/JoinNetwork"]
+    leader = next(name for name in TALKERS if town.chat(name, "town").leader_nick == name)
+
+    async def knock(first: int) -> None:
+        for n in range(first, count, AT_ONCE):
+            request = node_pb2.JoinNetworkRequest(
+                caller=common_pb2.Caller(chat_id=chat), identity=n.to_bytes(32), nick=f"s{n}",
+                address=f"127.1.{n // 250}.{n % 250 + 1}:{1_025 + n}",
+            )  # fmt: skip
+            case = Case(
+                rpc, n, leader, (request.SerializeToString(),), "town", "stranger",
+                may_be_heard=False,
+            )  # fmt: skip
+            await campaign.one(case)
+
+    await together([knock(first) for first in range(AT_ONCE)])
 
 
 async def army(campaign: Campaign, size: int = ARMY) -> None:
