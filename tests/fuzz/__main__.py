@@ -29,7 +29,8 @@ def main() -> int:
         given.cases, given.start = 1, given.seed
     began = time.monotonic()
     found = [str(one) for one in within.run(given.cases, given.start, given.rpc)]
-    print(f"within: {len(found)} faults in {time.monotonic() - began:.1f} s", *found[:10], sep="\n", flush=True)
+    took = time.monotonic() - began
+    print(f"within: {len(found)} faults in {took:.1f} s", *found[:10], sep="\n", flush=True)
     if given.within:
         return bool(found)
     plan = Plan(given.cases, given.start, given.rpc, given.seconds)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -61,6 +60,10 @@ class TooMany(Exception):
     """There is enough to look at."""
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
 @dataclass(frozen=True)
 class Plan:
     """How much of it."""
@@ -69,7 +72,7 @@ class Plan:
     start: int = 0
     only: str = ""
     seconds: float = 0.0  # for each RPC; 0: as long as it takes
-    say: Callable[[str], None] = partial(print, flush=True)
+    say: Callable[[str], None] = _say
 
 
 class Campaign:

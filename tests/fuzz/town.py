@@ -181,6 +181,9 @@ class Town:
             "p2pchat.v1.View": views,
             "p2pchat.v1.ChatMessage": list(sync.messages[-20:]),
             "p2pchat.v1.Header": [one.header for one in sync.messages[-20:]],
+            "p2pchat.v1.MessageRequest": [
+                request_of(one, member) for one in sync.messages[-5:] for member in known.members
+            ],
         }
         return Facts(self._pools(known, views, list(sync.messages[-20:]), roster.roster), templates)
 
@@ -368,6 +371,20 @@ class Town:
         if "den" not in chats:
             self.cluster["carol"].ask("JoinChat", line=f"{self.nds_address}/den")
             victim.ask("JoinChat", line=f"{self.nds_address}/den")
+
+
+def request_of(said: Any, to: int) -> Message:
+    """A message that was said, on its way to a member once more, as the next of its stream."""
+    made = node_pb2.MessageRequest(
+        msg_id=str(uuid.uuid5(uuid.NAMESPACE_OID, said.msg_id)),
+        source_id=said.source_id,
+        destination_id=to,
+        msg=said.msg,
+        header=said.header,
+    )
+    made.header.seq += 1
+    made.header.hlc.ms += 1
+    return made
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from tests.core.dialogue import Dialogue, follower, leading
 from tests.fuzz import callers, messages
 from tests.fuzz.callers import Society
 from tests.fuzz.rpcs import rpcs_of
+from tests.fuzz.town import request_of
 from tests.fuzz.values import Facts
 
 SERVICE = "p2pchat.v1.Node"
@@ -101,6 +102,9 @@ def truth(talk: Dialogue) -> Facts:
         "p2pchat.v1.Header": [codec.put_header(one) for one in said],
         "p2pchat.v1.ChatMessage": [codec.put_message(one) for one in said],
         "p2pchat.v1.Roster": [codec.put_roster(talk.group.roster)],
+        "p2pchat.v1.MessageRequest": [
+            request_of(codec.put_message(one), to) for one in said for to in (ME, ME, *OTHERS, LEFT)
+        ],
     }
     return Facts(pools, templates)
 
