@@ -4,13 +4,14 @@ gRPC itself answers them with UNKNOWN and its exception's text, and logs a trace
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
+from nds.service.listener import HungUp
 from nds.service.statuses import Context, refuse, status
 
 
@@ -67,23 +68,27 @@ class Noise(grpc.aio.ServerInterceptor):
 
             async def dialogue(requests: AsyncIterator[Any], context: Context) -> None:
                 legible = _all_legible(requests, context)
-                await _stream(handler.stream_stream(legible, context), context)
+                with suppress(HungUp):
+                    await _stream(handler.stream_stream(legible, context), context)
 
             return grpc.stream_stream_rpc_method_handler(dialogue, *codec)
         if handler.response_streaming:
 
             async def stream(request: Any, context: Context) -> None:
-                legible = await _legible(request, context)
-                await _stream(handler.unary_stream(legible, context), context)
+                with suppress(HungUp):
+                    legible = await _legible(request, context)
+                    await _stream(handler.unary_stream(legible, context), context)
 
             return grpc.unary_stream_rpc_method_handler(stream, *codec)
 
         async def unary(request: Any, context: Context) -> Any:
-            legible = await _legible(request, context)
-            try:
-                return await handler.unary_unary(legible, context)
-            except NotImplementedError:  # Health has a List that its library left out.
-                text = "this service does not offer that call"
-                await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+            with suppress(HungUp):
+                legible = await _legible(request, context)
+                try:
+                    return await handler.unary_unary(legible, context)
+                except NotImplementedError:  # Health has a List that its library left out.
+                    text = "this service does not offer that call"
+                    await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+            return None  # Nobody is there to read it.
 
         return grpc.unary_unary_rpc_method_handler(unary, *codec)

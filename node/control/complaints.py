@@ -10,7 +10,7 @@ from grpc_status import rpc_status
 from ..errors import BadField, Complaint, retold
 
 DOMAIN = "p2pchat.v1"
-TEXT_MAX = 1_000  # characters of a text ...
+TEXT_MAX = 600  # bytes of a text ...
 FACT_MAX = 300  # ... and of a fact in it: a status goes in 8 KiB of headers, or is lost
 
 
@@ -33,8 +33,9 @@ def to_status(complaint: Complaint) -> status_pb2.Status:
 
 
 def shortened(text: str, most: int) -> str:
-    """Its first characters, and three dots where there were more than `most`."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    """Its first bytes of UTF-8, and three dots where there were more than `most`."""
+    raw = text.encode()
+    return text if len(raw) <= most else raw[: most - 3].decode("utf-8", "ignore") + "..."
 
 
 async def refuse(context: grpc.aio.ServicerContext[Any, Any], complaint: Complaint) -> None:

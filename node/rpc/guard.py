@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 
 from node.codec import Malformed
 from node.rpc.options import grpc
+from node.rpc.server import HungUp
 from node.rpc.status import abort, malformed
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -80,6 +81,8 @@ def _one(serve: Callable[[Any, Context], Awaitable[Any]]) -> Any:
             return await serve(await _legible(request, context), context)
         except grpc.aio.AbortError:
             raise
+        except HungUp:
+            _log.debug("a caller did not wait for its answer")
         except Exception as error:
             await _bug(error, context)
 
@@ -92,6 +95,8 @@ def _many(serve: Callable[[Any, Context], Any]) -> Any:
             await _send(serve(await _legible(request, context), context), context)
         except grpc.aio.AbortError:
             raise
+        except HungUp:
+            _log.debug("a caller did not wait for its answer")
         except Exception as error:
             await _bug(error, context)
 
@@ -104,7 +109,10 @@ def _dialogue(serve: Callable[[Any, Context], Any]) -> Any:
             yield await _legible(request, context)
 
     async def dialogue(requests: AsyncIterator[Any], context: Context) -> None:
-        await _send(serve(legible(requests, context), context), context)
+        try:
+            await _send(serve(legible(requests, context), context), context)
+        except HungUp:
+            _log.debug("a caller did not wait for its answer")
 
     return dialogue
 

@@ -16,6 +16,7 @@ from node.rpc.options import grpc
 from grpc._cython import cygrpc  # isort: skip  after options
 from grpc.aio import _server  # isort: skip
 
+HungUp = cygrpc.ExecuteBatchError  # what a word to a caller raises that is there no longer
 _turned_away: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
 
 

@@ -49,7 +49,8 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 def test_the_longest_complaint_fits_into_the_headers() -> None:
     complaint = errors.BadField(field="x" * 9_000, text="\u4e2d" * 9_000)
     status = complaints.to_status(complaint)
-    assert status.ByteSize() + len(status.message.encode()) * 3 < 16 * 1024
+    # As base64 and percent-encoded: clients may drop trailers above 8 KiB.
+    assert status.ByteSize() * 4 / 3 + len(status.message.encode()) * 3 < 7 * 1024
     assert status.message.endswith("...")
 
 
