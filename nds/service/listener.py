@@ -15,7 +15,6 @@ import grpc
 from grpc._cython import cygrpc
 from grpc.aio import _server
 
-HungUp = cygrpc.ExecuteBatchError  # what a word to a caller raises that is there no longer
 _turned_away: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
 
 

@@ -4,14 +4,13 @@ gRPC itself answers them with UNKNOWN and its exception's text, and logs a trace
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
-from nds.service.listener import HungUp
 from nds.service.statuses import Context, refuse, status
 
 
@@ -68,27 +67,23 @@ class Noise(grpc.aio.ServerInterceptor):
 
             async def dialogue(requests: AsyncIterator[Any], context: Context) -> None:
                 legible = _all_legible(requests, context)
-                with suppress(HungUp):
-                    await _stream(handler.stream_stream(legible, context), context)
+                await _stream(handler.stream_stream(legible, context), context)
 
             return grpc.stream_stream_rpc_method_handler(dialogue, *codec)
         if handler.response_streaming:
 
             async def stream(request: Any, context: Context) -> None:
-                with suppress(HungUp):
-                    legible = await _legible(request, context)
-                    await _stream(handler.unary_stream(legible, context), context)
+                legible = await _legible(request, context)
+                await _stream(handler.unary_stream(legible, context), context)
 
             return grpc.unary_stream_rpc_method_handler(stream, *codec)
 
         async def unary(request: Any, context: Context) -> Any:
-            with suppress(HungUp):
-                legible = await _legible(request, context)
-                try:
-                    return await handler.unary_unary(legible, context)
-                except NotImplementedError:  # Health has a List that its library left out.
-                    text = "this service does not offer that call"
-                    await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
-            return None  # Nobody is there to read it.
+            legible = await _legible(request, context)
+            try:
+                return await handler.unary_unary(legible, context)
+            except NotImplementedError:  # Health has a List that its library left out.
+                text = "this service does not offer that call"
+                await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
 
         return grpc.unary_unary_rpc_method_handler(unary, *codec)

@@ -79,10 +79,8 @@ def _one(serve: Callable[[Any, Context], Awaitable[Any]]) -> Any:
     async def unary(request: Any, context: Context) -> Any:
         try:
             return await serve(await _legible(request, context), context)
-        except grpc.aio.AbortError:
+        except (grpc.aio.AbortError, HungUp):
             raise
-        except HungUp:
-            _log.debug("a caller did not wait for its answer")
         except Exception as error:
             await _bug(error, context)
 
@@ -93,10 +91,8 @@ def _many(serve: Callable[[Any, Context], Any]) -> Any:
     async def stream(request: Any, context: Context) -> None:
         try:
             await _send(serve(await _legible(request, context), context), context)
-        except grpc.aio.AbortError:
+        except (grpc.aio.AbortError, HungUp):
             raise
-        except HungUp:
-            _log.debug("a caller did not wait for its answer")
         except Exception as error:
             await _bug(error, context)
 
@@ -109,10 +105,7 @@ def _dialogue(serve: Callable[[Any, Context], Any]) -> Any:
             yield await _legible(request, context)
 
     async def dialogue(requests: AsyncIterator[Any], context: Context) -> None:
-        try:
-            await _send(serve(legible(requests, context), context), context)
-        except HungUp:
-            _log.debug("a caller did not wait for its answer")
+        await _send(serve(legible(requests, context), context), context)
 
     return dialogue
 

@@ -24,8 +24,6 @@ import pytest
 from nds import server as nds_server
 from nds.config import Config
 from nds.record import Create, Epoch, believable, create
-from nds.service.listener import make_server
-from nds.service.noise import Noise
 from nds.store import MemoryStore, open_store
 from nds.store.sqlite import SCHEMA
 from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
@@ -337,36 +335,6 @@ async def test_noise_on_the_port_disturbs_nobody():
         process.signal(signal.SIGTERM)
         assert await process.ended() == 0
     assert all(" info " in line for line in process.lines), process.lines
-
-
-class Late(nds_pb2_grpc.NodeDiscoveryServicer):
-    """Hears that its caller has hung up, and has something to say all the same."""
-
-    def __init__(self):
-        self.heard, self.over = asyncio.Event(), asyncio.Event()
-
-    async def Renew(self, request, context):
-        self.heard.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            asyncio.current_task().uncancel()
-            asyncio.current_task().add_done_callback(lambda _: self.over.set())
-            await context.abort(grpc.StatusCode.NOT_FOUND, "no such network")
-
-
-async def test_who_hangs_up_before_the_answer_is_no_bug(caplog):
-    late, server = Late(), make_server([Noise()], [])
-    nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(late, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with client(f"127.0.0.1:{port}") as stub:
-        call = stub.Renew(nds_pb2.RenewRequest())
-        await late.heard.wait()
-        call.cancel()
-        await asyncio.wait_for(late.over.wait(), 5)
-    await server.stop(0)
-    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
 
 def test_the_service_takes_the_files_that_it_may_have():
