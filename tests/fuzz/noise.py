@@ -140,9 +140,9 @@ async def deaf_ones(campaign: Campaign) -> AsyncIterator[None]:
                 stream.cancel()
 
 
-async def strangers(campaign: Campaign, count: int = STRANGERS) -> None:
-    """So many strangers at the town's door, each with another address at which nobody listens."""
-    town = campaign.town
+async def strangers(campaign: Campaign) -> None:
+    """Many strangers at the town's door, each with another address at which nobody listens."""
+    town, count = campaign.town, min(STRANGERS, 2 * campaign.plan.cases)
     chat, rpc = town.society("town").chat, campaign.rpcs["Node/JoinNetwork"]
     leader = next(name for name in TALKERS if town.chat(name, "town").leader_nick == name)
 
