@@ -33,6 +33,7 @@ LINE_KIB = 2
 FDS_GROWTH = 1_300  # a thousand connections are opened at a time
 LOOK_S = 0.3  # what was true so long ago is still true
 FDS_AT_REST = 60  # above those at first
+PATIENCE, PAUSE_S = 10, 0.2
 ANSWER_S = 5.0
 REST_S = 20.0
 QUIET_S = 3.0  # how long the talk is measured undisturbed
@@ -137,19 +138,18 @@ class Campaign:
     def _look(self) -> Living:
         town = self.town
         town.mend_victim()
-        groups = {"town": self._group("town"), "pit": self._pit()}
-        ids = {
-            scene: {name: town.chat(name, known.name).member_id for name in TALKERS}
-            for scene, (known, _) in groups.items()
-        }
+        seen = {"town": self._group("town"), "pit": self._pit()}
+        groups = {scene: (known, facts) for scene, (known, facts, _) in seen.items()}
+        ids = {scene: ids for scene, (_, _, ids) in seen.items()}
         epoch = groups["town"][0].epoch
         return Living(groups, ids, town.nds_facts(), town.control_facts(), epoch)
 
-    def _group(self, chat: str) -> tuple[Society, Facts]:
+    def _group(self, chat: str) -> tuple[Society, Facts, dict[str, int]]:
         known = self.town.society(chat)
-        return known, self.town.facts(known)
+        ids = {name: self.town.chat(name, chat).member_id for name in TALKERS}
+        return known, self.town.facts(known), ids
 
-    def _pit(self) -> tuple[Society, Facts]:
+    def _pit(self) -> tuple[Society, Facts, dict[str, int]]:
         """What its members know, which may change while they are asked; else a new one."""
         for _ in range(3):
             with suppress(LookupError, grpc.RpcError):
@@ -245,7 +245,7 @@ class Campaign:
                 self.fault(f"{when}: {name} holds {fds} files, {held.fds_at_first} at first")
         for line in self.logs.cries():
             self.fault(f"{when}: {line}")
-        honest = self.town.honest_state()
+        honest = patiently(self.town.honest_state)
         if self._honest and honest != self._honest:
             self.fault(f"{when}: the town has noticed: {difference(self._honest, honest)}")
         self._honest = honest
@@ -346,6 +346,15 @@ async def together(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
                 group.create_task(part)
     except* TooMany:
         raise TooMany from None
+
+
+def patiently(state: State) -> dict[str, Any]:
+    """A state; asked again where a server that is being flooded has shed the call."""
+    for _ in range(PATIENCE):
+        with suppress(grpc.RpcError):
+            return state()
+        time.sleep(PAUSE_S)
+    return state()
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
