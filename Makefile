@@ -12,9 +12,10 @@ WORKERS ?= 2
 SEEDS   ?= 200
 START   ?= 0
 CYCLES  ?= 5
+CASES   ?= 1000
 ARGS    ?=
 
-.PHONY: help setup run test check proto sim chaos crash bench screens lock
+.PHONY: help setup run test check proto sim chaos crash fuzz bench screens lock
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -63,6 +64,9 @@ chaos: $(STAMP)  ## chaos: CYCLES=5 START=0, or one with SEED=7; OUT=FILE, KEEP=
 
 crash: $(STAMP)  ## kill a node at every point at which it stores or sends (ARGS='--start 1 --count 50')
 	@$(BIN)/python -m tests.crash $(ARGS)
+
+fuzz: $(STAMP)  ## hostile callers: CASES=1000 of each RPC, START=0, or one with RPC=Node/Message SEED=7
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED),--start $(START) --cases $(CASES)) $(if $(RPC),--rpc $(RPC)) $(ARGS)
 
 screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
 	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 from contextlib import suppress
 
-import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -17,6 +17,7 @@ from nds.ledger import Ledger
 from nds.logs import say
 from nds.record import serves_at
 from nds.service import NodeDiscovery
+from nds.service.listener import make_server
 from nds.service.noise import Noise
 from nds.service.questions import Questions
 from nds.store import Store
@@ -27,6 +28,7 @@ SERVICE = nds_pb2.DESCRIPTOR.services_by_name["NodeDiscovery"].full_name
 GRACE_S = 1.0  # for calls that are being answered when the server is told to stop
 SWEEP_S = 5.0  # how often silent leaders are looked for
 WAIT_MS = 2_000  # a start that must wait longer than this for its clock says so
+FILES_MAX = 16_384
 OPTIONS = [
     ("grpc.so_reuseport", 0),  # or two servers share a port without a word
     ("grpc.enable_http_proxy", 0),
@@ -50,7 +52,7 @@ class Server:
         self._questions = Questions(build)
         self._health = health.aio.HealthServicer()
         self._sweeping: asyncio.Task[None] | None = None
-        self._grpc = grpc.aio.server(interceptors=[Noise()], options=OPTIONS)
+        self._grpc = make_server([Noise()], OPTIONS)
         service = NodeDiscovery(self._ledger, self._watchers, self._questions, self._now)
         nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
@@ -118,11 +120,27 @@ def _why_not(host: str, port: int) -> str:
     return f"{text}; name another with --listen"
 
 
+def allow_many_files() -> None:
+    """Take as many open files as the system lets us have, up to `FILES_MAX`.
+
+    Each connection costs one: with the usual 1,024, who opens a thousand locks all others out.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError) as error:  # Some systems have a limit beneath this one.
+        say("few-files", soft=soft, why=str(error))
+
+
 async def serve(config: Config, store: Store, generation: int, build: str) -> None:
     """Run a server until SIGTERM or SIGINT.
 
     `generation` is what `store.start` gave.  Raises `CannotListen`.
     """
+    allow_many_files()
     told_to_stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, told_to_stop.set)

@@ -31,6 +31,16 @@ EXIT_CODES: Mapping[int, str] = {
 }
 
 
+def shown(text: str) -> str:
+    """The text with what a terminal would obey, or nobody sees, spelled out as Python does."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
 class Complaint(Exception):
     """{text}"""
 
@@ -39,7 +49,7 @@ class Complaint(Exception):
     status = "INTERNAL"
 
     def __init__(self, **facts: object) -> None:
-        self.facts = {name: str(value) for name, value in facts.items()}
+        self.facts = {name: shown(str(value)) for name, value in facts.items()}
         super().__init__(self.line(self.facts))
 
     @classmethod

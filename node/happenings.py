@@ -108,6 +108,16 @@ class MergeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class GapEvent:
+    """Messages of a member are lost: nobody here has them.  Or (`filled`) they came after all."""
+
+    messages: int = 0
+    member_id: int = 0
+    nick: str = ""
+    filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorEvent:
     """Something went wrong."""
 
@@ -134,6 +144,7 @@ What: TypeAlias = (
     | QueueEvent
     | SplitEvent
     | MergeEvent
+    | GapEvent
     | ErrorEvent
     | ChatEvent
 )
@@ -163,6 +174,7 @@ KINDS: dict[str, type[What]] = {
     "queue": QueueEvent,
     "split": SplitEvent,
     "merge": MergeEvent,
+    "gap": GapEvent,
     "error": ErrorEvent,
     "chat_changed": ChatEvent,
 }

@@ -19,6 +19,7 @@ TOPIC_MAX = 300
 DEPS_MAX = 512
 DIGESTS_MAX = 4_096
 HELD_MAX = 16_384
+MARKS_MAX = 4_096  # floors or lost messages in one call
 ROSTER_MAX = 4_096  # records, those that left included
 ENDS_MAX = 4_096  # streams of one member that left
 IDENTITY_BYTES = 32

@@ -101,7 +101,7 @@ def route_to(address: str) -> str:
         with socket.socket(family, kind) as probe:
             probe.connect(target)
             return str(probe.getsockname()[0])
-    except OSError:
+    except (OSError, UnicodeError):  # The latter of a name that no resolver would take.
         return "127.0.0.1"
 
 

@@ -1,8 +1,9 @@
 """Calls to other nodes: one line to each address, shared by all groups of this node.
 
-A line is opened by its first call, kept, and closed once nobody has used it for ten minutes.  Each
-address has so many calls under way and no more: one slow peer costs its own queue only.  Pings and
-elections are never held up.
+A line is opened by its first call, kept, and closed once nobody has used it for ten minutes; sooner
+where there are too many, those first that nobody has used for longest.  Each address has so many
+calls under way and no more: one slow peer costs its own queue only.  Pings and elections are never
+held up.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from node.runner import URGENT, Silenced
 from node.tasks import Tasks
 
 IN_FLIGHT_MAX = 128  # calls to one address, beside urgent ones
+LINKS_MAX = 512  # more than a node has peers; strangers name addresses too, to be called back at
 UNUSED_S = 600.0
 SWEEP_S = 60.0
 
@@ -112,9 +114,19 @@ class Links:
     def _link(self, address: Address) -> _Link:
         link = self._links.get(address)
         if link is None:
+            self._make_room()
             line = Line(address, self._tasks, lambda: self._on_broken(address))
             link = self._links[address] = _Link(line)
         return link
+
+    def _make_room(self) -> None:
+        """Lets go of the lines that nobody has used for longest, as far as there are too many."""
+        if len(self._links) < LINKS_MAX:
+            return
+        idle = [(link.used_at, at) for at, link in self._links.items() if not link.in_flight]
+        for _, address in sorted(idle)[: len(self._links) - LINKS_MAX + 1]:
+            line = self._links.pop(address).line
+            self._tasks.spawn(line.close(), f"old link {address}")
 
     def figures(self, address: Address) -> LinkFigures:
         """How the line to `address` does; all zero where there is none."""

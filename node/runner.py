@@ -26,10 +26,12 @@ from node.core.effects import (
     Respond,
     Serve,
     Store,
+    StoreMarks,
     StoreMessages,
     StoreMeta,
     StorePost,
     StoreRoster,
+    Trim,
 )
 from node.core.events import Answered, Event, Failed, Received, Started, Woken
 from node.core.messages import (
@@ -52,7 +54,7 @@ _log = logging.getLogger(__name__)
 
 ANSWERS_MAX = 2_048  # requests of others that wait, beside pings and elections
 
-STORES = (StoreMessages, StorePost, StoreMeta, StoreRoster)
+STORES = (StoreMessages, StorePost, StoreMeta, StoreRoster, StoreMarks, Trim)
 URGENT = (Ping, Elect, Coordinator)
 
 
@@ -226,6 +228,8 @@ class Runner:
                 messages = tuple(self.archive.read(keys))
                 self._respond(call, replace(synced, messages=messages))
             case StoreMessages() | StorePost() | StoreMeta() | StoreRoster():
+                pass  # done before
+            case StoreMarks() | Trim():
                 pass  # done before
             case _:
                 self._notify(effect)

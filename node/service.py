@@ -15,7 +15,7 @@ from node.core.messages import Join, Ping, Reason, Refusal, Reply, Request
 from node.core.types import Address, ChatId
 from node.errors import PortInUse
 from node.limits import Limits, split_address
-from node.rpc import Guard, abort, is_spoken, malformed, mismatched, refused
+from node.rpc import Guard, abort, is_spoken, make_server, malformed, mismatched, refused
 from node.rpc.options import RPCS_MAX, SERVER_OPTIONS, grpc
 from node.runner import Unanswered
 
@@ -67,9 +67,7 @@ class NodeService:
             method.name: grpc.unary_unary_rpc_method_handler(partial(self._serve, method))
             for method in METHODS.values()
         }
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(self.name, handlers),)
-        )
+        server.add_registered_method_handlers(self.name, handlers)
 
     async def _serve(
         self, method: Method, payload: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
@@ -123,9 +121,7 @@ async def build_server(listen: Address, services: Sequence[Service]) -> tuple[gr
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
     from grpc_reflection.v1alpha import reflection
 
-    server = grpc.aio.server(
-        options=SERVER_OPTIONS, maximum_concurrent_rpcs=RPCS_MAX, interceptors=[Guard()]
-    )
+    server = make_server([Guard()], SERVER_OPTIONS, RPCS_MAX)
     names = [service.name for service in services]
     for service in services:
         service.add_to(server)

@@ -62,6 +62,7 @@ class Chat:
     topic: str = ""
     topic_by: str = ""
     mode: int = 0
+    lost: int = 0
 
 
 NO_CHAT = Chat()
@@ -356,12 +357,22 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Lost messages of one member."""
+
+    member_id: int = 0
+    nick: str = ""
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The comparison."""
 
     chat: str = ""
     same: bool = False
     rows: tuple[Compared, ...] = ()
+    lost: tuple[Lost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,9 +108,11 @@ PURE_LIBRARY = names(
     " operator random struct typing"
 )
 WIRE = names("google grpc grpc_health grpc_reflection grpc_status p2pchat")
-CORE_FACTS = names("types messages timing runs", "node.core.")
+CORE_FACTS = names("types messages timing runs marks", "node.core.")
 CORE_WORDS = CORE_FACTS | names("events effects errors", "node.core.")
-CORE_PARTS = names("causal history outbox membership liveness election clock calls", "node.core.")
+CORE_PARTS = names(
+    "causal history gaps outbox membership liveness election clock calls", "node.core."
+)
 NODE_WIRE = names("codec rpc service peers discovery control host cli.client", "node.")
 NDS_WIRE = names("service server", "nds.")
 

@@ -6,6 +6,7 @@ from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from pathlib import Path
 from urllib.parse import quote
 
+from node.archive.migrations import migrate
 from node.archive.rows import APPLICATION, TABLES, VERSION
 from node.disk import refusal, sign, sync_directory
 from node.errors import Complaint, DamagedLog, NewerFile
@@ -127,6 +128,8 @@ def _prepare(base: sqlite3.Connection, path: Path, power: bool, check: bool) -> 
         base.execute(f"PRAGMA application_id = {APPLICATION}")
         base.execute(f"PRAGMA user_version = {VERSION}")
         base.execute("COMMIT")
+    elif version < VERSION:
+        migrate(base, version, VERSION)
 
 
 def unsound(base: sqlite3.Connection) -> str:

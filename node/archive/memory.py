@@ -9,13 +9,15 @@ from node.core.effects import (
     Meta,
     Remembered,
     Store,
+    StoreMarks,
     StoreMessages,
     StoreMeta,
     StorePost,
     StoreRoster,
+    Trim,
 )
 from node.core.messages import ChatMessage, Roster
-from node.core.types import Key, MemberId, Post, WallMillis
+from node.core.types import Floor, Key, MemberId, Post, WallMillis
 
 
 class MemoryArchive:
@@ -29,13 +31,17 @@ class MemoryArchive:
         self._places: list[tuple[Place, Key]] = []
         self._posts: dict[Key, Post] = {}
         self._read: set[Key] = set()
+        self._floors: dict[MemberId, Floor] = {}
+        self._holes: set[Key] = set()
 
     def load(self) -> Remembered:
         waiting = [post for post in self._posts.values() if not post.settled]
         lacking = [p for p in self._posts.values() if p.settled and p.acked != p.counted]
         lacking.sort(key=lambda post: post.key)
         posts = (*waiting, *lacking[-LACKING_MAX:])
-        return Remembered(self._meta, self._roster, tuple(self._messages.values()), posts)
+        floors, holes = tuple(self._floors.values()), tuple(self._holes)
+        messages = tuple(self._messages.values())
+        return Remembered(self._meta, self._roster, messages, posts, floors, holes)
 
     def append(self, stores: Sequence[Store]) -> None:
         for store in stores:
@@ -49,6 +55,11 @@ class MemoryArchive:
                     self._meta = meta
                 case StoreRoster(roster):
                     self._roster = roster
+                case StoreMarks(floors, holes):
+                    self._floors |= {floor.source: floor for floor in floors}
+                    self._holes.update(holes)
+                case Trim(last):
+                    self._trim({key.source: key for key in last})
 
     def _put(self, message: ChatMessage) -> None:
         key = message.key
@@ -58,6 +69,15 @@ class MemoryArchive:
         self._messages[key] = message
         self._stored_at.setdefault(key, time.time_ns() // 1_000_000)
         insort(self._places, (message.place, key))
+
+    def _trim(self, last: dict[MemberId, Key]) -> None:
+        for key in [k for k in self._messages if k.source in last and k <= last[k.source]]:
+            place = self._messages.pop(key).place
+            del self._places[bisect_left(self._places, (place, key))]
+            del self._stored_at[key]
+            self._read.discard(key)
+        for key in [k for k in self._posts if k.source in last and k <= last[k.source]]:
+            del self._posts[key]
 
     def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
         return [self._messages[key] for key in keys if key in self._messages]

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
+from node.archive.migrations import MARKS
 from node.archive.ports import LACKING_MAX, Place
 from node.core.messages import ChatMessage, Kind
-from node.core.types import Epoch, Hlc, Key, Post, Stream, WallMillis
+from node.core.types import Epoch, Floor, Hlc, Key, Post, Stream, WallMillis
 
-VERSION = 1  # of these tables; a higher one in a file was written by a later program
+VERSION = 2  # of these tables; a higher one in a file was written by a later program
 APPLICATION = 0x70327063  # "p2pc", in the header of every log
 
 TABLES = (
@@ -37,6 +38,7 @@ TABLES = (
     "CREATE INDEX post_waiting ON post (settled) WHERE settled = 0",
     "CREATE TABLE member (id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT",
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    *MARKS,
 )
 
 _KEY = "source = ? AND incarnation = ? AND random = ? AND seq = ?"
@@ -64,8 +66,21 @@ DROP_STATE = "DELETE FROM state WHERE name = ?"
 MARK_READ = """INSERT OR REPLACE INTO state
     SELECT 'read', CAST(coalesce(max(arrival), 0) AS TEXT) FROM message"""
 
+PUT_FLOOR = "INSERT OR REPLACE INTO floor VALUES (?, ?, ?, ?, ?)"
+PUT_HOLE = "INSERT OR IGNORE INTO hole VALUES (?, ?, ?, ?)"
+TRIM = tuple(
+    f"DELETE FROM {table} WHERE source = ? AND (incarnation, random, seq) <= (?, ?, ?)"
+    for table in ("message", "post")
+)
+# The numbers of the last messages to arrive are given again once those are gone: what has them then
+# is not read yet.
+STILL_READ = """UPDATE state SET value =
+    CAST(min(CAST(value AS INTEGER), (SELECT coalesce(max(arrival), 0) FROM message)) AS TEXT)
+    WHERE name = 'read'"""
+
 ALL_MESSAGES = f"SELECT {_COLUMNS} FROM message"
-ONE_MESSAGE = f"{ALL_MESSAGES} WHERE {_KEY}"
+RUN_OF_MESSAGES = f"""{ALL_MESSAGES}
+    WHERE source = ? AND incarnation = ? AND random = ? AND seq BETWEEN ? AND ?"""
 SHOWN = f"{ALL_MESSAGES} WHERE {_FIRST}"
 STORED_AT = f"SELECT stored_ms FROM message WHERE {_KEY}"
 UNREAD_TEXTS = f"""SELECT text FROM message WHERE arrival >
@@ -81,6 +96,8 @@ WAITING_POSTS = "SELECT * FROM post WHERE settled = 0"
 LACKING_POSTS = f"""SELECT * FROM post WHERE settled = 1 AND acked <> counted
     ORDER BY incarnation DESC, random, seq DESC LIMIT {LACKING_MAX}"""
 ONE_POST = f"SELECT * FROM post WHERE {_KEY}"
+ALL_FLOORS = "SELECT * FROM floor"
+ALL_HOLES = "SELECT * FROM hole"
 
 _DEP = struct.Struct("<QQIQ")
 
@@ -88,6 +105,17 @@ _DEP = struct.Struct("<QQIQ")
 def of_key(key: Key) -> tuple[int, int, int, int]:
     """The columns of a key."""
     return key.source, key.stream.incarnation, key.stream.random, key.seq
+
+
+def runs(keys: Iterable[Key]) -> Iterator[tuple[int, int, int, int, int]]:
+    """The parameters of `RUN_OF_MESSAGES`: unbroken runs that hold these keys and no other."""
+    ordered = sorted(set(keys))
+    begin = 0
+    for at, key in enumerate(ordered, 1):
+        after = ordered[at] if at < len(ordered) else None
+        if after is None or after.before != key:
+            yield *of_key(ordered[begin]), key.seq
+            begin = at
 
 
 def of_message(message: ChatMessage, stored_ms: WallMillis) -> tuple[Any, ...]:
@@ -153,6 +181,24 @@ def to_post(row: tuple[Any, ...]) -> Post:
     source, incarnation, random, seq, counted, acked, settled = row
     key = Key(source, Stream(incarnation, random), seq)
     return Post(key, tuple(json.loads(counted)), tuple(json.loads(acked)), bool(settled))
+
+
+def of_floor(floor: Floor) -> tuple[int, ...]:
+    """The parameters of `PUT_FLOOR`.  A column holds 64 bits with a sign."""
+    signed = floor.hash - 2**64 if floor.hash >= 2**63 else floor.hash
+    return floor.source, *floor.stream, floor.seq, signed
+
+
+def to_floor(row: tuple[int, ...]) -> Floor:
+    """A floor from a row of its table."""
+    source, incarnation, random, seq, hash = row
+    return Floor(source, Stream(incarnation, random), seq, hash % 2**64)
+
+
+def to_key(row: tuple[int, ...]) -> Key:
+    """A key from its columns."""
+    source, incarnation, random, seq = row
+    return Key(source, Stream(incarnation, random), seq)
 
 
 def bounds(

@@ -21,10 +21,12 @@ from node.core.effects import (
     Meta,
     Remembered,
     Store,
+    StoreMarks,
     StoreMessages,
     StoreMeta,
     StorePost,
     StoreRoster,
+    Trim,
 )
 from node.core.messages import ChatMessage, Fact, Member, Roster
 from node.core.types import Key, MemberId, Post, WallMillis
@@ -85,13 +87,9 @@ class SqliteArchive:
     def append(self, stores: Sequence[Store]) -> None:
         roster: Roster | None = None
         with self._failing(), self._transaction():
+            self._put_messages(stores)
             for store in stores:
                 match store:
-                    case StoreMessages(messages):
-                        now_ms = time.time_ns() // 1_000_000
-                        self._base.executemany(
-                            rows.PUT_MESSAGE, [rows.of_message(m, now_ms) for m in messages]
-                        )
                     case StorePost(post):
                         self._base.execute(rows.PUT_POST, rows.of_post(post))
                     case StoreMeta(meta):
@@ -99,14 +97,30 @@ class SqliteArchive:
                     case StoreRoster():
                         roster = store.roster
                         self._put_roster(roster)
+                    case StoreMarks(floors, holes):
+                        self._base.executemany(rows.PUT_FLOOR, map(rows.of_floor, floors))
+                        self._base.executemany(rows.PUT_HOLE, map(rows.of_key, holes))
+                    case Trim(last):
+                        for statement in rows.TRIM:
+                            self._base.executemany(statement, map(rows.of_key, last))
+                        self._base.execute(rows.STILL_READ)
         if roster is not None:
             self._members = {member.id: member for member in roster.members}
             self._topic = roster.topic
+        if any(isinstance(store, Trim) for store in stores):
+            self._counted = None
         self._appended += sum(len(x.messages) for x in stores if isinstance(x, StoreMessages))
         self._unmoved += len(stores)
         many = self._unmoved >= CHECKPOINT_STORES
         if many or (self._unmoved >= CHECKPOINT_LEAST and self._wal_size() > WAL_MAX):
             self._move()
+
+    def _put_messages(self, stores: Sequence[Store]) -> None:
+        """All messages at once.  What a turn stores it does not trim."""
+        now_ms = time.time_ns() // 1_000_000
+        fresh = [m for store in stores if isinstance(store, StoreMessages) for m in store.messages]
+        if fresh:
+            self._base.executemany(rows.PUT_MESSAGE, [rows.of_message(m, now_ms) for m in fresh])
 
     def _put_roster(self, roster: Roster) -> None:
         """Write the members that changed."""
@@ -179,19 +193,25 @@ class SqliteArchive:
                     for row in self._base.execute(query)
                 ]
                 messages = rows.to_messages(self._base.execute(rows.ALL_MESSAGES))
+                floors = tuple(map(rows.to_floor, self._base.execute(rows.ALL_FLOORS)))
+                holes = tuple(map(rows.to_key, self._base.execute(rows.ALL_HOLES)))
             self._members = {member.id: member for member in members}
             self._topic = values.read(Fact, state["topic"]) if "topic" in state else Fact()
             meta = values.read(Meta, state["meta"]) if "meta" in state else None
         except ValueError as error:
             raise DamagedLog(file=self.path, text=error) from error
-        return Remembered(meta, Roster(tuple(members), self._topic), messages, tuple(posts))
+        roster = Roster(tuple(members), self._topic)
+        return Remembered(meta, roster, messages, tuple(posts), floors, holes)
 
     def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
-        found: list[ChatMessage] = []
         with self._failing():
-            for key in keys:
-                found += rows.to_messages(self._base.execute(rows.ONE_MESSAGE, rows.of_key(key)))
-        return found
+            found = rows.to_messages(
+                row
+                for run in rows.runs(keys)
+                for row in self._base.execute(rows.RUN_OF_MESSAGES, run)
+            )
+        by_key = {message.key: message for message in found}
+        return [by_key[key] for key in keys if key in by_key]
 
     def page(
         self,

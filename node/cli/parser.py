@@ -67,7 +67,7 @@ VERBS: tuple[Verb, ...] = (
         "the node and its chats",
         '"pid","listen","advertise","control","nds":[{"address","state"}],"chats":[{"name",'
         '"chat_id","id","member","epoch","generation","leader","leader_nick","provisional",'
-        '"alive","known","unread","mentions","outbox","fingerprint","nds","topic"}],"nick",'
+        '"alive","known","unread","mentions","outbox","lost","fingerprint","nds","topic"}],"nick",'
         '"identity","version","log","started"',
     ),
     Verb(
@@ -132,14 +132,15 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "check",
         "whether every member has the same history; exit 6 where not",
-        '"chat","same","members":[{"id","member","nick","fingerprint","same"}]',
+        '"chat","same","members":[{"id","member","nick","fingerprint","same"}],'
+        '"lost":[{"id","member","nick","messages"}]',
         "chat",
     ),
     Verb(
         "watch",
         "everything that happens, as JSON, until Ctrl+C",
         '"v","type","chat" and what the type has: message receipt member suspect election '
-        "leader nds queue split merge error chat",
+        "leader nds queue split merge gap error chat",
         "chat",
     ),
     Verb(

@@ -1,11 +1,14 @@
 """Chat messages and catch-up: each request and reply, both ways."""
 # ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
 
+from collections.abc import Sequence
+
 from node.codec import facts
 from node.codec.check import Check
 from node.core import messages as core
-from node.core.types import Run
-from node.limits import CHAT_MAX, DIGESTS_MAX, HELD_MAX, NUMBER_MAX
+from node.core.types import Floor, Key, Run
+from node.limits import CHAT_MAX, DIGESTS_MAX, HELD_MAX, MARKS_MAX, NUMBER_MAX
+from p2pchat.v1 import common_pb2 as common
 from p2pchat.v1 import node_pb2 as pb
 
 
@@ -63,6 +66,9 @@ def put_sync(sync: core.Sync) -> pb.SyncRequest:
         held=map(_put_run, sync.held),
         sources=sync.sources,
         newest_first=sync.newest_first,
+        floors=map(_put_floor, sync.floors),
+        holes=map(facts.put_key, sync.holes),
+        wanted=map(facts.put_key, sync.wanted),
     )
 
 
@@ -80,7 +86,33 @@ def get_sync(p: pb.SyncRequest, check: Check) -> core.Sync:
         held=_get_runs(p, check),
         sources=facts.get_members(p.sources, check, "sources"),
         newest_first=p.newest_first,
+        floors=_get_floors(p, check),
+        holes=_get_keys(p.holes, check, "holes"),
+        wanted=_get_keys(p.wanted, check, "wanted"),
     )
+
+
+def _put_floor(floor: Floor) -> pb.Floor:
+    stream = facts.put_stream(floor.stream)
+    return pb.Floor(source_id=floor.source, stream=stream, seq=floor.seq, hash=floor.hash)
+
+
+def _get_floors(p: pb.SyncRequest | pb.SyncResponse, check: Check) -> tuple[Floor, ...]:
+    if not check.size(p.floors, "floors", MARKS_MAX):
+        return ()
+    return tuple(_get_floor(floor, check, f"floors[{i}]") for i, floor in enumerate(p.floors))
+
+
+def _get_floor(p: pb.Floor, check: Check, at: str) -> Floor:
+    source = check.number(p.source_id, f"{at}.source_id", low=1)
+    stream = facts.get_stream(p.stream, check, f"{at}.stream")
+    return Floor(source, stream, check.number(p.seq, f"{at}.seq", low=1), p.hash)
+
+
+def _get_keys(keys: Sequence[common.MessageKey], check: Check, at: str) -> tuple[Key, ...]:
+    if not check.size(keys, at, MARKS_MAX):
+        return ()
+    return tuple(facts.get_key(key, check, f"{at}[{i}]") for i, key in enumerate(keys))
 
 
 def _put_run(run: Run) -> pb.Range:
@@ -115,6 +147,9 @@ def put_synced(synced: core.Synced) -> pb.SyncResponse:
         behind=synced.behind,
         partial=synced.partial,
         held=map(_put_run, synced.held),
+        floors=map(_put_floor, synced.floors),
+        holes=map(facts.put_key, synced.holes),
+        found=map(facts.put_key, synced.found),
     )
 
 
@@ -131,4 +166,7 @@ def get_synced(p: pb.SyncResponse, check: Check) -> core.Synced:
         behind=p.behind,
         partial=p.partial,
         held=_get_runs(p, check),
+        floors=_get_floors(p, check),
+        holes=_get_keys(p.holes, check, "holes"),
+        found=_get_keys(p.found, check, "found"),
     )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,8 @@ from ..host.nodes import Node
 from ..places import Places
 from ..service import build_server
 from .service import ControlService
+
+FILES_MAX = 16_384
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ async def run_node(places: Places, config: Config, kind: type[Node] = Node) -> i
     Raises:
         Complaint: it cannot start.
     """
+    allow_many_files()
     async with running(places, config, kind) as node:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,6 +93,21 @@ async def run_node(places: Places, config: Config, kind: type[Node] = Node) -> i
         print(f"p2pchat: {crash}", file=sys.stderr)
         return OTHER
     return DONE
+
+
+def allow_many_files() -> None:
+    """Takes as many open files as the system lets us have, up to `FILES_MAX`.
+
+    Each connection costs one: with the usual 1,024, who opens a thousand locks all others out.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError) as error:  # Some systems have a limit beneath this one.
+        _log.info("open files stay at %s: %s", soft, error)
 
 
 def refuse_to_sleep() -> None:

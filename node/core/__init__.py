@@ -51,14 +51,27 @@ What was missed
     by page.  A newcomer reads backwards, newest first; what lies below its cut counts as delivered
     until it comes.
 
+    Logs are bounded: the oldest messages go, and their author's floor rises over them.  All below a
+    floor counts as held and delivered, and stays in the hashes, so logs that trimmed differently
+    are equal all the same.  A floor that counts what is not here is a gap: it is jumped, by
+    adopting that floor, only after everybody alive was asked for what it still has.  Of two floors
+    the higher one stands, of two at one place that with the lower hash: a log is a pair (floor,
+    messages above it) for each author, and merging such pairs is a semilattice.
+
+    A message that others follow and that nobody has left is a hole.  The certified leader declares
+    it, after everyone who may come back with it has said no to a question asked when it could no
+    longer be on its way.  Holes merge as a union; what follows them is shown; what turns up after
+    all is shown at its place.
+
 Where things stand
     types messages events effects timing    the vocabulary
-    calls alarms clock runs causal history outbox membership liveness election
+    calls alarms clock runs marks causal history gaps outbox membership liveness election
                                             parts: facts that know nothing of each other
     state                                   all of them together, and the pen for effects
     reign claiming provisional electing answering
                                             flows: who leads; rounds: what people are told of it
     joining belonging leaving               flows: who belongs
     talking catching_up                     flows: what is said, what was missed
+    trimming seeking                        flows: what may go, what is lost
     readable group                          what faces may read; the door
 """

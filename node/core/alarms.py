@@ -24,6 +24,8 @@ class Alarm(IntEnum):
     LANE = auto()  # of a member: try its queue again
     SYNC = auto()  # anti-entropy
     CATCH_UP = auto()  # of a member: synchronise with it
+    HOLES = auto()  # messages wait for others: are those lost?
+    TRIM = auto()  # the log is too large still
     JOIN = auto()  # try again to get in
     LEAVE = auto()  # stop waiting for those that were told
     FAREWELL = auto()  # of a member: tell it once more that we leave

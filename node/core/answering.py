@@ -39,9 +39,19 @@ class Answering:
         s = self._s
         if request.asks_leading is not None:
             return s.respond(call, Pong(self._answer_registry(request), s.view()))
+        if (refusal := self.refusal(request)) is not None:
+            return s.respond(call, refusal)
         if request.on_behalf not in (0, s.me):
             return self._ping_for(call, request)
         s.respond(call, Pong(self.standing(request), s.view(), reached=True))
+
+    def refusal(self, request: Ping) -> Refusal | None:
+        """Why it is not answered; to be asked before anything is learnt from it."""
+        s, target = self._s, request.on_behalf
+        ours = target in (0, s.me) or s.members.belongs(target)
+        if ours or request.asks_leading is not None:
+            return None
+        return Refusal(Reason.UNKNOWN_MEMBER, f"no member {target} here")
 
     def standing(self, request: Ping) -> Standing:
         s = self._s
@@ -67,8 +77,6 @@ class Answering:
     def _ping_for(self, call: CallId, request: Ping) -> None:
         """An indirect probe: the caller does not reach that member; do we?"""
         s, target = self._s, request.on_behalf
-        if not s.members.belongs(target):
-            return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {target} here"))
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
             reached = not isinstance(outcome, Silence) and not absent(outcome)

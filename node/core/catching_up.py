@@ -5,6 +5,9 @@ that differ; the asked one sends what the asker lacks, page by page, and asks in
 lacks itself.  A newcomer reads backwards, newest page first: what its pages depend on below them
 counts as delivered until it comes.
 
+Where the other's floor counts something that is not here, there is a gap: everyone alive is asked
+for what it still has, backwards like a newcomer's pages; only then the floor is adopted (`marks`).
+
     IDLE -- hashes differ --> COMPARING -- authors differ --> FETCHING -- no more --> IDLE
                                                                 ^  |
                                                                 +--+ another page
@@ -14,11 +17,12 @@ from dataclasses import dataclass
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
-from .effects import Merged, Serve, SplitHealed
-from .messages import ChatMessage, Life, Ping, Pong, Sync, Synced, View
+from .effects import Merged, Serve, SplitHealed, StoreMarks
+from .messages import Life, Ping, Pong, Sync, Synced, View
+from .seeking import Seeking
 from .state import State
 from .talking import Talking
-from .types import CallId, Epoch, Key, MemberId, Millis, Run, Stream, Way
+from .types import CallId, Epoch, Floor, Key, MemberId, Millis, Run, Stream, Way
 
 GAP_MS = 1_000  # two nodes compare at most this often while both are busy
 SOON_MS = 30  # what is still under way may make the comparison needless
@@ -39,6 +43,7 @@ class CatchingUp:
     def __init__(self, s: State, talking: Talking) -> None:
         self._s, self._talking = s, talking
         self._session: Session | None = None
+        self.seeking = Seeking(s, talking, self.want)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
 
@@ -57,9 +62,10 @@ class CatchingUp:
 
     def saw(self, member: MemberId, view: View) -> None:
         """A member's history hash: where it differs from ours, one of us lacks something."""
-        if view.history_hash != self._s.history.hash:
+        differs = view.history_hash != self._s.history.hash
+        if differs or self._s.partial:  # A newcomer that equals it may have all by now.
             self.want(member)
-        else:
+        if not differs:
             self._credit_all(member, self._s.outbox.lacking(member))
 
     def on_sync(self) -> None:
@@ -105,35 +111,37 @@ class CatchingUp:
                 self._credit_all(session.peer, lacking, outcome.sources)
             if self._session is not session:
                 return
-            if isinstance(outcome, Synced) and outcome.sources:
-                self._fetch(session, outcome.sources)
-            else:
-                self._end(session, equal=isinstance(outcome, Synced) and not outcome.partial)
+            if not isinstance(outcome, Synced):
+                return self._end(session)
+            self._note(outcome.floors)
+            if outcome.sources:
+                return self._fetch(session, outcome.sources)
+            self._end(session, complete=True, equal=not outcome.partial)
 
         request = Sync(s.caller(session.peer), s.view(), digests=s.history.digests())
         s.call(session.peer, request, s.timing.sync_call_ms, ended)
 
     def _fetch(self, session: Session, sources: tuple[MemberId, ...]) -> None:
-        s, backwards = self._s, self._s.partial
+        s, backwards = self._s, self._s.backwards
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if self._session is not session:
                 return
             if not isinstance(outcome, Synced):
-                return self._end(session, equal=False)
-            if not outcome.sources and not outcome.messages and not outcome.more:
-                return self._end(session, equal=not outcome.partial)
+                return self._end(session)
             taken = self._take_page(outcome, backwards)
             session.merged += taken
+            self.seeking.learn(outcome.holes)
+            self._note(outcome.floors)
             if outcome.more and taken:
-                self._fetch(session, sources)
-            else:
-                self._end(session, equal=not outcome.more and not outcome.partial)
+                return self._fetch(session, sources)
+            complete = not outcome.more
+            self._end(session, complete=complete, equal=complete and not outcome.partial)
 
-        held = s.history.held(sources)
-        while len(held) > RUNS_MAX and len(sources) > 1:
+        held, holes = s.history.held(sources), s.history.marks.holes_of(sources)
+        while max(len(held), len(holes)) > RUNS_MAX and len(sources) > 1:
             sources = sources[: len(sources) // 2]
-            held = s.history.held(sources)
+            held, holes = s.history.held(sources), s.history.marks.holes_of(sources)
             session.cut = True
         request = Sync(
             s.caller(session.peer),
@@ -141,6 +149,8 @@ class CatchingUp:
             sources=sources,
             held=held,
             newest_first=backwards,
+            floors=s.history.marks.floors_of(sources),
+            holes=holes[:RUNS_MAX],
         )
         s.call(session.peer, request, s.timing.sync_call_ms, ended)
 
@@ -148,44 +158,52 @@ class CatchingUp:
         """Store and show a page; gives how many of its messages were new."""
         s = self._s
         new = 0
-        if backwards and s.partial:
+        if backwards and s.backwards and synced.messages:
             self._lower_cut(synced)
         for message in synced.messages:
             known = message.key in s.history
             if self._talking.take(message, Way.CATCH_UP) is None and not known:
                 new += 1
+        self._talking.tell_filled()
         return new
 
     def _lower_cut(self, synced: Synced) -> None:
         """The page is closed upwards: what it depends on and does not hold lies below it.
 
-        So does whatever the answerer has delivered and sent neither now nor before: lines that wait
-        here for such a predecessor need not wait for older pages.
+        So does whatever the answerer has delivered, or counts as that, and sent neither now nor
+        before: lines that wait here for such a predecessor need not wait for older pages.
         """
         s = self._s
         inside = {message.key for message in synced.messages}
-        below = [k for m in synced.messages for k in _predecessors(m) if k not in inside]
+        below = [k for m in synced.messages for k in m.predecessors if k not in inside]
         theirs: dict[tuple[MemberId, Stream], list[Run]] = {}
         for run in synced.held:
             theirs.setdefault((run.source, run.stream), []).append(run)
+        floors = {floor.source: floor for floor in synced.floors}
         for message in s.causal.pending.values():
-            for key in _predecessors(message):
-                runs = theirs.get((key.source, key.stream), ())
-                if key not in inside and any(run.first <= key.seq <= run.last for run in runs):
+            for key in message.predecessors:
+                if key in inside:
+                    continue
+                runs, floor = theirs.get((key.source, key.stream), ()), floors.get(key.source)
+                counts = floor is not None and floor.covers(key)
+                if counts or any(run.first <= key.seq <= run.last for run in runs):
                     below.append(key)
         freed = s.causal.assume(sorted(set(below)))
         s.store_meta()  # Before anything is shown that relies on it.
         self._talking.show(freed, Way.CATCH_UP)
 
-    def _end(self, session: Session, *, equal: bool) -> None:
+    def _end(self, session: Session, *, complete: bool = False, equal: bool = False) -> None:
+        """`complete`: the peer has sent all it has; `equal`: and it lacks nothing itself."""
         s = self._s
         self._session = None
         self._last[session.peer] = s.now
         if session.cut:
-            equal = False
+            complete = equal = False
             self.want(session.peer)
         if session.merged:
             s.emit(Merged(session.merged, session.peer))
+        if s.gaps:
+            equal = self._close_gaps(session.peer if complete else 0) and equal
         if equal and s.partial:
             s.partial = False
             s.store_meta()
@@ -194,40 +212,97 @@ class CatchingUp:
             self.rival = None
             s.emit(SplitHealed(session.merged, leader, epoch))
 
+    # ---- gaps ----------------------------------------------------------------------------------
+
+    def _note(self, floors: tuple[Floor, ...]) -> None:
+        """Somebody's floors: where one counts what is not here, we read backwards from now on."""
+        s = self._s
+        for floor in floors:
+            if s.history.outranked(floor):
+                s.gaps.note(floor)
+
+    def _close_gaps(self, asked: MemberId) -> bool:
+        """Adopt the floors of gaps once everyone was asked.  False: some are open still."""
+        s, gaps = self._s, self._s.gaps
+        gaps.asked(asked)
+        for floor in list(gaps):
+            if not s.history.outranked(floor):
+                gaps.forget(floor.source)  # Others had what we lacked.
+        if unasked := gaps.unasked(s.active_others):
+            last = self._last
+            longest_ago = min(unasked, key=lambda m: last.get(m, 0))
+            self.want(longest_ago, now=longest_ago not in last)
+            return False
+        floors = tuple(gaps)
+        for floor in floors:
+            s.history.adopt(floor)
+            gaps.forget(floor.source)
+        if floors:
+            s.emit(StoreMarks(floors))
+            self._talking.show(s.causal.release(), Way.CATCH_UP)
+        return True
+
     # ---- being asked ---------------------------------------------------------------------------
 
     def asked(self, call: CallId, request: Sync) -> None:
         s, peer = self._s, request.caller.node
-        partial = s.partial or bool(s.causal.below)
+        partial, marks = self._is_partial(), s.history.marks
+        if request.wanted:
+            found = tuple(key for key in request.wanted if s.history.has(key))
+            return s.respond(call, Synced(s.view(), found=found))
         if not request.sources and not request.held:
             differing = s.history.differing(request.digests)
             self._credit_all(peer, s.outbox.lacking(peer), differing)
-            return s.respond(call, Synced(s.view(), sources=differing, partial=partial))
+            floors = marks.floors_of(differing)
+            reply = Synced(s.view(), sources=differing, partial=partial, floors=floors)
+            return s.respond(call, reply)
+        self.seeking.learn(request.holes)
         keys, more = s.history.lacking(
             request.sources,
             request.held,
             newest_first=request.newest_first,
             bytes_max=s.timing.page_bytes,
             without=s.causal.pending if request.newest_first else (),
+            floors=request.floors,
         )
         delivered: tuple[Run, ...] = ()
         if request.newest_first:
             delivered = s.history.held(request.sources, without=s.causal.pending)
         behind = not all(s.history.covers(run) for run in request.held)
-        self._credit(peer, request.held)
+        behind = behind or any(s.history.outranked(floor) for floor in request.floors)
+        self._credit(peer, request.held, request.floors)
         if behind:
             self.want(peer)
-        reply = Synced(s.view(), more=more, behind=behind, partial=partial, held=delivered)
+        reply = Synced(
+            s.view(),
+            more=more,
+            behind=behind,
+            partial=partial,
+            held=delivered,
+            floors=marks.floors_of(request.sources),
+            holes=marks.holes_of(request.sources)[:RUNS_MAX],
+        )
         s.emit(Serve(call, reply, keys))
 
-    def _credit(self, peer: MemberId, held: tuple[Run, ...]) -> None:
+    def _is_partial(self) -> bool:
+        """Is something lacking here that others may have?"""
+        s = self._s
+        marks = s.history.marks
+        return s.backwards or any(
+            not marks.is_hole(key) and not marks.covers(key) for key in s.causal.below
+        )
+
+    def _credit(self, peer: MemberId, held: tuple[Run, ...], floors: tuple[Floor, ...]) -> None:
         """What a member holds of ours it has acknowledged, however it came by it."""
         s = self._s
         keys = (*s.outbox.entries, *s.outbox.lacking(peer))
         streams = {(key.source, key.stream) for key in keys}
         runs = [run for run in held if (run.source, run.stream) in streams]
+        below = {floor.source: floor for floor in floors}
         for key in keys:
-            if any(run[:2] == key[:2] and run.first <= key.seq <= run.last for run in runs):
+            if any(run[:2] == key[:2] and run.first <= key.seq <= run.last for run in runs) or (
+                key.source in below and below[key.source].covers(key)
+            ):
                 self._talking.acknowledged(key, peer, Way.CATCH_UP)
 
     def _credit_all(
@@ -237,8 +312,3 @@ class CatchingUp:
         for key in lacking:
             if key.source not in differing:
                 self._talking.acknowledged(key, peer, Way.CATCH_UP)
-
-
-def _predecessors(message: ChatMessage) -> tuple[Key, ...]:
-    before = message.key.before
-    return message.deps if before is None else (*message.deps, before)

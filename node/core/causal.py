@@ -24,6 +24,7 @@ class Causal:
         self.heads: set[Key] = set()  # delivered, and named by nobody delivered
         self.pending: dict[Key, ChatMessage] = {}
         self.below: set[Key] = set()  # a newcomer's: taken for delivered, still to come
+        self._named: set[Key] = set()  # of those: what somebody shown follows
         self._waiting: dict[Key, list[Key]] = {}  # what is missing -> who waits for it
         self._load: dict[MemberId, tuple[int, int]] = {}  # pending messages and bytes by author
 
@@ -61,13 +62,34 @@ class Causal:
             self._load_one(message)
 
     def assume(self, keys: Iterable[Key]) -> list[ChatMessage]:
-        """Take these for delivered: they lie below a newcomer's cut.  Gives what that sets free."""
+        """Take these for delivered: they lie below a newcomer's cut, or are lost.  Gives what that
+        sets free.
+        """
         free = []
         for key in keys:
             if key not in self._held and key not in self.below:
                 self.below.add(key)
                 free += self._release(key)
         return free
+
+    def release(self) -> list[ChatMessage]:
+        """Something counts as delivered that did not: a floor has risen.  Gives what that frees."""
+        self.below = {k for k in self.below if k not in self._held or k in self.pending}
+        self._named &= self.below
+        free = []
+        for key in sorted(self._waiting):
+            if key in self._waiting and self.delivered(key):
+                free += self._release(key)
+        return free
+
+    def missing(self) -> set[Key]:
+        """What pending messages follow and nobody has brought."""
+        return {
+            key
+            for message in self.pending.values()
+            for key in message.predecessors
+            if key not in self._held and key not in self.below
+        }
 
     def _deliver(self, message: ChatMessage) -> list[ChatMessage]:
         """Iterative, since one message may set thousands free."""
@@ -100,8 +122,15 @@ class Causal:
         self.heads.difference_update(message.deps)
         if (before := message.key.before) is not None:
             self.heads.discard(before)
-        if message.key in self.below:
-            self.below.discard(message.key)  # Its successors have been shown: it is no head.
+        if below := self.below:
+            for dep in message.deps:
+                if dep in below:
+                    self._named.add(dep)
+            if before is not None and before in below:
+                self._named.add(before)
+            below.discard(message.key)
+        if message.key in self._named:
+            self._named.discard(message.key)  # Its successors have been shown: it is no head.
         else:
             self.heads.add(message.key)
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from .messages import NOBODY, ChatMessage, NdsRequest, Refusal, Reply, Request, Roster, Synced
-from .types import Address, CallId, Epoch, Incarnation, Key, MemberId, Millis, Post, Way
+from .types import Address, CallId, Epoch, Floor, Incarnation, Key, MemberId, Millis, Post, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,8 @@ class Remembered:
     roster: Roster = NOBODY
     messages: tuple[ChatMessage, ...] = ()
     posts: tuple[Post, ...] = ()  # those not settled, or settled and lacking somewhere
+    floors: tuple[Floor, ...] = ()
+    holes: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,21 @@ class StoreMeta:
 @dataclass(frozen=True, slots=True)
 class StoreRoster:
     roster: Roster
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMarks:
+    """Insert or replace the floors of these sources; add these holes."""
+
+    floors: tuple[Floor, ...] = ()
+    holes: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Remove all messages, and their posts, of the sources of these keys up to them."""
+
+    last: tuple[Key, ...]
 
 
 # ---- for the people who watch -----------------------------------------------------------------
@@ -266,13 +283,29 @@ class SplitHealed:
 
 
 @dataclass(frozen=True, slots=True)
+class HolesDeclared:
+    """Messages are lost: others answer or follow them, and nobody here has them."""
+
+    source: MemberId
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HolesFilled:
+    """Messages that were declared lost have turned up after all."""
+
+    source: MemberId
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A peer's nonsense was thrown away and counted."""
 
     reason: str
 
 
-Store: TypeAlias = StoreMessages | StorePost | StoreMeta | StoreRoster
+Store: TypeAlias = StoreMessages | StorePost | StoreMeta | StoreRoster | StoreMarks | Trim
 Notice: TypeAlias = (
     Deliver
     | Acknowledged
@@ -288,6 +321,8 @@ Notice: TypeAlias = (
     | ListedAs
     | Merged
     | SplitHealed
+    | HolesDeclared
+    | HolesFilled
     | Dropped
 )
 Effect: TypeAlias = Call | Ask | Respond | Serve | Store | Notice

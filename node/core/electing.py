@@ -195,6 +195,7 @@ class Electing:
         for holder in e.disagree(s.epoch, s.following):
             s.emit(ElectionMoved(holder, Phase.ENDED, "the leader answers"))
         s.liveness.leading(s.now, pong.view.epoch)
+        e.claim_anew = False  # Who answers leads, and claims where there is something to claim.
         e.forget_back_off()
 
     def _unheard(self, look: Look) -> None:

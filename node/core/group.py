@@ -66,6 +66,7 @@ from .reign import Reign
 from .state import Role, Setup, State
 from .talking import Talking
 from .timing import Timing
+from .trimming import Trimming
 from .types import Address, CallId, Epoch, MemberId, Millis, Post, Silence
 
 __all__ = ["Group", "Role", "Setup", "Trace", "TraceRow"]
@@ -96,6 +97,7 @@ class Group(Readable):
         self._leaving = Leaving(s, self._belonging)
         self._talking = Talking(s, self._belonging, self._leaving.outbox_emptied)
         self._catching_up = CatchingUp(s, self._talking)
+        self._trimming = Trimming(s)
         self._joining = Joining(s, self._reign, self._belonging, self._entered)
         self._answering = Answering(s, self._reign, self._claiming, self._provisional)
         self._rings = self._table()
@@ -114,8 +116,10 @@ class Group(Readable):
         if calls.soonest < late or alarms.soonest < late:
             self._notice_lateness(now)
         s.now = now
-        epoch = s.epoch
+        epoch, held = s.epoch, len(s.history)
         self._dispatch(event)
+        if len(s.history) != held:
+            self._look_at_log()
         if calls.soonest <= now or alarms.soonest <= now:
             self._expire()
         if s.epoch > epoch and s.role is not Role.LEADER:
@@ -207,11 +211,20 @@ class Group(Readable):
             Alarm.LANE: self._talking.on_lane,
             Alarm.SYNC: lambda _: self._catching_up.on_sync(),
             Alarm.CATCH_UP: self._catching_up.on_catch_up,
+            Alarm.HOLES: lambda _: self._catching_up.seeking.on_holes(),
+            Alarm.TRIM: lambda _: self._trimming.on_trim(),
             Alarm.JOIN: lambda _: self._joining.on_join_alarm(),
             Alarm.LEAVE: lambda _: self._leaving.on_leave_alarm(),
             Alarm.FAREWELL: self._leaving.on_farewell,
             Alarm.HAND_OVER: lambda _: self._leaving.on_hand_over(),
         }
+
+    def _look_at_log(self) -> None:
+        """It has changed: is it too large, does anything wait in it?"""
+        if self._trimming.due:
+            self._trimming.look()
+        if self._s.causal.pending:
+            self._catching_up.seeking.look()
 
     # ---- starting --------------------------------------------------------------------------------
 
@@ -223,12 +236,13 @@ class Group(Readable):
             s.me = 0  # The log is another person's: its lines are kept, its membership is not ours.
         if log.meta is not None:
             s.causal.below.update(log.meta.below)
+        s.causal.below.update(log.holes)
         by_key = {}
         latest: ChatMessage | None = None
         for message in sorted(log.messages, key=lambda m: m.place):
             s.history.add(message)
-            s.history.is_repeat(message)
-            if s.causal.accept(message):
+            repeated = s.history.is_repeat(message)
+            if s.causal.accept(message) and not repeated:
                 latest = message
             if message.key.source == s.me:
                 s.last_own = message.key
@@ -269,6 +283,7 @@ class Group(Readable):
         for member in s.others:
             s.liveness.heard_at[member] = s.now
         self._catching_up.start()
+        self._look_at_log()
         for member in s.active_others:
             self._talking.send(member)
         if s.leader not in (0, s.me):
@@ -301,6 +316,8 @@ class Group(Readable):
             case Tell():
                 self._talking.told(call, request)
             case Ping():
+                if (refusal := self._answering.refusal(request)) is not None:
+                    return s.respond(call, refusal)
                 self._overhear(caller.node, request.view)
                 self._answering.ping(call, request)
             case Elect():

@@ -2,16 +2,19 @@
 
 Two logs are equal when their hashes are.  Where they differ, one hash per author finds the authors,
 and the runs held of those find the messages (Demers and others 1987; Merkle 1987 with two levels).
+The hashes are cumulative: what was trimmed stays in them, by way of its author's floor.
 """
 
 from collections.abc import Container, Iterable, Iterator
 from hashlib import blake2b
 from heapq import merge
+from itertools import islice
 from typing import NamedTuple
 
+from .marks import Marks, hole_hash, outranks
 from .messages import ChatMessage
 from .runs import Runs
-from .types import Hlc, Key, MemberId, Run, Stream
+from .types import Floor, Hlc, Key, MemberId, Run, Stream
 
 
 class Held(NamedTuple):
@@ -20,9 +23,11 @@ class Held(NamedTuple):
     hlc: Hlc
     hash: int
     size: int  # bytes, about
+    id: str
 
 
 OVERHEAD = 120  # bytes of a message beside its text
+NO_FLOOR = Stream(0, 0), 0
 
 
 def content_hash(message: ChatMessage) -> int:
@@ -41,27 +46,40 @@ def _bytes(text: str) -> int:
 
 
 class History:
-    def __init__(self) -> None:
+    """`floors` and `holes` are what a log kept; its messages are then added."""
+
+    def __init__(self, floors: Iterable[Floor] = (), holes: Iterable[Key] = ()) -> None:
         self.hash = 0  # over all that is held
+        self.size = 0  # bytes of all that is held, about
+        self.marks = Marks()
         self._index: dict[Key, Held] = {}
         self._streams: dict[MemberId, dict[Stream, Runs]] = {}
         self._hashes: dict[MemberId, int] = {}
         self._ids: dict[tuple[MemberId, str], Key] = {}
+        for floor in floors:
+            self.marks.floors[floor.source] = floor
+            self._mix(floor.source, floor.hash)
+        for key in holes:
+            self.open_hole(key)
 
     def add(self, message: ChatMessage) -> bool:
-        """Take a message in.  False: its key is held already (see `supersedes`)."""
+        """Take a message in.  False: its key is held already (see `supersedes`).
+
+        One below its author's floor, as a log that is read back may have, counts by the floor.
+        """
         key = message.key
         if key in self._index:
             return False
         hash = content_hash(message)
-        self._index[key] = Held(
-            message.hlc, hash, OVERHEAD + _bytes(message.text) + 40 * len(message.deps)
-        )
+        size = OVERHEAD + _bytes(message.text) + 40 * len(message.deps)
+        self._index[key] = Held(message.hlc, hash, size, message.id)
+        self.size += size
         streams = self._streams.setdefault(key.source, {})
         if (runs := streams.get(key.stream)) is None:
             runs = streams[key.stream] = Runs()
         runs.add(key.seq, hash)
-        self._mix(key.source, hash)
+        if not self.marks.floors or not self.marks.covers(key):
+            self._mix(key.source, hash)
         return True
 
     def knows_id(self, source: MemberId, id: str) -> bool:
@@ -73,13 +91,18 @@ class History:
         return first != message.key
 
     def supersedes(self, message: ChatMessage) -> bool:
-        """Of two contents under one key the lower hash stands.  True: from now on this one."""
-        held = self._index[message.key]
+        """Of two contents under one key the lower hash stands.  True: from now on this one.
+
+        Nothing changes at or below a floor.
+        """
+        held = self._index.get(message.key)
+        if held is None or self.marks.covers(message.key):
+            return False
         hash = content_hash(message)
         if hash >= held.hash:
             return False
         key = message.key
-        self._index[key] = held._replace(hlc=message.hlc, hash=hash)
+        self._index[key] = held._replace(hlc=message.hlc, hash=hash, id=message.id)
         self._streams[key.source][key.stream].rehash(key.seq, held.hash, hash)
         self._mix(key.source, held.hash ^ hash)
         return True
@@ -89,15 +112,134 @@ class History:
         return held.hlc if held is not None else None
 
     def __contains__(self, key: object) -> bool:
+        """Is it held, or does it count as held, lying at or below a floor?"""
+        if key in self._index:
+            return True
+        return isinstance(key, Key) and bool(self.marks.floors) and self.marks.covers(key)
+
+    def has(self, key: Key) -> bool:
+        """Is the message itself here, to be read and served?"""
         return key in self._index
 
     def __len__(self) -> int:
+        """How many messages are here."""
         return len(self._index)
 
     def covers(self, run: Run) -> bool:
-        """Is every message of the run held?"""
-        runs = self._streams.get(run.source, {}).get(run.stream)
-        return runs is not None and any(f <= run.first and run.last <= last for f, last, _ in runs)
+        """Is every message of the run held, or below the floor?"""
+        source, stream, first, last, _ = run
+        floor = self.marks.floors.get(source)
+        if floor is not None and stream <= floor.stream:
+            first = last + 1 if stream < floor.stream else max(first, floor.seq + 1)
+        runs = self._streams.get(source, {}).get(stream, ())
+        return first > last or any(f <= first and last <= end for f, end, _ in runs)
+
+    # ---- floors and holes ----------------------------------------------------------------------
+
+    def oldest(self, keep: Iterable[Key]) -> Iterator[Key]:
+        """Messages in the order in which they may be trimmed; nothing of an author from the first
+        one on that is to be kept, whether it is here or still to come.
+        """
+        first: dict[MemberId, Key] = {}
+        for key in keep:
+            first[key.source] = min(key, first.get(key.source, key))
+        rows = [self._in_order(source, first.get(source)) for source in sorted(self._streams)]
+        return (key for _, key in merge(*rows))
+
+    def _in_order(
+        self, source: MemberId, stop: Key | None
+    ) -> Iterator[tuple[tuple[Hlc, Key], Key]]:
+        for stream, runs in sorted(self._streams[source].items()):
+            for first, last, _ in runs:
+                for seq in range(first, last + 1):
+                    key = Key(source, stream, seq)
+                    if stop is not None and key >= stop:
+                        return
+                    yield (self._index[key].hlc, key), key
+
+    def trim(self, count: int, keep: Iterable[Key]) -> tuple[Key, ...]:
+        """Give the oldest messages up, `count` at most; gives the last one of each author.
+
+        Their authors' floors rise to them and no hash changes.
+        """
+        last: dict[MemberId, Key] = {}
+        for key in list(islice(self.oldest(keep), count)):
+            self._drop(key)
+            last[key.source] = key
+        return tuple(last[source] for source in sorted(last))
+
+    def _drop(self, key: Key) -> None:
+        source, stream, seq = key
+        held = self._index.pop(key)
+        self.size -= held.size
+        if self._ids.get((source, held.id)) == key:
+            del self._ids[source, held.id]
+        runs = self._streams[source][stream]
+        dropped = runs.drop_first(held.hash)
+        assert dropped == seq, f"{key} is trimmed before {dropped}"
+        if not runs:
+            del self._streams[source][stream]
+            if not self._streams[source]:
+                del self._streams[source]
+        floor = self.marks.floors.get(source)
+        if floor is None or not floor.covers(key):
+            hash = held.hash ^ (floor.hash if floor is not None else 0)
+            self.marks.floors[source] = Floor(source, stream, seq, hash)
+
+    def outranked(self, theirs: Floor) -> bool:
+        """Does that floor stand against ours, and count something else than what we hold?"""
+        mine = self.marks.floors.get(theirs.source)
+        return outranks(theirs, mine) and self._prefix(theirs) != theirs.hash
+
+    def adopt(self, theirs: Floor) -> None:
+        """Go by a floor that stands against ours.  What is held below stays, and counts by it."""
+        assert outranks(theirs, self.marks.floors.get(theirs.source)), theirs
+        self._mix(theirs.source, self._prefix(theirs) ^ theirs.hash)
+        self.marks.floors[theirs.source] = theirs
+
+    def _prefix(self, floor: Floor) -> int:
+        """Over what counts here up to the place of that floor, which is not below ours."""
+        source, top, last, _ = floor
+        mine = self.marks.floors.get(source)
+        below, held = mine.at if mine is not None else NO_FLOOR, self._index
+        total = mine.hash if mine is not None else 0
+        for stream, runs in self._streams.get(source, {}).items():
+            if below[0] <= stream <= top:
+                low = below[1] + 1 if stream == below[0] else 1
+                high = last if stream == top else runs.last
+
+                def hash_of(seq: int, stream: Stream = stream) -> int:
+                    return held[Key(source, stream, seq)].hash
+
+                total ^= runs.hash_between(low, high, hash_of)
+        return total
+
+    def open_hole(self, key: Key) -> bool:
+        """Note that a message is lost.  False: that was known."""
+        holes = self.marks.holes.setdefault(key.source, set())
+        if key in holes:
+            return False
+        holes.add(key)
+        self._mix(key.source, hole_hash(key))
+        return True
+
+    def gap(self, key: Key, most: int) -> tuple[Key, ...]:
+        """A missing message and those missing just before it in its stream, `most` at most."""
+        source, stream, seq = key
+        floor = self.marks.floors.get(source)
+        runs = self._streams.get(source, {}).get(stream, ())
+        low = max((last for first, last, _ in runs if first <= seq), default=0)
+        if floor is not None and floor.stream == stream:
+            low = max(low, floor.seq)
+        return tuple(Key(source, stream, n) for n in range(max(low + 1, seq - most + 1), seq + 1))
+
+    def lost(self) -> dict[MemberId, int]:
+        """How many messages of whom are known to be lost, and have not turned up."""
+        found = {
+            source: sum(1 for key in holes if key not in self)
+            for source, holes in sorted(self.marks.holes.items())
+        }
+        return {source: count for source, count in found.items() if count}
 
     # ---- comparing -----------------------------------------------------------------------------
 
@@ -131,9 +273,10 @@ class History:
         newest_first: bool,
         bytes_max: int,
         without: Container[Key] = (),
+        floors: Iterable[Floor] = (),
     ) -> tuple[tuple[Key, ...], bool]:
-        """What somebody who holds `theirs` lacks of `sources`: a page in display order, and whether
-        there is more.
+        """What somebody who holds `theirs` lacks of `sources` above their floors: a page in
+        display order, and whether there is more.
 
         `without` names messages to leave out.  Costs about the page, not the log: a stream's order
         is its display order, so the streams are merged only as far as the page goes.
@@ -141,10 +284,14 @@ class History:
         known: dict[tuple[MemberId, Stream], list[tuple[int, int, int]]] = {}
         for run in theirs:
             known.setdefault((run.source, run.stream), []).append((run.first, run.last, run.hash))
+        below = {floor.source: floor for floor in floors}
+        for floor in below.values():
+            known.setdefault((floor.source, floor.stream), []).append((1, floor.seq, 0))
         rows = [
             self._missing(source, stream, runs, known.get((source, stream), []), newest_first)
             for source in sorted(set(sources))
             for stream, runs in sorted(self._streams.get(source, {}).items())
+            if source not in below or stream >= below[source].stream
         ]
         page: list[Key] = []
         size = 0

@@ -14,6 +14,7 @@ from .types import (
     Address,
     ChatId,
     Epoch,
+    Floor,
     Hlc,
     IdBlock,
     Incarnation,
@@ -136,6 +137,12 @@ class ChatMessage:
     def place(self) -> Place:
         """The display key: a strict total order that extends causality."""
         return self.hlc, self.key.source, self.key.stream, self.key.seq
+
+    @property
+    def predecessors(self) -> tuple[Key, ...]:
+        """All direct causal predecessors, the implied one last."""
+        before = self.key.before
+        return self.deps if before is None else (*self.deps, before)
 
 
 # ---- between nodes -----------------------------------------------------------------------------
@@ -291,7 +298,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """Catch-up.  Step one has `digests`, step two has `sources` and what is held of them."""
+    """Catch-up.  Step one has `digests`, step two has `sources` and what is held of them.
+
+    Or (`wanted`) the leader asks for messages that nobody seems to hold.
+    """
 
     caller: Caller
     view: View
@@ -299,6 +309,9 @@ class Sync:
     held: tuple[Run, ...] = ()
     sources: tuple[MemberId, ...] = ()
     newest_first: bool = False  # a newcomer reads backwards
+    floors: tuple[Floor, ...] = ()  # of `sources`: all below counts as held
+    holes: tuple[Key, ...] = ()  # of `sources`: known to be lost, or filled since
+    wanted: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +325,9 @@ class Synced:
     behind: bool = False  # the answerer lacks messages too, and will ask
     partial: bool = False  # the answerer is a newcomer that has not got the oldest yet
     held: tuple[Run, ...] = ()  # newest first: what the answerer has delivered of the authors
+    floors: tuple[Floor, ...] = ()  # the answerer's, of the authors that differ
+    holes: tuple[Key, ...] = ()  # likewise
+    found: tuple[Key, ...] = ()  # those of `wanted` that the answerer holds
 
 
 class Reason:

@@ -206,6 +206,12 @@ class Outbox:
         """What is settled, though this member was to have it and was not seen to."""
         return tuple(self._lacking.get(member, ()))
 
+    def trimmed(self, last: Key) -> None:
+        """Own messages up to this one are gone: nobody gets them any more who lacks them."""
+        for keys in self._lacking.values():
+            for key in [k for k in keys if k.source == last.source and k <= last]:
+                del keys[key]
+
     def __len__(self) -> int:
         return len(self.entries)
 

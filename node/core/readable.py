@@ -121,6 +121,16 @@ class Readable:
         return self._s.partial
 
     @property
+    def pending(self) -> int:
+        """How many messages wait for one that has not come."""
+        return len(self._s.causal.pending)
+
+    @property
+    def lost(self) -> dict[MemberId, int]:
+        """How many messages of whom are missing for good, as far as the leader found."""
+        return self._s.history.lost()
+
+    @property
     def drops(self) -> Counter[str]:
         return self._s.drops
 

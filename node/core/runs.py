@@ -1,7 +1,7 @@
 """Which sequence numbers of one stream are held: few runs, however many numbers."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class Runs:
@@ -39,6 +39,43 @@ class Runs:
         """The content of a held number has changed."""
         at = bisect_right(self._first, seq) - 1
         self._hash[at] ^= before ^ after
+
+    def drop_first(self, hash: int) -> int:
+        """Give the lowest number up, whose hash this is.  Gives that number."""
+        seq = self._first[0]
+        if seq == self._last[0]:
+            del self._first[0], self._last[0], self._hash[0]
+        else:
+            self._first[0] = seq + 1
+            self._hash[0] ^= hash
+        return seq
+
+    @property
+    def first(self) -> int:
+        """The lowest number held; there must be one."""
+        return self._first[0]
+
+    @property
+    def last(self) -> int:
+        """The highest number held; there must be one."""
+        return self._last[-1]
+
+    def hash_between(self, low: int, high: int, hash_of: Callable[[int], int]) -> int:
+        """Over the numbers held from `low` to `high`; `hash_of` gives that of a single one."""
+        total = 0
+        for first, last, hash in self:
+            inside = range(max(first, low), min(last, high) + 1)
+            counted: tuple[range, ...] = (inside,)
+            if 2 * len(inside) > last - first + 1:  # Fewer lie outside: the whole without those.
+                total ^= hash
+                counted = range(first, inside.start), range(inside.stop, last + 1)
+            for numbers in counted:
+                for seq in numbers:
+                    total ^= hash_of(seq)
+        return total
+
+    def __bool__(self) -> bool:
+        return bool(self._first)
 
     def __contains__(self, seq: int) -> bool:
         at = bisect_right(self._first, seq)

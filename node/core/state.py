@@ -26,6 +26,7 @@ from .effects import (
     StoreRoster,
 )
 from .election import Election
+from .gaps import Gaps
 from .history import History
 from .liveness import Liveness
 from .membership import Membership
@@ -108,8 +109,9 @@ class State:
         self.last_own: Key | None = None
         self.latest_place: Place = (NO_HLC, 0, Stream(0, 0), 0)  # of what has been shown
         self.members = Membership(log.roster)
-        self.history = History()
+        self.history = History(log.floors, log.holes)
         self.causal = Causal(self.history)
+        self.gaps = Gaps()
         self.outbox = Outbox(timing)
         self.liveness = Liveness(timing)
         self.election = Election(timing, rng)
@@ -217,6 +219,11 @@ class State:
     @property
     def leads(self) -> bool:
         return self.role is Role.LEADER or self.role is Role.PROVISIONAL
+
+    @property
+    def backwards(self) -> bool:
+        """Reading newest first: a newcomer, or somebody whose log has a gap that others jumped."""
+        return self.partial or bool(self.gaps)
 
     @property
     def following(self) -> MemberId:

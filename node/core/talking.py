@@ -5,13 +5,14 @@ member does not acknowledge, the leader (for the leader's own lines the lowest o
 the line and tries; the way round then sticks to that link for a while.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .clock import follows, tick
-from .effects import Acknowledged, Deliver, Settled, StoreMessages, StorePost
+from .effects import Acknowledged, Deliver, HolesFilled, Settled, StoreMessages, StorePost
 from .events import Submitted
 from .messages import ChatMessage, Life, Reason, Receipt, Refusal, Tell, Told
 from .outbox import Entry
@@ -26,6 +27,7 @@ class Talking:
 
     def __init__(self, s: State, belonging: Belonging, settled: Callable[[], None]) -> None:
         self._s, self._belonging, self._settled = s, belonging, settled
+        self._filled: Counter[MemberId] = Counter()  # holes, not told yet
 
     # ---- our own -------------------------------------------------------------------------------
 
@@ -53,9 +55,9 @@ class Talking:
 
     def _compose(self, event: Submitted) -> ChatMessage:
         s = self._s
-        if s.stream is None:
-            s.stream = Stream(s.incarnation, s.rng.getrandbits(32))
+        self._open_stream()
         s.stream_seq += 1
+        assert s.stream is not None
         key = Key(s.me, s.stream, s.stream_seq)
         heads = set(s.causal.heads)
         if s.last_own is not None and s.last_own.stream != s.stream:
@@ -76,6 +78,17 @@ class Talking:
             epoch=s.epoch,
             kind=event.kind,
         )
+
+    def _open_stream(self) -> None:
+        """A stream of this life, above what others may count as trimmed of an earlier one."""
+        s = self._s
+        floor = s.history.marks.floors.get(s.me)
+        if s.stream is not None and (floor is None or s.stream >= floor.stream):
+            return
+        incarnation = s.incarnation
+        if floor is not None:
+            incarnation = max(incarnation, floor.stream.incarnation + 1)
+        s.stream, s.stream_seq = Stream(incarnation, s.rng.getrandbits(32)), 0
 
     def _recency(self, key: Key) -> tuple[Hlc, Key]:
         return self._s.history.hlc(key) or NO_HLC, key
@@ -197,6 +210,7 @@ class Talking:
         way = Way.DIRECT if request.caller.node == message.key.source else Way.RELAY
         if (refusal := self.take(message, way)) is not None:
             return s.respond(call, refusal)
+        self.tell_filled()
         if request.to == s.me:
             s.respond(call, Told(Receipt.STORED, message.id, s.me))
         elif request.caller.node == message.key.source:
@@ -211,18 +225,30 @@ class Talking:
             if s.history.supersedes(message):
                 s.emit(StoreMessages((message,)))
                 s.causal.replace(message)
+            elif not s.history.has(key):
+                s.drop("a message that was trimmed")
             return None
         if not self._orderly(message):
             s.drop("a message that is not later than what it follows")
-            return Refusal(Reason.BAD_FIELD, "hlc is not later than that of its predecessors")
+            return Refusal(
+                Reason.BAD_FIELD, "header.hlc is not later than that of its predecessors"
+            )
         if key.source == s.me and s.stream is not None and key.stream == s.stream:
             s.stream, s.stream_seq = None, 0  # Not ours, under our stream's name: begin another.
         if not self._has_room(message):
             return Refusal(Reason.PENDING_FULL, "too many messages wait for a predecessor")
         s.history.add(message)
         s.emit(StoreMessages((message,)))
+        if s.history.marks.is_hole(key):
+            self._filled[key.source] += 1
         self.show(s.causal.accept(message), way)
         return None
+
+    def tell_filled(self) -> None:
+        """What was declared lost and has just come."""
+        for source, count in sorted(self._filled.items()):
+            self._s.emit(HolesFilled(source, count))
+        self._filled.clear()
 
     def show(self, messages: list[ChatMessage], way: Way) -> None:
         """Deliver, in display order, which extends causality even where a part counts as delivered.
@@ -232,13 +258,12 @@ class Talking:
         s = self._s
         for message in sorted(messages, key=lambda m: m.place) if len(messages) > 1 else messages:
             late = message.place < s.latest_place
-            if not late:
-                s.latest_place = message.place
             if message.key.source == s.me and not late:
                 s.last_own = message.key
             if s.history.is_repeat(message):
                 s.drop("a message that was shown under another key")
             else:
+                s.latest_place = max(s.latest_place, message.place)
                 s.emit(Deliver(message, way, late))
 
     def _orderly(self, message: ChatMessage) -> bool:

@@ -33,6 +33,11 @@ class Timing:
     probe_members: int = 3  # asked to probe on our behalf
     reprobe_fast_ms: Millis = 600_000  # dropped members are probed with back-off this long ...
     reprobe_slow_ms: Millis = 1_000  # ... then one a second, in turn
+    hole_ms: Millis = (
+        10_000  # waited for so long a message may be lost: 2 x 4 x ack_ms, the longest
+    )
+    # deadline (by relay, after slow round trips), and 2 x sync_call_ms, must have passed
+    absent_ms: Millis = 600_000  # a dropped member may still bring a lost message for so long
     roster_ms: Millis = 250  # rosters are exchanged with one member at most this often
     join_ms: Millis = 2_000  # deadline of JoinNetwork; covers the call back
     leave_ms: Millis = 2_000  # a leaver offers its outbox for this long
@@ -45,6 +50,8 @@ class Timing:
     pending_bytes_max: int = 8 * 2**20
     page_bytes: int = 256 * 1024  # of one page of catch-up
     flight_max: int = 32  # unanswered messages to one member
+    log_max: int = 100_000  # messages of a log; the oldest go first
+    log_bytes_max: int = 256 * 2**20
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -61,6 +68,13 @@ class Timing:
             raise ValueError(f"wait_ms ({self.wait_ms}) is too short for a claim to be made in it")
         if self.renew_ms < self.t2_ms:
             raise ValueError(f"renew_ms ({self.renew_ms}) must not be below t2_ms ({self.t2_ms})")
+
+        longest_ms = 8 * self.ack_ms + 2 * self.sync_call_ms
+        if self.hole_ms < longest_ms:
+            raise ValueError(
+                f"hole_ms ({self.hole_ms}) must not be below "
+                f"8 x ack_ms + 2 x sync_call_ms ({longest_ms})"
+            )
 
     def scaled(self, factor: int) -> "Timing":
         """Every duration `factor` times as long; bounds stay."""

@@ -85,6 +85,27 @@ class Run(NamedTuple):
     hash: int = 0  # over keys and contents: tells two contents under one key
 
 
+class Floor(NamedTuple):
+    """A mark: all of `source` up to number `seq` of `stream` counts as held and delivered.
+
+    Streams are in the order of their lives.  `hash` is over everything that counts below the mark,
+    so that logs compare equal whatever each of them has trimmed.
+    """
+
+    source: MemberId
+    stream: Stream
+    seq: int
+    hash: int
+
+    @property
+    def at(self) -> tuple[Stream, int]:
+        return self.stream, self.seq
+
+    def covers(self, key: Key) -> bool:
+        """Does this message, of the same source, lie at or below the mark?"""
+        return (key.stream, key.seq) <= (self.stream, self.seq)
+
+
 Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]
 """Where a message is displayed: a strict total order that extends causality."""
 

@@ -18,6 +18,8 @@ from ..core.effects import (
     Departed,
     Dropped,
     ElectionMoved,
+    HolesDeclared,
+    HolesFilled,
     Joined,
     JoinFailed,
     LeaderChanged,
@@ -47,6 +49,11 @@ from .account import Account
 from .elections import Elections
 
 REJOIN_S = 10.0  # between two tries to get into a chat whose log was lost
+CAUGHT_UP: dict[type, str] = {
+    Merged: "caught up %s messages from %s",
+    HolesDeclared: "%s messages of %s are lost",
+    HolesFilled: "%s lost messages of %s turned up",
+}
 HELD_MAX = 100_000  # notices that one waiter may leave unread
 
 
@@ -66,6 +73,7 @@ class Surroundings:
     tell: Callable[[Happening], None]  # takes what watchers are to hear
     unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
     halted: Callable[["Chat"], None]  # its log could not be written: it is stalled
+    watched: Callable[[], bool]  # does anybody hear what is told?
     runner: type[Runner] = Runner
 
 
@@ -107,6 +115,7 @@ class Chat:
         self.unreadable = ""  # why its log could not be read the last time
         self._leaving = False
         self._unasked = world.unasked
+        self._watched = world.watched
         self._tell = world.tell
         self._listeners: set[asyncio.Queue[Notice | Halted]] = set()
         self._outbox = 0
@@ -161,7 +170,8 @@ class Chat:
             self.stalled = notice.complaint
         elif isinstance(notice, Stopped) and notice.reason:
             self.broken = telling.why(notice, self.name)
-        happenings = self._account.told(self.group, notice)
+        unheard = isinstance(notice, Deliver) and not self._watched()  # thousands, in catch-up
+        happenings = [] if unheard else self._account.told(self.group, notice)
         if not self.opened:
             return
         if isinstance(notice, JoinFailed) and not self.group.me:  # Its log was lost: go on trying.
@@ -205,8 +215,12 @@ class Chat:
                 self.log.log(level, "election by %s %s %s", small(by), step, detail)
             case Joined(member=member):
                 self.log.info("admitted as %s", small(member))
-            case Merged(count=count, source=source):
-                self.log.info("caught up %s messages from %s", count, small(source))
+            case (
+                Merged(count=count, source=source)
+                | HolesDeclared(count=count, source=source)
+                | HolesFilled(count=count, source=source)
+            ):
+                self.log.info(CAUGHT_UP[type(notice)], count, small(source))
             case NdsChanged(up=up):
                 self.log.info("NDS %s", "answers" if up else "does not answer")
             case SplitHealed(messages=count, leader=leader, epoch=epoch):

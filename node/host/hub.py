@@ -71,6 +71,11 @@ class Hub:
         self._watchers.add(watcher)
         return watcher
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody hears what is told."""
+        return bool(self._watchers)
+
     def remove(self, watcher: Watcher) -> None:
         self._watchers.discard(watcher)
 

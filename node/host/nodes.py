@@ -292,6 +292,7 @@ class Node(Keeping):
             tell=self.hub.tell,
             unasked=self._unasked,
             halted=self._halted,
+            watched=lambda: self.hub.watched,
             runner=self.runner_class,
         )
         log = archive or self.archive_class(self.archive_path(entry), power=self.power)
@@ -351,6 +352,8 @@ class Node(Keeping):
         return words.Departure(departed.told, departed.untold, departed.deleted)
 
     async def _close(self, chat: Chat, shown: words.Chat, state: str) -> None:
+        if chat not in self.chats:
+            return  # Another leave, or the others, ended it meanwhile.
         self.chats.remove(chat)
         self.keep_entry_soon(replace(chat.entry, state=state))
         await chat.let_go()

@@ -9,6 +9,8 @@ from ..core.effects import (
     Change,
     Deliver,
     ElectionMoved,
+    HolesDeclared,
+    HolesFilled,
     JoinFailed,
     LeaderChanged,
     ListedAs,
@@ -26,6 +28,7 @@ from ..errors import Complaint
 from ..happenings import (
     ElectionEvent,
     ErrorEvent,
+    GapEvent,
     LeaderEvent,
     MemberEvent,
     MergeEvent,
@@ -64,6 +67,9 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
             return [_election(group, notice)]
         case Merged(count=count, source=source):
             return [MergeEvent(count, source, nick_of(group, source))]
+        case HolesDeclared(source=source, count=count) | HolesFilled(source=source, count=count):
+            filled = isinstance(notice, HolesFilled)
+            return [GapEvent(count, source, nick_of(group, source), filled)]
         case SplitHealed(messages=count, leader=leader, epoch=epoch):
             there = Epoch(epoch.generation, epoch.n)
             return [SplitEvent(True, count, nick_of(group, leader), there)]
@@ -287,4 +293,4 @@ def without_membership(remembered: Remembered) -> Remembered:
     meta = remembered.meta
     left = tuple(sorted({*meta.left_ids, meta.member} - {0}))
     meta = replace(meta, member=0, leaving=False, leader=0, left_ids=left)
-    return Remembered(meta, remembered.roster, remembered.messages, ())
+    return replace(remembered, meta=meta, posts=())

@@ -4,6 +4,7 @@ from node.rpc.calllog import CallLog, CallRow, status_of
 from node.rpc.guard import Guard
 from node.rpc.line import Line, probe
 from node.rpc.options import CHANNEL_OPTIONS, RPCS_MAX, SERVER_OPTIONS, target
+from node.rpc.server import make_server
 from node.rpc.status import (
     DOMAIN,
     abort,
@@ -26,6 +27,7 @@ __all__ = [
     "Line",
     "abort",
     "is_spoken",
+    "make_server",
     "malformed",
     "mismatched",
     "probe",

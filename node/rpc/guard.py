@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 
 from node.codec import Malformed
 from node.rpc.options import grpc
+from node.rpc.server import HungUp
 from node.rpc.status import abort, malformed
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -47,6 +48,8 @@ async def _legible(request: Any, context: Context) -> Any:
 
 async def _bug(error: Exception, context: Context) -> None:
     """An exception that no handler foresaw: told in the log, not to the caller."""
+    if isinstance(error, NotImplementedError):  # Health has a List that its library left out.
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this node does not offer that call")
     _log.error("a call failed by a bug: %r", error, exc_info=error)
     await context.abort(grpc.StatusCode.INTERNAL, "this node has a bug; its log says more")
 
@@ -76,7 +79,7 @@ def _one(serve: Callable[[Any, Context], Awaitable[Any]]) -> Any:
     async def unary(request: Any, context: Context) -> Any:
         try:
             return await serve(await _legible(request, context), context)
-        except grpc.aio.AbortError:
+        except (grpc.aio.AbortError, HungUp):
             raise
         except Exception as error:
             await _bug(error, context)
@@ -88,7 +91,7 @@ def _many(serve: Callable[[Any, Context], Any]) -> Any:
     async def stream(request: Any, context: Context) -> None:
         try:
             await _send(serve(await _legible(request, context), context), context)
-        except grpc.aio.AbortError:
+        except (grpc.aio.AbortError, HungUp):
             raise
         except Exception as error:
             await _bug(error, context)

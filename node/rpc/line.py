@@ -74,6 +74,11 @@ class Line:
                     return refusal
                 status = told(error)
                 unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise  # It is we who are to end, and not the channel under us.
+                return Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
             if not unavailable or not again:
                 return Silenced(Silence.SILENT, status)
             silence = await probe(self.address, until - loop.time())
@@ -124,20 +129,19 @@ async def _probe(host: str, port: int) -> Silence | None:
     loop = asyncio.get_running_loop()
     try:
         places = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # The latter of a name that no resolver would take.
         return Silence.SILENT
     refusals = 0
     for family, kind, proto, _, place in places:
-        with socket.socket(family, kind, proto) as probing:
-            probing.setblocking(False)
-            try:
+        try:
+            with socket.socket(family, kind, proto) as probing:
+                probing.setblocking(False)
                 await loop.sock_connect(probing, place)
-            except ConnectionRefusedError:
-                refusals += 1
-            except OSError:
-                continue
-            else:
                 if probing.getsockname() != probing.getpeername():
                     return None
                 refusals += 1  # the kernel gave us the very port that we called
+        except ConnectionRefusedError:
+            refusals += 1
+        except OSError:
+            continue
     return Silence.REFUSED if refusals == len(places) else Silence.SILENT

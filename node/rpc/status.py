@@ -4,6 +4,7 @@ A status is definite, nothing has happened, only if it carries our `google.rpc.E
 other one, whatever its code, leaves the fate of the call unknown.
 """
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from google.protobuf.message import DecodeError
@@ -12,6 +13,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from node.codec import PROTOCOL, Check, Malformed, get_network
 from node.core.messages import Reason, Record, Refusal
 from node.core.types import Epoch
+from node.errors import shown
 from node.limits import Limits, address_fault
 from node.rpc.options import grpc
 from p2pchat.v1 import nds_pb2
@@ -57,7 +59,11 @@ def refused(refusal: Refusal) -> status_pb2.Status:
     if refusal.epoch > (0, 0):
         facts["epoch"] = f"{refusal.epoch.generation}.{refusal.epoch.n}"
     code = CODES.get(refusal.reason, code_pb2.FAILED_PRECONDITION)
-    return _status(code, refusal.reason, refusal.text or refusal.reason, facts)
+    status = _status(code, refusal.reason, refusal.text or refusal.reason, facts)
+    if refusal.reason == Reason.BAD_FIELD:
+        field, _, fault = refusal.text.partition(" ")
+        _add_violations(status, ((field, fault),))
+    return status
 
 
 def malformed(error: Malformed) -> status_pb2.Status:
@@ -66,17 +72,21 @@ def malformed(error: Malformed) -> status_pb2.Status:
     more = len(error.violations) - 1
     text = f"{field} {fault}".strip() + (f"; and {more} more" if more else "")
     status = _status(code_pb2.INVALID_ARGUMENT, Reason.BAD_FIELD, text, {"field": field})
+    _add_violations(status, error.violations)
+    return status
+
+
+def _add_violations(status: status_pb2.Status, violations: Iterable[tuple[str, str]]) -> None:
     bad = error_details_pb2.BadRequest()
-    for field, fault in error.violations:
+    for field, fault in violations:
         bad.field_violations.add(field=field[:100], description=fault[:200])
     status.details.add().Pack(bad)
-    return status
 
 
 def mismatched(theirs: str) -> status_pb2.Status:
     """The status for a caller that speaks another version of the protocol."""
     text = f"this node speaks protocol {PROTOCOL}, the caller {theirs[:20]}"
-    versions = {"ours": PROTOCOL, "theirs": theirs[:20]}
+    versions = {"ours": PROTOCOL, "theirs": shown(theirs[:20])}
     return _status(code_pb2.FAILED_PRECONDITION, Reason.VERSION_MISMATCH, text, versions)
 
 
@@ -86,7 +96,7 @@ def is_spoken(protocol: str) -> bool:
 
 
 def _status(code: int, reason: str, text: str, facts: dict[str, str]) -> status_pb2.Status:
-    status = status_pb2.Status(code=code, message=text[:TEXT_MAX])
+    status = status_pb2.Status(code=code, message=shown(text)[:TEXT_MAX])
     status.details.add().Pack(
         error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=facts)
     )

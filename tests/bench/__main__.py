@@ -6,11 +6,11 @@ of its own, and its name below.
 
 import sys
 
-from . import core, disk, model, screen, simulator, terminal
+from . import catchup, core, disk, model, screen, simulator, terminal
 from .measure import ROUNDS, measure, table
 
 ROWS = [*core.ROWS, *disk.ROWS, *model.ROWS, *simulator.ROWS]
-GAUGES = [*screen.GAUGES, *terminal.GAUGES]
+GAUGES = [*catchup.GAUGES, *screen.GAUGES, *terminal.GAUGES]
 
 
 def main(words: list[str]) -> int:

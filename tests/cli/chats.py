@@ -107,6 +107,8 @@ def _brief(what: h.What) -> str:
             return f"{nick} {change}"
         case h.SuspectEvent(nick=nick, cleared=cleared):
             return f"{nick} answers" if cleared else f"{nick} silent"
+        case h.GapEvent(nick=nick, messages=messages, filled=filled):
+            return f"{messages} of {nick} {'here' if filled else 'missing'}"
         case h.MergeEvent(nick=nick, messages=messages):
             return f"{messages} from {nick}"
         case _:

@@ -41,6 +41,10 @@ def merge(count: int, nick: str, id: int, at_ms: int) -> Happening:
     return in_chat(h.MergeEvent(count, id, nick), at_ms=at_ms)
 
 
+def gap(count: int, id: int, at_ms: int, *, filled: bool = False) -> Happening:
+    return in_chat(h.GapEvent(count, id, "dan", filled), at_ms=at_ms)
+
+
 def told(*events: Happening) -> list[str]:
     return shown(view_of(after(*events, state=entered(LED, OPS))))
 
@@ -69,6 +73,7 @@ WHATS: list[h.What] = [
     h.NdsEvent("10.0.0.5:50050"),
     h.SplitEvent(),
     h.MergeEvent(3, BOB, "bob"),
+    h.GapEvent(3, DAN, "dan"),
     h.ErrorEvent("X", "no"),
     *(h.ChatEvent(DEV, change) for change in ("opened", "changed", "closed")),
     h.QueueEvent(2),
@@ -129,6 +134,9 @@ def test_a_chat_that_opens_says_so_itself_and_one_that_closes_elsewhere() -> Non
             [merge(3, "bob", BOB, 0), merge(4, "carol", CAROL, 1), merge(5, "bob", BOB, 2)],
             ["8 from bob & 4 from carol"],
         ),
+        ([gap(1, DAN, 0), gap(2, DAN, 1)], ["3 of dan missing"]),
+        ([gap(2, DAN, 0), gap(2, DAN, 1, filled=True)], ["2 of dan missing", "2 of dan here"]),
+        ([gap(1, DAN, 0), gap(1, CAROL, 1)], ["1 of dan missing"] * 2),
         ([joined("a", 0), said(1), joined("b", 2)], ["a joined", "1", "b joined"]),
         ([in_chat(h.LeaderEvent(BOB, "bob"))] * 2, ["leader", "leader"]),
         ([in_chat(h.ElectionEvent(BOB, "bob", "started"))] * 2, ["election", "election"]),

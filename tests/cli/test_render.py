@@ -175,6 +175,10 @@ NOTICES: list[tuple[h.What, str]] = [
     (h.NdsEvent("10.0.0.5:50050", True, 40_000), "NDS is back (down 40 s)."),
     (h.MergeEvent(37, G + 2, "bob"), "caught up: 37 messages from bob"),
     (h.MergeEvent(1, G + 2, "bob"), "caught up: 1 message from bob"),
+    (h.GapEvent(3, G + 4, "dan"), "3 messages of dan are missing: nobody here has them"),
+    (h.GapEvent(1, G + 4, "dan"), "1 message of dan is missing: nobody here has it"),
+    (h.GapEvent(2, G + 4, "dan", filled=True), "2 missing messages of dan are here now"),
+    (h.GapEvent(1, G + 4, "dan", filled=True), "1 missing message of dan is here now"),
     (
         h.SplitEvent(True, 14, "carol", w.Epoch(1, 13)),
         "split healed: 14 messages merged from the other side (leader there was carol, epoch 13)",
@@ -328,6 +332,7 @@ EVENTS: list[tuple[h.What, str, dict[str, Any]]] = [
     (h.QueueEvent(3), "queue", {"outbox": 3}),
     (h.SplitEvent(True, 2, "carol", w.Epoch(5, 9)), "split", {"healed": True, "messages": 2}),
     (h.MergeEvent(2, G + 2, "bob"), "merge", {"messages": 2}),
+    (h.GapEvent(2, G + 2, "bob"), "gap", {"messages": 2, "filled": False}),
     (h.ErrorEvent("R", "t"), "error", {"reason": "R", "text": "t"}),
     (h.ChatEvent(w.Chat(name="x"), "opened"), "chat", {"change": "opened"}),
 ]  # fmt: skip
@@ -444,6 +449,20 @@ def test_histories_that_differ_are_exit_6() -> None:
     assert answer.exit == 6
     assert answer.rows[0]["members"][1]["fingerprint"] == "0000"
     assert tables.comparison(w.Comparison("dev", True, rows[:1])).exit == 0
+
+
+def test_what_is_lost_is_said_by_check_and_status() -> None:
+    rows = (w.Compared(G + 1, "a", "7c3e", True),)
+    lost = (w.Lost(G + 4, "dan", 3),)
+    answer = tables.comparison(w.Comparison("dev", True, rows, lost))
+    said = "3 messages of dan (id 4) are missing: nobody here has them"
+    assert answer.lines[-2:] == (said, "same history on every member")
+    assert (answer.exit, answer.rows[0]["lost"][0]["messages"]) == (0, 3)
+    chat = w.Chat("dev", 255, G + 1, EPOCH, G + 2, "bob", lost=3)
+    told = tables.status(replace(STATUS, chats=(chat,)), AT)
+    assert told.lines[-1].endswith("3 messages missing")
+    assert told.rows[0]["chats"][0]["lost"] == 3
+    assert "missing" not in tables.status(STATUS, AT).lines[-1]
 
 
 def test_a_silent_member_is_exit_5() -> None:

@@ -76,8 +76,9 @@ def setup(member: MemberId, **rest: Any) -> Setup:
 
 
 def remembered(me: m.Member, *others: m.Member, leader: MemberId, **rest: Any) -> e.Remembered:
-    """What the log of a member kept; `messages` and `posts` beside fields of `Meta`."""
+    """What the log of a member kept: fields of `Remembered`, or of its `Meta`."""
     messages, posts = rest.pop("messages", ()), rest.pop("posts", ())
+    floors, holes = rest.pop("floors", ()), rest.pop("holes", ())
     meta = e.Meta(
         member=me.id,
         incarnation=100,
@@ -95,4 +96,5 @@ def remembered(me: m.Member, *others: m.Member, leader: MemberId, **rest: Any) -
         below=(),
     )
     roster = m.Roster(tuple(sorted((me, *others), key=lambda member: member.id)))
-    return e.Remembered(replace(meta, **rest), roster, tuple(messages), tuple(posts))
+    meta = replace(meta, **rest)
+    return e.Remembered(meta, roster, tuple(messages), tuple(posts), tuple(floors), tuple(holes))

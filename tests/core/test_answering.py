@@ -143,6 +143,13 @@ def test_nobody_is_probed_that_does_not_belong() -> None:
     assert reply.reason == Reason.UNKNOWN_MEMBER
 
 
+def test_nothing_is_learnt_from_a_ping_that_is_refused() -> None:
+    talk = follower(3, 1, person(2, left=True))
+    before = talk.group._s.highest_n
+    reply = talk.hears(m.Ping(talk.caller(1), talk.view(1, highest_n=999), on_behalf=2))
+    assert (reply.reason, talk.group._s.highest_n) == (Reason.UNKNOWN_MEMBER, before)
+
+
 # ---- ELECTION ------------------------------------------------------------------------------------
 
 

@@ -129,3 +129,44 @@ def test_whatever_order_they_come_in_all_are_shown_once_and_causally(said: list,
     in_order = Log()
     in_order.take(*said)
     assert log.causal.heads == in_order.causal.heads
+
+
+def test_what_is_missing_is_what_pending_lines_follow_and_nobody_brought() -> None:
+    log = Log()
+    log.take(C1, A3)
+    assert log.causal.missing() == {B1.key, A2.key}
+    log.take(B1)
+    assert log.causal.missing() == {A1.key, A2.key}, "what waits itself is not missing"
+    log.causal.assume([A1.key])
+    assert log.causal.missing() == {A2.key}
+
+
+def test_what_counts_as_held_from_now_on_frees_those_that_waited_for_it() -> None:
+    log = Log()
+    log.take(B1, C1)
+    log.held |= {A1.key, A2.key}  # A floor has risen.
+    assert [message.text for message in log.causal.release()] == ["2.1", "3.1"]
+    assert log.causal.pending == {}
+    assert log.causal.heads == {C1.key}
+
+
+def test_what_lies_below_a_floor_is_not_still_to_come() -> None:
+    log = Log()
+    log.take(B1)
+    log.causal.assume([A1.key, A2.key])
+    log.held.add(A1.key)
+    log.causal.release()
+    assert log.causal.below == {A2.key}
+
+
+def test_a_lost_line_that_comes_before_any_that_follows_it_is_a_head() -> None:
+    log = Log()
+    log.causal.assume([A1.key])
+    assert log.take(A1) == ["1.1"]
+    assert log.causal.heads == {A1.key}
+    log.take(B1)
+    assert log.causal.heads == {B1.key}
+    other = Log()
+    other.causal.assume([A1.key])
+    other.take(B1, A1)
+    assert other.causal.heads == {B1.key}

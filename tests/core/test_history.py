@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from node.core.history import History, content_hash
 from node.core.messages import ChatMessage, Kind
-from node.core.types import Epoch, Hlc, Key
+from node.core.types import Epoch, Floor, Hlc, Key
 
 from .cast import line, stream
 from .laws import conversations, fixed
@@ -163,3 +163,112 @@ def test_the_size_of_a_page_counts_bytes_not_letters() -> None:
     wide = holding(line(1, 1, "\N{SNOWMAN}" * 400), line(1, 2, "\N{SNOWMAN}" * 400))
     pages = [len(h.lacking((1,), (), newest_first=False, bytes_max=900)[0]) for h in (narrow, wide)]
     assert pages == [2, 1]
+
+
+# ---- floors and holes ----------------------------------------------------------------------------
+
+
+def test_trimming_forgets_the_oldest_and_changes_no_hash() -> None:
+    said = [line(1, 1, ms=1), line(2, 1, ms=2), line(1, 2, ms=3), line(1, 1, k=2, ms=4)]
+    history = holding(*said)
+    hash, digests, size = history.hash, history.digests(), history.size
+    for message in said:
+        history.is_repeat(message)
+    assert history.trim(3, ()) == (said[2].key, said[1].key)
+    assert (history.hash, history.digests()) == (hash, digests)
+    assert (len(history), history.has(said[3].key)) == (1, True)
+    assert 0 < history.size < size / 2
+    assert all(message.key in history for message in said), "they count as held"
+    assert not history.knows_id(1, said[0].id)
+    assert history.knows_id(1, said[3].id)
+    assert [(f.source, f.at) for f in history.marks.floors_of((1, 2))] == [
+        (1, (stream(), 2)),
+        (2, (stream(), 1)),
+    ]
+    history.trim(1, ())
+    assert line(1, 9).key in history, "as does all of an earlier stream"
+    assert (history.held((1, 2)), history.size, history.hash) == ((), 0, hash)
+
+
+def test_nothing_of_an_author_goes_past_what_is_kept() -> None:
+    said = [line(1, 1, ms=1), line(1, 2, ms=2), line(2, 1, ms=3), line(2, 2, ms=4)]
+    history = holding(*said)
+    assert list(history.oldest({said[1].key})) == [said[0].key, said[2].key, said[3].key]
+
+
+def test_a_log_that_trimmed_is_compared_with_one_that_did_not() -> None:
+    said = [line(1, seq, ms=seq) for seq in range(1, 9)]
+    whole, part = holding(*said), holding(*said)
+    part.trim(5, ())
+    assert part.differing(whole.digests()) == ()
+    whole.add(line(1, 9))
+    floors = part.marks.floors_of((1,))
+    keys, _ = whole.lacking(
+        (1,), part.held((1,)), newest_first=False, bytes_max=PAGE, floors=floors
+    )
+    assert [key.seq for key in keys] == [9]
+    keys, _ = whole.lacking((1,), (), newest_first=False, bytes_max=PAGE, floors=floors)
+    assert [key.seq for key in keys] == [6, 7, 8, 9]
+    assert all(part.covers(run) for run in holding(*said).held((1,))), "below the floor it is held"
+    assert not part.covers(whole.held((1,))[0])
+
+
+def test_streams_before_the_askers_floor_are_not_served() -> None:
+    history = holding(line(1, 1, k=1), line(1, 1, k=2), line(1, 2, k=2))
+    floors = (Floor(1, stream(2), 1, 0),)
+    keys, _ = history.lacking((1,), (), newest_first=True, bytes_max=PAGE, floors=floors)
+    assert keys == (line(1, 2, k=2).key,)
+
+
+def test_a_floor_that_counts_something_else_is_adopted_and_what_is_held_stays() -> None:
+    said = [line(1, seq, ms=seq) for seq in range(1, 6)]
+    theirs = holding(*said)
+    theirs.trim(3, ())
+    (floor,) = theirs.marks.floors_of((1,))
+    whole, mine = holding(*said), holding(*said[:2], *said[3:])
+    assert not whole.outranked(floor), "it counts what is held"
+    assert mine.outranked(floor)
+    mine.adopt(floor)
+    assert mine.hash == theirs.hash
+    assert (mine.has(said[0].key), said[2].key in mine) == (True, True)
+    assert mine.trim(1, ()) == (said[0].key,)
+    assert mine.marks.floors_of((1,)) == (floor,), "what goes below it moves it no more"
+    assert mine.hash == theirs.hash
+    assert mine.trim(2, ())
+    assert mine.marks.floors_of((1,))[0].at == (stream(), 4)
+    assert mine.hash == theirs.hash
+
+
+def test_below_a_floor_another_content_changes_nothing() -> None:
+    first = line(1, 1)
+    for text in ("a", "b", "c", "d"):
+        history = holding(first)
+        history.adopt(Floor(1, stream(), 1, 5))
+        assert not history.supersedes(replace(first, text=text))
+        history.trim(1, ())
+        assert not history.supersedes(replace(first, text=text))
+
+
+def test_a_hole_is_part_of_the_digest_filled_or_not() -> None:
+    hole = line(1, 2)
+    one, other = holding(line(1, 1)), holding(line(1, 1))
+    assert one.open_hole(hole.key)
+    assert not one.open_hole(hole.key)
+    assert one.differing(other.digests()) == (1,)
+    other.open_hole(hole.key)
+    assert one.hash == other.hash
+    assert one.lost() == {1: 1}
+    one.add(hole)
+    assert one.hash != other.hash, "a filled hole adds its content"
+    other.add(hole)
+    assert (one.hash, one.lost()) == (other.hash, {})
+    assert History(holes=(hole.key,)).digests() == History(holes=(hole.key,)).digests() != ()
+
+
+def test_a_gap_is_what_is_missing_up_to_a_message() -> None:
+    history = holding(line(1, 2), line(1, 3), line(1, 9))
+    assert [key.seq for key in history.gap(line(1, 6).key, 99)] == [4, 5, 6]
+    assert [key.seq for key in history.gap(line(1, 6).key, 2)] == [5, 6]
+    assert [key.seq for key in history.gap(line(1, 3, k=2).key, 99)] == [1, 2, 3]
+    history.adopt(Floor(1, stream(), 4, 0))
+    assert [key.seq for key in history.gap(line(1, 6).key, 99)] == [5, 6]

@@ -245,3 +245,16 @@ def test_no_stand_in_once_the_certified_leader_answered() -> None:
     talk.wait(10 * LAN.t2_ms)
     assert talk.sent(m.Claim) == []
     assert talk.hears(m.Ping(talk.caller(4), talk.view(4))).standing is not LEADING
+
+
+def test_who_was_granted_without_hearing_of_it_follows_a_provisional_leader_quietly() -> None:
+    talk = follower(2, 1, 3, leader=3)
+    talk.cut_registry()
+    caller, view = talk.caller(1, epoch=NEXT), talk.view(1, epoch=NEXT, leader=2, provisional=1)
+    talk.hears(m.Coordinator(caller, view, True))
+    assert (talk.group.epoch, talk.group.following) == (NEXT, 1)
+    pings = 0
+    for _ in range(20):
+        talk.wait(100)
+        pings += sum(isinstance(one.request, m.Ping) for one in talk.of(e.Call))
+    assert pings < 20, "it is looked at now and then, and not without a pause"

@@ -97,3 +97,33 @@ def test_without_cuts_holes_and_keeps_the_hashes_of_whole_runs(
     assert left == sorted(set(own) - set(holes))
     whole = set(runs_of(own))
     assert all(run in whole or run[2] == 0 for run in cut)
+
+
+def test_the_first_number_is_given_up_with_its_hash() -> None:
+    runs = Runs()
+    for seq in (3, 4, 7):
+        runs.add(seq, 1 << seq)
+    assert (runs.first, runs.last) == (3, 7)
+    assert [runs.drop_first(1 << seq) for seq in (3, 4)] == [3, 4]
+    assert list(runs) == [(7, 7, 1 << 7)]
+    assert runs.drop_first(1 << 7) == 7
+    assert not runs
+
+
+@fixed
+@given(st.sets(st.integers(1, 20)), st.integers(1, 20), st.integers(1, 20))
+def test_the_hash_between_two_numbers_is_that_of_what_is_held_there(
+    seqs: set[int], low: int, high: int
+) -> None:
+    runs = Runs()
+    for seq in seqs:
+        runs.add(seq, 1 << seq)
+    asked: list[int] = []
+
+    def hash_of(seq: int) -> int:
+        asked.append(seq)
+        return 1 << seq
+
+    expected = sum(1 << seq for seq in seqs if low <= seq <= high)
+    assert runs.hash_between(low, high, hash_of) == expected
+    assert len(asked) <= len(seqs) // 2 + 1, "whole runs are not looked into"

@@ -35,6 +35,8 @@ def test_nothing_may_be_nought(name: str) -> None:
         ({"ping_ms": 501}, "ping_ms"),
         ({"wait_ms": 399}, "wait_ms"),
         ({"renew_ms": 999}, "renew_ms"),
+        ({"hole_ms": 8_799}, "hole_ms"),
+        ({"ack_ms": 751}, "hole_ms"),
     ],
 )
 def test_inconsistent_timing_is_refused_and_named(changes: dict[str, int], named: str) -> None:

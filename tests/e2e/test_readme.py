@@ -36,7 +36,7 @@ pytestmark = pytest.mark.xdist_group("e2e")
 
 TEXT = README.read_text("utf-8")
 LANGUAGES = {"console", "toml", "text"}
-LONG_MAKE = re.compile(r"make( (run|test|setup|check|proto|sim|chaos|bench|screens|lock)\b.*)")
+LONG_MAKE = re.compile(r"make( (run|test|setup|check|proto|sim|chaos|fuzz|bench|screens|lock)\b.*)")
 LONG_MODULE = re.compile(r"python -m (tests\.\S+)")
 SERVER = "nds-server "
 

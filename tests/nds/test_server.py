@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ from nds.record import Create, Epoch, believable, create
 from nds.store import MemoryStore, open_store
 from nds.store.sqlite import SCHEMA
 from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
+from tests.fuzz import http2
 from tests.nds.conftest import LOCAL, until
 from tests.nds.wire_errors import refusal, taken_apart
 
@@ -303,7 +305,14 @@ async def test_noise_on_the_port_disturbs_nobody():
             writer.write_eof()
             await reader.read()
             writer.close()
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(http2.OPENING + http2.request(1, "", path=b"/\xff\xfe") + http2.data(1, b""))
+        await reader.readexactly(9)
+        writer.close()
         async with grpc.aio.insecure_channel(process.address, options=LOCAL) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await channel.unary_unary("/x")(b"", timeout=5)
+            assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
             for path in (
                 "/p2pchat.v1.NodeDiscovery/Nothing",
                 "/x",
@@ -318,10 +327,25 @@ async def test_noise_on_the_port_disturbs_nobody():
             reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
             said = await refusal(channel.stream_unary(reflection)(iter([b"\xff\xff"])))
             assert said.reason == "GARBLED"
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await channel.unary_unary("/grpc.health.v1.Health/List")(b"")
+            assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            assert raised.value.details() == "this service does not offer that call"
         await stub.CreateNetwork(creation("tea"))
         process.signal(signal.SIGTERM)
         assert await process.ended() == 0
     assert all(" info " in line for line in process.lines), process.lines
+
+
+def test_the_service_takes_the_files_that_it_may_have():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        nds_server.allow_many_files()
+        now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert now == min(hard, 16_384) if hard != resource.RLIM_INFINITY else now > 512
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # --- under load ------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from node.archive import (
 )
 from node.archive import sqlite as sqlite_module
 from node.archive.ports import LACKING_MAX
+from node.archive.rows import VERSION
 from node.archive.sqlite import WAL_MAX
 from node.archive.values import read, write
 from node.core.effects import Meta, StoreMessages, StoreMeta, StorePost, StoreRoster
@@ -401,9 +402,9 @@ def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
 def test_what_a_later_program_wrote_is_refused(tmp_path: Path) -> None:
     SqliteArchive(tmp_path / "a.db").close()
     base = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-    base.execute("PRAGMA user_version = 2")
+    base.execute(f"PRAGMA user_version = {VERSION + 1}")
     base.close()
-    with pytest.raises(NewerFile, match="version 2"):
+    with pytest.raises(NewerFile, match=f"version {VERSION + 1}"):
         SqliteArchive(tmp_path / "a.db")
 
 

@@ -260,6 +260,10 @@ BOUNDS: list[tuple[type, str, Any, str, str]] = [
     (core.Sync, "digests", lambda m: m.digests.extend([m.digests[0]] * 4_096), "digests", "4096"),
     (core.Sync, "held", lambda m: m.held.extend([m.held[0]] * 16_384), "held", "16384"),
     (core.Sync, "order", lambda m: setattr(m.held[0], "first", 10), "held[0].last", "must be 10"),
+    (core.Sync, "floors", lambda m: m.floors.extend([m.floors[0]] * 4_096), "floors", "4096"),
+    (core.Sync, "mark", lambda m: setattr(m.floors[0], "seq", 0), "floors[0].seq", "1 to"),
+    (core.Sync, "holes", lambda m: m.holes.extend([m.holes[0]] * 4_096), "holes", "4096"),
+    (core.Sync, "wanted", lambda m: setattr(m.wanted[0], "seq", 0), "wanted[0].seq", "1 to"),
     (core.Sync, "sources", lambda m: m.sources.extend([5] * 4_096), "sources", "4096"),
 ]
 

@@ -46,6 +46,14 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield found
 
 
+def test_the_longest_complaint_fits_into_the_headers() -> None:
+    complaint = errors.BadField(field="x" * 9_000, text="\u4e2d" * 9_000)
+    status = complaints.to_status(complaint)
+    # As base64 and percent-encoded: clients may drop trailers above 8 KiB.
+    assert status.ByteSize() * 4 / 3 + len(status.message.encode()) * 3 < 7 * 1024
+    assert status.message.endswith("...")
+
+
 def client_of(spot: Places) -> Client:
     return Client(spot.socket, profile=spot.profile, log=spot.log, timeout=5.0)
 

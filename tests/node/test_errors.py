@@ -51,6 +51,21 @@ def test_a_complaint_says_what_is_wrong_and_what_to_do(
     assert complaint.exit == code
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("\x1b[2J", "\\x1b[2J"),
+        ("a\nb", "a\\nb"),
+        ("\u202egpj", "\\u202egpj"),
+        ("größe 大", "größe 大"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_spelled_out(said: str, shown: str) -> None:
+    complaint = errors.NoSuchChat(said)
+    assert str(complaint) == f"There is no chat #{shown}."
+    assert complaint.facts["name"] == shown
+
+
 def test_a_fact_that_is_missing_spoils_no_line() -> None:
     assert str(errors.PeerUnreachable(name="bob")) == "bob does not answer at ?: ?."
 

@@ -1,5 +1,6 @@
 """node/rpc/guard.py: what noise and bugs look like to a caller."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -19,6 +20,9 @@ STREAMS = [CONTROL + "Watch", "/grpc.health.v1.Health/Watch"]
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
+heard, over = asyncio.Event(), asyncio.Event()
+
+
 class Buggy(stubs.ControlServicer):
     name = "p2pchat.v1.Control"
 
@@ -27,6 +31,18 @@ class Buggy(stubs.ControlServicer):
 
     async def GetStatus(self, request, context):
         raise ValueError("a secret of the inside")
+
+    async def GetLeader(self, request, context):
+        """Hears that its caller has hung up, and has something to say all the same."""
+        heard.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            task.add_done_callback(lambda _: over.set())
+            await context.abort(grpc.StatusCode.NOT_FOUND, "nobody leads")
 
     async def Watch(self, request, context):
         yield pb.WatchResponse(chat="dev")
@@ -88,6 +104,23 @@ async def test_a_bug_is_told_to_the_log_and_not_to_the_caller(channel, call, cap
     assert raised.value.code() is grpc.StatusCode.INTERNAL
     assert "secret" not in (raised.value.details() or "")
     assert "a secret of the inside" in caplog.text
+
+
+async def test_a_call_that_is_not_offered_is_no_bug(channel, caplog) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await channel.unary_unary("/grpc.health.v1.Health/List")(b"")
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert raised.value.details() == "this node does not offer that call"
+    assert not caplog.records
+
+
+async def test_who_hangs_up_before_the_answer_is_no_bug(channel, caplog) -> None:
+    call = stubs.ControlStub(channel).GetLeader(pb.GetLeaderRequest())
+    await heard.wait()
+    call.cancel()
+    await asyncio.wait_for(over.wait(), 5)
+    await asyncio.sleep(0)  # What the server makes of it.
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
 
 async def drain(stream: AsyncIterator[pb.WatchResponse]) -> list[pb.WatchResponse]:

@@ -308,6 +308,14 @@ async def test_a_log_that_is_lost_is_joined_again_under_the_same_id(town: Town) 
     await eventually(lambda: lines(bob) == ["before"])
 
 
+async def test_who_leaves_twice_at_once_has_left(town: Town) -> None:
+    alice, bob = await town.pair()
+    chat = bob.chat("")
+    await asyncio.gather(bob.leave(chat), bob.leave(chat))
+    assert bob.chats == []
+    assert [one.nick for one in views.members(alice.chat(""), False).members] == ["alice"]
+
+
 async def test_the_last_one_to_leave_ends_the_network(town: Town) -> None:
     alice = await town.start("alice")
     await entering.create(alice, town.chat, "", "", Mode.LOGGED)

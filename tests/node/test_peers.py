@@ -219,6 +219,19 @@ async def test_unused_lines_are_closed_and_used_ones_kept(
     assert broken.empty()
 
 
+async def test_of_too_many_lines_the_least_used_are_closed(
+    links: Links, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "LINKS_MAX", 4)
+    async with living(Village()) as address:
+        for stranger in range(1, 11):
+            assert await links.call(address, TELL, 2_000) == TOLD
+            await links.call(f"127.0.0.1:{stranger}", TELL, 2_000)
+        assert links.figures(address).calls == 10, "a line that is used is kept"
+    known = [at for at in range(1, 11) if links.figures(f"127.0.0.1:{at}").calls]
+    assert known == [8, 9, 10]
+
+
 async def test_a_line_with_a_call_under_way_is_used(
     links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:

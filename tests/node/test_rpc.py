@@ -1,6 +1,7 @@
 """Tries node/rpc: refusals there and back, what is dialled, and what a line makes of its end."""
 
 import asyncio
+import errno
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +15,7 @@ from grpc_status import rpc_status
 from node.codec import Malformed, method_of
 from node.core.messages import Reason, Refusal
 from node.core.types import Epoch, Silence
+from node.limits import address_fault
 from node.rpc import (
     DOMAIN,
     SERVER_OPTIONS,
@@ -123,6 +125,14 @@ async def test_bad_input_names_every_violation(tasks: Tasks) -> None:
     assert await end_of(status, tasks) == Refusal(Reason.BAD_FIELD, "msg must be short; and 1 more")
 
 
+def test_a_field_that_the_group_refuses_is_named_like_any_other() -> None:
+    status = refused(Refusal(Reason.BAD_FIELD, "header.hlc is not later"))
+    bad = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad)
+    (found,) = bad.field_violations
+    assert (found.field, found.description) == ("header.hlc", "is not later")
+
+
 async def test_the_longest_complaint_fits_into_the_headers(tasks: Tasks) -> None:
     worst = Malformed((("f" * 500, "ä" * 900),) * 16)
     end = await end_of(malformed(worst), tasks)
@@ -142,6 +152,15 @@ async def test_another_version_is_refused_with_both_named(tasks: Tasks) -> None:
     assert end.reason == Reason.VERSION_MISMATCH
     assert "1.0" in end.text
     assert "2.1" in end.text
+
+
+@pytest.mark.parametrize("theirs", ["\x1b[2J", "2.\u202e"])
+def test_what_a_terminal_would_obey_goes_into_no_status(theirs: str) -> None:
+    status = mismatched(theirs)
+    assert status.message.isprintable()
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert info.metadata["theirs"].isprintable()
 
 
 async def test_a_refused_claim_brings_the_record(tasks: Tasks) -> None:
@@ -274,6 +293,41 @@ async def test_a_slow_answer_is_given_up_at_the_deadline(tasks: Tasks) -> None:
         await line.close()
 
 
+async def test_a_call_on_a_line_that_is_closed_comes_to_an_end(tasks: Tasks) -> None:
+    began = asyncio.Event()
+
+    async def never(_: bytes, __: object) -> bytes:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError("it was answered")
+
+    async with serving(never) as port:
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        call = asyncio.create_task(line.call(PATH, b"x", 30_000))
+        await began.wait()
+        await line.close()
+        end = await call
+    assert end == Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
+
+
+async def test_a_call_that_we_give_up_is_given_up(tasks: Tasks) -> None:
+    began = asyncio.Event()
+
+    async def never(_: bytes, __: object) -> bytes:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError("it was answered")
+
+    async with serving(never) as port:
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        call = asyncio.create_task(line.call(PATH, b"x", 30_000))
+        await began.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await line.close()
+
+
 async def test_a_line_that_was_ready_and_breaks_is_told_once(tasks: Tasks) -> None:
     broken = asyncio.Event()
     times = []
@@ -313,6 +367,22 @@ async def test_a_probe_finds_who_listens(silent_port: int) -> None:
     assert await probe(f"127.0.0.1:{silent_port}", 2) is Silence.REFUSED
     assert await probe(f"localhost:{silent_port}", 2) is Silence.REFUSED
     assert await probe("no-such-host.invalid:5", 5) is Silence.SILENT
+
+
+@pytest.mark.parametrize("host", ["h" * 64, "a..b", "h" * 200, "x." * 120 + "x"])
+async def test_a_host_that_nobody_can_look_up_is_silent(host: str) -> None:
+    assert address_fault(f"{host}:5000") == ""
+    assert await probe(f"{host}:5000", 5) is Silence.SILENT
+
+
+async def test_a_machine_without_room_for_a_socket_finds_silence(
+    silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(socket, "socket", full)
+    assert await probe(f"127.0.0.1:{silent_port}", 2) is Silence.SILENT
 
 
 async def test_a_machine_refuses_only_if_all_its_addresses_do(

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from node.core.effects import Change, MemberChanged
-from node.happenings import MemberEvent
+from node.core.effects import Change, HolesDeclared, HolesFilled, MemberChanged, Remembered
+from node.core.types import Floor, Key, Post, Stream
+from node.happenings import GapEvent, MemberEvent
 from node.host import telling
+from tests.node.test_archive import META
 
 NOW = 100_000
 
@@ -59,3 +61,18 @@ def test_who_leaves_has_the_name_that_people_saw(change: Change) -> None:
 def test_who_is_renamed_has_both_names() -> None:
     event = heard(played(), Change.RENAMED, "carol2")
     assert (event.nick, event.detail) == ("carol", "carol2")
+
+
+def test_what_is_lost_and_what_turns_up_is_told_with_its_author() -> None:
+    group = played()
+    assert telling.told(group, HolesDeclared(2, 3)) == [GapEvent(3, 2, "carol")]
+    assert telling.told(group, HolesFilled(2, 1)) == [GapEvent(1, 2, "carol", filled=True)]
+
+
+def test_a_new_membership_keeps_what_the_log_says_of_others() -> None:
+    floor, hole = Floor(1, Stream(1, 1), 2, 3), Key(1, Stream(1, 1), 9)
+    kept = Remembered(META, floors=(floor,), holes=(hole,), posts=(Post(hole, (), (), True),))
+    anew = telling.without_membership(kept)
+    assert (anew.floors, anew.holes, anew.posts) == ((floor,), (hole,), ())
+    assert anew.meta is not None
+    assert (anew.meta.member, anew.meta.left_ids) == (0, (*META.left_ids, META.member))

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from node.core import messages as core
-from node.core.types import Epoch, Hlc, IdBlock, Key, Run, Stream
+from node.core.types import Epoch, Floor, Hlc, IdBlock, Key, Run, Stream
 from node.limits import CHAT_MAX, COUNTER_MAX, HLC_MAX, NUMBER_MAX
 
 numbers = st.integers(0, NUMBER_MAX)
@@ -190,6 +190,7 @@ RECORD = core.Member(
 ROSTER = core.Roster((RECORD,), core.Fact("tea", Hlc(3, 0), 1_000_002))
 JOIN = core.Join(CALLER, "tea", b"i" * 32, "bob", "127.0.0.1:5002", 99, (1_000_001,))
 RUN = Run(1_000_001, STREAM, 1, 9, 5)
+FLOOR = Floor(1_000_001, STREAM, 7, 2**64 - 1)
 EXAMPLES: list[core.Request] = [
     JOIN,
     core.Leave(CALLER, RECORD),
@@ -207,6 +208,9 @@ EXAMPLES: list[core.Request] = [
         (RUN,),
         (1_000_001,),
         newest_first=True,
+        floors=(FLOOR,),
+        holes=(MESSAGE.key,),
+        wanted=(MESSAGE.key,),
     ),
 ]
 IDS = IdBlock(1_000_001, 8)
@@ -220,5 +224,16 @@ REPLIES: list[core.Reply] = [
     core.Elected(True, True, core.Vote.ALIVE, VIEW, about_provisional=True),
     core.Followed(True, VIEW),
     core.Told(core.Receipt.STORED, ID, 1_000_001),
-    core.Synced(VIEW, (1_000_001,), (MESSAGE,), True, True, True, (RUN,)),
+    core.Synced(
+        VIEW,
+        (1_000_001,),
+        (MESSAGE,),
+        True,
+        True,
+        True,
+        (RUN,),
+        (FLOOR,),
+        (MESSAGE.key,),
+        (MESSAGE.key,),
+    ),
 ]

@@ -64,6 +64,8 @@ def request(value: Any) -> str:  # noqa: PLR0911
             return f"COORDINATOR {'provisional ' if provisional else ''}{view(v_)}"
         case m.Tell(to=to, message=message):
             return f"Message for {small(to)}: {line(message)}"
+        case m.Sync(wanted=wanted) if wanted:
+            return f"Sync: who has {' '.join(map(key, wanted))}?"
         case m.Sync(sources=()):
             return "Sync"
         case m.Sync(sources=sources, held=held):
@@ -95,6 +97,8 @@ def reply(value: Any) -> str:  # noqa: PLR0911
             return f"Updated {roster(r)}"
         case m.Told(receipt=receipt, node=node):
             return f"{receipt.name} at {small(node)}"
+        case m.Synced(found=found) if found:
+            return f"Synced: has {' '.join(map(key, found))}"
         case m.Synced(sources=sources, messages=messages, more=more, behind=behind):
             flags = f"{' more' if more else ''}{' behind' if behind else ''}"
             return f"Synced {len(messages)} messages, differing {ids(sources)}{flags}"
@@ -133,7 +137,7 @@ def event(value: v.Event) -> str:
             return type(value).__name__.lower()
 
 
-def notice(value: Any) -> str:  # noqa: PLR0911
+def notice(value: Any) -> str:  # noqa: PLR0911, PLR0912
     match value:
         case e.Deliver(message, way, late):
             return f"shows {line(message)} ({way.value}{', late' if late else ''})"
@@ -163,13 +167,17 @@ def notice(value: Any) -> str:  # noqa: PLR0911
             return f"merged {n} from {small(source)}"
         case e.SplitHealed(n, leader, at):
             return f"split healed, {n} messages, {small(leader)} leads {epoch(at)}"
+        case e.HolesDeclared(source, n):
+            return f"LOST: {n} messages of {small(source)}"
+        case e.HolesFilled(source, n):
+            return f"FOUND: {n} messages of {small(source)}"
         case e.Dropped(reason):
             return f"threw away: {reason}"
         case _:
             return type(value).__name__
 
 
-def effect(value: e.Effect) -> str:
+def effect(value: e.Effect) -> str:  # noqa: PLR0911
     match value:
         case e.Call(call=call, to=to, address=address, request=asked):
             return f"-> [{call}] to {small(to) or address}: {request(asked)}"
@@ -188,5 +196,10 @@ def effect(value: e.Effect) -> str:
             return f"stores meta {epoch(meta.epoch)} led by {small(meta.leader)}"
         case e.StoreRoster(value):
             return f"stores roster {roster(value)}"
+        case e.StoreMarks(floors, holes):
+            marks = [f"floor {key(Key(*floor[:3]))} {floor.hash:016x}"[:-12] for floor in floors]
+            return f"stores {', '.join([*marks, *(f'hole {key(hole)}' for hole in holes)])}"
+        case e.Trim(last):
+            return f"trims up to {' '.join(map(key, last))}"
         case _:
             return notice(value)

@@ -11,22 +11,18 @@ from nds import record as nds
 from node.core import effects as e
 from node.core.group import Group
 from node.core.messages import ChatMessage, Life, Member, Receipt, Roster, Tell, Told
-from node.core.types import NO_EPOCH, Epoch, Key, MemberId, small
+from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Stream, small
 
+from .bounds import Bounds, Broken
 from .brief import epoch as epoch_name
 from .brief import key as named
-from .machine import Disk, Machine, Process
+from .machine import Disk, Machine, Process, deliverable
 
 if TYPE_CHECKING:
     from .world import World
 
 
-class Broken(AssertionError):
-    """A promise of the design does not hold."""
-
-    def __init__(self, promise: str, text: str) -> None:
-        super().__init__(f"{promise}: {text}")
-        self.promise = promise
+NOTHING = Floor(0, Stream(0, 0), 0, 0)
 
 
 class Seen:
@@ -50,10 +46,11 @@ class Seen:
         self.top = max(self.top, message.place)
 
 
-class Oracle:
+class Oracle(Bounds):
     """The truth of one world."""
 
     def __init__(self, world: "World") -> None:
+        super().__init__()
         self.world = world
         self.last_epoch = NO_EPOCH
         self.leader_of: dict[Epoch, MemberId] = {}  # as the registry granted it
@@ -65,6 +62,7 @@ class Oracle:
         self.contents: dict[Key, ChatMessage] = {}
         self.index: dict[Key, int] = {}  # into `messages`; one (source, id) may have two keys
         self.lines: dict[tuple[MemberId, str], int] = {}
+        self.keys: list[list[Key]] = []  # of each message
         self.context: list[int] = []  # what the author had been shown
         self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
@@ -135,8 +133,10 @@ class Oracle:
                 raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
         elif caller.epoch != NO_EPOCH:
             raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
-        if type(request) is Tell and request.message.key not in machine.disk.messages:
-            raise Broken("S4", f"{machine.number} sends {named(request.message.key)}, not stored")
+        if type(request) is Tell:
+            told, disk = request.message.key, machine.disk
+            if told not in disk.messages and not disk.below(told):
+                raise Broken("S4", f"{machine.number} sends {named(told)}, not stored")
 
     def responding(self, machine: Machine, request: Any, reply: Any) -> None:
         if type(reply) is Told:
@@ -170,6 +170,13 @@ class Oracle:
             case e.StoreMeta(meta):
                 self._storing_meta(machine, meta)
                 machine.stored = True
+            case e.StoreMarks(floors, holes):
+                for floor in floors:
+                    self.storing_floor(machine, floor)
+                for hole in holes:
+                    self.storing_hole(machine, hole)
+            case e.Trim(last):
+                self.trimming(machine, last)
             case _:
                 pass
 
@@ -184,37 +191,40 @@ class Oracle:
                 )
             if key.seq > 1 and key.before not in self.index:
                 raise Broken("S4", f"{named(key)} follows nothing")
-            if message.place <= seen.top:
+            if message.place <= seen.top and message.place <= self.top(machine):
                 raise Broken("S7", f"{named(key)} at {message.place} is not after {seen.top}")
-            known = self._written(message, seen)
+            known = self._written(machine, message, seen)
         elif self.contents[key] is not message and self.contents[key] != message:
             raise Broken("S7", f"{machine.number} stores another {named(key)}: {message}")
         seen.ever |= 1 << known
 
-    def _written(self, message: ChatMessage, seen: Seen) -> int:
+    def _written(self, machine: Machine, message: ChatMessage, seen: Seen) -> int:
         """A message comes into the world; one whose id is known repeats the first."""
-        past = self._past_of(message, seen.shown)
+        past = self._past_of(machine, message, seen.shown)
         line = message.key.source, message.id
         known = self.lines.get(line)
         if known is None:
             known = self.lines[line] = len(self.messages)
             self.messages.append(message)
+            self.keys.append([])
             self.context.append(seen.shown)
             self.past.append(past)
         else:
             self.past[known] |= past & ~(1 << known)
             self.world.count["lines said twice"] += 1
         self.index[message.key] = known
+        self.keys[known].append(message.key)
         self.contents[message.key] = message
         return known
 
-    def _past_of(self, message: ChatMessage, shown: int) -> int:
+    def _past_of(self, machine: Machine, message: ChatMessage, shown: int) -> int:
         """All that a message says it follows; its author must not keep back what it was shown."""
         before = message.key.before
         past = 0
         for key in message.deps if before is None else (*message.deps, before):
             past |= self.past[self.index[key]] | 1 << self.index[key]
-        if silent := shown & ~past:
+        silent = shown & ~past
+        if silent and (silent := silent & ~self.gone(machine)):
             lacks = self.messages[silent.bit_length() - 1].key
             raise Broken("S6", f"{named(message.key)} does not say that it follows {named(lacks)}")
         return past
@@ -269,7 +279,8 @@ class Oracle:
         if key not in machine.disk.messages:
             raise Broken("S4", f"{number} shows {named(key)} before it stores it")
         known = self.index[key]
-        if seen.shown >> known & 1 or (key.source, message.id) in seen.ids:
+        again = seen.shown >> known & 1 or (key.source, message.id) in seen.ids
+        if again and not self.forgotten(machine, known, key):
             raise Broken("S5", f"{number} shows {named(key)} again")
         missing = self.context[known] & ~seen.shown
         if missing and not self._excused(machine, missing):
@@ -283,15 +294,20 @@ class Oracle:
                 "S7", f"{number} shows {named(key)} with late={notice.late}, top {seen.top}"
             )
         seen.show(message, 1 << known)
+        self.came.setdefault((number, key), self.world.now)
         seen.lines.append((key.source, message.text))
 
     def _excused(self, machine: Machine, missing: int) -> bool:
-        """A newcomer reads backwards: what comes before its oldest page counts as shown."""
-        meta = machine.disk.meta
-        if meta is None:
-            return False
+        """A newcomer reads backwards: what comes before its oldest page counts as shown.
+
+        So does what is lost, and what others trimmed before it came here.
+        """
+        disk = machine.disk
         assumed = 0
-        for key in meta.below:
+        for known, keys in enumerate(self.keys):
+            if any(disk.below(key) or key in disk.holes for key in keys):
+                assumed |= self.past[known] | 1 << known
+        for key in disk.meta.below if disk.meta is not None else ():
             assumed |= self.past[self.index[key]] | 1 << self.index[key]
         self.world.count["shown above a cut"] += 1
         return not missing & ~assumed
@@ -304,6 +320,9 @@ class Oracle:
         holder = self.machine_of(by)
         known = self.index.get(key)
         if holder is None or known is None or not self.seen_by(holder).ever >> known & 1:
+            if holder is not None and holder.disk.below(key):
+                self.world.count["acked below a floor"] += 1
+                return
             raise Broken(
                 "S4", f"{named(key)} is acknowledged for {small(by)}, which has not stored it"
             )
@@ -320,6 +339,8 @@ class Oracle:
         for key in deliverable(machine.disk):
             known = self.index[key]
             seen.show(self.messages[known], 1 << known)
+        if machine.disk.floors:
+            seen.top = self.top(machine)
 
     def wiped(self, machine: Machine) -> None:
         self.seen_by(machine).forget()
@@ -387,19 +408,30 @@ class Oracle:
         union = Disk()
         for machine in staying:
             union.messages.update(machine.disk.messages)
+            union.holes |= machine.disk.holes
+            for floor in machine.disk.floors.values():
+                if floor.at > union.floors.get(floor.source, NOTHING).at:
+                    union.floors[floor.source] = floor
+        above = {key for key in union.messages if not union.below(key)}
         for machine in staying:
-            if len(machine.disk.messages) != len(union.messages):
-                lacks = union.messages.keys() - machine.disk.messages.keys()
+            if lacks := above - machine.disk.messages.keys():
                 shown = [named(key) for key in sorted(lacks)[:2]]
                 return f"{machine.number} lacks {len(lacks)} messages: {shown}"
+            if machine.disk.holes != union.holes:
+                return f"{machine.number} does not know of all holes"
+            if len(machine.disk.messages) > self.world.timing.log_max + 20:
+                return f"{machine.number} has {len(machine.disk.messages)} messages"
         hashes = {m.number: m.group.history_hash for m in staying if m.group is not None}
         if len(set(hashes.values())) != 1:
             return f"history hashes differ: {hashes}"
-        expected = 0
+        expected = mask = 0
+        for key in above:
+            mask |= 1 << self.index[key]
         for key in deliverable(union):
             expected |= 1 << self.index[key]
+        expected &= mask
         for machine in staying:
-            shown = self.seen_by(machine).shown
+            shown = self.seen_by(machine).shown & mask
             if shown != expected:
                 wrong = shown ^ expected
                 keys = [m.key for k, m in enumerate(self.messages) if wrong >> k & 1]
@@ -413,18 +445,6 @@ def _went_back(before: Member, after: Member) -> bool:
     life = (before.incarnation, before.life) > (after.incarnation, after.life)
     ended = before.left > after.left or before.kicked > after.kicked
     return life or ended or before.nick.rank > after.nick.rank
-
-
-def deliverable(disk: Disk) -> list[Key]:
-    """The messages of a log whose predecessors are all there (or count as delivered)."""
-    done = set(disk.meta.below) if disk.meta is not None else set()
-    found = []
-    for message in sorted(disk.messages.values(), key=lambda m: m.place):
-        before = message.key.before
-        if (before is None or before in done) and all(dep in done for dep in message.deps):
-            done.add(message.key)
-            found.append(message.key)
-    return found
 
 
 def difference(rosters: list[Roster]) -> str:

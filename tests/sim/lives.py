@@ -16,10 +16,11 @@ from node.core.timing import LAN, Timing
 from .checkers import Broken
 from .endings import Endings
 from .network import Faults
-from .trouble import ALWAYS, FORGETFUL, KINDS
+from .trouble import ALWAYS, KINDS
 from .world import World
 
 CONVERGE_MS = 40_000
+HOLES_MS = 80_000  # some more, one after the other, where one waits for each to be declared
 SETTLED_MS = 3_000
 PEACE_MS = 4_000
 ENDING = 0.15  # how often each of the longer endings is lived
@@ -44,6 +45,8 @@ def pace(rng: Random) -> Timing:
         page_bytes=rng.choice([600, 3_000, LAN.page_bytes]),
         pending_max=rng.choice([3, LAN.pending_max, LAN.pending_max]),
         flight_max=rng.choice([2, LAN.flight_max]),
+        log_max=rng.choice([5, 12, 50, LAN.log_max, LAN.log_max, LAN.log_max]),
+        absent_ms=5_000,
     )
 
 
@@ -53,7 +56,8 @@ class Life(Endings):
     def __init__(self, seed: int) -> None:
         rng = Random(seed)
         super().__init__(World(rng.getrandbits(64), timing=pace(rng)), rng)
-        # What waits for a line that nobody holds any more fills such a small bound for ever.
+        # What waits for a line that nobody holds any more fills such a small bound, until that line
+        # is declared lost; then the next one is waited for.
         self.tight = self.world.timing.pending_max < LAN.pending_max
         self.never: set[int] = set()  # machines that do not return
         self.elected_ms = 0
@@ -87,8 +91,6 @@ class Life(Endings):
         world, rng = self.world, self.rng
         world.network.faults = mix(rng)
         kinds = [kind for kind in KINDS if kind in ALWAYS or rng.random() < 0.4]
-        if self.tight:
-            kinds = [kind for kind in kinds if kind not in FORGETFUL]
         weights = [KINDS[kind] for kind in kinds]
         calmness = rng.choice([1, 3])  # how many lines are written for each fault
         end = world.now + rng.choice([8_000, 20_000, 40_000])
@@ -134,7 +136,7 @@ class Life(Endings):
             world.run_until(10_000_000, lambda: world.registry.serving)
         for process in [world.registry, *self.up()]:
             world.thaw(process)
-        lost = 0 if self.tight else rng.choice([0, 0, 0, 1, 2])
+        lost = rng.choice([0, 0, 0, 1, 2])
         for machine in self.down():
             knowing = [m for m in self.members() if m.group is not None]
             if lost and len(knowing) >= 2:
@@ -145,12 +147,22 @@ class Life(Endings):
             else:
                 self.restart(machine)
 
+    def waiting(self) -> str:
+        """Who has a line that waits for another; empty when nobody has."""
+        for machine in self.members():
+            if machine.group is not None and (lines := machine.group.pending):
+                return f"{machine.number} has {lines} lines that wait"
+        return ""
+
     def converge(self) -> None:
         world = self.world
         self.calm()
-        self.converged_ms = self.settle(CONVERGE_MS)
+        bound_ms = CONVERGE_MS + (HOLES_MS if self.tight else 0)
+        self.converged_ms = self.settle(bound_ms)
         world.run(SETTLED_MS)  # What was under way when the faults stopped has come to an end.
-        self.settle(CONVERGE_MS)
+        self.settle(bound_ms)
+        if self.rng.random() < 0.3 and not world.run_until(HOLES_MS, lambda: not self.waiting()):
+            raise Broken("S8", f"after {HOLES_MS} ms {self.waiting()}")
         long = self.rng.random() < 0.2
         world.run(LAN.relay_ms if long else 0)  # A relay sticks to a broken link so long.
         epochs, tells, lines = (world.count[what] for what in ("epochs", "tells", "lines"))

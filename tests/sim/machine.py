@@ -5,25 +5,37 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from node.core.effects import Meta, Remembered, StoreMessages, StoreMeta, StorePost, StoreRoster
+from node.core.effects import (
+    Meta,
+    Remembered,
+    Store,
+    StoreMarks,
+    StoreMessages,
+    StoreMeta,
+    StorePost,
+    StoreRoster,
+    Trim,
+)
 from node.core.events import Event
 from node.core.group import Group
 from node.core.messages import ChatMessage, Roster
-from node.core.types import NO_EPOCH, Epoch, Key, MemberId, Post
+from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Post
 
 
 class Disk:
     """What `Store...` effects wrote.  Survives its node's processes."""
 
-    __slots__ = ("messages", "meta", "posts", "roster")
+    __slots__ = ("floors", "holes", "messages", "meta", "posts", "roster")
 
     def __init__(self) -> None:
         self.meta: Meta | None = None
         self.roster = Roster()
         self.messages: dict[Key, ChatMessage] = {}
         self.posts: dict[Key, Post] = {}
+        self.floors: dict[MemberId, Floor] = {}
+        self.holes: set[Key] = set()
 
-    def write(self, store: StoreMessages | StorePost | StoreMeta | StoreRoster) -> None:
+    def write(self, store: Store) -> None:
         match store:
             case StoreMessages(messages):
                 for message in messages:
@@ -34,19 +46,48 @@ class Disk:
                 self.meta = meta
             case StoreRoster(roster):
                 self.roster = roster
+            case StoreMarks(floors, holes):
+                self.floors |= {floor.source: floor for floor in floors}
+                self.holes |= set(holes)
+            case Trim(last):
+                for key in self.up_to(last):
+                    del self.messages[key]
+                    self.posts.pop(key, None)
+
+    def up_to(self, last: tuple[Key, ...]) -> list[Key]:
+        """What goes when these are the last ones to go of their sources."""
+        top = {key.source: key for key in last}
+        return [key for key in self.messages if key.source in top and key <= top[key.source]]
+
+    def below(self, key: Key) -> bool:
+        """Does the message lie at or below its source's floor?"""
+        return key.source in self.floors and self.floors[key.source].covers(key)
 
     def read_back(self, rng: Random) -> Remembered:
         """Everything, the messages in no order that could be relied on."""
         messages = list(self.messages.values())
         rng.shuffle(messages)
         posts = tuple(p for p in self.posts.values() if not p.settled or p.acked != p.counted)
-        return Remembered(self.meta, self.roster, tuple(messages), posts)
+        floors, holes = tuple(self.floors.values()), tuple(sorted(self.holes))
+        return Remembered(self.meta, self.roster, tuple(messages), posts, floors, holes)
 
     def copy(self) -> "Disk":
         other = Disk()
         other.meta, other.roster = self.meta, self.roster
         other.messages, other.posts = dict(self.messages), dict(self.posts)
+        other.floors, other.holes = dict(self.floors), set(self.holes)
         return other
+
+
+def deliverable(disk: Disk) -> list[Key]:
+    """The messages of a log whose predecessors are all there (or count as delivered)."""
+    done = {*disk.holes, *(disk.meta.below if disk.meta is not None else ())}
+    found = []
+    for message in sorted(disk.messages.values(), key=lambda m: m.place):
+        if all(key in done or disk.below(key) for key in message.predecessors):
+            done.add(message.key)
+            found.append(message.key)
+    return found
 
 
 class Served:

@@ -76,6 +76,7 @@ MUTANTS = [
         "node/core/talking.py",
         "        if (refusal := self.take(message, way)) is not None:\n"
         "            return s.respond(call, refusal)\n"
+        "        self.tell_filled()\n"
         "        if request.to == s.me:\n"
         "            s.respond(call, Told(Receipt.STORED, message.id, s.me))\n",
         "        if request.to == s.me:\n"
@@ -115,8 +116,8 @@ MUTANTS = [
     Mutant(
         "a dependency ignored",
         "node/core/causal.py",
-        "        for dep in message.deps:\n",
-        "        for dep in message.deps[1:]:\n",
+        "        for dep in message.deps:\n            if not self",
+        "        for dep in message.deps[1:]:\n            if not self",
     ),
     Mutant(
         "heads forgotten",
@@ -133,8 +134,8 @@ MUTANTS = [
     Mutant(
         "no anti-entropy",
         "node/core/catching_up.py",
-        "        if view.history_hash != self._s.history.hash:\n",
-        "        if view.history_hash == -1:\n",
+        "        differs = view.history_hash != self._s.history.hash\n",
+        "        differs = view.history_hash == -1\n",
     ),
     Mutant(
         "rosters are not compared",
@@ -226,6 +227,67 @@ MUTANTS = [
         "node/core/group.py",
         "        s.incarnation = max(s.incarnation + 1, wall)\n",
         "        s.incarnation = max(s.incarnation, 1)\n",
+    ),
+    Mutant(
+        "lines that wait are trimmed",
+        "node/core/trimming.py",
+        "waiting.union(heads, s.outbox.entries)",
+        "heads.union(s.outbox.entries)",
+    ),
+    Mutant(
+        "lines that are still to be told are trimmed",
+        "node/core/trimming.py",
+        "waiting.union(heads, s.outbox.entries)",
+        "waiting.union(heads)",
+    ),
+    Mutant(
+        "a floor counts only the last that went",
+        "node/core/history.py",
+        "            hash = held.hash ^ (floor.hash if floor is not None else 0)\n",
+        "            hash = held.hash\n",
+    ),
+    Mutant(
+        "what was trimmed is taken in again",
+        "node/core/history.py",
+        "bool(self.marks.floors) and self.marks.covers(key)\n",
+        "False\n",
+    ),
+    Mutant(
+        "the lower floor stands",
+        "node/core/marks.py",
+        "        return mine is None or theirs.at > mine.at\n",
+        "        return mine is None or theirs.at < mine.at\n",
+    ),
+    Mutant(
+        "a gap is jumped before others were asked",
+        "node/core/catching_up.py",
+        "        if unasked := gaps.unasked(s.active_others):\n",
+        "        if unasked := gaps.unasked(()):\n",
+    ),
+    Mutant(
+        "anybody declares lines lost",
+        "node/core/seeking.py",
+        "        return s.role is Role.LEADER and not s.doubtful and not s.backwards\n",
+        "        return not s.backwards\n",
+    ),
+    Mutant(
+        "lost lines are never declared",
+        "node/core/seeking.py",
+        "        if due and not self._asking and self._may_declare():\n",
+        "        if due and self._asking and self._may_declare():\n",
+    ),
+    Mutant(
+        "a restart forgets what is lost",
+        "node/core/group.py",
+        "        s.causal.below.update(log.holes)\n",
+        "",
+    ),
+    Mutant(
+        "holes are not told",
+        "node/core/catching_up.py",
+        "            self.seeking.learn(outcome.holes)\n",
+        "",
+        also=(("        self.seeking.learn(request.holes)\n", ""),),
     ),
     Mutant(
         "registry learns nothing from its callers",

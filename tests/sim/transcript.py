@@ -8,6 +8,8 @@ rewriting cannot bless.
     $ join 5 [via 2]          start 5 without a log; via the registry if nobody is named
     $ say 2 hello             $ nick 2 bob        $ topic 2 news      $ leave 3     $ close 1
     $ kill 1    $ start 1     $ freeze 1          $ thaw 1            $ wipe 1 (when down)
+    $ save 4                  back up its disk, which `restore 4` puts back (when down)
+    $ log 8                   before `grow`: logs hold 8 messages
     $ cut 3 4   $ cut 3>4     $ split 1 2 0 | 3 4 (0: the registry)   $ heal
     $ registry down | up | freeze | thaw | wipe | save | back
     $ lose Told 4>3 2         lose the next 2 of them from 4 to 3;  $ lose nothing
@@ -31,6 +33,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +130,15 @@ class Story:
 
     def _wipe(self, rest: str) -> None:
         self.world.wipe(int(rest))
+
+    def _save(self, rest: str) -> None:
+        self.world.save(int(rest))
+
+    def _restore(self, rest: str) -> None:
+        self.world.restore(int(rest))
+
+    def _log(self, rest: str) -> None:
+        self.world.timing = replace(self.world.timing, log_max=int(rest))
 
     def _crash(self, rest: str) -> None:
         number, _, effects = rest.partition(" after ")
@@ -294,11 +306,13 @@ def loud_effect(effect: Effect, me: int) -> bool:
     match effect:
         case e.Call(request=request, to=to):
             relayed = isinstance(request, m.Tell) and request.to != to
-            return relayed or isinstance(request, LOUD)
+            sought = isinstance(request, m.Sync) and request.wanted
+            return bool(relayed or sought) or isinstance(request, LOUD)
         case e.Ask(request=request):
             return isinstance(request, LOUD)
         case e.Respond(_, reply):
-            return isinstance(reply, m.Refusal)
+            found = isinstance(reply, m.Synced) and reply.found
+            return bool(found) or isinstance(reply, m.Refusal)
         case e.Serve() | e.StoreMessages() | e.StoreMeta() | e.StorePost() | e.StoreRoster():
             return False
         case _:

@@ -12,6 +12,7 @@ KINDS = {
     "crash": 4,
     "start": 8,
     "wipe": 1,
+    "lose": 3,
     "backup": 2,
     "restore": 4,
     "move": 1,
@@ -46,7 +47,6 @@ KINDS = {
     "challenge": 1,
 }
 ALWAYS = {"start", "thaw", "heal", "registry up"}
-FORGETFUL = {"wipe", "restore", "leave"}  # after which a line may be held by nobody
 
 
 class Crowd:
@@ -137,6 +137,27 @@ class Trouble(Crowd):
             return False
         key = self.rng.randbytes(32) if self.rng.random() < 0.5 else b""
         self.world.wipe(machine.number, identity=key)
+        return True
+
+    def _lose(self) -> bool:
+        """A line that only one other gets, who answers it; then both of their disks are lost."""
+        world, network = self.world, self.world.network
+        members = [m for m in self.members() if m.disk.meta and not m.frozen]
+        if len(members) < 5:
+            return False
+        author, witness = self.rng.sample(members, 2)
+        others = [n for n in self.numbers() if n not in {author.number, witness.number}]
+        before = set(network.cut)
+        network.part([author.number], others)
+        world.tell(author.number)
+        world.run(self.rng.choice([3, 5, 20]))
+        world.tell(witness.number)
+        world.run(self.rng.choice([3, 5, 20]))
+        network.cut = before
+        for machine in (author, witness):
+            if machine.group is not None:
+                world.kill(machine.number)
+            world.wipe(machine.number)
         return True
 
     def _backup(self) -> None:

@@ -39,7 +39,7 @@ from .registry import Registry
 WALL = 1_750_000_000_000  # the unix time, in ms, at which every world begins
 CHAT = 0x5EED
 NAME = "den"
-STORES = (e.StoreMessages, e.StorePost, e.StoreMeta, e.StoreRoster)
+STORES = (e.StoreMessages, e.StorePost, e.StoreMeta, e.StoreRoster, e.StoreMarks, e.Trim)
 Trace = Callable[[int, Machine, Event, list[e.Effect]], None]
 
 
@@ -69,6 +69,8 @@ class World:
             e.StorePost: self._store,
             e.StoreMeta: self._store,
             e.StoreRoster: self._store,
+            e.StoreMarks: self._store,
+            e.Trim: self._store,
             e.Deliver: self.oracle.deliver,
             e.Acknowledged: self.oracle.acknowledged,
             e.Settled: self._notice,
@@ -82,6 +84,8 @@ class World:
             e.NdsChanged: self._notice,
             e.Merged: self._notice,
             e.SplitHealed: self._notice,
+            e.HolesDeclared: self._notice,
+            e.HolesFilled: self._notice,
             e.Dropped: self._nonsense,
         }
 

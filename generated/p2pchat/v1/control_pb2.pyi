@@ -80,6 +80,7 @@ class Chat(_message.Message):
     TOPIC_FIELD_NUMBER: _builtins.int
     TOPIC_BY_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, without "#"."""
     chat_id: _builtins.int
@@ -112,6 +113,8 @@ class Chat(_message.Message):
     """Who set the topic."""
     mode: _common_pb2.Mode.ValueType
     """How it keeps what is said."""
+    lost: _builtins.int
+    """Messages that are lost: nobody here has them."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The highest accepted epoch."""
@@ -136,10 +139,11 @@ class Chat(_message.Message):
         topic: _builtins.str = ...,
         topic_by: _builtins.str = ...,
         mode: _common_pb2.Mode.ValueType = ...,
+        lost: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "chat_id", b"chat_id", "epoch", b"epoch", "fingerprint", b"fingerprint", "known", b"known", "leader_id", b"leader_id", "leader_nick", b"leader_nick", "member_id", b"member_id", "mentions", b"mentions", "mode", b"mode", "name", b"name", "nds", b"nds", "outbox", b"outbox", "provisional", b"provisional", "topic", b"topic", "topic_by", b"topic_by", "unread", b"unread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "chat_id", b"chat_id", "epoch", b"epoch", "fingerprint", b"fingerprint", "known", b"known", "leader_id", b"leader_id", "leader_nick", b"leader_nick", "lost", b"lost", "member_id", b"member_id", "mentions", b"mentions", "mode", b"mode", "name", b"name", "nds", b"nds", "outbox", b"outbox", "provisional", b"provisional", "topic", b"topic", "topic_by", b"topic_by", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -959,6 +963,7 @@ class WatchResponse(_message.Message):
     MERGE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     CHAT_CHANGED_FIELD_NUMBER: _builtins.int
+    GAP_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat's name; empty for what concerns the whole node."""
     chat_id: _builtins.int
@@ -1019,6 +1024,10 @@ class WatchResponse(_message.Message):
     def chat_changed(self) -> Global___ChatEvent:
         """The chat itself appeared, changed or ended at this node."""
 
+    @_builtins.property
+    def gap(self) -> Global___GapEvent:
+        """Messages are lost, or have turned up after all."""
+
     def __init__(
         self,
         *,
@@ -1039,12 +1048,13 @@ class WatchResponse(_message.Message):
         merge: Global___MergeEvent | None = ...,
         error: Global___ErrorEvent | None = ...,
         chat_changed: Global___ChatEvent | None = ...,
+        gap: Global___GapEvent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chat_changed", b"chat_changed", "election", b"election", "epoch", b"epoch", "error", b"error", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chat_changed", b"chat_changed", "election", b"election", "epoch", b"epoch", "error", b"error", "gap", b"gap", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "chat", b"chat", "chat_changed", b"chat_changed", "chat_id", b"chat_id", "election", b"election", "epoch", b"epoch", "error", b"error", "fingerprint", b"fingerprint", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "chat", b"chat", "chat_changed", b"chat_changed", "chat_id", b"chat_id", "election", b"election", "epoch", b"epoch", "error", b"error", "fingerprint", b"fingerprint", "gap", b"gap", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["message", "receipt", "member", "suspect", "election", "leader", "nds", "queue", "split", "merge", "error", "chat_changed"]  # noqa: Y015
+    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["message", "receipt", "member", "suspect", "election", "leader", "nds", "queue", "split", "merge", "error", "chat_changed", "gap"]  # noqa: Y015
     _WhichOneofArgType_what: _TypeAlias = _typing.Literal["what", b"what"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_what) -> _WhichOneofReturnType_what | None: ...
 
@@ -1395,6 +1405,40 @@ class MergeEvent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MergeEvent: _TypeAlias = MergeEvent  # noqa: Y015
+
+@_typing.final
+class GapEvent(_message.Message):
+    """Messages of a member are lost: others follow them, and nobody here has them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    NICK_FIELD_NUMBER: _builtins.int
+    FILLED_FIELD_NUMBER: _builtins.int
+    messages: _builtins.int
+    """How many."""
+    member_id: _builtins.int
+    """Whose."""
+    nick: _builtins.str
+    """Its name."""
+    filled: _builtins.bool
+    """True when they turned up after all."""
+    def __init__(
+        self,
+        *,
+        messages: _builtins.int = ...,
+        member_id: _builtins.int = ...,
+        nick: _builtins.str = ...,
+        filled: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filled", b"filled", "member_id", b"member_id", "messages", b"messages", "nick", b"nick"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GapEvent: _TypeAlias = GapEvent  # noqa: Y015
 
 @_typing.final
 class ErrorEvent(_message.Message):
@@ -2212,6 +2256,36 @@ class CheckRow(_message.Message):
 Global___CheckRow: _TypeAlias = CheckRow  # noqa: Y015
 
 @_typing.final
+class Lost(_message.Message):
+    """Lost messages of one member: nobody here has them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    NICK_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.int
+    """Who."""
+    nick: _builtins.str
+    """Its name."""
+    messages: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.int = ...,
+        nick: _builtins.str = ...,
+        messages: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "messages", b"messages", "nick", b"nick"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lost: _TypeAlias = Lost  # noqa: Y015
+
+@_typing.final
 class CheckHistoryResponse(_message.Message):
     """The comparison."""
 
@@ -2220,6 +2294,7 @@ class CheckHistoryResponse(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     SAME_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat's name."""
     same: _builtins.bool
@@ -2228,16 +2303,21 @@ class CheckHistoryResponse(_message.Message):
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckRow]:
         """One row a member."""
 
+    @_builtins.property
+    def lost(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lost]:
+        """Whose messages are lost, as far as this node knows."""
+
     def __init__(
         self,
         *,
         chat: _builtins.str = ...,
         same: _builtins.bool = ...,
         rows: _abc.Iterable[Global___CheckRow] | None = ...,
+        lost: _abc.Iterable[Global___Lost] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "rows", b"rows", "same", b"same"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "lost", b"lost", "rows", b"rows", "same", b"same"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -707,8 +707,46 @@ class Range(_message.Message):
 Global___Range: _TypeAlias = Range  # noqa: Y015
 
 @_typing.final
+class Floor(_message.Message):
+    """A mark: everything of an author up to here counts as held and delivered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    HASH_FIELD_NUMBER: _builtins.int
+    source_id: _builtins.int
+    """The author."""
+    seq: _builtins.int
+    """The sequence number in it, from 1."""
+    hash: _builtins.int
+    """Over the keys and contents of all that counts: cumulative, whatever was trimmed."""
+    @_builtins.property
+    def stream(self) -> _common_pb2.Stream:
+        """The stream; the author's streams before it count as a whole."""
+
+    def __init__(
+        self,
+        *,
+        source_id: _builtins.int = ...,
+        stream: _common_pb2.Stream | None = ...,
+        seq: _builtins.int = ...,
+        hash: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stream", b"stream"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hash", b"hash", "seq", b"seq", "source_id", b"source_id", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Floor: _TypeAlias = Floor  # noqa: Y015
+
+@_typing.final
 class SyncRequest(_message.Message):
-    """Catch-up in two steps: hashes per author first, then ranges of the authors that differ."""
+    """Catch-up in two steps: hashes per author first, then ranges of the authors that differ.  Or, with
+    `wanted`, the leader's question for messages that may be lost.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -718,6 +756,9 @@ class SyncRequest(_message.Message):
     HELD_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
     NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    FLOORS_FIELD_NUMBER: _builtins.int
+    HOLES_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
     newest_first: _builtins.bool
     """Step two: newest page first, for a newcomer; otherwise oldest first."""
     @_builtins.property
@@ -740,6 +781,18 @@ class SyncRequest(_message.Message):
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Step two: the authors that differ; at most 4,096."""
 
+    @_builtins.property
+    def floors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Floor]:
+        """Step two: the caller's floors of the authors in `sources`; at most 4,096."""
+
+    @_builtins.property
+    def holes(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.MessageKey]:
+        """Step two: messages of them that were declared lost, those filled since included; at most 4,096."""
+
+    @_builtins.property
+    def wanted(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.MessageKey]:
+        """Which of these does the receiver hold?  At most 4,096."""
+
     def __init__(
         self,
         *,
@@ -749,10 +802,13 @@ class SyncRequest(_message.Message):
         held: _abc.Iterable[Global___Range] | None = ...,
         sources: _abc.Iterable[_builtins.int] | None = ...,
         newest_first: _builtins.bool = ...,
+        floors: _abc.Iterable[Global___Floor] | None = ...,
+        holes: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
+        wanted: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "digests", b"digests", "held", b"held", "newest_first", b"newest_first", "sources", b"sources", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "digests", b"digests", "floors", b"floors", "held", b"held", "holes", b"holes", "newest_first", b"newest_first", "sources", b"sources", "view", b"view", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -771,6 +827,9 @@ class SyncResponse(_message.Message):
     BEHIND_FIELD_NUMBER: _builtins.int
     PARTIAL_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
+    FLOORS_FIELD_NUMBER: _builtins.int
+    HOLES_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
     more: _builtins.bool
     """Step two: true when there are more; ask again."""
     behind: _builtins.bool
@@ -795,6 +854,18 @@ class SyncResponse(_message.Message):
         is neither held by the caller nor in the page is older than the page.
         """
 
+    @_builtins.property
+    def floors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Floor]:
+        """The answerer's floors: in step one of the authors that differ, in step two of those asked for."""
+
+    @_builtins.property
+    def holes(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.MessageKey]:
+        """Step two: messages of the authors asked for that were declared lost."""
+
+    @_builtins.property
+    def found(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.MessageKey]:
+        """Those of `wanted` that the answerer holds."""
+
     def __init__(
         self,
         *,
@@ -805,10 +876,13 @@ class SyncResponse(_message.Message):
         behind: _builtins.bool = ...,
         partial: _builtins.bool = ...,
         held: _abc.Iterable[Global___Range] | None = ...,
+        floors: _abc.Iterable[Global___Floor] | None = ...,
+        holes: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
+        found: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["behind", b"behind", "held", b"held", "messages", b"messages", "more", b"more", "partial", b"partial", "sources", b"sources", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behind", b"behind", "floors", b"floors", "found", b"found", "held", b"held", "holes", b"holes", "messages", b"messages", "more", b"more", "partial", b"partial", "sources", b"sources", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,6 +7,7 @@ from ...happenings import (
     ChatEvent,
     ElectionEvent,
     ErrorEvent,
+    GapEvent,
     Happening,
     LeaderEvent,
     MemberEvent,
@@ -37,7 +38,7 @@ def is_told(happening: Happening) -> bool:
             return bool(later)
         case LeaderEvent() | NdsEvent():
             return True
-        case SplitEvent() | MergeEvent() | ErrorEvent():
+        case SplitEvent() | MergeEvent() | GapEvent() | ErrorEvent():
             return True
         case _:
             return False
@@ -87,12 +88,17 @@ def _kind(happening: Happening, leader: int) -> Hashable:
             return "suspect", cleared
         case MergeEvent():
             return "merge"
+        case GapEvent(member_id=member, filled=filled):
+            return "gap", member, filled
         case _:
             return None
 
 
 def _summed(told: tuple[Happening, ...], happening: Happening) -> tuple[Happening, ...]:
-    """One happening more; what came by catch-up from one member is one sum."""
+    """One happening more; what came by catch-up from one member, or is lost of one, is one sum."""
+    if isinstance(what := happening.what, GapEvent) and isinstance(told[0].what, GapEvent):
+        count = told[0].what.messages + what.messages
+        return (replace(told[0], what=replace(what, messages=count)),)
     if isinstance(what := happening.what, MergeEvent):
         for index, other in enumerate(told):
             if isinstance(other.what, MergeEvent) and other.what.member_id == what.member_id:

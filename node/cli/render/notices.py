@@ -10,6 +10,7 @@ from ...happenings import (
     ChatEvent,
     ElectionEvent,
     ErrorEvent,
+    GapEvent,
     Happening,
     LeaderEvent,
     MemberEvent,
@@ -45,7 +46,7 @@ def notice(happening: Happening, leader: int = 0) -> str:
             return _nds(happening.what)
         case SplitEvent():
             return _split(happening.what)
-        case ReceiptEvent() | MergeEvent():
+        case ReceiptEvent() | MergeEvent() | GapEvent():
             return _lines(happening.what)
         case ErrorEvent(text=text):
             return f"error: {clean_line(text)}"
@@ -55,8 +56,10 @@ def notice(happening: Happening, leader: int = 0) -> str:
             return ""
 
 
-def _lines(event: ReceiptEvent | MergeEvent) -> str:
-    """What became of own lines, or was read of others'."""
+def _lines(event: ReceiptEvent | MergeEvent | GapEvent) -> str:
+    """What became of own lines, was read of others', or is lost."""
+    if isinstance(event, GapEvent):
+        return _gap(event)
     if isinstance(event, MergeEvent):
         return f"caught up: {counted(event.messages, 'message')} from {_nick(event.nick)}"
     all_ = max(event.of, event.acked + len(event.later))  # Who was gone before was not counted.
@@ -173,6 +176,21 @@ def _split(event: SplitEvent) -> str:
         merged = counted(event.messages, "message")
         return f"split healed: {merged} merged from the other side {there}"
     return f"split: another side of this chat exists {there}"
+
+
+def _gap(event: GapEvent) -> str:
+    whose, one = _nick(event.nick), event.messages == 1
+    if event.filled:
+        lost = f"{event.messages} missing {'message' if one else 'messages'}"
+        return f"{lost} of {whose} {'is' if one else 'are'} here now"
+    return missing(event.messages, whose)
+
+
+def missing(messages: int, whose: str) -> str:
+    """That messages are lost, for good as far as is known."""
+    one = messages == 1
+    lost = f"{counted(messages, 'message')} of {whose} {'is' if one else 'are'} missing"
+    return f"{lost}: nobody here has {'it' if one else 'them'}"
 
 
 # ---- chat messages -----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from ...core.types import small
 from ..model import Page, State, View
 from .bar import nds_down_since
 from .grid import Cells, empty, grid, paragraph
-from .notices import message_lines
+from .notices import message_lines, missing
 from .rows import Row, cut, fitted, padded
 from .shell import shell_rows
 from .tables import grpcurl
@@ -322,6 +322,10 @@ def _peer(one: words.Peer, columns: int, chats: bool) -> Cells:
     return "page.bad" if bad else "page", (*cells, "; ".join(more))
 
 
+def _lost(one: words.Lost) -> str:
+    return missing(one.messages, who(one.nick, one.member_id))
+
+
 def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row]:
     cells: list[Cells] = []
     for row in value.rows:
@@ -335,6 +339,7 @@ def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row
     look = "page.good" if value.same else "page.bad"
     return [
         *paragraph(look, f" {said}", columns),
+        *(row for one in value.lost for row in paragraph("page.bad", f" {_lost(one)}", columns)),
         *empty(columns),
         *grid(("MEMBER", "HISTORY", ""), cells, columns),
     ]

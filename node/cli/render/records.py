@@ -103,6 +103,9 @@ def _event_fields(what: happenings.What) -> Row:
             return {"healed": what.healed, "messages": what.messages, "leader": there}
         case happenings.MergeEvent():
             return {"messages": what.messages, "from": member(what.member_id, what.nick)}
+        case happenings.GapEvent():
+            whose = member(what.member_id, what.nick)
+            return {"messages": what.messages, "of": whose, "filled": what.filled}
         case happenings.ChatEvent():
             return {"change": what.change, "status": chat(what.chat)}
         case happenings.ReceiptEvent():
@@ -150,6 +153,7 @@ def chat(value: Chat) -> Row:
         "unread": value.unread,
         "mentions": value.mentions,
         "outbox": value.outbox,
+        "lost": value.lost,
         "fingerprint": value.fingerprint,
         "nds": value.nds or None,
         "topic": value.topic,
@@ -228,6 +232,9 @@ def check(value: words.Comparison) -> Row:
         "members": [
             {**member(row.member_id, row.nick), "fingerprint": row.fingerprint, "same": row.same}
             for row in value.rows
+        ],
+        "lost": [
+            {**member(one.member_id, one.nick), "messages": one.messages} for one in value.lost
         ],
     }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ... import errors, words
 from ...core.types import small
 from . import records
-from .notices import delivered, message_lines
+from .notices import delivered, message_lines, missing
 from .text import (
     chat_number,
     clean_line,
@@ -59,6 +59,7 @@ def status(value: words.Status, now_ms: int) -> Answer:
             f"out:{chat.outbox}",
             f"unread:{chat.unread}",
             chat.fingerprint,
+            f"{counted(chat.lost, 'message')} missing" if chat.lost else "",
         )
         for chat in value.chats
     ]
@@ -312,7 +313,8 @@ def comparison(value: words.Comparison) -> Answer:
     whom = f"the {len(rows) - silent} members that answer" if silent else "every member"
     last = f"same history on {whom}" if value.same else "histories differ"
     code = errors.DONE if value.same else errors.PARTIAL
-    return Answer((*table(rows), last), (records.check(value),), exit=code)
+    lost = [missing(one.messages, who(one.nick, one.member_id)) for one in value.lost]
+    return Answer((*table(rows), *lost, last), (records.check(value),), exit=code)
 
 
 def calls(value: words.Calls, now_ms: int) -> Answer:

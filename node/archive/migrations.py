@@ -1,0 +1,36 @@
+"""Older tables are brought to the newest version when a log is opened: all in one transaction.
+
+Each step leads from one version to the next, and is never changed once it was released.
+"""
+
+import sqlite3
+
+MARKS = (
+    """CREATE TABLE floor (
+        source INTEGER PRIMARY KEY,
+        incarnation INTEGER NOT NULL, random INTEGER NOT NULL, seq INTEGER NOT NULL,
+        hash INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE hole (
+        source INTEGER NOT NULL, incarnation INTEGER NOT NULL, random INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (source, incarnation, random, seq)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+STEPS = {1: MARKS}  # statements, by the version that they start from
+
+
+def migrate(base: sqlite3.Connection, version: int, newest: int) -> None:
+    """Bring the tables of `version` to `newest`.  Raises sqlite3.Error, and nothing was changed."""
+    base.execute("BEGIN IMMEDIATE")
+    try:
+        for step in range(version, newest):
+            for statement in STEPS[step]:
+                base.execute(statement)
+        base.execute(f"PRAGMA user_version = {newest}")
+        base.execute("COMMIT")
+    except BaseException:
+        if base.in_transaction:
+            base.execute("ROLLBACK")
+        raise

@@ -1,0 +1,193 @@
+"""Dialogues about gaps, in node/core/catching_up.py: they are jumped when nobody can fill them."""
+
+from dataclasses import replace
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.history import History
+from node.core.messages import Life, Receipt
+from node.core.timing import LAN
+from node.core.types import Floor, Stream, Way
+
+from .cast import line, person, stream
+from .dialogue import Dialogue, follower, outsider
+from .test_catching_up import comparing, held, page, ping
+from .test_joining import welcome
+
+LINES = [line(1, n) for n in range(1, 13)]
+
+
+def trimmed(count: int, *lines: m.ChatMessage) -> History:
+    """A log that held these lines and has let the first ones go."""
+    history = held(*lines)
+    history.trim(count, ())
+    return history
+
+
+def floor_of(history: History) -> Floor:
+    (floor,) = history.marks.floors.values()
+    return floor
+
+
+TEN = trimmed(10, *LINES)  # holds 11 and 12, and counts ten before them
+
+
+def behind_a_gap(by: int = 2, *known: m.ChatMessage, others: int = 0, **rest: object) -> Dialogue:
+    """Member 3 compares with a member that has trimmed more than 3 ever had."""
+    talk = comparing(by, *known, **rest)
+    talk.hold(m.Ping)
+    floors = (floor_of(TEN),)
+    talk.answer(m.Sync, m.Synced(talk.view(by), sources=(1,), floors=floors), to=by)
+    return talk
+
+
+def test_at_a_gap_one_reads_backwards_and_shows_the_newest_page_at_once() -> None:
+    talk = behind_a_gap(2, *LINES[:3])
+    assert talk.call(m.Sync).request.newest_first
+    talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)))
+    assert talk.shown == ["1.11", "1.12"]
+    stored = talk.of(e.StoreMeta)[0].meta
+    assert stored.below == (LINES[9].key,)
+    assert talk.position(e.StoreMeta) < talk.position(e.Deliver)
+
+
+def test_a_gap_is_jumped_only_after_everyone_was_asked() -> None:
+    talk = behind_a_gap(2, *LINES[:3])
+    talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)), to=2)
+    assert talk.of(e.StoreMarks) == [], "the leader may have more"
+    talk.wait_for(m.Sync, to=1)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1,)), to=1)
+    assert talk.call(m.Sync).request.newest_first
+    talk.answer(m.Sync, page(talk), to=1)
+    assert talk.one(e.StoreMarks).floors == (floor_of(TEN),)
+    assert talk.group.history_hash == TEN.hash, "equal to who trimmed, whatever is lacking"
+    assert talk.group._s.history.has(LINES[0].key), "what is here stays readable"
+
+
+def test_what_another_still_has_is_fetched_and_nothing_jumped() -> None:
+    talk = behind_a_gap(2, *LINES[:3])
+    talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)), to=2)
+    talk.wait_for(m.Sync, to=1)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1,)), to=1)
+    talk.answer(m.Sync, page(talk, *LINES[3:10]), to=1)
+    assert [s.message.text for s in talk.of(e.Deliver)] == [one.text for one in LINES[3:10]]
+    assert all(s.late for s in talk.of(e.Deliver)), "they belong before what was shown"
+    assert talk.of(e.StoreMarks) == []
+    assert talk.group.history_hash == held(*LINES).hash == TEN.hash
+    talk.wait(5_000)
+    assert not any(isinstance(s, e.StoreMarks) for _, s in talk.log)
+
+
+def test_who_cannot_be_asked_is_asked_again_until_it_is_dropped() -> None:
+    talk = behind_a_gap(2, *LINES[:3])
+    talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)), to=2)
+    talk.wait_for(m.Sync, to=1)
+    talk.fail(m.Sync, to=1)
+    assert talk.of(e.StoreMarks) == []
+    talk.wait_for(m.Sync, to=1, ms=3_000)
+    talk.fail(m.Sync, to=1)
+    talk.hears(m.Update(talk.caller(2), m.Roster((person(1, Life.DROPPED),))))
+    talk.hears(m.Ping(talk.caller(2), talk.view(2, history_hash=77)))
+    talk.wait_for(m.Sync, to=2)
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1,)), to=2)
+    talk.answer(m.Sync, page(talk, floors=(floor_of(TEN),)), to=2)
+    assert talk.one(e.StoreMarks).floors == (floor_of(TEN),)
+
+
+def test_what_waited_for_something_below_an_adopted_floor_is_shown() -> None:
+    reply = line(2, 1, after=(LINES[8],), ms=5_000)
+    talk = behind_a_gap(2, *LINES[:3], reply)
+    assert talk.group.pending == 1
+    talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)), to=2)
+    assert talk.group.pending == 0
+    assert "2.1" in talk.shown, "what it follows counts as delivered there"
+    talk.wait_for(m.Sync, to=1)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=()), to=1)
+    assert talk.group._s.causal.below == set(), "below the floor nothing is still to come"
+
+
+def test_a_higher_floor_that_counts_what_we_hold_opens_no_gap() -> None:
+    talk = behind_a_gap(2, *LINES[:11])
+    assert not talk.call(m.Sync).request.newest_first
+    talk.answer(m.Sync, page(talk, LINES[11], floors=(floor_of(TEN),)))
+    talk.wait(3_000)
+    assert not any(isinstance(s, e.StoreMarks) for _, s in talk.log)
+    assert talk.group.history_hash == TEN.hash
+
+
+def test_nothing_is_trimmed_while_a_gap_is_open() -> None:
+    talk = behind_a_gap(2, *LINES[:3], timing=replace(LAN, log_max=3))
+    talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)), to=2)
+    talk.wait(500)
+    assert not any(isinstance(s, e.Trim) for _, s in talk.log)
+
+
+def test_the_asked_one_tells_its_floors_and_serves_what_lies_above_the_askers() -> None:
+    talk = follower(3, 1, 2, messages=LINES[2:], floors=(floor_of(trimmed(2, *LINES)),))
+    mine = floor_of(trimmed(2, *LINES))
+    first = talk.hears(m.Sync(talk.caller(2), talk.view(2), digests=((1, 5),)))
+    assert (first.sources, first.floors) == ((1,), (mine,))
+    theirs = floor_of(trimmed(7, *LINES))
+    second = talk.hears(m.Sync(talk.caller(2), talk.view(2), sources=(1,), floors=(theirs,)))
+    assert [key.seq for key in second.keys] == [8, 9, 10, 11, 12]
+    assert second.reply.floors == (mine,)
+    assert not second.reply.behind, "their floor counts what is here"
+    other = theirs._replace(hash=1)
+    third = talk.hears(m.Sync(talk.caller(2), talk.view(2), sources=(1,), floors=(other,)))
+    assert third.reply.behind
+
+
+def test_what_the_asker_holds_below_our_floor_is_nothing_that_we_lack() -> None:
+    talk = follower(3, 1, 2, messages=LINES[5:], floors=(floor_of(trimmed(5, *LINES)),))
+    runs = held(*LINES).held((1,))
+    answer = talk.hears(m.Sync(talk.caller(2), talk.view(2), sources=(1,), held=runs))
+    assert (answer.keys, answer.reply.behind) == ((), False)
+
+
+def test_who_counts_our_line_as_trimmed_has_acknowledged_it() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    talk.answer(m.Tell, m.Told(Receipt.STORED, said.id, 1), to=1)
+    floor = Floor(3, said.key.stream, said.key.seq, 5)
+    talk.hears(m.Sync(talk.caller(2), talk.view(2), sources=(3,), floors=(floor,)))
+    assert talk.one(e.Acknowledged) == e.Acknowledged(said.key, 2, Way.CATCH_UP, 2, 2)
+
+
+def test_our_next_stream_lies_above_what_others_trimmed_of_ours() -> None:
+    later = Floor(3, Stream(2**42, 9), 4, 5)
+    talk = follower(3, 1, 2, floors=(later,))
+    assert talk.says("hello").key.stream > later.stream
+    assert talk.says("again").key.seq == 2
+
+
+def test_a_newcomer_that_equals_somebody_who_has_all_is_no_newcomer_any_more() -> None:
+    talk = outsider(9, "m1:7000")
+    talk.hold(m.Sync)
+    talk.answer(m.Join, welcome(talk, 50, 1))
+    talk.answer(m.Sync, m.Synced(talk.view(1), partial=True))
+    assert talk.group.partial
+    ping(talk, 1, talk.group.history_hash)
+    talk.wait_for(m.Sync, to=1)
+    talk.answer(m.Sync, m.Synced(talk.view(1)))
+    assert not talk.group.partial
+    assert not talk.one(e.StoreMeta).meta.partial
+
+
+def test_a_newcomer_adopts_what_everyone_has_trimmed() -> None:
+    talk = outsider(9, "m1:7000")
+    talk.hold(m.Sync)
+    talk.answer(m.Join, welcome(talk, 50, 1))
+    floors = (floor_of(TEN),)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1,), floors=floors))
+    talk.answer(m.Sync, page(talk, *LINES[10:], floors=floors))
+    assert talk.shown == ["1.11", "1.12"]
+    assert talk.one(e.StoreMarks).floors == floors
+    assert (talk.group.partial, talk.group.history_hash) == (False, TEN.hash)
+
+
+def test_holes_do_not_make_one_a_newcomer() -> None:
+    hole = line(2, 1).key
+    reply = line(1, 1, after=(line(2, 1),))
+    talk = follower(3, 1, 2, messages=(reply,), holes=(hole,))
+    assert not talk.hears(m.Sync(talk.caller(2), talk.view(2), digests=((1, 5),))).partial
+    assert stream() == hole.stream

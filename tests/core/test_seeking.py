@@ -1,0 +1,180 @@
+"""Dialogues about node/core/seeking.py: what nobody holds is declared lost, by the leader alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.messages import Life
+from node.core.timing import LAN
+from node.core.types import Key, Silence
+
+from .cast import line, person, stream
+from .dialogue import Dialogue, follower, leading, returning
+
+PATIENCE = LAN.hole_ms + LAN.hole_ms // 2
+A, R = line(2, 1, "a"), line(3, 1, "r", after=(line(2, 1),))
+
+
+def hear(talk: Dialogue, *messages: m.ChatMessage, by: int = 0) -> None:
+    for message in messages:
+        talk.hears(m.Tell(talk.caller(by or message.key.source), talk.member, message))
+
+
+def asks(talk: Dialogue) -> list[tuple[int, tuple[Key, ...]]]:
+    """Whom the group has asked for what, so far."""
+    return [
+        (s.to, s.request.wanted)
+        for _, s in talk.log
+        if isinstance(s, e.Call) and isinstance(s.request, m.Sync) and s.request.wanted
+    ]
+
+
+def declared(talk: Dialogue) -> list[tuple[int, int]]:
+    return [(s.source, s.count) for _, s in talk.log if isinstance(s, e.HolesDeclared)]
+
+
+def waiting_leader(*others: int | m.Member, **rest: object) -> Dialogue:
+    """Member 1 leads, and has an answer to what it has not got."""
+    talk = leading(1, *(others or (2, 3)), **rest)  # type: ignore[arg-type]
+    hear(talk, R)
+    assert talk.shown == []
+    return talk
+
+
+def test_what_all_say_they_have_not_is_declared_lost_and_what_follows_it_is_shown() -> None:
+    talk = waiting_leader()
+    talk.wait(LAN.hole_ms)
+    assert asks(talk) == [], "it may be on its way"
+    talk.wait(PATIENCE - LAN.hole_ms)
+    assert asks(talk) == [(2, (A.key,)), (3, (A.key,))]
+    assert declared(talk) == [(2, 1)]
+    assert talk.shown == ["r"]
+    stored = talk.position(e.StoreMarks)
+    assert stored < talk.position(e.HolesDeclared)
+    assert stored < talk.position(e.Deliver)
+    assert (talk.group.lost, talk.group.pending) == ({2: 1}, 0)
+
+
+def test_who_follows_notes_what_is_missing_and_declares_nothing() -> None:
+    talk = follower(4, 1, 2, 3)
+    hear(talk, R)
+    talk.wait(10 * LAN.hole_ms)
+    assert (asks(talk), declared(talk), talk.shown) == ([], [], [])
+
+
+@pytest.mark.parametrize("how", list(Silence))
+def test_who_does_not_answer_may_have_it(how: Silence) -> None:
+    talk = waiting_leader()
+    talk.kill(3) if how is Silence.REFUSED else talk.mute(3)
+    talk.wait(3 * PATIENCE)
+    assert len(asks(talk)) > 2, "it is asked again and again"
+    assert declared(talk) == []
+    talk.heal(3)
+    talk.wait(PATIENCE)
+    assert declared(talk) == [(2, 1)]
+
+
+def test_who_has_it_is_caught_up_with() -> None:
+    talk = waiting_leader()
+    talk.hold(m.Sync)
+    talk.wait_for(m.Sync, to=2)
+    while not talk.call(m.Sync, 2).request.wanted:
+        talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+        talk.wait_for(m.Sync, to=2)
+    talk.answer(m.Sync, m.Synced(talk.view(2)), to=3)
+    talk.answer(m.Sync, m.Synced(talk.view(2), found=(A.key,)), to=2)
+    assert declared(talk) == []
+    assert not talk.wait_for(m.Sync, to=2, ms=2_000).wanted
+
+
+def test_the_dropped_are_waited_for_only_so_long() -> None:
+    timing = replace(LAN, absent_ms=60_000)
+    talk = waiting_leader(2, person(3, Life.DROPPED), timing=timing)
+    talk.mute(3)
+    talk.wait(50_000)
+    assert declared(talk) == []
+    talk.wait(30_000)
+    assert declared(talk) == [(2, 1)]
+
+
+def test_who_left_is_not_asked() -> None:
+    talk = waiting_leader(2, person(3), person(4, left=True))
+    talk.wait(PATIENCE)
+    assert {to for to, _ in asks(talk)} == {2, 3}
+
+
+def test_what_is_missing_before_it_in_its_stream_is_sought_too() -> None:
+    talk = leading(1, 2, 3)
+    hear(talk, line(2, 1), line(2, 5))
+    talk.wait(PATIENCE)
+    assert asks(talk)[0][1] == tuple(Key(2, stream(), n) for n in (2, 3, 4))
+    assert declared(talk) == [(2, 3)]
+    assert talk.shown == ["2.1", "2.5"]
+
+
+def test_an_absurd_gap_is_sought_near_its_end_only() -> None:
+    talk = leading(1, 2, 3)
+    hear(talk, line(2, 10**9))
+    talk.wait(PATIENCE)
+    assert len(asks(talk)[0][1]) == 256
+    assert talk.shown == [f"2.{10**9}"]
+
+
+def test_what_turns_up_after_all_is_shown_at_its_place_and_told() -> None:
+    talk = waiting_leader()
+    talk.wait(PATIENCE)
+    hear(talk, A, by=2)
+    shown = talk.one(e.Deliver)
+    assert (shown.message, shown.late) == (A, True)
+    assert talk.one(e.HolesFilled) == e.HolesFilled(2, 1)
+    assert talk.group.lost == {}
+    hash = talk.group.history_hash
+    hear(talk, A, by=2)
+    assert talk.of(e.HolesFilled) == []
+    assert talk.group.history_hash == hash
+
+
+def test_holes_spread_with_catch_up_both_ways() -> None:
+    talk = follower(4, 1, 2, 3, messages=(R,))
+    talk.hold(m.Sync)
+    talk.hears(m.Ping(talk.caller(1), talk.view(1, history_hash=7)))
+    talk.wait_for(m.Sync, to=1)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(2,)))
+    talk.answer(m.Sync, m.Synced(talk.view(1), holes=(A.key,)))
+    assert talk.one(e.StoreMarks).holes == (A.key,)
+    assert (talk.shown, declared(talk)) == (["r"], [(2, 1)])
+    caller, view = talk.caller(3), talk.view(3)
+    reply = talk.hears(m.Sync(caller, view, sources=(2,), holes=(line(2, 9).key,))).reply
+    assert reply.holes == (A.key, line(2, 9).key)
+    assert declared(talk)[1:] == [(2, 1)]
+
+
+def test_a_hole_that_is_known_and_filled_is_told_of_to_nobody() -> None:
+    talk = follower(4, 1, 2, 3, messages=(A,))
+    talk.hears(m.Sync(talk.caller(3), talk.view(3), sources=(2,), holes=(A.key,)))
+    assert talk.one(e.StoreMarks).holes == (A.key,)
+    assert (declared(talk), talk.group.lost) == ([], {})
+
+
+def test_whoever_is_asked_tells_what_it_holds_pending_lines_included() -> None:
+    talk = follower(4, 1, 2, 3, messages=(R,))
+    wanted = (A.key, R.key)
+    reply = talk.hears(m.Sync(talk.caller(1), talk.view(1), wanted=wanted))
+    assert reply.found == (R.key,)
+
+
+def test_a_hole_is_remembered() -> None:
+    talk = returning(1, 2, 3, leader=2, messages=(R,))
+    hash = talk.group.history_hash
+    log = returning(1, 2, 3, leader=2, messages=(R,), holes=(A.key,)).group
+    assert (log.pending, talk.group.pending) == (0, 1)
+    assert log.history_hash != hash
+    assert log.lost == {2: 1}
+
+
+def test_lines_that_wait_since_an_earlier_life_are_looked_after() -> None:
+    talk = leading(1, 2, 3, messages=(R,))
+    talk.wait(PATIENCE)
+    assert declared(talk) == [(2, 1)]

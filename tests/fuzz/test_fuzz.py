@@ -1,0 +1,31 @@
+"""A share of `make fuzz`: every RPC of every server, noise, limits, a thousand connections."""
+
+from pathlib import Path
+
+import pytest
+
+from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
+from tests.fuzz import within
+from tests.fuzz.campaign import Plan
+from tests.fuzz.conduct import conduct
+from tests.fuzz.rpcs import rpcs_of
+
+CASES = 300
+SECONDS = 0.4  # for each RPC: what is slow by nature gets fewer
+
+
+@pytest.mark.xdist_group("e2e")
+@pytest.mark.timeout(240)
+def test_nothing_dies_and_nothing_that_is_refused_counts(tmp_path: Path) -> None:
+    plan = Plan(CASES, seconds=SECONDS)
+    campaign = conduct(tmp_path, plan)
+    assert not campaign.faults
+    ours = [module.DESCRIPTOR for module in (control_pb2, nds_pb2, node_pb2)]
+    services = [one.full_name for file in ours for one in file.services_by_name.values()]
+    names = {rpc.name for rpc in rpcs_of(services)}
+    assert names <= campaign.tallies.keys(), "an RPC was left out"
+    assert all(campaign.tallies[name].cases for name in names)
+
+
+def test_a_refused_request_leaves_no_trace_in_the_core() -> None:
+    assert within.run(40, 0) == []

@@ -1,0 +1,43 @@
+"""Real nodes whose logs are bounded: node/core/trimming.py and node/archive in one loop."""
+
+from node.host import entering, views
+from node.host.asking import check
+from node.words import Mode
+from tests.node.test_host import Town, eventually, nds, registry, say, town
+
+__all__ = ["nds", "registry", "town"]  # fixtures
+
+SMALL = ["log_max=20"]
+
+
+def texts(node: object) -> list[str]:
+    chat = node.chat("")  # type: ignore[attr-defined]
+    page = views.page(chat, count=200, since_ms=0, before="", contains="")
+    return [line.text for line in page.lines]
+
+
+async def test_a_chat_keeps_its_last_lines_and_all_agree_on_them(town: Town) -> None:
+    alice = await town.start("alice", timing=SMALL)
+    bob = await town.start("bob", timing=SMALL)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.join(bob, f"{town.nds}/{town.chat}", "", "")
+    for n in range(30):
+        await say((alice, bob)[n % 2], f"line {n}")
+    last = [f"line {n}" for n in range(10, 30)]
+    await eventually(lambda: texts(alice) == texts(bob) == last)
+    assert (await check(bob, bob.chat(""))).same
+    await town.stop("bob")
+    for n in range(30, 60):
+        await say(alice, f"line {n}")
+    bob = await town.start("bob", timing=SMALL)
+    # The last line that bob knew of stays: nothing that he has read since names it.
+    await eventually(lambda: texts(bob) == ["line 29", *texts(alice)[1:]], 10)
+    await say(bob, "line 60")
+    last = [f"line {n}" for n in range(41, 61)]
+    await eventually(lambda: texts(bob) == texts(alice) == last, 10)
+    carol = await town.start("carol")
+    await entering.join(carol, f"{town.nds}/{town.chat}", "", "")
+    await eventually(lambda: texts(carol) == last)
+    await eventually(lambda: not carol.chat("").group.partial)
+    found = await check(carol, carol.chat(""))
+    assert (found.same, found.lost) == (True, ())

@@ -1,0 +1,127 @@
+"""The promises about long life: what may be trimmed, jumped and declared lost."""
+
+from typing import TYPE_CHECKING, Any
+
+from node.core.group import Role
+from node.core.types import Floor, Key, MemberId
+
+from .brief import key as named
+from .machine import Machine, deliverable
+
+if TYPE_CHECKING:
+    from .checkers import Seen
+    from .world import World
+
+ASKED_MS = 15_000  # who has shown a message for so long was asked after it did
+
+
+class Broken(AssertionError):
+    """A promise of the design does not hold."""
+
+    def __init__(self, promise: str, text: str) -> None:
+        super().__init__(f"{promise}: {text}")
+        self.promise = promise
+
+
+class Bounds:
+    """A part of the oracle."""
+
+    world: "World"
+    index: dict[Key, int]
+    keys: list[list[Key]]  # of each message
+
+    def __init__(self) -> None:
+        self.floors: set[Floor] = set()  # that a log of the right size made by trimming
+        self.holes: set[Key] = set()
+        self.came: dict[tuple[int, Key], int] = {}  # when a machine showed a message first
+
+    def seen_by(self, machine: Machine) -> "Seen":
+        raise NotImplementedError
+
+    def storing_floor(self, machine: Machine, floor: Floor) -> None:
+        """A floor rises by trimming a log that is too large, or is taken from another node."""
+        disk = machine.disk
+        old = disk.floors.get(floor.source)
+        if old is not None and (old.at, -old.hash) >= (floor.at, -floor.hash):
+            raise Broken("S8", f"{machine.number} goes from floor {old} to {floor}")
+        if floor in self.floors:
+            self._adopting(machine, floor)
+            return
+        top = Key(floor.source, floor.stream, floor.seq)
+        if top not in disk.messages or len(disk.messages) <= self.world.timing.log_max:
+            raise Broken("S8", f"{machine.number} raises a floor to {named(top)} without need")
+        self.floors.add(floor)
+        self.world.count["floors raised"] += 1
+
+    def _adopting(self, machine: Machine, floor: Floor) -> None:
+        """What others count as trimmed is jumped only where nobody who is there has it."""
+        mine = machine.disk
+        self.world.count["floors adopted"] += 1
+        group = machine.group
+        assert group is not None
+        for other in self.world.machines.values():
+            if other is machine or other.me not in group.active or other.group is None:
+                continue
+            for key in other.disk.messages:
+                jumped = key.source == floor.source and floor.covers(key) and not mine.below(key)
+                since = self.came.get((other.number, key), self.world.now)
+                if jumped and key not in mine.messages and self.world.now - since > ASKED_MS:
+                    raise Broken(
+                        "S8", f"{machine.number} jumps {named(key)}, which {other.number} has"
+                    )
+
+    def trimming(self, machine: Machine, last: tuple[Key, ...]) -> None:
+        """Only what was shown and is settled goes, and no more than must."""
+        disk, log_max = machine.disk, self.world.timing.log_max
+        gone = disk.up_to(last)
+        if len(disk.messages) - len(gone) < log_max - max(1, log_max // 100):
+            raise Broken("S8", f"{machine.number} trims {len(gone)} of {len(disk.messages)}")
+        shown = self.seen_by(machine).shown
+        for key in gone:
+            post = disk.posts.get(key)
+            if not disk.below(key):
+                raise Broken("S8", f"{machine.number} trims {named(key)} above its floor")
+            if not shown >> self.index[key] & 1:
+                raise Broken("S8", f"{machine.number} trims {named(key)}, never shown")
+            if post is not None and not post.settled:
+                raise Broken("S4", f"{machine.number} trims {named(key)}, still to be told")
+        self.world.count["messages trimmed"] += len(gone)
+
+    def storing_hole(self, machine: Machine, hole: Key) -> None:
+        """The certified leader declares it, and nobody who can be reached has the message."""
+        if hole in self.holes:
+            return
+        group = machine.group
+        if group is None or group.role is not Role.LEADER:
+            raise Broken("S4", f"{machine.number} declares {named(hole)} lost, and does not lead")
+        active = set(group.active)
+        for other in self.world.machines.values():
+            if other.me in active and hole in other.disk.messages:
+                raise Broken("S4", f"{named(hole)} is declared lost; {other.number} has it")
+        self.holes.add(hole)
+        self.world.count["holes declared"] += 1
+
+    def gone(self, machine: Machine) -> int:
+        """What was trimmed there: nothing that is written there need name it."""
+        disk, gone = machine.disk, 0
+        for known, keys in enumerate(self.keys):
+            if all(key not in disk.messages and disk.below(key) for key in keys):
+                gone |= 1 << known
+        return gone
+
+    def top(self, machine: Machine) -> Any:
+        """The highest place of what can be seen there."""
+        told: set[tuple[MemberId, str]] = set()
+        top: Any = ()
+        for key in deliverable(machine.disk):
+            message = machine.disk.messages[key]
+            if (key.source, message.id) not in told:
+                told.add((key.source, message.id))
+                top = max(top, message.place)
+        return top
+
+    def forgotten(self, machine: Machine, known: int, key: Key) -> bool:
+        """Was the line shown under another key only, which has been trimmed here?"""
+        others = [other for other in self.keys[known] if other != key]
+        disk = machine.disk
+        return bool(others) and all(o not in disk.messages and disk.below(o) for o in others)
