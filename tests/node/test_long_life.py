@@ -3,9 +3,7 @@
 from node.host import entering, views
 from node.host.asking import check
 from node.words import Mode
-from tests.node.test_host import Town, eventually, nds, registry, say, town
-
-__all__ = ["nds", "registry", "town"]  # fixtures
+from tests.node.town import Town, eventually, say
 
 SMALL = ["log_max=20"]
 
