@@ -1,7 +1,8 @@
 """The client of one discovery service: what a group asks of it, and what the node's user does.
 
 Whether it answers is learnt from the calls that are made anyway: `up` changes with the first call
-that comes to another end than the one before.  A refusal is an answer.
+that comes to another end than the one before.  A refusal is an answer.  A call whose time was over
+decides nothing, since the protocol's questions have little time: it is a doubt, which `check` ends.
 """
 
 import asyncio
@@ -53,6 +54,7 @@ class Discovery:
         self.up: bool | None = None  # None before the first call has ended
         self.down_since_ms: WallMillis = 0  # 0 while it answers
         self.last_error = ""
+        self.doubted = asyncio.Event()  # `check` is to find out whether it answers
         self._log = log
         self._on_change = on_change
         self._line = Line(address, tasks, lambda: None)
@@ -87,6 +89,13 @@ class Discovery:
         )
         return answer
 
+    async def check(self, deadline_ms: Millis) -> bool:
+        """Asks it for little, with time to answer; whether it does."""
+        self.doubted.clear()
+        browse, _ = await self._asked(Browse(1, "", False), deadline_ms)
+        self._heard(browse.status if isinstance(browse, Silenced) else "")
+        return not isinstance(browse, Silenced)
+
     async def watch(self, *, include_hidden: bool = False) -> AsyncIterator[NetworkChange]:
         """Every network as it is now, one that is `caught_up`, then every change.
 
@@ -113,11 +122,22 @@ class Discovery:
         raise Gone("the NDS ended the stream")
 
     async def _call(self, request: Any, deadline_ms: Millis) -> Any:
+        outcome, in_time = await self._asked(request, deadline_ms)
+        if in_time:
+            self._heard(outcome.status if isinstance(outcome, Silenced) else "")
+        else:
+            self.last_error = outcome.status
+            self.doubted.set()
+        return outcome
+
+    async def _asked(self, request: Any, deadline_ms: Millis) -> tuple[Any, bool]:
+        """The end of a call, and whether it came before its time was over."""
         method = NDS_METHODS[type(request)]
         at_ms, began = time.time_ns() // 1_000_000, time.perf_counter_ns()
         outcome: Any = await self._line.call(
             method.path, method.write_request(request), deadline_ms
         )
+        in_time = not isinstance(outcome, Silenced) or outcome.how is Silence.REFUSED
         if isinstance(outcome, bytes):
             try:
                 outcome = method.read_reply(outcome)
@@ -125,12 +145,18 @@ class Discovery:
                 text = f"the answer is malformed: {error}"[:300]
                 outcome = Silenced(Silence.SILENT, text)
         took_us = (time.perf_counter_ns() - began) // 1_000
-        status = status_of(outcome)
         self._log.add(
-            CallRow(method.path, self.address, at_ms, took_us, status, request, method.put_request)
+            CallRow(
+                method.path,
+                self.address,
+                at_ms,
+                took_us,
+                status_of(outcome),
+                request,
+                method.put_request,
+            )
         )
-        self._heard(status if isinstance(outcome, Silenced) else "")
-        return outcome
+        return outcome, in_time
 
     def _heard(self, error: str) -> None:
         """A call has ended: `error` says how it came to nothing, or is empty."""

@@ -234,6 +234,13 @@ class NotAdmitted(Complaint):
     status = "UNAVAILABLE"
 
 
+class WrongMode(NotAdmitted):
+    """#{chat} did not let you in: {text}."""
+
+    reason = "WRONG_MODE"
+    status = "FAILED_PRECONDITION"
+
+
 class NodeDown(Complaint):
     """No node of the profile '{profile}' is running. Start it with 'p2pchat up'."""
 

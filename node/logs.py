@@ -3,10 +3,12 @@
     2026-11-20T09:29:33.002Z info     #dev id=2 e=12 2 leads epoch 12 after 310 ms
 
 Instants are UTC, so that `p2pchat log` can merge the files of several nodes.  What people say never
-stands in it.
+stands in it, and of chats that leave nothing on disk nothing at all: neither their own lines, nor
+what an exception may have quoted of them (`be_reticent`).
 """
 
 import logging
+import traceback
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
@@ -42,13 +44,34 @@ class Placed(Protocol):
 
 
 class _Line(logging.Formatter):
+    reticent = False  # as to exceptions, and to the words of other libraries
+
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC)
         stamp = at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-        text = " ".join(record.getMessage().split()).translate(_CONTROLS)
+        text = self._reticently(record) if self.reticent else self._wholly(record)
+        text = " ".join(text.split()).translate(_CONTROLS)
+        return f"{stamp} {record.levelname.lower():<8} {text}"
+
+    def _wholly(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
         if record.exc_info:
             text += " | " + self.formatException(record.exc_info).replace("\n", " | ")
-        return f"{stamp} {record.levelname.lower():<8} {text}"
+        return text
+
+    def _reticently(self, record: logging.LogRecord) -> str:
+        """Without anything that an exception, or another library, may quote."""
+        error = record.exc_info[1] if record.exc_info else None
+        ours = record.name.partition(".")[0] == "node"
+        text = record.getMessage() if ours and error is None else f"{record.name} complains"
+        return f"{text}: {whereabouts(error)}" if error is not None else text
+
+
+def whereabouts(error: BaseException) -> str:
+    """What kind of error it is, and where it was raised; nothing of what it says."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    return " < ".join([type(error).__name__, *reversed(places)])
 
 
 class _File(RotatingFileHandler):
@@ -83,9 +106,24 @@ class _Prefix(logging.LoggerAdapter[logging.Logger]):
         return f"#{group.name} id={me} e={group.epoch.n} {msg}", kwargs
 
 
-def chat_log(chat: Located) -> _Prefix:
-    """A logger whose lines begin with chat, id and epoch."""
-    return _Prefix(chat)
+class _Silent(_Prefix):
+    def isEnabledFor(self, level: int) -> bool:
+        return False
+
+
+def chat_log(chat: Located, *, silent: bool = False) -> _Prefix:
+    """A logger whose lines begin with chat, id and epoch; a silent one writes none."""
+    return _Silent(chat) if silent else _Prefix(chat)
+
+
+def be_reticent() -> None:
+    """From now on this process logs exceptions by their kind and place alone."""
+    _Line.reticent = True
+
+
+def told(error: BaseException) -> str:
+    """An error as it may be written down: whole, unless this process is reticent."""
+    return whereabouts(error) if _Line.reticent else repr(error)
 
 
 def is_news(record: logging.LogRecord) -> bool:

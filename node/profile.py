@@ -47,6 +47,7 @@ class Profile:
     advertise: str = ""
     nds: tuple[str, ...] = ()
     chats: tuple[Entry, ...] = ()
+    transient: int = 0  # chats beside these of which nothing else is kept: they end with the node
 
     def settings(self) -> Mapping[str, Any]:
         """Those values that `config` takes as the profile's."""
@@ -96,6 +97,7 @@ def load(directory: Path) -> Profile:
             advertise=_typed(read, "advertise", str),
             nds=tuple(str(one) for one in _typed(read, "nds", list)),
             chats=tuple(_entry(one) for one in _typed(read, "chats", list)),
+            transient=_typed({"transient": 0} | read, "transient", int),
         )
     except (KeyError, TypeError) as error:
         raise DamagedFile(file=file, text=f"{error} is missing or of the wrong type") from error
@@ -192,6 +194,15 @@ def identity(directory: Path) -> bytes:
     if not isinstance(key, Ed25519PrivateKey):
         raise DamagedFile(file=file, text="the key in it is not an Ed25519 one")
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def passing_identity() -> bytes:
+    """The public key (32 bytes) of a new identity that is kept nowhere but in memory."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    made = Ed25519PrivateKey.generate().public_key()
+    return made.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 # ---- node.lock ---------------------------------------------------------------------------------

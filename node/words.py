@@ -134,6 +134,7 @@ class Network:
     nds: str = ""
     seen_ms: int = 0
     epoch: Epoch = NO_EPOCH
+    mode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ class Members:
 
     chat: str = ""
     members: tuple[Member, ...] = ()
+    mode: int = 0
 
 
 @dataclass(frozen=True, slots=True)

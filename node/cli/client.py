@@ -92,8 +92,10 @@ class Client:
 
     # ---- coming and going ------------------------------------------------------------------------
 
-    async def create(self, name: str, nds: str = "", nick: str = "") -> words.Created:
-        request = pb.CreateChatRequest(name=name, nds=nds, nick=nick)
+    async def create(
+        self, name: str, nds: str = "", nick: str = "", mode: words.Mode = words.Mode.LOGGED
+    ) -> words.Created:
+        request = pb.CreateChatRequest(name=name, nds=nds, nick=nick, mode=int(mode))  # type: ignore[arg-type]
         return await self._ask("CreateChat", words.Created, request, LONGER_S)
 
     async def join(self, line: str, nds: str = "", nick: str = "") -> words.Admitted:

@@ -180,6 +180,7 @@ def build() -> Parser:
     hidden = verbs.add_parser("_node")  # the background process itself
     _common(hidden)
     _node_flags(hidden)
+    hidden.add_argument("--nick-later", action="store_true")
     return parser
 
 
@@ -259,13 +260,13 @@ def _face_flags(parser: argparse.ArgumentParser) -> None:
 def _host(one: argparse.ArgumentParser) -> None:
     one.add_argument("name", nargs="?", default="lobby", metavar="CHAT", help="its name (lobby)")
     one.add_argument("--no-ui", action="store_true", help="leave a background node and return")
-    one.add_argument("--transient", action="store_true", help="write nothing to disk (not yet)")
+    one.add_argument("--transient", action="store_true", help="nothing of it is written to disk")
     _face_flags(one)
 
 
 def _create(one: argparse.ArgumentParser) -> None:
     one.add_argument("name", metavar="CHAT", help="its name")
-    one.add_argument("--transient", action="store_true", help="write nothing to disk (not yet)")
+    one.add_argument("--transient", action="store_true", help="nothing of it is written to disk")
     one.add_argument("--no-ui", action="store_true", help="so it is already")
 
 

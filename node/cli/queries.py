@@ -64,8 +64,11 @@ async def _join(node: "Client", line: str, nds: str = "", nick: str = "") -> Ans
     return replace(answer, notes=(*answer.notes, note))
 
 
-async def _create(node: "Client", name: str, nds: str = "", nick: str = "") -> Answer:
-    return tables.created(await node.create(name, nds, nick))
+async def _create(
+    node: "Client", name: str, nds: str = "", nick: str = "", transient: bool = False
+) -> Answer:
+    mode = words.Mode.TRANSIENT if transient else words.Mode.LOGGED
+    return tables.created(await node.create(name, nds, nick, mode))
 
 
 async def _leave(node: "Client", chat: str) -> Answer:

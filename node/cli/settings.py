@@ -19,6 +19,7 @@ from ..names import is_number
 from ..options import BY_KEY, SETTABLE
 from ..places import Places
 from ..profile import replace_file
+from ..words import Mode
 from .commands import alias_fault
 from .keys import Chords
 from .model.events import Aliased, Chose, Closed, Event, Ignored, Leveled, Muted, Selected, Told
@@ -239,6 +240,7 @@ class Keeper:
         self._file, self._config, self._again = places.ui, config, again
         self._own = personal(config)
         self._saving = Lock()  # the app saves in a thread, and at its end
+        self._unkept: set[str] = set()  # ignored beside a transient chat: they may be of it
         self._kept, faults = load(places.ui)
         self.complaints = (*self._own.complaints, *faults)
 
@@ -311,21 +313,20 @@ class Keeper:
         """What is to be kept; of chats that are not there just now, what was."""
         was, theirs, own = self._kept, self._own.aliases, dict(state.aliases)
         absent = {*was.muted, *was.closed, *was.levels}.difference(_chats(state.views))
+        views = [view for view in state.views if view.chat.mode != Mode.TRANSIENT]
+        if len(views) < len(state.views):
+            self._unkept.update(set(state.ignored).difference(was.ignored))
+        is_passing = state.current in _chats(state.views) - _chats(views)
         levels = {chat: was.levels[chat] for chat in absent if chat in was.levels}
         return Kept(
             settings=self._changed(state.settings),
-            muted=_sorted(
-                absent.intersection(was.muted), _chats(v for v in state.views if v.muted)
-            ),
-            levels=levels
-            | {v.chat.chat_id: v.level for v in state.views if v.level is not Level.ALL},
-            closed=_sorted(
-                absent.intersection(was.closed), _chats(v for v in state.views if v.closed)
-            ),
-            ignored=tuple(sorted(state.ignored)),
+            muted=_sorted(absent.intersection(was.muted), _chats(v for v in views if v.muted)),
+            levels=levels | {v.chat.chat_id: v.level for v in views if v.level is not Level.ALL},
+            closed=_sorted(absent.intersection(was.closed), _chats(v for v in views if v.closed)),
+            ignored=tuple(sorted(set(state.ignored) - self._unkept)),
             aliases={name: text for name, text in own.items() if theirs.get(name) != text}
             | {name: "" for name in theirs if name not in own},
-            current=state.current if state.views else was.current,
+            current=state.current if state.views and not is_passing else was.current,
             hinted=was.hinted or not state.hint,
         )
 

@@ -17,8 +17,10 @@ DOWN_S = 15.0  # handing over and closing each group has its own, shorter, deadl
 NODE_FLAGS = ("nick", "listen", "advertise", "preset", "durability", "log_level")
 
 
-def ensure(run: Run) -> tuple[Status, bool]:
+def ensure(run: Run, *, nick_later: bool = False) -> tuple[Status, bool]:
     """The node's status, and whether it ran already; starts it in the background where not.
+
+    `nick_later`: the nick may be meant for a chat that leaves nothing on disk.
 
     Raises:
         Complaint: it does not start; the complaint is its own.
@@ -33,7 +35,9 @@ def ensure(run: Run) -> tuple[Status, bool]:
         return _status(run), True
     run.config.build_timing()  # complains here rather than in the background
     run.places.make()
-    process = background.spawn(background.python("node", *_flags(run)), run.places.output)
+    process = background.spawn(
+        background.python("node", *_flags(run, nick_later)), run.places.output
+    )
     until = time.monotonic() + UP_S
     while not run.is_up():
         if process.has_ended():
@@ -46,9 +50,10 @@ def ensure(run: Run) -> tuple[Status, bool]:
     return _status(run), False
 
 
-def _flags(run: Run) -> list[str]:
+def _flags(run: Run, nick_later: bool) -> list[str]:
     """The command line of the node itself."""
     flags = ["_node", "--profile", run.places.profile]
+    flags += ["--nick-later"] if nick_later else []
     flags += ["--home", str(run.places.home)] if run.places.home else []
     for name in NODE_FLAGS:
         if run.flag(name):
@@ -193,7 +198,7 @@ def _node(run: Run) -> int:
     from ..control.running import run_node
 
     try:
-        return wait(run_node(run.places, run.config))
+        return wait(run_node(run.places, run.config, nick_later=run.args.nick_later))
     except Complaint as complaint:
         told = {"reason": complaint.reason, "text": str(complaint), "facts": complaint.facts}
         print(records.dumped(told), file=sys.stderr)

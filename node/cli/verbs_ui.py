@@ -35,8 +35,6 @@ def _stays(run: Run) -> bool:
 
 def _host(run: Run) -> int:
     name = run.args.name.removeprefix("#")
-    if run.args.transient:
-        raise Usage(text="chats that write nothing to disk are not there yet")
 
     async def first(node: "Client") -> "Answer":
         return await _make(run, node, name)
@@ -60,7 +58,8 @@ async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
     from .queries import ask
 
     try:
-        return await ask(node, "create", name=name, nds=nds, nick=run.flag("nick", ""))
+        nick, transient = run.flag("nick", ""), run.flag("transient", False)
+        return await ask(node, "create", name=name, nds=nds, nick=nick, transient=transient)
     except NameTaken as taken:
         at = taken.facts.get("nds")
         for chat in (await node.status()).chats:
@@ -113,7 +112,9 @@ def _enter(run: Run, first: First, name: str) -> int:
         async with run.client() as node:
             return run.output.answer(await first(node))
 
-    _, already = verbs_node.ensure(run)
+    status, already = verbs_node.ensure(run, nick_later=True)
+    if not already:
+        run.output.note(*status.problems)
     try:
         return wait(work())
     except Complaint:
@@ -228,7 +229,7 @@ async def _node(run: Run, own: bool) -> "AsyncIterator[Client]":
 
     from ..control.running import refuse_to_sleep, running
 
-    async with running(run.places, run.config) as node:
+    async with running(run.places, run.config, nick_later=True) as node:
         loop = asyncio.get_running_loop()
 
         def obey() -> None:

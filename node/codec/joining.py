@@ -18,6 +18,7 @@ def put_join(join: core.Join) -> pb.JoinNetworkRequest:
         address=join.address,
         process=join.process,
         left_ids=join.left_ids,
+        mode=common_pb2.Mode.ValueType(join.mode),
     )
 
 
@@ -39,6 +40,7 @@ def get_join(p: pb.JoinNetworkRequest, check: Check) -> core.Join:
         address=check.address(p.address, "address", required=True),
         process=p.process,
         left_ids=facts.get_members(p.left_ids, check, "left_ids"),
+        mode=facts.get_mode(p.mode, check, "mode"),
     )
 
 

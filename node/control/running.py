@@ -23,8 +23,12 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def running(places: Places, config: Config, kind: type[Node] = Node) -> AsyncIterator[Node]:
+async def running(
+    places: Places, config: Config, kind: type[Node] = Node, *, nick_later: bool = False
+) -> AsyncIterator[Node]:
     """A node that serves its control socket; stopped, leadership handed over, at the end.
+
+    `nick_later`: the profile gets the nick with the first chat that is logged.
 
     Raises:
         Complaint: the profile is in use, a file is unreadable, the port is taken.
@@ -37,7 +41,8 @@ async def running(places: Places, config: Config, kind: type[Node] = Node) -> As
         log = logs.open_log(places.log, config.log_level)
         stack.callback(logs.close_log, log)
         identity = profile.identity(places.data)
-        node = kind(places, config, profile.load(places.data), identity)
+        kept = profile.load(places.data)
+        node = kind(places, config, kept, identity, nick_later=nick_later)
         stack.push_async_callback(node.stop)
         await node.start()
         clear_socket(places)
@@ -73,14 +78,16 @@ def _private() -> Iterator[None]:
         os.umask(before)
 
 
-async def run_node(places: Places, config: Config, kind: type[Node] = Node) -> int:
+async def run_node(
+    places: Places, config: Config, kind: type[Node] = Node, *, nick_later: bool = False
+) -> int:
     """Runs a node until SIGTERM, SIGINT, or a face that stops it; its exit code.
 
     Raises:
         Complaint: it cannot start.
     """
     allow_many_files()
-    async with running(places, config, kind) as node:
+    async with running(places, config, kind, nick_later=nick_later) as node:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, node.ended.set)

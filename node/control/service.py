@@ -273,6 +273,7 @@ class ControlService(stubs.ControlServicer):
             past = self._past(chats, count)
             # From now on nothing is missed, and what is said from now on is no past line.
             await context.send_initial_metadata(())
+            self._node.tell_lost()
             shown: set[tuple[int, str]] = set()
             for happening in past:
                 what = happening.what

@@ -15,6 +15,7 @@ from .effects import Joined, JoinFailed
 from .events import Founded
 from .membership import with_life
 from .messages import (
+    TRANSIENT,
     Caller,
     Fact,
     Join,
@@ -45,6 +46,7 @@ FINAL = frozenset(
         Reason.VERSION_MISMATCH,
         Reason.TOO_LONG,
         Reason.BAD_FIELD,
+        Reason.WRONG_MODE,
     }
 )
 
@@ -113,6 +115,7 @@ class Joining:
             address=s.setup.address,
             process=s.setup.process,
             left_ids=s.left_ids,
+            mode=s.setup.mode,
         )
         s.call(0, request, s.timing.join_ms, self._answered, address)
 
@@ -125,6 +128,8 @@ class Joining:
         if isinstance(outcome, Refusal):
             self._why = outcome
             nowhere_else = outcome.reason == Reason.UNKNOWN_CHAT and not s.nds and not s.me
+            if outcome.reason == Reason.WRONG_MODE:
+                s.chat = s.chat or outcome.chat  # So that the next try finds its log.
             if outcome.reason in FINAL or nowhere_else:
                 return self._fail()
             if outcome.reason == Reason.NOT_LEADER and outcome.leader_address and self._redirects:
@@ -151,11 +156,7 @@ class Joining:
             if not self._under_way:
                 return
             if isinstance(outcome, RecordRead):
-                s.chat, s.name, s.mode = (
-                    outcome.record.chat,
-                    outcome.record.name,
-                    outcome.record.mode,
-                )
+                s.chat, s.name = outcome.record.chat, outcome.record.name
                 return self._ask(outcome.record.address)
             known = [m for m in s.active_others if s.address_of(m)]
             if known:  # We were a member before: any other will know who leads.
@@ -226,6 +227,10 @@ class Joining:
 
     def _refusal(self, request: Join) -> Refusal | None:
         s = self._s
+        if request.mode != s.mode:  # It would keep what nobody may, or forget what everybody keeps.
+            kept = "in memory alone" if s.mode == TRANSIENT else "on disk"
+            text = f"its members keep what is said {kept}"
+            return Refusal(Reason.WRONG_MODE, text, chat=s.chat)
         if s.closing or s.leaving:
             return Refusal(Reason.LEAVING, "the leader is leaving; try again in a moment")
         if s.role is not Role.LEADER or s.doubtful:
@@ -257,6 +262,8 @@ class Joining:
             if old is not None and old.identity == request.identity and old.belongs:
                 self._belonging.absorb(Roster((_left(old),)))
                 self._belonging.tell(id)
+        if s.mode == TRANSIENT:
+            self._bury(request)
         member = s.members.of_identity(request.identity)
         if member:
             self._readmit(member, request)
@@ -283,6 +290,16 @@ class Joining:
         )
         s.liveness.heard(s.now, member)
         self._belonging.tell(member)
+
+    def _bury(self, request: Join) -> None:
+        """Whoever was at the joiner's address has ended with its process, and its key with it."""
+        s = self._s
+        for id in s.members.at_address(request.address):
+            old = s.members.get(id)
+            assert old is not None, f"{id} belongs and is not in the roster"
+            if id != s.me and old.identity != request.identity:
+                self._belonging.absorb(Roster((_left(old),)))
+                self._belonging.tell(id)
 
     def _readmit(self, member: MemberId, request: Join) -> None:
         """The same identity again: the same id, in its new life."""

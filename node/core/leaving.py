@@ -18,6 +18,7 @@ from .calls import Outcome, Outstanding
 from .effects import Departed, ElectionMoved, Phase, Stopped
 from .membership import suspected
 from .messages import (
+    TRANSIENT,
     Delete,
     Deleted,
     Elect,
@@ -176,7 +177,7 @@ class Leaving:
         s.store_meta()  # First: a start after a crash in between goes on leaving.
         s.members.put(replace(mine, left=True, ends=(*mine.ends, *ends)))
         s.store_roster()
-        self._untold = {m for m in s.others if m != s.me}
+        self._untold = set() if self._ends_it() else set(s.others)
         if not self._untold:
             return s.ask(Delete(s.chat, s.epoch), s.timing.claim_ms, self._deleted)
         s.alarms.set(Alarm.LEAVE, s.now + s.timing.leave_ms)
@@ -184,6 +185,13 @@ class Leaving:
         assert record is not None
         for member in sorted(self._untold):
             self._tell(member, Leave(s.caller(member), record))
+
+    def _ends_it(self) -> bool:
+        """Are those of a transient group that we do not reach gone for good?  Where they live on
+        behind a split, their next claim revives the network.
+        """
+        s = self._s
+        return s.mode == TRANSIENT and s.role is Role.LEADER and not s.active_others
 
     def _tell(self, member: MemberId, request: Leave) -> None:
         s = self._s

@@ -26,6 +26,8 @@ from .types import (
     WallMillis,
 )
 
+LOGGED, TRANSIENT = 1, 2  # modes: whether members keep what is said on disk, or in memory alone
+
 # ---- facts that travel -------------------------------------------------------------------------
 
 
@@ -157,6 +159,7 @@ class Join:
     address: Address
     process: int
     left_ids: tuple[MemberId, ...] = ()
+    mode: int = LOGGED  # how the joiner keeps what is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +354,7 @@ class Reason:
     BAD_FIELD = "BAD_FIELD"
     VERSION_MISMATCH = "VERSION_MISMATCH"
     TOO_LONG = "TOO_LONG"
+    WRONG_MODE = "WRONG_MODE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +366,7 @@ class Refusal:
     leader: MemberId = 0
     leader_address: Address = ""
     epoch: Epoch = NO_EPOCH
+    chat: ChatId = 0  # for WRONG_MODE: which one has that name
     record: "Record | None" = None  # from the registry, where it refuses a claim
 
 
@@ -377,7 +382,7 @@ class Record:
     epoch: Epoch
     leader: MemberId
     address: Address
-    mode: int = 1
+    mode: int = LOGGED
 
 
 @dataclass(frozen=True, slots=True)

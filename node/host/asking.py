@@ -150,7 +150,8 @@ async def set_nick(node: Node, chats: list[Chat], nick: str, everywhere: bool) -
     if fault := nick_fault(nick):
         raise BadField(field="nick", text=fault)
     if everywhere:
-        node.keep(nick=nick)
+        if not chats or not all(chat.is_transient for chat in chats):
+            node.keep(nick=nick)
         node.nick = nick
     for chat in chats:
         await _change(chat, Field.NICK, nick)

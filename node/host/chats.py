@@ -34,7 +34,7 @@ from ..core.effects import (
 )
 from ..core.events import Closing, Event, Joining, Leaving, Submitted
 from ..core.group import Group, Setup
-from ..core.messages import Kind
+from ..core.messages import TRANSIENT, Kind
 from ..core.timing import Timing
 from ..core.types import Key, small
 from ..errors import Complaint
@@ -107,6 +107,7 @@ class Chat:
             self.group = Group(setup, world.timing, Random(secrets.randbits(64)), remembered)
         self.setup = setup
         self._world = world
+        self.is_transient = setup.mode == TRANSIENT  # nothing of it may be written anywhere
         self.elections = Elections()
         self._account = Account(world.timing)
         self.opened = False  # admitted, and told to the watchers
@@ -126,9 +127,9 @@ class Chat:
             nds=world.nds(self),
             notify=self._notified,
             tasks=world.tasks,
-            name=f"#{setup.name}",
+            name="a transient chat" if self.is_transient else f"#{setup.name}",
         )
-        self.log = chat_log(self)
+        self.log = chat_log(self, silent=self.is_transient)
 
     def anew(self) -> "Chat":
         """The same chat on the same log, as after the death of the process.  Raises Complaint."""
@@ -295,8 +296,13 @@ class Chat:
         return Departed(0, max(0, len(self.group.belonging) - 1), deleted=False)
 
     async def close(self, wait_s: float) -> None:
-        """Hands leadership over and lets go of everything; the membership stays."""
-        if not self.broken and self.stalled is None:
+        """Hands leadership over and lets go of everything; the membership stays.
+
+        A transient one cannot be gone on with, and is left.
+        """
+        if self.is_transient and self.group.me and not self.broken:
+            await self.leave(wait_s)
+        elif not self.broken and self.stalled is None:
             await self.until(Closing(), ends=(Stopped, Departed), wait_s=wait_s)
         await self.let_go()
 

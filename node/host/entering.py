@@ -26,8 +26,8 @@ from ..errors import (
     NoSuchChat,
     NotAdmitted,
     NotListening,
-    Usage,
     VersionMismatch,
+    WrongMode,
 )
 from ..limits import name_fault, nick_fault, split_address
 from ..names import Target, is_everywhere, is_loopback, join_address, parse_address, parse_target
@@ -56,8 +56,6 @@ async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> word
     if fault := name_fault(name):
         raise BadField(field="name", text=fault)
     _check_nick(nick)
-    if mode is Mode.TRANSIENT:
-        raise Usage(text="chats that write nothing to disk are not there yet")
     async with node.door(name):
         return await _create(node, name, nds, nick, mode)
 
@@ -65,7 +63,8 @@ async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> word
 async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> words.Created:
     address = _address(nds) if nds else await _usual_nds(node)
     _check_listening(node, address)
-    node.check_profile()
+    if mode is Mode.LOGGED:
+        node.check_profile()
     for other in await networks_of(node, address) or ():
         if other.name != name and other.name.casefold() == name.casefold():
             raise NameTaken(name=other.name, nds=address)  # Nobody could tell the two apart.
@@ -84,10 +83,11 @@ async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> wor
         raise _refused(outcome, name, address)
     record = outcome.network.record
     try:
-        chat = node.open(node.new_entry(name, address, record.chat, nick), nick=nick)
+        entry = node.new_entry(name, address, record.chat, nick)
+        chat = node.open(entry, nick=nick, mode=mode)
         await _enter(node, chat, Founded(record, outcome.ids))
     except BaseException:  # Nobody will ever be in it: free the name.
-        node.tasks.spawn(_free(service, record), f"free the name {name}")
+        node.tasks.spawn(_free(service, record), "freeing a name")
         raise
     return words.Created(views.chat(chat), f"{address}/{name}")
 
@@ -179,6 +179,8 @@ def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) ->
             return GroupFull(chat=name, text=notice.text)
         case Reason.VERSION_MISMATCH:
             return VersionMismatch(text=notice.text)
+        case Reason.WRONG_MODE:
+            return WrongMode(chat=name, text=notice.text, chat_id=str(chat.group.chat))
         case Reason.UNKNOWN_NETWORK | Reason.UNKNOWN_CHAT:
             return NoSuchChat(name)
         case _:
@@ -213,16 +215,28 @@ async def _join(node: Node, target: Target, nick: str) -> words.Admitted:
         return words.Admitted(views.chat(known), known.nick, already=True)
     if target.hinted:
         _check_listening(node, target.hinted)
-    entry, event = await _way(node, target)
+    entry, event, mode = await _way(node, target)
     if entry.nds:
         _check_listening(node, entry.nds)
+    try:
+        # A member does not say beforehand: what is kept of a try in memory is nothing.
+        return await _join_as(node, replace(entry, nick=nick), event, mode or Mode.TRANSIENT)
+    except WrongMode as wrong:
+        if mode:
+            raise
+        entry = replace(entry, nick=nick, chat_id=int(wrong.facts["chat_id"]))
+    return await _join_as(node, entry, event, Mode.LOGGED)
+
+
+async def _join_as(node: Node, entry: Entry, event: Joining, mode: Mode) -> words.Admitted:
     for one in node.unopened:
         if entry.chat_id in (0, one.entry.chat_id) and one.entry.name == entry.name:
             raise one.error  # Its log is there and cannot be read: no second one beside it.
     if (known := _same(node, entry)) is not None:
         return words.Admitted(views.chat(known), known.nick, already=True)
-    node.check_profile()
-    chat = await _opened(node, replace(entry, nick=nick))
+    if mode is Mode.LOGGED:
+        node.check_profile()
+    chat = await _opened(node, entry, mode)
     await _enter(node, chat, event)
     return words.Admitted(views.chat(chat), chat.nick)
 
@@ -243,8 +257,10 @@ def _same(node: Node, entry: Entry) -> Chat | None:
     return next(chats, None)
 
 
-async def _opened(node: Node, entry: Entry) -> Chat:
+async def _opened(node: Node, entry: Entry, mode: Mode) -> Chat:
     """The chat on the log of an earlier membership where there is one, else on a new one."""
+    if mode is Mode.TRANSIENT:
+        return node.open(entry, nick=entry.nick, mode=mode)
     for old in node.profile.chats:
         if old.state != "in" and entry.chat_id and old.chat_id == entry.chat_id:
             await node.stop_leaving(old.archive)
@@ -253,22 +269,28 @@ async def _opened(node: Node, entry: Entry) -> Chat:
     return node.open(entry, nick=entry.nick)
 
 
-async def _way(node: Node, target: Target) -> tuple[Entry, Joining]:
-    """Whom to ask: the leader that a discovery service names, or the member at the address."""
+async def _way(node: Node, target: Target) -> tuple[Entry, Joining, Mode | None]:
+    """Whom to ask: the leader that a discovery service names, or the member at the address.
+
+    The mode is None where nobody has said it yet.
+    """
     if not target.address:
         address, record = await _look_up(node, target)
-        return node.new_entry(record.name, address, record.chat), Joining(record.address)
-    asked = node.discovery(target.address)
-    outcome = await asked.ask(Lookup(0, target.name), ASK_MS)
+        return _through(node, address, record)
+    question = Lookup(0, target.name)
+    outcome = await node.registries.ask_once(target.address, question, ASK_MS)
     if isinstance(outcome, RecordRead):
-        record = outcome.record
-        return node.new_entry(record.name, target.address, record.chat), Joining(record.address)
+        return _through(node, target.address, outcome.record)
     if isinstance(outcome, Refusal):
         raise await _unknown(node, target.name, [target.address])
-    node.forget_discovery(target.address)
     if isinstance(outcome, Silenced) and outcome.status.startswith("UNIMPLEMENTED"):
-        return node.new_entry(target.name, ""), Joining(target.address)
+        return node.new_entry(target.name, ""), Joining(target.address), None
     raise NobodyAnswers(address=target.address)
+
+
+def _through(node: Node, address: Address, record: Record) -> tuple[Entry, Joining, Mode]:
+    entry = node.new_entry(record.name, address, record.chat)
+    return entry, Joining(record.address), Mode(record.mode)
 
 
 async def _look_up(node: Node, target: Target) -> tuple[Address, Record]:
@@ -341,6 +363,7 @@ async def networks_of(node: Node, address: Address) -> list[words.Network] | Non
                     nds=address,
                     seen_ms=one.seen,
                     epoch=words.Epoch(record.epoch.generation, record.epoch.n),
+                    mode=Mode(record.mode),
                 )
             )
         token = page.next_page_token

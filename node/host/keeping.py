@@ -66,9 +66,9 @@ class Keeping:
         known = {one.archive: one for one in self.profile.chats} | {entry.archive: entry}
         return tuple(known.values())
 
-    def keep_entry(self, entry: Entry) -> None:
-        """Puts a chat's entry into the profile.  Raises Unwritable."""
-        self.keep(chats=self._with(entry))
+    def keep_entry(self, entry: Entry, **changes: object) -> None:
+        """Puts a chat's entry into the profile, with other changes.  Raises Unwritable."""
+        self.keep(chats=self._with(entry), **changes)
 
     def keep_entry_soon(self, entry: Entry) -> None:
         """The same as `keep_soon` does it."""

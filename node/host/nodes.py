@@ -16,9 +16,9 @@ from uuid import uuid4
 
 import grpc
 
+from .. import logs, words
 from .. import profile as profiles
-from .. import words
-from ..archive import Archive, SqliteArchive, erase
+from ..archive import Archive, MemoryArchive, SqliteArchive, erase
 from ..config import NDS_DEFAULT, Config
 from ..core.effects import Departed, Joined
 from ..core.events import Joining, LinkBroken
@@ -52,6 +52,7 @@ from ..rpc import CallLog
 from ..runner import Nds, Runner
 from ..service import NodeService, build_server
 from ..tasks import Tasks
+from ..words import Mode
 from . import reviving, views
 from .chats import Chat, Surroundings, wall_ms
 from .hub import Hub
@@ -72,7 +73,15 @@ class Node(Keeping):
     archive_class: type[SqliteArchive] = SqliteArchive
     runner_class: type[Runner] = Runner
 
-    def __init__(self, places: Places, config: Config, profile: Profile, identity: bytes) -> None:
+    def __init__(
+        self,
+        places: Places,
+        config: Config,
+        profile: Profile,
+        identity: bytes,
+        *,
+        nick_later: bool = False,
+    ) -> None:
         """Nothing is opened yet.
 
         Args:
@@ -80,6 +89,8 @@ class Node(Keeping):
             config: its settings.
             profile: what it goes on with.
             identity: its public key, 32 bytes.
+            nick_later: the profile gets the nick only with the first chat that is logged: until
+                then it may be one that must not be written down.
         """
         super().__init__(places, profile, power=config.durability == "power")
         self.config, self.identity = config, identity
@@ -99,12 +110,14 @@ class Node(Keeping):
         self.tasks = Tasks(self._crashed)
         self.links = Links(self.tasks, self.calls, self._link_broken)
         self.registries = Registries(self.tasks, self.calls, self.hub.tell)
+        self._lost, self._lost_is_told = profile.transient, False
+        self._nick_later = nick_later
         self.port = 0
         self._server: grpc.aio.Server | None = None
         self.listen_host = ""
 
     def _crashed(self, name: str, error: BaseException) -> None:
-        self.crash = f"{name} failed: {error!r}"
+        self.crash = f"{name} failed: {logs.told(error)}"
         self.ended.set()
 
     def _link_broken(self, address: Address) -> None:
@@ -150,7 +163,8 @@ class Node(Keeping):
             address = join_address(self.listen_host, 0)
             self._server, self.port = await build_server(address, [service])
         self.keep_soon(
-            nick=self.nick,
+            nick=self.profile.nick if self._nick_later else self.nick,
+            transient=0,
             listen=join_address(self.listen_host, self.port),
             advertise=self.config.advertise,
             nds=self.config.nds,
@@ -216,7 +230,7 @@ class Node(Keeping):
         changes: dict[str, object] = {}
         if not self.profile.chats and all(one.down_since_ms for one in self.registries.in_use()):
             changes["nds"] = ()  # Most likely mistyped: the next start shall not ask there again.
-        self.keep_soon(**changes)
+        self.keep_soon(transient=0, **changes)
         self.hub.end()
         if self._server is not None:
             await self._server.stop(0.2)
@@ -268,20 +282,34 @@ class Node(Keeping):
     # ---- chats -----------------------------------------------------------------------------------
 
     def open(
-        self, entry: Entry, archive: Archive | None = None, *, anew: bool = False, nick: str = ""
+        self,
+        entry: Entry,
+        archive: Archive | None = None,
+        *,
+        anew: bool = False,
+        nick: str = "",
+        mode: Mode = Mode.LOGGED,
     ) -> Chat:
         """A chat on its log, not started.  `anew`: the log's membership was ended.
+
+        A transient one has its log in memory and an identity of its own, and what this process
+        says of errors is reticent from then on.
 
         Raises:
             Complaint: the log cannot be opened.
         """
+        identity = self.identity
+        if mode is Mode.TRANSIENT:
+            logs.be_reticent()
+            archive, identity = MemoryArchive(), profiles.passing_identity()
         setup = Setup(
-            identity=self.identity,
+            identity=identity,
             nick=nick or entry.nick or self.nick,
             address=self.advertised(entry.nds),
             process=self.process,
             chat=entry.chat_id,
             name=entry.name,
+            mode=mode,
             nds=entry.nds,
         )
         world = Surroundings(
@@ -330,16 +358,24 @@ class Node(Keeping):
         chat.entry = replace(
             chat.entry, chat_id=group.chat, name=group.name, nds=group.nds, state="in"
         )
-        self.keep_entry(chat.entry)
+        if not chat.is_transient:
+            self.keep_entry(chat.entry, nick=self.nick)
         self.entering.remove(chat)
         self.chats.append(chat)
+        self._count_transient()
         chat.opened = True
         self.hub.tell(chat.happening(ChatEvent(views.chat(chat), "opened")))
+
+    def _count_transient(self) -> None:
+        """The profile knows how many chats end with this process, so that the next can say it."""
+        self.keep_soon(transient=sum(one.is_transient for one in self.chats))
 
     async def given_up(self, chat: Chat) -> None:
         """A chat did not get in: nothing of it stays, unless its log is an old one."""
         self.entering.remove(chat)
         await chat.let_go()
+        if chat.is_transient:
+            return
         if all(one.archive != chat.entry.archive for one in self.profile.chats):
             erase(self.archive_path(chat.entry))
 
@@ -355,7 +391,9 @@ class Node(Keeping):
         if chat not in self.chats:
             return  # Another leave, or the others, ended it meanwhile.
         self.chats.remove(chat)
-        self.keep_entry_soon(replace(chat.entry, state=state))
+        self._count_transient()
+        if not chat.is_transient:
+            self.keep_entry_soon(replace(chat.entry, state=state))
         await chat.let_go()
         self.hub.tell(chat.happening(ChatEvent(shown, "closed")))
 
@@ -367,7 +405,7 @@ class Node(Keeping):
         self.hub.tell(chat.happening(ErrorEvent("EXPELLED", text)))
         if chat in self.chats:
             closing = self._close(chat, views.chat(chat), "left")
-            self.tasks.spawn(closing, f"closing #{chat.name}")
+            self.tasks.spawn(closing, "closing a chat")
 
     def chat(self, wanted: str) -> Chat:
         """The chat that is meant: by #name, name@HOST:PORT, 16 hex digits; empty for the only one.
@@ -433,7 +471,20 @@ class Node(Keeping):
 
     # ---- the whole node --------------------------------------------------------------------------
 
+    def _of_the_lost(self) -> str:
+        chats = "1 transient chat" if self._lost == 1 else f"{self._lost} transient chats"
+        return f"{chats} ended here with the node's last run, which kept nothing; join anew"
+
+    def tell_lost(self) -> None:
+        """The first who watches hears once that transient chats ended with the last process."""
+        if self._lost and not self._lost_is_told:
+            self._lost_is_told = True
+            event = ErrorEvent("TRANSIENT_ENDED", self._of_the_lost())
+            self.hub.tell(Happening(event, at_ms=wall_ms()))
+
     def _problems(self) -> Iterator[str]:
+        if self._lost:
+            yield self._of_the_lost()
         for one in self.unopened:
             yield f"#{one.entry.name} is not open: {one.error}"
         for chat in self.chats:

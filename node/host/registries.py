@@ -1,7 +1,9 @@
 """The discovery services of a node: a client for each, and an eye on each.
 
 The list of networks is followed as long as a service answers.  So its going away is noticed within
-a second, and its coming back too, though nobody asks for anything.
+a second, and its coming back too, though nobody asks for anything.  One that only answers late is
+not told as away: where a question of the protocol got no answer in its time, the service is asked
+again with more time, until it answers.
 """
 
 import asyncio
@@ -23,6 +25,7 @@ from ..words import DiscoveryService
 
 PAUSE_S = 0.5  # between attempts at a service that does not answer ...
 PAUSE_MAX_S = 3.0  # ... growing up to this
+CHECK_MS = 3_000  # for the answer of a service that may be late
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +54,18 @@ class Registries:
             made = Discovery(address, self._tasks, self._calls, self._changed)
             self._known[address] = Watched(made, self._tasks)
         return self._known[address].discovery
+
+    async def ask_once(
+        self, address: Address, request: NdsRequest, deadline_ms: Millis
+    ) -> NdsReply | Refusal | Silenced:
+        """Asks what may be no service at all: nobody is told whether it answers."""
+        if address in self._known:
+            return await self._known[address].discovery.ask(request, deadline_ms)
+        asked = Discovery(address, self._tasks, self._calls, lambda _: None)
+        try:
+            return await asked.ask(request, deadline_ms)
+        finally:
+            await asked.close()
 
     def forget(self, address: Address) -> None:
         """Lets go of a service."""
@@ -88,7 +103,10 @@ class Watched:
         self.discovery = discovery
         self.networks: dict[ChatId, Network] = {}  # as it listed them last
         self._down_at = 0.0
-        self._task = tasks.spawn(self._follow(), f"watch of NDS {discovery.address}")
+        self._tasks = (
+            tasks.spawn(self._follow(), f"watch of NDS {discovery.address}"),
+            tasks.spawn(self._check(), f"check of NDS {discovery.address}"),
+        )
 
     def turned(self, up: bool) -> int:
         """Notes that the service went away or came back; how long it was away, in ms."""
@@ -97,7 +115,15 @@ class Watched:
         return max(1, round((now - since) * 1000)) if up and since else 0
 
     def stop(self) -> None:
-        self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _check(self) -> None:
+        while True:
+            await self.discovery.doubted.wait()
+            if not await self.discovery.check(CHECK_MS):
+                await asyncio.sleep(PAUSE_S)
+                self.discovery.doubted.set()
 
     async def _follow(self) -> None:
         pause_s = PAUSE_S

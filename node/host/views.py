@@ -124,7 +124,7 @@ def members(one: Chat, everyone: bool) -> words.Members:
         for member in group.roster.members
         if everyone or member.belongs
     ]
-    return words.Members(group.name, tuple(rows))
+    return words.Members(group.name, tuple(rows), Mode(group.mode))
 
 
 def _acknowledgements(one: Chat) -> tuple[dict[MemberId, int], dict[MemberId, int]]:

@@ -4,6 +4,7 @@ A status is definite, nothing has happened, only if it carries our `google.rpc.E
 other one, whatever its code, leaves the fate of the call unknown.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ from node.codec import PROTOCOL, Check, Malformed, get_network
 from node.core.messages import Reason, Record, Refusal
 from node.core.types import Epoch
 from node.errors import shown
-from node.limits import Limits, address_fault
+from node.limits import CHAT_MAX, Limits, address_fault
 from node.rpc.options import grpc
 from p2pchat.v1 import nds_pb2
 
@@ -56,6 +57,8 @@ def refused(refusal: Refusal) -> status_pb2.Status:
         facts["leader_id"] = str(refusal.leader)
     if refusal.leader_address:
         facts["leader_address"] = refusal.leader_address
+    if refusal.chat:
+        facts["chat_id"] = f"{refusal.chat:016x}"
     if refusal.epoch > (0, 0):
         facts["epoch"] = f"{refusal.epoch.generation}.{refusal.epoch.n}"
     code = CODES.get(refusal.reason, code_pb2.FAILED_PRECONDITION)
@@ -138,6 +141,7 @@ def refusal_in(error: grpc.aio.AioRpcError) -> Refusal | None:
         leader=_number(facts.get("leader_id", "")),
         leader_address="" if address_fault(address) else address,
         epoch=Epoch(_number(generation), _number(n)),
+        chat=_chat(facts.get("chat_id", "")),
         record=record,
     )
 
@@ -160,6 +164,11 @@ def _record(information: nds_pb2.NetworkInformation) -> Record | None:
 
 def _number(digits: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 16 else 0
+
+
+def _chat(digits: str) -> int:
+    number = int(digits, 16) if re.fullmatch("[0-9a-f]{16}", digits) else 0
+    return number if number <= CHAT_MAX else 0
 
 
 def told(error: grpc.aio.AioRpcError) -> str:

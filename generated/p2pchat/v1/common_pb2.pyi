@@ -37,7 +37,7 @@ class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Mode.ValueType],
     MODE_LOGGED: _Mode.ValueType  # 1
     """On disk, for ever within the log's bounds."""
     MODE_TRANSIENT: _Mode.ValueType  # 2
-    """In memory only; reserved for groups that write nothing to disk."""
+    """In memory only: no member writes anything of it to its disk, and it ends with its last node."""
 
 class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
     """How a group keeps what is said in it."""
@@ -47,7 +47,7 @@ MODE_UNSPECIFIED: Mode.ValueType  # 0
 MODE_LOGGED: Mode.ValueType  # 1
 """On disk, for ever within the log's bounds."""
 MODE_TRANSIENT: Mode.ValueType  # 2
-"""In memory only; reserved for groups that write nothing to disk."""
+"""In memory only: no member writes anything of it to its disk, and it ends with its last node."""
 Global___Mode: _TypeAlias = Mode  # noqa: Y015
 
 class _Kind:

@@ -484,6 +484,7 @@ class NetworkRow(_message.Message):
     NDS_FIELD_NUMBER: _builtins.int
     SEEN_MS_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     chat_id: _builtins.int
@@ -498,6 +499,8 @@ class NetworkRow(_message.Message):
     """The discovery service that knows it."""
     seen_ms: _builtins.int
     """When that service last heard the leader, unix time."""
+    mode: _common_pb2.Mode.ValueType
+    """How its members keep what is said."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """Its current epoch."""
@@ -513,10 +516,11 @@ class NetworkRow(_message.Message):
         nds: _builtins.str = ...,
         seen_ms: _builtins.int = ...,
         epoch: _common_pb2.Epoch | None = ...,
+        mode: _common_pb2.Mode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "chat_id", b"chat_id", "epoch", b"epoch", "leader_id", b"leader_id", "name", b"name", "nds", b"nds", "seen_ms", b"seen_ms", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "chat_id", b"chat_id", "epoch", b"epoch", "leader_id", b"leader_id", "mode", b"mode", "name", b"name", "nds", b"nds", "seen_ms", b"seen_ms", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -648,8 +652,11 @@ class ListMembersResponse(_message.Message):
 
     CHAT_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat's name."""
+    mode: _common_pb2.Mode.ValueType
+    """How they keep what is said."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]:
         """Its members."""
@@ -659,10 +666,11 @@ class ListMembersResponse(_message.Message):
         *,
         chat: _builtins.str = ...,
         members: _abc.Iterable[Global___Member] | None = ...,
+        mode: _common_pb2.Mode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "members", b"members"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "members", b"members", "mode", b"mode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

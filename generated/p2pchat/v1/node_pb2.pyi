@@ -125,6 +125,7 @@ class JoinNetworkRequest(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     PROCESS_FIELD_NUMBER: _builtins.int
     LEFT_IDS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The network's name, where caller.chat_id is 0."""
     identity: _builtins.bytes
@@ -135,6 +136,11 @@ class JoinNetworkRequest(_message.Message):
     """Where it can be called back, HOST:PORT.  Required."""
     process: _builtins.int
     """The random number of the joiner's process, which it gives when it is called back."""
+    mode: _common_pb2.Mode.ValueType
+    """How the joiner is going to keep what is said; where the network is of another kind, the answer
+    is FAILED_PRECONDITION, reason WRONG_MODE (metadata: chat_id), at every member, before anything
+    else is looked at.
+    """
     @_builtins.property
     def caller(self) -> _common_pb2.Caller:
         """chat_id or `name` is required; node_id is 0; incarnation is the joiner's."""
@@ -153,10 +159,11 @@ class JoinNetworkRequest(_message.Message):
         address: _builtins.str = ...,
         process: _builtins.int = ...,
         left_ids: _abc.Iterable[_builtins.int] | None = ...,
+        mode: _common_pb2.Mode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "identity", b"identity", "left_ids", b"left_ids", "name", b"name", "nick", b"nick", "process", b"process"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "identity", b"identity", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "process", b"process"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,6 +19,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import DynamicStyle, Style
 
 from ...errors import DONE, INTERRUPTED, OTHER, Complaint
+from ...words import Mode
 from ..model import Selected, Showing, Switcher
 from ..render import screen
 from ..render.text import clean_line, counted
@@ -78,7 +79,9 @@ async def run(node: "Client | None", setup: Setup) -> int:
     except Complaint:
         raise
     except Exception as error:
-        note_crash(setup.log, error)
+        views = (*face.state.views, *face.state.gone)
+        reticent = any(one.chat.mode == Mode.TRANSIENT for one in views)
+        note_crash(setup.log, error, reticent=reticent)
         said = " ".join(str(error).split())
         part(f"the app has crashed ({type(error).__name__}: {said}); see {setup.log}")
         return OTHER

@@ -76,10 +76,13 @@ def stderr_in(log: Path) -> Iterator[None]:
         os.close(before)
 
 
-def note_crash(log: Path, error: BaseException) -> None:
-    """Leaves the traceback in the log."""
+def note_crash(log: Path, error: BaseException, *, reticent: bool) -> None:
+    """Leaves the traceback in the log; a reticent one without what the error says."""
+    told = traceback.format_exception(error)
+    if reticent:
+        told = [*traceback.format_tb(error.__traceback__), f"{type(error).__name__}\n"]
     with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
-        file.writelines(traceback.format_exception(error))
+        file.writelines(told)
 
 
 @contextlib.contextmanager

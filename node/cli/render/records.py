@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from ... import happenings, words
 from ...core.types import small
 from ...happenings import KINDS, Happening
-from ...words import Chat, Epoch, Kind, Leader, Line, Status
+from ...words import Chat, Epoch, Kind, Leader, Line, Mode, Status
 from .text import chat_number, iso
 
 Row: TypeAlias = dict[str, Any]
@@ -157,6 +157,7 @@ def chat(value: Chat) -> Row:
         "fingerprint": value.fingerprint,
         "nds": value.nds or None,
         "topic": value.topic,
+        "transient": value.mode == Mode.TRANSIENT,
     }
 
 
@@ -190,6 +191,7 @@ def network(value: words.Network) -> Row:
         "nds": value.nds,
         "seen": iso(value.seen_ms),
         **epoch(value.epoch),
+        "transient": value.mode == Mode.TRANSIENT,
     }
 
 

@@ -1,5 +1,6 @@
 """The answers of verbs and slash commands: of each reply its lines, rows and exit code."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ... import errors, words
@@ -60,11 +61,24 @@ def status(value: words.Status, now_ms: int) -> Answer:
             f"unread:{chat.unread}",
             chat.fingerprint,
             f"{counted(chat.lost, 'message')} missing" if chat.lost else "",
+            *kept,
         )
-        for chat in value.chats
+        for chat, kept in zip(value.chats, _column([one.mode for one in value.chats]), strict=True)
     ]
     notes = tuple(clean_line(problem) for problem in value.problems)
     return Answer((*lines, *table(rows)), (records.status(value),), notes)
+
+
+def _column(modes: Sequence[int]) -> list[tuple[str, ...]]:
+    """A column that marks transient chats, where there is one."""
+    marks = ["transient" if mode == words.Mode.TRANSIENT else "" for mode in modes]
+    return [(mark,) if any(marks) else () for mark in marks]
+
+
+def _noted(mode: int) -> tuple[str, ...]:
+    """What to know of a transient chat."""
+    transient = mode == words.Mode.TRANSIENT
+    return ("it is transient: no member keeps anything of it on disk",) if transient else ()
 
 
 def _leader_of(chat: words.Chat) -> str:
@@ -83,6 +97,7 @@ def created(value: words.Created) -> Answer:
             f"others run:  p2pchat join {value.join_line}",
         ),
         (_entered(chat) | {"join": value.join_line},),
+        _noted(chat.mode),
     )
 
 
@@ -95,6 +110,7 @@ def joined(value: words.Admitted) -> Answer:
     return Answer(
         (f"{how} #{clean_name(chat.name)} as {nick} (id {small(chat.member_id)}), {company}",),
         (_entered(chat) | {"nick": value.nick, "already": value.already},),
+        _noted(chat.mode),
     )
 
 
@@ -137,8 +153,11 @@ def networks(value: words.Networks, now_ms: int) -> Answer:
             one.state,
             f"seen {duration(now_ms - one.seen_ms)} ago" if one.seen_ms else "never seen",
             *((one.nds,) if several_nds else ()),
+            *kept,
         )
-        for one in value.networks
+        for one, kept in zip(
+            value.networks, _column([one.mode for one in value.networks]), strict=True
+        )
     ]
     notes = tuple(f"NDS {address} does not answer" for address in value.unreachable)
     lines = table(rows) or (("no chats yet; 'p2pchat host NAME' makes one",) if not notes else ())
@@ -166,7 +185,7 @@ def members(value: words.Members, now_ms: int) -> Answer:
             )
         )
     found = tuple(records.chat_member(one, value.chat) for one in value.members)
-    return Answer(table(rows), found)
+    return Answer(table(rows), found, _noted(value.mode))
 
 
 def leader(value: words.Leader) -> Answer:
