@@ -261,8 +261,10 @@ class FakeNode:
         for _ in range(5):
             await asyncio.sleep(0)
 
-    async def create(self, name: str, nds: str = "", nick: str = "") -> words.Created:
-        self._called("create", name=name, nds=nds, nick=nick)
+    async def create(
+        self, name: str, nds: str = "", nick: str = "", mode: words.Mode = words.Mode.LOGGED
+    ) -> words.Created:
+        self._called("create", name=name, nds=nds, nick=nick, mode=mode)
         chat = self.town(self.add_chat(name, self.nick, leader=self.nick)).chat
         await self._heard(ChatEvent(chat, "opened"), chat.chat_id)
         return words.Created(chat, f"{NDS}/{name}")

@@ -92,8 +92,20 @@ def test_without_a_file_stderr_goes_nowhere(
 ) -> None:
     with stderr_in(tmp_path / "missing" / "app.log"):
         os.write(2, b"across the screen\n")
-    note_crash(tmp_path / "missing" / "app.log", ValueError("x"))
+    note_crash(tmp_path / "missing" / "app.log", ValueError("x"), reticent=False)
     assert capfd.readouterr().err == ""
+
+
+def test_a_reticent_crash_is_told_without_its_words(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    for reticent, told in ((False, True), (True, False)):
+        log.unlink(missing_ok=True)
+        try:
+            raise ValueError("a secret")
+        except ValueError as error:
+            note_crash(log, error, reticent=reticent)
+        assert ("ValueError: a secret" in log.read_text("utf-8")) is told
+        assert "test_app_terminal.py" in log.read_text("utf-8")
 
 
 async def test_signals_are_given_back() -> None:

@@ -379,6 +379,25 @@ def test_status_for_people() -> None:
     assert lines[-1] == "#dev  id 1  2/3  L:bob  e12  out:5  unread:4  7c3e"
 
 
+def test_a_transient_chat_is_marked_wherever_chats_are_listed() -> None:
+    mode = w.Mode.TRANSIENT
+    chats = (w.Chat(name="dev"), w.Chat(name="attic", mode=mode))
+    answer = tables.status(w.Status(chats=chats), AT)
+    assert [line.split()[-1] for line in answer.lines[-2:]] == ["unread:0", "transient"]
+    assert [row["transient"] for row in answer.rows[0]["chats"]] == [False, True]
+    rows = (w.Network(name="dev", nds="n:1"), w.Network(name="attic", nds="n:1", mode=mode))
+    answer = tables.networks(w.Networks(rows), AT)
+    assert [line.split()[-1] for line in answer.lines] == ["seen", "transient"]
+    assert [row["transient"] for row in answer.rows] == [False, True]
+    for noted in (
+        tables.members(w.Members("attic", (), mode), AT),
+        tables.created(w.Created(chats[1])),
+        tables.joined(w.Admitted(chats[1])),
+    ):
+        assert "transient" in noted.notes[0]
+    assert not tables.members(w.Members("dev"), AT).notes
+
+
 def test_no_leader_is_exit_5_and_null() -> None:
     answer = tables.leader(w.Leader(chat="dev", epoch=EPOCH))
     assert answer.exit == 5

@@ -234,6 +234,25 @@ def test_who_closes_every_chat_finds_them_closed(spot: Places) -> None:
     assert (again.current, again.listed) == (0, ())
 
 
+def test_nothing_of_a_transient_chat_is_kept(spot: Places) -> None:
+    first = keeper(spot)
+    status = replace(
+        STATUS, chats=(replace(STATUS.chats[0], mode=w.Mode.TRANSIENT), *STATUS.chats[1:])
+    )
+    state = reduce(first.begin(), status)
+    for event in (Muted(1, True), Leveled(1, Level.NONE), Ignored("casper", True), Selected(2)):
+        state = reduce(state, event)
+    first.save(state)
+    for event in (Selected(1), Closed(3), Aliased("x", "/help")):
+        state = reduce(state, event)
+    first.save(reduce(state, Closed(1)))
+    kept, _ = load(spot.ui)
+    assert (kept.muted, kept.levels, kept.closed, kept.ignored) == ((), {}, (3,), ())
+    assert dict(kept.aliases) == {"x": "/help"}
+    first.save(reduce(state, STATUS))
+    assert "casper" not in spot.ui.read_text("utf-8"), "it is not kept later either"
+
+
 def test_before_the_chats_are_known_the_one_in_front_stays_kept(spot: Places) -> None:
     first = keeper(spot)
     first.save(reduce(restored(first), Selected(2)))

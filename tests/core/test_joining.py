@@ -72,6 +72,38 @@ def test_nobody_can_reach_you_is_refused_and_no_id_is_spent(how: object) -> None
     assert member_of(admit(talk, 8)) == 50
 
 
+@pytest.mark.parametrize("talk", [leading(1, 2), follower(2, 1)])
+def test_who_would_keep_it_otherwise_is_refused_by_every_member_with_the_chats_number(
+    talk: Dialogue,
+) -> None:
+    refusal = talk.hears(join(talk, 9, mode=m.TRANSIENT, caller=m.Caller(0, 0, 100, NO_EPOCH)))
+    assert (refusal.reason, refusal.chat) == (Reason.WRONG_MODE, CHAT)
+    assert "on disk" in refusal.text
+    assert not talk.waits(m.Ping, to=STRANGER)
+
+
+def test_in_a_transient_group_who_comes_from_an_old_address_replaces_the_one_before() -> None:
+    ghost = person(3, address=address(9))
+    talk = leading(1, 2, ghost, person(4), mode=m.TRANSIENT)
+    assert talk.hears(join(talk, 9)).reason == Reason.WRONG_MODE
+    assert member_of(admit(talk, 9, mode=m.TRANSIENT)) == 50
+    assert talk.group.belonging == (1, 2, 4, 50)
+    gone = talk.group.member(3)
+    assert gone is not None
+    assert gone.left
+    logged = leading(1, 2, ghost)
+    admit(logged, 9)
+    assert logged.group.belonging == (1, 2, 3, 50), "elsewhere an address says nothing"
+
+
+def test_the_joiner_says_how_it_keeps_what_is_said_and_learns_the_number_of_another() -> None:
+    talk = outsider(at="m1:7000", mode=m.TRANSIENT, nds="")
+    assert talk.call(m.Join).request.mode == m.TRANSIENT
+    talk.answer(m.Join, m.Refusal(Reason.WRONG_MODE, "on disk", chat=CHAT))
+    assert talk.one(e.JoinFailed).reason == Reason.WRONG_MODE
+    assert talk.group.chat == CHAT
+
+
 def test_admission_is_durable_then_answered_then_told_to_all() -> None:
     talk = leading(1, 2, 3)
     talk.hold(m.Update)

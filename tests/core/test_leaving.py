@@ -26,6 +26,29 @@ def noted(talk: Dialogue, *members: int) -> None:
         talk.answer(m.Leave, m.LeaveNoted(talk.view(member)), to=member)
 
 
+def test_the_last_one_alive_ends_a_transient_group_and_only_that() -> None:
+    dead = person(2, Life.DROPPED)
+    logged = leading(1, dead)
+    logged.hand(Leaving())
+    assert logged.callees(m.Leave) == [2]
+    talk = leading(1, dead, mode=m.TRANSIENT)
+    talk.hand(Leaving())
+    assert talk.call(m.Delete).request.epoch == EPOCH
+    talk.answer(m.Delete, m.Deleted())
+    assert talk.one(e.Departed).deleted
+    alive = leading(1, dead, 3, mode=m.TRANSIENT)
+    alive.hand(Leaving())
+    hand_over(alive, 3)
+    assert sorted(alive.callees(m.Leave)) == [2, 3]
+
+
+def test_who_does_not_lead_a_transient_group_never_ends_it() -> None:
+    """Cut off, all others look dead: the network may be theirs."""
+    talk = follower(2, person(1, Life.DROPPED), leader=1, mode=m.TRANSIENT)
+    talk.hand(Leaving())
+    assert not talk.waits(m.Delete)
+
+
 # ---- handing over --------------------------------------------------------------------------------
 
 

@@ -124,15 +124,33 @@ class Nds:
         if self._channel is None:
             self._channel = grpc.insecure_channel(address, options=OPTIONS)
 
+    def send(self, number: signal.Signals) -> None:
+        """Signals it."""
+        assert self._process is not None, "it was not started"
+        self._process.send_signal(number)
+
     def end(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Signals it and waits until it has gone."""
         assert self._process is not None, "it was not started"
         self._process.send_signal(number)
         self._process.wait(WAIT_S)
 
+    def copy(self) -> dict[str, bytes]:
+        """Its store as it is now, which must not be in use; to be put back with `restore`."""
+        return {file.name: file.read_bytes() for file in self._files()}
+
+    def restore(self, copy: dict[str, bytes]) -> None:
+        """Puts an old copy of its store in place; it must not be in use."""
+        self.wipe()
+        for name, content in copy.items():
+            (self.store.parent / name).write_bytes(content)
+
+    def _files(self) -> list[Path]:
+        return list(self.store.parent.glob(f"{self.store.name}*"))
+
     def wipe(self) -> None:
         """Removes its store, which must not be in use."""
-        for file in self.store.parent.glob(f"{self.store.name}*"):
+        for file in self._files():
             file.unlink()
 
     def ask(self, method: str, **fields: Any) -> Any:

@@ -313,7 +313,6 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["frobnicate"], 2, "there is no verb 'frobnicate'"),
     (["rpc", "Nothing"], 2, "there is no method 'Nothing'"),
     (["log", "/nowhere"], 2, "there is no node.log in /nowhere"),
-    (["host", "x", "--transient"], 2, "write nothing to disk are not there yet"),
 ]
 
 

@@ -229,3 +229,29 @@ async def test_a_malformed_answer_counts_as_none(scene: Any) -> None:
     assert isinstance(end, Silenced)
     assert "network.chat_id" in end.status
     assert scene.discovery.up is False
+
+
+async def test_an_answer_that_comes_late_is_a_doubt_and_a_check_with_more_time_ends_it(
+    scene: Any,
+) -> None:
+    lets = asyncio.Event()
+
+    async def late(request: Any, context: Any) -> Any:
+        await lets.wait()
+        return nds_pb2.GetNetworkInformationResponse(networks=[INFORMATION])
+
+    scene.fake.GetNetworkInformation = late
+    await scene.server.stop(None)
+    await scene.serve()
+    await scene.discovery.ask(CLAIM, 2_000)
+    assert scene.discovery.up is True
+    end = await scene.discovery.ask(Lookup(7), 50)
+    assert isinstance(end, Silenced)
+    assert (scene.discovery.up, scene.discovery.doubted.is_set()) == (True, True)
+    assert not await scene.discovery.check(50)
+    assert (scene.discovery.up, scene.discovery.doubted.is_set()) == (False, False)
+    await scene.discovery.ask(Lookup(7), 50)
+    assert scene.discovery.doubted.is_set(), "while it is away, too"
+    lets.set()
+    assert await scene.discovery.check(2_000)
+    assert scene.changes == [True, False, True]

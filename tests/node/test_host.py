@@ -12,8 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from node import happenings as h
+from node import logs
 from node import profile as profiles
 from node import words as w
+from node.config import load
+from node.control.running import running
 from node.core.effects import Departed, ElectionMoved, Phase, Stopped
 from node.core.messages import Kind, Life
 from node.core.types import Hlc, Stream
@@ -34,15 +37,22 @@ from node.errors import (
     NotListening,
     PortInUse,
     ProfileInUse,
-    Usage,
 )
 from node.happenings import Happening
 from node.host import asking, checks, entering, telling, views
 from node.host.hub import Hub, TooSlow
 from node.host.nodes import Node
+from node.places import places
 from node.words import Mode, Wait
 from tests.node.town import Town, eventually, lines, say
 from tests.processes import Processes
+
+
+@pytest.fixture
+def reticence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a process was reticent ends with the test."""
+    monkeypatch.setattr(logs._Line, "reticent", False)
+
 
 # ---- making and joining ------------------------------------------------------------------------
 
@@ -81,10 +91,69 @@ async def test_a_bad_name_is_refused_before_anybody_is_asked(town: Town, name: s
     assert alice.chats == []
 
 
-async def test_chats_that_write_nothing_are_not_there_yet(town: Town) -> None:
-    alice = await town.start("alice")
-    with pytest.raises(Usage):
-        await entering.create(alice, town.chat, "", "", Mode.TRANSIENT)
+@pytest.mark.usefixtures("reticence")
+async def test_a_transient_chat_is_joined_without_a_word_about_its_kind(town: Town) -> None:
+    alice, bob = await town.start("alice"), await town.start("bob")
+    made = await entering.create(alice, town.chat, "", "", Mode.TRANSIENT)
+    assert made.chat.mode == Mode.TRANSIENT
+    admitted = await entering.join(bob, f"{alice.listen}/{town.chat}", "", "")
+    assert admitted.chat.mode == Mode.TRANSIENT
+    await say(alice, "hello")
+    assert lines(bob) == ["hello"]
+    for node in (alice, bob):
+        assert (node.profile.chats, node.profile.transient) == ((), 1)
+        assert not list(node.places.data.glob("**/*.db*"))
+        chat = node.chat("")
+        mine = chat.group.member(chat.group.me)
+        assert mine is not None
+        assert mine.identity != node.identity
+
+
+async def test_a_chat_that_is_logged_is_joined_by_a_members_address_as_itself(town: Town) -> None:
+    """The first try, in memory and under a passing identity, leaves nothing at all."""
+    _, bob = await town.pair()
+    carol = await town.start("carol")
+    watcher = carol.hub.add()
+    await entering.join(carol, f"{bob.listen}/{town.chat}", "", "")
+    carol.hub.end()
+    told = [one.what async for one in watcher.happenings()]
+    assert not [one for one in told if isinstance(one, h.NdsEvent)], "a member is no NDS"
+    mine = carol.chat("").group.member(carol.chat("").group.me)
+    assert mine is not None
+    assert mine.identity == carol.identity
+    await eventually(lambda: len(bob.chat("").group.roster.members) == 3)
+    assert (carol.entering, len(carol.profile.chats)) == ([], 1)
+
+
+@pytest.mark.usefixtures("reticence")
+async def test_the_last_one_of_a_transient_chat_ends_it(town: Town) -> None:
+    """Whoever was killed there is no member that could return."""
+    alice, bob = await town.start("alice"), await town.start("bob")
+    await entering.create(alice, town.chat, "", "", Mode.TRANSIENT)
+    await entering.join(bob, f"{town.nds}/{town.chat}", "", "")
+    for chat in bob.chats:  # as kill -9 would
+        await chat.let_go()
+    bob.chats.clear()
+    await town.stop("bob")
+    found = alice.chat("").group
+    await eventually(lambda: len(found.belonging) == 2 and len(found.active) == 1, 20.0)
+    await town.stop("alice")
+    carol = await town.start("carol")
+    assert not [row for row in await entering.networks_of(carol, town.nds) or ()
+                if row.name == town.chat]  # fmt: skip
+
+
+@pytest.mark.usefixtures("reticence")
+async def test_a_nick_is_kept_with_the_first_chat_that_is_logged(town: Town) -> None:
+    spot = places("ghost", str(town.directory), {})
+    config = load(spot, {"nick": "casper", "nds": [town.nds]}, {}, {})
+    async with running(spot, config, nick_later=True) as node:
+        await entering.create(node, town.chat, "", "", Mode.TRANSIENT)
+        assert profiles.load(spot.data).nick == ""
+        await asking.set_nick(node, node.chats, "casper2", everywhere=True)
+        assert profiles.load(spot.data).nick == ""
+        await entering.create(node, f"{town.chat}-2", "", "", Mode.LOGGED)
+        assert profiles.load(spot.data).nick == "casper2"
 
 
 async def test_an_nds_that_is_not_there_is_named(town: Town, free_port: int) -> None:

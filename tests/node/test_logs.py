@@ -53,6 +53,29 @@ def test_an_event_is_a_line_with_instant_level_chat_id_and_epoch(tmp_path: Path)
     assert "RuntimeError: bang" in third
 
 
+def test_a_silent_chat_writes_nothing_and_errors_are_told_by_kind_and_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs._Line, "reticent", False)
+    handler = logs.open_log(tmp_path / "node.log", "debug")
+    silent = logs.chat_log(FakeChat(), silent=True)
+    silent.critical("a secret")
+    assert "a secret" in logs.told(ValueError("a secret"))
+    logs.be_reticent()
+    try:
+        raise RuntimeError("a secret")
+    except RuntimeError as error:
+        logging.getLogger("node.x").exception("%s failed: %r", "a chat", error)
+        logging.getLogger("asyncio").error("a secret %s", error)
+    assert logs.told(ValueError("a secret")) == "ValueError"
+    logging.getLogger("node.x").warning("all is %s", "well")
+    logs.close_log(handler)
+    ours, theirs, well = (tmp_path / "node.log").read_text().splitlines()
+    assert re.search(r"node\.x complains: RuntimeError < test_logs\.py:\d+$", ours)
+    assert theirs.endswith("asyncio complains")
+    assert well.endswith("all is well")
+
+
 def test_debug_is_written_only_when_asked_for(tmp_path: Path) -> None:
     assert len(written(tmp_path, "debug")) == 4
 

@@ -97,6 +97,7 @@ async def end_of(status: status_pb2.Status, tasks: Tasks) -> bytes | Refusal | S
         ),
         Refusal(Reason.KICKED, "x"),
         Refusal(Reason.PENDING_FULL, "later"),
+        Refusal(Reason.WRONG_MODE, "in memory alone", chat=0x7FFF_0000_1234_5678),
         Refusal("SOMETHING_NEW", "as yet unknown"),
     ],
 )

@@ -91,6 +91,7 @@ requests = st.one_of(
         addresses,
         hashes,
         member_lists,
+        st.sampled_from([core.LOGGED, core.TRANSIENT]),
     ),
     st.builds(core.Leave, callers, records),
     st.builds(core.Update, callers, rosters, st.booleans()),
