@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 
 from .. import profile as profiles
@@ -9,6 +10,7 @@ from ..errors import Unwritable
 from ..places import Places
 from ..profile import Entry, Profile
 from ..tasks import Tasks
+from .chats import Chat
 
 SAVE_S = 2.0  # between two tries to write what could not be written
 
@@ -31,6 +33,7 @@ class Keeping:
         self.places, self.profile, self.power = places, profile, power
         self.unsaved: Unwritable | None = None  # why profile.json is older than `profile`
         self.ended = asyncio.Event()  # something crashed, or somebody asked for the end
+        self.lost = _lost(profile.transient)  # what ended with the last process; empty for nothing
 
     def keep(self, **changes: object) -> None:
         """Changes the profile, on disk first.
@@ -74,6 +77,10 @@ class Keeping:
         """The same as `keep_soon` does it."""
         self.keep_soon(chats=self._with(entry))
 
+    def count_transient(self, chats: Iterable[Chat]) -> None:
+        """The profile knows how many chats end with this process, so that the next can say it."""
+        self.keep_soon(transient=sum(chat.is_transient for chat in chats))
+
     async def _save_later(self) -> None:
         """Writes the profile as it is by then, once that works."""
         while self.unsaved is not None:
@@ -84,3 +91,10 @@ class Keeping:
                 self.unsaved = error
             else:
                 self.unsaved = None
+
+
+def _lost(count: int) -> str:
+    if not count:
+        return ""
+    chats = "1 transient chat" if count == 1 else f"{count} transient chats"
+    return f"{chats} ended here with the node's last run, which kept nothing; join anew"

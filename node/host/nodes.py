@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -27,12 +27,8 @@ from ..core.types import Address
 from ..discovery import Discovery
 from ..disk import refusal
 from ..errors import (
-    AmbiguousChat,
     Complaint,
     DiskFailed,
-    NoChat,
-    NoSuchChat,
-    NotAdmitted,
     PortInUse,
 )
 from ..happenings import ChatEvent, ErrorEvent, Happening
@@ -40,9 +36,7 @@ from ..limits import split_address
 from ..names import (
     is_everywhere,
     is_loopback,
-    is_number,
     join_address,
-    parse_target,
     route_to,
 )
 from ..peers import Links
@@ -55,18 +49,18 @@ from ..tasks import Tasks
 from ..words import Mode
 from . import reviving, views
 from .chats import Chat, Surroundings, wall_ms
+from .finding import Finding
 from .hub import Hub
 from .keeping import Keeping
 from .registries import Registries, Registry
 from .reviving import Unopened
-from .telling import Ended
 
 CLOSE_S = 4.0  # for handing over one group; all are closed side by side
 
 _log = logging.getLogger(__name__)
 
 
-class Node(Keeping):
+class Node(Keeping, Finding):
     """A running node.  `await start()` first, `await stop()` last; all on one loop."""
 
     # What its chats are made of.
@@ -110,8 +104,7 @@ class Node(Keeping):
         self.tasks = Tasks(self._crashed)
         self.links = Links(self.tasks, self.calls, self._link_broken)
         self.registries = Registries(self.tasks, self.calls, self.hub.tell)
-        self._lost, self._lost_is_told = profile.transient, False
-        self._nick_later = nick_later
+        self._lost_is_told, self._nick_later = False, nick_later
         self.port = 0
         self._server: grpc.aio.Server | None = None
         self.listen_host = ""
@@ -163,8 +156,8 @@ class Node(Keeping):
             address = join_address(self.listen_host, 0)
             self._server, self.port = await build_server(address, [service])
         self.keep_soon(
-            nick=self.profile.nick if self._nick_later else self.nick,
             transient=0,
+            nick=self.profile.nick if self._nick_later else self.nick,
             listen=join_address(self.listen_host, self.port),
             advertise=self.config.advertise,
             nds=self.config.nds,
@@ -230,7 +223,7 @@ class Node(Keeping):
         changes: dict[str, object] = {}
         if not self.profile.chats and all(one.down_since_ms for one in self.registries.in_use()):
             changes["nds"] = ()  # Most likely mistyped: the next start shall not ask there again.
-        self.keep_soon(transient=0, **changes)
+        self.keep_soon(**changes, transient=0)
         self.hub.end()
         if self._server is not None:
             await self._server.stop(0.2)
@@ -362,13 +355,9 @@ class Node(Keeping):
             self.keep_entry(chat.entry, nick=self.nick)
         self.entering.remove(chat)
         self.chats.append(chat)
-        self._count_transient()
+        self.count_transient(self.chats)
         chat.opened = True
         self.hub.tell(chat.happening(ChatEvent(views.chat(chat), "opened")))
-
-    def _count_transient(self) -> None:
-        """The profile knows how many chats end with this process, so that the next can say it."""
-        self.keep_soon(transient=sum(one.is_transient for one in self.chats))
 
     async def given_up(self, chat: Chat) -> None:
         """A chat did not get in: nothing of it stays, unless its log is an old one."""
@@ -391,7 +380,7 @@ class Node(Keeping):
         if chat not in self.chats:
             return  # Another leave, or the others, ended it meanwhile.
         self.chats.remove(chat)
-        self._count_transient()
+        self.count_transient(self.chats)
         if not chat.is_transient:
             self.keep_entry_soon(replace(chat.entry, state=state))
         await chat.let_go()
@@ -406,54 +395,6 @@ class Node(Keeping):
         if chat in self.chats:
             closing = self._close(chat, views.chat(chat), "left")
             self.tasks.spawn(closing, "closing a chat")
-
-    def chat(self, wanted: str) -> Chat:
-        """The chat that is meant: by #name, name@HOST:PORT, 16 hex digits; empty for the only one.
-
-        Raises:
-            NoChat, NoSuchChat, AmbiguousChat: none, or several, are meant.
-        """
-        chat = self.opened(wanted)
-        if chat.broken:
-            raise Ended(chat=chat.name, text=chat.broken)
-        if not chat.group.me:
-            raise NotAdmitted(chat=chat.name, text="its log was lost, it is being joined again")
-        return chat
-
-    def opened(self, wanted: str) -> Chat:
-        """The same, though it may have stopped, or be no member yet."""
-        for closed in self.unopened:
-            if wanted.removeprefix("#") == closed.entry.name or not (wanted or self.chats):
-                raise closed.error
-        if not self.chats:
-            raise NoChat()
-        if not wanted:
-            if len(self.chats) == 1:
-                return self.chats[0]
-            raise AmbiguousChat(choices=_or(f"-c {self.spelled(one)}" for one in self.chats))
-        if is_number(wanted):
-            for one in self.chats:
-                if one.group.chat == int(wanted, 16):
-                    return one
-        try:
-            target = parse_target(wanted)
-        except ValueError as error:
-            raise NoSuchChat(wanted, known=[one.name for one in self.chats]) from error
-        found = [
-            one
-            for one in self.chats
-            if one.name == target.name and target.hinted in ("", one.group.nds)
-        ]
-        if len(found) > 1:
-            raise AmbiguousChat(choices=_or(f"-c {self.spelled(one)}" for one in found))
-        if not found:
-            raise NoSuchChat(target.name, " that you are in", [one.name for one in self.chats])
-        return found[0]
-
-    def spelled(self, chat: Chat) -> str:
-        """A chat's name, with its NDS where that is needed to tell it from another."""
-        alike = sum(one.name == chat.name for one in self.chats) > 1
-        return f"{chat.name}@{chat.group.nds}" if alike and chat.group.nds else chat.name
 
     # ---- for the service: whom a request concerns ------------------------------------------------
 
@@ -471,20 +412,15 @@ class Node(Keeping):
 
     # ---- the whole node --------------------------------------------------------------------------
 
-    def _of_the_lost(self) -> str:
-        chats = "1 transient chat" if self._lost == 1 else f"{self._lost} transient chats"
-        return f"{chats} ended here with the node's last run, which kept nothing; join anew"
-
     def tell_lost(self) -> None:
         """The first who watches hears once that transient chats ended with the last process."""
-        if self._lost and not self._lost_is_told:
-            self._lost_is_told = True
-            event = ErrorEvent("TRANSIENT_ENDED", self._of_the_lost())
-            self.hub.tell(Happening(event, at_ms=wall_ms()))
+        told, self._lost_is_told = self._lost_is_told, True
+        if self.lost and not told:
+            self.hub.tell(Happening(ErrorEvent("TRANSIENT_ENDED", self.lost), at_ms=wall_ms()))
 
     def _problems(self) -> Iterator[str]:
-        if self._lost:
-            yield self._of_the_lost()
+        if self.lost:
+            yield self.lost
         for one in self.unopened:
             yield f"#{one.entry.name} is not open: {one.error}"
         for chat in self.chats:
@@ -514,7 +450,3 @@ class Node(Keeping):
             problems=tuple(self._problems()),
             durability=self.config.durability,
         )
-
-
-def _or(choices: Iterable[str]) -> str:
-    return " or ".join(choices)
