@@ -116,9 +116,9 @@ def chat_log(chat: Located, *, silent: bool = False) -> _Prefix:
     return _Silent(chat) if silent else _Prefix(chat)
 
 
-def be_reticent() -> None:
-    """From now on this process logs exceptions by their kind and place alone."""
-    _Line.reticent = True
+def be_reticent(on: bool) -> None:
+    """From now on this process logs exceptions by their kind and place alone; or not any more."""
+    _Line.reticent = on
 
 
 def told(error: BaseException) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .client import Client
     from .render.tables import Answer
 
+ENTERING = ("host", "create", "join")  # whose --nick is that of the chat
+
 First = Callable[["Client"], Awaitable["Answer"]]
 
 
@@ -229,7 +231,7 @@ async def _node(run: Run, own: bool) -> "AsyncIterator[Client]":
 
     from ..control.running import refuse_to_sleep, running
 
-    async with running(run.places, run.config, nick_later=True) as node:
+    async with running(run.places, run.config, nick_later=run.args.verb in ENTERING) as node:
         loop = asyncio.get_running_loop()
 
         def obey() -> None:

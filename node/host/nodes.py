@@ -83,12 +83,15 @@ class Node(Keeping, Finding):
             config: its settings.
             profile: what it goes on with.
             identity: its public key, 32 bytes.
-            nick_later: the profile gets the nick only with the first chat that is logged: until
-                then it may be one that must not be written down.
+            nick_later: the nick that was given as a flag is that of the chat that comes first; the
+                node takes it on with the first one that is logged, and till then it may be one
+                that must not be written down.
         """
         super().__init__(places, profile, power=config.durability == "power")
         self.config, self.identity = config, identity
-        self.nick = config.nick or profiles.login_nick()
+        is_of_a_chat = nick_later and config.sources["nick"].startswith("flag ")
+        given = profile.nick if is_of_a_chat else config.nick
+        self.nick = given or profiles.login_nick()
         self.timing = config.build_timing()
         self.process = secrets.randbits(64)
         self.hub = Hub()
@@ -293,7 +296,7 @@ class Node(Keeping, Finding):
         """
         identity = self.identity
         if mode is Mode.TRANSIENT:
-            logs.be_reticent()
+            logs.be_reticent(True)
             archive, identity = MemoryArchive(), profiles.passing_identity()
         setup = Setup(
             identity=identity,
@@ -352,7 +355,9 @@ class Node(Keeping, Finding):
             chat.entry, chat_id=group.chat, name=group.name, nds=group.nds, state="in"
         )
         if not chat.is_transient:
-            self.keep_entry(chat.entry, nick=self.nick)
+            nick = chat.setup.nick if self._nick_later else self.nick
+            self.keep_entry(chat.entry, nick=nick)
+            self.nick, self._nick_later = nick, False
         self.entering.remove(chat)
         self.chats.append(chat)
         self.count_transient(self.chats)
@@ -364,7 +369,7 @@ class Node(Keeping, Finding):
         self.entering.remove(chat)
         await chat.let_go()
         if chat.is_transient:
-            return
+            return logs.be_reticent(any(x.is_transient for x in (*self.chats, *self.entering)))
         if all(one.archive != chat.entry.archive for one in self.profile.chats):
             erase(self.archive_path(chat.entry))
 

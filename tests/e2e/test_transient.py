@@ -38,6 +38,11 @@ class Haunted:
                 self._numbers |= {one.member_id for one in found}
                 self._texts |= {one.identity for one in found}
 
+    def does_not_tell(self, chat: str) -> None:
+        """Ids are counted in each network: those of this one, too, say nothing of the other."""
+        found = self.cluster["a"].ask("ListMembers", chat=chat).members
+        self._numbers -= {one.member_id for one in found}
+
     def left(self) -> list[str]:
         """Where something of it stands on a member's disk."""
         store = self.cluster.nds.store
@@ -153,7 +158,8 @@ def _leads_above(member: Member, epoch: tuple[int, int]) -> bool:
 
 def test_the_app_keeps_nothing_of_it_either(haunted: Haunted) -> None:
     cluster = haunted.cluster
-    cluster.gather("kept-chat", "a", "b")
+    line = cluster["a"].row("create", "kept-chat", "--nick", "ann")["join"]
+    cluster["b"].run("join", line, "--no-ui", "--nick", "ben")
     member = cluster["a"]
     with Terminal(member.command(), member.environment) as app:
         app.until(f"#{CHAT}")
@@ -174,6 +180,7 @@ def test_the_app_keeps_nothing_of_it_either(haunted: Haunted) -> None:
     ui = json.loads((member.home / member.profile / "ui.json").read_text("utf-8"))
     assert "x" in ui["aliases"], "nothing was kept at all"
     haunted.took_part()
+    haunted.does_not_tell("kept-chat")
     assert not haunted.left()
 
 

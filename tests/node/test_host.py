@@ -123,6 +123,7 @@ async def test_a_chat_that_is_logged_is_joined_by_a_members_address_as_itself(to
     assert mine.identity == carol.identity
     await eventually(lambda: len(bob.chat("").group.roster.members) == 3)
     assert (carol.entering, len(carol.profile.chats)) == ([], 1)
+    assert not logs._Line.reticent, "there is nothing to be silent about"
 
 
 @pytest.mark.usefixtures("reticence")
@@ -148,12 +149,15 @@ async def test_a_nick_is_kept_with_the_first_chat_that_is_logged(town: Town) -> 
     spot = places("ghost", str(town.directory), {})
     config = load(spot, {"nick": "casper", "nds": [town.nds]}, {}, {})
     async with running(spot, config, nick_later=True) as node:
-        await entering.create(node, town.chat, "", "", Mode.TRANSIENT)
-        assert profiles.load(spot.data).nick == ""
+        assert node.nick != "casper"
+        await entering.create(node, town.chat, "", "casper", Mode.TRANSIENT)
+        assert node.chats[0].nick == "casper"
         await asking.set_nick(node, node.chats, "casper2", everywhere=True)
         assert profiles.load(spot.data).nick == ""
-        await entering.create(node, f"{town.chat}-2", "", "", Mode.LOGGED)
-        assert profiles.load(spot.data).nick == "casper2"
+        await entering.create(node, f"{town.chat}-2", "", "lou", Mode.LOGGED)
+        assert (profiles.load(spot.data).nick, node.nick) == ("lou", "lou")
+        await entering.create(node, f"{town.chat}-3", "", "max", Mode.LOGGED)
+        assert (profiles.load(spot.data).nick, node.nick) == ("lou", "lou")
 
 
 async def test_an_nds_that_is_not_there_is_named(town: Town, free_port: int) -> None:

@@ -61,7 +61,7 @@ def test_a_silent_chat_writes_nothing_and_errors_are_told_by_kind_and_place(
     silent = logs.chat_log(FakeChat(), silent=True)
     silent.critical("a secret")
     assert "a secret" in logs.told(ValueError("a secret"))
-    logs.be_reticent()
+    logs.be_reticent(True)
     try:
         raise RuntimeError("a secret")
     except RuntimeError as error:
