@@ -56,6 +56,7 @@ class Oracle(Bounds):
         self.leader_of: dict[Epoch, MemberId] = {}  # as the registry granted it
         self.led_by: dict[Epoch, tuple[int, int]] = {}  # machine and process that acted on it
         self.home: dict[bytes, Machine] = {}  # of an identity
+        self.homes: dict[bytes, list[Machine]] = {}  # all that ever had it
         self.owner: dict[MemberId, bytes] = {}
         self.block_epoch: dict[MemberId, Epoch] = {}
         self.messages: list[ChatMessage] = []  # the first of each (source, id)
@@ -77,6 +78,18 @@ class Oracle(Bounds):
         """Where the member with this id lived, whatever became of it since."""
         identity = self.owner.get(member)
         return self.home.get(identity) if identity is not None else None
+
+    def settles(self, machine: Machine) -> None:
+        """A machine has an identity of its own."""
+        self.home[machine.identity] = machine
+        homes = self.homes.setdefault(machine.identity, [])
+        if machine not in homes:
+            homes.append(machine)
+
+    def cloned(self, one: Machine, copy: Machine) -> None:
+        """Two machines have one disk copy, and one identity."""
+        self.settles(copy)
+        self.seen_by(copy).ever = self.seen_by(one).ever
 
     # ---- S1, S2: leadership ----
 
@@ -252,6 +265,9 @@ class Oracle(Bounds):
             raise Broken("S3", f"{machine.number} gives out {id}, which is in no block")
         if not any(first <= id < first + n for _, first, n in machine.blocks):
             raise Broken("S3", f"{machine.number} gives out {id}, which is in no block of its own")
+        belonging = [member for member in machine.disk.roster.members if member.belongs]
+        if len(belonging) >= self.world.timing.members_max:
+            raise Broken("S3", f"{machine.number} gives out {id}, and is full: {len(belonging)}")
         if meta is None or meta.epoch != epoch:
             raise Broken("S2", f"{machine.number} gives out {id} of {epoch}, knowing {meta}")
         for known in machine.disk.roster.members:
@@ -317,10 +333,13 @@ class Oracle(Bounds):
         self._check_ack(notice.key, notice.by)
 
     def _check_ack(self, key: Key, by: MemberId) -> None:
-        holder = self.machine_of(by)
+        holders = self.homes.get(self.owner.get(by, b""), [])
         known = self.index.get(key)
-        if holder is None or known is None or not self.seen_by(holder).ever >> known & 1:
-            if holder is not None and holder.disk.below(key):
+        ever = 0
+        for holder in holders:
+            ever |= self.seen_by(holder).ever
+        if known is None or not ever >> known & 1:
+            if any(holder.disk.below(key) for holder in holders):
                 self.world.count["acked below a floor"] += 1
                 return
             raise Broken(
@@ -346,6 +365,12 @@ class Oracle(Bounds):
         self.seen_by(machine).forget()
 
     def stopped_by_itself(self, machine: Machine, notice: e.Stopped) -> None:
+        """Only one of two that live on copies of one disk stops by itself, the earlier life."""
+        for other in self.homes[machine.identity]:
+            lives = other.disk.meta is not None and machine.disk.meta is not None
+            if notice.reason == "PROFILE_IN_USE" and other is not machine and lives:
+                self.world.count["twins that stopped"] += 1
+                return
         raise Broken("core", f"{machine.number} stopped by itself: {notice.reason}")
 
     # ---- after the faults ----
@@ -356,6 +381,8 @@ class Oracle(Bounds):
         for machine in staying:
             if not machine.me or machine.frozen:
                 return f"{machine.number} is no member"
+        if len({machine.me for machine in staying}) < len(staying):
+            return f"two lives under one id: {[(m.number, small(m.me)) for m in staying]}"
         return (
             self._unsettled_leader(staying)
             or self._unsettled_roster(staying)
