@@ -112,6 +112,7 @@ class Oracle(Bounds):
             if id in self.block_epoch:
                 raise Broken("S3", f"id {id} is in two blocks")
             self.block_epoch[id] = Epoch(*epoch)
+            self.world.count["costs: ids granted"] += 1
 
     def stands(self, machine: Machine, group: Group) -> None:
         """The epoch or leader that a node goes by has changed."""
@@ -274,7 +275,7 @@ class Oracle(Bounds):
             if known.identity == identity and known.belongs:
                 raise Broken("S3", f"{machine.number} gives out {id} to {known.id}, who is in")
         self.owner[id] = identity
-        self.world.count["ids given"] += 1
+        self.world.count["costs: ids given to members"] += 1
 
     def _storing_meta(self, machine: Machine, meta: e.Meta) -> None:
         old = machine.disk.meta

@@ -32,6 +32,7 @@ class Hands:
     def __init__(self, world: World) -> None:
         self.world = world
         self.weather = Faults()
+        self.keep = 0  # so many machines at least know the group; others do not leave or lose it
         self.done: list[tuple[int, str]] = []  # instants, and what was done
 
     def do(self, command: str) -> bool:
@@ -52,6 +53,11 @@ class Hands:
         if machine is None or runs not in (None, machine.group is not None):
             return None
         return machine
+
+    def _spare(self, machine: Machine) -> bool:
+        """Are enough left that know the group, without this one?"""
+        known = [m.number for m in self.world.machines.values() if m.disk.meta and m.disk.meta.member]
+        return len({*known} - {machine.number}) >= self.keep
 
     # ---- processes ----
 
@@ -138,7 +144,7 @@ class Hands:
     def _wipe(self, rest: str) -> bool:
         number, _, key = rest.partition(" as ")
         machine = self._machine(number, runs=False)
-        if machine is None or machine.stalled:
+        if machine is None or machine.stalled or not self._spare(machine):
             return False
         self.world.wipe(machine.number, identity=bytes.fromhex(key) * 8)
         return True
@@ -210,6 +216,8 @@ class Hands:
 
     def _leave(self, rest: str) -> bool:
         if (machine := self._machine(rest, runs=True)) is None:
+            return False
+        if sum(bool(m.wants and m.me) for m in self.world.machines.values()) <= self.keep:
             return False
         self.world.leave(machine.number)
         return True
