@@ -379,6 +379,8 @@ class Oracle(Bounds):
     def unsettled(self) -> str:
         """What still keeps those who stay from being of one mind; empty when nothing does."""
         staying = [m for m in self.world.machines.values() if m.group is not None and m.wants]
+        if not staying:
+            return "nobody is there"
         for machine in staying:
             if not machine.me or machine.frozen:
                 return f"{machine.number} is no member"
