@@ -152,7 +152,10 @@ class Trouble(Crowd):
             return False
         machines = [m for m in world.machines.values() if m.wants and m.disk.meta]
         machine = self._some([m for m in machines if m.disk.meta and m.disk.meta.member])
-        if machine is None or not self.do(f"clone {machine.number} as {number} {machine.skew}"):
+        if machine is None:
+            return False
+        skew = machine.skew + self.rng.choice([-37, 3, 250])  # No two clocks agree to the ms.
+        if not self.do(f"clone {machine.number} as {number} {skew}"):
             return False
         self.run(self.rng.choice([0, 100, 3_000]))
         self.restart(world.machines[number])
