@@ -358,6 +358,7 @@ class Oracle(Bounds):
         seen = self.seen_by(machine)
         for key in deliverable(machine.disk):
             known = self.index[key]
+            self.came[machine.number, key] = self.world.now  # Nobody could ask it before.
             seen.show(self.messages[known], 1 << known)
         if machine.disk.floors:
             seen.top = self.top(machine)

@@ -110,9 +110,24 @@ class Trouble(Crowd):
 
     def _lose(self) -> bool:
         """A line that only one other gets, who answers it; then both of their disks are lost."""
+        return bool(self._say_to_one(wipe=True))
+
+    def _away(self) -> bool:
+        """The same, but both return: after the line has been declared lost, as the case may be."""
+        gone = self._say_to_one(wipe=False)
+        for _ in range(6 if gone else 0):
+            self.run(self.rng.choice([1_000, 5_000, 10_000]))
+            self._to_some("say", self.members())
+        for machine in gone:
+            if not machine.hosting:
+                self.restart(machine)
+        return bool(gone)
+
+    def _say_to_one(self, *, wipe: bool) -> list[Machine]:
+        """Author and witness of a line that nobody else has, and of its answer, both dead now."""
         members = [m for m in self.members() if m.disk.meta and not m.frozen]
         if len(members) < 5:
-            return False
+            return []
         author, witness = self.rng.sample(members, 2)
         others = [n for n in self.numbers() if n not in {author.number, witness.number}]
         self.split([author.number], others)
@@ -122,8 +137,9 @@ class Trouble(Crowd):
         self.mend([author.number], others)
         for machine in (author, witness):
             self.do(f"kill {machine.number}")
-            self.do(f"wipe {machine.number}")
-        return True
+            if wipe:
+                self.do(f"wipe {machine.number}")
+        return [author, witness]
 
     def _backup(self) -> None:
         for number in self.world.machines:
@@ -241,27 +257,46 @@ class Trouble(Crowd):
         """Each side of a split goes on: in each somebody comes and somebody leaves."""
         if len(self.members()) < 4 or len(self.world.machines) + 2 > MACHINES_MAX:
             return False
-        one, other = self._sides()
-        leaders = {machine.number for machine in self.leaders()}
-        if leaders.isdisjoint(one):
-            one, other = other, one
-        self.split(one, [*other, 0])  # The leader still has ids to give; the others win an epoch.
-        for side in (one, other):
-            self._come_and_go(side, [n for n in self.numbers() if n not in side])
+        for side in self._rival_sides():
+            self._come(side)
+            if sum(m.number in side for m in self.members()) > 2:
+                self._to_some("leave", [m for m in self.members() if m.wants and m.number in side])
             self.run(self.rng.choice([500, 4_000, 8_000]))
         return True
 
-    def _come_and_go(self, side: list[int], rest: list[int]) -> None:
-        there = [m for m in self.members() if m.number in side]
-        number = len(self.world.machines) + 1
-        if not there:
-            return
-        self.do(f"new {number}")
-        self.split([number], [n for n in rest if n])
-        self.do(f"start {number} via {self.rng.choice(there).number}")
+    def _rival_sides(self) -> tuple[list[int], list[int]]:
+        """The leader, who still has ids to give, cut off from the registry; and all the others."""
+        one, other = self._sides()
+        if {machine.number for machine in self.leaders()}.isdisjoint(one):
+            one, other = other, one
+        self.split(one, [*other, 0])
+        return one, other
+
+    def _come(self, side: list[int], number: int = 0) -> int:
+        """Somebody joins on one side, which is all that it can call; answers its number."""
+        there = [m.number for m in self.members() if m.number in side]
+        rest = [n for n in self.numbers()[1:] if n not in side]
+        if not number:
+            number = len(self.world.machines) + 1
+            self.do(f"new {number}")
+        self.mend([number], side)
+        self.split([number], [n for n in rest if n != number])
+        if there:
+            self.do(f"start {number} via {self.rng.choice(there)}")
         self.run(self.rng.choice([100, 1_000, 4_000]))
-        if len(there) > 2:
-            self._to_some("leave", [m for m in there if m.wants and m.me])
+        return number
+
+    def _admitted_twice(self) -> bool:
+        """Somebody joins on one side of a split, loses that log, and joins on the other."""
+        if len(self.members()) < 4 or len(self.world.machines) >= MACHINES_MAX:
+            return False
+        one, other = self._rival_sides()
+        number = self._come(one)
+        self.run(self.rng.choice([500, 4_000]))
+        self.do(f"kill {number}")
+        self.do(f"wipe {number}")
+        self._come(other, number)
+        return True
 
     def _flap(self) -> None:
         one, other = self._sides()
