@@ -65,7 +65,11 @@ class Bounds:
             for key in other.disk.messages:
                 jumped = key.source == floor.source and floor.covers(key) and not mine.below(key)
                 since = self.came.get((other.number, key), self.world.now)
-                if jumped and key not in mine.messages and self.world.now - since > ASKED * self.world.timing.t2_ms:
+                if (
+                    jumped
+                    and key not in mine.messages
+                    and self.world.now - since > ASKED * self.world.timing.t2_ms
+                ):
                     raise Broken(
                         "S8", f"{machine.number} jumps {named(key)}, which {other.number} has"
                     )

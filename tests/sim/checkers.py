@@ -274,6 +274,7 @@ class Oracle(Bounds):
         for known in machine.disk.roster.members:
             if known.identity == identity and known.belongs:
                 raise Broken("S3", f"{machine.number} gives out {id} to {known.id}, who is in")
+        self.world.count["identities admitted again"] += identity in self.owner.values()
         self.owner[id] = identity
         self.world.count["costs: ids given to members"] += 1
 

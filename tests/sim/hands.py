@@ -56,8 +56,8 @@ class Hands:
 
     def _spare(self, machine: Machine) -> bool:
         """Are enough left that know the group, without this one?"""
-        known = [m.number for m in self.world.machines.values() if m.disk.meta and m.disk.meta.member]
-        return len({*known} - {machine.number}) >= self.keep
+        others = [other for other in self.world.machines.values() if other is not machine]
+        return sum(bool(m.disk.meta and m.disk.meta.member) for m in others) >= self.keep
 
     # ---- processes ----
 

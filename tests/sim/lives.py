@@ -204,11 +204,10 @@ class Life(Endings):
         for _ in range(5):
             world.tell(self.rng.choice(staying).number)
             world.run(self.ms(PEACE_MS // 5))
-        # What follows a line that nobody holds is seen by its author alone, until that is found out.
+        # What follows a line that nobody holds is seen by its author alone until that is found.
         self.settle(8 * world.timing.hole_ms if self.waiting() else self.ms(2_000))
         if world.count["epochs"] != epochs:
             raise Broken("cost", f"{world.count['epochs'] - epochs} elections in peace")
         told = (world.count["tells"] - tells) / (world.count["lines"] - lines)
         if told > (len(staying) + 3 if long else 2 * len(staying)):
             raise Broken("cost", f"{told} messages for each line among {len(staying)}")
-

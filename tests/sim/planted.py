@@ -295,4 +295,35 @@ MUTANTS = [
         "    if facts.epoch > NO_EPOCH and believable(facts.epoch, now_ms):\n",
         "    if record is None and facts.epoch > NO_EPOCH:\n",
     ),
+    Mutant(
+        "both lives of a copied profile go on",
+        "node/core/belonging.py",
+        "                if outcome.view.incarnation > s.incarnation:\n",
+        "                if outcome.view.incarnation > s.incarnation > above:\n",
+    ),
+    Mutant(
+        "a copy is called in its own name",
+        "node/core/belonging.py",
+        "        nobody = Caller(s.chat, 0, 0, s.epoch, s.me)\n",
+        "        nobody = s.caller(s.me)\n",
+    ),
+    Mutant(
+        "a full group admits",
+        "node/core/joining.py",
+        "        if len(s.members.belonging) >= s.timing.members_max:\n",
+        "        if len(s.members.belonging) > s.timing.members_max:\n",
+    ),
+    Mutant(
+        "a line follows one of its author's that waits",
+        "node/core/talking.py",
+        "own.stream != s.stream and s.causal.delivered(own):\n",
+        "own.stream != s.stream:\n",
+    ),
+    Mutant(
+        "renewals are scaled like all else",
+        "node/core/timing.py",
+        """                if f.name.endswith("_ms") and f.name != "renew_ms"\n""",
+        """                if f.name.endswith("_ms")\n""",
+        also=(("RENEW_MAX_MS = 3_000", "RENEW_MAX_MS = 30_000"),),
+    ),
 ]

@@ -2,9 +2,8 @@
 
 Prints each seed that breaks a promise, then what was met on the way: a fault or a path that never
 occurs proves nothing.  `--seed 7 --trace` lives one life and prints every event with its effects;
-`--seed 7 --shrink FILE` leaves out of it what its failure does not need, and `--schedule FILE` lives
-what is left.
-Exits 1 if a promise was broken.
+`--seed 7 --shrink FILE` leaves out of it what its failure does not need, and `--schedule FILE`
+lives what is left.  Exits 1 if a promise was broken.
 """
 
 import argparse
@@ -59,9 +58,16 @@ class Outcome:
 
 
 def live(
-    seed: int, watch: Callable[[World], object] = lambda world: None, steps: Steps = ()
+    seed: int,
+    watch: Callable[[World], object] = lambda world: None,
+    steps: Steps = (),
+    *,
+    keep: bool = False,
 ) -> Outcome:
-    """Live one life, as drawn or as these steps say; whatever goes wrong is in the outcome."""
+    """Live one life, as drawn or as these steps say; whatever goes wrong is in the outcome.
+
+    `keep`: so is what was done, though nothing went wrong.
+    """
     life = Life(seed, steps)
     world = life.world
     watch(world)
@@ -86,7 +92,7 @@ def live(
         life.scale,
         world.count,
         str(life.options),
-        life.steps() if promise else (),
+        life.steps() if promise or keep else (),
     )
 
 

@@ -293,9 +293,14 @@ class Trouble(Crowd):
         one, other = self._rival_sides()
         number = self._come(one)
         self.run(self.rng.choice([500, 4_000]))
+        self.do(f"save {number}")
         self.do(f"kill {number}")
         self.do(f"wipe {number}")
         self._come(other, number)
+        if self.rng.random() < 0.5:  # And finds the log of the first time again.
+            self.do(f"kill {number}")
+            self.do(f"restore {number}")
+            self.do(f"start {number}")
         return True
 
     def _flap(self) -> None:
