@@ -228,11 +228,8 @@ class CatchingUp:
         for floor in list(gaps):
             if not s.history.outranked(floor):
                 gaps.forget(floor.source)  # Others had what we lacked.
-        if unasked := gaps.unasked(s.active_others):
-            last = self._last
-            longest_ago = min(unasked, key=lambda m: last.get(m, 0))
-            self.want(longest_ago, now=longest_ago not in last)
-            return False
+        if gaps.unasked(s.active_others):
+            return self._ask_about_gaps()
         floors = tuple(gaps)
         for floor in floors:
             s.history.adopt(floor)
@@ -240,7 +237,16 @@ class CatchingUp:
         if floors:
             s.emit(StoreMarks(floors))
             self._talking.show(s.causal.release(), Way.CATCH_UP)
-        return True
+        return not gaps or self._ask_about_gaps()
+
+    def _ask_about_gaps(self) -> bool:
+        """Whoever was asked the longest ago is the next.  True: there is nobody left to ask."""
+        s, last = self._s, self._last
+        unasked = s.gaps.unasked(s.active_others)
+        if unasked:
+            longest_ago = min(unasked, key=lambda m: last.get(m, 0))
+            self.want(longest_ago, now=longest_ago not in last)
+        return not unasked
 
     # ---- being asked ---------------------------------------------------------------------------
 

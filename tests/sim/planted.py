@@ -261,8 +261,8 @@ MUTANTS = [
     Mutant(
         "a gap is jumped before others were asked",
         "node/core/catching_up.py",
-        "        if unasked := gaps.unasked(s.active_others):\n",
-        "        if unasked := gaps.unasked(()):\n",
+        "        if gaps.unasked(s.active_others):\n",
+        "        if gaps.unasked(()):\n",
     ),
     Mutant(
         "anybody declares lines lost",
@@ -325,5 +325,11 @@ MUTANTS = [
         """                if f.name.endswith("_ms") and f.name != "renew_ms"\n""",
         """                if f.name.endswith("_ms")\n""",
         also=(("RENEW_MAX_MS = 3_000", "RENEW_MAX_MS = 30_000"),),
+    ),
+    Mutant(
+        "who was asked before a floor rose is asked no more",
+        "node/core/gaps.py",
+        "        elif floor.at > known.at:\n",
+        "        elif floor.at < known.at:\n",
     ),
 ]
