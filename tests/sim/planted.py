@@ -314,19 +314,6 @@ MUTANTS = [
         "        if len(s.members.belonging) > s.timing.members_max:\n",
     ),
     Mutant(
-        "a line follows one of its author's that waits",
-        "node/core/talking.py",
-        "own.stream != s.stream and s.causal.delivered(own):\n",
-        "own.stream != s.stream:\n",
-    ),
-    Mutant(
-        "renewals are scaled like all else",
-        "node/core/timing.py",
-        """                if f.name.endswith("_ms") and f.name != "renew_ms"\n""",
-        """                if f.name.endswith("_ms")\n""",
-        also=(("RENEW_MAX_MS = 3_000", "RENEW_MAX_MS = 30_000"),),
-    ),
-    Mutant(
         "who was asked before a floor rose is asked no more",
         "node/core/gaps.py",
         "        elif floor.at > known.at:\n",
