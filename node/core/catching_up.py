@@ -45,6 +45,7 @@ class CatchingUp:
         self._session: Session | None = None
         self.seeking = Seeking(s, talking, self.want)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
+        self._given: set[MemberId] = set()  # who has given all that it had, since the start
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
 
     # ---- when ----------------------------------------------------------------------------------
@@ -204,13 +205,20 @@ class CatchingUp:
             s.emit(Merged(session.merged, session.peer))
         if s.gaps:
             equal = self._close_gaps(session.peer if complete else 0) and equal
-        if equal and s.partial:
+        if complete:
+            self._given.add(session.peer)
+        if s.partial and (equal or self._has_all()):
             s.partial = False
             s.store_meta()
         if equal and self.rival is not None:
             leader, epoch = self.rival
             self.rival = None
             s.emit(SplitHealed(session.merged, leader, epoch))
+
+    def _has_all(self) -> bool:
+        """Did everyone give all it had?  Where nobody's log is whole, none ever becomes so."""
+        s = self._s
+        return not s.gaps and bool(s.active_others) and self._given.issuperset(s.active_others)
 
     # ---- gaps ----------------------------------------------------------------------------------
 
