@@ -15,7 +15,7 @@ CYCLES  ?= 5
 CASES   ?= 1000
 ARGS    ?=
 
-.PHONY: help setup run test check proto sim chaos crash fuzz bench screens lock
+.PHONY: help setup run test check proto sim figures chaos crash fuzz bench screens lock
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -51,22 +51,18 @@ check: $(STAMP)  ## lint, format, types, protos, generated code, import rules, s
 proto: $(STAMP)  ## write generated/ anew from protos/
 	@$(call generate,mkdir -p generated && rm -rf generated/p2pchat && mv $$fresh/p2pchat generated/)
 
-sim: $(STAMP)  ## simulate: SEEDS=200 START=0, or one with SEED=7 TRACE=1
-ifdef SEED
-	@$(BIN)/python -m tests.sim.swarm --seed $(SEED) $(if $(TRACE),--trace) $(ARGS)
+sim: $(STAMP)  ## simulate: SEEDS=200 START=0; one with SEED=7 or SCHEDULE=file, TRACE=1, SHRINK=file; COVER=1
+ifdef COVER
+	@$(BIN)/python -m tests.sim.marks --start $(START) --seeds $(SEEDS) $(ARGS)
+else ifneq ($(SEED)$(SCHEDULE),)
+	@$(BIN)/python -m tests.sim.swarm $(if $(SCHEDULE),--schedule $(SCHEDULE),--seed $(SEED)) \
+	  $(if $(TRACE),--trace) $(if $(SHRINK),--shrink $(SHRINK)) $(ARGS)
 else
 	@$(BIN)/python -m tests.sim.swarm --start $(START) --seeds $(SEEDS) $(ARGS)
 endif
 
-chaos: $(STAMP)  ## chaos: CYCLES=5 START=0, or one with SEED=7; OUT=FILE, KEEP=1
-	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED),--start $(START) --cycles $(CYCLES)) \
-	  $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep) $(ARGS)
-
-crash: $(STAMP)  ## kill a node at every point at which it stores or sends (ARGS='--start 1 --count 50')
-	@$(BIN)/python -m tests.crash $(ARGS)
-
-fuzz: $(STAMP)  ## hostile callers: CASES=1000 of each RPC, START=0, or one with RPC=Node/Message SEED=7
-	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED),--start $(START) --cases $(CASES)) $(if $(RPC),--rpc $(RPC)) $(ARGS)
+figures: $(STAMP)  ## what elections and noticing a death cost, into tests/sim/figures.md
+	@$(BIN)/python -m tests.sim.elections --write $(ARGS)
 
 screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
 	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)

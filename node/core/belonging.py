@@ -153,7 +153,11 @@ class Belonging:
             return self._move(s.members.of_identity(s.setup.identity))
         if mine.incarnation > s.incarnation:
             self._is_outdone(mine)
-        elif mine.life is not Life.ALIVE or mine.incarnation < s.incarnation:
+        elif (
+            mine.life is not Life.ALIVE
+            or mine.incarnation < s.incarnation
+            or mine.address != s.setup.address  # Another process drew the same incarnation.
+        ):
             if mine.life is Life.DROPPED:
                 s.emit(MemberChanged(s.me, Change.REFUTED))
             self.refute()

@@ -45,6 +45,7 @@ class CatchingUp:
         self._session: Session | None = None
         self.seeking = Seeking(s, talking, self.want)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
+        self._given: set[MemberId] = set()  # who has given all that it had, since the start
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
 
     # ---- when ----------------------------------------------------------------------------------
@@ -204,13 +205,20 @@ class CatchingUp:
             s.emit(Merged(session.merged, session.peer))
         if s.gaps:
             equal = self._close_gaps(session.peer if complete else 0) and equal
-        if equal and s.partial:
+        if complete:
+            self._given.add(session.peer)
+        if s.partial and (equal or self._has_all()):
             s.partial = False
             s.store_meta()
         if equal and self.rival is not None:
             leader, epoch = self.rival
             self.rival = None
             s.emit(SplitHealed(session.merged, leader, epoch))
+
+    def _has_all(self) -> bool:
+        """Did everyone give all it had?  Where nobody's log is whole, none ever becomes so."""
+        s = self._s
+        return not s.gaps and bool(s.active_others) and self._given.issuperset(s.active_others)
 
     # ---- gaps ----------------------------------------------------------------------------------
 
@@ -228,11 +236,8 @@ class CatchingUp:
         for floor in list(gaps):
             if not s.history.outranked(floor):
                 gaps.forget(floor.source)  # Others had what we lacked.
-        if unasked := gaps.unasked(s.active_others):
-            last = self._last
-            longest_ago = min(unasked, key=lambda m: last.get(m, 0))
-            self.want(longest_ago, now=longest_ago not in last)
-            return False
+        if gaps.unasked(s.active_others):
+            return self._ask_about_gaps()
         floors = tuple(gaps)
         for floor in floors:
             s.history.adopt(floor)
@@ -240,7 +245,16 @@ class CatchingUp:
         if floors:
             s.emit(StoreMarks(floors))
             self._talking.show(s.causal.release(), Way.CATCH_UP)
-        return True
+        return not gaps or self._ask_about_gaps()
+
+    def _ask_about_gaps(self) -> bool:
+        """Whoever was asked the longest ago is the next.  True: there is nobody left to ask."""
+        s, last = self._s, self._last
+        unasked = s.gaps.unasked(s.active_others)
+        if unasked:
+            longest_ago = min(unasked, key=lambda m: last.get(m, 0))
+            self.want(longest_ago, now=longest_ago not in last)
+        return not unasked
 
     # ---- being asked ---------------------------------------------------------------------------
 

@@ -192,9 +192,9 @@ class Reign:
         s.leader_address = "" if s.members.get(leader) is not None else address
         if leader == s.me:  # Granted, but the grant was lost: it may not be used.
             e.claim_anew = True
+            s.store_meta()
             if address not in ("", s.setup.address):
                 self._twin(address)  # Or granted to another process that is us.
-            s.store_meta()
             s.alarms.set(Alarm.LEADER, s.now)
         else:
             self._follow_new(took)

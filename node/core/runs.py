@@ -51,11 +51,6 @@ class Runs:
         return seq
 
     @property
-    def first(self) -> int:
-        """The lowest number held; there must be one."""
-        return self._first[0]
-
-    @property
     def last(self) -> int:
         """The highest number held; there must be one."""
         return self._last[-1]
@@ -76,10 +71,6 @@ class Runs:
 
     def __bool__(self) -> bool:
         return bool(self._first)
-
-    def __contains__(self, seq: int) -> bool:
-        at = bisect_right(self._first, seq)
-        return at > 0 and self._last[at - 1] >= seq
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
         """(first, last, hash) of each run."""

@@ -60,8 +60,9 @@ class Talking:
         assert s.stream is not None
         key = Key(s.me, s.stream, s.stream_seq)
         heads = set(s.causal.heads)
-        if s.last_own is not None and s.last_own.stream != s.stream:
-            heads.add(s.last_own)  # What an earlier life said comes before.
+        own = s.last_own
+        if own is not None and own.stream != s.stream and s.causal.delivered(own):
+            heads.add(own)  # What an earlier life said comes before; unless it waits here, unseen.
         before = key.before
         heads.discard(before or key)
         if len(heads) > DEPS_MAX:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, fields, replace
 
 from .types import Millis
 
+RENEW_MIN_MS = 1_000
+RENEW_MAX_MS = 3_000  # what the discovery service counts on
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -21,7 +24,8 @@ class Timing:
     grace_ms: Millis = 400  # elect + lookup: a lower id, blind of late, may find the NDS again
     claim_ms: Millis = 1_000  # includes the question to the old leader (400)
     lookup_ms: Millis = 250  # reading the record
-    renew_ms: Millis = 3_000  # the leader's sign of life to the discovery service
+    renew_ms: Millis = 3_000  # the leader's sign of life to the discovery service, which counts on
+    # it in every preset: a leader that it cannot call is believed for two of these
     record_ms: Millis = 10_000  # everyone reads the record this often
     ack_ms: Millis = 600  # deadline of one chat message to one member
     relay_ms: Millis = 30_000  # a relay sticks to a broken link this long
@@ -66,9 +70,10 @@ class Timing:
             )
         if self.wait_ms < self.elect_ms + self.lookup_ms:
             raise ValueError(f"wait_ms ({self.wait_ms}) is too short for a claim to be made in it")
-        if self.renew_ms < self.t2_ms:
-            raise ValueError(f"renew_ms ({self.renew_ms}) must not be below t2_ms ({self.t2_ms})")
-
+        if not RENEW_MIN_MS <= self.renew_ms <= RENEW_MAX_MS:
+            raise ValueError(
+                f"renew_ms must be within {RENEW_MIN_MS} and {RENEW_MAX_MS}, not {self.renew_ms}"
+            )
         longest_ms = 8 * self.ack_ms + 2 * self.sync_call_ms
         if self.hole_ms < longest_ms:
             raise ValueError(
@@ -77,13 +82,13 @@ class Timing:
             )
 
     def scaled(self, factor: int) -> "Timing":
-        """Every duration `factor` times as long; bounds stay."""
+        """Every duration `factor` times as long, but for renewals; bounds stay."""
         return replace(
             self,
             **{
                 f.name: getattr(self, f.name) * factor
                 for f in fields(self)
-                if f.name.endswith("_ms")
+                if f.name.endswith("_ms") and f.name != "renew_ms"
             },
         )
 

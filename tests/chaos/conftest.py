@@ -114,8 +114,9 @@ class Towns:
         await self._stack.aclose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def towns(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Towns]:
+    """Ends with its module: its writers live on the loop that all tests share."""
     made = Towns(tmp_path_factory)
     try:
         yield made

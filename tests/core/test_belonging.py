@@ -280,6 +280,17 @@ def test_a_later_life_of_ourselves_that_calls_is_looked_for() -> None:
     assert talk.one(e.Stopped).reason == "PROFILE_IN_USE"
 
 
+def test_an_incarnation_that_another_process_has_drawn_too_is_outdone_at_once() -> None:
+    talk = follower(3, 1, 2)
+    same = mine(talk, address="twin:7000", address_stamp=(WALL, 9))
+    assert same.incarnation == WALL == talk.group.incarnation
+    tell(talk, 2, same)
+    assert talk.group.incarnation > WALL
+    announced = talk.of(e.StoreRoster)[-1].roster
+    (record,) = (one for one in announced.members if one.id == 3)
+    assert (record.address, record.incarnation) == ("m3:7000", talk.group.incarnation)
+
+
 def test_one_identity_moves_to_the_highest_id_that_it_was_given() -> None:
     talk = follower(3, 1, 2)
     before = talk.says("as three")

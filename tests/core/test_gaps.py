@@ -34,3 +34,20 @@ def test_of_the_floors_of_one_author_the_one_that_stands_is_kept_with_who_was_as
     assert gaps.unasked((7,)) == ()
     gaps.forget(1)
     assert not gaps
+
+
+def test_who_was_asked_before_a_floor_rose_is_asked_again_about_what_it_counts_since() -> None:
+    """It may have said something meanwhile that others have trimmed already."""
+    higher = ONE._replace(seq=8)
+    gaps = Gaps()
+    gaps.note(ONE)
+    gaps.asked(7)
+    gaps.note(higher)
+    gaps.note(ONE._replace(seq=6))
+    assert list(gaps) == [ONE], "the first gap is not held up"
+    assert gaps.unasked((7,)) == ()
+    gaps.forget(1)
+    assert list(gaps) == [higher]
+    assert gaps.unasked((7,)) == (7,)
+    gaps.forget(1)
+    assert not gaps

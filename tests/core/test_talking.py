@@ -98,6 +98,17 @@ def test_a_stream_is_new_with_each_process_and_its_first_line_names_the_last() -
     assert said.key.stream != old.key.stream
 
 
+def test_a_line_does_not_follow_one_of_an_earlier_life_that_waits() -> None:
+    """It was not seen since: its disk was lost, and others have it without what it follows."""
+    old = line(3, 2, after=(line(1),), ms=5_000)
+    talk = returning(3, 1, 2, leader=1, messages=[line(3, 1), old])
+    talk.hand(Started(WALL))
+    said = talk.says("back again")
+    assert said.deps == (line(3, 1).key,)
+    told(talk, line(1))
+    assert talk.shown == [said.text, "1.1", "3.2"]  # each of them once
+
+
 def test_the_outbox_survives_a_restart() -> None:
     old = line(3)
     post = Post(old.key, (1, 2), (1,), settled=False)

@@ -19,7 +19,9 @@ NOISY = 20  # one noisy connection to each server for so many cases of an RPC
 
 def conduct(directory: Path, plan: Plan, *, show: bool = False) -> Campaign:
     """Builds a town, lives the plan in it, prints the report.  `show`: the one case in full."""
-    logging.getLogger("asyncio").setLevel(logging.ERROR)  # Of writes to who has hung up.
+    asyncio_log = logging.getLogger("asyncio")
+    level = asyncio_log.level
+    asyncio_log.setLevel(logging.ERROR)  # It warns of writes to who has hung up.
     town = Town(directory)
     try:
         town.build()
@@ -38,6 +40,7 @@ def conduct(directory: Path, plan: Plan, *, show: bool = False) -> Campaign:
         plan.say(campaign.report(talk))
         return campaign
     finally:
+        asyncio_log.setLevel(level)
         town.close()
 
 

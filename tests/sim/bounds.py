@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .checkers import Seen
     from .world import World
 
-ASKED_MS = 15_000  # who has shown a message for so long was asked after it did
+ASKED = 15  # t2_ms: who has shown a message for so long in one life was asked after it did
 
 
 class Broken(AssertionError):
@@ -65,7 +65,11 @@ class Bounds:
             for key in other.disk.messages:
                 jumped = key.source == floor.source and floor.covers(key) and not mine.below(key)
                 since = self.came.get((other.number, key), self.world.now)
-                if jumped and key not in mine.messages and self.world.now - since > ASKED_MS:
+                if (
+                    jumped
+                    and key not in mine.messages
+                    and self.world.now - since > ASKED * self.world.timing.t2_ms
+                ):
                     raise Broken(
                         "S8", f"{machine.number} jumps {named(key)}, which {other.number} has"
                     )

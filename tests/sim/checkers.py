@@ -56,6 +56,7 @@ class Oracle(Bounds):
         self.leader_of: dict[Epoch, MemberId] = {}  # as the registry granted it
         self.led_by: dict[Epoch, tuple[int, int]] = {}  # machine and process that acted on it
         self.home: dict[bytes, Machine] = {}  # of an identity
+        self.homes: dict[bytes, list[Machine]] = {}  # all that ever had it
         self.owner: dict[MemberId, bytes] = {}
         self.block_epoch: dict[MemberId, Epoch] = {}
         self.messages: list[ChatMessage] = []  # the first of each (source, id)
@@ -78,6 +79,18 @@ class Oracle(Bounds):
         identity = self.owner.get(member)
         return self.home.get(identity) if identity is not None else None
 
+    def settles(self, machine: Machine) -> None:
+        """A machine has an identity of its own."""
+        self.home[machine.identity] = machine
+        homes = self.homes.setdefault(machine.identity, [])
+        if machine not in homes:
+            homes.append(machine)
+
+    def cloned(self, one: Machine, copy: Machine) -> None:
+        """Two machines have one disk copy, and one identity."""
+        self.settles(copy)
+        self.seen_by(copy).ever = self.seen_by(one).ever
+
     # ---- S1, S2: leadership ----
 
     def granted(self, epoch: Epoch, leader: MemberId, address: str) -> None:
@@ -99,6 +112,7 @@ class Oracle(Bounds):
             if id in self.block_epoch:
                 raise Broken("S3", f"id {id} is in two blocks")
             self.block_epoch[id] = Epoch(*epoch)
+            self.world.count["costs: ids granted"] += 1
 
     def stands(self, machine: Machine, group: Group) -> None:
         """The epoch or leader that a node goes by has changed."""
@@ -252,13 +266,18 @@ class Oracle(Bounds):
             raise Broken("S3", f"{machine.number} gives out {id}, which is in no block")
         if not any(first <= id < first + n for _, first, n in machine.blocks):
             raise Broken("S3", f"{machine.number} gives out {id}, which is in no block of its own")
+        # An identity that two sides admitted is one member, by its highest id.
+        belonging = {member.identity for member in machine.disk.roster.members if member.belongs}
+        if len(belonging) >= self.world.timing.members_max:
+            raise Broken("S3", f"{machine.number} gives out {id}, and is full: {len(belonging)}")
         if meta is None or meta.epoch != epoch:
             raise Broken("S2", f"{machine.number} gives out {id} of {epoch}, knowing {meta}")
         for known in machine.disk.roster.members:
             if known.identity == identity and known.belongs:
                 raise Broken("S3", f"{machine.number} gives out {id} to {known.id}, who is in")
+        self.world.count["identities admitted again"] += identity in self.owner.values()
         self.owner[id] = identity
-        self.world.count["ids given"] += 1
+        self.world.count["costs: ids given to members"] += 1
 
     def _storing_meta(self, machine: Machine, meta: e.Meta) -> None:
         old = machine.disk.meta
@@ -317,10 +336,13 @@ class Oracle(Bounds):
         self._check_ack(notice.key, notice.by)
 
     def _check_ack(self, key: Key, by: MemberId) -> None:
-        holder = self.machine_of(by)
+        holders = self.homes.get(self.owner.get(by, b""), [])
         known = self.index.get(key)
-        if holder is None or known is None or not self.seen_by(holder).ever >> known & 1:
-            if holder is not None and holder.disk.below(key):
+        ever = 0
+        for holder in holders:
+            ever |= self.seen_by(holder).ever
+        if known is None or not ever >> known & 1:
+            if any(holder.disk.below(key) for holder in holders):
                 self.world.count["acked below a floor"] += 1
                 return
             raise Broken(
@@ -338,6 +360,7 @@ class Oracle(Bounds):
         seen = self.seen_by(machine)
         for key in deliverable(machine.disk):
             known = self.index[key]
+            self.came[machine.number, key] = self.world.now  # Nobody could ask it before.
             seen.show(self.messages[known], 1 << known)
         if machine.disk.floors:
             seen.top = self.top(machine)
@@ -346,6 +369,12 @@ class Oracle(Bounds):
         self.seen_by(machine).forget()
 
     def stopped_by_itself(self, machine: Machine, notice: e.Stopped) -> None:
+        """Only one of two that live on copies of one disk stops by itself, the earlier life."""
+        for other in self.homes[machine.identity]:
+            lives = other.disk.meta is not None and machine.disk.meta is not None
+            if notice.reason == "PROFILE_IN_USE" and other is not machine and lives:
+                self.world.count["twins that stopped"] += 1
+                return
         raise Broken("core", f"{machine.number} stopped by itself: {notice.reason}")
 
     # ---- after the faults ----
@@ -353,9 +382,13 @@ class Oracle(Bounds):
     def unsettled(self) -> str:
         """What still keeps those who stay from being of one mind; empty when nothing does."""
         staying = [m for m in self.world.machines.values() if m.group is not None and m.wants]
+        if not staying:
+            return "nobody is there"
         for machine in staying:
             if not machine.me or machine.frozen:
                 return f"{machine.number} is no member"
+        if len({machine.me for machine in staying}) < len(staying):
+            return f"two lives under one id: {[(m.number, small(m.me)) for m in staying]}"
         return (
             self._unsettled_leader(staying)
             or self._unsettled_roster(staying)

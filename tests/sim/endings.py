@@ -3,7 +3,6 @@
 from typing import Any
 
 from node.core.messages import Granted, Life
-from node.core.timing import LAN
 
 from .checkers import Broken
 from .machine import Machine, Process
@@ -34,6 +33,11 @@ class Endings(Trouble):
     """Each begins and ends with all of one mind."""
 
     elected_ms = 0
+    scale = 1  # of the durations, against the LAN's
+
+    def ms(self, of_lan_ms: int) -> int:
+        """A duration that is given for the LAN's preset."""
+        return of_lan_ms * self.scale
 
     def settle(self, bound_ms: int) -> int:
         """Run until all are of one mind; answers how long that took."""
@@ -46,7 +50,7 @@ class Endings(Trouble):
     def rest(self, bound_ms: int) -> None:
         """As `settle`, and wait for rounds that are under way to end: their votes are old."""
         self.settle(bound_ms)
-        self.world.run(REST_MS)
+        self.world.run(self.ms(REST_MS))
         self.settle(bound_ms)
 
     def leader(self) -> Machine:
@@ -55,7 +59,7 @@ class Endings(Trouble):
     def know_registry(self) -> None:
         """Wait until nobody takes the registry for silent: who does leaves elections to others."""
         groups = [m.group for m in self.members() if m.group is not None]
-        bound = 2 * LAN.record_ms
+        bound = 2 * self.world.timing.record_ms
         self.world.run_until(bound, lambda: all(g.nds_up for g in groups), step=500)
 
     def follow(self, machines: list[Machine], lowest: int, bound_ms: int) -> int:
@@ -82,17 +86,19 @@ class Endings(Trouble):
         world.say(f"-- a standing split: {split}")
         world.count[f"standing: {split}"] += 1
         self.stand(split)
-        world.run(60_000)
+        world.run(self.ms(60_000))
         epochs = world.count["epochs"]
         for _ in range(6):
-            world.run(10_000)
+            world.run(self.ms(10_000))
             self.talk()
         took = world.count["epochs"] - epochs
+        world.count["costs: minutes of a standing split"] += self.scale
+        world.count["costs: elections in them"] += took
         if took > 1:
             raise Broken("cost", f"{took} elections in a minute of a standing split ({split})")
         world.count["fault: heal"] += 1
         world.network.heal()
-        self.rest(20_000)
+        self.rest(self.ms(20_000))
 
     def stand(self, split: str) -> None:
         """Cut the network in a way that is meant to last."""
@@ -138,11 +144,11 @@ class Endings(Trouble):
         text = "the long way round"
         world.tell(one.number, text)
         seen = world.oracle.seen_by(other).lines
-        if not world.run_until(DETOUR_MS, lambda: (one.me, text) in seen):
+        if not world.run_until(self.ms(DETOUR_MS), lambda: (one.me, text) in seen):
             raise Broken("relay", f"{one.number} does not get round to {other.number}")
-        world.run(2_500)
+        world.run(self.ms(2_500))
         world.network.heal()
-        self.rest(10_000)
+        self.rest(self.ms(10_000))
         if (world.count["epochs"], world.count["claims"]) != (epochs, claims):
             raise Broken("cost", "one cut link makes a member claim")
 
@@ -166,7 +172,7 @@ class Endings(Trouble):
         lowest = min(m.me for m in survivors)
         groups = [m.group for m in survivors if m.group is not None]
         followed = world.run_until(
-            PROVISIONAL_MS, lambda: all(g.provisional == lowest for g in groups), step=20
+            self.ms(PROVISIONAL_MS), lambda: all(g.provisional == lowest for g in groups), step=20
         )
         if not followed:
             shown = {m.number: m.group.provisional for m in survivors if m.group is not None}
@@ -174,14 +180,14 @@ class Endings(Trouble):
         speaker = rng.choice(survivors)
         text = "who needs a registry"
         world.tell(speaker.number, text)
-        world.run(1_500)
+        world.run(self.ms(1_500))
         for machine in survivors:
             if (speaker.me, text) not in world.oracle.seen_by(machine).lines:
                 raise Broken("relay", f"{machine.number} is not told, with the registry away")
         world.registry.start()
-        self.settle(20_000)
-        world.run(5_000)
-        self.settle(2_000)
+        self.settle(self.ms(20_000))
+        world.run(self.ms(5_000))
+        self.settle(self.ms(2_000))
         if world.count["epochs"] != epochs + 1:
             raise Broken("cost", f"{world.count['epochs'] - epochs} elections after an outage")
         if world.oracle.leader_of[world.oracle.last_epoch] != lowest:
@@ -195,7 +201,7 @@ class Endings(Trouble):
         half = len(survivors) // 2
         numbers = [m.number for m in survivors]
         self.world.network.part(numbers[:half], numbers[half:])
-        self.world.run(8_000)
+        self.world.run(self.ms(8_000))
         self.world.network.heal()
 
     def absent(self) -> None:
@@ -215,12 +221,12 @@ class Endings(Trouble):
             records = [group.member(machine.me) for group in groups]
             return all(r is not None and r.life is Life.DROPPED for r in records)
 
-        if not world.run_until(DROP_MS, dropped, step=50):
+        if not world.run_until(self.ms(DROP_MS), dropped, step=50):
             raise Broken("drop", f"{machine.number} is frozen, and not dropped")
         world.tell(rng.choice([m for m in others if m is not machine]).number)
         world.run(rng.choice([0, 5_000]))
         world.thaw(machine)
-        self.rest(10_000)
+        self.rest(self.ms(10_000))
         if world.count["epochs"] != epochs:
             raise Broken("cost", "a member that was dropped and came back makes an election")
 
@@ -236,17 +242,17 @@ class Endings(Trouble):
         world.network.part([0], [others[0].number])
         group = others[0].group
         assert group is not None
-        world.run_until(2 * LAN.record_ms, lambda: not group.nds_up, step=500)
-        self.rest(2_000)
+        world.run_until(2 * self.world.timing.record_ms, lambda: not group.nds_up, step=500)
+        self.rest(self.ms(2_000))
         epochs = world.count["epochs"]
         leader.wants = False
         began = world.now
         world.kill(leader.number)
-        self.follow(others, others[1].me, ELECT_MS)
-        if world.network.faults.hints and world.now - began >= LAN.wait_ms:
+        self.follow(others, others[1].me, self.ms(ELECT_MS))
+        if world.network.faults.hints and world.now - began >= world.timing.wait_ms:
             raise Broken("cost", "a lower id that cannot claim is waited for")
         world.network.heal()
-        self.rest(15_000)
+        self.rest(self.ms(15_000))
         if world.count["epochs"] != epochs + 1:
             raise Broken("cost", f"{world.count['epochs'] - epochs} elections for one death")
 
@@ -262,12 +268,12 @@ class Endings(Trouble):
         others = [m for m in self.members() if m is not leader]
         epochs = world.count["epochs"]
         world.freeze(leader)
-        self.follow(others, min(m.me for m in others), ELECT_MS)
+        self.follow(others, min(m.me for m in others), self.ms(ELECT_MS))
         world.run(rng.choice([0, 500, 10_000]))
         world.thaw(leader)
-        self.settle(20_000)
-        world.run(3_000)
-        self.settle(2_000)
+        self.settle(self.ms(20_000))
+        world.run(self.ms(3_000))
+        self.settle(self.ms(2_000))
         if world.count["epochs"] != epochs + 1:
             raise Broken("cost", f"{world.count['epochs'] - epochs} elections for one stall")
 
@@ -294,11 +300,12 @@ class Endings(Trouble):
         survivors = [m for m in staying if m not in {leader, other}]
         lowest = min(m.me for m in survivors)
         if not grant_lost:
-            self.elected_ms = self.follow(survivors, lowest, ELECT_MS)
-            world.count["elected"] += 1
+            self.elected_ms = self.follow(survivors, lowest, self.ms(ELECT_MS))
+            world.count["costs: deaths of a leader and one more"] += 1
+            world.count["costs: elections for them"] += world.oracle.last_epoch.n - last.n
         for machine in survivors:
             world.tell(machine.number)
-        self.settle(15_000)
+        self.settle(self.ms(15_000))
         world.network.snag = None
         won = [who for epoch, who in world.oracle.leader_of.items() if epoch > last]
         if grant_lost and len(won) <= GRANTS_MAX:

@@ -5,82 +5,110 @@ suffer    faults of every kind, each seed with a mix of its own, while people ta
 converge  the faults stop; within a bound all who stay must be of one mind, and keep the peace
 endings   one cut link; at times a split that stands, a registry that is away, a leader that
           is frozen; last of all leader and one more are killed
+
+What is done until the faults stop is a list of instants and commands, and so is what follows: a
+life can be lived once more with parts of it left out.  Each act after that draws for itself.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 from random import Random
 
-from node.core.events import Field
 from node.core.timing import LAN, Timing
 
 from .checkers import Broken
 from .endings import Endings
-from .network import Faults
-from .trouble import ALWAYS, KINDS
+from .options import KINDS, Options, draw
 from .world import World
 
-CONVERGE_MS = 40_000
-HOLES_MS = 80_000  # some more, one after the other, where one waits for each to be declared
 SETTLED_MS = 3_000
 PEACE_MS = 4_000
 ENDING = 0.15  # how often each of the longer endings is lived
+SOMETIMES = ("divide", "outage", "absent", "blind", "stall")
+ACTS = ("converge", "detour", *SOMETIMES, "elect", "wait")
+KEEP = 3  # machines that do not lose the group
+Steps = Sequence[tuple[int, str]]  # instants, and what is done then
 
 
-def mix(rng: Random) -> Faults:
-    return Faults(
-        loss=rng.choice([0, 0, 0.01, 0.05, 0.3]),
-        lost_reply=rng.choice([0, 0, 0.05, 0.3]),
-        repeat=rng.choice([0, 0, 0.05, 0.2]),
-        spike=rng.choice([0, 0, 0.02, 0.1]),
-        spike_ms=rng.choice([100, 600, 2_500]),
-        lost_failure=rng.choice([0, 0, 0.3]),
-        hints=rng.random() < 0.7,
-    )
+def converge_ms(timing: Timing, members: int) -> int:
+    """Within so long all are of one mind, after the last fault.
 
-
-def pace(rng: Random) -> Timing:
-    """The LAN's durations; bounds that small worlds would never reach are pulled down at times."""
-    return replace(
-        LAN,
-        page_bytes=rng.choice([600, 3_000, LAN.page_bytes]),
-        pending_max=rng.choice([3, LAN.pending_max, LAN.pending_max]),
-        flight_max=rng.choice([2, LAN.flight_max]),
-        log_max=rng.choice([5, 12, 50, LAN.log_max, LAN.log_max, LAN.log_max]),
-        absent_ms=5_000,
-    )
+    One that heard nothing reads the record; it stands, waits and claims; members that do not return
+    are suspected and dropped; what is lacking is found by anti-entropy with one random member after
+    another, until the log is even everywhere.
+    """
+    hears = timing.record_ms
+    elects = timing.t2_ms + timing.elect_ms + timing.wait_ms + timing.claim_ms
+    drops = timing.suspect_ms + timing.retry_max_ms
+    rounds = members.bit_length()  # who has it doubles with each round
+    return hears + elects + drops + rounds * (timing.sync_ms * 6 // 5) + 2 * timing.sync_call_ms
 
 
 class Life(Endings):
-    """One life in one world."""
+    """One life in one world: as its seed has it, or as `steps` say."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, steps: Steps = ()) -> None:
         rng = Random(seed)
-        super().__init__(World(rng.getrandbits(64), timing=pace(rng)), rng)
+        self.options: Options = draw(rng)
+        timing, faults = self.options.timing, self.options.faults
+        super().__init__(World(rng.getrandbits(64), faults.calm(), timing), rng)
+        self.seed = seed
+        self.scale = self.options.scale
+        self.hands.weather, self.hands.keep = faults, KEEP
+        self.given = steps
+        self.acts: list[tuple[int, str]] = []
         # What waits for a line that nobody holds any more fills such a small bound, until that line
         # is declared lost; then the next one is waited for.
-        self.tight = self.world.timing.pending_max < LAN.pending_max
-        self.never: set[int] = set()  # machines that do not return
+        self.tight = timing.pending_max < LAN.pending_max
         self.elected_ms = 0
         self.converged_ms = 0
+        self.converged_share = 0.0  # of the bound
 
     def live(self) -> World:
-        self.grow()
-        self.suffer()
-        self.converge()
-        self.detour()
-        for ending in (self.divide, self.outage, self.absent, self.blind, self.stall):
-            if self.rng.random() < ENDING:
-                ending()
-        self.elect()
+        if self.given:
+            self.again()
+        else:
+            self.grow()
+            self.suffer()
+            rng = Random(f"{self.seed} acts")
+            some = [act for act in SOMETIMES if rng.random() < ENDING]
+            at = self.world.now
+            for act in ("converge", "detour", *some, "elect"):
+                self.act(at, act)
         return self.world
+
+    def again(self) -> None:
+        """Do what was written down."""
+        for at, step in self.given:
+            self.world.run(max(0, at - self.world.now))
+            if step in ACTS:
+                self.act(at, step)
+            else:
+                self.world.say(f"-- {step}")
+                self.hands.do(step)
+
+    def act(self, at: int, name: str) -> None:
+        """One of the acts that follow the faults: it draws by itself, whatever came before."""
+        self.acts.append((at, name))
+        self.rng = Random(f"{self.seed} {name}")
+        writing, self.hands.done = self.hands.done, []
+        try:
+            if name != "wait":
+                getattr(self, name)()
+        finally:
+            self.hands.done = writing
+
+    def steps(self) -> Steps:
+        """What was done until now."""
+        acts = self.acts or [(self.world.now, "wait")]
+        return (*self.hands.done, *acts)
 
     # ---- act 1 ----
 
     def grow(self) -> None:
         world, rng = self.world, self.rng
-        world.registry.start()
+        self.do("registry up")
         world.run(1_000)
-        for _ in range(rng.randint(3, 9)):
+        for _ in range(self.options.members):
             self.newcomer()
             world.run(rng.choice([0, 20, 300, 1_000]))
         world.run(rng.choice([0, 2_000]))
@@ -88,37 +116,35 @@ class Life(Endings):
     # ---- act 2 ----
 
     def suffer(self) -> None:
-        world, rng = self.world, self.rng
-        world.network.faults = mix(rng)
-        kinds = [kind for kind in KINDS if kind in ALWAYS or rng.random() < 0.4]
-        weights = [KINDS[kind] for kind in kinds]
-        calmness = rng.choice([1, 3])  # how many lines are written for each fault
-        end = world.now + rng.choice([8_000, 20_000, 40_000])
+        world, rng, options = self.world, self.rng, self.options
+        self.do("weather on")
+        weights = [KINDS[kind] for kind in options.kinds]
+        end = world.now + options.trouble_ms
         while world.now < end:
-            for _ in range(rng.randint(0, 2 * calmness)):
+            for _ in range(rng.randint(0, options.talk)):
                 self.talk()
                 world.run(rng.choice([0, 1, 10, 100]))
-            kind = rng.choices(kinds, weights)[0]
+            kind = rng.choices(options.kinds, weights)[0]
             self.fault(kind)
-            world.run(int(rng.choice([30, 200, 800, 2_500]) * rng.random() * 2))
+            world.run(int(options.pace * rng.choice([30, 200, 800, 2_500]) * rng.random() * 2))
 
     def talk(self) -> None:
-        world, rng = self.world, self.rng
+        rng = self.rng
         speakers = self.members()
         if not speakers:
             return
         number = rng.choice(speakers).number
         what = rng.random()
         if what < 0.87:
-            world.tell(number)
+            self.do(f"say {number}")
         elif what < 0.9:
-            world.repeat(number)
+            self.do(f"again {number}")
         elif what < 0.94:
-            world.change(number, Field.NICK, f"nick{rng.randrange(6)}")
+            self.do(f"nick {number} nick{rng.randrange(6)}")
         elif what < 0.97:
-            world.change(number, Field.TOPIC, f"topic {rng.randrange(100)}")
+            self.do(f"topic {number} topic {rng.randrange(100)}")
         else:
-            world.change(number, Field.AWAY, rng.choice(["", "lunch"]))
+            self.do(f"away {number} {rng.choice(['', 'lunch'])}")
 
     # ---- act 3 ----
 
@@ -127,9 +153,10 @@ class Life(Endings):
         world, rng = self.world, self.rng
         world.say("-- the faults stop")
         world.network.heal()
-        world.network.faults = Faults(hints=world.network.faults.hints)
+        world.network.faults = world.network.faults.calm()
         for machine in world.machines.values():
             machine.fuse = None
+            machine.full = machine.orphans = False
         if not world.registry.serving:
             world.registry.stop()
             world.registry.start()
@@ -141,7 +168,6 @@ class Life(Endings):
             knowing = [m for m in self.members() if m.group is not None]
             if lost and len(knowing) >= 2:
                 lost -= 1
-                self.never.add(machine.number)
                 machine.wants = False
                 world.count["fault: never returns"] += 1
             else:
@@ -155,22 +181,31 @@ class Life(Endings):
         return ""
 
     def converge(self) -> None:
-        world = self.world
+        world, timing = self.world, self.world.timing
         self.calm()
-        bound_ms = CONVERGE_MS + (HOLES_MS if self.tight else 0)
-        self.converged_ms = self.settle(bound_ms)
-        world.run(SETTLED_MS)  # What was under way when the faults stopped has come to an end.
-        self.settle(bound_ms)
-        if self.rng.random() < 0.3 and not world.run_until(HOLES_MS, lambda: not self.waiting()):
-            raise Broken("S8", f"after {HOLES_MS} ms {self.waiting()}")
+        bound_ms = converge_ms(timing, len(world.machines))
+        holes_ms = 8 * timing.hole_ms  # Some, one after the other, each of them waited for.
+        longest_ms = bound_ms + (holes_ms if self.tight else 0)
+        self.converged_ms = self.settle(longest_ms)
+        self.converged_share = self.converged_ms / bound_ms
+        world.run(self.ms(SETTLED_MS))  # What was under way has come to an end.
+        self.settle(longest_ms)
+        if self.rng.random() < 0.3 and not world.run_until(holes_ms, lambda: not self.waiting()):
+            raise Broken("S8", f"after {holes_ms} ms {self.waiting()}")
+        self.keep_peace()
+
+    def keep_peace(self) -> None:
+        """Nobody stands for election, and a line costs little."""
+        world = self.world
         long = self.rng.random() < 0.2
-        world.run(LAN.relay_ms if long else 0)  # A relay sticks to a broken link so long.
+        world.run(world.timing.relay_ms if long else 0)  # A relay sticks to a broken link so long.
         epochs, tells, lines = (world.count[what] for what in ("epochs", "tells", "lines"))
         staying = self.members()
         for _ in range(5):
             world.tell(self.rng.choice(staying).number)
-            world.run(PEACE_MS // 5)
-        self.settle(2_000)
+            world.run(self.ms(PEACE_MS // 5))
+        # What follows a line that nobody holds is seen by its author alone until that is found.
+        self.settle(8 * world.timing.hole_ms if self.waiting() else self.ms(2_000))
         if world.count["epochs"] != epochs:
             raise Broken("cost", f"{world.count['epochs'] - epochs} elections in peace")
         told = (world.count["tells"] - tells) / (world.count["lines"] - lines)

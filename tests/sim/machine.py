@@ -142,6 +142,7 @@ class Machine(Process):
         "disk",
         "ends",
         "epoch",
+        "full",
         "fuse",
         "group",
         "hosting",
@@ -150,10 +151,12 @@ class Machine(Process):
         "leading",
         "me",
         "offset",
+        "orphans",
         "process",
         "ready",
         "said",
         "skew",
+        "stalled",
         "stored",
         "wants",
     )
@@ -166,6 +169,7 @@ class Machine(Process):
         self.backup: Disk | None = None
         self.said = "", ""  # id and text of the last line written here
         self.skew = 0  # of the wall clock, ms
+        self.full = False  # nothing more can be stored
         self.wants = False  # whether its user wants to be in the group
         self.hosting = False  # whether the node runs, with or without the group
         self.group: Group | None = None
@@ -178,6 +182,8 @@ class Machine(Process):
         self.armed: int | None = None  # when it is to be woken, at the earliest
         self.fuse: int | None = None  # effects until it crashes ...
         self.committed = False  # ... with all that its turn stores
+        self.orphans = False  # it crashes once it is a member, before its profile says so
+        self.stalled = False  # its group halted at a store, and begins anew once that works
         self.ready: set[str] = set()  # whom it has an open connection to
         self.blocks: list[tuple[Epoch, int, int]] = []  # ids that it was given
         self.me: MemberId = 0

@@ -33,6 +33,11 @@ class Faults:
     spike_ms: int = 600
     lost_failure: float = 0.0  # the caller is never told that its call came to nothing
     hints: bool = True  # a broken connection is noticed
+    near_ms: tuple[int, int] = (1, 2)  # a leg takes so long at least and at most, but for spikes
+
+    def calm(self) -> "Faults":
+        """The same network where nothing goes wrong."""
+        return Faults(hints=self.hints, near_ms=self.near_ms)
 
 
 class Network:
@@ -231,16 +236,17 @@ class Network:
         return False
 
     def _delay(self) -> int:
-        spike = self.faults.spike
-        if spike and self.rng.random() < spike:
+        faults = self.faults
+        least, most = faults.near_ms
+        if faults.spike and self.rng.random() < faults.spike:
             self.world.count["spike"] += 1
-            return 1 + int(self.rng.random() * self.faults.spike_ms)
-        return 1 + (self.rng.random() < 0.5)
+            return least + int(self.rng.random() * faults.spike_ms)
+        return most - int(self.rng.random() * (most - least + 1))
 
 
 def _knows_chat(machine: Machine, request: Any) -> bool:
     """Whether the service of a node finds a group for a request."""
-    if machine.me:
-        return True
+    if machine.group is None:
+        return False
     called_back = type(request) is Ping and request.asks_leading is None
-    return machine.group is not None and called_back
+    return bool(machine.me) or called_back

@@ -261,8 +261,8 @@ MUTANTS = [
     Mutant(
         "a gap is jumped before others were asked",
         "node/core/catching_up.py",
-        "        if unasked := gaps.unasked(s.active_others):\n",
-        "        if unasked := gaps.unasked(()):\n",
+        "        if gaps.unasked(s.active_others):\n",
+        "        if gaps.unasked(()):\n",
     ),
     Mutant(
         "anybody declares lines lost",
@@ -294,5 +294,29 @@ MUTANTS = [
         "nds/record/decisions.py",
         "    if facts.epoch > NO_EPOCH and believable(facts.epoch, now_ms):\n",
         "    if record is None and facts.epoch > NO_EPOCH:\n",
+    ),
+    Mutant(
+        "both lives of a copied profile go on",
+        "node/core/belonging.py",
+        "                if outcome.view.incarnation > s.incarnation:\n",
+        "                if outcome.view.incarnation > s.incarnation > above:\n",
+    ),
+    Mutant(
+        "a copy is called in its own name",
+        "node/core/belonging.py",
+        "        nobody = Caller(s.chat, 0, 0, s.epoch, s.me)\n",
+        "        nobody = s.caller(s.me)\n",
+    ),
+    Mutant(
+        "a full group admits",
+        "node/core/joining.py",
+        "        if len(s.members.belonging) >= s.timing.members_max:\n",
+        "        if len(s.members.belonging) > s.timing.members_max:\n",
+    ),
+    Mutant(
+        "who was asked before a floor rose is asked no more",
+        "node/core/gaps.py",
+        "        elif floor.at > known.at:\n",
+        "        elif floor.at < known.at:\n",
     ),
 ]

@@ -1,8 +1,9 @@
 """`python -m tests.sim.swarm --seeds 300 --start 0`: as many random lives as asked for.
 
 Prints each seed that breaks a promise, then what was met on the way: a fault or a path that never
-occurs proves nothing.  `--seed 7 --trace` lives one life and prints every event with its effects.
-Exits 1 if a promise was broken.
+occurs proves nothing.  `--seed 7 --trace` lives one life and prints every event with its effects;
+`--seed 7 --shrink FILE` leaves out of it what its failure does not need, and `--schedule FILE`
+lives what is left.  Exits 1 if a promise was broken.
 """
 
 import argparse
@@ -15,15 +16,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
 from node.core.effects import Effect
 from node.core.events import Event
 
 from . import brief
 from .checkers import Broken
-from .lives import Life
+from .lives import Life, Steps
 from .machine import Machine
-from .trouble import KINDS
+from .options import KINDS
+from .shrinking import Schedule, shrink
 from .world import World
 
 # Redundancy hides dead parts: in so many lives each of these must be met.
@@ -46,13 +49,26 @@ class Outcome:
     handled: int
     simulated_ms: int
     converged_ms: int
+    converged_share: float  # of the time that it may take
     elected_ms: int
+    scale: int
     count: Counter[str]
+    options: str
+    steps: Steps  # what was done
 
 
-def live(seed: int, watch: Callable[[World], None] = lambda world: None) -> Outcome:
-    """Live one life; whatever goes wrong is in the outcome."""
-    life = Life(seed)
+def live(
+    seed: int,
+    watch: Callable[[World], object] = lambda world: None,
+    steps: Steps = (),
+    *,
+    keep: bool = False,
+) -> Outcome:
+    """Live one life, as drawn or as these steps say; whatever goes wrong is in the outcome.
+
+    `keep`: so is what was done, though nothing went wrong.
+    """
+    life = Life(seed, steps)
     world = life.world
     watch(world)
     promise = text = ""
@@ -71,8 +87,12 @@ def live(seed: int, watch: Callable[[World], None] = lambda world: None) -> Outc
         world.handled,
         world.now,
         life.converged_ms,
+        life.converged_share,
         life.elected_ms,
+        life.scale,
         world.count,
+        str(life.options),
+        life.steps() if promise or keep else (),
     )
 
 
@@ -123,6 +143,11 @@ def percentile(values: list[int], share: float) -> int:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+def spread(what: str, values: list[int]) -> str:
+    p50, p99 = percentile(values, 0.5), percentile(values, 0.99)
+    return f"{what} {p50} ms (p99 {p99}, at most {max(values, default=0)})"
+
+
 def report(outcomes: list[Outcome], took: float) -> str:
     """The figures of a swarm, and how often each fault and path was met."""
     total: Counter[str] = Counter()
@@ -132,17 +157,40 @@ def report(outcomes: list[Outcome], took: float) -> str:
     simulated = sum(outcome.simulated_ms for outcome in outcomes)
     failed = [outcome.seed for outcome in outcomes if outcome.promise]
     sound = [outcome for outcome in outcomes if not outcome.promise]
-    converged = [outcome.converged_ms for outcome in sound]
-    elected = [outcome.elected_ms for outcome in sound if outcome.elected_ms]
+    # In the LAN's durations, so that they can be put together.
+    converged = [outcome.converged_ms // outcome.scale for outcome in sound]
+    elected = [outcome.elected_ms // outcome.scale for outcome in sound if outcome.elected_ms]
+    share = max((outcome.converged_share for outcome in sound), default=0.0)
     lines = [
         f"{len(outcomes)} lives, {len(failed)} failed {failed or ''}".rstrip(),
         f"{handled:,} events in {took:.1f} s: {handled / took:,.0f} events/s,"
         f" {simulated / 1000 / took:,.0f} x real time",
-        f"converged after {percentile(converged, 0.5)} ms (p99 {percentile(converged, 0.99)} ms),"
-        f" last election {percentile(elected, 0.5)} ms (p99 {percentile(elected, 0.99)} ms)",
+        f"{spread('converged after', converged)}, {share:.0%} of the bound;"
+        f" {spread('last election', elected)}",
     ]
     lines += [f"  {count:>9,}  {what}" for what, count in sorted(total.items())]
     return "\n".join(lines)
+
+
+def told(outcome: Outcome) -> str:
+    """What went wrong in a life, and what that life was like."""
+    return f"seed {outcome.seed}: {outcome.text}\n    {outcome.options}"
+
+
+def alone(given: argparse.Namespace) -> Outcome:
+    """One life: of a seed, or of a schedule that was written down."""
+    watch: Callable[[World], object] = Printer if given.trace else lambda world: None
+    if given.schedule is None:
+        outcome = live(given.seed, watch)
+    else:
+        schedule = Schedule.parse(given.schedule.read_text("utf-8"))
+        outcome = live(schedule.seed, watch, schedule.steps)
+    if outcome.promise and given.shrink:
+        shrunk = shrink(outcome, live, print)
+        print(shrunk.text(), end="")
+        if given.shrink != Path("-"):
+            given.shrink.write_text(shrunk.text(), "utf-8")
+    return outcome
 
 
 def main() -> int:
@@ -150,6 +198,10 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many lives")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="one life only")
+    parser.add_argument("--schedule", type=Path, help="one life only, as written in this file")
+    parser.add_argument(
+        "--shrink", type=Path, help="where that life breaks a promise, write what is needed for it"
+    )
     parser.add_argument("--first", action="store_true", help="stop at the first failure")
     parser.add_argument("--trace", action="store_true", help="print every event of that life")
     parser.add_argument("--fingerprint", action="store_true", help="print its trace's hash only")
@@ -160,15 +212,14 @@ def main() -> int:
         return 0
     began = time.perf_counter()
     outcomes = []
-    if given.seed is not None:
-        watch: Callable[[World], object] = Printer if given.trace else lambda world: None
-        found: Iterable[Outcome] = [live(given.seed, watch)]  # type: ignore[arg-type]
+    if given.seed is not None or given.schedule is not None:
+        found: Iterable[Outcome] = [alone(given)]
     else:
         found = lives(range(given.start, given.start + given.seeds), given.processes)
     for outcome in found:
         outcomes.append(outcome)
         if outcome.promise:
-            print(f"seed {outcome.seed}: {outcome.text}", flush=True)
+            print(told(outcome), flush=True)
             if given.first:
                 return 1
     never = [what for what in MUST_OCCUR if not any(outcome.count[what] for outcome in outcomes)]

@@ -4,10 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from nds import record as nds
+from node.core.timing import PRESETS, RENEW_MAX_MS
+
 from . import mutants, swarm
+from .options import KINDS, draw
 from .planted import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +63,22 @@ def test_planted_bug_still_matches(mutant) -> None:
 
 
 def test_there_are_enough_planted_bugs() -> None:
-    assert len({mutant.name for mutant in MUTANTS}) >= 15
+    assert len({mutant.name for mutant in MUTANTS}) >= 25
+
+
+def test_the_registry_counts_on_the_renewals_of_every_preset() -> None:
+    assert nds.RENEWAL_MS == RENEW_MAX_MS
+    assert {timing.renew_ms for timing in PRESETS.values()} == {nds.RENEWAL_MS}
+
+
+def test_seeds_draw_lives_that_differ_in_every_option() -> None:
+    drawn = [draw(Random(seed)) for seed in range(100)]
+    for name in ("scale", "members", "pace", "talk", "trouble_ms", "kinds"):
+        assert len({getattr(options, name) for options in drawn}) > 1, name
+    for name in ("page_bytes", "pending_max", "flight_max", "log_max", "members_max"):
+        assert len({getattr(options.timing, name) for options in drawn}) > 1, name
+    assert len({options.faults.near_ms for options in drawn}) > 4
+    assert {kind for options in drawn for kind in options.kinds} == set(KINDS)
 
 
 def test_quick_ones_are_planted_bugs() -> None:

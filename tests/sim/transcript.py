@@ -6,16 +6,10 @@ rewriting cannot bless.
 
     $ grow 4                  machine 1 makes the network, 2 ... 4 join; not shown
     $ join 5 [via 2]          start 5 without a log; via the registry if nobody is named
-    $ say 2 hello             $ nick 2 bob        $ topic 2 news      $ leave 3     $ close 1
-    $ kill 1    $ start 1     $ freeze 1          $ thaw 1            $ wipe 1 (when down)
-    $ save 4                  back up its disk, which `restore 4` puts back (when down)
     $ log 8                   before `grow`: logs hold 8 messages
-    $ cut 3 4   $ cut 3>4     $ split 1 2 0 | 3 4 (0: the registry)   $ heal
-    $ registry down | up | freeze | thaw | wipe | save | back
     $ lose Told 4>3 2         lose the next 2 of them from 4 to 3;  $ lose nothing
-    $ challenge 2             let it act as after a missed ping
-    $ crash 1 after 3         let it crash after 3 more effects
     $ run 500                 milliseconds; every command but `run` and `expect` takes 0
+    $ say 2 hello ...         and all commands of `hands`
 
 Answers show instants since the command, machines, what people see, and the calls of joins,
 elections, claims and relays.  $ expect ... answers `yes`, or fails the story:
@@ -40,11 +34,12 @@ from typing import Any
 from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Effect
-from node.core.events import Answered, Event, Field, Received
+from node.core.events import Answered, Event, Received
 from node.core.types import small
 
 from . import brief
 from .checkers import Broken
+from .hands import Hands
 from .machine import Machine, Process
 from .world import World
 
@@ -54,11 +49,11 @@ LOUD_REPLIES = (m.Welcome, m.Elected, m.Granted, m.Refusal)
 QUIET = (e.Settled, e.Merged)
 
 
-class Story:
+class Story(Hands):
     """A world, and the commands that drive it."""
 
     def __init__(self, seed: int = 1) -> None:
-        self.world = World(seed)
+        super().__init__(World(seed))
         self.lines: list[str] = []
         self.began = 0
         self.epochs = 0
@@ -69,13 +64,10 @@ class Story:
 
     def tell(self, command: str) -> list[str]:
         """Carry out a command; answers what the world said."""
-        verb, _, rest = command.partition(" ")
-        act: Callable[[str], None] | None = getattr(self, f"_{verb}", None)
-        if act is None:
-            raise ValueError(f"no such command: {command}")
         self.lines, self.began = [], self.world.now
         self.world.trace, self.world.remark = self._hear, self.lines.append
-        act(rest)
+        if not self.do(command):
+            raise ValueError(f"not now: {command}")
         return self.lines
 
     # ---- commands ----
@@ -98,90 +90,8 @@ class Story:
             self.world.add(int(number))
         self.world.start(int(number), int(via or 0))
 
-    def _say(self, rest: str) -> None:
-        number, _, text = rest.partition(" ")
-        self.world.tell(int(number), text)
-
-    def _nick(self, rest: str) -> None:
-        number, _, value = rest.partition(" ")
-        self.world.change(int(number), Field.NICK, value)
-
-    def _topic(self, rest: str) -> None:
-        number, _, value = rest.partition(" ")
-        self.world.change(int(number), Field.TOPIC, value)
-
-    def _leave(self, rest: str) -> None:
-        self.world.leave(int(rest))
-
-    def _close(self, rest: str) -> None:
-        self.world.close(int(rest))
-
-    def _kill(self, rest: str) -> None:
-        self.world.kill(int(rest))
-
-    def _start(self, rest: str) -> None:
-        self.world.start(int(rest))
-
-    def _freeze(self, rest: str) -> None:
-        self.world.freeze(self.world.machines[int(rest)])
-
-    def _thaw(self, rest: str) -> None:
-        self.world.thaw(self.world.machines[int(rest)])
-
-    def _wipe(self, rest: str) -> None:
-        self.world.wipe(int(rest))
-
-    def _save(self, rest: str) -> None:
-        self.world.save(int(rest))
-
-    def _restore(self, rest: str) -> None:
-        self.world.restore(int(rest))
-
     def _log(self, rest: str) -> None:
         self.world.timing = replace(self.world.timing, log_max=int(rest))
-
-    def _crash(self, rest: str) -> None:
-        number, _, effects = rest.partition(" after ")
-        self.world.light(int(number), int(effects))
-
-    def _challenge(self, rest: str) -> None:
-        self.world.challenge(int(rest))
-
-    def _cut(self, rest: str) -> None:
-        network = self.world.network
-        if ">" in rest:
-            one, _, other = rest.partition(">")
-            network.cut.add((int(one), int(other)))
-        else:
-            one, _, other = rest.partition(" ")
-            network.part([int(one)], [int(other)])
-
-    def _split(self, rest: str) -> None:
-        sides = [[int(number) for number in side.split()] for side in rest.split("|")]
-        self.world.network.part(*sides)
-
-    def _heal(self, rest: str) -> None:
-        self.world.network.heal()
-
-    def _registry(self, rest: str) -> None:
-        registry = self.world.registry
-        match rest:
-            case "down":
-                registry.stop()
-            case "up":
-                registry.start()
-            case "freeze":
-                self.world.freeze(registry)
-            case "thaw":
-                self.world.thaw(registry)
-            case "wipe":
-                registry.wipe()
-            case "save":
-                registry.save()
-            case "back":
-                registry.roll_back()
-            case _:
-                raise ValueError(f"registry {rest}?")
 
     def _lose(self, rest: str) -> None:
         if rest == "nothing":

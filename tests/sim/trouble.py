@@ -1,52 +1,14 @@
 """What can go wrong in a life: one method for each kind of fault, drawing whom it befalls."""
 
+from collections.abc import Iterable
 from random import Random
 
+from .hands import Hands
 from .machine import Machine
 from .world import World
 
-# Each kind of fault with its weight; `suffer` draws a share of them for each seed.
-KINDS = {
-    "kill": 3,
-    "kill leader": 1,
-    "crash": 4,
-    "start": 8,
-    "wipe": 1,
-    "lose": 3,
-    "backup": 2,
-    "restore": 4,
-    "move": 1,
-    "swap": 2,
-    "freeze": 2,
-    "freeze leader": 1,
-    "thaw": 5,
-    "stall all": 1,
-    "restart all": 1,
-    "cut one way": 2,
-    "block": 1,
-    "bad link": 2,
-    "halves": 2,
-    "flap": 2,
-    "bridge": 1,
-    "isolate": 1,
-    "isolate leader": 1,
-    "leader and registry alone": 1,
-    "registry cut": 1,
-    "heal": 6,
-    "registry down": 1,
-    "registry up": 4,
-    "registry wiped": 2,
-    "registry backup": 1,
-    "registry rolled back": 2,
-    "registry frozen": 1,
-    "clock jump": 1,
-    "false hint": 1,
-    "leave": 1,
-    "close": 1,
-    "newcomer": 2,
-    "challenge": 1,
-}
-ALWAYS = {"start", "thaw", "heal", "registry up"}
+MACHINES_MAX = 10
+CLONES_MAX = 2
 
 
 class Crowd:
@@ -54,6 +16,8 @@ class Crowd:
 
     def __init__(self, world: World, rng: Random) -> None:
         self.world, self.rng = world, rng
+        self.hands = Hands(world)
+        self.do = self.hands.do
 
     def up(self) -> list[Machine]:
         return [m for m in self.world.machines.values() if m.group is not None]
@@ -72,22 +36,23 @@ class Crowd:
     def numbers(self) -> list[int]:
         return [0, *self.world.machines]
 
-    def newcomer(self) -> None:
-        world = self.world
-        number = len(world.machines) + 1
-        machine = world.add(number)
-        machine.skew = self.rng.choice([0, 0, 0, 500, -500, 600_000, -600_000])
+    def newcomer(self) -> Machine:
+        number = len(self.world.machines) + 1
+        skew = self.rng.choice([0, 0, 0, 500, -500, 600_000, -600_000])
+        self.do(f"new {number} {skew}" if skew else f"new {number}")
         if number == 1:
-            world.found(number)
+            self.do("found 1")
         else:
-            others = [m.number for m in self.members()]
-            world.start(number, self.rng.choice([0, *others]))
+            self._start_through(number, [0, *(m.number for m in self.members())])
+        return self.world.machines[number]
 
     def restart(self, machine: Machine) -> None:
         others = [m.number for m in self.members() if m is not machine]
-        if not others and not (machine.disk.meta and machine.disk.meta.member):
-            others = [0]
-        self.world.start(machine.number, self.rng.choice([0, *others]))
+        self._start_through(machine.number, [0, *others])
+
+    def _start_through(self, number: int, some: list[int]) -> None:
+        via = self.rng.choice(some)
+        self.do(f"start {number} via {via}" if via else f"start {number}")
 
 
 class Trouble(Crowd):
@@ -102,25 +67,33 @@ class Trouble(Crowd):
     def _some(self, machines: list[Machine]) -> Machine | None:
         return self.rng.choice(machines) if machines else None
 
-    def _kill(self) -> bool:
-        machine = self._some(self.up())
-        if machine is None:
-            return False
-        self.world.kill(machine.number)
-        return True
+    def _to_some(self, verb: str, machines: list[Machine]) -> bool:
+        machine = self._some(machines)
+        return machine is not None and self.do(f"{verb} {machine.number}")
 
-    def _kill_leader(self) -> bool:
+    def split(self, *sides: Iterable[int]) -> None:
+        self.do("split " + " | ".join(" ".join(map(str, side)) for side in sides))
+
+    def mend(self, *sides: Iterable[int]) -> None:
+        self.do("mend " + " | ".join(" ".join(map(str, side)) for side in sides))
+
+    def run(self, ms: int) -> None:
+        self.world.run(ms)
+
+    # ---- processes and disks ----
+
+    def _kill(self) -> bool:
+        return self._to_some("kill", self.up())
+
+    def _kill_leader(self) -> None:
         for machine in self.leaders():
-            self.world.kill(machine.number)
-        return True
+            self.do(f"kill {machine.number}")
 
     def _crash(self) -> bool:
         machine = self._some([m for m in self.up() if not m.frozen])
-        if machine is None:
-            return False
         effects = self.rng.choice([0, 1, 2, 3, 5, 8, 20])
-        self.world.light(machine.number, effects, committed=self.rng.random() < 0.4)
-        return True
+        how = " committed" if self.rng.random() < 0.4 else ""
+        return machine is not None and self.do(f"crash {machine.number} after {effects}{how}")
 
     def _start(self) -> bool:
         machine = self._some(self.down())
@@ -132,109 +105,140 @@ class Trouble(Crowd):
     def _wipe(self) -> bool:
         """Lose a disk, unless too few would be left that know the group."""
         machine = self._some(self.down())
-        keep = [m for m in self.world.machines.values() if m.disk.meta and m.disk.meta.member]
-        if machine is None or len(keep) < 4:
-            return False
-        key = self.rng.randbytes(32) if self.rng.random() < 0.5 else b""
-        self.world.wipe(machine.number, identity=key)
-        return True
+        key = f" as {self.rng.randbytes(4).hex()}" if self.rng.random() < 0.5 else ""
+        return machine is not None and self.do(f"wipe {machine.number}{key}")
 
     def _lose(self) -> bool:
         """A line that only one other gets, who answers it; then both of their disks are lost."""
-        world, network = self.world, self.world.network
+        return bool(self._say_to_one(wipe=True))
+
+    def _away(self) -> bool:
+        """The same, but both return: after the line has been declared lost, as the case may be."""
+        gone = self._say_to_one(wipe=False)
+        for _ in range(6 if gone else 0):
+            self.run(self.rng.choice([1_000, 5_000, 10_000]))
+            self._to_some("say", self.members())
+        for machine in gone:
+            if not machine.hosting:
+                self.restart(machine)
+        return bool(gone)
+
+    def _say_to_one(self, *, wipe: bool) -> list[Machine]:
+        """Author and witness of a line that nobody else has, and of its answer, both dead now."""
         members = [m for m in self.members() if m.disk.meta and not m.frozen]
         if len(members) < 5:
-            return False
+            return []
         author, witness = self.rng.sample(members, 2)
         others = [n for n in self.numbers() if n not in {author.number, witness.number}]
-        before = set(network.cut)
-        network.part([author.number], others)
-        world.tell(author.number)
-        world.run(self.rng.choice([3, 5, 20]))
-        world.tell(witness.number)
-        world.run(self.rng.choice([3, 5, 20]))
-        network.cut = before
+        self.split([author.number], others)
         for machine in (author, witness):
-            if machine.group is not None:
-                world.kill(machine.number)
-            world.wipe(machine.number)
-        return True
+            self.do(f"say {machine.number}")
+            self.run(self.rng.choice([3, 5, 20]))
+        self.mend([author.number], others)
+        for machine in (author, witness):
+            self.do(f"kill {machine.number}")
+            if wipe:
+                self.do(f"wipe {machine.number}")
+        return [author, witness]
 
     def _backup(self) -> None:
         for number in self.world.machines:
-            self.world.save(number)
+            self.do(f"save {number}")
 
     def _restore(self) -> bool:
         """Put an old disk back, unless too few would be left that know the group."""
         saved = [m for m in self.down() if m.backup and m.backup.meta and m.backup.meta.member]
-        machine = self._some(saved)
-        if machine is None:
-            return False
-        self.world.restore(machine.number)
-        return True
+        return self._to_some("restore", saved)
 
     def _swap(self) -> bool:
         machines = self.down()
         if len(machines) < 2:
             return False
         one, other = self.rng.sample(machines, 2)
-        self.world.swap(one.number, other.number)
-        return True
+        return self.do(f"swap {one.number} {other.number}")
 
     def _move(self) -> bool:
-        machine = self._some(self.down())
+        return self._to_some("move", self.down())
+
+    def _clone(self) -> bool:
+        """A copied profile is started beside the one it was made from."""
+        world = self.world
+        number = len(world.machines) + 1
+        if number > MACHINES_MAX or world.count["fault: clone"] >= CLONES_MAX:
+            return False
+        machines = [m for m in world.machines.values() if m.wants and m.disk.meta]
+        machine = self._some([m for m in machines if m.disk.meta and m.disk.meta.member])
         if machine is None:
             return False
-        self.world.move(machine.number)
+        skew = machine.skew + self.rng.choice([-37, 3, 250])  # No two clocks agree to the ms.
+        if not self.do(f"clone {machine.number} as {number} {skew}"):
+            return False
+        self.run(self.rng.choice([0, 100, 3_000]))
+        self.restart(world.machines[number])
         return True
 
-    def _freeze(self) -> bool:
-        machine = self._some(self.up())
-        if machine is None:
+    def _log_without_profile(self) -> bool:
+        """Somebody crashes when just admitted, and joins anew without the log of that."""
+        if len(self.world.machines) >= MACHINES_MAX:
             return False
-        self.world.freeze(machine)
+        machine = self.newcomer()
+        self.do(f"orphan {machine.number}")
         return True
+
+    def _disk_full(self) -> bool:
+        return self._to_some("fill", [m for m in self.up() if not m.full])
+
+    def _disk_empty(self) -> bool:
+        return self._to_some("empty", [m for m in self.world.machines.values() if m.full])
+
+    def _freeze(self) -> bool:
+        return self._to_some("freeze", self.up())
 
     def _freeze_leader(self) -> None:
         for machine in self.leaders():
-            self.world.freeze(machine)
+            self.do(f"freeze {machine.number}")
 
     def _thaw(self) -> None:
-        for process in [self.world.registry, *self.up()]:
+        if self.rng.random() < 0.6:
+            self.do("registry thaw")
+        for machine in self.up():
             if self.rng.random() < 0.6:
-                self.world.thaw(process)
+                self.do(f"thaw {machine.number}")
 
     def _stall_all(self) -> None:
         machines = self.up()
         for machine in machines:
-            self.world.freeze(machine)
-        self.world.run(self.rng.randint(300, 3_000))
+            self.do(f"freeze {machine.number}")
+        self.run(self.rng.randint(300, 3_000))
         self.rng.shuffle(machines)
         for machine in machines:
-            self.world.thaw(machine)
-            self.world.run(self.rng.randint(0, 200))
+            self.do(f"thaw {machine.number}")
+            self.run(self.rng.randint(0, 200))
 
     def _restart_all(self) -> None:
         machines = self.up()
         for machine in machines:
-            self.world.kill(machine.number)
-        self.world.run(self.rng.randint(1, 300))
+            self.do(f"kill {machine.number}")
+        self.run(self.rng.randint(1, 300))
         self.rng.shuffle(machines)
         for machine in machines:
             if machine.group is None and machine.wants:
                 self.restart(machine)
-            self.world.run(self.rng.randint(0, 200))
+            self.run(self.rng.randint(0, 200))
+
+    # ---- the network ----
 
     def _cut_one_way(self) -> None:
         one, other = self.rng.sample(self.numbers(), 2)
-        self.world.network.cut.add((one, other))
+        self.do(f"cut {one}>{other}")
 
     def _block(self) -> None:
         one, other = self.rng.sample(self.numbers(), 2)
-        self.world.network.blocked.add((one, other))
+        self.do(f"block {one}>{other}")
 
     def _bad_link(self) -> None:
-        self.world.network.part(*([n] for n in self.rng.sample(self.numbers()[1:], 2)))
+        one, other = self.rng.sample(self.numbers()[1:], 2)
+        self.do(f"cut {one} {other}")
 
     def _sides(self) -> tuple[list[int], list[int]]:
         numbers = list(self.world.machines)
@@ -247,100 +251,138 @@ class Trouble(Crowd):
         registry = self.rng.randrange(4)  # on one side, on the other, on both, on none
         ones = [*one, 0] if registry in {0, 3} else one
         others = [*other, 0] if registry in {1, 3} else other
-        self.world.network.part(ones, others)
+        self.split(ones, others)
+
+    def _two_sides(self) -> bool:
+        """Each side of a split goes on: in each somebody comes and somebody leaves."""
+        if len(self.members()) < 4 or len(self.world.machines) + 2 > MACHINES_MAX:
+            return False
+        for side in self._rival_sides():
+            self._come(side)
+            if sum(m.number in side for m in self.members()) > 2:
+                self._to_some("leave", [m for m in self.members() if m.wants and m.number in side])
+            self.run(self.rng.choice([500, 4_000, 8_000]))
+        return True
+
+    def _rival_sides(self) -> tuple[list[int], list[int]]:
+        """The leader, who still has ids to give, cut off from the registry; and all the others."""
+        one, other = self._sides()
+        if {machine.number for machine in self.leaders()}.isdisjoint(one):
+            one, other = other, one
+        self.split(one, [*other, 0])
+        return one, other
+
+    def _come(self, side: list[int], number: int = 0) -> int:
+        """Somebody joins on one side, which is all that it can call; answers its number."""
+        there = [m.number for m in self.members() if m.number in side]
+        rest = [n for n in self.numbers()[1:] if n not in side]
+        if not number:
+            number = len(self.world.machines) + 1
+            self.do(f"new {number}")
+        self.mend([number], side)
+        self.split([number], [n for n in rest if n != number])
+        if there:
+            self.do(f"start {number} via {self.rng.choice(there)}")
+        self.run(self.rng.choice([100, 1_000, 4_000]))
+        return number
+
+    def _admitted_twice(self) -> bool:
+        """Somebody joins on one side of a split, loses that log, and joins on the other."""
+        if len(self.members()) < 4 or len(self.world.machines) >= MACHINES_MAX:
+            return False
+        one, other = self._rival_sides()
+        number = self._come(one)
+        self.run(self.rng.choice([500, 4_000]))
+        self.do(f"save {number}")
+        self.do(f"kill {number}")
+        self.do(f"wipe {number}")
+        self._come(other, number)
+        if self.rng.random() < 0.5:  # And finds the log of the first time again.
+            self.do(f"kill {number}")
+            self.do(f"restore {number}")
+            self.do(f"start {number}")
+        return True
 
     def _flap(self) -> None:
         one, other = self._sides()
         for _ in range(self.rng.randint(1, 3)):
-            before = set(self.world.network.cut)
-            self.world.network.part(one, other)
-            self.world.run(self.rng.randint(50, 3_000))
-            self.world.network.cut = before
-            self.world.run(self.rng.randint(50, 1_500))
+            self.split(one, other)
+            self.run(self.rng.randint(50, 3_000))
+            self.mend(one, other)
+            self.run(self.rng.randint(50, 1_500))
 
     def _bridge(self) -> None:
         """Two sides that only one member reaches both of."""
         one, other = self._sides()
-        self.world.network.part(one[1:], other)
+        self.split(one[1:], other)
 
     def _isolate(self) -> None:
         number = self.rng.choice(self.numbers()[1:])
-        self.world.network.part([number], [n for n in self.numbers() if n != number])
+        self.split([number], [n for n in self.numbers() if n != number])
 
     def _isolate_leader(self) -> None:
         for machine in self.leaders():
-            others = [n for n in self.numbers() if n != machine.number]
-            self.world.network.part([machine.number], others)
+            self.split([machine.number], [n for n in self.numbers() if n != machine.number])
 
     def _leader_and_registry_alone(self) -> None:
         for machine in self.leaders():
             others = [n for n in self.numbers()[1:] if n != machine.number]
-            self.world.network.part([machine.number, 0], others)
+            self.split([machine.number, 0], others)
 
     def _registry_cut(self) -> None:
         numbers = self.numbers()[1:]
-        self.world.network.part([0], self.rng.sample(numbers, self.rng.randint(1, len(numbers))))
+        self.split([0], self.rng.sample(numbers, self.rng.randint(1, len(numbers))))
 
     def _heal(self) -> None:
-        self.world.network.heal()
+        self.do("heal")
+
+    # ---- the registry ----
 
     def _registry_down(self) -> None:
-        self.world.registry.stop()
+        self.do("registry down")
 
     def _registry_up(self) -> bool:
-        registry = self.world.registry
-        if registry.serving:
-            return False
-        registry.start()
-        return True
+        return not self.world.registry.serving and self.do("registry up")
 
     def _registry_wiped(self) -> None:
-        self.world.registry.stop()
-        self.world.registry.wipe()
-        self.world.run(self.rng.randint(1_000, 3_000))
-        self.world.registry.start()
+        self._registry_returns("wipe")
 
     def _registry_backup(self) -> None:
-        self.world.registry.save()
+        self.do("registry save")
 
     def _registry_rolled_back(self) -> None:
-        self.world.registry.stop()
-        self.world.registry.roll_back()
-        self.world.run(self.rng.randint(1_000, 3_000))
-        self.world.registry.start()
+        self._registry_returns("back")
+
+    def _registry_returns(self, how: str) -> None:
+        self.do("registry down")
+        self.do(f"registry {how}")
+        self.run(self.rng.randint(1_000, 3_000))
+        self.do("registry up")
 
     def _registry_frozen(self) -> bool:
-        if not self.world.registry.serving:
-            return False
-        self.world.freeze(self.world.registry)
-        return True
+        return self.world.registry.serving and self.do("registry freeze")
+
+    # ---- clocks and people ----
 
     def _clock_jump(self) -> None:
         for machine in self.world.machines.values():
             if self.rng.random() < 0.4:
-                machine.skew += self.rng.choice([-600_000, 600_000])
+                skew = machine.skew + self.rng.choice([-600_000, 600_000])
+                self.do(f"skew {machine.number} {skew}")
 
     def _false_hint(self) -> bool:
         machines = self.members()
         if len(machines) < 2:
             return False
         one, other = self.rng.sample(machines, 2)
-        self.world.hint(one.number, other.number)
-        return True
+        return self.do(f"hint {one.number} {other.number}")
 
     def _leave(self) -> bool:
         machines = [m for m in self.members() if m.wants]
-        if len(machines) < 4:
-            return False
-        self.world.leave(self.rng.choice(machines).number)
-        return True
+        return len(machines) >= 4 and self._to_some("leave", machines)
 
     def _close(self) -> bool:
-        machine = self._some([m for m in self.members() if m.wants])
-        if machine is None:
-            return False
-        self.world.close(machine.number)
-        return True
+        return self._to_some("close", [m for m in self.members() if m.wants])
 
     def _newcomer(self) -> bool:
         """Somebody new, or one who left and returns."""
@@ -348,15 +390,11 @@ class Trouble(Crowd):
             self.newcomer()
             return True
         gone = [m for m in self.world.machines.values() if m.group is None and not m.wants]
-        machine = self._some(gone)
+        machine = self._some([m for m in gone if not m.stalled])
         if machine is None:
             return False
         self.restart(machine)
         return True
 
     def _challenge(self) -> bool:
-        machine = self._some(self.members())
-        if machine is None:
-            return False
-        self.world.challenge(machine.number)
-        return True
+        return self._to_some("challenge", self.members())

@@ -28,7 +28,7 @@ from node.core.events import (
     Woken,
 )
 from node.core.group import Group, Setup
-from node.core.messages import Tell
+from node.core.messages import Reason, Tell
 from node.core.timing import LAN, Timing
 
 from .checkers import Oracle
@@ -39,6 +39,7 @@ from .registry import Registry
 WALL = 1_750_000_000_000  # the unix time, in ms, at which every world begins
 CHAT = 0x5EED
 NAME = "den"
+REOPEN_MS = 2_000  # between two tries of a node to go on with a log that could not be written
 STORES = (e.StoreMessages, e.StorePost, e.StoreMeta, e.StoreRoster, e.StoreMarks, e.Trim)
 Trace = Callable[[int, Machine, Event, list[e.Effect]], None]
 
@@ -126,7 +127,7 @@ class World:
         machine = Machine(number)
         machine.take = lambda event: self.hand(machine, event)
         self.machines[number] = machine
-        self.oracle.home[machine.identity] = machine
+        self.oracle.settles(machine)
         self.network.at_address[machine.address] = machine
         return machine
 
@@ -179,13 +180,20 @@ class World:
         """End a node's process at once; the machine and its disk stay."""
         machine = self.machines[number]
         machine.group = None
-        machine.hosting = False
+        machine.hosting = machine.stalled = False
         self.network.died(machine)
 
     def light(self, number: int, effects: int, *, committed: bool = False) -> None:
         """Let a node crash after that many effects; `committed`: with its turn's stores written."""
         machine = self.machines[number]
         machine.fuse, machine.committed = effects, committed
+
+    def clone(self, number: int, other: int) -> Machine:
+        """Put up a machine with a copy of another's disk, which takes itself for that one."""
+        one, copy = self.machines[number], self.add(other)
+        copy.disk, copy.identity = one.disk.copy(), one.identity
+        self.oracle.cloned(one, copy)
+        return copy
 
     def freeze(self, process: Process) -> None:
         process.frozen = True
@@ -212,7 +220,7 @@ class World:
         assert machine.group is None
         machine.disk = Disk()
         machine.identity = identity or machine.identity
-        self.oracle.home[machine.identity] = machine
+        self.oracle.settles(machine)
         self.oracle.wiped(machine)
 
     def save(self, number: int) -> None:
@@ -299,7 +307,7 @@ class World:
         effects = group.handle(self.now + machine.offset, event)
         if self.trace is not None:
             self.trace(self.now, machine, event, effects)
-        if machine.fuse is None:
+        if machine.fuse is None and not machine.full:
             perform = self._perform
             for effect in effects:
                 perform[type(effect)](machine, effect)
@@ -325,10 +333,17 @@ class World:
                 )
 
     def _burn(self, machine: Machine, effects: list[e.Effect]) -> None:
-        """Perform effects until the fuse has burnt down; then the machine crashes."""
+        """Perform effects until the fuse has burnt down; then the machine crashes.
+
+        Where its disk is full, until something is to be stored; then its group halts.
+        """
         life = machine.life
         for k, effect in enumerate(effects):
-            assert machine.fuse is not None
+            if machine.full and isinstance(effect, STORES):
+                return self._stall(machine)
+            if machine.fuse is None:
+                self._perform[type(effect)](machine, effect)
+                continue
             if machine.fuse == 0:
                 if machine.committed:
                     for rest in effects[k:]:
@@ -342,6 +357,23 @@ class World:
             self._perform[type(effect)](machine, effect)
             if machine.life != life:
                 return
+
+    def _stall(self, machine: Machine) -> None:
+        """A group that is ahead of its log has halted; its node tries to go on from the log."""
+        self.count["stalled by a full disk"] += 1
+        self.say(f"{machine.number} halts: its disk is full")
+        machine.group = None
+        machine.stalled = True
+        self.network.orphan(machine, machine.end_life())
+        self.at(REOPEN_MS, self._reopen, machine, machine.life)
+
+    def _reopen(self, machine: Machine, life: int) -> None:
+        if machine.life != life:
+            return
+        if machine.full:
+            return self.at(REOPEN_MS, self._reopen, machine, life)
+        machine.stalled = False
+        self.start(machine.number)
 
     def _ring(self, machine: Machine, life: int, due: int) -> None:
         if machine.life != life or machine.armed != due:
@@ -399,11 +431,25 @@ class World:
         machine.me = notice.member
         self.count["Joined"] += 1
         self.oracle.joined(machine, notice.member)
+        if machine.orphans:
+            machine.ends = self._orphan
+
+    def _orphan(self, machine: Machine) -> None:
+        """Crash before the profile lists the chat: its log is never opened again."""
+        self.count["crash between log and profile"] += 1
+        self.say(f"{machine.number} crashes before its profile lists the chat")
+        self.kill(machine.number)
+        machine.me = 0
+        self.wipe(machine.number)
 
     def _join_failed(self, machine: Machine, notice: e.JoinFailed) -> None:
         """The user tries again, through somebody else perhaps."""
         self.count[f"JoinFailed {notice.reason}"] += 1
-        machine.ends = self._join_later
+        if notice.reason == Reason.GROUP_FULL:  # This one gives up.
+            machine.wants = False
+            machine.ends = self._vanish
+        else:
+            machine.ends = self._join_later
 
     def _join_later(self, machine: Machine) -> None:
         self._vanish(machine)
@@ -424,10 +470,13 @@ class World:
         self.count["Stopped"] += 1
         if not machine.closing:
             self.oracle.stopped_by_itself(machine, notice)
+            machine.wants = False  # Its user goes on with the other one.
         machine.ends = self._quit
 
     def _quit(self, machine: Machine) -> None:
         self.kill(machine.number)
+        if not machine.wants:
+            machine.me = 0
 
     def _vanish(self, machine: Machine) -> None:
         """The group ends; its node stays and says that it does not know the chat."""
