@@ -13,6 +13,7 @@ for what it still has, backwards like a newcomer's pages; only then the floor is
                                                                 +--+ another page
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from .alarms import Alarm
@@ -45,7 +46,7 @@ class CatchingUp:
         self._session: Session | None = None
         self.seeking = Seeking(s, talking, self.want)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
-        self._given: set[MemberId] = set()  # who has given all that it had, since the start
+        self._given: Counter[MemberId] = Counter()  # how often one has given all that it had
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
 
     # ---- when ----------------------------------------------------------------------------------
@@ -206,7 +207,7 @@ class CatchingUp:
         if s.gaps:
             equal = self._close_gaps(session.peer if complete else 0) and equal
         if complete:
-            self._given.add(session.peer)
+            self._given[session.peer] += 1
         if s.partial and (equal or self._has_all()):
             s.partial = False
             s.store_meta()
@@ -216,9 +217,12 @@ class CatchingUp:
             s.emit(SplitHealed(session.merged, leader, epoch))
 
     def _has_all(self) -> bool:
-        """Did everyone give all it had?  Where nobody's log is whole, none ever becomes so."""
-        s = self._s
-        return not s.gaps and bool(s.active_others) and self._given.issuperset(s.active_others)
+        """Did everyone give all it had, twice?  Where nobody's log is whole, none ever becomes so.
+
+        Who was still reading itself the first time may have more the second time.
+        """
+        others = self._s.active_others
+        return not self._s.gaps and bool(others) and all(self._given[m] > 1 for m in others)
 
     # ---- gaps ----------------------------------------------------------------------------------
 
