@@ -183,7 +183,7 @@ class Terminal(Screen):
     def ended(self, wait_s: float = WAIT_S) -> int:
         """Waits for its end and for all that it wrote; the exit code."""
         code = self.process.wait(wait_s)
-        marker = "\x1b[0m"  # changes nothing; when it is read, all before it has been read
+        marker = "\x1b[0;0;0m"  # changes nothing and nobody else writes it: all before it was read
         os.write(self._theirs, marker.encode())
         end = time.monotonic() + wait_s
         while not self.raw.endswith(marker):
