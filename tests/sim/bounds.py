@@ -33,7 +33,7 @@ class Bounds:
     def __init__(self) -> None:
         self.floors: set[Floor] = set()  # that a log of the right size made by trimming
         self.holes: set[Key] = set()
-        self.came: dict[tuple[int, Key], int] = {}  # when a machine showed a message first
+        self.came: dict[int, dict[Key, int]] = {}  # when a machine's life showed a message
 
     def seen_by(self, machine: Machine) -> "Seen":
         raise NotImplementedError
@@ -64,7 +64,7 @@ class Bounds:
                 continue
             for key in other.disk.messages:
                 jumped = key.source == floor.source and floor.covers(key) and not mine.below(key)
-                since = self.came.get((other.number, key), self.world.now)
+                since = self.came.get(other.number, {}).get(key, self.world.now)
                 if (
                     jumped
                     and key not in mine.messages

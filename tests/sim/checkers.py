@@ -313,7 +313,7 @@ class Oracle(Bounds):
                 "S7", f"{number} shows {named(key)} with late={notice.late}, top {seen.top}"
             )
         seen.show(message, 1 << known)
-        self.came.setdefault((number, key), self.world.now)
+        self.came.setdefault(number, {}).setdefault(key, self.world.now)
         seen.lines.append((key.source, message.text))
 
     def _excused(self, machine: Machine, missing: int) -> bool:
@@ -358,9 +358,10 @@ class Oracle(Bounds):
     def restarted(self, machine: Machine) -> None:
         """After a restart all counts as shown that the log can show."""
         seen = self.seen_by(machine)
-        for key in deliverable(machine.disk):
+        shown = deliverable(machine.disk)
+        self.came[machine.number] = dict.fromkeys(shown, self.world.now)  # Askable from now on.
+        for key in shown:
             known = self.index[key]
-            self.came[machine.number, key] = self.world.now  # Nobody could ask it before.
             seen.show(self.messages[known], 1 << known)
         if machine.disk.floors:
             seen.top = self.top(machine)

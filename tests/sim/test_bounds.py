@@ -1,0 +1,73 @@
+"""What the oracle says of a floor that is adopted while somebody has a line below it."""
+
+from dataclasses import replace
+
+import pytest
+
+from node.core.timing import LAN
+from node.core.types import Floor, Key, Stream
+
+from .bounds import ASKED, Broken
+from .machine import Machine
+from .world import World
+
+LONG_MS = (ASKED + 1) * LAN.t2_ms  # by then everyone was asked
+
+
+def told() -> tuple[World, Machine, Machine, Key]:
+    """Member 2 alone has a line of 1, which it has shown; 3 is about to adopt a floor upon it."""
+    world = World(1)
+    world.registry.start()
+    world.run(1_000)
+    one, two, three = (world.add(number) for number in (1, 2, 3))
+    world.found(1)
+    for machine in (two, three):
+        world.start(machine.number)
+        world.run(2_000)
+    world.tell(1, "hello")
+    world.run(1_000)
+    (key,) = two.disk.messages
+    del one.disk.messages[key], three.disk.messages[key]
+    return world, two, three, key
+
+
+def jump(world: World, machine: Machine, key: Key) -> None:
+    """This machine adopts a floor upon the line, long afterwards."""
+    floor = Floor(*key, hash=5)
+    world.oracle.floors.add(floor)
+    world.now += LONG_MS
+    world.oracle.storing_floor(machine, floor)
+
+
+def test_what_a_member_has_shown_for_long_is_not_to_be_jumped() -> None:
+    world, _, three, key = told()
+    with pytest.raises(Broken, match=r"3 jumps 1/.*, which 2 has"):
+        jump(world, three, key)
+
+
+def test_what_a_member_showed_before_it_lost_its_disk_and_holds_waiting_now_may_be_jumped() -> None:
+    """A page that is read backwards leaves out what the answerer cannot show itself."""
+    world, two, three, key = told()
+    me, message = two.me, two.disk.messages[key]
+    world.kill(2)
+    world.wipe(2)
+    world.start(2)
+    two.me, two.disk.messages[key] = me, message  # It got in again, and was told this line.
+    assert three.group is not None
+    assert me in three.group.active
+    jump(world, three, key)
+
+
+def test_what_a_member_showed_before_it_restarted_and_holds_waiting_now_may_be_jumped() -> None:
+    world, two, three, key = told()
+    lost = Key(key.source, Stream(1, 1), 1)
+    two.disk.messages[key] = replace(two.disk.messages[key], deps=(lost,))
+    world.oracle.restarted(two)
+    jump(world, three, key)
+
+
+def test_what_a_restarted_member_has_shown_for_long_is_not_to_be_jumped() -> None:
+    world, two, three, key = told()
+    world.oracle.restarted(two)
+    with pytest.raises(Broken, match=r"3 jumps 1/.*, which 2 has"):
+        jump(world, three, key)
