@@ -15,7 +15,7 @@ from .answering import Answering
 from .belonging import Belonging
 from .calls import Outcome
 from .catching_up import CatchingUp
-from .claiming import Claiming
+from .claiming import Claiming, nothing
 from .clock import tick
 from .effects import Departed, Effect, Remembered, Stopped, StorePost
 from .electing import Electing
@@ -81,7 +81,14 @@ class Group(Readable):
         self, setup: Setup, timing: Timing, rng: Random, remembered: Remembered = NOTHING
     ) -> None:
         s = self._s = State(setup, timing, rng, remembered)
-        self._reign = Reign(s, overhear=self._learn, led=self._led, met=self._met, twin=self._twin)
+        self._reign = Reign(
+            s,
+            overhear=self._learn,
+            led=self._led,
+            met=self._met,
+            twin=self._twin,
+            unlisted=self._unlisted,
+        )
         self._claiming = Claiming(s, self._reign)
         self._provisional = Provisional(s, self._reign, self._claiming)
         self._electing = Electing(
@@ -427,6 +434,11 @@ class Group(Readable):
         """We led, and another leads a higher epoch now: two sides have met."""
         if self._s.active_others:
             self._catching_up.rival = (leader, epoch)
+
+    def _unlisted(self) -> None:
+        """Somebody has ended our network: a claim revives it at the registry, a renewal never."""
+        if not (self._s.leaving or self._s.closing):
+            self._claiming.claim((), nothing, nothing)
 
     def _twin(self, address: Address) -> None:
         self._belonging.look_for_twin(address)

@@ -18,6 +18,7 @@ from .messages import (
     Lookup,
     Ping,
     Pong,
+    Reason,
     Record,
     RecordRead,
     Refusal,
@@ -51,7 +52,8 @@ class Resigned(NamedTuple):
 class Reign:
     """`overhear` hands on what a view tells beside leadership; `led` says that we have just begun
     to lead, after whom; `met` that we led till now, and another leads a higher epoch; `twin` that
-    the registry has granted an epoch to us at another address.
+    the registry has granted an epoch to us at another address; `unlisted` that the registry has
+    ended the network that we lead.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class Reign:
         led: Callable[[MemberId], None],
         met: Callable[[MemberId, Epoch], None],
         twin: Callable[[Address], None],
+        unlisted: Callable[[], None],
     ) -> None:
         self._s = s
         self._overhear, self._led, self._met, self._twin = overhear, led, met, twin
+        self._unlisted = unlisted
         self._reading = False
         self.handed_over: HandOver = NO_HAND_OVER  # of the epoch that we are about to accept
         self._resigned: Resigned | None = None
@@ -127,6 +131,8 @@ class Reign:
         def renewed(outcome: Outcome) -> None:
             if s.role is not Role.LEADER or s.epoch != epoch:
                 return
+            if isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_NETWORK:
+                return self._unlisted()
             record = self.take_record(outcome)
             still = record is not None and (record.epoch, record.leader) == (s.epoch, s.me)
             if still and isinstance(outcome, RecordRead) and outcome.ids:

@@ -6,7 +6,7 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import Started
+from node.core.events import Leaving, Started
 from node.core.messages import Reason
 from node.core.state import Role
 from node.core.timing import LAN
@@ -193,6 +193,27 @@ def test_unknown_network_never_ends_a_group(kind: type) -> None:
     assert talk.group.leads
     assert not talk.of(e.Stopped)
     assert not talk.of(e.Departed)
+
+
+def test_a_network_that_somebody_has_deleted_is_claimed_anew_by_its_leader() -> None:
+    talk = leading(1, 2, 3)
+    talk.hold(m.Renew)
+    talk.hold(m.Claim)
+    talk.wait_for(m.Renew)
+    talk.answer(m.Renew, m.Refusal(Reason.UNKNOWN_NETWORK))
+    (claim,) = talk.sent(m.Claim)
+    assert (claim.expected, claim.node, claim.facts.name) == (EPOCH, 1, "den")
+    assert talk.group.leads, "until the answer comes it leads as before"
+
+
+def test_a_leader_that_leaves_does_not_revive_its_network() -> None:
+    talk = leading(1, 2, 3)
+    talk.hold(m.Renew)
+    talk.hold(m.Leave)
+    talk.wait_for(m.Renew)
+    talk.hand(Leaving())
+    talk.answer(m.Renew, m.Refusal(Reason.UNKNOWN_NETWORK))
+    assert not talk.sent(m.Claim)
 
 
 def test_a_rumour_of_a_higher_epoch_is_checked_at_the_registry() -> None:
