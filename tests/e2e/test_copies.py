@@ -14,7 +14,7 @@ from node.errors import NO_PEER, OTHER
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member, wait_for
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 
 NAMES = ("alice", "bob", "carol")
 SOCKETS = shutil.ignore_patterns("*.sock")

@@ -15,7 +15,7 @@ from p2pchat.v1 import control_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member, at_once, wait_for
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
 
 MEMBERS, PROCESSES = 50, 3
 PARALLEL = 24

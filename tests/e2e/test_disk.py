@@ -13,7 +13,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.disks import full, remount, small_disk
 from tests.e2e.programs import Member, wait_for
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(180)]
 
 NAMES = ("alice", "bob", "carol")
 LONG = "x" * 15_000

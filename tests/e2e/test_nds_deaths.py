@@ -16,7 +16,7 @@ from tests.e2e.ears import Ear
 from tests.e2e.programs import Leading, wait_for
 from tests.e2e.talk import Talk, all_of, others
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 
 CHATS = ("dev", "ops")
 

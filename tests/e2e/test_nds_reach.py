@@ -17,7 +17,7 @@ from tests.e2e.gates import Gate
 from tests.e2e.programs import Leading, Nds, at_once, wait_for
 from tests.e2e.talk import Talk, all_of, others
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 
 SECONDS = 5  # lines of each who talks: as long as a quarrel would need to be seen twice
 

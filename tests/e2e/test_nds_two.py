@@ -9,7 +9,7 @@ from tests.e2e.ears import Ear
 from tests.e2e.programs import Leading, Nds, wait_for
 from tests.e2e.talk import all_of
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 
 THREE = ("alice", "bob", "carol")
 

@@ -15,7 +15,7 @@ from tests.e2e.talk import all_of
 from tests.e2e.terminal import Terminal
 from tests.e2e.traces import left_in, marks
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 
 CHAT, TEXT, TOPIC, AWAY = "spectre-room", "nobody-shall-read-this", "boo-topic", "away-in-attic"
 NICKS = ("caspera", "boglex", "banshee-c")

@@ -14,7 +14,7 @@ CASES = 300
 SECONDS = 0.4  # for each RPC: what is slow by nature gets fewer
 
 
-@pytest.mark.xdist_group("e2e")
+@pytest.mark.xdist_group("processes")
 @pytest.mark.timeout(240)
 def test_nothing_dies_and_nothing_that_is_refused_counts(tmp_path: Path) -> None:
     plan = Plan(CASES, seconds=SECONDS)
