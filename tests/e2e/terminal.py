@@ -31,6 +31,8 @@ TURN_S = 0.02
 TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 BECOME = f"{TAKE}; os.execvp(sys.argv[1], sys.argv[1:])"
 
+END_MARK = "\x1b[0;0;0m"  # changes nothing, and nobody else writes it
+
 
 class Screen(ABC):
     """What both have in common."""
@@ -183,10 +185,9 @@ class Terminal(Screen):
     def ended(self, wait_s: float = WAIT_S) -> int:
         """Waits for its end and for all that it wrote; the exit code."""
         code = self.process.wait(wait_s)
-        marker = "\x1b[0;0;0m"  # changes nothing and nobody else writes it: all before it was read
-        os.write(self._theirs, marker.encode())
+        os.write(self._theirs, END_MARK.encode())  # once it is read, all before it was
         end = time.monotonic() + wait_s
-        while not self.raw.endswith(marker):
+        while not self.raw.endswith(END_MARK):
             assert time.monotonic() < end, f"it is still writing: {self.raw[-80:]!r}"
             time.sleep(TURN_S)
         return code

@@ -18,7 +18,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.flood import Flood
 from tests.e2e.programs import Member, wait_for
-from tests.e2e.terminal import Screen, Terminal, Tmux, has_tmux
+from tests.e2e.terminal import END_MARK, Screen, Terminal, Tmux, has_tmux
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
@@ -387,7 +387,7 @@ def test_a_dumb_terminal_has_line_mode(square: Cluster) -> None:
         face.until("leads #dev")
         face.enter("/quit")
         assert face.ended() == 0
-        assert "\x1b" not in face.raw.removesuffix("\x1b[0m")
+        assert "\x1b" not in face.raw.removesuffix(END_MARK)
 
 
 CRASH = """
