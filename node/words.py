@@ -295,6 +295,7 @@ class Tracing:
     rows: tuple[TraceRow, ...] = ()
     follows: tuple[str, ...] = ()
     stored_ms: int = 0
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

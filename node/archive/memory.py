@@ -33,10 +33,11 @@ class MemoryArchive:
         self._read: set[Key] = set()
         self._floors: dict[MemberId, Floor] = {}
         self._holes: set[Key] = set()
+        self._notes: dict[str, str] = {}
 
     def load(self) -> Remembered:
         waiting = [post for post in self._posts.values() if not post.settled]
-        lacking = [p for p in self._posts.values() if p.settled and p.acked != p.counted]
+        lacking = [p for p in self._posts.values() if p.settled and p.lacking]
         lacking.sort(key=lambda post: post.key)
         posts = (*waiting, *lacking[-LACKING_MAX:])
         floors, holes = tuple(self._floors.values()), tuple(self._holes)
@@ -124,6 +125,12 @@ class MemoryArchive:
 
     def stored_at(self, key: Key) -> WallMillis:
         return self._stored_at.get(key, 0)
+
+    def note(self, name: str, text: str) -> None:
+        self._notes[name] = text
+
+    def noted(self, name: str) -> str:
+        return self._notes.get(name, "")
 
     def mark_read(self) -> None:
         self._read.update(self._messages)

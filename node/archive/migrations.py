@@ -18,7 +18,27 @@ MARKS = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-STEPS = {1: MARKS}  # statements, by the version that they start from
+POSTS = (
+    """CREATE TABLE post (
+        source INTEGER NOT NULL, incarnation INTEGER NOT NULL, random INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        counted TEXT NOT NULL, acked TEXT NOT NULL, settled INTEGER NOT NULL,
+        lacking TEXT NOT NULL,
+        PRIMARY KEY (source, incarnation, random, seq)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX post_waiting ON post (settled) WHERE settled = 0",
+)
+WHO_LACKS = (  # Members that do not count are listed too, where they have it or lack it.
+    "DROP INDEX post_waiting",
+    "ALTER TABLE post RENAME TO post_before",
+    *POSTS,
+    """INSERT INTO post SELECT *, (SELECT json_group_array(one.value)
+        FROM json_each(counted) AS one
+        WHERE one.value NOT IN (SELECT value FROM json_each(acked))) FROM post_before""",
+    "DROP TABLE post_before",
+)
+
+STEPS = {1: MARKS, 2: WHO_LACKS}  # statements, by the version that they start from
 
 
 def migrate(base: sqlite3.Connection, version: int, newest: int) -> None:

@@ -73,6 +73,14 @@ class Archive(Protocol):
         """When the message was first stored; 0 for one that is not here."""
         ...
 
+    def note(self, name: str, text: str) -> None:
+        """Keep a text of the host's under a name, in the place of the one before."""
+        ...
+
+    def noted(self, name: str) -> str:
+        """That text; empty for none."""
+        ...
+
     def mark_read(self) -> None:
         """All that is stored by now has been read."""
         ...

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from node.archive.migrations import MARKS
+from node.archive.migrations import MARKS, POSTS
 from node.archive.ports import LACKING_MAX, Place
 from node.core.messages import ChatMessage, Kind
 from node.core.types import Epoch, Floor, Hlc, Key, Post, Stream, WallMillis
 
-VERSION = 2  # of these tables; a higher one in a file was written by a later program
+VERSION = 3  # of these tables; a higher one in a file was written by a later program
 APPLICATION = 0x70327063  # "p2pc", in the header of every log
 
 TABLES = (
@@ -29,13 +29,7 @@ TABLES = (
     "CREATE UNIQUE INDEX message_key ON message (source, incarnation, random, seq)",
     "CREATE INDEX message_place ON message (ms, counter, source, incarnation, random, seq)",
     "CREATE INDEX message_id ON message (id, source)",
-    """CREATE TABLE post (
-        source INTEGER NOT NULL, incarnation INTEGER NOT NULL, random INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        counted TEXT NOT NULL, acked TEXT NOT NULL, settled INTEGER NOT NULL,
-        PRIMARY KEY (source, incarnation, random, seq)
-    ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX post_waiting ON post (settled) WHERE settled = 0",
+    *POSTS,
     "CREATE TABLE member (id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT",
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     *MARKS,
@@ -59,9 +53,10 @@ PUT_MESSAGE = f"""INSERT INTO message ({_COLUMNS}, stored_ms)
     ms = excluded.ms, counter = excluded.counter, id = excluded.id, text = excluded.text,
     deps = excluded.deps, sent = excluded.sent, generation = excluded.generation,
     n = excluded.n, kind = excluded.kind"""
-PUT_POST = "INSERT OR REPLACE INTO post VALUES (?, ?, ?, ?, ?, ?, ?)"
+PUT_POST = "INSERT OR REPLACE INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 PUT_MEMBER = "INSERT OR REPLACE INTO member VALUES (?, ?)"
 PUT_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+ONE_STATE = "SELECT value FROM state WHERE name = ?"
 DROP_STATE = "DELETE FROM state WHERE name = ?"
 MARK_READ = """INSERT OR REPLACE INTO state
     SELECT 'read', CAST(coalesce(max(arrival), 0) AS TEXT) FROM message"""
@@ -93,7 +88,7 @@ LATER_TEXTS = """SELECT text, EXISTS (SELECT 1 FROM message AS other
     AND other.arrival <> message.arrival)
     FROM message WHERE arrival > ? AND source <> ?"""
 WAITING_POSTS = "SELECT * FROM post WHERE settled = 0"
-LACKING_POSTS = f"""SELECT * FROM post WHERE settled = 1 AND acked <> counted
+LACKING_POSTS = f"""SELECT * FROM post WHERE settled = 1 AND lacking <> '[]'
     ORDER BY incarnation DESC, random, seq DESC LIMIT {LACKING_MAX}"""
 ONE_POST = f"SELECT * FROM post WHERE {_KEY}"
 ALL_FLOORS = "SELECT * FROM floor"
@@ -173,14 +168,17 @@ def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
 
 def of_post(post: Post) -> tuple[Any, ...]:
     """The parameters of `PUT_POST`."""
-    return (*of_key(post.key), json.dumps(post.counted), json.dumps(post.acked), int(post.settled))
+    counted, acked, lacking = map(json.dumps, (post.counted, post.acked, post.lacking))
+    return (*of_key(post.key), counted, acked, int(post.settled), lacking)
 
 
 def to_post(row: tuple[Any, ...]) -> Post:
     """A post from a row of its table."""
-    source, incarnation, random, seq, counted, acked, settled = row
+    source, incarnation, random, seq, *lists, settled, lacking = row
     key = Key(source, Stream(incarnation, random), seq)
-    return Post(key, tuple(json.loads(counted)), tuple(json.loads(acked)), bool(settled))
+    counted, acked, lacks = (tuple(json.loads(one)) for one in (*lists, lacking))
+    away = tuple(sorted({*acked, *lacks}.difference(counted)))
+    return Post(key, counted, acked, bool(settled), away)
 
 
 def of_floor(floor: Floor) -> tuple[int, ...]:

@@ -251,6 +251,15 @@ class SqliteArchive:
             row = self._base.execute(rows.STORED_AT, rows.of_key(key)).fetchone()
         return int(row[0]) if row else 0
 
+    def note(self, name: str, text: str) -> None:
+        with self._failing():
+            self._base.execute(rows.PUT_STATE, (f"note {name}", text))
+
+    def noted(self, name: str) -> str:
+        with self._failing():
+            row = self._base.execute(rows.ONE_STATE, (f"note {name}",)).fetchone()
+        return str(row[0]) if row else ""
+
     def mark_read(self) -> None:
         with self._failing():
             self._base.execute(rows.MARK_READ)

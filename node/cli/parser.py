@@ -118,8 +118,8 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "trace",
         "who has a message, who lacks it and why (the last own one)",
-        'of the message, and "chat","leader","stored","follows","members":[{"id","member","nick",'
-        '"state","took_ms","way","last_status","next_try_ms","tries"}]',
+        'of the message, and "chat","leader","provisional","stored","follows","members":[{"id",'
+        '"member","nick","state","took_ms","way","last_status","next_try_ms","tries"}]',
         "chat",
     ),
     Verb(

@@ -138,7 +138,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A counted member holds our message."""
+    """A member holds our message; `acked` and `of` are about those that count."""
 
     key: Key
     by: MemberId

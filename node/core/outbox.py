@@ -4,8 +4,8 @@
       ^                                |
       +------- no answer: back off ----+          a dropped member's lane is closed: it catches up
 
-A line that waits for nobody is settled.  Those that it was to reach and that were dropped meanwhile
-lack it until their log is seen to hold it.
+A line that waits for nobody is settled.  Those that were dropped, before or meanwhile, lack it
+until their log is seen to hold it; who was dropped before is not counted.
 
 A slow or frozen member costs its own lane and nothing else.
 """
@@ -25,10 +25,11 @@ REMEMBERED = 500  # settled messages that can still be traced
 class Delivery:
     """One member's part in the way of one message."""
 
-    took_ms: Millis = 0
     way: Way | None = None  # None: not acknowledged
+    took_ms: Millis = 0
     tries: int = 0
     status: str = ""  # of the last failure
+    counted: bool = True  # False: it was dropped when the message was said
 
 
 @dataclass(slots=True)
@@ -42,16 +43,26 @@ class Entry:
     acks: int = 0
 
     @property
+    def counted(self) -> tuple[MemberId, ...]:
+        return tuple(sorted(m for m, delivery in self.to.items() if delivery.counted))
+
+    @property
     def acked(self) -> tuple[MemberId, ...]:
         return tuple(sorted(m for m, delivery in self.to.items() if delivery.way is not None))
 
     @property
-    def missing(self) -> tuple[MemberId, ...]:
+    def lacking(self) -> tuple[MemberId, ...]:
         return tuple(sorted(m for m, delivery in self.to.items() if delivery.way is None))
 
     @property
+    def missing(self) -> tuple[MemberId, ...]:
+        """Of those that count."""
+        return tuple(m for m in self.lacking if self.to[m].counted)
+
+    @property
     def post(self) -> Post:
-        return Post(self.message.key, tuple(sorted(self.to)), self.acked, not self.waits_for)
+        away = tuple(sorted(m for m, delivery in self.to.items() if not delivery.counted))
+        return Post(self.message.key, self.counted, self.acked, not self.waits_for, away)
 
 
 @dataclass(slots=True)
@@ -75,14 +86,22 @@ class Outbox:
         self._recalled: dict[Key, Entry] = {}  # settled in an earlier life, and lacking somewhere
         self._lacking: dict[MemberId, dict[Key, None]] = {}  # of what is settled, oldest first
 
-    def post(self, now: Millis, message: ChatMessage, counted: Iterable[MemberId]) -> Entry:
-        """Take in a message for these members.  With nobody to have it, it is settled at once."""
+    def post(
+        self,
+        now: Millis,
+        message: ChatMessage,
+        counted: Iterable[MemberId],
+        away: Iterable[MemberId] = (),
+    ) -> Entry:
+        """Take in a message for these members.  With nobody to wait for, it is settled at once."""
         to = {member: Delivery() for member in counted}
         entry = Entry(message, now, to, set(to))
         self.entries[message.key] = entry
         for member in to:
             self.lane(member).queue.append(message.key)
-        if not to:
+        for member in away:
+            to[member] = Delivery(counted=False)
+        if not entry.waits_for:
             self._settle(message.key)
         return entry
 
@@ -90,9 +109,9 @@ class Outbox:
         self, stored_at: Millis, message: ChatMessage, post: Post, active: Iterable[MemberId]
     ) -> Entry:
         """Take in a message of an earlier life that was not settled; it may be by now."""
-        to = {m: Delivery(way=Way.CATCH_UP if m in post.acked else None) for m in post.counted}
-        waits_for = {m for m in to if to[m].way is None} & set(active)
-        entry = Entry(message, stored_at, to, waits_for, len(post.acked))
+        to = _deliveries(post)
+        waits_for = {m for m in post.counted if to[m].way is None}.intersection(active)
+        entry = Entry(message, stored_at, to, waits_for, post.reached)
         self.entries[message.key] = entry
         for member in sorted(waits_for):
             self.lane(member).queue.append(message.key)
@@ -102,8 +121,8 @@ class Outbox:
 
     def recall(self, message: ChatMessage, post: Post) -> None:
         """Take in a message that was settled in an earlier life, though somebody lacks it."""
-        to = {m: Delivery(way=Way.CATCH_UP if m in post.acked else None) for m in post.counted}
-        entry = self._recalled[message.key] = Entry(message, 0, to, acks=len(post.acked))
+        entry = Entry(message, 0, _deliveries(post), acks=post.reached)
+        self._recalled[message.key] = entry
         self._note_lacking(entry)
 
     def lane(self, member: MemberId) -> Lane:
@@ -128,7 +147,7 @@ class Outbox:
         return None
 
     def acked(self, now: Millis, key: Key, by: MemberId, way: Way) -> Entry | None:
-        """A counted member has stored our message; None: that is no news."""
+        """A member that was to have our message has stored it; None: that is no news."""
         if (lane := self.lanes.get(by)) is not None:
             lane.flying.discard(key)
         entry = self.find(key) or self._recalled.get(key)
@@ -136,7 +155,7 @@ class Outbox:
             return None
         delivery = entry.to[by]
         delivery.way, delivery.took_ms = way, now - entry.stored_at
-        entry.acks += 1
+        entry.acks += delivery.counted
         entry.waits_for.discard(by)
         self._lacking.get(by, {}).pop(key, None)
         if not entry.waits_for and key in self.entries:
@@ -220,9 +239,16 @@ class Outbox:
         self._note_lacking(entry)
         if len(self.settled) > REMEMBERED:
             oldest = next(iter(self.settled))
-            for member in self.settled.pop(oldest).missing:
+            for member in self.settled.pop(oldest).lacking:
                 self._lacking[member].pop(oldest, None)
 
     def _note_lacking(self, entry: Entry) -> None:
-        for member in entry.missing:
+        for member in entry.lacking:
             self._lacking.setdefault(member, {})[entry.message.key] = None
+
+
+def _deliveries(post: Post) -> dict[MemberId, Delivery]:
+    """As far as the log knows them."""
+    has = dict.fromkeys(post.acked, Way.CATCH_UP)
+    to = {member: Delivery(has.get(member)) for member in post.counted}
+    return to | {member: Delivery(has.get(member), counted=False) for member in post.away}

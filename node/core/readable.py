@@ -5,7 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from .alarms import Alarm
-from .messages import ChatMessage, Member, Roster
+from .messages import ChatMessage, Life, Member, Roster
 from .outbox import Entry
 from .state import Role, State
 from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis, Way
@@ -13,15 +13,18 @@ from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis, W
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """One counted member's part in the way of an own message."""
+    """One member's part in the way of an own message."""
 
     member: MemberId
-    state: str  # acked, waiting, later (dropped since) or gone (left or kicked)
+    # acked, waiting, later (it was dropped), behind (it is back and was not seen to have it yet) or
+    # gone (left or kicked)
+    state: str
     took_ms: Millis
     way: Way | None
     tries: int
     status: str  # of the last failure
     next_at: Millis | None  # group's clock
+    counted: bool  # not dropped when it was said
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,19 @@ class Trace:
 
     @property
     def acked(self) -> int:
-        return sum(1 for row in self.rows if row.way is not None)
+        """How many of those that count have it."""
+        return sum(1 for row in self.rows if row.way is not None and row.counted)
+
+    @property
+    def of(self) -> int:
+        return sum(1 for row in self.rows if row.counted)
+
+
+def absence(life: Life | None) -> str:
+    """The state of a member that is not waited for and was not seen to have a message."""
+    if life is None:
+        return "gone"
+    return "later" if life is Life.DROPPED else "behind"
 
 
 class Readable:
@@ -154,6 +169,10 @@ class Readable:
     def member(self, id: MemberId) -> Member | None:
         return self._s.members.get(id)
 
+    def life(self, id: MemberId) -> Life | None:
+        """None for somebody who does not belong."""
+        return self._s.members.life(id)
+
     def shown_nick(self, id: MemberId) -> str:
         return self._s.members.shown_nick(id)
 
@@ -187,7 +206,7 @@ class Readable:
     def lacking(self, member: MemberId) -> int:
         """How many own messages that were to reach this member it was not seen to have."""
         outbox = self._s.outbox
-        on_the_way = sum(member in entry.missing for entry in outbox.entries.values())
+        on_the_way = sum(member in entry.lacking for entry in outbox.entries.values())
         return on_the_way + len(outbox.lacking(member))
 
     def _trace(self, entry: Entry) -> Trace:
@@ -199,7 +218,7 @@ class Readable:
             elif member in entry.waits_for:
                 state = "waiting"
             else:
-                state = "later" if s.members.belongs(member) else "gone"
+                state = absence(s.members.life(member))
             next_at = s.alarms.at(Alarm.LANE, member) if state == "waiting" else None
             rows.append(
                 TraceRow(
@@ -210,6 +229,7 @@ class Readable:
                     delivery.tries,
                     delivery.status,
                     next_at,
+                    delivery.counted,
                 )
             )
         return Trace(entry.message, entry.stored_at, tuple(rows))

@@ -239,6 +239,14 @@ class State:
     def active_others(self) -> tuple[MemberId, ...]:
         return tuple(m for m in self.members.active if m != self.me)
 
+    @property
+    def away(self) -> tuple[MemberId, ...]:
+        """Those that belong and were dropped."""
+        active, belonging = self.members.active, self.members.belonging
+        if len(active) == len(belonging):
+            return ()
+        return tuple(m for m in belonging if m != self.me and not self.members.is_active(m))
+
     def address_of(self, member: MemberId) -> Address:
         if member == self.leader and self.leader_address:
             return self.leader_address

@@ -44,13 +44,14 @@ class Talking:
         s.causal.accept(message)
         s.last_own = message.key
         s.latest_place = max(s.latest_place, message.place)
-        entry = s.outbox.post(s.now, message, s.active_others)
+        entry = s.outbox.post(s.now, message, s.active_others, s.away)
         s.emit(StoreMessages((message,)))
         s.emit(StorePost(entry.post))
         s.emit(Deliver(message, Way.DIRECT, late=False))
-        if not entry.to:
+        counted = entry.counted
+        if not counted:
             s.emit(Settled(message.key, ()))
-        for member in entry.to:
+        for member in counted:
             self.send(member)
 
     def _compose(self, event: Submitted) -> ChatMessage:
@@ -176,13 +177,13 @@ class Talking:
         return next(alive, others[0] if others else 0)
 
     def acknowledged(self, key: Key, by: MemberId, way: Way) -> None:
-        """A counted member holds our message; nobody may have waited for that any more."""
+        """A member holds our message; nobody may have waited for that any more."""
         s = self._s
         settled = key not in s.outbox.entries
         entry = s.outbox.acked(s.now, key, by, way)
         if entry is None:
             return
-        s.emit(Acknowledged(key, by, way, entry.acks, len(entry.to)))
+        s.emit(Acknowledged(key, by, way, entry.acks, len(entry.counted)))
         if settled:
             s.emit(StorePost(entry.post))
         elif not entry.waits_for:

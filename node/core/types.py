@@ -131,5 +131,16 @@ class Post:
 
     key: Key
     counted: tuple[MemberId, ...]  # who counts in "x/m"
-    acked: tuple[MemberId, ...]
+    acked: tuple[MemberId, ...]  # who was seen to have it, whether counted or away
     settled: bool  # nobody is waited for any more
+    away: tuple[MemberId, ...] = ()  # dropped members, when it was said: they get it later
+
+    @property
+    def reached(self) -> int:
+        """How many of those that count have it: the x in "x/m"."""
+        return len(set(self.counted).intersection(self.acked))
+
+    @property
+    def lacking(self) -> tuple[MemberId, ...]:
+        """Who is to have it and was not seen to."""
+        return tuple(sorted({*self.counted, *self.away}.difference(self.acked)))

@@ -37,7 +37,7 @@ from ..core.group import Group, Setup
 from ..core.messages import TRANSIENT, Kind
 from ..core.timing import Timing
 from ..core.types import Key, small
-from ..errors import Complaint
+from ..errors import Complaint, DiskFailed
 from ..happenings import Happening, QueueEvent
 from ..logs import chat_log
 from ..profile import Entry
@@ -48,6 +48,7 @@ from . import telling
 from .account import Account
 from .elections import Elections
 
+LEADERS = "leaders"  # the note of the log that tells who led
 REJOIN_S = 10.0  # between two tries to get into a chat whose log was lost
 CAUGHT_UP: dict[type, str] = {
     Merged: "caught up %s messages from %s",
@@ -108,7 +109,7 @@ class Chat:
         self.setup = setup
         self._world = world
         self.is_transient = setup.mode == TRANSIENT  # nothing of it may be written anywhere
-        self.elections = Elections()
+        self.elections = Elections(archive.noted(LEADERS))
         self._account = Account(world.timing)
         self.opened = False  # admitted, and told to the watchers
         self.broken = ""  # why the group has stopped by itself
@@ -167,6 +168,7 @@ class Chat:
             self.elections.moved(at_ms, notice, self.group.shown_nick)
         elif isinstance(notice, LeaderChanged):
             self.elections.led(at_ms, notice, self.group.shown_nick)
+            self._note_leaders()
         if isinstance(notice, Halted):
             self.stalled = notice.complaint
         elif isinstance(notice, Stopped) and notice.reason:
@@ -186,6 +188,12 @@ class Chat:
             self._world.halted(self)
         if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
             self._tell_outbox()
+
+    def _note_leaders(self) -> None:
+        try:
+            self.archive.note(LEADERS, self.elections.leaders())
+        except DiskFailed as error:  # A trace knows less then; what is to be stored will stall.
+            self.log.warning("who led is not noted: %s", error)
 
     def _tell_outbox(self) -> None:
         if self.group.outbox_size != self._outbox:

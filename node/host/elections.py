@@ -7,10 +7,11 @@ election too: open where it agreed that the leader is silent, else over with its
 leader that comes soon after belongs to it all the same.
 """
 
+import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from ..core.effects import ElectionMoved, LeaderChanged, Phase
 from ..core.types import MemberId, small
@@ -19,7 +20,7 @@ from ..words import NO_EPOCH, Election, ElectionStep, Epoch
 KEPT = 20
 VOTES_MAX = 600  # steps of one election that only say who was asked, and what each said
 STEPS_MAX = 1_000
-LEADERS_KEPT = 1_000
+LEADERS_KEPT = 200
 IDLE_MS = 30_000  # an election that does not move for so long is over
 SOON_MS = 2_000  # what comes later than this after an end is of another election
 VOTES = (Phase.ASKED, Phase.ANSWERED, Phase.SILENT)
@@ -58,6 +59,15 @@ def step(notice: ElectionMoved, nicks: Nicks) -> str:
 
 def _who(member: MemberId, nicks: Nicks) -> str:
     return f"{nicks(member)} (id {small(member)})"
+
+
+class Led(NamedTuple):
+    """Who led an epoch from an instant on, for good or for now; nobody: an empty nick."""
+
+    since_ms: int  # unix time
+    epoch: Epoch
+    nick: str
+    provisional: bool = False
 
 
 @dataclass(slots=True)
@@ -117,14 +127,31 @@ class _Record:
 class Elections:
     """Fed with notices and instants; read as values."""
 
-    def __init__(self) -> None:
+    def __init__(self, leaders: str = "") -> None:
+        """`leaders` is what `leaders()` gave in an earlier life."""
         self._records: deque[_Record] = deque(maxlen=KEPT)
         self._last_leader: MemberId = 0
-        self._leaders: dict[Epoch, str] = {}
+        self._leaders: deque[Led] = deque(maxlen=LEADERS_KEPT)
+        for since_ms, (generation, n), nick, provisional in json.loads(leaders or "[]"):
+            self._leaders.append(Led(since_ms, Epoch(generation, n), nick, provisional))
 
-    def leader_of(self, epoch: Epoch) -> str:
-        """Who led this epoch, as far as this process has seen; empty when it has not."""
-        return self._leaders.get(epoch, "")
+    def leaders(self) -> str:
+        """The last leaders, as text."""
+        return json.dumps(
+            [
+                (one.since_ms, (one.epoch.generation, one.epoch.n), one.nick, one.provisional)
+                for one in self._leaders
+            ]
+        )
+
+    def led_at(self, epoch: Epoch, at_ms: int) -> Led | None:
+        """Who led this epoch at an instant, as this node saw it; None when it saw nothing of it.
+
+        What was said in an epoch before this node heard of that counts to its first leader.
+        """
+        those = [led for led in self._leaders if led.epoch == epoch]
+        before = [led for led in those if led.since_ms <= at_ms]
+        return before[-1] if before else those[0] if those else None
 
     def moved(self, at_ms: int, notice: ElectionMoved, nicks: Nicks) -> None:
         """A step of an election."""
@@ -137,13 +164,11 @@ class Elections:
 
     def led(self, at_ms: int, notice: LeaderChanged, nicks: Nicks) -> None:
         """There is a leader, or none."""
+        nick = nicks(notice.leader) if notice.leader else ""
+        epoch = Epoch(notice.epoch.generation, notice.epoch.n)
+        self._leaders.append(Led(at_ms, epoch, nick, notice.provisional))
         if not notice.leader:
             return
-        nick, epoch = nicks(notice.leader), Epoch(notice.epoch.generation, notice.epoch.n)
-        if not notice.provisional:
-            self._leaders[epoch] = nick
-            if len(self._leaders) > LEADERS_KEPT:
-                del self._leaders[next(iter(self._leaders))]
         before, self._last_leader = self._last_leader, notice.leader
         record = self._current(at_ms, notice)
         if record is None:

@@ -189,7 +189,7 @@ def later(group: Group, key: Key, absent: tuple[MemberId, ...]) -> ReceiptEvent:
         msg_id=id,
         id=id[:ID_DIGITS],
         acked=trace.acked if trace else 0,
-        of=len(trace.rows) if trace else 0,
+        of=trace.of if trace else 0,
         later=tuple(nick_of(group, one) for one in absent),
     )
 
@@ -201,7 +201,7 @@ def line(group: Group, message: ChatMessage, *, backlog: bool, acked: int = 0, o
     """A chat message as it is shown."""
     own = message.key.source == group.me
     if own and not of and (trace := group.trace(message.key)):
-        acked, of = trace.acked, len(trace.rows)
+        acked, of = trace.acked, trace.of
     return Line(
         msg_id=message.id,
         id=message.id[:ID_DIGITS],
@@ -257,10 +257,10 @@ def _in_word(char: str) -> bool:
 def progress(group: Group, key: Key, short: str, id: str, wait: Wait) -> Progress:
     """How far an own line has come, and whether what is waited for has come."""
     trace = group.trace(key)
-    rows = [row for row in trace.rows if row.state != "gone"] if trace else []
+    rows = [row for row in trace.rows if row.counted and row.state != "gone"] if trace else []
     acked = [row.member for row in rows if row.state == "acked"]
     waiting = [row.member for row in rows if row.state == "waiting"]
-    later = [row.member for row in rows if row.state == "later"]
+    later = [row.member for row in rows if row.state in ("later", "behind")]
     leader = leader_of(group)
     match wait:
         case Wait.NONE:

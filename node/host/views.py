@@ -6,8 +6,9 @@ from collections.abc import Callable
 from .. import words
 from ..archive import Unread
 from ..core.group import Group
-from ..core.messages import ChatMessage, Life, Member
-from ..core.types import Hlc, MemberId, Millis, Place, Stream, small
+from ..core.messages import Life, Member
+from ..core.readable import absence
+from ..core.types import Hlc, MemberId, Place, Stream, small
 from ..errors import (
     AmbiguousMessage,
     BadField,
@@ -21,6 +22,7 @@ from ..peers import LinkFigures
 from ..runner import now_ms
 from ..words import Epoch, Mode
 from .chats import Chat, wall_ms
+from .elections import Led
 from .telling import Naming, leader_of, line, nick_of
 
 STATES = {Life.ALIVE: "alive", Life.SUSPECT: "suspect", Life.DROPPED: "dropped"}
@@ -134,9 +136,9 @@ def _acknowledgements(one: Chat) -> tuple[dict[MemberId, int], dict[MemberId, in
     recent = one.archive.page(count=ACKED_OF)
     own = [message.key for message in recent if message.key.source == one.group.me]
     for post in one.archive.posts(own).values():
-        for member in post.counted:
-            book = acked if member in post.acked else lacking
-            book[member] = book.get(member, 0) + 1
+        for book, those in ((acked, post.acked), (lacking, post.lacking)):
+            for member in those:
+                book[member] = book.get(member, 0) + 1
     return acked, lacking
 
 
@@ -191,7 +193,7 @@ def page(
     lines = []
     for message in shown:
         post = posts.get(message.key)
-        acked, of = (len(post.acked), len(post.counted)) if post else (0, 0)
+        acked, of = (post.reached, len(post.counted)) if post else (0, 0)
         lines.append(line(one.group, message, backlog=True, acked=acked, of=of))
     if not more:
         return words.Page(tuple(lines))
@@ -250,49 +252,35 @@ def trace(one: Chat, id: str) -> words.Tracing:
             for row in live.rows
         ]
     elif post:
-        rows = [_old_row(group, member, member in post.acked) for member in post.counted]
-    acked, counted = sum(row.state == "acked" for row in rows), {row.member_id for row in rows}
-    others = _uncounted(group, message, counted, live.stored_at if live else None)
-    told = group.member(message.key.source)
+        those = sorted((*post.counted, *post.away))
+        rows = [_old_row(group, member, member in post.acked) for member in those]
+    acked, of = (live.acked, live.of) if live else (0, 0)
+    if post and not live:
+        acked, of = post.reached, len(post.counted)
+    stored_ms = archive.stored_at(message.key)
+    led = _led(one, Epoch(*message.epoch), stored_ms)
     return words.Tracing(
-        line=line(group, message, backlog=False, acked=acked, of=len(rows)),
-        leader_nick=_led(one, message.epoch) if told else "",
-        rows=tuple(sorted([*rows, *others], key=lambda row: row.member_id)),
+        line=line(group, message, backlog=False, acked=acked, of=of),
+        leader_nick=led.nick if led else "",
+        provisional=led is not None and led.provisional,
+        rows=tuple(rows),
         follows=tuple(m.id[:4] for m in archive.read(message.deps)),
-        stored_ms=archive.stored_at(message.key),
+        stored_ms=stored_ms,
     )
 
 
-def _uncounted(
-    group: Group, message: ChatMessage, counted: set[MemberId], stored_at: Millis | None
-) -> list[words.TraceRow]:
-    """Members that were gone when an own line was said, and were not heard since: they lack it.
-
-    Those who joined later got it as they came.  `stored_at` is None for a line of an earlier life.
-    """
-    if message.key.source != group.me:
-        return []
-    rows = []
-    for member in group.roster.members:
-        known = member.id == group.me or member.id in counted or not member.belongs
-        if known or member.life is not Life.DROPPED or member.admitted > message.epoch:
-            continue
-        heard = group.heard_at(member.id)
-        if stored_at is None or heard is None or heard < stored_at:
-            rows.append(_old_row(group, member.id, acked=False))
-    return rows
-
-
 def _old_row(group: Group, member: MemberId, acked: bool) -> words.TraceRow:
-    state = "acked" if acked else "later" if member in group.belonging else "gone"
+    state = "acked" if acked else absence(group.life(member))
     return words.TraceRow(member_id=member, nick=nick_of(group, member), state=state)
 
 
-def _led(one: Chat, epoch: tuple[int, int]) -> str:
-    """Who led an epoch, as far as this node knows."""
-    if tuple(one.group.epoch) == tuple(epoch):
-        return nick_of(one.group, one.group.leader)
-    return one.elections.leader_of(Epoch(*epoch))
+def _led(one: Chat, epoch: Epoch, at_ms: int) -> Led | None:
+    """Who led when a line was stored here; of an epoch whose begin nobody noted, who leads it."""
+    group = one.group
+    seen = one.elections.led_at(epoch, at_ms)
+    if seen or tuple(group.epoch) != (epoch.generation, epoch.n):
+        return seen
+    return Led(at_ms, epoch, nick_of(group, group.following), bool(group.provisional))
 
 
 def queue(one: Chat) -> list[words.QueueRow]:

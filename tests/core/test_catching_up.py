@@ -319,7 +319,7 @@ def test_who_missed_a_line_and_was_not_seen_to_hold_it_still_lacks_it() -> None:
     assert talk.group.lacking(2) == 1
     trace = talk.group.trace(said.key)
     assert trace is not None
-    assert [row.state for row in trace.rows] == ["acked", "later"]
+    assert [row.state for row in trace.rows] == ["acked", "behind"]
 
 
 def test_what_was_said_while_a_comparison_was_under_way_is_not_known_to_be_held() -> None:

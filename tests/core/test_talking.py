@@ -45,8 +45,60 @@ def test_a_line_is_stored_then_shown_then_sent_to_all_in_parallel() -> None:
 def test_who_counts_are_those_alive_or_suspect_without_oneself() -> None:
     talk = follower(3, 1, person(2, Life.SUSPECT), person(4, Life.DROPPED), person(5, left=True))
     said = talk.says("hello")
-    assert talk.one(e.StorePost).post == Post(said.key, (1, 2), (), settled=False)
+    assert talk.one(e.StorePost).post == Post(said.key, (1, 2), (), False, away=(4,))
     assert sorted(talk.callees(m.Tell)) == [1, 2]
+
+
+def equal_logs(talk: Dialogue, by: int) -> None:
+    """That member is back, and its log is seen to hold what ours does."""
+    talk.hold(m.Sync)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(by, incarnation=102),))))
+    talk.hears(m.Ping(talk.caller(by), talk.view(by, history_hash=talk.group.history_hash)))
+
+
+def traced(talk: Dialogue, message: m.ChatMessage) -> list[tuple[int, str, Way | None]]:
+    trace = talk.group.trace(message.key)
+    assert trace is not None
+    assert (trace.acked, trace.of) == (1, 1), "who was dropped does not count, whatever comes"
+    return [(row.member, row.state, row.way) for row in trace.rows]
+
+
+def test_who_was_dropped_does_not_count_and_is_seen_to_have_the_line_once_it_has_it() -> None:
+    talk = follower(3, 1, person(4, Life.DROPPED))
+    said = talk.says("hello")
+    ack(talk, said, 1)
+    has = (1, "acked", Way.DIRECT)
+    assert traced(talk, said) == [has, (4, "later", None)]
+    assert talk.group.lacking(4) == 1
+    talk.hold(m.Sync)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(4, incarnation=102),))))
+    assert traced(talk, said) == [has, (4, "behind", None)]
+    equal_logs(talk, 4)
+    assert traced(talk, said) == [has, (4, "acked", Way.CATCH_UP)]
+    assert talk.one(e.Acknowledged) == e.Acknowledged(said.key, 4, Way.CATCH_UP, 1, 1)
+    assert talk.one(e.StorePost).post == Post(said.key, (1,), (1, 4), True, away=(4,))
+    assert talk.group.lacking(4) == 0
+
+
+def test_a_line_that_is_said_when_all_are_gone_waits_for_nobody() -> None:
+    talk = leading(1, person(4, Life.DROPPED))
+    said = talk.says("anybody?")
+    assert talk.one(e.Settled) == e.Settled(said.key, ())
+    assert talk.group.outbox_size == 0
+    equal_logs(talk, 4)
+    assert talk.one(e.Acknowledged) == e.Acknowledged(said.key, 4, Way.CATCH_UP, 0, 0)
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_in_the_next_life_it_is_known_who_was_dropped_when_a_line_was_said(settled: bool) -> None:
+    said = line(3, 1, k=8)
+    post, dropped = Post(said.key, (1,), (1,), settled, away=(4,)), person(4, Life.DROPPED)
+    talk = returning(3, 1, dropped, leader=1, messages=[said], posts=[post])
+    talk.hand(Started(WALL))
+    assert talk.group.lacking(4) == 1
+    equal_logs(talk, 4)
+    assert talk.one(e.StorePost).post == replace(post, acked=(1, 4), settled=True)
+    assert talk.group.lacking(4) == 0
 
 
 def test_later_admissions_are_not_counted() -> None:

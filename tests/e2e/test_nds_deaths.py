@@ -104,7 +104,10 @@ def test_while_it_is_down_for_long_everything_goes_on(
         assert refused.stderr.count("\n") == 1, refused.stderr
         late.run("down")
         talk.goes_on(4)
-    texts += talk.said
+        square[lowest].run("send", "-c", "dev", "for now")
+        traced = square[lowest].row("trace", "-c", "dev")
+        assert (traced["leader"], traced["provisional"]) == (lowest, True)
+    texts += [*talk.said, "for now"]
     for name in rest:
         assert ears[name].nds(nds.address) == [False], f"{name} is told more than once"
     nds.start()

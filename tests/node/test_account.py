@@ -43,7 +43,7 @@ class Chat:
             shown_nick=NICKS.__getitem__,
             unheard_since=lambda id: None,
             lacking=lambda id: 0,
-            trace=lambda key: SimpleNamespace(acked=1, rows=self.rows),
+            trace=lambda key: SimpleNamespace(acked=1, of=len(self.rows)),
             own_id=lambda key: "abcdef",
         )
         self.account = Account(LAN)

@@ -132,6 +132,27 @@ def test_of_what_is_settled_the_last_that_somebody_lacks_is_remembered(archive: 
     assert set(archive.load().posts) == {*posts} - {posts[5]}
 
 
+def test_who_was_away_lacks_a_line_until_it_has_it(archive: Archive) -> None:
+    post = Post(Key(ME, STREAM, 1), (ANNA,), (ANNA,), settled=True, away=(BOB,))
+    assert (post.lacking, post.reached) == ((BOB,), 1)
+    archive.append([StorePost(post)])
+    assert archive.load().posts == (post,)
+    has = replace(post, acked=(ANNA, BOB))
+    assert (has.lacking, has.reached) == ((), 1)
+    archive.append([StorePost(has)])
+    assert archive.load().posts == ()
+    assert archive.posts([post.key]) == {post.key: has}
+
+
+def test_a_note_is_kept_under_its_name(archive: Archive) -> None:
+    archive.append([StoreMeta(META)])
+    assert archive.noted("meta") == ""
+    for text in ("one", "two"):
+        archive.note("meta", text)
+        assert archive.noted("meta") == text
+    assert archive.load().meta == META
+
+
 def test_the_later_value_replaces_the_earlier(archive: Archive) -> None:
     post = Post(Key(ME, STREAM, 1), (ANNA,), (), settled=False)
     archive.append([StoreMeta(META), StorePost(post), StoreMessages((line(1, text="old"),))])

@@ -1,5 +1,6 @@
 """Tries node/archive: floors and holes, what is trimmed, and node/archive/migrations.py."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,8 +11,8 @@ import pytest
 
 from node.archive import Archive, MemoryArchive, SqliteArchive, Unread
 from node.archive.files import open_database
-from node.archive.migrations import STEPS, migrate
-from node.archive.rows import APPLICATION, MARKS, TABLES, VERSION
+from node.archive.migrations import MARKS, POSTS, STEPS, migrate
+from node.archive.rows import APPLICATION, TABLES, VERSION
 from node.core.effects import StoreMarks, StoreMessages, StoreMeta, StorePost, StoreRoster, Trim
 from node.core.types import Floor, Key, Post, Stream
 from tests.node.test_archive import ANNA, BOB, ME, META, STREAM, keep, line, texts
@@ -134,6 +135,10 @@ FIRST = (
 )
 
 
+# What kept them had lines that everyone had, that one lacked, and that waited for one.
+OLD_POSTS = [(1, [ANNA], [ANNA], 1), (2, [ANNA, ME], [ME], 1), (3, [ANNA, ME], [], 0)]
+
+
 def first_version(path: Path) -> None:
     """A log of the first version with something in it."""
     SqliteArchive(path).close()
@@ -143,8 +148,12 @@ def first_version(path: Path) -> None:
     archive.append([StoreMessages((line(3),))])
     rows = {
         table: archive._base.execute(f"SELECT * FROM {table}").fetchall()
-        for table in ("message", "post", "member", "state")
+        for table in ("message", "member", "state")
     }
+    rows["post"] = [
+        (ME, *STREAM, seq, json.dumps(counted), json.dumps(acked), settled)
+        for seq, counted, acked, settled in OLD_POSTS
+    ]
     archive.close()
     path.unlink()
     base = sqlite3.connect(path, isolation_level=None)
@@ -166,6 +175,11 @@ def test_a_log_of_the_first_version_opens_with_all_that_is_in_it_and_works(tmp_p
     assert (remembered.meta, remembered.roster) == (META, ROSTER)
     assert set(remembered.messages) == {line(1), line(2), line(3)}
     assert (remembered.floors, remembered.holes) == ((), ())
+    assert {(p.key.seq, p.counted, *p.lacking) for p in remembered.posts} == {
+        (2, (ANNA, ME), ANNA),
+        (3, (ANNA, ME), *sorted((ANNA, ME))),
+    }
+    assert archive.posts([Key(ME, STREAM, 1)])[Key(ME, STREAM, 1)].lacking == ()
     assert archive.unread(ME, nobody).count == 1
     archive.append([StoreMarks((Floor(ANNA, STREAM, 1, 5),), (line(7).key,)), Trim((line(1).key,))])
     archive.close()
@@ -186,7 +200,7 @@ def test_older_tables_become_those_that_are_made_today(tmp_path: Path) -> None:
     for name in ("old.db", "new.db"):
         open_database(tmp_path / name).close()
     assert schema(tmp_path / "old.db") == schema(tmp_path / "new.db")
-    assert (*FIRST, *MARKS) == TABLES
+    assert {*FIRST, *MARKS, *POSTS} - {FIRST[4]} == set(TABLES)
     assert set(STEPS) == set(range(1, VERSION))
 
 

@@ -5,7 +5,7 @@ import pytest
 from node import words
 from node.core.effects import ElectionMoved, LeaderChanged, Phase
 from node.core.types import Epoch
-from node.host.elections import IDLE_MS, KEPT, SOON_MS, VOTES_MAX, Elections, step
+from node.host.elections import IDLE_MS, KEPT, LEADERS_KEPT, SOON_MS, VOTES_MAX, Elections, step
 from node.words import Election
 
 NICKS = {1: "alice", 2: "bob", 3: "carol", 4: "dan"}
@@ -71,7 +71,38 @@ def test_a_leader_that_was_there_before_was_not_elected() -> None:
     book = Book()
     book.led(1, 1)
     assert book.last() == []
-    assert book.book.leader_of(words.Epoch(5, 1)) == "alice"
+
+
+def test_who_led_an_epoch_at_an_instant_is_known_in_the_next_life_too() -> None:
+    book = Book()
+    book.led(1, 1)  # at 1,010
+    book.led(0, 1)
+    book.led(2, 1, took_ms=5, provisional=True)
+    book.led(2, 2)
+    first, second = words.Epoch(5, 1), words.Epoch(5, 2)
+    for known in (book.book, Elections(book.book.leaders())):
+        seen = [known.led_at(first, at) for at in (900, 1_010, 1_019, 1_025, 1_030, 9_000)]
+        assert [(one.nick, one.provisional) for one in seen if one] == [
+            ("alice", False),  # said before this node heard of the epoch
+            ("alice", False),
+            ("alice", False),
+            ("", False),
+            ("bob", True),
+            ("bob", True),
+        ]
+        late = known.led_at(second, 1_030)
+        assert late is not None
+        assert (late.nick, late.provisional, late.since_ms) == ("bob", False, 1_040)
+        assert known.led_at(words.Epoch(5, 3), 1_030) is None
+
+
+def test_the_last_leaders_are_kept() -> None:
+    book = Book()
+    for number in range(1, LEADERS_KEPT + 2):
+        book.led(1, number)
+    assert book.book.led_at(words.Epoch(5, 1), 5_000) is None
+    assert book.book.led_at(words.Epoch(5, 2), 5_000) is not None
+    assert len(book.book.leaders()) < 100 * LEADERS_KEPT
 
 
 def test_who_stands_and_wins_has_the_whole_story_with_its_instants() -> None:
@@ -207,7 +238,6 @@ def test_a_leader_that_nobody_here_stood_against_is_an_election_of_its_own() -> 
         "leader alice (id 1) is silent",
         "bob (id 2) leads for now, epoch 2",
     ]
-    assert book.book.leader_of(election.epoch) == "", "which the NDS has not confirmed"
 
 
 def test_a_book_is_bounded_and_keeps_how_things_ended() -> None:

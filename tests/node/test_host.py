@@ -718,7 +718,31 @@ async def test_who_was_gone_when_a_line_was_said_is_in_its_trace(town: Town) -> 
     before = views.trace(chat, chat.archive.page(count=2)[0].id)
     assert [row.nick for row in before.rows] == ["alice", "carol"], "counted, and so here once"
     await town.start("carol")
-    await eventually(lambda: traced() == [("alice", "acked")])
+    await eventually(lambda: traced() == [("alice", "acked"), ("carol", "acked")])
+    after = views.trace(chat, "")
+    assert (after.line.acked, after.line.of) == (1, 1), "she is not counted all the same"
+    page = views.page(chat, count=1).lines[0]
+    assert (page.acked, page.of) == (1, 1)
+    carol_row = next(row for row in views.members(chat, everyone=True).members if row.acked > 1)
+    assert carol_row.lacking == 0
+
+
+async def test_a_trace_names_who_led_when_a_line_came_also_after_a_restart(town: Town) -> None:
+    _, bob = await town.pair()
+    await say(bob, "by alice")
+    chat = bob.chat("")
+    await town.stop("alice")
+    await eventually(lambda: chat.group.leads)
+    await say(bob, "by bob")
+
+    def led() -> list[str]:
+        lines = chat.archive.page(count=2)
+        return [views.trace(chat, line.id).leader_nick for line in lines]
+
+    assert led() == ["alice", "bob"]
+    await town.stop("bob")
+    chat = (await town.start("bob")).chat("")
+    assert led() == ["alice", "bob"]
 
 
 async def test_a_beginning_that_several_messages_share_is_not_enough(town: Town) -> None:

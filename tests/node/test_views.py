@@ -8,11 +8,11 @@ import pytest
 
 from node.archive import MemoryArchive
 from node.core.effects import StoreMessages
-from node.core.messages import Life, Roster
-from node.core.types import Epoch, Hlc, Key
+from node.core.messages import Life
+from node.core.types import Hlc, Key
 from node.host import views
 from node.words import Line
-from tests.node.wire_values import EPOCH, MESSAGE, RECORD
+from tests.node.wire_values import MESSAGE, RECORD
 
 NICKS = {1: "alice", 2: "bob", 3: "carol"}
 
@@ -55,47 +55,6 @@ FOR_NOW = group(3, 2, leader=1)
 )
 def test_who_watches_whom(one: Any, member: int, life: Life, said: str) -> None:
     assert views.watch(one, replace(RECORD, id=member, life=life)) == said
-
-
-# ---- who lacks a line --------------------------------------------------------------------------
-
-OWN = replace(MESSAGE, key=MESSAGE.key._replace(source=1))
-LATER = Epoch(EPOCH.generation, EPOCH.n + 1)
-
-
-def lacking(counted: tuple[int, ...] = (), heard: int | None = None, **of_bob: Any) -> list[str]:
-    """Who is said to lack a line of ours, stored at 100, beside those counted."""
-    bob = replace(RECORD, id=2, **{"life": Life.DROPPED, **of_bob})
-    group = SimpleNamespace(
-        me=1,
-        roster=Roster((replace(RECORD, id=1, life=Life.DROPPED), bob)),
-        belonging=(1, 2),
-        heard_at={2: heard}.get,
-        member=NICKS.get,
-        shown_nick=NICKS.get,
-    )
-    rows = views._uncounted(group, OWN, set(counted), 100)  # type: ignore[arg-type]
-    assert all(row.state == "later" for row in rows)
-    return [row.nick for row in rows]
-
-
-def test_who_was_gone_when_a_line_was_said_lacks_it() -> None:
-    assert lacking() == lacking(heard=99) == ["bob"]
-
-
-@pytest.mark.parametrize(
-    "why_not",
-    [
-        {"counted": (2,)},
-        {"heard": 100},
-        {"life": Life.ALIVE},
-        {"life": Life.SUSPECT},
-        {"left": True},
-        {"admitted": LATER},
-    ],
-)
-def test_all_others_are_counted_or_have_it(why_not: dict[str, Any]) -> None:
-    assert lacking(**why_not) == []
 
 
 # ---- pages of history --------------------------------------------------------------------------

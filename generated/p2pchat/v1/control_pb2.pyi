@@ -1827,7 +1827,9 @@ class TraceRow(_message.Message):
     nick: _builtins.str
     """Its name."""
     state: _builtins.str
-    """acked, waiting, later (dropped since), or gone (left or kicked)."""
+    """acked, waiting, later (it was dropped), behind (it is back and was not seen to have it yet), or
+    gone (left or kicked).
+    """
     took_ms: _builtins.int
     """From storing to acknowledgement."""
     way: _builtins.str
@@ -1869,18 +1871,21 @@ class TraceMessageResponse(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     FOLLOWS_FIELD_NUMBER: _builtins.int
     STORED_MS_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_FIELD_NUMBER: _builtins.int
     leader_nick: _builtins.str
     """The leader when it was sent."""
     stored_ms: _builtins.int
     """When this node stored it, unix time."""
+    provisional: _builtins.bool
+    """That leader led for now, without the NDS."""
     @_builtins.property
     def line(self) -> Global___Line:
         """The line."""
 
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___TraceRow]:
-        """Own lines: one row a counted member, and one (later) a member that was gone already when it was
-        said.
+        """Own lines: one row a member that was there when it was said, or was gone and gets it later; those
+        are not counted.
         """
 
     @_builtins.property
@@ -1895,10 +1900,11 @@ class TraceMessageResponse(_message.Message):
         rows: _abc.Iterable[Global___TraceRow] | None = ...,
         follows: _abc.Iterable[_builtins.str] | None = ...,
         stored_ms: _builtins.int = ...,
+        provisional: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["line", b"line"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["follows", b"follows", "leader_nick", b"leader_nick", "line", b"line", "rows", b"rows", "stored_ms", b"stored_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["follows", b"follows", "leader_nick", b"leader_nick", "line", b"line", "provisional", b"provisional", "rows", b"rows", "stored_ms", b"stored_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ A notice is one line without its time and chat; `line_mode` puts those before it
 
 from collections.abc import Sequence
 
+from ... import words
 from ...core.types import small
 from ...happenings import (
     ChatEvent,
@@ -291,6 +292,21 @@ def joint(events: Sequence[MemberEvent]) -> str:
             return f"{several(dict.fromkeys(shown_nick(event.nick) for event in events))} {did}"
         case _:
             return "; ".join(dict.fromkeys(_member(event) for event in events))
+
+
+def led_by(value: words.Tracing) -> str:
+    """Who led when a traced line was stored here."""
+    if not value.leader_nick:
+        return "nobody that is known"
+    return f"{shown_nick(value.leader_nick)}{' (for now)' if value.provisional else ''}"
+
+
+def delivery(value: words.Tracing) -> str:
+    """How far a traced line of one's own has come."""
+    acked, of = value.line.acked, value.line.of
+    if len(value.rows) == of:
+        return f"{acked} of {of} have it"
+    return f"{acked} of the {of} who were there have it" if of else "nobody else was there"
 
 
 def delivered(acked: int, of: int, later: Sequence[str], missing: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from ...core.types import small
 from ..model import Page, State, View
 from .bar import nds_down_since
 from .grid import Cells, empty, grid, paragraph
-from .notices import message_lines, missing
+from .notices import delivery, led_by, message_lines, missing
 from .rows import Row, cut, fitted, padded
 from .shell import shell_rows
 from .tables import grpcurl
@@ -226,17 +226,16 @@ def _trace(value: words.Tracing, state: State, columns: int, now_ms: int) -> lis
     drawn: list[Row] = []
     for said in message_lines(line, "", now_ms=now_ms, own="you")[:5]:
         drawn += paragraph("page.head", f" {said}", columns)
-    leader = shown_nick(value.leader_nick) if value.leader_nick else "nobody that is known"
     facts = [
         ("id", clean_line(line.msg_id)),
-        ("sent", f"{_exact(line.sent_ms)} in epoch {line.epoch.n}, led by {leader}"),
+        ("sent", f"{_exact(line.sent_ms)} in epoch {line.epoch.n}, led by {led_by(value)}"),
     ]
     if value.stored_ms:
         facts.append(("stored", f"{_exact(value.stored_ms)} here"))
     if value.follows:
         facts.append(("follows", several(map(clean_line, value.follows))))
     if line.own:
-        facts.append(("delivery", f"{line.acked} of {line.of} have it"))
+        facts.append(("delivery", delivery(value)))
     drawn += grid((), [("page", fact) for fact in facts], columns, indent=1)
     if value.rows:
         drawn += empty(columns)
@@ -256,6 +255,8 @@ def _step(row: words.TraceRow) -> Cells:
         return "page.good", (name, "has it", took, clean_line(row.way), "")
     if row.state == "later":
         return "page.dim", (name, "gone", "", "", "gets it when he is back")
+    if row.state == "behind":
+        return "page.dim", (name, "is back", "", "", "not seen to have it yet")
     if row.state == "gone":
         return "page.dim", (name, "left", "", "", "no longer a member")
     why = [counted(row.tries, "try", "tries")] if row.tries else ["not tried yet"]

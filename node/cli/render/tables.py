@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ... import errors, words
 from ...core.types import small
 from . import records
-from .notices import delivered, message_lines, missing
+from .notices import delivered, delivery, led_by, message_lines, missing
 from .text import (
     chat_number,
     clean_line,
@@ -254,18 +254,18 @@ def tracing(value: words.Tracing, chat: str, now_ms: int) -> Answer:
     """Where a message is: who has it since when, who lacks it and why."""
     line = value.line
     head = message_lines(line, chat, now_ms=now_ms)
-    leader = shown_nick(value.leader_nick) if value.leader_nick else "nobody"
-    facts = [f"id {line.msg_id}, epoch {line.epoch.n}, leader {leader}"]
+    facts = [f"id {line.msg_id}, epoch {line.epoch.n}, leader {led_by(value)}"]
     if value.stored_ms:
         facts.append(f"stored here {clock(value.stored_ms, now_ms)}")
     if value.follows:
         facts.append(f"follows {several(value.follows)}")
     rows = [(f"  {who(row.nick, row.member_id)}", _step(row)) for row in value.rows]
     if line.own:
-        facts.append(f"acknowledged by {line.acked} of {line.of}")
+        facts.append(delivery(value))
     row = records.line(line) | {
         "chat": chat,
         "leader": value.leader_nick or None,
+        "provisional": value.provisional,
         "stored": iso(value.stored_ms),
         "follows": list(value.follows),
         "members": [records.plain(one) for one in value.rows],
@@ -279,6 +279,8 @@ def _step(row: words.TraceRow) -> str:
         return f"has it{took}, {row.way}" if row.way else f"has it{took}"
     if row.state == "later":
         return "gone; gets it when he is back"
+    if row.state == "behind":
+        return "is back; not seen to have it yet"
     if row.state == "gone":
         return "no longer a member"
     told = f"waiting, {counted(row.tries, 'try', 'tries')}" if row.tries else "waiting"
