@@ -7,9 +7,10 @@
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
 from node.codec.check import Check
 from node.core.messages import Caller, ChatMessage, Fact, Kind, Life, Member, Roster, View
@@ -313,29 +314,62 @@ def get_message(
     id: str, source: int, text: str, header: pb.Header, check: Check, at: str
 ) -> ChatMessage:
     """A chat message from the fields that carry it, whichever message they stand in."""
+    paths = _paths(at)
     if not 0 < source <= NUMBER_MAX:
-        check.number(source, f"{at}source_id", low=1)
-    check.note(f"{at}msg", text_fault(text, check.limits.text_max))
-    at_header = f"{at}header"
+        check.number(source, paths.source, low=1)
+    if fault := text_fault(text, check.limits.text_max):
+        check.fail(paths.text, fault)
     if not header.HasField("hlc"):
-        check.fail(f"{at_header}.hlc", "is required")
-    stream = get_stream(header.stream, check, f"{at_header}.stream")
-    seq = header.seq
-    if not 0 < seq <= NUMBER_MAX:
-        check.number(seq, f"{at_header}.seq", low=1)
-    kind = header.kind
+        check.fail(paths.hlc, "is required")
+    seq, sent, kind = header.seq, header.sent_ms, header.kind
+    if not (0 < seq <= NUMBER_MAX and sent <= NUMBER_MAX):
+        check.number(seq, paths.seq, low=1)
+        check.number(sent, paths.sent)
     deps: tuple[Key, ...] = ()
-    if header.deps and check.size(header.deps, f"{at_header}.deps", DEPS_MAX):
-        deps = tuple(
-            [get_key(dep, check, f"{at_header}.deps[{i}]") for i, dep in enumerate(header.deps)]
-        )
+    if header.deps and check.size(header.deps, paths.deps, DEPS_MAX):
+        deps = tuple(map(get_key, header.deps, repeat(check), paths.each_dep))
     return ChatMessage(
-        key=Key(source, stream, seq),
-        id=get_id(id, check, f"{at}msg_id"),
-        text=text,
+        Key(source, get_stream(header.stream, check, paths.stream), seq),
+        get_id(id, check, paths.id),
+        text,
+        deps,
+        get_hlc(header.hlc, check, paths.hlc),
+        sent,
+        get_epoch(header.epoch, check, paths.epoch),
+        Kind.TEXT if kind in (0, 1) else check.option(Kind, kind, paths.kind),
+    )
+
+
+class _Paths(NamedTuple):
+    """What the fields of a chat message are called."""
+
+    source: str
+    text: str
+    id: str
+    stream: str
+    seq: str
+    deps: str
+    each_dep: tuple[str, ...]
+    hlc: str
+    sent: str
+    epoch: str
+    kind: str
+
+
+@lru_cache(maxsize=16)
+def _paths(at: str) -> _Paths:
+    header = f"{at}header"
+    deps = f"{header}.deps"
+    return _Paths(
+        source=f"{at}source_id",
+        text=f"{at}msg",
+        id=f"{at}msg_id",
+        stream=f"{header}.stream",
+        seq=f"{header}.seq",
         deps=deps,
-        hlc=get_hlc(header.hlc, check, f"{at_header}.hlc"),
-        sent=check.number(header.sent_ms, f"{at_header}.sent_ms"),
-        epoch=get_epoch(header.epoch, check, f"{at_header}.epoch"),
-        kind=Kind.TEXT if kind in (0, 1) else check.option(Kind, kind, f"{at_header}.kind"),
+        each_dep=tuple(f"{deps}[{i}]" for i in range(DEPS_MAX)),
+        hlc=f"{header}.hlc",
+        sent=f"{header}.sent_ms",
+        epoch=f"{header}.epoch",
+        kind=f"{header}.kind",
     )

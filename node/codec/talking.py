@@ -153,15 +153,22 @@ def put_synced(synced: core.Synced) -> pb.SyncResponse:
     )
 
 
+def _get_messages(p: pb.SyncResponse, check: Check) -> tuple[core.ChatMessage, ...]:
+    """The messages of a page.  Only where one is wrong their numbers are needed, to name it."""
+    get = facts.get_message
+    quick = Check(check.limits)
+    found = [get(m.msg_id, m.source_id, m.msg, m.header, quick, "messages.") for m in p.messages]
+    if quick.violations:
+        for i, m in enumerate(p.messages):
+            get(m.msg_id, m.source_id, m.msg, m.header, check, f"messages[{i}].")
+    return tuple(found)
+
+
 def get_synced(p: pb.SyncResponse, check: Check) -> core.Synced:
-    messages = tuple(
-        facts.get_message(m.msg_id, m.source_id, m.msg, m.header, check, f"messages[{i}].")
-        for i, m in enumerate(p.messages)
-    )
     return core.Synced(
         view=facts.get_required_view(p, check),
         sources=facts.get_members(p.sources, check, "sources"),
-        messages=messages,
+        messages=_get_messages(p, check),
         more=p.more,
         behind=p.behind,
         partial=p.partial,
