@@ -64,6 +64,16 @@ endif
 figures: $(STAMP)  ## what elections and noticing a death cost, into tests/sim/figures.md
 	@$(BIN)/python -m tests.sim.elections --write $(ARGS)
 
+chaos: $(STAMP)  ## chaos: CYCLES=5 START=0, or one with SEED=7; OUT=FILE, KEEP=1
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED),--start $(START) --cycles $(CYCLES)) \
+	  $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep) $(ARGS)
+
+crash: $(STAMP)  ## kill a node at every point at which it stores or sends (ARGS='--start 1 --count 50')
+	@$(BIN)/python -m tests.crash $(ARGS)
+
+fuzz: $(STAMP)  ## hostile callers: CASES=1000 of each RPC, START=0, or one with RPC=Node/Message SEED=7
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED),--start $(START) --cases $(CASES)) $(if $(RPC),--rpc $(RPC)) $(ARGS)
+
 screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
 	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)
 
