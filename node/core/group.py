@@ -268,9 +268,12 @@ class Group(Readable):
         s.wall_ahead = wall - s.now
         s.incarnation = max(s.incarnation + 1, wall)
         s.store_meta()
-        if not s.me or s.members.get(s.me) is None:
-            for _, post in self._unsettled:  # Said in a membership that is over.
+        is_member = s.me and s.members.get(s.me) is not None
+        if not is_member or s.leaving:  # Said in a membership that is over, or all but.
+            for _, post in self._unsettled:
                 s.emit(StorePost(replace(post, settled=True)))
+            self._unsettled.clear()
+        if not is_member:
             return
         s.role = Role.FOLLOWER
         if s.leaving:

@@ -2,9 +2,9 @@
 
 Every node notes what its pending messages wait for.  What has been missing for longer than any
 message may be on its way, the certified leader asks everyone for, in one round: whoever may come
-back with it.  Only where all answer, and none has it, is it declared lost.  Holes are facts: they
-spread with catch-up and merge as a union.  What follows them is shown; they stay wanted, and what
-turns up after all is shown at its place.
+back with it.  Only where all answer, none has it, and nobody came back meanwhile, is it declared
+lost.  Holes are facts: they spread with catch-up and merge as a union.  What follows them is shown;
+they stay wanted, and what turns up after all is shown at its place.
 
     waited for --- hole_ms ---> due --- all said no ---> HOLE --- turns up ---> filled
                      ^           |
@@ -87,7 +87,8 @@ class Seeking:
 
     def _ask(self, keys: tuple[Key, ...]) -> None:
         s = self._s
-        silent = set(self._witnesses())
+        asked = self._witnesses()
+        silent = set(asked)
         found: set[Key] = set()
         epoch, self._asking = s.epoch, True
 
@@ -102,7 +103,8 @@ class Seeking:
             self._asking = False
             for key in found:
                 self._since.pop(key, None)  # It was on its way after all.
-            if not silent and s.epoch == epoch and self._may_declare():
+            all_said_no = not silent and set(asked).issuperset(self._witnesses())
+            if all_said_no and s.epoch == epoch and self._may_declare():
                 still = set(self._missing()) - found
                 self.learn(key for key in keys if key in still)
 

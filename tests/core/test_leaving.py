@@ -1,5 +1,7 @@
 """Dialogues about node/core/leaving.py: handing over, saying good-bye, only closing down."""
 
+from dataclasses import replace
+
 import pytest
 
 from node.core import effects as e
@@ -8,7 +10,7 @@ from node.core.effects import Change
 from node.core.events import Closing, Leaving, Started
 from node.core.messages import Life, Reason, Vote
 from node.core.timing import LAN
-from node.core.types import Silence
+from node.core.types import Post, Silence
 
 from .cast import CHAT, EPOCH, NEXT, WALL, YIELD, address, identity, line, person
 from .dialogue import Dialogue, follower, leading, returning
@@ -251,6 +253,18 @@ def test_a_leave_that_nobody_acknowledged_is_kept_and_said_at_the_next_start() -
     noted(again, 1, 2)
     assert again.one(e.Departed).told == 2
     assert not again.of(e.StoreMeta)[-1].meta.leaving
+
+
+def test_who_was_to_get_a_line_is_not_waited_for_after_a_restart_in_the_leave() -> None:
+    said = line(3, 1, k=8)
+    post = Post(said.key, (1, 2), (1,), settled=False)
+    talk = returning(
+        person(3, left=True), 1, 2, leader=1, leaving=True, messages=[said], posts=[post]
+    )
+    talk.hand(Started(WALL))
+    assert talk.one(e.StorePost).post == replace(post, settled=True)
+    assert talk.sent(m.Tell) == []
+    assert talk.callees(m.Leave) == [1, 2]
 
 
 def test_who_leaves_writes_no_more() -> None:

@@ -99,6 +99,23 @@ def test_the_dropped_are_waited_for_only_so_long() -> None:
     assert declared(talk) == [(2, 1)]
 
 
+def test_who_comes_back_while_the_others_are_asked_is_asked_too() -> None:
+    timing = replace(LAN, absent_ms=1_000)
+    talk = waiting_leader(2, person(3, Life.DROPPED), timing=timing)
+    talk.mute(3)
+    talk.wait(2_000)
+    talk.hold(m.Sync)
+    talk.wait_for(m.Sync, to=2)
+    talk.heal(3)
+    talk.hears(m.Update(talk.caller(3), m.Roster((person(3, incarnation=102),))))
+    talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+    assert declared(talk) == [], "who was gone for long may bring it now"
+    talk.release(m.Sync)
+    talk.wait(PATIENCE)
+    assert 3 in {to for to, _ in asks(talk)}
+    assert declared(talk) == [(2, 1)]
+
+
 def test_who_left_is_not_asked() -> None:
     talk = waiting_leader(2, person(3), person(4, left=True))
     talk.wait(PATIENCE)

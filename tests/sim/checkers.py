@@ -64,7 +64,7 @@ class Oracle(Bounds):
         self.index: dict[Key, int] = {}  # into `messages`; one (source, id) may have two keys
         self.lines: dict[tuple[MemberId, str], int] = {}
         self.keys: list[list[Key]] = []  # of each message
-        self.context: list[int] = []  # what the author had been shown
+        self.context: dict[Key, int] = {}  # what its author had been shown by then
         self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
 
@@ -221,12 +221,12 @@ class Oracle(Bounds):
             known = self.lines[line] = len(self.messages)
             self.messages.append(message)
             self.keys.append([])
-            self.context.append(seen.shown)
             self.past.append(past)
         else:
             self.past[known] |= past & ~(1 << known)
             self.world.count["lines said twice"] += 1
         self.index[message.key] = known
+        self.context[message.key] = seen.shown
         self.keys[known].append(message.key)
         self.contents[message.key] = message
         return known
@@ -301,7 +301,7 @@ class Oracle(Bounds):
         again = seen.shown >> known & 1 or (key.source, message.id) in seen.ids
         if again and not self.forgotten(machine, known, key):
             raise Broken("S5", f"{number} shows {named(key)} again")
-        missing = self.context[known] & ~seen.shown
+        missing = self.context[key] & ~seen.shown
         if missing and not self._excused(machine, missing):
             lacks = self.messages[missing.bit_length() - 1]
             raise Broken(
