@@ -46,7 +46,8 @@ class Claiming:
         def answered(outcome: Outcome) -> None:
             e.claiming = False
             if isinstance(outcome, Silence):
-                s.alarms.set(Alarm.CLAIM, s.now + REPEAT_MS)
+                granted = e.claim is not None and e.claim.expected < s.epoch  # As others told us.
+                s.alarms.set(Alarm.CLAIM, s.now + (0 if granted else REPEAT_MS))
                 return unanswered()
             self._claimed(outcome, pending.nonce, votes is not None)
             ended()

@@ -193,11 +193,12 @@ class Reign:
         took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
         if s.leads and not s.closing:
             self._met(leader, epoch)
+        claim = e.claim if e.claiming and leader == s.me else None
         self._leave_epoch()
         s.epoch, s.leader = epoch, leader
         s.leader_address = "" if s.members.get(leader) is not None else address
-        if leader == s.me:  # Granted, but the grant was lost: it may not be used.
-            e.claim_anew = True
+        if leader == s.me:  # Granted, but the grant was lost, or is still on its way to us.
+            e.claim, e.claim_anew = claim, True
             s.store_meta()
             if address not in ("", s.setup.address):
                 self._twin(address)  # Or granted to another process that is us.

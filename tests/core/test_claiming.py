@@ -75,6 +75,33 @@ def test_a_grant_makes_the_claimant_leader_and_its_ids_go_to_newcomers() -> None
     assert talk.of(e.LeaderChanged)[0].took_ms == 0, "from the refusal to the grant"
 
 
+def told_before_its_grant() -> Dialogue:
+    """Somebody has read the record that our claim has made; the claim's answer is on its way."""
+    talk = claiming()
+    talk.record = record(2, NEXT)
+    view = talk.view(3, epoch=NEXT, leader=2)
+    talk.hears(m.Ping(talk.caller(3, epoch=NEXT), view))
+    assert (talk.group.leads, talk.group.leader, talk.group.epoch) == (False, 0, NEXT)
+    return talk
+
+
+def test_a_grant_that_others_know_before_the_claimant_is_used_all_the_same() -> None:
+    talk = told_before_its_grant()
+    talk.wait(5)
+    assert len(talk.callees(m.Claim)) == 1, "a second claim would cost an epoch"
+    talk.answer(m.Claim, talk.granted(NEXT))
+    assert (talk.group.leads, talk.group.epoch) == (True, NEXT)
+    talk.wait(LAN.t1_ms // 2)
+    assert talk.sent(m.Claim) == []
+
+
+def test_where_that_grant_is_lost_the_claimant_claims_anew() -> None:
+    talk = told_before_its_grant()
+    talk.fail(m.Claim)
+    claim = talk.wait_for(m.Claim, ms=50)
+    assert claim.expected == NEXT
+
+
 @pytest.mark.parametrize("late", [NEXT, Epoch(2, 1), None])
 def test_a_late_word_of_an_old_claim_starts_nothing(late: Epoch | None) -> None:
     talk = claiming()

@@ -1,5 +1,6 @@
 """The promises about long life: what may be trimmed, jumped and declared lost."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from node.core.group import Role
@@ -33,6 +34,7 @@ class Bounds:
     def __init__(self) -> None:
         self.floors: set[Floor] = set()  # that a log of the right size made by trimming
         self.holes: set[Key] = set()
+        self.turn: dict[int, tuple[int, set[Key]]] = {}  # the last in which each stored messages
         self.came: dict[int, dict[Key, int]] = {}  # when a machine's life showed a message
 
     def seen_by(self, machine: Machine) -> "Seen":
@@ -69,13 +71,32 @@ class Bounds:
                     jumped
                     and key not in mine.messages
                     and self.world.now - since > ASKED * self.world.timing.t2_ms
+                    and not self._has_copy(other)
                 ):
                     raise Broken(
                         "S8", f"{machine.number} jumps {named(key)}, which {other.number} has"
                     )
 
+    def _has_copy(self, machine: Machine) -> bool:
+        """Does another process speak for this member?  Then what it alone has was not asked for."""
+        for other in self.world.machines.values():
+            if other is not machine and other.me == machine.me and other.group is not None:
+                self.world.count["a copy of a member spoke"] += 1
+                return True
+        return False
+
+    def storing_messages(self, machine: Machine, keys: Iterable[Key]) -> None:
+        """What one turn stores and shows it may trim, too: all is stored before any is shown."""
+        turn, fresh = self.turn.get(machine.number, (0, set()))
+        if turn != self.world.handled:
+            turn, fresh = self.turn[machine.number] = self.world.handled, set()
+        fresh.update(keys)
+
     def trimming(self, machine: Machine, last: tuple[Key, ...]) -> None:
         """Only what was shown and is settled goes, and no more than must."""
+        turn, fresh = self.turn.get(machine.number, (0, set[Key]()))
+        if turn != self.world.handled:
+            fresh = set()
         disk, log_max = machine.disk, self.world.timing.log_max
         gone = disk.up_to(last)
         if len(disk.messages) - len(gone) < log_max - max(1, log_max // 100):
@@ -85,7 +106,7 @@ class Bounds:
             post = disk.posts.get(key)
             if not disk.below(key):
                 raise Broken("S8", f"{machine.number} trims {named(key)} above its floor")
-            if not shown >> self.index[key] & 1:
+            if not shown >> self.index[key] & 1 and key not in fresh:
                 raise Broken("S8", f"{machine.number} trims {named(key)}, never shown")
             if post is not None and not post.settled:
                 raise Broken("S4", f"{machine.number} trims {named(key)}, still to be told")
@@ -100,7 +121,9 @@ class Bounds:
             raise Broken("S4", f"{machine.number} declares {named(hole)} lost, and does not lead")
         active = set(group.active)
         for other in self.world.machines.values():
-            if other.me in active and hole in other.disk.messages:
+            if other.me not in active or hole not in other.disk.messages:
+                continue
+            if not self._has_copy(other):
                 raise Broken("S4", f"{named(hole)} is declared lost; {other.number} has it")
         self.holes.add(hole)
         self.world.count["holes declared"] += 1

@@ -179,6 +179,7 @@ class Oracle(Bounds):
             case e.StoreMessages(messages):
                 for message in messages:
                     self._storing_message(machine, message)
+                self.storing_messages(machine, [message.key for message in messages])
             case e.StoreRoster(roster):
                 self._storing_roster(machine, roster)
             case e.StoreMeta(meta):
@@ -425,10 +426,11 @@ class Oracle(Bounds):
             if life.get(machine.me) is not Life.ALIVE:
                 return f"{machine.number} ({machine.me}) is {life.get(machine.me)} in the roster"
         ids = {machine.me for machine in staying}
+        known = [member.id for member in rosters[0].members]  # An id may be lost with its disks.
         for member in staying[0].group.belonging if staying[0].group is not None else ():
             if member not in ids and life.get(member) is not Life.DROPPED:
                 return f"{small(member)} is not there, yet {life.get(member)} in the roster"
-            if member < max(id for id in self.owner if self.owner[id] == self.owner[member]):
+            if member < max(id for id in known if self.owner[id] == self.owner[member]):
                 return f"{small(member)} belongs, and is not its identity's latest id"
         for machine in staying:
             group = machine.group
