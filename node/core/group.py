@@ -248,9 +248,9 @@ class Group(Readable):
         latest: ChatMessage | None = None
         for message in sorted(log.messages, key=lambda m: m.place):
             s.history.add(message)
-            repeated = s.history.is_repeat(message)
-            if s.causal.accept(message) and not repeated:
-                latest = message
+            for shown in s.causal.accept(message):
+                if not s.history.is_repeat(shown) and (not latest or latest.place < shown.place):
+                    latest = shown
             if message.key.source == s.me:
                 s.last_own = message.key
             by_key[message.key] = message
@@ -415,6 +415,8 @@ class Group(Readable):
         """A no about ourselves: our picture of the roster, or theirs, is old."""
         if refusal.reason in (Reason.LEFT, Reason.OLD_INCARNATION, Reason.KICKED):
             self._belonging.exchange(member)
+        if refusal.reason == Reason.OLD_INCARNATION:
+            self._belonging.look_at_myself()  # Again: who outdid us may not have answered before.
 
     def _on_link_broken(self, address: Address) -> None:
         s = self._s

@@ -261,6 +261,23 @@ def test_a_leader_that_reads_of_a_grant_elsewhere_looks_who_is_there(theirs: int
         assert told.request.roster.members[0].incarnation == talk.group.incarnation
 
 
+def test_who_is_still_refused_as_the_older_life_looks_again() -> None:
+    """It heard of the other life while it looked for it for another reason, and got no answer."""
+    talk = leading(1, 2)
+    epoch_elsewhere(talk)
+    higher = WALL + 1_000_000
+    tell(talk, 2, mine(talk, incarnation=higher, address="twin:7000"))
+    talk.fail(m.Ping, to=0)
+    talk.hold(m.Sync)
+    assert not talk.waits(m.Ping, to=0)
+    talk.hears(m.Ping(talk.caller(2), talk.view(2, history_hash=77)))
+    talk.wait_for(m.Sync, to=2)
+    talk.answer(m.Sync, m.Refusal(Reason.OLD_INCARNATION, "lives on"), to=2)
+    assert talk.call(m.Ping, to=0).address == "twin:7000"
+    talk.answer(m.Ping, talk.pong(process=77, incarnation=higher), to=0)
+    assert talk.one(e.Stopped).reason == "PROFILE_IN_USE"
+
+
 def test_a_grant_elsewhere_where_nobody_answers_is_claimed_anew() -> None:
     talk = leading(1)
     epoch_elsewhere(talk)

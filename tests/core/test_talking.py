@@ -161,6 +161,18 @@ def test_a_line_does_not_follow_one_of_an_earlier_life_that_waits() -> None:
     assert talk.shown == [said.text, "1.1", "3.2"]  # each of them once
 
 
+def test_what_waits_since_an_earlier_life_is_shown_when_it_is_said_again() -> None:
+    """Its author has lost its disk, and what it followed; then it said the line once more."""
+    waits = line(2, 1, "here", after=(line(1),), k=1)
+    again = line(2, 1, "here", ms=5_000, k=2, id=waits.id)
+    talk = returning(3, 1, 2, leader=1, messages=[waits])
+    talk.hand(Started(WALL))
+    told(talk, again)
+    assert talk.shown == ["here"]
+    told(talk, line(1))
+    assert talk.shown == ["here", "1.1"], "what was shown is not shown again"
+
+
 def test_the_outbox_survives_a_restart() -> None:
     old = line(3)
     post = Post(old.key, (1, 2), (1,), settled=False)

@@ -64,7 +64,7 @@ class Oracle(Bounds):
         self.index: dict[Key, int] = {}  # into `messages`; one (source, id) may have two keys
         self.lines: dict[tuple[MemberId, str], int] = {}
         self.keys: list[list[Key]] = []  # of each message
-        self.context: dict[Key, int] = {}  # what its author had been shown by then
+        self.context: dict[Key, int] = {}  # what its author had been shown by then, and names
         self.past: list[int] = []  # what precedes it by its own word, and so on
         self.seen: dict[int, Seen] = {}
 
@@ -227,7 +227,7 @@ class Oracle(Bounds):
             self.past[known] |= past & ~(1 << known)
             self.world.count["lines said twice"] += 1
         self.index[message.key] = known
-        self.context[message.key] = seen.shown
+        self.context[message.key] = seen.shown & past  # Not what was trimmed there by then.
         self.keys[known].append(message.key)
         self.contents[message.key] = message
         return known
