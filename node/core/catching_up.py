@@ -44,7 +44,7 @@ class CatchingUp:
     def __init__(self, s: State, talking: Talking) -> None:
         self._s, self._talking = s, talking
         self._session: Session | None = None
-        self.seeking = Seeking(s, talking, self.want)
+        self.seeking = Seeking(s, talking, self.want, self._note)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
         self._given: Counter[MemberId] = Counter()  # how often one has given all that it had
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
@@ -227,11 +227,27 @@ class CatchingUp:
     # ---- gaps ----------------------------------------------------------------------------------
 
     def _note(self, floors: tuple[Floor, ...]) -> None:
-        """Somebody's floors: where one counts what is not here, we read backwards from now on."""
-        s = self._s
+        """Somebody's floors: where one counts what is not here, we read backwards from now on.
+
+        One that counts no more than we hold is taken over where it ends the wait for what nobody
+        ever counted.
+        """
+        s, risen = self._s, []
         for floor in floors:
             if s.history.outranked(floor):
                 s.gaps.note(floor)
+            elif self._ends_a_wait(floor):
+                s.history.adopt(floor)
+                risen.append(floor)
+        if risen:
+            s.emit(StoreMarks(tuple(risen)))
+            self._talking.show(s.causal.release(), Way.CATCH_UP)
+
+    def _ends_a_wait(self, floor: Floor) -> bool:
+        s = self._s
+        if not s.causal.pending or not s.history.is_below(floor):
+            return False
+        return any(floor.covers(key) for key in s.causal.missing())
 
     def _close_gaps(self, asked: MemberId) -> bool:
         """Adopt the floors of gaps once everyone was asked.  False: some are open still."""
@@ -267,7 +283,11 @@ class CatchingUp:
         partial, marks = self._is_partial(), s.history.marks
         if request.wanted:
             found = tuple(key for key in request.wanted if s.history.has(key))
-            return s.respond(call, Synced(s.view(), found=found))
+            lacking = set(request.wanted).difference(found)
+            self.seeking.asked(lacking)
+            floors = marks.floors_of(sorted({key.source for key in lacking}))
+            holes = tuple(key for key in request.wanted if marks.is_hole(key))
+            return s.respond(call, Synced(s.view(), found=found, floors=floors, holes=holes))
         if not request.sources and not request.held:
             differing = s.history.differing(request.digests)
             self._credit_all(peer, s.outbox.lacking(peer), differing)

@@ -421,8 +421,9 @@ class Group(Readable):
     def _on_link_broken(self, address: Address) -> None:
         s = self._s
         for member in s.members.at_address(address):
-            self._electing.hint(member)
-            self._belonging.check(member)
+            if member != s.me:  # Somebody else had that address before us.
+                self._electing.hint(member)
+                self._belonging.check(member)
 
     # ---- what one flow means to the others -------------------------------------------------------
 

@@ -191,6 +191,10 @@ class History:
         mine = self.marks.floors.get(theirs.source)
         return outranks(theirs, mine) and self._prefix(theirs) != theirs.hash
 
+    def is_below(self, theirs: Floor) -> bool:
+        """Does that floor stand against ours?"""
+        return outranks(theirs, self.marks.floors.get(theirs.source))
+
     def adopt(self, theirs: Floor) -> None:
         """Go by a floor that stands against ours.  What is held below stays, and counts by it."""
         assert outranks(theirs, self.marks.floors.get(theirs.source)), theirs

@@ -9,45 +9,66 @@ they stay wanted, and what turns up after all is shown at its place.
     waited for --- hole_ms ---> due --- all said no ---> HOLE --- turns up ---> filled
                      ^           |
                      +-----------+  somebody has it, or has not answered
+
+Who does not lead asks the leader, which may not miss it at all: it has trimmed what follows it, or
+took it for delivered as a newcomer.  Then its floors say so, or it seeks it for the one who asked.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from .alarms import Alarm
-from .calls import Outcome
+from .calls import Outcome, Outstanding
 from .effects import HolesDeclared, StoreMarks
 from .messages import Life, Sync, Synced
 from .state import Role, State
 from .talking import Talking
-from .types import Key, MemberId, Millis, Way
+from .types import Floor, Key, MemberId, Millis, Way
 
 WANTED_MAX = 1_024  # asked for in one round
 BEFORE_MAX = 256  # of a gap in one stream
 
 
 class Seeking:
-    """`want`: compare logs with a member, since it has something that is missing here."""
+    """`want`: compare logs with a member, since it has something that is missing here; `note`: what
+    its floors count.
+    """
 
-    def __init__(self, s: State, talking: Talking, want: Callable[[MemberId], None]) -> None:
-        self._s, self._talking, self._want = s, talking, want
+    def __init__(
+        self,
+        s: State,
+        talking: Talking,
+        want: Callable[[MemberId], None],
+        note: Callable[[tuple[Floor, ...]], None],
+    ) -> None:
+        self._s, self._talking, self._want, self._note = s, talking, want, note
         self._since: dict[Key, Millis] = {}  # what is missing, and since when it was seen to be
+        self._sought: set[Key] = set()  # what others miss, and we do not have
         self._asking = False
 
     def look(self) -> None:
         """Something waits: see later whether it still does."""
         s = self._s
-        if s.causal.pending and s.alarms.at(Alarm.HOLES) is None:
+        if (s.causal.pending or self._sought) and s.alarms.at(Alarm.HOLES) is None:
             s.alarms.set(Alarm.HOLES, s.now + s.timing.hole_ms // 4)
 
     def on_holes(self) -> None:
         s = self._s
-        self.look()
         missing = self._missing()
         self._since = {key: self._since.get(key, s.now) for key in missing}
         due = tuple(key for key in missing if s.now - self._since[key] >= s.timing.hole_ms)
-        if due and not self._asking and self._may_declare():
-            self._ask(due)
+        if due and not self._asking:
+            if self._may_declare():
+                self._ask(due)
+            elif s.following != s.me and s.members.is_active(s.following):
+                self._ask_leader(due)
+        self.look()
+
+    def asked(self, keys: Iterable[Key]) -> None:
+        """Somebody misses these, and they are not here: whoever leads finds out who has them."""
+        if self._s.role is Role.LEADER:
+            self._sought.update(keys)
+            self.look()
 
     def learn(self, keys: Iterable[Key]) -> None:
         """Holes that others know of."""
@@ -68,7 +89,22 @@ class Seeking:
         found = {
             key for wanted in self._s.causal.missing() for key in history.gap(wanted, BEFORE_MAX)
         }
-        return tuple(sorted(found - self._s.causal.below)[:WANTED_MAX])
+        found -= self._s.causal.below
+        is_hole = history.marks.is_hole
+        self._sought = {key for key in self._sought if key not in history and not is_hole(key)}
+        return tuple(sorted(found | self._sought)[:WANTED_MAX])
+
+    def _ask_leader(self, keys: tuple[Key, ...]) -> None:
+        s, leader = self._s, self._s.following
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Synced):
+                self.learn(outcome.holes)
+                self._note(outcome.floors)
+                if outcome.found:
+                    self._want(leader)
+
+        s.call(leader, Sync(s.caller(leader), s.view(), wanted=keys), s.timing.sync_call_ms, ended)
 
     def _may_declare(self) -> bool:
         s = self._s

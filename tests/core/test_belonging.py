@@ -239,6 +239,13 @@ def test_a_higher_incarnation_of_ourselves_is_looked_for_before_it_is_outdone(
         assert not talk.of(e.Stopped)
 
 
+def test_a_link_that_breaks_to_where_we_are_now_is_no_link_to_ourselves() -> None:
+    """Somebody else had that address before us."""
+    talk = leading(1, 2)
+    talk.hand(LinkBroken(address(1)))
+    assert talk.callees(m.Ping) == []
+
+
 def epoch_elsewhere(talk: Dialogue) -> None:
     """The registry has granted the next epoch to us, at an address that is not ours."""
     talk.hold(m.Ping)

@@ -8,7 +8,7 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.messages import Life
 from node.core.timing import LAN
-from node.core.types import Key, Silence
+from node.core.types import Floor, Key, Silence
 
 from .cast import line, person, stream
 from .dialogue import Dialogue, follower, leading, returning
@@ -57,11 +57,51 @@ def test_what_all_say_they_have_not_is_declared_lost_and_what_follows_it_is_show
     assert (talk.group.lost, talk.group.pending) == ({2: 1}, 0)
 
 
-def test_who_follows_notes_what_is_missing_and_declares_nothing() -> None:
+def waiting_follower() -> Dialogue:
+    """Member 4, whom the leader has not yet answered what it has not got."""
     talk = follower(4, 1, 2, 3)
     hear(talk, R)
-    talk.wait(10 * LAN.hole_ms)
-    assert (asks(talk), declared(talk), talk.shown) == ([], [], [])
+    talk.hold(m.Sync)
+    while not any(request.wanted for request in talk.sent(m.Sync)):
+        talk.fail(m.Sync) if talk.waits(m.Sync) else talk.wait_for(m.Sync)
+    return talk
+
+
+def test_who_follows_asks_the_leader_for_what_is_missing_and_declares_nothing() -> None:
+    talk = waiting_follower()
+    assert set(asks(talk)) == {(1, (A.key,))}
+    talk.answer(m.Sync, m.Synced(talk.view(1)), to=1)
+    assert (declared(talk), talk.shown) == ([], [])
+
+
+def test_what_the_leader_has_trimmed_and_nobody_ever_counted_is_waited_for_no_longer() -> None:
+    """Its floor counts no more than what is here."""
+    talk = waiting_follower()
+    floor = Floor(2, stream(), 1, 0)
+    talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
+    assert talk.one(e.StoreMarks) == e.StoreMarks((floor,))
+    assert (talk.shown, talk.group.pending) == (["r"], 0)
+    assert talk.position(e.StoreMarks) < talk.position(e.Deliver)
+
+
+def test_what_the_leader_knows_to_be_lost_is_learnt_with_its_answer() -> None:
+    talk = waiting_follower()
+    talk.answer(m.Sync, m.Synced(talk.view(1), holes=(A.key,)), to=1)
+    assert (talk.shown, declared(talk)) == (["r"], [(2, 1)])
+
+
+def test_the_leader_seeks_what_another_misses_and_knows_floors_and_holes() -> None:
+    talk = leading(1, 2, 3, messages=(R,), holes=(A.key,))
+    lacking = line(2, 1, k=7)
+    asked = m.Sync(talk.caller(3), talk.view(3), wanted=(A.key, R.key, lacking.key))
+    reply = talk.hears(asked)
+    assert (reply.found, reply.holes) == ((R.key,), (A.key,))
+    talk.wait(2 * PATIENCE)
+    assert set(asks(talk)) == {(2, (lacking.key,)), (3, (lacking.key,))}
+    assert declared(talk) == [(2, 1)]
+    hear(talk, lacking)
+    talk.wait(2 * PATIENCE)
+    assert len(asks(talk)) == 2, "it is lost, or here"
 
 
 @pytest.mark.parametrize("how", list(Silence))

@@ -268,7 +268,8 @@ class Oracle(Bounds):
         if not any(first <= id < first + n for _, first, n in machine.blocks):
             raise Broken("S3", f"{machine.number} gives out {id}, which is in no block of its own")
         # An identity that two sides admitted is one member, by its highest id.
-        belonging = {member.identity for member in machine.disk.roster.members if member.belongs}
+        latest = {member.identity: member for member in machine.disk.roster.members}  # By id.
+        belonging = [member for member in latest.values() if member.belongs]
         if len(belonging) >= self.world.timing.members_max:
             raise Broken("S3", f"{machine.number} gives out {id}, and is full: {len(belonging)}")
         if meta is None or meta.epoch != epoch:

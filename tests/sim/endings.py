@@ -10,7 +10,7 @@ from .trouble import Trouble
 
 ELECT_MS = 8_000
 PROVISIONAL_MS = 10_000
-DETOUR_MS = 1_500
+DETOUR_MS = 5_000  # after bad weather a lane waits for 4 ack_ms, by a relay twice that
 REST_MS = 2_500
 DROP_MS = 9_000
 GRANTS_MAX = 4  # for one election whose first grant is lost

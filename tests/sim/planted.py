@@ -273,8 +273,8 @@ MUTANTS = [
     Mutant(
         "lost lines are never declared",
         "node/core/seeking.py",
-        "        if due and not self._asking and self._may_declare():\n",
-        "        if due and self._asking and self._may_declare():\n",
+        "            if self._may_declare():\n",
+        "            if not due and self._may_declare():\n",
     ),
     Mutant(
         "a restart forgets what is lost",

@@ -382,7 +382,8 @@ class Trouble(Crowd):
         return len(machines) >= 4 and self._to_some("leave", machines)
 
     def _close(self) -> bool:
-        return self._to_some("close", [m for m in self.members() if m.wants])
+        machines = [m for m in self.members() if m.wants]
+        return len(machines) >= 2 and self._to_some("close", machines)  # Somebody lets others in.
 
     def _newcomer(self) -> bool:
         """Somebody new, or one who left and returns."""
