@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
-from .effects import Merged, Serve, SplitHealed, StoreMarks
+from .effects import Jumped, Merged, Serve, SplitHealed, StoreMarks
 from .messages import Life, Ping, Pong, Sync, Synced, View
 from .seeking import Seeking
 from .state import State
@@ -259,11 +259,16 @@ class CatchingUp:
         if gaps.unasked(s.active_others):
             return self._ask_about_gaps()
         floors = tuple(gaps)
+        jumped = [(floor.source, s.history.beyond_reach(floor)) for floor in floors]
         for floor in floors:
             s.history.adopt(floor)
             gaps.forget(floor.source)
         if floors:
             s.emit(StoreMarks(floors))
+            if not s.partial:  # A newcomer knows that what came before it may be gone.
+                for source, count in jumped:
+                    if count:
+                        s.emit(Jumped(source, count))
             self._talking.show(s.causal.release(), Way.CATCH_UP)
         return not gaps or self._ask_about_gaps()
 

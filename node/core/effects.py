@@ -291,6 +291,16 @@ class HolesDeclared:
 
 
 @dataclass(frozen=True, slots=True)
+class Jumped:
+    """Messages never came here: whoever had them has trimmed them.  At least so many; those of
+    streams of which nothing is known are not counted.
+    """
+
+    source: MemberId
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class HolesFilled:
     """Messages that were declared lost have turned up after all."""
 
@@ -323,6 +333,7 @@ Notice: TypeAlias = (
     | SplitHealed
     | HolesDeclared
     | HolesFilled
+    | Jumped
     | Dropped
 )
 Effect: TypeAlias = Call | Ask | Respond | Serve | Store | Notice

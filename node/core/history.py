@@ -191,6 +191,15 @@ class History:
         mine = self.marks.floors.get(theirs.source)
         return outranks(theirs, mine) and self._prefix(theirs) != theirs.hash
 
+    def beyond_reach(self, theirs: Floor) -> int:
+        """How many messages of that floor's stream, up to its number, never came here."""
+        source, stream, seq, _ = theirs
+        mine = self.marks.floors.get(source)
+        low = mine.seq if mine is not None and mine.stream == stream else 0
+        runs = self._streams.get(source, {}).get(stream, ())
+        here = sum(max(0, min(last, seq) - max(first, low + 1) + 1) for first, last, _ in runs)
+        return max(0, seq - low - here)
+
     def is_below(self, theirs: Floor) -> bool:
         """Does that floor stand against ours?"""
         return outranks(theirs, self.marks.floors.get(theirs.source))

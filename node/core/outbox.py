@@ -225,6 +225,11 @@ class Outbox:
         """What is settled, though this member was to have it and was not seen to."""
         return tuple(self._lacking.get(member, ()))
 
+    def unreached(self) -> set[Key]:
+        """What is settled, and nobody but us was seen to have, though somebody is to."""
+        entries = (*self.settled.values(), *self._recalled.values())
+        return {one.message.key for one in entries if one.lacking and not one.acked}
+
     def trimmed(self, last: Key) -> None:
         """Own messages up to this one are gone: nobody gets them any more who lacks them."""
         for keys in self._lacking.values():

@@ -1,8 +1,9 @@
 """The log is bounded: when it is too large its oldest messages go, and their authors' floors rise.
 
 Nothing goes that waits or is waited for: no pending message, nothing later than one that is still
-to come, no own line that somebody is still to acknowledge, no head (the next line is to name it)
-unless others count it as trimmed, and nothing at all while one reads backwards.
+to come, no own line that somebody is still to acknowledge or (of the last ones) that we alone have,
+no head (the next line is to name it) unless others count it as trimmed, and nothing at all while
+one reads backwards.
 """
 
 from .alarms import Alarm
@@ -41,7 +42,7 @@ class Trimming:
         log = s.history
         waiting = s.causal.missing().union(s.causal.pending)
         heads = {key for key in s.causal.heads if not log.marks.covers(key)}
-        keep = waiting.union(heads, s.outbox.entries)
+        keep = waiting.union(heads, s.outbox.entries, s.outbox.unreached())
         before = dict(log.marks.floors)
         last = log.trim(self._excess(), keep)
         if last:

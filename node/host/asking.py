@@ -101,7 +101,7 @@ async def _compare(node: Node, chat: Chat) -> words.Comparison:
         if member.life is Life.ALIVE or pong is not None:
             same = same and equal
     rows.sort(key=lambda row: row.member_id)
-    lost = tuple(words.Lost(who, nick_of(group, who), n) for who, n in group.lost.items())
+    lost = tuple(words.Lost(who, nick_of(group, who), n) for who, n in sorted(chat.lost.items()))
     return words.Comparison(group.name, same, tuple(rows), lost)
 
 

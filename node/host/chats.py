@@ -1,9 +1,11 @@
 """One chat of this node: its group on a runner, its log, and those who wait for something in it."""
 
 import asyncio
+import json
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from ..core.effects import (
     HolesFilled,
     Joined,
     JoinFailed,
+    Jumped,
     LeaderChanged,
     ListedAs,
     MemberChanged,
@@ -36,7 +39,7 @@ from ..core.events import Closing, Event, Joining, Leaving, Submitted
 from ..core.group import Group, Setup
 from ..core.messages import TRANSIENT, Kind
 from ..core.timing import Timing
-from ..core.types import Key, small
+from ..core.types import Key, MemberId, small
 from ..errors import Complaint, DiskFailed
 from ..happenings import Happening, QueueEvent
 from ..logs import chat_log
@@ -48,12 +51,14 @@ from . import telling
 from .account import Account
 from .elections import Elections
 
-LEADERS = "leaders"  # the note of the log that tells who led
+LEADERS = "leaders"  # the note of the log that tells who led ...
+JUMPED = "jumped"  # ... and how many messages of whom were trimmed before they came here
 REJOIN_S = 10.0  # between two tries to get into a chat whose log was lost
 CAUGHT_UP: dict[type, str] = {
     Merged: "caught up %s messages from %s",
     HolesDeclared: "%s messages of %s are lost",
     HolesFilled: "%s lost messages of %s turned up",
+    Jumped: "%s messages of %s were trimmed by all who had them",
 }
 HELD_MAX = 100_000  # notices that one waiter may leave unread
 
@@ -110,6 +115,8 @@ class Chat:
         self._world = world
         self.is_transient = setup.mode == TRANSIENT  # nothing of it may be written anywhere
         self.elections = Elections(archive.noted(LEADERS))
+        jumped: dict[str, int] = json.loads(archive.noted(JUMPED) or "{}")
+        self._jumped = Counter({int(source): count for source, count in jumped.items()})
         self._account = Account(world.timing)
         self.opened = False  # admitted, and told to the watchers
         self.broken = ""  # why the group has stopped by itself
@@ -168,7 +175,10 @@ class Chat:
             self.elections.moved(at_ms, notice, self.group.shown_nick)
         elif isinstance(notice, LeaderChanged):
             self.elections.led(at_ms, notice, self.group.shown_nick)
-            self._note_leaders()
+            self._note(LEADERS, self.elections.leaders())
+        elif isinstance(notice, Jumped):
+            self._jumped[notice.source] += notice.count
+            self._note(JUMPED, json.dumps(self._jumped))
         if isinstance(notice, Halted):
             self.stalled = notice.complaint
         elif isinstance(notice, Stopped) and notice.reason:
@@ -189,11 +199,16 @@ class Chat:
         if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
             self._tell_outbox()
 
-    def _note_leaders(self) -> None:
+    def _note(self, name: str, text: str) -> None:
         try:
-            self.archive.note(LEADERS, self.elections.leaders())
-        except DiskFailed as error:  # A trace knows less then; what is to be stored will stall.
-            self.log.warning("who led is not noted: %s", error)
+            self.archive.note(name, text)
+        except DiskFailed as error:  # Less is told then; what must be stored will stall.
+            self.log.warning("%s are not noted: %s", name, error)
+
+    @property
+    def lost(self) -> dict[MemberId, int]:
+        """How many messages of whom are missing: nobody here has them, or those trimmed them."""
+        return dict(Counter(self.group.lost) + self._jumped)
 
     def _tell_outbox(self) -> None:
         if self.group.outbox_size != self._outbox:
@@ -228,6 +243,7 @@ class Chat:
                 Merged(count=count, source=source)
                 | HolesDeclared(count=count, source=source)
                 | HolesFilled(count=count, source=source)
+                | Jumped(count=count, source=source)
             ):
                 self.log.info(CAUGHT_UP[type(notice)], count, small(source))
             case NdsChanged(up=up):

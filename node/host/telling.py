@@ -12,6 +12,7 @@ from ..core.effects import (
     HolesDeclared,
     HolesFilled,
     JoinFailed,
+    Jumped,
     LeaderChanged,
     ListedAs,
     MemberChanged,
@@ -67,7 +68,11 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
             return [_election(group, notice)]
         case Merged(count=count, source=source):
             return [MergeEvent(count, source, nick_of(group, source))]
-        case HolesDeclared(source=source, count=count) | HolesFilled(source=source, count=count):
+        case (
+            HolesDeclared(source=source, count=count)
+            | HolesFilled(source=source, count=count)
+            | Jumped(source=source, count=count)
+        ):
             filled = isinstance(notice, HolesFilled)
             return [GapEvent(count, source, nick_of(group, source), filled)]
         case SplitHealed(messages=count, leader=leader, epoch=epoch):

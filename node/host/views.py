@@ -70,7 +70,7 @@ def chat(one: Chat) -> words.Chat:
         topic=group.roster.topic.value,
         topic_by=nick_of(group, group.roster.topic.source),
         mode=Mode(group.mode),
-        lost=sum(group.lost.values()),
+        lost=sum(one.lost.values()),
     )
 
 

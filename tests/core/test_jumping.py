@@ -60,6 +60,7 @@ def test_a_gap_is_jumped_only_after_everyone_was_asked() -> None:
     assert talk.call(m.Sync).request.newest_first
     talk.answer(m.Sync, page(talk), to=1)
     assert talk.one(e.StoreMarks).floors == (floor_of(TEN),)
+    assert talk.one(e.Jumped) == e.Jumped(1, 7), "of the ten, three are here"
     assert talk.group.history_hash == TEN.hash, "equal to who trimmed, whatever is lacking"
     assert talk.group._s.history.has(LINES[0].key), "what is here stays readable"
 
@@ -183,6 +184,7 @@ def test_a_newcomer_adopts_what_everyone_has_trimmed() -> None:
     assert talk.shown == ["1.11", "1.12"]
     assert talk.one(e.StoreMarks).floors == floors
     assert (talk.group.partial, talk.group.history_hash) == (False, TEN.hash)
+    assert talk.of(e.Jumped) == [], "it never missed what was said before it came"
 
 
 def test_holes_do_not_make_one_a_newcomer() -> None:

@@ -6,6 +6,7 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.events import Started
 from node.core.group import Group
+from node.core.messages import Life
 from node.core.timing import LAN
 from node.core.types import Floor, Hlc, Key, Post
 
@@ -158,6 +159,19 @@ def test_rows_left_below_a_floor_by_a_crash_count_once() -> None:
     assert len(again._s.history) == 5
     assert again._s.history.trim(3, ()) == (lines[2].key,)
     assert again.history_hash == plain.history_hash
+
+
+def test_what_we_alone_have_stays_until_somebody_else_has_it() -> None:
+    talk = follower(3, 1, person(2, Life.DROPPED), timing=SMALL)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(1, Life.DROPPED),))))
+    said = [talk.says(f"line {n}") for n in range(30)]
+    talk.wait(100)
+    assert all(talk.group._s.history.has(one.key) for one in said)
+    talk.hold(m.Sync, m.Ping)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(1, incarnation=102),))))
+    talk.hears(m.Ping(talk.caller(1), talk.view(1, history_hash=talk.group.history_hash)))
+    talk.wait(2_000)
+    assert len(talk.group._s.history) == 10, "one of the two has them all"
 
 
 def test_who_lacks_an_own_line_that_was_trimmed_never_acknowledges_it() -> None:

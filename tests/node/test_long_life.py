@@ -28,8 +28,9 @@ async def test_a_chat_keeps_its_last_lines_and_all_agree_on_them(town: Town) -> 
     for n in range(30, 60):
         await say(alice, f"line {n}")
     bob = await town.start("bob", timing=SMALL)
-    # The last line that bob knew of stays: nothing that he has read since names it.
-    await eventually(lambda: texts(bob) == ["line 29", *texts(alice)[1:]], 10)
+    # What alice said while nobody else was there she kept until he had it.
+    await eventually(lambda: "line 59" in texts(bob), 10)
+    assert bob.chat("").lost == {}
     await say(bob, "line 60")
     last = [f"line {n}" for n in range(41, 61)]
     await eventually(lambda: texts(bob) == texts(alice) == last, 10)
@@ -39,3 +40,34 @@ async def test_a_chat_keeps_its_last_lines_and_all_agree_on_them(town: Town) -> 
     await eventually(lambda: not carol.chat("").group.partial)
     found = await check(carol, carol.chat(""))
     assert (found.same, found.lost) == (True, ())
+
+
+async def test_who_was_away_for_longer_than_the_others_keep_is_told_what_is_missing(
+    town: Town,
+) -> None:
+    alice = await town.start("alice", timing=SMALL)
+    bob = await town.start("bob", timing=SMALL)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    carol = await town.start("carol")
+    for node in (bob, carol):
+        await entering.join(node, f"{town.nds}/{town.chat}", "", "")
+    for n in range(5):
+        await say(alice, f"line {n}")
+    await town.stop("carol")
+    await eventually(lambda: len(alice.chat("").group.active) == 2)
+    for n in range(5, 55):
+        await say(alice, f"line {n}")
+    await eventually(lambda: len(texts(bob)) == 20)
+    carol = await town.start("carol")
+    await eventually(lambda: "line 54" in texts(carol), 10)
+    await eventually(lambda: bool(carol.chat("").lost), 10)
+    missing = 50 - (len(texts(carol)) - 5)
+    assert carol.chat("").lost == {alice.chat("").group.me: missing}
+    assert carol.status().chats[0].lost == missing
+    found = await check(carol, carol.chat(""))
+    assert found.same
+    assert [(one.nick, one.messages) for one in found.lost] == [("alice", missing)]
+    await town.stop("carol")
+    carol = await town.start("carol")
+    assert carol.chat("").lost == {alice.chat("").group.me: missing}, "in the next life too"
+    await eventually(lambda: bool(carol.chat("").group.leader))

@@ -169,6 +169,8 @@ def notice(value: Any) -> str:  # noqa: PLR0911, PLR0912
             return f"split healed, {n} messages, {small(leader)} leads {epoch(at)}"
         case e.HolesDeclared(source, n):
             return f"LOST: {n} messages of {small(source)}"
+        case e.Jumped(source, n):
+            return f"JUMPED: {n} messages of {small(source)}"
         case e.HolesFilled(source, n):
             return f"FOUND: {n} messages of {small(source)}"
         case e.Dropped(reason):

@@ -231,13 +231,13 @@ MUTANTS = [
     Mutant(
         "lines that wait are trimmed",
         "node/core/trimming.py",
-        "waiting.union(heads, s.outbox.entries)",
-        "heads.union(s.outbox.entries)",
+        "waiting.union(heads, s.outbox.entries, s.outbox.unreached())",
+        "heads.union(s.outbox.entries, s.outbox.unreached())",
     ),
     Mutant(
         "lines that are still to be told are trimmed",
         "node/core/trimming.py",
-        "waiting.union(heads, s.outbox.entries)",
+        "waiting.union(heads, s.outbox.entries, s.outbox.unreached())",
         "waiting.union(heads)",
     ),
     Mutant(

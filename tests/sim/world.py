@@ -87,6 +87,7 @@ class World:
             e.SplitHealed: self._notice,
             e.HolesDeclared: self._notice,
             e.HolesFilled: self._notice,
+            e.Jumped: self._notice,
             e.Dropped: self._nonsense,
         }
 
