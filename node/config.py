@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadTiming, Usage, nearest
-from .options import NDS_DEFAULT, OPTIONS, Option
+from .options import BY_KEY, NDS_DEFAULT, OPTIONS, Option
 from .places import Places
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Config:
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
-    timing: Mapping[str, int]  # fields of Timing that differ from the preset
+    timing: Mapping[str, int]  # fields of Timing that are set beside the preset ...
+    timing_sources: Mapping[str, str]  # ... and where each of them comes from
     tables: Mapping[str, Mapping[str, object]]  # [keys] and [alias], as they stand in the file
     lines: Mapping[tuple[str, str], int]  # of the entries of those tables
     complaints: tuple[str, ...] = ()
@@ -66,6 +67,20 @@ class Config:
         """The line on which a key of one of the `tables` stands, and how a complaint begins."""
         line = self.lines.get((table, key), 1)
         return line, f"{self.file} line {line}: key '{key}':"
+
+    def given(self, key: str) -> Any:
+        """A setting for the profile to keep: what a flag, the environment or an earlier start gave;
+        empty where the file or the default counts, which may change.
+        """
+        option = BY_KEY[key]
+        chosen = (f"flag {option.flag}", option.variable, "profile")
+        return self.values[key] if self.sources[key] in chosen else ""
+
+    @property
+    def given_timing(self) -> dict[str, int]:
+        """The same of `timing`."""
+        sources = self.timing_sources
+        return {key: value for key, value in self.timing.items() if sources[key] != "file"}
 
     def build_timing(self) -> "Timing":
         """The timing of a node.
@@ -157,7 +172,8 @@ def load(
     Args:
         spot: names the file.
         flags: by key, as typed; None and missing ones count as not given.
-        profile: what the profile keeps, by key; empty values count as not given.
+        profile: what the profile keeps, by key (`timing` as a table); empty values count as not
+            given, and so does what this version does not know.
         environ: where P2PCHAT_... variables are looked up.
 
     Raises:
@@ -176,10 +192,19 @@ def load(
         for source, name in ((file.tables, ""), (table, f"profile.{spot.profile}")):
             _check(option, file, source, name, values[option.key])
     _name_unknown(file, f"profile.{spot.profile}", table)
-    timing = _timing(file, flags or {})
+    timing, timing_sources = _timing(file, flags or {}, (profile or {}).get("timing", {}))
     tables = {name: file.table(name) for name in TABLES}
     lines = {(name, key): file.line_of(key, name) for name in TABLES for key in tables[name]}
-    return Config(values, sources, timing, tables, lines, tuple(file.complaints), spot.config)
+    return Config(
+        values,
+        sources,
+        timing,
+        timing_sources,
+        tables,
+        lines,
+        tuple(file.complaints),
+        spot.config,
+    )
 
 
 def _pick(
@@ -190,8 +215,7 @@ def _pick(
 ) -> tuple[Any, str]:
     given = flags.get(option.key)
     if given not in (None, [], ()):
-        flag = "--" + option.key.replace("_", "-")
-        return _strict(option, given, flag), f"flag {flag}"
+        return _strict(option, given, option.flag), f"flag {option.flag}"
     if environ.get(option.variable):
         return _strict(option, environ[option.variable], option.variable), option.variable
     for source, name in zip(lower, ("profile", "file, [profile]", "file"), strict=True):
@@ -230,22 +254,29 @@ def _name_unknown(file: _File, header: str, table: Mapping[str, Any]) -> None:
                 file.drop(key, f"no such setting.{near}", name)
 
 
-def _timing(file: _File, flags: Mapping[str, Any]) -> dict[str, int]:
+def _timing(
+    file: _File, flags: Mapping[str, Any], kept: Mapping[str, Any]
+) -> tuple[dict[str, int], dict[str, str]]:
+    """The timing settings that are set, and where each comes from."""
     from dataclasses import fields
 
     from .core.timing import Timing
 
     known = [one.name for one in fields(Timing)]
     found: dict[str, int] = {}
+    sources: dict[str, str] = {}
     for key, value in file.table("timing").items():
         if key not in known:
             near = nearest(key, known, mark="")
             file.drop(key, f"no such timing setting.{near}", "timing")
-        elif isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        elif not _is_timing(value):
             text = f"must be a whole number above 0, not {value!r}"
             file.complain(key, text, "the preset", "timing")
         else:
-            found[key] = value
+            found[key], sources[key] = value, "file"
+    for key, value in kept.items():
+        if key in known and _is_timing(value):
+            found[key], sources[key] = value, "profile"
     for item in flags.get("timing") or ():
         key, _, value = str(item).partition("=")
         if key not in known:
@@ -253,8 +284,12 @@ def _timing(file: _File, flags: Mapping[str, Any]) -> dict[str, int]:
             raise Usage(text=f"--timing: there is no setting {key!r}.{near}")
         if not value.isdecimal() or int(value) == 0:
             raise Usage(text=f"--timing {key}: must be a whole number above 0, not {value!r}")
-        found[key] = int(value)
-    return found
+        found[key], sources[key] = int(value), "flag --timing"
+    return found, sources
+
+
+def _is_timing(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def warn(config: Config) -> None:

@@ -90,6 +90,10 @@ class Option:
     view: bool = False  # /set changes it, and so does the profile's ui.json
 
     @property
+    def flag(self) -> str:
+        return "--" + self.key.replace("_", "-")
+
+    @property
     def variable(self) -> str:
         return f"P2PCHAT_{self.key.upper()}"
 

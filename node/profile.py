@@ -13,7 +13,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,9 @@ class Profile:
     nds: tuple[str, ...] = ()
     chats: tuple[Entry, ...] = ()
     transient: int = 0  # chats beside these of which nothing else is kept: they end with the node
+    preset: str = ""  # empty, as the other two: the file or the default counts
+    durability: str = ""
+    timing: Mapping[str, int] = field(default_factory=dict)
 
     def settings(self) -> Mapping[str, Any]:
         """Those values that `config` takes as the profile's."""
@@ -56,6 +59,9 @@ class Profile:
             "listen": self.listen,
             "advertise": self.advertise,
             "nds": self.nds,
+            "preset": self.preset,
+            "durability": self.durability,
+            "timing": self.timing,
         }
 
 
@@ -98,6 +104,9 @@ def load(directory: Path) -> Profile:
             nds=tuple(str(one) for one in _typed(read, "nds", list)),
             chats=tuple(_entry(one) for one in _typed(read, "chats", list)),
             transient=_typed({"transient": 0} | read, "transient", int),
+            preset=_typed({"preset": ""} | read, "preset", str),
+            durability=_typed({"durability": ""} | read, "durability", str),
+            timing=_typed({"timing": {}} | read, "timing", dict),
         )
     except (KeyError, TypeError) as error:
         raise DamagedFile(file=file, text=f"{error} is missing or of the wrong type") from error

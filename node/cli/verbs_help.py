@@ -44,7 +44,7 @@ def _config(run: Run) -> int:
         for one in settings.OPTIONS
     ]
     for key in timing.__slots__:
-        source = "set" if key in found.timing else f"preset {found.preset}"
+        source = found.timing_sources.get(key, f"preset {found.preset}")
         rows.append({"key": f"timing.{key}", "value": getattr(timing, key), "source": source})
     own = personal(found)
     run.output.note(*(f"p2pchat: {complaint}" for complaint in own.complaints))

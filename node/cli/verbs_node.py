@@ -14,6 +14,7 @@ from .run import Run, wait
 
 UP_S = 15.0  # a loaded machine takes its time to start an interpreter
 DOWN_S = 15.0  # handing over and closing each group has its own, shorter, deadlines
+START_FLAGS = ("listen", "advertise", "preset", "durability", "timing")  # of no use later on
 NODE_FLAGS = ("nick", "listen", "advertise", "preset", "durability", "log_level")
 
 
@@ -26,7 +27,7 @@ def ensure(run: Run, *, nick_later: bool = False) -> tuple[Status, bool]:
         Complaint: it does not start; the complaint is its own.
     """
     if run.is_up():
-        given = [name for name in ("listen", "advertise", "preset", "durability") if run.flag(name)]
+        given = [name for name in START_FLAGS if run.flag(name)]
         if given:
             flags = ", ".join(f"--{name}" for name in given)
             run.output.note(

@@ -164,6 +164,9 @@ class Node(Keeping, Finding):
             listen=join_address(self.listen_host, self.port),
             advertise=self.config.advertise,
             nds=self.config.nds,
+            preset=self.config.given("preset"),
+            durability=self.config.given("durability"),
+            timing=self.config.given_timing,
         )
 
     def _first_nds(self) -> list[Address]:

@@ -147,5 +147,8 @@ def test_a_disk_that_can_only_be_read_is_said_and_nothing_is_lost(
             assert "The disk can only be read" in refused.stderr
             remount(alice.home, "rw")
         alice.up()
+        assert "durability power" in alice.run("status").stdout  # as it was
+        alice.down()
+        alice.up("--durability", "process")
         assert "durability process" in alice.run("status").stdout
         cluster.agree("dev", "alice", "carol", texts=["before"])

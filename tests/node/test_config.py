@@ -130,6 +130,33 @@ def test_timing_is_preset_then_file_then_flag(spot: Places) -> None:
     assert (timing.ack_ms, timing.ping_ms, timing.t2_ms) == (800, 900, WAN.t2_ms)
 
 
+def test_timing_of_the_profile_stands_between_flag_and_file(spot: Places) -> None:
+    write(spot, "[timing]\nack_ms = 700\nping_ms = 900\nt1_ms = 350\n")
+    kept = {"ack_ms": 750, "ping_ms": 950, "of_a_later_version": 5, "t2_ms": "soon"}
+    found = load(spot, {"timing": ["ack_ms=800"]}, {"timing": kept}, {})
+    assert found.timing == {"ack_ms": 800, "ping_ms": 950, "t1_ms": 350}
+    assert found.timing_sources == {"ack_ms": "flag --timing", "ping_ms": "profile",
+                                    "t1_ms": "file"}  # fmt: skip
+    assert found.given_timing == {"ack_ms": 800, "ping_ms": 950}
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept", "environ", "given"),
+    [
+        ({"durability": "power"}, {}, {}, "power"),
+        ({}, {"durability": "power"}, {}, "power"),
+        ({}, {}, {"P2PCHAT_DURABILITY": "power"}, "power"),
+        ({"durability": "process"}, {"durability": "power"}, {}, "process"),
+        ({}, {"durability": ""}, {}, ""),
+    ],
+)
+def test_what_the_file_says_is_not_for_the_profile_to_keep(
+    spot: Places, flags: dict[str, Any], kept: dict[str, Any], environ: dict[str, str], given: str
+) -> None:
+    write(spot, 'durability = "power"')
+    assert load(spot, flags, kept, environ).given("durability") == given
+
+
 def test_timing_that_contradicts_itself_is_refused(spot: Places) -> None:
     write(spot, "[timing]\nt1_ms = 5000\n")
     with pytest.raises(BadTiming, match=r"t1_ms \(5000\) must be below t2_ms"):

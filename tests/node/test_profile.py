@@ -20,6 +20,9 @@ FULL = Profile(
     advertise="",
     nds=("127.0.0.1:50050",),
     chats=(Entry(5, "dev", "127.0.0.1:50050", "a.db", "ali", 1, "left"),),
+    preset="wan",
+    durability="power",
+    timing={"log_max": 20},
 )
 
 
@@ -79,6 +82,8 @@ def _changed(**changes: object) -> str:
         _changed(chats=[{"chat_id": "x"}]),
         _changed(chats=[5]),
         _changed(nds="a:1"),
+        _changed(durability=1),
+        _changed(timing=[]),
     ],
 )
 def test_a_damaged_profile_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
@@ -87,6 +92,11 @@ def test_a_damaged_profile_is_refused_and_left_alone(tmp_path: Path, text: str) 
     with pytest.raises(DamagedFile, match=r"profile\.json is damaged"):
         profile.load(tmp_path)
     assert file.read_text() == text
+
+
+def test_a_profile_of_before_it_kept_durability_preset_and_timing_is_read(tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text(_changed(nick="alice"))
+    assert profile.load(tmp_path) == Profile(nick="alice")
 
 
 def test_a_profile_of_a_later_version_is_refused(tmp_path: Path) -> None:
