@@ -171,13 +171,16 @@ class NameTaken(Complaint):
 
 
 class NdsUnreachable(Complaint):
-    """No NDS answers at {address}. Start one there with 'nds-server --listen {address}', or name
+    """No NDS answers at {places}. Start one there with 'nds-server --listen {address}', or name
     another with --nds HOST:PORT.
     """
 
     exit = NO_NDS
     reason = "NDS_UNREACHABLE"
     status = "UNAVAILABLE"
+
+    def __init__(self, address: str, *others: str) -> None:
+        super().__init__(address=address, places=" or ".join((address, *others)))
 
 
 class NoNds(Complaint):

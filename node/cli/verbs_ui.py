@@ -46,7 +46,7 @@ def _host(run: Run) -> int:
 
 async def _make(run: Run, node: "Client", name: str) -> "Answer":
     """Makes the chat, with an NDS of our own where none answers; again is harmless."""
-    nds = (run.flag("nds") or [""])[0]
+    nds = ",".join(run.flag("nds") or ())
     try:
         return await _made(run, node, name, nds)
     except (NoNds, NdsUnreachable) as silent:
@@ -61,7 +61,9 @@ async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
 
     try:
         nick, transient = run.flag("nick", ""), run.flag("transient", False)
-        return await ask(node, "create", name=name, nds=nds, nick=nick, transient=transient)
+        made = await ask(node, "create", name=name, nds=nds, nick=nick, transient=transient)
+        run.output.note(*_passed_over(run.config.nds, made))
+        return made
     except NameTaken as taken:
         at = taken.facts.get("nds")
         for chat in (await node.status()).chats:
@@ -69,6 +71,13 @@ async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
                 run.output.note(f"you are in #{name} already")
                 return await ask(node, "hosted", chat=f"{chat.chat_id:016x}")
         raise
+
+
+def _passed_over(addresses: Sequence[str], made: "Answer") -> list[str]:
+    """A line for each NDS that stands before the one at which a chat was made."""
+    at = str(made.rows[0]["join"]).rpartition("/")[0]
+    silent = addresses[: addresses.index(at)] if at in addresses else ()
+    return [f"no NDS answers at {one}; the chat was made at {at}" for one in silent]
 
 
 def _start_nds(run: Run, before: str) -> str:
@@ -97,7 +106,7 @@ def _join(run: Run) -> int:
     async def first(node: "Client") -> "Answer":
         from .queries import ask
 
-        nds = (run.flag("nds") or [""])[0]
+        nds = ",".join(run.flag("nds") or ())
         return await ask(node, "join", line=run.args.line, nds=nds, nick=run.flag("nick", ""))
 
     if "#" in run.args.line.rpartition("/")[2].removeprefix("#"):

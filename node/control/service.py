@@ -17,7 +17,7 @@ from .. import background, words
 from ..core.messages import Kind
 from ..errors import BadField, Complaint
 from ..happenings import Happening
-from ..host import asking, checks, entering, views
+from ..host import asking, checks, entering, listing, views
 from ..host.chats import Chat, wall_ms
 from ..host.nodes import Node
 from ..limits import ADDRESS_MAX, NAME_MAX, NUMBER_MAX, text_fault
@@ -126,7 +126,7 @@ class ControlService(stubs.ControlServicer):
         return await self._answer(context, work(), pb.InviteResponse())
 
     async def ListNetworks(self, request: pb.ListNetworksRequest, context: Context) -> Any:
-        work = entering.networks(self._node, request.nds)
+        work = listing.networks(self._node, request.nds)
         return await self._answer(context, work, pb.ListNetworksResponse())
 
     # ---- a chat ----------------------------------------------------------------------------------

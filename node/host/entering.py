@@ -1,11 +1,12 @@
 """The ways into a chat: making one, and joining one through a discovery service or any member."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from uuid import uuid4
 
 from .. import words
-from ..codec import Created, NetworkPage
+from ..codec import Created
 from ..config import NDS_DEFAULT
 from ..core.effects import Joined, JoinFailed
 from ..core.events import Founded, Joining
@@ -30,24 +31,24 @@ from ..errors import (
     WrongMode,
 )
 from ..limits import name_fault, nick_fault, split_address
-from ..names import Target, is_everywhere, is_loopback, join_address, parse_address, parse_target
+from ..names import Target, is_everywhere, is_loopback, join_address, parse_target
 from ..profile import Entry
 from ..runner import Halted, Silenced
 from ..words import Mode
 from . import reviving, views
 from .chats import Chat
+from .listing import ASK_MS, addresses_in, networks_of
 from .nodes import Node
 
-ASK_MS = 2_000  # for one question to a discovery service
 ENTER_S = 12.0  # the group gives up by itself before
-LISTED_MAX = 10_000  # networks of one list
 
 
 # ---- making ------------------------------------------------------------------------------------
 
 
 async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> words.Created:
-    """Makes a chat and leads it.
+    """Makes a chat and leads it, at the first discovery service in `nds` that answers (HOST:PORT,
+    several with commas; empty: those configured).
 
     Raises:
         Complaint: the name is bad or taken, or no discovery service answers.
@@ -56,12 +57,15 @@ async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> word
     if fault := name_fault(name):
         raise BadField(field="name", text=fault)
     _check_nick(nick)
+    given = addresses_in(nds)
     async with node.door(name):
-        return await _create(node, name, nds, nick, mode)
+        return await _create(node, name, given, nick, mode)
 
 
-async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> words.Created:
-    address = _address(nds) if nds else await _usual_nds(node)
+async def _create(
+    node: Node, name: str, given: tuple[Address, ...], nick: str, mode: Mode
+) -> words.Created:
+    address = await _first_of(node, given) if given else await _usual_nds(node)
     _check_listening(node, address)
     if mode is Mode.LOGGED:
         node.check_profile()
@@ -78,7 +82,7 @@ async def _create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> wor
             break
     if isinstance(outcome, Silenced):
         node.forget_discovery(address)
-        raise NdsUnreachable(address=address)
+        raise NdsUnreachable(address)
     if isinstance(outcome, Refusal):
         raise _refused(outcome, name, address)
     record = outcome.network.record
@@ -101,26 +105,36 @@ def _check_nick(nick: str) -> None:
         raise BadField(field="nick", text=fault)
 
 
-def _address(text: str) -> Address:
-    try:
-        return parse_address(text)
-    except ValueError as error:
-        raise BadField(field="nds", text=str(error)) from error
-
-
 async def _usual_nds(node: Node) -> Address:
-    """The first one configured or in use; else one that answers at the usual place, or where
-    this profile would start its own.
+    """The first of those configured that answers, or the first in use; else one that answers at
+    the usual place, or where this profile would start its own.
     """
     candidates = node.nds_candidates()
     if candidates != (NDS_DEFAULT,):
-        return candidates[0]
-    for address in dict.fromkeys([NDS_DEFAULT, *_own_place(node.config.nds_listen)]):
+        return await _first_of(node, node.config.nds or candidates[:1])
+    places = dict.fromkeys([NDS_DEFAULT, *_own_place(node.config.nds_listen)])
+    if address := await _first_to_answer(node, places):
+        return address
+    raise NoNds(address=NDS_DEFAULT)
+
+
+async def _first_of(node: Node, addresses: tuple[Address, ...]) -> Address:
+    """The first of them that answers; a single one is not asked beforehand."""
+    if len(addresses) == 1:
+        return addresses[0]
+    if address := await _first_to_answer(node, addresses):
+        return address
+    raise NdsUnreachable(*addresses)
+
+
+async def _first_to_answer(node: Node, addresses: Iterable[Address]) -> Address:
+    """The first in their order; empty for none."""
+    for address in addresses:
         outcome = await node.discovery(address).networks(page_size=1, deadline_ms=ASK_MS)
         if not isinstance(outcome, Silenced):
             return address
         node.forget_discovery(address)
-    raise NoNds(address=NDS_DEFAULT)
+    return ""
 
 
 def _own_place(listen: str) -> list[Address]:
@@ -191,7 +205,8 @@ def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) ->
 
 
 async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
-    """Joins the chat that `line` names.
+    """Joins the chat that `line` names; where it names no place, one that any of the discovery
+    services in `nds` knows (HOST:PORT, several with commas; empty: those configured and in use).
 
     Raises:
         Complaint: the line is none, nobody answers, or the chat does not let us in.
@@ -201,21 +216,22 @@ async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
     except ValueError as error:
         raise BadField(field="line", text=str(error)) from error
     _check_nick(nick)
-    if nds and not target.hinted:
-        target = replace(target, at=_address(nds))
+    given = (target.hinted,) if target.hinted else addresses_in(nds)
     async with node.door(target.name):
-        return await _join(node, target, nick)
+        return await _join(node, target, given, nick)
 
 
-async def _join(node: Node, target: Target, nick: str) -> words.Admitted:
-    if (known := _member_of(node, target)) is not None and known.broken:
+async def _join(
+    node: Node, target: Target, given: tuple[Address, ...], nick: str
+) -> words.Admitted:
+    if (known := _member_of(node, target.name, given)) is not None and known.broken:
         known = await reviving.resume(node, known)
         return words.Admitted(views.chat(known), known.nick)
     if known is not None and known.group.me:
         return words.Admitted(views.chat(known), known.nick, already=True)
-    if target.hinted:
-        _check_listening(node, target.hinted)
-    entry, event, mode = await _way(node, target)
+    if len(given) == 1:
+        _check_listening(node, given[0])
+    entry, event, mode = await _way(node, target, given)
     if entry.nds:
         _check_listening(node, entry.nds)
     try:
@@ -241,13 +257,13 @@ async def _join_as(node: Node, entry: Entry, event: Joining, mode: Mode) -> word
     return words.Admitted(views.chat(chat), chat.nick)
 
 
-def _member_of(node: Node, target: Target) -> Chat | None:
+def _member_of(node: Node, name: str, given: tuple[Address, ...]) -> Chat | None:
     """The chat that is meant, if this node is in it and the line leaves no doubt."""
     for one in node.chats:
-        if one.name != target.name:
+        if one.name != name:
             continue
         addresses = {member.address for member in one.group.roster.members}
-        if target.hinted in ("", one.group.nds) or target.hinted in addresses:
+        if not given or addresses.union([one.group.nds]).intersection(given):
             return one
     return None
 
@@ -269,13 +285,15 @@ async def _opened(node: Node, entry: Entry, mode: Mode) -> Chat:
     return node.open(entry, nick=entry.nick)
 
 
-async def _way(node: Node, target: Target) -> tuple[Entry, Joining, Mode | None]:
+async def _way(
+    node: Node, target: Target, given: tuple[Address, ...]
+) -> tuple[Entry, Joining, Mode | None]:
     """Whom to ask: the leader that a discovery service names, or the member at the address.
 
     The mode is None where nobody has said it yet.
     """
     if not target.address:
-        address, record = await _look_up(node, target)
+        address, record = await _look_up(node, target.name, given)
         return _through(node, address, record)
     question = Lookup(0, target.name)
     outcome = await node.registries.ask_once(target.address, question, ASK_MS)
@@ -293,83 +311,42 @@ def _through(node: Node, address: Address, record: Record) -> tuple[Entry, Joini
     return entry, Joining(record.address), Mode(record.mode)
 
 
-async def _look_up(node: Node, target: Target) -> tuple[Address, Record]:
+async def _look_up(node: Node, name: str, given: tuple[Address, ...]) -> tuple[Address, Record]:
     """The one discovery service that knows the name, and its record."""
-    addresses = [target.at] if target.at else list(node.nds_candidates())
-    questions = (node.discovery(one).ask(Lookup(0, target.name), ASK_MS) for one in addresses)
+    addresses = given or node.nds_candidates()
+    questions = (node.discovery(one).ask(Lookup(0, name), ASK_MS) for one in addresses)
     outcomes = dict(zip(addresses, await asyncio.gather(*questions), strict=True))
     found = {at: one.record for at, one in outcomes.items() if isinstance(one, RecordRead)}
     for address, one in outcomes.items():
         if isinstance(one, Silenced):
             node.forget_discovery(address)
     if len(found) > 1:
-        choices = " or ".join(f"{target.name}@{address}" for address in found)
+        choices = " or ".join(f"{name}@{address}" for address in found)
         raise AmbiguousChat(choices=choices)
     if found:
         return next(iter(found.items()))
     answered = [address for address, one in outcomes.items() if isinstance(one, Refusal)]
     if answered:
-        raise await _unknown(node, target.name, answered)
-    if not target.at and addresses == [NDS_DEFAULT]:
+        silent = [address for address in addresses if address not in answered]
+        raise await _unknown(node, name, answered, silent)
+    if not given and addresses == (NDS_DEFAULT,):
         raise NoNds(address=NDS_DEFAULT)
-    raise NdsUnreachable(address=addresses[0])
+    raise NdsUnreachable(*addresses)
 
 
-async def _unknown(node: Node, name: str, addresses: list[Address]) -> NoSuchChat:
-    """With the nearest names that there are."""
+async def _unknown(
+    node: Node, name: str, addresses: list[Address], silent: Iterable[Address] = ()
+) -> NoSuchChat:
+    """With the nearest names that there are, and who could not be asked."""
     names: list[str] = []
     for address in addresses:
         rows = await networks_of(node, address)
         names += [row.name for row in rows or ()]
-    return NoSuchChat(name, f" at {' or '.join(addresses)}", names)
+    unasked = "".join(f"; no NDS answers at {address}" for address in silent)
+    return NoSuchChat(name, f" at {' or '.join(addresses)}{unasked}", names)
 
 
-# ---- listing -----------------------------------------------------------------------------------
-
-
-async def networks(node: Node, nds: str) -> words.Networks:
-    """All networks of one discovery service, or of all in use."""
-    addresses = [_address(nds)] if nds else list(node.nds_candidates())
-    lists = await asyncio.gather(*(networks_of(node, one) for one in addresses))
-    for address, rows in zip(addresses, lists, strict=True):
-        if rows is None:
-            node.forget_discovery(address)
-    every = [row for rows in lists for row in rows or ()]
-    silent = tuple(at for at, rows in zip(addresses, lists, strict=True) if rows is None)
-    return words.Networks(tuple(sorted(every, key=lambda row: (row.name, row.nds))), silent)
-
-
-async def networks_of(node: Node, address: Address) -> list[words.Network] | None:
-    """All pages of one discovery service; None where it does not answer."""
-    mine = {one.group.chat for one in node.chats}
-    rows: list[words.Network] = []
-    token = ""
-    while len(rows) < LISTED_MAX:
-        page = await node.discovery(address).networks(
-            page_size=1_000, page_token=token, deadline_ms=ASK_MS
-        )
-        if not isinstance(page, NetworkPage):
-            return None
-        for one in page.networks:
-            record = one.record
-            state = "member" if record.chat in mine else "idle" if one.idle else "live"
-            rows.append(
-                words.Network(
-                    name=record.name,
-                    chat_id=record.chat,
-                    leader_id=record.leader,
-                    address=record.address,
-                    state=state,
-                    nds=address,
-                    seen_ms=one.seen,
-                    epoch=words.Epoch(record.epoch.generation, record.epoch.n),
-                    mode=Mode(record.mode),
-                )
-            )
-        token = page.next_page_token
-        if not token:
-            break
-    return rows
+# ---- inviting ----------------------------------------------------------------------------------
 
 
 async def invite(node: Node, chat: Chat) -> words.Invitation:

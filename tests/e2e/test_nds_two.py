@@ -1,5 +1,6 @@
 """Two discovery services beside each other, one of them gone; and getting in without any."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -152,3 +153,21 @@ def test_who_came_in_through_an_ordinary_member_survives_the_leader(cluster: Clu
     cluster["alice"].up()
     texts = ["nobody listed me", "nor is there a leader"]
     cluster.agree("dev", *THREE, texts=texts)
+
+
+def test_of_several_that_are_given_one_that_answers_is_enough(cluster: Cluster) -> None:
+    live = cluster.nds.address
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        dead = f"127.0.0.1:{held.getsockname()[1]}"
+        both = ("--nds", dead, "--nds", live, "--no-ui")
+        hosted = cluster.add("alice").run("host", "dev", *both)  # no node runs yet
+        assert f"others run:  p2pchat join {live}/dev" in hosted.stdout
+        assert f"no NDS answers at {dead}; the chat was made at {live}" in hosted.stderr
+        again = cluster["alice"].run("host", "ops", *both)
+        assert f"no NDS answers at {dead}; the chat was made at {live}" in again.stderr
+        cluster.add("bob").run("join", "dev", *both)
+        cluster["bob"].run("join", "ops", *both)
+        shown = cluster["bob"].run("status").stdout
+        assert "#dev" in shown
+        assert "#ops" in shown

@@ -39,7 +39,7 @@ from node.errors import (
     ProfileInUse,
 )
 from node.happenings import Happening
-from node.host import asking, checks, entering, telling, views
+from node.host import asking, checks, entering, listing, telling, views
 from node.host.hub import Hub, TooSlow
 from node.host.nodes import Node
 from node.places import places
@@ -140,7 +140,7 @@ async def test_the_last_one_of_a_transient_chat_ends_it(town: Town) -> None:
     await eventually(lambda: len(found.belonging) == 2 and len(found.active) == 1, 20.0)
     await town.stop("alice")
     carol = await town.start("carol")
-    assert not [row for row in await entering.networks_of(carol, town.nds) or ()
+    assert not [row for row in await listing.networks_of(carol, town.nds) or ()
                 if row.name == town.chat]  # fmt: skip
 
 
@@ -270,14 +270,14 @@ async def test_the_invitation_leads_to_the_nds_or_else_to_this_node(town: Town) 
 async def test_the_list_shows_what_one_is_in(town: Town) -> None:
     alice, _ = await town.pair()
     carol = await town.start("carol")
-    mine = {row.name: row.state for row in (await entering.networks(alice, "")).networks}
-    theirs = {row.name: row.state for row in (await entering.networks(carol, "")).networks}
+    mine = {row.name: row.state for row in (await listing.networks(alice, "")).networks}
+    theirs = {row.name: row.state for row in (await listing.networks(carol, "")).networks}
     assert (mine[town.chat], theirs[town.chat]) == ("member", "live")
 
 
 async def test_an_nds_that_does_not_answer_is_listed_as_such(town: Town, free_port: int) -> None:
     alice = await town.start("alice")
-    found = await entering.networks(alice, f"127.0.0.1:{free_port}")
+    found = await listing.networks(alice, f"127.0.0.1:{free_port}")
     assert (found.networks, found.unreachable) == ((), (f"127.0.0.1:{free_port}",))
 
 
@@ -394,7 +394,7 @@ async def test_the_last_one_to_leave_ends_the_network(town: Town) -> None:
     await entering.create(alice, town.chat, "", "", Mode.LOGGED)
     departure = await alice.leave(alice.chat(""))
     assert departure.deleted
-    assert town.chat not in {row.name for row in (await entering.networks(alice, "")).networks}
+    assert town.chat not in {row.name for row in (await listing.networks(alice, "")).networks}
 
 
 async def test_a_profile_runs_once(town: Town) -> None:

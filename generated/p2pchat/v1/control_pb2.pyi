@@ -285,7 +285,9 @@ class CreateChatRequest(_message.Message):
     name: _builtins.str
     """Its name."""
     nds: _builtins.str
-    """HOST:PORT of the discovery service; empty for the first configured one."""
+    """HOST:PORT of the discovery service, or of several with commas between them, of which the first
+    that answers counts; empty for those configured.
+    """
     nick: _builtins.str
     """The own name in it; empty for the profile's."""
     mode: _common_pb2.Mode.ValueType
@@ -346,7 +348,9 @@ class JoinChatRequest(_message.Message):
     line: _builtins.str
     """HOST:PORT/name, name@HOST:PORT, or a name that a configured discovery service knows."""
     nds: _builtins.str
-    """HOST:PORT of the discovery service where the line names none."""
+    """HOST:PORT of the discovery service where the line names none, or of several with commas between
+    them; empty for those configured and in use.
+    """
     nick: _builtins.str
     """The own name in it; empty for the profile's."""
     def __init__(
@@ -456,7 +460,9 @@ class ListNetworksRequest(_message.Message):
 
     NDS_FIELD_NUMBER: _builtins.int
     nds: _builtins.str
-    """HOST:PORT of one discovery service; empty for all in use."""
+    """HOST:PORT of one discovery service, or of several with commas between them; empty for all in
+    use.
+    """
     def __init__(
         self,
         *,
