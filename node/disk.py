@@ -5,7 +5,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import DamagedLog, DiskFailed, DiskFull, DiskReadOnly, Unwritable
+from .errors import (
+    DamagedLog,
+    DiskFailed,
+    DiskFull,
+    DiskReadOnly,
+    DiskUnreadable,
+    Unreadable,
+    Unwritable,
+)
 
 if TYPE_CHECKING:  # Not every face needs it.
     import sqlite3
@@ -47,6 +55,12 @@ def refusal(file: Path, error: "OSError | sqlite3.Error") -> Unwritable | Damage
         full = room(file) < ROOM_MIN
         return DiskFull(file=file, text=error) if full else Unwritable(file=file, text=error)
     return failure(file, error)
+
+
+def unread(file: Path, error: OSError) -> DiskUnreadable | Unreadable:
+    """Why a file that is read as a whole was not: that says nothing against what is in it."""
+    kind = DiskUnreadable if error.errno == errno.EIO else Unreadable
+    return kind(file=file, text=error.strerror or error)
 
 
 def _code(error: "sqlite3.Error") -> int:

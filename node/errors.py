@@ -385,6 +385,21 @@ class DiskReadOnly(DiskFailed):
     status = "FAILED_PRECONDITION"
 
 
+class DiskUnreadable(DiskFailed):
+    """The disk fails: {file} cannot be read: {text}. Nothing was changed, so leave the file where
+    it is, and try again once the disk works.
+    """
+
+    reason = "DISK_UNREADABLE"
+
+
+class Unreadable(Complaint):
+    """{file} cannot be read: {text}. Nothing was changed. Make it readable, and try again."""
+
+    reason = "UNREADABLE"
+    status = "FAILED_PRECONDITION"
+
+
 class OpenDirectory(Complaint):
     """{file} belongs to somebody else or is open to others, so a control socket is not safe in it.
     Remove it, or choose a shorter --home.

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from .disk import refusal, sign, sync_directory
+from .disk import refusal, sign, sync_directory, unread
 from .errors import DamagedFile, NewerFile, OpenKey, ProfileInUse
 from .names import nick_from_login
 
@@ -81,6 +81,7 @@ def load(directory: Path) -> Profile:
 
     Raises:
         DamagedFile: it cannot be understood.
+        DiskUnreadable, Unreadable: it may be whole, and cannot be read now.
         NewerFile: a later version wrote it.
     """
     file = directory / "profile.json"
@@ -89,7 +90,7 @@ def load(directory: Path) -> Profile:
     except FileNotFoundError:
         return Profile()
     except OSError as error:
-        raise DamagedFile(file=file, text=error.strerror or error) from error
+        raise unread(file, error) from error
     except ValueError as error:
         raise DamagedFile(file=file, text=error) from error
     if not isinstance(read, dict) or not isinstance(read.get("version"), int):
@@ -177,6 +178,7 @@ def identity(directory: Path) -> bytes:
     Raises:
         OpenKey: others can read the file.
         DamagedFile: it holds no Ed25519 key.
+        DiskUnreadable, Unreadable: it may be whole, and cannot be read now.
         Unwritable: a new one cannot be stored.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -185,20 +187,41 @@ def identity(directory: Path) -> bytes:
         NoEncryption,
         PrivateFormat,
         PublicFormat,
+    )
+
+    if (known := kept_identity(directory)) is not None:
+        return known
+    made = Ed25519PrivateKey.generate()
+    pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    replace_file(directory / "identity.key", pem)
+    return made.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def kept_identity(directory: Path) -> bytes | None:
+    """The public key of the profile where it has one; nothing is made.
+
+    Raises:
+        OpenKey, DamagedFile, DiskUnreadable, Unreadable: as of `identity`.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
         load_pem_private_key,
     )
 
     file = directory / "identity.key"
-    if not file.exists():
-        made = Ed25519PrivateKey.generate()
-        pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        replace_file(file, pem)
-    mode = stat.S_IMODE(file.stat().st_mode)
+    try:
+        pem, mode = file.read_bytes(), stat.S_IMODE(file.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unread(file, error) from error
     if mode & 0o077:
         raise OpenKey(file=file, mode=f"{mode:04o}")
     try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
         raise DamagedFile(file=file, text="it holds no key that can be read") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise DamagedFile(file=file, text="the key in it is not an Ed25519 one")

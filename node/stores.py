@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import disk
+from . import disk, profile
 from .archive.checkup import Health, examine
 from .archive.rows import VERSION
 from .errors import Complaint
@@ -20,6 +20,28 @@ def findings(data: Path, entries: Iterable[Entry]) -> list[Finding]:
     """
     rows = [_log(data, one) for one in entries if one.state != "left"]
     return [*rows, _room(data)]
+
+
+def everything(data: Path) -> list[Finding]:
+    """The same of the chats that the profile names, and before them what is wrong with its own
+    files; nothing is made or changed.
+    """
+    wrong: list[Finding] = []
+    chats: tuple[Entry, ...] = ()
+    try:
+        chats = profile.load(data).chats
+    except Complaint as error:
+        wrong.append(Finding("profile", False, str(error)))
+    return [*wrong, *identity(data), *findings(data, chats)]
+
+
+def identity(data: Path) -> list[Finding]:
+    """What is wrong with the identity's key; nothing where it is sound, or not made yet."""
+    try:
+        profile.kept_identity(data)
+    except Complaint as error:
+        return [Finding("identity", False, str(error))]
+    return []
 
 
 def _log(data: Path, entry: Entry) -> Finding:

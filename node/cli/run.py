@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import config, profile
 from ..config import Config
+from ..errors import DamagedFile, DiskUnreadable, NewerFile, Unreadable
 from ..places import Places
 from .output import Output
 
@@ -35,7 +36,7 @@ class Run:
 
         Raises:
             Usage: a flag or variable is malformed.
-            DamagedFile, NewerFile: the profile cannot be read.
+            DamagedFile, NewerFile, DiskUnreadable, Unreadable: the profile cannot be read.
         """
         found = self.reread()
         self.output.note(*(f"p2pchat: {complaint}" for complaint in found.complaints))
@@ -46,10 +47,27 @@ class Run:
 
         Raises:
             Usage: a flag or variable is malformed.
-            DamagedFile, NewerFile: the profile cannot be read.
+            DamagedFile, NewerFile, DiskUnreadable, Unreadable: the profile cannot be read.
         """
         kept = profile.load(self.places.data).settings()
         return config.load(self.places, vars(self.args), kept)
+
+    @cached_property
+    def settings(self) -> Config:
+        """All settings, for what only talks to a node: while one runs, which has its profile, they
+        do without what the profile keeps where that cannot be read.
+
+        Raises:
+            Usage: a flag or variable is malformed.
+            DamagedFile, NewerFile, DiskUnreadable, Unreadable: the profile cannot be read, and no
+                node runs.
+        """
+        try:
+            return self.config
+        except (DamagedFile, NewerFile, DiskUnreadable, Unreadable):
+            if not self.is_up():
+                raise
+            return config.load(self.places, vars(self.args))
 
     def client(self) -> "Client":
         """A connection to the node, not yet used."""
@@ -59,7 +77,7 @@ class Run:
             self.places.socket,
             profile=self.places.profile,
             log=self.places.log,
-            timeout=self.config.timeout,
+            timeout=self.settings.timeout,
         )
 
     def ask(self, query: str, **args: Any) -> int:

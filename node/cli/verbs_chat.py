@@ -43,7 +43,7 @@ async def _send_all(run: Run) -> int:
 
     how = {"none": Wait.NONE, "leader": Wait.LEADER, "all": Wait.ALL}[run.args.wait]
     kind = Kind.ACTION if run.args.me else Kind.TEXT
-    limit = max(1, round(run.config.timeout * 1000))
+    limit = max(1, round(run.settings.timeout * 1000))
     worst = DONE
     many = not run.args.text or run.args.text == ["-"]
     number = 0

@@ -210,11 +210,11 @@ def _doctor(run: Run) -> int:
     """Every check; without a node, what it keeps on disk, and exit 5 where that is sound."""
     if run.is_up():
         return run.ask("doctor")
-    from .. import profile, stores
+    from .. import stores
     from ..words import Diagnosis, Finding
 
     down = Finding("node", False, str(NodeDown(profile=run.places.profile)))
-    kept = stores.findings(run.places.data, profile.load(run.places.data).chats)
+    kept = stores.everything(run.places.data)
     answer = tables.diagnosis(Diagnosis((down, *kept)))
     sound = all(row.ok for row in kept)
     return run.output.answer(replace(answer, exit=NodeDown.exit if sound else answer.exit))

@@ -62,7 +62,7 @@ async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
     try:
         nick, transient = run.flag("nick", ""), run.flag("transient", False)
         made = await ask(node, "create", name=name, nds=nds, nick=nick, transient=transient)
-        run.output.note(*_passed_over(run.config.nds, made))
+        run.output.note(*_passed_over(run.settings.nds, made))
         return made
     except NameTaken as taken:
         at = taken.facts.get("nds")

@@ -347,6 +347,21 @@ def test_a_damaged_profile_is_refused_and_left_alone(town: Processes) -> None:
     assert file.read_text() == "{broken"
 
 
+def test_a_profile_that_cannot_be_read_is_in_the_way_of_no_verb_that_asks_a_node(
+    dev: Processes,
+) -> None:
+    file = dev.home("bob") / "default" / "profile.json"
+    file.rename(file.with_name("aside"))
+    file.mkdir()  # which cannot be read as a file
+    for verb in (["status"], ["tail"], ["send", "hello"], ["members"], ["log"]):
+        assert "cannot be read" not in dev.run("bob", *verb).stderr
+    assert "has ended" in dev.run("bob", "down").stdout
+    done = dev.run("bob", "up", code=1)
+    assert f"{file} cannot be read: Is a directory. Nothing was changed" in done.stderr
+    assert "damaged" not in done.stderr
+    assert "cannot be read" in dev.run("bob", "doctor", code=1).stdout
+
+
 def test_a_damaged_log_is_named_by_every_verb_that_needs_it(town: Processes) -> None:
     town.run("alice", "host", "dev", "--no-ui")
     town.run("alice", "down")

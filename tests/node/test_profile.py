@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from node import profile
-from node.errors import DamagedFile, DiskFull, NewerFile, OpenKey, ProfileInUse, Unwritable
+from node.errors import (
+    Complaint,
+    DamagedFile,
+    DiskFailed,
+    DiskFull,
+    NewerFile,
+    OpenKey,
+    ProfileInUse,
+    Unwritable,
+)
 from node.profile import Entry, Lock, Profile
 
 FULL = Profile(
@@ -103,6 +112,35 @@ def test_a_profile_of_a_later_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "profile.json").write_text(_changed(version=99))
     with pytest.raises(NewerFile):
         profile.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            errno.EIO,
+            r"The disk fails: .*{} cannot be read: Input/output error. Nothing was changed",
+        ),
+        (errno.EACCES, "{} cannot be read: Permission denied. Nothing was changed"),
+    ],
+)
+@pytest.mark.parametrize("file", ["profile.json", "identity.key"])
+def test_what_cannot_be_read_is_not_said_to_be_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, code: int, said: str
+) -> None:
+    profile.save(tmp_path, FULL)
+    profile.identity(tmp_path)
+
+    def fails(*_: object, **__: object) -> bytes:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "read_text", fails)
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    read = profile.load if file == "profile.json" else profile.identity
+    with pytest.raises(Complaint, match=said.format(file)) as told:
+        read(tmp_path)
+    assert not isinstance(told.value, DamagedFile)
+    assert isinstance(told.value, DiskFailed) == (code == errno.EIO)
 
 
 # ---- identity ----------------------------------------------------------------------------------

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from node import disk, stores
+from node import disk, profile, stores
 from node.archive import SqliteArchive
 from node.archive.checkup import Health, examine
 from node.archive.rows import VERSION
 from node.core.effects import StoreMessages, StorePost
 from node.core.types import Post
 from node.errors import DamagedLog, NewerFile
-from node.profile import Entry
+from node.profile import Entry, Profile
 from tests.node.test_archive import BOB, line
 
 ENTRY = Entry(7, "dev", "127.0.0.1:5", "a.db")
@@ -119,3 +119,23 @@ def test_little_room_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "make room" in row.text
     monkeypatch.setattr(disk, "room", lambda _: stores.ROOM_LOW)
     assert stores.findings(tmp_path, [])[0].ok
+
+
+# ---- the profile's own files -------------------------------------------------------------------
+
+
+def test_what_is_wrong_with_the_profiles_own_files_is_told_before_the_logs(tmp_path: Path) -> None:
+    profile.identity(tmp_path)
+    profile.save(tmp_path, Profile())
+    assert [one.check for one in stores.everything(tmp_path)] == ["disk"]
+    (tmp_path / "identity.key").write_bytes(b"")
+    (tmp_path / "profile.json").write_bytes(b"{")
+    told = stores.everything(tmp_path)
+    assert [(one.check, one.ok) for one in told[:2]] == [("profile", False), ("identity", False)]
+    assert "profile.json is damaged" in told[0].text
+    assert "identity.key is damaged: it holds no key that can be read" in told[1].text
+
+
+def test_a_profile_that_is_still_to_be_made_is_not_made_by_the_doctor(tmp_path: Path) -> None:
+    assert [one.check for one in stores.everything(tmp_path)] == ["disk"]
+    assert list(tmp_path.iterdir()) == []
