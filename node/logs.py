@@ -31,12 +31,13 @@ class Located(Protocol):
     """What a line of a chat's log names."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def group(self) -> "Placed": ...
 
 
 class Placed(Protocol):
-    @property
-    def name(self) -> str: ...
     @property
     def me(self) -> MemberId: ...
     @property
@@ -103,7 +104,7 @@ class _Prefix(logging.LoggerAdapter[logging.Logger]):
     ) -> tuple[Any, MutableMapping[str, Any]]:
         group = self._chat.group
         me = small(group.me) if group.me else "-"
-        return f"#{group.name} id={me} e={group.epoch.n} {msg}", kwargs
+        return f"#{self._chat.name} id={me} e={group.epoch.n} {msg}", kwargs
 
 
 class _Silent(_Prefix):

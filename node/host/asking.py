@@ -41,7 +41,7 @@ async def ping(node: Node, chat: Chat, member: str) -> words.Pings:
         others = (group.member(id) for id in group.active if id != group.me)
         wanted = [one for one in others if one is not None]
     rows = await asyncio.gather(*(_ping(node, chat, one) for one in wanted))
-    return words.Pings(group.name, tuple(row for row, _ in rows))
+    return words.Pings(chat.name, tuple(row for row, _ in rows))
 
 
 async def _ping(node: Node, chat: Chat, member: Member) -> tuple[words.PingRow, Pong | None]:
@@ -102,7 +102,7 @@ async def _compare(node: Node, chat: Chat) -> words.Comparison:
             same = same and equal
     rows.sort(key=lambda row: row.member_id)
     lost = tuple(words.Lost(who, nick_of(group, who), n) for who, n in sorted(chat.lost.items()))
-    return words.Comparison(group.name, same, tuple(rows), lost)
+    return words.Comparison(chat.name, same, tuple(rows), lost)
 
 
 async def challenge(node: Node, chat: Chat) -> words.Outcome:
@@ -200,6 +200,6 @@ def _fact(chat: Chat, field: Field) -> str:
     group = chat.group
     mine = group.member(group.me)
     if mine is None:
-        raise NotAdmitted(chat=group.name, text="you are no member of it")
+        raise NotAdmitted(chat=chat.name, text="you are no member of it")
     facts = {Field.NICK: mine.nick, Field.AWAY: mine.away, Field.TOPIC: group.roster.topic}
     return facts[field].value

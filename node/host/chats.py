@@ -79,6 +79,7 @@ class Surroundings:
     tell: Callable[[Happening], None]  # takes what watchers are to hear
     unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
     halted: Callable[["Chat"], None]  # its log could not be written: it is stalled
+    listed: Callable[["Chat", str], None]  # its discovery service has it under this name
     watched: Callable[[], bool]  # does anybody hear what is told?
     runner: type[Runner] = Runner
 
@@ -147,7 +148,8 @@ class Chat:
 
     @property
     def name(self) -> str:
-        return self.group.name
+        """The name under which it was joined, or is listed since another network has that one."""
+        return self.entry.name
 
     @property
     def nick(self) -> str:
@@ -161,7 +163,7 @@ class Chat:
     def happening(self, what: telling.What) -> Happening:
         """Something that happens in this chat, now."""
         group = self.group
-        return Happening(what, group.name, group.chat, self.epoch, wall_ms(), group.fingerprint)
+        return Happening(what, self.name, group.chat, self.epoch, wall_ms(), group.fingerprint)
 
     # ---- notices ---------------------------------------------------------------------------------
 
@@ -184,9 +186,11 @@ class Chat:
         elif isinstance(notice, Stopped) and notice.reason:
             self.broken = telling.why(notice, self.name)
         unheard = isinstance(notice, Deliver) and not self._watched()  # thousands, in catch-up
-        happenings = [] if unheard else self._account.told(self.group, notice)
+        happenings = [] if unheard else self._told(notice)
         if not self.opened:
             return
+        if isinstance(notice, ListedAs):
+            self._world.listed(self, notice.name)
         if isinstance(notice, JoinFailed) and not self.group.me:  # Its log was lost: go on trying.
             asyncio.get_running_loop().call_later(REJOIN_S, self.runner.post, Joining(""))
         if isinstance(notice, Joined | Departed) and not self._leaving:
@@ -198,6 +202,11 @@ class Chat:
             self._world.halted(self)
         if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
             self._tell_outbox()
+
+    def _told(self, notice: Notice | Halted) -> list[telling.What]:
+        if isinstance(notice, JoinFailed | Halted | Stopped):
+            return telling.trouble(self.name, notice)
+        return self._account.told(self.group, notice)
 
     def _note(self, name: str, text: str) -> None:
         try:

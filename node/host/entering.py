@@ -224,7 +224,10 @@ async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
 async def _join(
     node: Node, target: Target, given: tuple[Address, ...], nick: str
 ) -> words.Admitted:
-    if (known := _member_of(node, target.name, given)) is not None and known.broken:
+    known = _member_of(node, target.name, given)
+    if known is not None and await _is_another(node, known):
+        known = None
+    if known is not None and known.broken:
         known = await reviving.resume(node, known)
         return words.Admitted(views.chat(known), known.nick)
     if known is not None and known.group.me:
@@ -266,6 +269,17 @@ def _member_of(node: Node, name: str, given: tuple[Address, ...]) -> Chat | None
         if not given or addresses.union([one.group.nds]).intersection(given):
             return one
     return None
+
+
+async def _is_another(node: Node, known: Chat) -> bool:
+    """Whether the discovery service of a chat names another one by its name; no, where nobody
+    answers.
+    """
+    group = known.group
+    if not group.nds:
+        return False
+    outcome = await node.registries.ask_once(group.nds, Lookup(0, known.name), ASK_MS)
+    return isinstance(outcome, RecordRead) and outcome.record.chat != group.chat
 
 
 def _same(node: Node, entry: Entry) -> Chat | None:
@@ -356,4 +370,4 @@ async def invite(node: Node, chat: Chat) -> words.Invitation:
         outcome = await node.discovery(group.nds).ask(Lookup(group.chat, ""), ASK_MS)
         if isinstance(outcome, RecordRead):
             return words.Invitation(f"{group.nds}/{outcome.record.name}", "nds")
-    return words.Invitation(f"{node.advertised(group.nds)}/{group.name}", "member")
+    return words.Invitation(f"{node.advertised(group.nds)}/{chat.name}", "member")

@@ -1,19 +1,32 @@
 """Which chat of a node somebody means."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 
+from ..core.messages import Record
+from ..core.types import Address
 from ..errors import AmbiguousChat, NoChat, NoSuchChat, NotAdmitted
+from ..happenings import ChatEvent, ErrorEvent
 from ..names import is_number, parse_target
+from ..profile import Entry
+from . import views
 from .chats import Chat
+from .hub import Hub
 from .reviving import Unopened
 from .telling import Ended
 
 
-class Finding:
+class Finding(ABC):
     """The part of a node that knows its chats by what people call them; the node brings them."""
 
+    hub: Hub
     chats: list[Chat]  # in order of joining
     unopened: list[Unopened]
+
+    @abstractmethod
+    def keep_entry_soon(self, entry: Entry) -> None:
+        """Puts a chat's entry into the profile, whatever the disk says."""
 
     def chat(self, wanted: str) -> Chat:
         """The chat that is meant: by #name, name@HOST:PORT, 16 hex digits; empty for the only one.
@@ -59,9 +72,38 @@ class Finding:
         return found[0]
 
     def spelled(self, chat: Chat) -> str:
-        """A chat's name, with its NDS where that is needed to tell it from another."""
-        alike = sum(one.name == chat.name for one in self.chats) > 1
-        return f"{chat.name}@{chat.group.nds}" if alike and chat.group.nds else chat.name
+        """A chat's name, with its NDS where that is needed to tell it from another; its number
+        where both have the same one.
+        """
+        alike = [one.group.nds for one in self.chats if one.name == chat.name]
+        if len(alike) == 1:
+            return chat.name
+        if chat.group.nds and alike.count(chat.group.nds) == 1:
+            return f"{chat.name}@{chat.group.nds}"
+        return f"{chat.group.chat:016x}"
+
+    # ---- names that change -----------------------------------------------------------------------
+
+    def listed(self, nds: Address, record: Record) -> None:
+        """A discovery service lists a network: if that is one of the chats, it is called so."""
+        for chat in self.chats:
+            if chat.group.chat == record.chat and chat.group.nds == nds:
+                self.rename(chat, record.name)
+
+    def rename(self, chat: Chat, name: str) -> None:
+        """A chat is called as its discovery service lists it: else what one says to that name here
+        and what is joined by it elsewhere would be two chats.
+        """
+        before = chat.name
+        if name == before:
+            return
+        chat.entry = replace(chat.entry, name=name)
+        if not chat.is_transient:
+            self.keep_entry_soon(chat.entry)
+        why = "" if name == chat.group.name else ": another chat has its name"
+        text = f"the NDS lists #{before} as {name} now, and so it is called here{why}"
+        self.hub.tell(chat.happening(ChatEvent(views.chat(chat), "renamed")))
+        self.hub.tell(chat.happening(ErrorEvent("LISTED_AS", text)))
 
 
 def _or(choices: Iterable[str]) -> str:

@@ -106,7 +106,7 @@ class Node(Keeping, Finding):
         self.started_ms = wall_ms()
         self.tasks = Tasks(self._crashed)
         self.links = Links(self.tasks, self.calls, self._link_broken)
-        self.registries = Registries(self.tasks, self.calls, self.hub.tell)
+        self.registries = Registries(self.tasks, self.calls, self.hub.tell, self.listed)
         self._lost_is_told, self._nick_later = False, nick_later
         self.port = 0
         self._server: grpc.aio.Server | None = None
@@ -319,6 +319,7 @@ class Node(Keeping, Finding):
             tell=self.hub.tell,
             unasked=self._unasked,
             halted=self._halted,
+            listed=self.rename,
             watched=lambda: self.hub.watched,
             runner=self.runner_class,
         )
@@ -354,9 +355,9 @@ class Node(Keeping, Finding):
     def admitted(self, chat: Chat) -> None:
         """A chat got in: into the profile, and told to the watchers."""
         group = chat.group
-        chat.entry = replace(
-            chat.entry, chat_id=group.chat, name=group.name, nds=group.nds, state="in"
-        )
+        chat.entry = replace(chat.entry, chat_id=group.chat, nds=group.nds, state="in")
+        if group.nds:
+            self.discovery(group.nds)  # It is followed from now on: the chat may be renamed there.
         if not chat.is_transient:
             nick = chat.setup.nick if self._nick_later else self.nick
             self.keep_entry(chat.entry, nick=nick)

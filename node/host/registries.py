@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ..codec import Network
 from ..core.group import Group
-from ..core.messages import NdsReply, NdsRequest, Refusal
+from ..core.messages import NdsReply, NdsRequest, Record, Refusal
 from ..core.types import Address, ChatId, Millis, Silence
 from ..discovery import Discovery, Gone
 from ..happenings import Happening, NdsEvent
@@ -40,8 +40,22 @@ class InGroup(Protocol):
 class Registries:
     """Every discovery service that the node has to do with, by address."""
 
-    def __init__(self, tasks: Tasks, calls: CallLog, tell: Callable[[Happening], None]) -> None:
-        self._tasks, self._calls, self._tell = tasks, calls, tell
+    def __init__(
+        self,
+        tasks: Tasks,
+        calls: CallLog,
+        tell: Callable[[Happening], None],
+        listed: Callable[[Address, Record], None],
+    ) -> None:
+        """Asks nobody yet.
+
+        Args:
+            tasks: what runs here.
+            calls: every call is written down there.
+            tell: takes what watchers are to hear.
+            listed: takes each record that a service at an address lists, and each change of it.
+        """
+        self._tasks, self._calls, self._tell, self._listed = tasks, calls, tell, listed
         self._known: dict[Address, Watched] = {}
 
     @property
@@ -52,7 +66,7 @@ class Registries:
         """The client of the service at `address`, watched from its first use on."""
         if address not in self._known:
             made = Discovery(address, self._tasks, self._calls, self._changed)
-            self._known[address] = Watched(made, self._tasks)
+            self._known[address] = Watched(made, self._tasks, self._listed)
         return self._known[address].discovery
 
     async def ask_once(
@@ -99,8 +113,10 @@ class Registries:
 class Watched:
     """One service, followed for as long as the node lives."""
 
-    def __init__(self, discovery: Discovery, tasks: Tasks) -> None:
-        self.discovery = discovery
+    def __init__(
+        self, discovery: Discovery, tasks: Tasks, listed: Callable[[Address, Record], None]
+    ) -> None:
+        self.discovery, self._listed = discovery, listed
         self.networks: dict[ChatId, Network] = {}  # as it listed them last
         self._down_at = 0.0
         self._tasks = (
@@ -135,6 +151,7 @@ class Watched:
                         self.networks.pop(change.network.record.chat, None)
                     elif change.network is not None:
                         self.networks[change.network.record.chat] = change.network
+                        self._listed(self.discovery.address, change.network.record)
             except Gone as gone:
                 _log.debug("watch of NDS %s ended: %s", self.discovery.address, gone)
             await asyncio.sleep(pause_s)

@@ -14,7 +14,6 @@ from ..core.effects import (
     JoinFailed,
     Jumped,
     LeaderChanged,
-    ListedAs,
     MemberChanged,
     Merged,
     Notice,
@@ -54,7 +53,7 @@ class Ended(Complaint):
 
 
 def told(group: Group, notice: Notice | Halted) -> list[What]:
-    """What watchers hear of a notice."""
+    """What watchers hear of a notice; of what ends something here, `trouble` says it."""
     match notice:
         case Deliver(message=message, way=way, late=late):
             return [line(group, message, backlog=late or way is Way.CATCH_UP)]
@@ -78,24 +77,20 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
         case SplitHealed(messages=count, leader=leader, epoch=epoch):
             there = Epoch(epoch.generation, epoch.n)
             return [SplitEvent(True, count, nick_of(group, leader), there)]
-        case ListedAs() | Halted() | Stopped() | JoinFailed():
-            return _trouble(group, notice)
         case _:
             return []
 
 
-def _trouble(group: Group, notice: ListedAs | Halted | Stopped | JoinFailed) -> list[What]:
+def trouble(name: str, notice: Halted | Stopped | JoinFailed) -> list[What]:
+    """What watchers hear of a notice that ends something here; `name` is the chat's."""
     match notice:
-        case ListedAs(name=name):
-            reason = "LISTED_AS"
-            text = f"the NDS lists #{group.name} as {name} now: another network has its name"
         case JoinFailed(reason=reason, text=said):
-            text = f"#{group.name} does not let you in again: {said}"
+            text = f"#{name} does not let you in again: {said}"
         case Halted():
             reason = notice.reason
-            text = f"#{group.name} is stalled here: {notice.text}"
+            text = f"#{name} is stalled here: {notice.text}"
         case Stopped(reason=reason):
-            text = f"#{group.name} has stopped here: {why(notice, group.name)}"
+            text = f"#{name} has stopped here: {why(notice, name)}"
         case _:
             assert_never(notice)
     return [ErrorEvent(reason, text)] if reason else []  # without one, it was asked to stop

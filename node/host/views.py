@@ -53,7 +53,7 @@ def chat(one: Chat) -> words.Chat:
     unread = _unread(one)
     leader = 0 if one.stalled else leader_of(group)
     return words.Chat(
-        name=group.name,
+        name=one.name,
         chat_id=group.chat,
         member_id=group.me,
         epoch=one.epoch,
@@ -95,7 +95,7 @@ def leader(one: Chat) -> words.Leader:
     who = 0 if one.stalled else leader_of(group)
     record = group.member(who) if who else None
     return words.Leader(
-        chat=group.name,
+        chat=one.name,
         leader_id=who,
         nick=nick_of(group, who),
         epoch=one.epoch,
@@ -126,7 +126,7 @@ def members(one: Chat, everyone: bool) -> words.Members:
         for member in group.roster.members
         if everyone or member.belongs
     ]
-    return words.Members(group.name, tuple(rows), Mode(group.mode))
+    return words.Members(one.name, tuple(rows), Mode(group.mode))
 
 
 def _acknowledgements(one: Chat) -> tuple[dict[MemberId, int], dict[MemberId, int]]:
@@ -155,7 +155,7 @@ def find_member(one: Chat, wanted: str) -> Member:
         if member.belongs and text in called:
             return member
     nicks = [group.shown_nick(id) for id in group.belonging]
-    raise NoSuchMember(name=wanted, chat=group.name, near=nearest(text, nicks, mark=""))
+    raise NoSuchMember(name=wanted, chat=one.name, near=nearest(text, nicks, mark=""))
 
 
 # ---- history -----------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def trace(one: Chat, id: str) -> words.Tracing:
     else:
         found = [m for m in archive.page(count=1_000) if m.key.source == group.me][-1:]
     if not found:
-        raise NoSuchMessage(id=id or "of your own", chat=group.name)
+        raise NoSuchMessage(id=id or "of your own", chat=one.name)
     message = found[0]
     live = group.trace(message.key)
     post = archive.posts([message.key]).get(message.key)
@@ -291,7 +291,7 @@ def queue(one: Chat) -> list[words.QueueRow]:
         soonest = min((row.next_at for row in waiting if row.next_at), default=None)
         rows.append(
             words.QueueRow(
-                chat=one.group.name,
+                chat=one.name,
                 line=line(one.group, entry.message, backlog=False),
                 missing=tuple(nick_of(one.group, row.member) for row in waiting),
                 next_try_ms=max(1, soonest - now_ms()) if soonest else 0,
@@ -309,7 +309,7 @@ def peers(one: Chat, figures: Callable[[str], LinkFigures]) -> list[words.Peer]:
         link = figures(member.address)
         rows.append(
             words.Peer(
-                chat=one.group.name,
+                chat=one.name,
                 member_id=member.id,
                 nick=one.group.shown_nick(member.id),
                 address=member.address,

@@ -7,6 +7,7 @@ terminals; it also has the lines of node/cli/stdin.py, which need a real stdin.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -476,3 +477,13 @@ def test_a_chat_that_is_not_well_is_told_at_the_start_and_when_it_is_again(talk:
     dev = talk.node.town("dev").chat
     talk.node.tell(ChatEvent(dev, "resumed"), "dev")
     assert talk.shown() == "#dev -- #dev goes on here\n"
+
+
+def test_a_chat_that_its_nds_lists_anew_is_called_so(talk: Talk) -> None:
+    talk.begin()
+    talk.shown()
+    dev = replace(talk.node.town("dev").chat, name="dev-0a77")
+    talk.node.tell(ChatEvent(dev, "renamed"), "dev")
+    talk.node.tell(ErrorEvent("LISTED_AS", "the NDS lists #dev as dev-0a77 now"), "dev")
+    assert talk.shown() == "#dev -- error: the NDS lists #dev as dev-0a77 now\n"
+    assert "you talk in #dev-0a77 now" in talk.type("/chat dev-0a77")

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from node.errors import NdsUnreachable, NoSuchChat
-from node.host import entering
+from node.core.messages import Delete
+from node.errors import AmbiguousChat, NdsUnreachable, NoSuchChat
+from node.happenings import ChatEvent, ErrorEvent
+from node.host import entering, views
+from node.host.nodes import Node
 from node.words import Mode
-from tests.node.town import Town
+from tests.node.town import Town, eventually
 
 
 @pytest.fixture
@@ -54,3 +57,66 @@ async def test_a_name_that_any_of_the_services_knows_is_joined(town: Town, dead:
     assert (await entering.join(bob, town.chat, f"{dead},{town.nds}", "")).already
     with pytest.raises(NoSuchChat, match=f"at {town.nds}; no NDS answers at {dead}"):
         await entering.join(bob, "another", f"{dead},{town.nds}", "")
+
+
+# ---- another chat has the name -----------------------------------------------------------------
+
+
+async def taken_over(town: Town) -> tuple[Node, Node, Node]:
+    """alice and bob are in a chat that the service has lost; carol made another of its name."""
+    alice, bob = await town.pair()
+    carol = await town.start("carol")
+    old = alice.chats[0].group
+    await alice.discovery(town.nds).ask(Delete(old.chat, old.epoch), 2_000)
+    await entering.create(carol, town.chat, "", "", Mode.LOGGED)
+    return alice, bob, carol
+
+
+async def test_the_chat_that_the_service_names_is_joined_and_not_an_old_one(town: Town) -> None:
+    _, bob, carol = await taken_over(town)
+    line = f"{town.nds}/{town.chat}"
+    admitted = await entering.join(bob, line, "", "")
+    assert (admitted.chat.chat_id, admitted.already) == (carol.chats[0].group.chat, False)
+    assert (await entering.join(bob, line, "", "")).already
+    assert len(bob.chats) == 2
+
+
+async def test_a_chat_is_called_as_the_service_lists_it_and_that_is_told_once(town: Town) -> None:
+    alice, bob, _ = await taken_over(town)
+    old = alice.chats[0].group.chat
+    name = f"{town.chat}-{old:016x}"[: len(town.chat) + 5]
+    told = {node.nick: node.hub.add() for node in (alice, bob)}
+    await eventually(lambda: {alice.chats[0].name, bob.chats[0].name} == {name}, 20.0)
+    for node in (alice, bob):
+        assert views.chat(node.chats[0]).name == name
+        assert node.chat(name) is node.chats[0]
+        with pytest.raises(NoSuchChat, match=name):
+            node.chat(town.chat)  # nothing said there goes to those of the old one
+    assert (await entering.invite(bob, bob.chat(name))).join_line == f"{town.nds}/{name}"
+    await entering.join(bob, f"{town.nds}/{town.chat}", "", "")
+    assert bob.chat(town.chat) is bob.chats[1]
+    for node in (alice, bob):
+        node.hub.end()
+        heard = [one async for one in told[node.nick].happenings()]
+        said = [one for one in heard if isinstance(one.what, ErrorEvent)]
+        assert next(one.what.chat.name for one in heard if isinstance(one.what, ChatEvent)) == name
+        assert [(one.what.reason, one.chat, one.chat_id) for one in said] == [
+            ("LISTED_AS", name, old)
+        ]
+        assert f"the NDS lists #{town.chat} as {name} now" in said[0].what.text
+    await town.stop("bob")
+    again = await town.start("bob")
+    assert [one.name for one in again.chats] == [name, town.chat]
+
+
+async def test_two_chats_of_one_name_at_one_service_are_called_by_number(town: Town) -> None:
+    _, bob, carol = await taken_over(town)
+    await entering.join(bob, f"{town.nds}/{town.chat}", "", "")
+    for one in bob.chats:
+        bob.rename(one, town.chat)  # as where nobody could say how the old one is listed
+    with pytest.raises(AmbiguousChat) as refused:
+        bob.chat(town.chat)
+    spelled = [f"{one.group.chat:016x}" for one in bob.chats]
+    assert str(refused.value) == f"Which chat? -c {spelled[0]} or -c {spelled[1]}."
+    assert [bob.chat(one) for one in spelled] == bob.chats
+    assert bob.chat(spelled[1]).group.chat == carol.chats[0].group.chat

@@ -17,13 +17,13 @@ EPOCH = Epoch(5, 12)
 
 @dataclass
 class FakeGroup:
-    name: str = "dev"
     me: int = 1_795_000_000_000_002
     epoch: Epoch = EPOCH
 
 
 @dataclass
 class FakeChat:
+    name: str = "dev"
     group: FakeGroup = field(default_factory=FakeGroup)
 
 

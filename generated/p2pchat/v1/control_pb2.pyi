@@ -1489,7 +1489,9 @@ class ChatEvent(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     change: _builtins.str
-    """opened, closed, resumed (it had stopped here, and goes on)."""
+    """opened, closed, resumed (it had stopped here, and goes on), renamed (its discovery service lists
+    it so, since another network has its name).
+    """
     @_builtins.property
     def chat(self) -> Global___Chat:
         """The chat."""
