@@ -247,7 +247,11 @@ class CatchingUp:
         s = self._s
         if not s.causal.pending or not s.history.is_below(floor):
             return False
-        return any(floor.covers(key) for key in s.causal.missing())
+        theirs = [key for key in s.causal.pending if key.source == floor.source]
+        if any(map(floor.covers, theirs)):
+            return False  # It is not for this floor to say what waits for another author's line.
+        missing = [key for key in s.causal.missing() if key.source == floor.source]
+        return any(map(floor.covers, missing))
 
     def _close_gaps(self, asked: MemberId) -> bool:
         """Adopt the floors of gaps once everyone was asked.  False: some are open still."""
@@ -269,8 +273,19 @@ class CatchingUp:
                 for source, count in jumped:
                     if count:
                         s.emit(Jumped(source, count))
+            if gone := self._gone_before():
+                freed = s.causal.assume(gone)
+                s.store_meta()
+                self._talking.show(freed, Way.CATCH_UP)
             self._talking.show(s.causal.release(), Way.CATCH_UP)
         return not gaps or self._ask_about_gaps()
+
+    def _gone_before(self) -> list[Key]:
+        """What lines wait for that others have trimmed as delivered: nobody has it any more."""
+        s = self._s
+        counted = [m for m in s.causal.pending.values() if s.history.marks.covers(m.key)]
+        follow = {key for message in counted for key in message.predecessors}
+        return sorted(key for key in follow if not s.causal.delivered(key) and key not in s.history)
 
     def _ask_about_gaps(self) -> bool:
         """Whoever was asked the longest ago is the next.  True: there is nobody left to ask."""

@@ -69,7 +69,8 @@ class Talking:
         if len(heads) > DEPS_MAX:
             heads = set(sorted(heads, key=self._recency, reverse=True)[:DEPS_MAX])
         deps = sorted(heads)
-        past = self._latest(deps, before)
+        # Later than all that was shown, too: what was trimmed since is named by nobody.
+        past = max(self._latest(deps, before), s.latest_place[0])
         return ChatMessage(
             key=key,
             id=event.id,

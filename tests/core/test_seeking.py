@@ -235,3 +235,9 @@ def test_lines_that_wait_since_an_earlier_life_are_looked_after() -> None:
     talk = leading(1, 2, 3, messages=(R,))
     talk.wait(PATIENCE)
     assert declared(talk) == [(2, 1)]
+
+
+def test_a_floor_of_somebody_else_ends_no_wait() -> None:
+    talk = waiting_follower()
+    talk.answer(m.Sync, m.Synced(talk.view(1), floors=(Floor(1, stream(), 5, 0),)), to=1)
+    assert (talk.of(e.StoreMarks), talk.shown) == ([], [])

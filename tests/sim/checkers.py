@@ -362,9 +362,13 @@ class Oracle(Bounds):
         seen = self.seen_by(machine)
         shown = deliverable(machine.disk)
         self.came[machine.number] = dict.fromkeys(shown, self.world.now)  # Askable from now on.
+        again = set()
         for key in shown:
-            known = self.index[key]
-            seen.show(self.messages[known], 1 << known)
+            message = machine.disk.messages[key]
+            line = key.source, message.id
+            if line not in again:  # A repetition stands in the log, too, and is not shown.
+                again.add(line)
+                seen.show(message, 1 << self.index[key])
         if machine.disk.floors:
             seen.top = self.top(machine)
 
