@@ -30,6 +30,7 @@ class Bounds:
     world: "World"
     index: dict[Key, int]
     keys: list[list[Key]]  # of each message
+    past: list[int]  # of each message: what it follows by its own word, and so on
 
     def __init__(self) -> None:
         self.floors: set[Floor] = set()  # that a log of the right size made by trimming
@@ -129,11 +130,13 @@ class Bounds:
         self.world.count["holes declared"] += 1
 
     def gone(self, machine: Machine) -> int:
-        """What was trimmed there: nothing that is written there need name it."""
+        """What was trimmed there, and what that followed: nothing that is written there need name it,
+        or can.
+        """
         disk, gone = machine.disk, 0
         for known, keys in enumerate(self.keys):
             if all(key not in disk.messages and disk.below(key) for key in keys):
-                gone |= 1 << known
+                gone |= self.past[known] | 1 << known
         return gone
 
     def top(self, machine: Machine) -> Any:

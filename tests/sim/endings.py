@@ -240,9 +240,12 @@ class Endings(Trouble):
         world.say(f"-- {others[0].number} is cut off from the registry, and the leader dies")
         world.count["ending: blind"] += 1
         world.network.part([0], [others[0].number])
-        group = others[0].group
-        assert group is not None
-        world.run_until(2 * self.world.timing.record_ms, lambda: not group.nds_up, step=500)
+        groups = [m.group for m in others if m.group is not None]
+
+        def known() -> bool:
+            return [bool(g.nds_up) for g in groups] == [False] + [True] * (len(groups) - 1)
+
+        world.run_until(2 * self.world.timing.record_ms, known, step=500)
         self.rest(self.ms(2_000))
         epochs = world.count["epochs"]
         leader.wants = False
