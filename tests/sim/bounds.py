@@ -130,9 +130,7 @@ class Bounds:
         self.world.count["holes declared"] += 1
 
     def gone(self, machine: Machine) -> int:
-        """What was trimmed there, and what that followed: nothing that is written there need name it,
-        or can.
-        """
+        """What was trimmed there, and what that followed: nothing written there need name it."""
         disk, gone = machine.disk, 0
         for known, keys in enumerate(self.keys):
             if all(key not in disk.messages and disk.below(key) for key in keys):
