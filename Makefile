@@ -8,7 +8,7 @@ PY      ?= python3
 BIN     := .venv/bin
 STAMP   := .venv/.synced
 PROTOS  := $(sort $(wildcard protos/p2pchat/v1/*.proto))
-WORKERS ?= 2
+WORKERS ?= 3
 SEEDS   ?= 200
 START   ?= 0
 CYCLES  ?= 5
@@ -34,7 +34,7 @@ setup: $(STAMP)  ## the virtual environment in .venv, exactly as locked
 run: $(STAMP)  ## the demo: an NDS, three peers and you in #demo; without a terminal it plays by itself
 	@$(BIN)/p2pchat demo
 
-test: $(STAMP)  ## every test, on WORKERS=2 processes (ARGS='-k name' chooses)
+test: $(STAMP)  ## every test, on WORKERS=3 processes (ARGS='-k name' chooses)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(STAMP)  ## lint, format, types, protos, generated code, import rules, spelling
