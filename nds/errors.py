@@ -17,6 +17,10 @@ class StoreUnusable(NdsError):
     """The store cannot be opened or written: a missing right, a full disk, another server on it."""
 
 
+class StoreFull(StoreUnusable):
+    """The disk of the store has no room left."""
+
+
 class StoreDamaged(NdsError):
     """The file is not a store, or no longer one.  It is left as it is."""
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
+from nds.errors import NdsError
 from nds.record import IDLE_MS, NO_IDS, Record, is_idle
 from nds.store import Changed, Decide, Store
 from nds.watchers import Watchers
@@ -30,12 +31,20 @@ class Ledger:
         self._now = now
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._swept_ms = now()
+        self._fault: NdsError | None = None  # of the last try to write; the store's thread only
 
     async def change(self, chat: int, decide: Decide[T], *, request: str = "") -> Changed[T]:
         """`Store.update`, and word of it to the watchers."""
         change = asyncio.ensure_future(self._run(self._update, chat, decide, request))
         change.add_done_callback(self._publish)
         return await asyncio.shield(change)
+
+    async def fault(self) -> NdsError | None:
+        """Why nothing can be stored now; None where nothing is known to be in the way.
+
+        After a failure each question finds out whether that is over.
+        """
+        return await self._run(self._tried)
 
     async def get(self, chat: int) -> Record | None:
         return await self._run(self._store.get, chat)
@@ -62,7 +71,24 @@ class Ledger:
         self._store.close()
 
     def _update(self, chat: int, decide: Decide[T], request: str) -> Changed[T]:
-        return self._store.update(chat, decide, request=request)
+        try:
+            changed = self._store.update(chat, decide, request=request)
+        except NdsError as error:
+            self._fault = error
+            raise
+        if changed.after != changed.before:
+            self._fault = None
+        return changed
+
+    def _tried(self) -> NdsError | None:
+        if self._fault is not None:
+            try:
+                self._store.try_writing()
+            except NdsError as error:
+                self._fault = error
+            else:
+                self._fault = None
+        return self._fault
 
     def _page(self, after: str, limit: int, seen_from_ms: int) -> list[Record]:
         return self._store.page(after, limit, seen_from_ms=seen_from_ms)

@@ -3,6 +3,8 @@
 Whether it answers is learnt from the calls that are made anyway: `up` changes with the first call
 that comes to another end than the one before.  A refusal is an answer.  A call whose time was over
 decides nothing, since the protocol's questions have little time: it is a doubt, which `check` ends.
+One that answers that it can store nothing is up, with a `fault`, until a call says otherwise; to a
+group that is as good as no answer.
 """
 
 import asyncio
@@ -22,13 +24,15 @@ from node.codec import (
     get_change,
     parse,
 )
-from node.core.messages import Granted, NdsReply, NdsRequest, Refusal
+from node.core.messages import Granted, Lookup, NdsReply, NdsRequest, Refusal
 from node.core.types import Address, Millis, Silence, WallMillis
+from node.errors import NdsCannotStore
 from node.limits import Limits
 from node.rpc import CallLog, CallRow, Line, status_of, told
 from node.rpc.options import grpc
 from node.runner import Silenced
 from node.tasks import Tasks
+from node.words import nds_fault
 from p2pchat.v1 import nds_pb2
 
 Reply = TypeVar("Reply")
@@ -53,6 +57,7 @@ class Discovery:
         self.address = address
         self.up: bool | None = None  # None before the first call has ended
         self.down_since_ms: WallMillis = 0  # 0 while it answers
+        self.fault = ""  # the reason why it can store nothing, though it answers
         self.last_error = ""
         self.doubted = asyncio.Event()  # `check` is to find out whether it answers
         self._log = log
@@ -69,10 +74,16 @@ class Discovery:
     async def create(
         self, name: str, address: Address, mode: int, request_id: str, deadline_ms: Millis
     ) -> Created | Refusal | Silenced:
-        """Make a network led from `address`.  Repeated with one `request_id`, answered alike."""
+        """Make a network led from `address`.  Repeated with one `request_id`, answered alike.
+
+        Raises:
+            NdsCannotStore: it answers that it cannot.
+        """
         answer: Created | Refusal | Silenced = await self._call(
             Create(request_id, name, address, mode), deadline_ms
         )
+        if isinstance(answer, Silenced) and answer.reason:
+            raise NdsCannotStore(address=self.address, text=nds_fault(answer.reason))
         return answer
 
     async def networks(
@@ -92,9 +103,10 @@ class Discovery:
     async def check(self, deadline_ms: Millis) -> bool:
         """Asks it for little, with time to answer; whether it does."""
         self.doubted.clear()
-        browse, _ = await self._asked(Browse(1, "", False), deadline_ms)
-        self._heard(browse.status if isinstance(browse, Silenced) else "")
-        return not isinstance(browse, Silenced)
+        request = Browse(1, "", False)
+        outcome, _ = await self._asked(request, deadline_ms)
+        self._end(request, outcome)
+        return self.up is True
 
     async def watch(self, *, include_hidden: bool = False) -> AsyncIterator[NetworkChange]:
         """Every network as it is now, one that is `caught_up`, then every change.
@@ -104,7 +116,7 @@ class Discovery:
         request = nds_pb2.WatchNetworksRequest(include_hidden=include_hidden)
         try:
             async for payload in self._line.stream(WATCH, request.SerializeToString()):
-                self._heard("")
+                self._heard("", self.fault)
                 check = Check(Limits())
                 change = get_change(_change(payload), check)
                 check.done()
@@ -124,7 +136,7 @@ class Discovery:
     async def _call(self, request: Any, deadline_ms: Millis) -> Any:
         outcome, in_time = await self._asked(request, deadline_ms)
         if in_time:
-            self._heard(outcome.status if isinstance(outcome, Silenced) else "")
+            self._end(request, outcome)
         else:
             self.last_error = outcome.status
             self.doubted.set()
@@ -137,7 +149,8 @@ class Discovery:
         outcome: Any = await self._line.call(
             method.path, method.write_request(request), deadline_ms
         )
-        in_time = not isinstance(outcome, Silenced) or outcome.how is Silence.REFUSED
+        silence = outcome if isinstance(outcome, Silenced) else None
+        in_time = silence is None or silence.how is Silence.REFUSED or bool(silence.reason)
         if isinstance(outcome, bytes):
             try:
                 outcome = method.read_reply(outcome)
@@ -158,15 +171,33 @@ class Discovery:
         )
         return outcome, in_time
 
-    def _heard(self, error: str) -> None:
-        """A call has ended: `error` says how it came to nothing, or is empty."""
+    def _end(self, request: Any, outcome: Any) -> None:
+        """A call has ended, and says whether the service answers, and whether it can store."""
+        silence = outcome if isinstance(outcome, Silenced) else None
+        if silence is not None and silence.reason:
+            self.doubted.set()  # until it can, though nobody asks for anything
+            self._heard("", silence.reason)
+        elif silence is not None:
+            self._heard(silence.status)
+        elif isinstance(outcome, NetworkPage):
+            self._heard("", outcome.fault)
+        else:  # What only reads, or is refused, does not say whether it can store.
+            writes = not isinstance(request, Lookup) and not isinstance(outcome, Refusal)
+            self._heard("", "" if writes else self.fault)
+
+    def _heard(self, error: str, fault: str = "") -> None:
+        """A call has ended: `error` says how it came to nothing, or is empty.
+
+        `fault` is the reason why it can store nothing.
+        """
         up = not error
         if error:
             self.last_error = error
-        if up is self.up:
+        if up is self.up and fault == self.fault:
             return
-        self.up = up
-        self.down_since_ms = 0 if up else time.time_ns() // 1_000_000
+        if up is not self.up:
+            self.down_since_ms = 0 if up else time.time_ns() // 1_000_000
+        self.up, self.fault = up, fault
         self._on_change(self)
 
     async def close(self) -> None:

@@ -23,7 +23,7 @@ EXIT_CODES: Mapping[int, str] = {
     OTHER: "something else went wrong; the line on stderr says what",
     USAGE: "wrong usage: an unknown flag, a malformed value, an ambiguous name",
     NOT_FOUND: "no such chat, member or message",
-    NO_NDS: "the NDS does not answer",
+    NO_NDS: "the NDS does not answer, or cannot store",
     NO_PEER: "the leader, another member, or the local node does not answer",
     PARTIAL: "partial: stored, but not acknowledged by all in time; check: histories differ",
     REFUSED: "refused: the chat is full, one was kicked, or speaks another version",
@@ -181,6 +181,16 @@ class NdsUnreachable(Complaint):
 
     def __init__(self, address: str, *others: str) -> None:
         super().__init__(address=address, places=" or ".join((address, *others)))
+
+
+class NdsCannotStore(Complaint):
+    """The NDS at {address} cannot store ({text}). Mend that there, or name another NDS with
+    --nds HOST:PORT.
+    """
+
+    exit = NO_NDS
+    reason = "NDS_CANNOT_STORE"
+    status = "UNAVAILABLE"
 
 
 class NoNds(Complaint):

@@ -79,6 +79,7 @@ class NdsEvent:
     address: str = ""
     up: bool = False
     down_ms: int = 0
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ class Silenced:
 
     how: Silence
     status: str
+    reason: str = ""  # for programs, of one that answers that it cannot do what is asked now
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,12 @@ class DiscoveryService:
     address: str = ""
     state: str = ""
     down_since_ms: int = 0
+    fault: str = ""
+
+
+def nds_fault(reason: str) -> str:
+    """Why an NDS that answers can store nothing, for people."""
+    return "its disk is full" if reason == "STORE_FULL" else "its store fails"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from nds.record import (
 )
 from nds.service import wire
 from nds.service.questions import Questions
-from nds.service.statuses import Refusal, streaming, unary
+from nds.service.statuses import Refusal, store_fault, streaming, unary
 from nds.store import Changed
 from nds.watchers import Watchers
 from p2pchat.v1 import nds_pb2, nds_pb2_grpc
@@ -81,8 +81,10 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
             record = await self._read(request.chat_id, request.name)
             return nds_pb2.GetNetworkInformationResponse(networks=[self._network(record)])
         page = await self._ledger.page(after, size + 1, self._seen_from(request.include_hidden))
+        fault = await self._ledger.fault()
         return nds_pb2.GetNetworkInformationResponse(
             networks=[self._network(record) for record in page[:size]],
+            store_fault=store_fault(fault) if fault is not None else "",
             next_page_token=wire.page_token(page[size - 1]) if len(page) > size else "",
         )
 

@@ -1,6 +1,7 @@
 """Errors as they go over the wire: google.rpc.Status with ErrorInfo, and more where there is more.
 
-An ErrorInfo says: nothing has happened.  So it is only put where that is certain.
+An ErrorInfo says: nothing has happened.  So it is only put where that is certain; but with
+UNAVAILABLE, where the service answers and cannot do what it is asked, it says no more than why.
 """
 
 import logging
@@ -15,7 +16,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from nds.errors import NdsError
+from nds.errors import NdsError, StoreFull
 from nds.logs import say
 from nds.record import Reason, Refused
 from nds.service.wire import BadInput, network_of
@@ -38,6 +39,10 @@ TEXTS = {
     Reason.STALE_EPOCH: "the network is at another epoch",
     Reason.LEADER_ALIVE: "the leader says that it leads",
     Reason.NOT_LEADER: "another member leads this epoch",
+}
+STORE_TEXTS = {
+    "STORE_FULL": "the service cannot store: its disk is full",
+    "STORE_FAILED": "the service cannot use its store",
 }
 
 
@@ -94,6 +99,11 @@ def _bad_input(bad: BadInput) -> status_pb2.Status:
     )
 
 
+def store_fault(error: NdsError) -> str:
+    """For programs: what is wrong with the store."""
+    return "STORE_FULL" if isinstance(error, StoreFull) else "STORE_FAILED"
+
+
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Self = TypeVar("Self")
 Q = TypeVar("Q")
@@ -147,7 +157,8 @@ async def _abort(context: Context, error: Exception) -> NoReturn:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping")
         case NdsError():
             say("store-failed", logging.ERROR, error=str(error))
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the service cannot use its store")
+            reason = store_fault(error)
+            await refuse(context, status(code_pb2.UNAVAILABLE, STORE_TEXTS[reason], reason))
     say("bug", logging.ERROR, trace=True)
     await context.abort(grpc.StatusCode.INTERNAL, "the service has a bug; its log has more")
 

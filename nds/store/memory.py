@@ -60,5 +60,8 @@ class MemoryStore:
         living = (self._records[chat] for chat in self._names.values())
         return [record for record in living if from_ms <= record.seen_ms < before_ms]
 
+    def try_writing(self) -> None:
+        """There is no disk."""
+
     def close(self) -> None:
         """There is nothing to let go of."""

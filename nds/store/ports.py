@@ -54,5 +54,8 @@ class Store(Protocol):
     def last_seen(self, from_ms: int, before_ms: int) -> list[Record]:
         """The living networks last heard at `from_ms` or later, but before `before_ms`."""
 
+    def try_writing(self) -> None:
+        """Write something that changes nothing, to find out whether the disk takes it."""
+
     def close(self) -> None:
         """Let go of the file.  Nothing else may be called afterwards."""

@@ -11,9 +11,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, TypeVar
 
-from nds.errors import StoreDamaged, StoreTooNew, StoreUnusable
+from nds.errors import StoreDamaged, StoreFull, StoreTooNew, StoreUnusable
 from nds.record import Epoch, IdBlock, Kept, Record, start_generation
 from nds.store.ports import Changed, Decide
 
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 APPLICATION = 0x70326E64  # "p2nd": tells our files from other programs'
 SCHEMA = 1
+ROOM_MIN = 2**20  # bytes: with less than that a disk counts as full
 
 TABLES = """
 create table service (one integer primary key check (one = 1), generation integer not null) strict;
@@ -100,6 +102,11 @@ class SqliteStore:
     def last_seen(self, from_ms: int, before_ms: int) -> list[Record]:
         return self._many("not deleted and seen_ms >= ? and seen_ms < ?", from_ms, before_ms)
 
+    def try_writing(self) -> None:
+        with self._transaction():
+            # An update of a row to what it was would write nothing.
+            self._db.execute(f"pragma user_version = {SCHEMA}")
+
     def close(self) -> None:
         self._db.close()
 
@@ -163,7 +170,12 @@ class SqliteStore:
             return StoreUnusable(f"the store {self._path} is in use by another process")
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}:
             return StoreDamaged(f"the store {self._path} is damaged ({error}); {_KEPT}")
-        return StoreUnusable(f"cannot use the store {self._path}: {error}")
+        kind = StoreFull if code == sqlite3.SQLITE_FULL or self._cramped(code) else StoreUnusable
+        return kind(f"cannot use the store {self._path}: {error}")
+
+    def _cramped(self, code: int) -> bool:
+        """Whether an I/O error is for want of room: SQLite says so of the file beside its log."""
+        return code == sqlite3.SQLITE_IOERR and disk_usage(self._path.parent).free < ROOM_MIN
 
     # --- reading and writing ---------------------------------------------------------------------
 

@@ -91,6 +91,7 @@ def _up(run: Run) -> int:
     chats = " ".join(f"#{chat.name}" for chat in status.chats)
     line = f"{status.nick}: node {status.pid} {verb}, listens on {status.listen}"
     notes = tuple(f"NDS {one.address} is {one.state}" for one in status.nds if one.down_since_ms)
+    notes += tuple(f"NDS {one.address} {one.state}" for one in status.nds if one.fault)
     notes += status.problems
     told = (f"{line}, in {chats}" if chats else line,)
     return run.output.answer(tables.Answer(told, (row,), notes))

@@ -1,6 +1,7 @@
 """The calls to the discovery service: each request and reply, both ways."""
 # ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ class Network:
 class NetworkPage:
     networks: tuple[Network, ...]
     next_page_token: str  # empty on the last page
+    fault: str = ""  # the reason why the service can store nothing now
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,8 @@ def put_browse(browse: Browse) -> pb.GetNetworkInformationRequest:
 
 def get_page(p: pb.GetNetworkInformationResponse, check: Check) -> NetworkPage:
     networks = (get_network(one, check, f"networks[{i}]") for i, one in enumerate(p.networks))
-    return NetworkPage(tuple(networks), p.next_page_token)
+    fault = p.store_fault if re.fullmatch("[A-Z_]{1,40}", p.store_fault) else ""
+    return NetworkPage(tuple(networks), p.next_page_token, fault)
 
 
 def get_change(p: pb.WatchNetworksResponse, check: Check) -> NetworkChange:

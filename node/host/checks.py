@@ -110,6 +110,10 @@ async def _nds(node: Node, address: str) -> tuple[words.Finding, list[int]]:
     if not isinstance(outcome, NetworkPage):
         text = "does not answer; chat works, creating waits. Is nds-server running there?"
         return words.Finding(f"NDS {address}", False, text), []
+    if outcome.fault:
+        text = f"the NDS at {address} cannot store ({words.nds_fault(outcome.fault)}); chat works,"
+        text += " creating waits. Mend that there"
+        return words.Finding(f"NDS {address}", False, text), []
     known = len(outcome.networks)
     text = f"answers in {took} ms, knows {known} chat{'s' if known != 1 else ''}"
     mine = {chat.group.chat for chat in node.chats if chat.group.leads}

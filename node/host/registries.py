@@ -21,10 +21,11 @@ from ..happenings import Happening, NdsEvent
 from ..rpc import CallLog
 from ..runner import Silenced
 from ..tasks import Tasks
-from ..words import DiscoveryService
+from ..words import DiscoveryService, nds_fault
 
 PAUSE_S = 0.5  # between attempts at a service that does not answer ...
 PAUSE_MAX_S = 3.0  # ... growing up to this
+FAULT_S = 2.0  # between questions to one that cannot store
 CHECK_MS = 3_000  # for the answer of a service that may be late
 
 _log = logging.getLogger(__name__)
@@ -96,18 +97,26 @@ class Registries:
     def in_use(self) -> tuple[DiscoveryService, ...]:
         """Each as faces see it."""
         return tuple(
-            DiscoveryService(address, _state(one.discovery), one.discovery.down_since_ms)
+            DiscoveryService(
+                address,
+                _state(one.discovery),
+                one.discovery.down_since_ms,
+                one.discovery.fault,
+            )
             for address, one in self._known.items()
         )
 
     def _changed(self, discovery: Discovery) -> None:
-        up, watched = discovery.up is not False, self._known.get(discovery.address)
-        _log.info("NDS %s %s", discovery.address, "answers" if up else "does not answer")
+        up, fault = discovery.up is not False, discovery.fault
+        watched = self._known.get(discovery.address)
+        unable = f"cannot store: {fault}" if fault else "answers"
+        _log.info("NDS %s %s", discovery.address, unable if up else "does not answer")
         if watched is None:
             return
-        down_ms = watched.turned(up)
-        if not up or down_ms:  # that it answers from the first is no news
-            self._tell(Happening(NdsEvent(discovery.address, up, down_ms), at_ms=_wall_ms()))
+        down_ms = watched.turned(up and not fault)
+        if not up or fault or down_ms:  # that it answers from the first is no news
+            event = NdsEvent(discovery.address, up, down_ms, fault)
+            self._tell(Happening(event, at_ms=_wall_ms()))
 
 
 class Watched:
@@ -125,9 +134,12 @@ class Watched:
         )
 
     def turned(self, up: bool) -> int:
-        """Notes that the service went away or came back; how long it was away, in ms."""
+        """Notes that the service went away or came back; how long it was away, in ms.
+
+        One that cannot store is away.
+        """
         now, since = time.monotonic(), self._down_at
-        self._down_at = 0.0 if up else now
+        self._down_at = 0.0 if up else since or now
         return max(1, round((now - since) * 1000)) if up and since else 0
 
     def stop(self) -> None:
@@ -137,8 +149,9 @@ class Watched:
     async def _check(self) -> None:
         while True:
             await self.discovery.doubted.wait()
-            if not await self.discovery.check(CHECK_MS):
-                await asyncio.sleep(PAUSE_S)
+            answers = await self.discovery.check(CHECK_MS)
+            if not answers or self.discovery.fault:
+                await asyncio.sleep(FAULT_S if answers else PAUSE_S)
                 self.discovery.doubted.set()
 
     async def _follow(self) -> None:
@@ -173,6 +186,8 @@ class Registry:
 
 
 def _state(discovery: Discovery) -> str:
+    if discovery.fault:
+        return f"cannot store, {nds_fault(discovery.fault)}"
     since = discovery.down_since_ms
     return f"down {max(0, _wall_ms() - since) // 1000}s" if since else "ok"
 

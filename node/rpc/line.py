@@ -1,6 +1,7 @@
 """One channel to one address: opened by its first call, watched, renewed, never waited for.
 
-A call comes to one of three ends: the bytes of the reply, a definite `Refusal`, or `Silenced`.
+A call comes to one of three ends: the bytes of the reply, a definite `Refusal`, or `Silenced`; the
+last also where somebody answers that it cannot do what it is asked, with the reason.
 "Connection refused" is told only when it is true now: a channel that failed a moment ago goes on
 failing every call with the last error until its back-off ends, though the peer may be back.  So
 whenever the channel is not there, a plain TCP connection finds out: nobody listens (REFUSED), no
@@ -15,7 +16,7 @@ from node.core.messages import Refusal
 from node.core.types import Address, Millis, Silence
 from node.limits import split_address
 from node.rpc.options import CHANNEL_OPTIONS, grpc, target
-from node.rpc.status import refusal_in, told
+from node.rpc.status import refusal_in, told, unable_in
 from node.runner import Silenced
 from node.tasks import Tasks
 
@@ -73,6 +74,8 @@ class Line:
                 if refusal is not None:
                     return refusal
                 status = told(error)
+                if unable := unable_in(error):
+                    return Silenced(Silence.SILENT, status, unable)
                 unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
             except asyncio.CancelledError:
                 task = asyncio.current_task()

@@ -1,7 +1,8 @@
 """Refusals as gRPC statuses and back.
 
 A status is definite, nothing has happened, only if it carries our `google.rpc.ErrorInfo`; every
-other one, whatever its code, leaves the fate of the call unknown.
+other one, whatever its code, leaves the fate of the call unknown.  So does UNAVAILABLE with an
+ErrorInfo, which says why one that answers cannot do what it is asked now.
 """
 
 import re
@@ -120,17 +121,15 @@ def refusal_in(error: grpc.aio.AioRpcError) -> Refusal | None:
     status = _details(error)
     if status is None or status.code not in DEFINITE:
         return None
-    info = error_details_pb2.ErrorInfo()
+    info = _info(status)
     record: Record | None = None
     try:
         for detail in status.details:
-            if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-                detail.Unpack(info)
-            elif detail.Is(nds_pb2.NetworkInformation.DESCRIPTOR):
+            if detail.Is(nds_pb2.NetworkInformation.DESCRIPTOR):
                 record = _record(nds_pb2.NetworkInformation.FromString(detail.value))
     except DecodeError:
         return None
-    if info.domain != DOMAIN or not info.reason:
+    if info is None:
         return None
     facts = info.metadata
     address = facts.get("leader_address", "")
@@ -144,6 +143,25 @@ def refusal_in(error: grpc.aio.AioRpcError) -> Refusal | None:
         chat=_chat(facts.get("chat_id", "")),
         record=record,
     )
+
+
+def unable_in(error: grpc.aio.AioRpcError) -> str:
+    """Why one that answers cannot do what it is asked now; empty where that is not what is said."""
+    status = _details(error)
+    info = _info(status) if status is not None and status.code == code_pb2.UNAVAILABLE else None
+    return info.reason if info is not None else ""
+
+
+def _info(status: status_pb2.Status) -> error_details_pb2.ErrorInfo | None:
+    """Our own ErrorInfo, with a reason."""
+    info = error_details_pb2.ErrorInfo()
+    try:
+        for detail in status.details:
+            if detail.Is(info.DESCRIPTOR):
+                detail.Unpack(info)
+    except DecodeError:
+        return None
+    return info if info.domain == DOMAIN and info.reason else None
 
 
 def _details(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:

@@ -222,6 +222,8 @@ def test_discovery_services_go_and_come() -> None:
     assert (down.nds[0].down_since_ms, down.nds_down) == (7, ("a:1",))
     assert [one.address for one in down.nds] == ["a:1", "b:2"]
     assert after(Happening(h.NdsEvent("a:1", True), at_ms=9), state=down).nds == both
+    full = after(Happening(h.NdsEvent("a:1", True, fault="STORE_FULL"), at_ms=8), state=state)
+    assert full.nds[0] == DiscoveryService("a:1", "cannot store, its disk is full", 0, "STORE_FULL")
     new = after(Happening(h.NdsEvent("c:3", False)), state=state)
     assert (new.nds_down, len(new.nds)) == (("c:3",), 3)
 

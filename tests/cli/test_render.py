@@ -173,6 +173,10 @@ NOTICES: list[tuple[h.What, str]] = [
         " member.",
     ),
     (h.NdsEvent("10.0.0.5:50050", True, 40_000), "NDS is back (down 40 s)."),
+    (
+        h.NdsEvent("10.0.0.5:50050", True, fault="STORE_FULL"),
+        "NDS 10.0.0.5:50050 cannot store (its disk is full). Chat works; creating waits.",
+    ),
     (h.MergeEvent(37, G + 2, "bob"), "caught up: 37 messages from bob"),
     (h.MergeEvent(1, G + 2, "bob"), "caught up: 1 message from bob"),
     (h.GapEvent(3, G + 4, "dan"), "3 messages of dan are missing: nobody here has them"),
@@ -359,7 +363,7 @@ STATUS = w.Status(
 
 def test_status_in_json_has_the_documented_fields() -> None:
     (row,) = tables.status(STATUS, AT).rows
-    assert row["nds"] == [{"address": "n:1", "state": "down 40s"}]
+    assert row["nds"] == [{"address": "n:1", "state": "down 40s", "fault": None}]
     chat = row["chats"][0]
     expected = {
         "name": "dev", "chat_id": "00000000000000ff", "id": 1, "epoch": 12, "leader": 2,

@@ -92,6 +92,14 @@ def about(**more: object) -> State:
             " NDS:ok ",
         ),
         (
+            replace(STATE, nds=(w.DiscoveryService("10.0.0.5:50050", "", 0, "STORE_FULL"),)),
+            " NDS:full ",
+        ),
+        (
+            replace(STATE, nds=(w.DiscoveryService("10.0.0.5:50050", "", 0, "STORE_FAILED"),)),
+            " NDS:failing ",
+        ),
+        (
             replace(STATE, nds=(w.DiscoveryService("other:1", "", NOW - 40_000),)),
             " NDS:down 40s ",
         ),

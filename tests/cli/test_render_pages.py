@@ -214,6 +214,10 @@ def test_an_nds_that_is_down_agrees_to_nothing() -> None:
     assert picture(rows(silent)).splitlines()[0] == (
         " bob (id 2) leads #dev, epoch 12, as the NDS said before it went silent"
     )
+    full = replace(state, nds=(w.DiscoveryService(DEV.chat.nds, "", 0, "STORE_FULL"),))
+    assert picture(rows(full)).splitlines()[0] == (
+        " bob (id 2) leads #dev, epoch 12, the NDS agrees, but cannot store"
+    )
 
 
 def test_an_election_without_a_new_leader() -> None:

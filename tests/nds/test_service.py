@@ -14,7 +14,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.rpc import code_pb2
 
-from nds.errors import StoreUnusable
+from nds.errors import StoreFull, StoreUnusable
 from nds.record import Ask, Create, Epoch, create
 from nds.service import LISTING_PAGE
 from nds.service.questions import AT_ONCE_MAX, OPTIONS, Questions
@@ -832,17 +832,45 @@ async def test_scrambled_requests_get_definite_answers(nds, call):
 # --- what goes wrong inside ------------------------------------------------------------------
 
 
-async def test_a_store_that_fails_is_not_a_definite_answer(nds, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("kind", "reason", "text"),
+    [(StoreFull, "STORE_FULL", "disk is full"), (StoreUnusable, "STORE_FAILED", "its store")],
+)
+async def test_a_store_that_fails_is_said_and_is_not_a_definite_answer(
+    nds, monkeypatch, caplog, kind, reason, text
+):
     def fail(*_, **__):
-        raise StoreUnusable("cannot use the store /secret/place: disk full")
+        raise kind("cannot use the store /secret/place: disk full")
 
     with monkeypatch.context() as patch:
         patch.setattr(nds.store, "update", fail)
         said = await refusal(nds.create())
-    assert (said.code, said.reason) == (grpc.StatusCode.UNAVAILABLE, "")
-    assert "secret" not in said.text
+        assert (said.code, said.reason) == (grpc.StatusCode.UNAVAILABLE, reason)
+        assert text in said.text
+        assert "secret" not in said.text
+        patch.setattr(nds.store, "try_writing", fail)
+        assert (await read(nds)).store_fault == reason, "whoever reads hears it too"
+        assert (await read(nds)).networks == []
+    assert (await read(nds)).store_fault == "", "and finds out that it is over"
     assert "store-failed" in caplog.text
     await nds.create()
+
+
+async def test_a_store_that_works_again_is_no_longer_said_to_fail(nds, monkeypatch):
+    network = (await nds.create("tea")).network
+
+    def fail(*_, **__):
+        raise StoreFull("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nds.store, "update", fail)
+        await refusal(nds.create("coffee", number=3))
+    monkeypatch.setattr(nds.store, "try_writing", fail)
+    await refusal(nds.create("tea", number=2))
+    assert (await read(nds)).store_fault == "STORE_FULL", "a refusal has stored nothing"
+    nds.clock.now_ms += 5
+    await nds.stub.Renew(renewal(network))
+    assert (await read(nds)).store_fault == ""
 
 
 async def test_a_bug_is_logged_and_not_told(nds, monkeypatch, caplog):

@@ -1,6 +1,7 @@
 """What every store promises, run against each kind; then what only a file can do or suffer."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -8,9 +9,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from nds.errors import StoreDamaged, StoreTooNew, StoreUnusable
+from nds.errors import StoreDamaged, StoreFull, StoreTooNew, StoreUnusable
 from nds.record import Decision, Epoch, IdBlock, Record
-from nds.store import MemoryStore, open_store
+from nds.store import MemoryStore, open_store, sqlite
 from nds.store.sqlite import SCHEMA, SqliteStore
 
 TEA = Record(
@@ -331,10 +332,35 @@ def test_a_disk_that_fails_changes_nothing_and_is_named(path):
     keep(store, TEA)
     pages = store._db.execute("pragma page_count").fetchone()[0]
     store._db.execute(f"pragma max_page_count = {pages}")  # the disk is full
-    with pytest.raises(StoreUnusable, match="full"):
+    with pytest.raises(StoreFull, match="full"):
         for chat in range(1, 500):
             keep(store, replace(TEA, chat=chat, name=f"n{chat}", request=""))
     assert store.get(TEA.chat) == TEA
     store._db.execute("pragma max_page_count = 1000000")
     keep(store, replace(TEA, leader=7))
+    store.close()
+
+
+def test_whether_the_disk_takes_anything_is_found_out_without_changing_anything(path):
+    store = SqliteStore(path)
+    keep(store, TEA, generation=7)
+    store.try_writing()
+    assert store.get(TEA.chat) == TEA
+    assert store._generation() == 7
+    pages = path.with_name(path.name + "-wal").stat().st_size
+    store.try_writing()
+    assert path.with_name(path.name + "-wal").stat().st_size > pages, "it has been written"
+    store._db.execute("pragma query_only = on")  # the disk can only be read
+    with pytest.raises(StoreUnusable, match="cannot use the store"):
+        store.try_writing()
+    store.close()
+
+
+@pytest.mark.parametrize(("free", "kind"), [(4_096, StoreFull), (2**30, StoreUnusable)])
+def test_an_io_error_is_for_want_of_room_where_there_is_none(path, monkeypatch, free, kind):
+    store = SqliteStore(path)
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    monkeypatch.setattr(sqlite, "disk_usage", lambda _: shutil._ntuple_diskusage(2**30, 0, free))
+    assert type(store._failed(error)) is kind
     store.close()

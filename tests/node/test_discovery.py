@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from google.rpc import code_pb2
 
 from node.codec import Created
 from node.core.messages import (
@@ -21,6 +22,7 @@ from node.core.messages import (
 )
 from node.core.types import Epoch, IdBlock, Silence
 from node.discovery import Discovery, Gone
+from node.errors import NdsCannotStore
 from node.rpc import CallLog, abort, refused
 from node.rpc.options import SERVER_OPTIONS, grpc
 from node.runner import Silenced
@@ -49,6 +51,7 @@ class FakeNds(nds_pb2_grpc.NodeDiscoveryServicer):
     def __init__(self) -> None:
         self.seen: list[Any] = []
         self.refusal: Any = None
+        self.store_fault = ""
         self.changes: asyncio.Queue[nds_pb2.WatchNetworksResponse | None] = asyncio.Queue()
 
     async def _answer(self, request: Any, context: Any, reply: Any) -> Any:
@@ -58,7 +61,9 @@ class FakeNds(nds_pb2_grpc.NodeDiscoveryServicer):
         return reply
 
     async def GetNetworkInformation(self, request: Any, context: Any) -> Any:
-        reply = nds_pb2.GetNetworkInformationResponse(networks=[INFORMATION], next_page_token="x")
+        reply = nds_pb2.GetNetworkInformationResponse(
+            networks=[INFORMATION], next_page_token="x", store_fault=self.store_fault
+        )
         return await self._answer(request, context, reply)
 
     async def UpdateLeader(self, request: Any, context: Any) -> Any:
@@ -137,6 +142,52 @@ async def test_a_refused_claim_brings_the_record_and_the_service_is_up(scene: An
     answer = await scene.discovery.ask(CLAIM, 2_000)
     assert answer == Refusal(Reason.LEADER_ALIVE, "it says so", record=RECORD)
     assert scene.discovery.up is True
+
+
+def unable(reason: str) -> Any:
+    """What a service says whose store fails."""
+    status = refused(Refusal(reason, "the service cannot store"))
+    status.code = code_pb2.UNAVAILABLE
+    return status
+
+
+async def test_a_service_that_cannot_store_answers_and_decides_nothing(scene: Any) -> None:
+    await scene.discovery.ask(CLAIM, 2_000)
+    channel = scene.discovery._line._channel
+    scene.fake.refusal = unable("STORE_FULL")
+    end = await scene.discovery.ask(CLAIM, 2_000)
+    assert end == Silenced(Silence.SILENT, "UNAVAILABLE: the service cannot store", "STORE_FULL")
+    assert len(scene.fake.seen) == 2, "it is not asked once more at once"
+    assert scene.discovery._line._channel is channel, "nothing is wrong with the connection"
+    assert (scene.discovery.up, scene.discovery.down_since_ms) == (True, 0)
+    assert scene.discovery.fault == "STORE_FULL"
+    assert scene.discovery.doubted.is_set(), "when it can again is found out"
+    assert scene.changes == [True, True]
+    with pytest.raises(NdsCannotStore, match=r"cannot store \(its disk is full\)"):
+        await scene.discovery.create("tea", "127.0.0.1:5001", 1, "some-uuid", 2_000)
+    scene.fake.refusal = None
+    await scene.discovery.ask(Lookup(7), 2_000)
+    assert scene.discovery.fault, "reading says nothing about writing"
+    scene.fake.refusal = refused(Refusal(Reason.LEADER_ALIVE, "it says so"))
+    await scene.discovery.ask(CLAIM, 2_000)
+    assert scene.discovery.fault, "and neither does a refusal"
+    scene.fake.refusal = None
+    await scene.discovery.ask(CLAIM, 2_000)
+    assert not scene.discovery.fault
+    assert scene.changes == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [("STORE_FULL", "STORE_FULL"), ("", ""), ("rm -rf \x1b[0m", ""), ("X" * 41, "")],
+)
+async def test_a_list_says_whether_the_service_can_store(scene: Any, said: str, fault: str) -> None:
+    scene.fake.store_fault = said
+    page = await scene.discovery.networks(deadline_ms=2_000)
+    assert (page.fault, scene.discovery.fault) == (fault, fault)
+    scene.fake.store_fault = ""
+    assert await scene.discovery.check(2_000)
+    assert scene.discovery.fault == ""
 
 
 async def test_a_network_is_made(scene: Any) -> None:

@@ -4,6 +4,7 @@ Its pure parts (hub, elections, telling, views) by tables and small stories.
 """
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from node.errors import (
     Complaint,
     DamagedFile,
     NameTaken,
+    NdsCannotStore,
     NdsUnreachable,
     NobodyAnswers,
     NoChat,
@@ -810,6 +812,44 @@ async def test_an_nds_that_goes_away_and_comes_back_is_told_once_each(tmp_path: 
         assert back.up
         assert back.down_ms > 0
         assert alice.status().nds[0].state == "ok"
+    finally:
+        await town.close()
+        own.close()
+
+
+async def test_an_nds_that_cannot_store_is_told_from_a_silent_one(tmp_path: Path) -> None:
+    own = Processes(tmp_path)
+    pid = own.start_nds()
+    town = Town(tmp_path, own.nds)
+    try:
+        _, bob = await town.pair()
+        carol = await town.start("carol")
+        await entering.join(carol, f"{own.nds}/{town.chat}", "", "")
+        events = carol.hub.add().happenings()
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        async with asyncio.timeout(20):
+            with pytest.raises(NdsCannotStore) as caught:
+                await entering.create(carol, "full4", "", "", Mode.LOGGED)
+            assert f"The NDS at {own.nds} cannot store (its store fails)" in str(caught.value)
+            assert caught.value.exit == 4
+            event = await _next_nds(events)
+            assert (event.address, event.up, event.fault) == (own.nds, True, "STORE_FAILED")
+            assert [one.state for one in carol.status().nds] == ["cannot store, its store fails"]
+            found = await checks.diagnose(carol)
+            (row,) = (row for row in found.rows if row.check == f"NDS {own.nds}")
+            assert not row.ok
+            assert f"the NDS at {own.nds} cannot store (its store fails)" in row.text
+            await town.stop("alice")
+            await eventually(lambda: views.leader(carol.chat("")).nick == "bob", 10)
+            assert views.leader(carol.chat("")).provisional, "as with an NDS that is silent"
+            assert (await say(carol, "on we go")).complete
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+            event = await _next_nds(events)
+            assert (event.up, event.fault, event.down_ms > 0) == (True, "", True)
+            await eventually(lambda: not views.leader(carol.chat("")).provisional, 10)
+        assert [one.state for one in carol.status().nds] == ["ok"]
+        assert views.leader(carol.chat("")).nick == "bob"
+        assert bob.chat("").epoch.n > 1
     finally:
         await town.close()
         own.close()

@@ -158,22 +158,26 @@ class DiscoveryService(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     DOWN_SINCE_MS_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     """HOST:PORT."""
     state: _builtins.str
-    """"ok", or "down 40s"."""
+    """"ok", "down 40s", or "cannot store, its disk is full"."""
     down_since_ms: _builtins.int
     """Since when it has not answered, unix time; 0 while it answers."""
+    fault: _builtins.str
+    """Why it can store nothing, though it answers: STORE_FULL or STORE_FAILED; empty where it can."""
     def __init__(
         self,
         *,
         address: _builtins.str = ...,
         state: _builtins.str = ...,
         down_since_ms: _builtins.int = ...,
+        fault: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "down_since_ms", b"down_since_ms", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "down_since_ms", b"down_since_ms", "fault", b"fault", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1311,22 +1315,26 @@ class NdsEvent(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     UP_FIELD_NUMBER: _builtins.int
     DOWN_MS_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     """HOST:PORT."""
     up: _builtins.bool
     """Whether it answers."""
     down_ms: _builtins.int
-    """How long it was away, when it came back."""
+    """How long it was away, or could store nothing, when it came back."""
+    fault: _builtins.str
+    """Why it can store nothing, though it answers: STORE_FULL or STORE_FAILED; empty where it can."""
     def __init__(
         self,
         *,
         address: _builtins.str = ...,
         up: _builtins.bool = ...,
         down_ms: _builtins.int = ...,
+        fault: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "down_ms", b"down_ms", "up", b"up"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "down_ms", b"down_ms", "fault", b"fault", "up", b"up"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -233,8 +233,13 @@ class GetNetworkInformationResponse(_message.Message):
 
     NETWORKS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STORE_FAULT_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty on the last page."""
+    store_fault: _builtins.str
+    """Why the service can store nothing now, though it answers: STORE_FULL or STORE_FAILED, as in the
+    ErrorInfo of UNAVAILABLE.  Empty where nothing is known to be in the way, and for one network.
+    """
     @_builtins.property
     def networks(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkInformation]:
         """The networks."""
@@ -244,10 +249,11 @@ class GetNetworkInformationResponse(_message.Message):
         *,
         networks: _abc.Iterable[Global___NetworkInformation] | None = ...,
         next_page_token: _builtins.str = ...,
+        store_fault: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["networks", b"networks", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["networks", b"networks", "next_page_token", b"next_page_token", "store_fault", b"store_fault"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

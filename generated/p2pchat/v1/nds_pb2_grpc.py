@@ -27,7 +27,9 @@ if _version_not_supported:
 
 class NodeDiscoveryStub:
     """Which networks exist, and who leads each.  The record of a network changes only by
-    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.
+    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
+    store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
+    (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
     """
 
     def __init__(self, channel):
@@ -70,7 +72,9 @@ class NodeDiscoveryStub:
 
 class NodeDiscoveryServicer:
     """Which networks exist, and who leads each.  The record of a network changes only by
-    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.
+    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
+    store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
+    (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
     """
 
     def CreateNetwork(self, request, context):
@@ -159,7 +163,9 @@ def add_NodeDiscoveryServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class NodeDiscovery:
     """Which networks exist, and who leads each.  The record of a network changes only by
-    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.
+    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
+    store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
+    (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
     """
 
     @staticmethod

@@ -14,7 +14,9 @@ GRPC_VERSION: str
 
 class NodeDiscoveryStub:
     """Which networks exist, and who leads each.  The record of a network changes only by
-    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.
+    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
+    store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
+    (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -35,7 +37,9 @@ class NodeDiscoveryStub:
 
 class NodeDiscoveryServicer(metaclass=_abc_1.ABCMeta):
     """Which networks exist, and who leads each.  The record of a network changes only by
-    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.
+    compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
+    store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
+    (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
     """
 
     @_abc_1.abstractmethod

@@ -12,7 +12,7 @@ from ...happenings import (
     ReceiptEvent,
     SuspectEvent,
 )
-from ...words import Chat, DiscoveryService, Line
+from ...words import Chat, DiscoveryService, Line, nds_fault
 from .front import begun, parted, room_of, settled
 from .members import with_leader, with_member, with_suspect
 from .notices import is_told, with_notice
@@ -118,8 +118,12 @@ def _chat(state: State, event: Happening, chat: Chat, change: str) -> State:
 
 def _nds(state: State, event: NdsEvent, at_ms: int) -> State:
     """A discovery service went away, or came back."""
+    said = f"cannot store, {nds_fault(event.fault)}" if event.fault else "ok"
     one = DiscoveryService(
-        event.address, "ok" if event.up else "down", 0 if event.up else at_ms or 1
+        event.address,
+        said if event.up else "down",
+        0 if event.up else at_ms or 1,
+        event.fault,
     )
     known = any(held.address == event.address for held in state.nds)
     nds = tuple(one if held.address == event.address else held for held in state.nds)

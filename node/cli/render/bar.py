@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...words import Chat
+from ...words import Chat, DiscoveryService
 from ..model import State, View
 from ..model.hotlist import hotlist
 from .rows import Fragment, Row, cut, fitted
@@ -81,6 +81,9 @@ def _chat_parts(state: State, view: View, now_ms: int) -> tuple[Part, ...]:
     since = nds_down_since(state, chat)
     if since:
         parts.append(Part(f"NDS:down {duration(now_ms - since)}", 4, "status.warn"))
+    elif fault := nds_fault_of(state, chat):
+        word = "full" if fault == "STORE_FULL" else "failing"
+        parts.append(Part(f"NDS:{word}", 4, "status.warn"))
     elif since is not None:
         parts.append(Part("NDS:ok", 4))
     parts.append(Part(f"out:{chat.outbox}", 3))
@@ -104,10 +107,19 @@ def _leader(chat: Chat) -> str:
 
 def nds_down_since(state: State, chat: Chat) -> int | None:
     """Since when the chat's discovery service is silent; 0 while it answers, None for none."""
-    mine = [one for one in state.nds if one.address == chat.nds] or list(state.nds)
+    mine = _nds_of(state, chat)
     if not mine:
         return None
     return min((one.down_since_ms for one in mine if one.down_since_ms), default=0)
+
+
+def nds_fault_of(state: State, chat: Chat) -> str:
+    """The reason why the chat's discovery service can store nothing, though it answers."""
+    return next((one.fault for one in _nds_of(state, chat) if one.fault), "")
+
+
+def _nds_of(state: State, chat: Chat) -> list[DiscoveryService]:
+    return [one for one in state.nds if one.address == chat.nds] or list(state.nds)
 
 
 def _active(state: State) -> tuple[str, ...]:

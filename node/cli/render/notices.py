@@ -21,7 +21,7 @@ from ...happenings import (
     SplitEvent,
     SuspectEvent,
 )
-from ...words import Kind, Line
+from ...words import Kind, Line, nds_fault
 from ..model import Notice
 from .text import clean, clean_line, clean_name, clock, counted, seconds, several, shown_nick, who
 
@@ -163,6 +163,11 @@ def _leader(event: LeaderEvent, chat: str) -> str:
 
 
 def _nds(event: NdsEvent) -> str:
+    if event.up and event.fault:
+        return (
+            f"NDS {clean_line(event.address)} cannot store ({nds_fault(event.fault)}). Chat works;"
+            " creating waits."
+        )
     if event.up:
         return f"NDS is back (down {seconds(event.down_ms)})."
     return (

@@ -10,7 +10,7 @@ from typing import Any
 from ... import words
 from ...core.types import small
 from ..model import Page, State, View
-from .bar import nds_down_since
+from .bar import nds_down_since, nds_fault_of
 from .grid import Cells, empty, grid, paragraph
 from .notices import delivery, led_by, message_lines, missing
 from .rows import Row, cut, fitted, padded
@@ -178,6 +178,8 @@ def _leads(state: State, columns: int) -> list[Row]:
             sure = "for now: the NDS has not confirmed it"
         elif nds_down_since(state, chat):
             sure = "as the NDS said before it went silent"
+        elif nds_fault_of(state, chat):
+            sure = "the NDS agrees, but cannot store"
         leader = who(chat.leader_nick, chat.leader_id)
         if chat.leader_id == chat.member_id:
             leader = f"you (id {small(chat.member_id)})"

@@ -168,7 +168,10 @@ def status(value: Status) -> Row:
         "listen": value.listen,
         "advertise": value.advertise,
         "control": value.control,
-        "nds": [{"address": one.address, "state": one.state} for one in value.nds],
+        "nds": [
+            {"address": one.address, "state": one.state, "fault": one.fault or None}
+            for one in value.nds
+        ],
         "chats": [chat(one) for one in value.chats],
         "nick": value.nick,
         "identity": value.identity,
