@@ -81,6 +81,14 @@ def room(file: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def is_read_only(place: Path) -> bool:
+    """Whether the disk of that directory can only be read; False where that cannot be told."""
+    try:
+        return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
 def sync_directory(directory: Path) -> None:
     """New names in `directory` survive the loss of power from now on.  Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -72,6 +72,9 @@ def _told(health: Health) -> str:
 
 
 def _room(data: Path) -> Finding:
+    if disk.is_read_only(data):
+        text = f"the disk of {data} can only be read, so chats stall: make it writable"
+        return Finding("disk", False, text)
     free = disk.room(data)
     text = f"{_mib(free)} free for {data}"
     if free < ROOM_LOW:

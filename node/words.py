@@ -63,9 +63,17 @@ class Chat:
     topic_by: str = ""
     mode: int = 0
     lost: int = 0
+    halt: str = ""
+    halt_reason: str = ""
 
 
 NO_CHAT = Chat()
+
+
+def halted(halt: str, reason: str) -> str:
+    """Of a chat that does not go on here, "stalled: disk full"; empty for one that does."""
+    text = f"{halt}: {reason.replace('_', ' ').lower()}" if halt else ""
+    return text if text.isprintable() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +183,8 @@ class Members:
     chat: str = ""
     members: tuple[Member, ...] = ()
     mode: int = 0
+    halt: str = ""
+    halt_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +241,8 @@ class Leader:
     provisional: bool = False
     address: str = ""
     seen_ms: int = 0
+    halt: str = ""
+    halt_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +375,7 @@ class Compared:
     nick: str = ""
     fingerprint: str = ""
     same: bool = False
+    self: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +395,8 @@ class Comparison:
     same: bool = False
     rows: tuple[Compared, ...] = ()
     lost: tuple[Lost, ...] = ()
+    halt: str = ""
+    halt_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,9 @@ class LineMode:
         until = time.monotonic() + SETTLE_S
         while True:
             status = await self._node.status()
-            if time.monotonic() >= until or all(chat.leader_id for chat in status.chats):
+            if time.monotonic() >= until or all(
+                chat.leader_id or chat.halt for chat in status.chats
+            ):
                 return status
             await asyncio.sleep(SETTLE_STEP_S)
 
@@ -132,10 +134,8 @@ class LineMode:
         for view in views:
             leader = view.chat.leader_nick or "nobody"
             here = "  <- here" if view.chat.chat_id == self._state.current else ""
-            self._out.note(
-                f"#{view.name}: {view.chat.alive} of {view.chat.known} members answer,"
-                f" {leader} leads{here}"
-            )
+            who = f"{view.chat.alive} of {view.chat.known} members answer, {leader} leads"
+            self._out.note(f"#{view.name}: {view.halted or who}{here}")
         if self._commands:
             self._out.note("type to talk; /help lists commands, /chat NAME changes the chat")
 

@@ -65,10 +65,10 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "status",
         "the node and its chats",
-        '"pid","listen","advertise","control","nds":[{"address","state"}],"chats":[{"name",'
+        '"pid","listen","advertise","control","nds":[{"address","state","fault"}],"chats":[{"name",'
         '"chat_id","id","member","epoch","generation","leader","leader_nick","provisional",'
-        '"alive","known","unread","mentions","outbox","lost","fingerprint","nds","topic"}],"nick",'
-        '"identity","version","log","started"',
+        '"alive","known","unread","mentions","outbox","lost","fingerprint","nds","topic","halt",'
+        '"halt_reason"}],"nick","identity","version","log","started"',
     ),
     Verb(
         "send",
@@ -89,7 +89,8 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "leader",
         "who leads; exit 5 where nobody is known to",
-        '"chat","id","member","nick","epoch","generation","provisional","address","seen"',
+        '"chat","id","member","nick","epoch","generation","provisional","address","seen",'
+        '"halt","halt_reason"',
         "chat",
     ),
     Verb(
@@ -132,8 +133,8 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "check",
         "whether every member has the same history; exit 6 where not",
-        '"chat","same","members":[{"id","member","nick","fingerprint","same"}],'
-        '"lost":[{"id","member","nick","messages"}]',
+        '"chat","same","members":[{"id","member","nick","fingerprint","same","self"}],'
+        '"lost":[{"id","member","nick","messages"}],"halt","halt_reason"',
         "chat",
     ),
     Verb(

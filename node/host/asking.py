@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 
 from .. import words
 from ..core.effects import ElectionMoved, LeaderChanged, Phase
@@ -82,7 +83,7 @@ async def check(node: Node, chat: Chat) -> words.Comparison:
     until = time.monotonic() + SETTLE_S
     while True:
         found = await _compare(node, chat)
-        if found.same or time.monotonic() > until:
+        if found.same or found.halt or time.monotonic() > until:
             return found
         await asyncio.sleep(0.1)
 
@@ -91,9 +92,10 @@ async def _compare(node: Node, chat: Chat) -> words.Comparison:
     group = chat.group
     others = [one for one in group.roster.members if one.belongs and one.id != group.me]
     answers = await asyncio.gather(*(_ping(node, chat, one) for one in others))
-    mine = group.history_hash
-    rows = [words.Compared(group.me, nick_of(group, group.me), group.fingerprint, True)]
-    same = True
+    halt, reason = chat.halt
+    mine = _of_most([pong for _, pong in answers]) if halt else group.history_hash
+    rows = [words.Compared(group.me, nick_of(group, group.me), group.fingerprint, not halt, True)]
+    same = not halt
     for member, (_, pong) in zip(others, answers, strict=True):
         fingerprint = f"{pong.view.history_hash:016x}"[:4] if pong else ""
         equal = pong is not None and pong.view.history_hash == mine
@@ -102,7 +104,13 @@ async def _compare(node: Node, chat: Chat) -> words.Comparison:
             same = same and equal
     rows.sort(key=lambda row: row.member_id)
     lost = tuple(words.Lost(who, nick_of(group, who), n) for who, n in sorted(chat.lost.items()))
-    return words.Comparison(chat.name, same, tuple(rows), lost)
+    return words.Comparison(chat.name, same, tuple(rows), lost, halt, reason)
+
+
+def _of_most(answers: list[Pong | None]) -> int:
+    """The history that most others have, with which they are compared where we are stalled."""
+    hashes = Counter(pong.view.history_hash for pong in answers if pong is not None)
+    return max(hashes, key=lambda one: (hashes[one], one), default=0)
 
 
 async def challenge(node: Node, chat: Chat) -> words.Outcome:

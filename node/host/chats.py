@@ -78,7 +78,7 @@ class Surroundings:
     tasks: Tasks
     tell: Callable[[Happening], None]  # takes what watchers are to hear
     unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
-    halted: Callable[["Chat"], None]  # its log could not be written: it is stalled
+    halted: Callable[["Chat"], None]  # it is stalled, or has stopped by itself
     listed: Callable[["Chat", str], None]  # its discovery service has it under this name
     watched: Callable[[], bool]  # does anybody hear what is told?
     runner: type[Runner] = Runner
@@ -120,7 +120,8 @@ class Chat:
         self._jumped = Counter({int(source): count for source, count in jumped.items()})
         self._account = Account(world.timing)
         self.opened = False  # admitted, and told to the watchers
-        self.broken = ""  # why the group has stopped by itself
+        self.broken = ""  # why the group has stopped by itself ...
+        self.broken_reason = ""  # ... and that for programs
         self.stalled: Complaint | None = None  # why it can store nothing; its history can be read
         self.unreadable = ""  # why its log could not be read the last time
         self._leaving = False
@@ -157,6 +158,13 @@ class Chat:
         return self.group.shown_nick(self.group.me) if self.group.me else self.setup.nick
 
     @property
+    def halt(self) -> tuple[str, str]:
+        """Either "stalled" or "stopped", and why, for programs; both empty while it goes on."""
+        if self.broken:
+            return "stopped", self.broken_reason
+        return ("stalled", self.stalled.reason) if self.stalled is not None else ("", "")
+
+    @property
     def epoch(self) -> Epoch:
         return Epoch(self.group.epoch.generation, self.group.epoch.n)
 
@@ -185,6 +193,7 @@ class Chat:
             self.stalled = notice.complaint
         elif isinstance(notice, Stopped) and notice.reason:
             self.broken = telling.why(notice, self.name)
+            self.broken_reason = notice.reason
         unheard = isinstance(notice, Deliver) and not self._watched()  # thousands, in catch-up
         happenings = [] if unheard else self._told(notice)
         if not self.opened:
@@ -198,7 +207,7 @@ class Chat:
             self._unasked(self, notice)
         for what in happenings:
             self._tell(self.happening(what))
-        if isinstance(notice, Halted):
+        if isinstance(notice, Halted) or self.broken:
             self._world.halted(self)
         if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
             self._tell_outbox()

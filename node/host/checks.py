@@ -23,6 +23,9 @@ async def diagnose(node: Node) -> words.Diagnosis:
     rows = [await _port(node), _address(node), *(row for row, _ in asked)]
     rows.append(_clock([age for _, ages in asked for age in ages]))
     for chat in node.chats:
+        if (halted := _halted(chat)) is not None:
+            rows.append(halted)
+            continue
         pings = await asking.ping(node, chat, "")
         silent = [row.nick for row in pings.rows if not row.answered]
         text = f"{len(pings.rows) - len(silent)} of {len(pings.rows)} other members answer"
@@ -41,6 +44,13 @@ async def diagnose(node: Node) -> words.Diagnosis:
         rows.append(words.Finding("profile", False, str(node.unsaved)))
     rows.append(words.Finding("version", True, f"p2pchat {version('p2pchat')}"))
     return words.Diagnosis(tuple(rows))
+
+
+def _halted(chat: Chat) -> words.Finding | None:
+    """What says that a chat does not go on here, and why."""
+    if not (said := words.halted(*chat.halt)):
+        return None
+    return words.Finding(f"#{chat.name}", False, f"{said}. {chat.broken or chat.stalled}")
 
 
 async def _port(node: Node) -> words.Finding:

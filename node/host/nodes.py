@@ -332,8 +332,9 @@ class Node(Keeping, Finding):
             raise
 
     def _halted(self, chat: Chat) -> None:
-        """It goes on once its log can be written."""
-        if chat in self.chats:
+        """It has stopped; where its log could not be written it goes on once that works."""
+        self.hub.tell(chat.happening(ChatEvent(views.chat(chat), chat.halt[0])))
+        if chat in self.chats and not chat.broken:
             self.tasks.spawn(reviving.revive(self, chat), f"reviving #{chat.name}")
 
     def _registry(self, chat: Chat) -> Nds:

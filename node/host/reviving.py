@@ -47,6 +47,7 @@ async def revive(node: "Node", chat: Chat) -> None:
         except Complaint as error:
             chat.stalled = error
             _log.error("#%s stays closed: %s", chat.name, error)
+            node.hub.tell(chat.happening(ChatEvent(views.chat(chat), "stalled")))
             return node.hub.tell(chat.happening(ErrorEvent(error.reason, f"#{chat.name}: {error}")))
         return await _go_on(node, chat, again)
 

@@ -51,7 +51,8 @@ def chat(one: Chat) -> words.Chat:
     """A chat as `status` shows it."""
     group = one.group
     unread = _unread(one)
-    leader = 0 if one.stalled else leader_of(group)
+    halt, reason = one.halt
+    leader = 0 if halt else leader_of(group)
     return words.Chat(
         name=one.name,
         chat_id=group.chat,
@@ -59,8 +60,8 @@ def chat(one: Chat) -> words.Chat:
         epoch=one.epoch,
         leader_id=leader,
         leader_nick=nick_of(group, leader),
-        provisional=bool(group.provisional),
-        alive=_alive(group),
+        provisional=bool(group.provisional) and not halt,
+        alive=0 if halt else _alive(group),
         known=len(group.belonging),
         unread=unread.count,
         mentions=unread.mentions,
@@ -71,6 +72,8 @@ def chat(one: Chat) -> words.Chat:
         topic_by=nick_of(group, group.roster.topic.source),
         mode=Mode(group.mode),
         lost=sum(one.lost.values()),
+        halt=halt,
+        halt_reason=reason,
     )
 
 
@@ -92,30 +95,33 @@ def _alive(group: Group) -> int:
 def leader(one: Chat) -> words.Leader:
     """Who leads."""
     group = one.group
-    who = 0 if one.stalled else leader_of(group)
+    halt, reason = one.halt
+    who = 0 if halt else leader_of(group)
     record = group.member(who) if who else None
     return words.Leader(
         chat=one.name,
         leader_id=who,
         nick=nick_of(group, who),
         epoch=one.epoch,
-        provisional=bool(group.provisional),
+        provisional=bool(group.provisional) and not halt,
         address=record.address if record else "",
         seen_ms=wall_ms() if who == group.me else seen_ms(group, who),
+        halt=halt,
+        halt_reason=reason,
     )
 
 
 def members(one: Chat, everyone: bool) -> words.Members:
     """The members in order of id; `everyone`: also those that left."""
-    group = one.group
+    group, (halt, reason) = one.group, one.halt
     acked, lacking = _acknowledgements(one)
     rows = [
         words.Member(
             member_id=member.id,
             nick=group.shown_nick(member.id),
-            state=state_of(member),
+            state=_state_now(member, halt, group.me),
             address=member.address,
-            leader=member.id == leader_of(group),
+            leader=not halt and member.id == leader_of(group),
             self=member.id == group.me,
             acked=acked.get(member.id, 0),
             lacking=lacking.get(member.id, 0),
@@ -126,7 +132,14 @@ def members(one: Chat, everyone: bool) -> words.Members:
         for member in group.roster.members
         if everyone or member.belongs
     ]
-    return words.Members(one.name, tuple(rows), Mode(group.mode))
+    return words.Members(one.name, tuple(rows), Mode(group.mode), halt, reason)
+
+
+def _state_now(member: Member, halt: str, me: MemberId) -> str:
+    """A chat that has stopped here knows who has left, and nothing else of the others."""
+    if halt and member.belongs:
+        return halt if member.id == me else "unknown"
+    return state_of(member)
 
 
 def _acknowledgements(one: Chat) -> tuple[dict[MemberId, int], dict[MemberId, int]]:

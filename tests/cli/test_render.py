@@ -383,6 +383,50 @@ def test_status_for_people() -> None:
     assert lines[-1] == "#dev  id 1  2/3  L:bob  e12  out:5  unread:4  7c3e"
 
 
+HALT = {"halt": "stalled", "halt_reason": "DISK_READ_ONLY"}
+
+
+def test_a_chat_that_does_not_go_on_here_says_so_in_every_answer() -> None:
+    answer = tables.status(
+        replace(STATUS, chats=(replace(STATUS.chats[0], alive=0, leader_id=0, **HALT),)), AT
+    )
+    row = "#dev  id 1  ?/3  stalled: disk read only  e12  out:5  unread:4  7c3e"
+    assert answer.lines[-1] == row
+    assert answer.rows[0]["chats"][0] | HALT == answer.rows[0]["chats"][0]
+    answer = tables.leader(w.Leader("dev", epoch=EPOCH, **HALT))
+    told = "#dev is stalled: disk read only, so who leads is not known here (epoch 12)"
+    assert (answer.lines, answer.exit) == ((told,), 5)
+    assert answer.rows[0] | HALT == answer.rows[0]
+    listed = (
+        w.Member(G + 1, "alice", "stalled", "a:1", self=True),
+        w.Member(G + 2, "bob", "unknown", "b:1"),
+    )
+    answer = tables.members(w.Members("dev", listed, **HALT), AT)
+    assert answer.lines == (
+        " alice  id 1    stalled (you)  a:1",
+        "?bob    id 2    unknown        b:1",
+    )
+    note = "#dev is stalled: disk read only; 'p2pchat status' has more"
+    assert answer.notes == (note,)
+    rows = (
+        w.Compared(G + 1, "alice", "1111", same=False, self=True),
+        w.Compared(G + 2, "bob", "2222", same=True),
+        w.Compared(G + 3, "carol", "3333", same=False),
+        w.Compared(G + 4, "dan"),
+    )
+    answer = tables.comparison(w.Comparison("dev", False, rows, **HALT))
+    assert answer.lines == (
+        "alice (id 1)  1111       stalled",
+        "bob (id 2)    2222",
+        "carol (id 3)  3333       differs",
+        "dan (id 4)    no answer",
+        "this node's history is as it was when the chat stalled; the others are compared",
+    )
+    assert (answer.notes, answer.exit) == ((note,), 6)
+    assert [one["self"] for one in answer.rows[0]["members"]] == [True, False, False, False]
+    assert answer.rows[0] | HALT == answer.rows[0]
+
+
 def test_a_transient_chat_is_marked_wherever_chats_are_listed() -> None:
     mode = w.Mode.TRANSIENT
     chats = (w.Chat(name="dev"), w.Chat(name="attic", mode=mode))

@@ -72,6 +72,8 @@ def about(**more: object) -> State:
         (about(leader_nick="b\x1bo\u202eb"), " L:bob e12 "),
         (about(leader_nick="christopher-ro"), " L:christopher~ e12 "),
         (about(outbox=0), " out:0 "),
+        (about(halt="stalled", halt_reason="DISK_FULL"), " 1:#dev ?/5 stalled: disk full NDS:"),
+        (about(halt="stopped", halt_reason="\x1b[0m"), " 1:#dev 4/5 L:bob "),
         (about(member_id=0), " 1:#dev joining [Act"),
         (about(fingerprint=""), " out:1 [Act"),
         (about(name="字" * 40), " 1:#" + "字" * 11 + "~ 4/5 "),

@@ -79,7 +79,10 @@ def test_a_leader_whose_disk_is_full_is_replaced_and_comes_back_with_everything(
         status = alice.run("status")
         assert "#dev is stalled here: The disk" in status.stderr
         assert json.loads(alice.run("status", "--json").stdout)["problems"]
-        assert alice.run("leader", "-c", "dev", code=None).returncode
+        assert "#dev is stalled: disk f" in alice.run("leader", "-c", "dev", code=5).stdout
+        assert "?/3  stalled: disk f" in status.stdout
+        assert "stalled (you)" in alice.run("members", "-c", "dev").stdout
+        assert "!!  #dev" in alice.run("doctor", code=1).stdout
         for verb in (("nick", "al"), ("leave", "dev")):
             if verb[0] == "leave":
                 assert alice.run(*verb, code=OTHER).stderr.count("The disk") == 1
@@ -98,7 +101,10 @@ def test_a_leader_whose_disk_is_full_is_replaced_and_comes_back_with_everything(
     assert out.count("#dev goes on here") == 1, out
     events = [json.loads(row) for row in watch.communicate(timeout=60)[0].splitlines()]
     assert [row["reason"] for row in events if row["type"] == "error"] == [reason]
-    assert [row["change"] for row in events if row["type"] == "chat"][:1] == ["resumed"]
+    assert [row["change"] for row in events if row["type"] == "chat"][:2] == [
+        "stalled",
+        "resumed",
+    ]
 
 
 def test_a_member_killed_on_a_full_disk_has_all_that_it_acknowledged(
@@ -145,6 +151,9 @@ def test_a_disk_that_can_only_be_read_is_said_and_nothing_is_lost(
             remount(alice.home, "ro")
             refused = alice.run("up", code=OTHER)
             assert "The disk can only be read" in refused.stderr
+            found = alice.run("doctor", code=OTHER).stdout
+            assert f"!!  disk         the disk of {alice.home}" in found
+            assert "can only be read, so chats stall: make it writable" in found
             remount(alice.home, "rw")
         alice.up()
         assert "durability power" in alice.run("status").stdout  # as it was

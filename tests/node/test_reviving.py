@@ -12,11 +12,12 @@ import pytest
 from node import happenings as h
 from node import profile as profiles
 from node.archive import sqlite
+from node.core.effects import Stopped
 from node.core.types import Stream
 from node.errors import Complaint, DamagedLog, DiskFull, DiskReadOnly
-from node.host import asking, entering, keeping, reviving, views
+from node.host import asking, checks, entering, keeping, reviving, views
 from node.host.nodes import Node
-from node.words import Mode
+from node.words import Mode, Wait
 from tests.node.town import Town, eventually, lines, say
 
 
@@ -105,8 +106,64 @@ async def test_a_full_disk_stalls_the_chat_which_goes_on_by_itself(town: Town) -
     await say(bob, "after")
     await eventually(lambda: lines(alice) == lines(bob) == [*stored, "while it is full", "after"])
     assert told.errors == ["DISK_FULL"], "told once"
-    assert told.changes == ["resumed"], "and once"
+    assert told.changes == ["stalled", "resumed"], "and once each"
     assert bob.status().problems == ()
+
+
+async def test_every_face_shows_that_a_chat_is_stalled(town: Town) -> None:
+    alice, bob = await town.pair()
+    carol = await town.start("carol")
+    await entering.join(carol, f"{town.nds}/{town.chat}", "", "")
+    told = Watching(bob)
+    await say(alice, "before")
+    with full_disk(bob):
+        await fails(bob)
+        chat = bob.chat("")
+        assert chat.halt == ("stalled", "DISK_FULL")
+        shown = views.chat(chat)
+        assert (shown.halt, shown.halt_reason) == ("stalled", "DISK_FULL")
+        assert (shown.alive, shown.known, shown.leader_id) == (0, 3, 0)
+        leader = views.leader(chat)
+        assert (leader.halt, leader.halt_reason, leader.leader_id) == ("stalled", "DISK_FULL", 0)
+        listed = views.members(chat, everyone=False)
+        assert (listed.halt, listed.halt_reason) == ("stalled", "DISK_FULL")
+        assert {one.nick: one.state for one in listed.members} == {
+            "alice": "unknown",
+            "bob": "stalled",
+            "carol": "unknown",
+        }
+        assert not any(one.leader for one in listed.members)
+        await say(alice, "which bob lacks", Wait.LEADER)
+        await eventually(lambda: lines(carol)[-1:] == ["which bob lacks"])
+        found = await asking.check(bob, chat)
+        assert {row.nick: (row.same, row.self) for row in found.rows} == {
+            "alice": (True, False),
+            "bob": (False, True),
+            "carol": (True, False),
+        }
+        assert (found.same, found.halt, found.halt_reason) == (False, "stalled", "DISK_FULL")
+        rows = (await checks.diagnose(bob)).rows
+        (row,) = (row for row in rows if row.check == f"#{town.chat}")
+        assert not row.ok
+        assert row.text.startswith("stalled: disk full. The disk is full: ")
+        assert "dial-back" not in [row.check for row in rows], "that asks what has stopped"
+    await eventually(lambda: views.chat(bob.chat("")).alive == 3)
+    assert told.changes == ["stalled", "resumed"]
+    assert views.chat(bob.chat("")).halt == ""
+    assert (await asking.check(bob, bob.chat(""))).same
+
+
+async def test_every_face_shows_that_a_chat_has_stopped(town: Town) -> None:
+    _, bob = await town.pair()
+    told, chat = Watching(bob), bob.chat("")
+    chat._notified(Stopped("PROFILE_IN_USE"))
+    shown = bob.status().chats[0]
+    assert (shown.halt, shown.halt_reason) == ("stopped", "PROFILE_IN_USE")
+    assert (shown.alive, shown.leader_id) == (0, 0)
+    (row,) = (one for one in (await checks.diagnose(bob)).rows if one.check == f"#{town.chat}")
+    assert row.text.startswith("stopped: profile in use. another process runs")
+    assert told.changes == ["stopped"]
+    assert chat in bob.chats, "and it is not begun anew by itself"
 
 
 @pytest.mark.parametrize("what", ["leave", "topic"])

@@ -1,5 +1,6 @@
 """The doctor's look at the logs of a profile: node/stores.py, with node/archive/checkup.py."""
 
+import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,25 @@ def test_a_sound_log_tells_its_size_and_what_waits(tmp_path: Path, log: Path) ->
     assert text.endswith(f"; version {VERSION}; 1 of your lines waits for somebody")
     assert log.read_bytes() == before
     assert [file.name for file in log.parent.iterdir() if "-" in file.name] == []
+
+
+def test_a_disk_that_can_only_be_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not disk.is_read_only(tmp_path)
+    assert not disk.is_read_only(tmp_path / "nowhere")
+    statvfs = os.statvfs
+
+    def read_only(place: Path) -> os.statvfs_result:
+        found = list(statvfs(place))
+        found[8] |= os.ST_RDONLY  # its flags
+        return os.statvfs_result(found)
+
+    monkeypatch.setattr(os, "statvfs", read_only)
+    assert disk.is_read_only(tmp_path)
+    (row,) = stores.findings(tmp_path, [])
+    assert (row.check, row.ok) == ("disk", False)
+    assert row.text == f"the disk of {tmp_path} can only be read, so chats stall: make it writable"
 
 
 def test_a_log_that_is_in_use_is_read_as_it_is_by_now(tmp_path: Path, log: Path) -> None:

@@ -81,6 +81,8 @@ class Chat(_message.Message):
     TOPIC_BY_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     LOST_FIELD_NUMBER: _builtins.int
+    HALT_FIELD_NUMBER: _builtins.int
+    HALT_REASON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, without "#"."""
     chat_id: _builtins.int
@@ -115,6 +117,12 @@ class Chat(_message.Message):
     """How it keeps what is said."""
     lost: _builtins.int
     """Messages that are lost: nobody here has them."""
+    halt: _builtins.str
+    """"stalled" where its log cannot be written, till that works again; "stopped" where it has ended
+    here by itself; empty while it goes on.  `alive` and `leader_id` are then 0: unknown.
+    """
+    halt_reason: _builtins.str
+    """Why, for programs: DISK_FULL, PROFILE_IN_USE ..."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The highest accepted epoch."""
@@ -140,10 +148,12 @@ class Chat(_message.Message):
         topic_by: _builtins.str = ...,
         mode: _common_pb2.Mode.ValueType = ...,
         lost: _builtins.int = ...,
+        halt: _builtins.str = ...,
+        halt_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "chat_id", b"chat_id", "epoch", b"epoch", "fingerprint", b"fingerprint", "known", b"known", "leader_id", b"leader_id", "leader_nick", b"leader_nick", "lost", b"lost", "member_id", b"member_id", "mentions", b"mentions", "mode", b"mode", "name", b"name", "nds", b"nds", "outbox", b"outbox", "provisional", b"provisional", "topic", b"topic", "topic_by", b"topic_by", "unread", b"unread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "chat_id", b"chat_id", "epoch", b"epoch", "fingerprint", b"fingerprint", "halt", b"halt", "halt_reason", b"halt_reason", "known", b"known", "leader_id", b"leader_id", "leader_nick", b"leader_nick", "lost", b"lost", "member_id", b"member_id", "mentions", b"mentions", "mode", b"mode", "name", b"name", "nds", b"nds", "outbox", b"outbox", "provisional", b"provisional", "topic", b"topic", "topic_by", b"topic_by", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -614,7 +624,9 @@ class Member(_message.Message):
     nick: _builtins.str
     """Its name as shown, unique in the chat."""
     state: _builtins.str
-    """alive, suspect, dropped, left or kicked."""
+    """alive, suspect, dropped, left or kicked.  In a chat that is stalled here: stalled (oneself), and
+    unknown of those that have not left.
+    """
     address: _builtins.str
     """Where it can be called."""
     leader: _builtins.bool
@@ -663,10 +675,16 @@ class ListMembersResponse(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    HALT_FIELD_NUMBER: _builtins.int
+    HALT_REASON_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat's name."""
     mode: _common_pb2.Mode.ValueType
     """How they keep what is said."""
+    halt: _builtins.str
+    """As in `Chat`."""
+    halt_reason: _builtins.str
+    """As in `Chat`."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]:
         """Its members."""
@@ -677,10 +695,12 @@ class ListMembersResponse(_message.Message):
         chat: _builtins.str = ...,
         members: _abc.Iterable[Global___Member] | None = ...,
         mode: _common_pb2.Mode.ValueType = ...,
+        halt: _builtins.str = ...,
+        halt_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "members", b"members", "mode", b"mode"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "halt", b"halt", "halt_reason", b"halt_reason", "members", b"members", "mode", b"mode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1497,7 +1517,7 @@ class ChatEvent(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     change: _builtins.str
-    """opened, closed, resumed (it had stopped here, and goes on), renamed (its discovery service lists
+    """opened, closed, stalled, stopped, resumed (it goes on again), renamed (its discovery service lists
     it so, since another network has its name).
     """
     @_builtins.property
@@ -1553,6 +1573,8 @@ class GetLeaderResponse(_message.Message):
     PROVISIONAL_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     SEEN_MS_FIELD_NUMBER: _builtins.int
+    HALT_FIELD_NUMBER: _builtins.int
+    HALT_REASON_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat's name."""
     leader_id: _builtins.int
@@ -1565,6 +1587,10 @@ class GetLeaderResponse(_message.Message):
     """Where it can be called."""
     seen_ms: _builtins.int
     """When it was last heard, unix time; 0 for never."""
+    halt: _builtins.str
+    """As in `Chat`."""
+    halt_reason: _builtins.str
+    """As in `Chat`."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The highest accepted epoch."""
@@ -1579,10 +1605,12 @@ class GetLeaderResponse(_message.Message):
         provisional: _builtins.bool = ...,
         address: _builtins.str = ...,
         seen_ms: _builtins.int = ...,
+        halt: _builtins.str = ...,
+        halt_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "chat", b"chat", "epoch", b"epoch", "leader_id", b"leader_id", "nick", b"nick", "provisional", b"provisional", "seen_ms", b"seen_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "chat", b"chat", "epoch", b"epoch", "halt", b"halt", "halt_reason", b"halt_reason", "leader_id", b"leader_id", "nick", b"nick", "provisional", b"provisional", "seen_ms", b"seen_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2261,6 +2289,7 @@ class CheckRow(_message.Message):
     NICK_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     SAME_FIELD_NUMBER: _builtins.int
+    SELF_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Who."""
     nick: _builtins.str
@@ -2268,18 +2297,21 @@ class CheckRow(_message.Message):
     fingerprint: _builtins.str
     """Its fingerprint; empty when it did not answer."""
     same: _builtins.bool
-    """Whether it equals this node's."""
+    """Whether it equals this node's; where the chat is stalled here, that of most others."""
+    self: _builtins.bool
+    """True for this node."""
     def __init__(
-        self,
+        self_,  # pyright: ignore[reportSelfClsParameterName]
         *,
         member_id: _builtins.int = ...,
         nick: _builtins.str = ...,
         fingerprint: _builtins.str = ...,
         same: _builtins.bool = ...,
+        self: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "member_id", b"member_id", "nick", b"nick", "same", b"same"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "member_id", b"member_id", "nick", b"nick", "same", b"same", "self", b"self"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2325,10 +2357,16 @@ class CheckHistoryResponse(_message.Message):
     SAME_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     LOST_FIELD_NUMBER: _builtins.int
+    HALT_FIELD_NUMBER: _builtins.int
+    HALT_REASON_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat's name."""
     same: _builtins.bool
     """Whether every member alive has the same history."""
+    halt: _builtins.str
+    """As in `Chat`."""
+    halt_reason: _builtins.str
+    """As in `Chat`."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckRow]:
         """One row a member."""
@@ -2344,10 +2382,12 @@ class CheckHistoryResponse(_message.Message):
         same: _builtins.bool = ...,
         rows: _abc.Iterable[Global___CheckRow] | None = ...,
         lost: _abc.Iterable[Global___Lost] | None = ...,
+        halt: _builtins.str = ...,
+        halt_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "lost", b"lost", "rows", b"rows", "same", b"same"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "halt", b"halt", "halt_reason", b"halt_reason", "lost", b"lost", "rows", b"rows", "same", b"same"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -65,7 +65,7 @@ class Watching:
             self._stale_status.set()
         if isinstance(event.what, ReceiptEvent) and event.chat_id == state.current:
             self._read_members_later()
-        of_members = isinstance(event.what, MemberEvent | SuspectEvent | LeaderEvent)
+        of_members = isinstance(event.what, MemberEvent | SuspectEvent | LeaderEvent | ChatEvent)
         if of_members and event.chat_id == self._face.state.current:
             self._stale_members.set()
 

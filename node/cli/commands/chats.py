@@ -104,8 +104,8 @@ def listed(state: State) -> tuple[str, ...]:
         leader = clean_name(one.chat.leader_nick) or "?"
         unread = f" unread:{one.unread}" if one.unread else ""
         muted = " (muted)" if one.muted else ""
-        counts = f"{one.chat.alive}/{one.chat.known}"
-        lines.append(f"{mark} {place} {called(state, one)}{muted} {counts} L:{leader}{unread}")
+        counts = one.halted or f"{one.chat.alive}/{one.chat.known} L:{leader}"
+        lines.append(f"{mark} {place} {called(state, one)}{muted} {counts}{unread}")
     lines += [f"    {called(state, one)} (closed)" for one in state.views if one.closed]
     return tuple(lines)
 

@@ -126,7 +126,7 @@ def _chats(state: State, word: str, _: Arg, __: list[str]) -> Found:
         name = state.shown_name(view)
         if name.casefold().startswith(begun):
             topic = clean_line(view.chat.topic)
-            yield f"#{name}", topic or f"{view.chat.alive}/{view.chat.known}"
+            yield f"#{name}", topic or view.halted or f"{view.chat.alive}/{view.chat.known}"
 
 
 def _members(state: State, word: str, _: Arg, __: list[str]) -> Found:

@@ -22,7 +22,7 @@ def with_members(view: View, members: tuple[Member, ...]) -> View:
     """The view with another list of members, and the counts that follow from it."""
     known = sum(member.state not in _GONE for member in members)
     alive = sum(member.state == "alive" for member in members)
-    if not members or (known, alive) == (view.chat.known, view.chat.alive):
+    if not members or view.chat.halt or (known, alive) == (view.chat.known, view.chat.alive):
         return replace(view, members=members)
     chat = replace(view.chat, known=max(1, known), alive=max(1, alive))
     return replace(view, members=members, chat=chat)

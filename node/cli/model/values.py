@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from ...happenings import Happening, ReceiptEvent
-from ...words import NO_CHAT, Chat, DiscoveryService, Line, Member
+from ...words import NO_CHAT, Chat, DiscoveryService, Line, Member, halted
 
 LINES_MAX = 5_000  # items of a transcript that are held; older ones are read from the log
 IDLE_LINES_MAX = 200  # of a chat that was not looked at lately
@@ -119,6 +119,11 @@ class View:
     @property
     def name(self) -> str:
         return self.chat.name
+
+    @property
+    def halted(self) -> str:
+        """Why the chat does not go on here ("stalled: disk full"); empty where it does."""
+        return halted(self.chat.halt, self.chat.halt_reason)
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -74,10 +74,13 @@ def _chat_parts(state: State, view: View, now_ms: int) -> tuple[Part, ...]:
     name = f"{number(state, view)}#{cut(clean_name(state.shown_name(view)), NAME_MAX)}"
     if not chat.member_id:
         return (Part(f"{name} joining", 6),)
-    parts = [
-        Part(f"{name} {chat.alive}/{chat.known}", 6),
-        Part(f"L:{_leader(chat)} e{chat.epoch.n}", 10),
-    ]
+    if view.halted:
+        parts = [Part(f"{name} ?/{chat.known}", 6), Part(view.halted, 10, "status.warn")]
+    else:
+        parts = [
+            Part(f"{name} {chat.alive}/{chat.known}", 6),
+            Part(f"L:{_leader(chat)} e{chat.epoch.n}", 10),
+        ]
     since = nds_down_since(state, chat)
     if since:
         parts.append(Part(f"NDS:down {duration(now_ms - since)}", 4, "status.warn"))

@@ -15,7 +15,7 @@ from .grid import Cells, empty, grid, paragraph
 from .notices import delivery, led_by, message_lines, missing
 from .rows import Row, cut, fitted, padded
 from .shell import shell_rows
-from .tables import grpcurl
+from .tables import compared, grpcurl
 from .text import (
     clean,
     clean_line,
@@ -170,7 +170,9 @@ def _leads(state: State, columns: int) -> list[Row]:
     if view is None:
         return []
     chat = view.chat
-    if not chat.leader_id:
+    if view.halted:
+        said = f"{view.halted}, so who leads is not known here (epoch {chat.epoch.n})"
+    elif not chat.leader_id:
         said = f"no leader is known (epoch {chat.epoch.n})"
     else:
         sure = "the NDS agrees"
@@ -332,13 +334,15 @@ def _lost(one: words.Lost) -> str:
 def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row]:
     cells: list[Cells] = []
     for row in value.rows:
-        told = "same" if row.same else "DIFFERS" if row.fingerprint else ""
+        told = "same" if row.same else compared(value, row).upper()
         look = "page.good" if row.same else "page.bad"
         found = clean_line(row.fingerprint) or "no answer"
         cells.append((look, (who(row.nick, row.member_id), found, told)))
     silent = sum(not row.fingerprint for row in value.rows)
     whom = f"the {len(value.rows) - silent} members that answer" if silent else "every member"
     said = f"same history on {whom}" if value.same else "histories differ"
+    if halted := words.halted(value.halt, value.halt_reason):
+        said = f"the chat is {halted}: its history here is as it was then"
     look = "page.good" if value.same else "page.bad"
     return [
         *paragraph(look, f" {said}", columns),

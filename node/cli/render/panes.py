@@ -9,8 +9,15 @@ from .rows import Fragment, Row, cut, fitted, head, justified, padded
 from .text import beginning, clean_name, shown_nick, width
 
 NICK_MIN = 6  # columns of members' nicks
-RANK = {"alive": 0, "suspect": 1, "dropped": 2}
-MARKS = {"alive": " ", "suspect": "?", "dropped": "-"}
+RANK = {"alive": 0, "stalled": 0, "stopped": 0, "unknown": 1, "suspect": 1, "dropped": 2}
+MARKS = {
+    "alive": " ",
+    "stalled": " ",
+    "stopped": " ",
+    "unknown": "?",
+    "suspect": "?",
+    "dropped": "-",
+}
 
 
 def chats(state: State, columns: int, height: int) -> list[Row]:
@@ -102,7 +109,7 @@ def members(state: State, columns: int, height: int) -> list[Row]:
     if view is None:
         return _filled([], columns, height)
     chat = view.chat
-    title = f"MEMBERS {chat.alive}/{chat.known}"
+    title = f"MEMBERS {'?' if chat.halt else chat.alive}/{chat.known}"
     rows = [fitted((("pane.head", title),), columns, "pane.head")]
     listed = members_listed(view)
     first, shown = _slice(len(listed), 0, height - 1)

@@ -158,7 +158,13 @@ def chat(value: Chat) -> Row:
         "nds": value.nds or None,
         "topic": value.topic,
         "transient": value.mode == Mode.TRANSIENT,
+        **halt(value),
     }
+
+
+def halt(value: Chat | Leader | words.Comparison) -> Row:
+    """{"halt","halt_reason"}, with nulls while the chat goes on here."""
+    return {"halt": value.halt or None, "halt_reason": value.halt_reason or None}
 
 
 def status(value: Status) -> Row:
@@ -207,6 +213,7 @@ def leader(value: Leader) -> Row:
         "provisional": value.provisional,
         "address": value.address or None,
         "seen": iso(value.seen_ms),
+        **halt(value),
     }
 
 
@@ -235,12 +242,18 @@ def check(value: words.Comparison) -> Row:
         "chat": value.chat,
         "same": value.same,
         "members": [
-            {**member(row.member_id, row.nick), "fingerprint": row.fingerprint, "same": row.same}
+            {
+                **member(row.member_id, row.nick),
+                "fingerprint": row.fingerprint,
+                "same": row.same,
+                "self": row.self,
+            }
             for row in value.rows
         ],
         "lost": [
             {**member(one.member_id, one.nick), "messages": one.messages} for one in value.lost
         ],
+        **halt(value),
     }
 
 

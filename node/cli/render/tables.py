@@ -54,8 +54,8 @@ def status(value: words.Status, now_ms: int) -> Answer:
         (
             f"#{clean_name(chat.name)}",
             f"id {small(chat.member_id)}" if chat.member_id else "joining",
-            f"{chat.alive}/{chat.known}",
-            f"L:{_leader_of(chat)}",
+            f"{'?' if chat.halt else chat.alive}/{chat.known}",
+            words.halted(chat.halt, chat.halt_reason) or f"L:{_leader_of(chat)}",
             f"e{chat.epoch.n}",
             f"out:{chat.outbox}",
             f"unread:{chat.unread}",
@@ -165,7 +165,7 @@ def networks(value: words.Networks, now_ms: int) -> Answer:
     return Answer(lines, tuple(map(records.network, value.networks)), notes, code)
 
 
-MARKS = {"alive": " ", "suspect": "?", "dropped": "-", "left": "x", "kicked": "x"}
+MARKS = {"alive": " ", "suspect": "?", "dropped": "-", "left": "x", "kicked": "x", "unknown": "?"}
 
 
 def members(value: words.Members, now_ms: int) -> Answer:
@@ -185,13 +185,22 @@ def members(value: words.Members, now_ms: int) -> Answer:
             )
         )
     found = tuple(records.chat_member(one, value.chat) for one in value.members)
-    return Answer(table(rows), found, _noted(value.mode))
+    return Answer(table(rows), found, (*_halt(value), *_noted(value.mode)))
+
+
+def _halt(value: words.Members | words.Comparison) -> tuple[str, ...]:
+    """What to know of a chat that does not go on here."""
+    said = words.halted(value.halt, value.halt_reason)
+    return (f"#{clean_name(value.chat)} is {said}; 'p2pchat status' has more",) if said else ()
 
 
 def leader(value: words.Leader) -> Answer:
     """Who leads; exit 5 where nobody is known to."""
     row = records.leader(value)
     name = clean_name(value.chat)
+    if said := words.halted(value.halt, value.halt_reason):
+        line = f"#{name} is {said}, so who leads is not known here (epoch {value.epoch.n})"
+        return Answer((line,), (row,), exit=errors.NO_PEER)
     if not value.leader_id:
         line = f"#{name} has no leader that is known here (epoch {value.epoch.n})"
         return Answer((line,), (row,), exit=errors.NO_PEER)
@@ -326,16 +335,28 @@ def comparison(value: words.Comparison) -> Answer:
         (
             who(row.nick, row.member_id),
             row.fingerprint or "no answer",
-            "" if row.same else "differs" if row.fingerprint else "",
+            compared(value, row),
         )
         for row in value.rows
     ]
     silent = sum(not row.fingerprint for row in value.rows)
     whom = f"the {len(rows) - silent} members that answer" if silent else "every member"
     last = f"same history on {whom}" if value.same else "histories differ"
+    if value.halt:
+        last = "this node's history is as it was when the chat stalled; the others are compared"
     code = errors.DONE if value.same else errors.PARTIAL
     lost = [missing(one.messages, who(one.nick, one.member_id)) for one in value.lost]
-    return Answer((*table(rows), *lost, last), (records.check(value),), exit=code)
+    lines = (*table(rows), *lost, last)
+    return Answer(lines, (records.check(value),), _halt(value), exit=code)
+
+
+def compared(value: words.Comparison, row: words.Compared) -> str:
+    """What is said of one member's history."""
+    if row.same:
+        return ""
+    if value.halt and row.self:
+        return value.halt
+    return "differs" if row.fingerprint else ""
 
 
 def calls(value: words.Calls, now_ms: int) -> Answer:
