@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.arguments import seed, some
 from tests.chaos.cycle import Outcome, run
 from tests.chaos.lab import build
 from tests.chaos.lab.hosts import CHOICE
@@ -121,11 +122,11 @@ def write(outcomes: list[Outcome], out: Path, kept: Path) -> None:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("--cycles", type=int, default=5, help="how many seeds")
-    parser.add_argument("--start", type=int, default=0, help="the first of them")
+    parser.add_argument("--cycles", type=some, default=5, help="how many seeds")
+    parser.add_argument("--start", type=seed, default=0, help="the first of them")
     parser.add_argument("--nodes", type=int, default=len(NODES), help="how many, 2 to 5")
     parser.add_argument("--verbose", action="store_true", help="tell what happens as it happens")
-    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--seed", type=seed, help="only this one")
     parser.add_argument("--schedule", type=Path, help="only what this file says")
     parser.add_argument("--out", type=Path, default=Path("chaos-report.md"), help="the report")
     parser.add_argument("--kept", type=Path, default=KEPT, help="where what is kept goes")

@@ -1,7 +1,8 @@
 """`python -m tests.crash [--start N] [--count N] [--step N]`: every point of a life, one by one.
 
-Each life ends one point later than the one before, until one comes to its own end.  Exit 1 at the
-first loss; its point is printed, and the files stay.
+Each life ends one point later than the one before, until one comes to its own end.  Without
+`--count`, logs are torn before that.  Exit 1 at the first loss; its point is printed, and the files
+stay.
 """
 
 import argparse
@@ -12,14 +13,17 @@ import traceback
 from pathlib import Path
 from random import Random
 
+from tests.arguments import some
 from tests.crash.lives import Theatre
 from tests.crash.torn import boundaries, check_cut, check_damage, check_half_moved, written
 
 TORN_SEEDS = 5
+POINTS_MAX = 10_000  # a life comes to its own end long before
 
 
 def tear(directory: Path) -> None:
     """Write-ahead logs cut at every boundary of a frame, and spoilt and half moved at random."""
+    print("logs cut and spoilt as a loss of power leaves them; about 100 s", flush=True)
     for seed in range(TORN_SEEDS):
         history, chance = written(directory, seed, 5), Random(seed)
         cuts = boundaries(history)
@@ -33,6 +37,7 @@ def tear(directory: Path) -> None:
 
 def crash(directory: Path, start: int, count: int, step: int) -> int:
     """Lives that end at each point; how many there were."""
+    print("lives, each killed at the next point; some 235 of about 8 s to the end", flush=True)
     theatre = Theatre(directory)
     try:
         theatre.open()
@@ -56,16 +61,16 @@ def crash(directory: Path, start: int, count: int, step: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash")
-    parser.add_argument("--start", type=int, default=1)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--step", type=int, default=1)
-    parser.add_argument("--skip-torn", action="store_true")
+    parser.add_argument("--start", type=some, default=1, help="the first point")
+    parser.add_argument("--count", type=some, help="how many points, and no torn logs; else all")
+    parser.add_argument("--step", type=some, default=1, help="how far apart")
+    parser.add_argument("--skip-torn", action="store_true", help="no torn logs")
     args = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="p2pchat-crash-"))
     try:
-        if not args.skip_torn:
+        if not args.skip_torn and args.count is None:
             tear(directory)
-        lives = crash(directory, args.start, args.count, args.step)
+        lives = crash(directory, args.start, args.count or POINTS_MAX, args.step)
     except AssertionError:
         traceback.print_exc()
         return 1

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from tests.crash import __main__ as program
 from tests.crash.torn import boundaries, check_cut, check_damage, check_half_moved, written
 
 SEED = int(os.environ.get("P2PCHAT_TORN_SEED", "1"))
@@ -42,3 +43,18 @@ def test_the_checks_find_a_loss(tmp_path: Path) -> None:
 
 def _rest(history: object) -> tuple[object, ...]:
     return (history.moved, history.states, history.sizes)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "torn"), [([], True), (["--start", "7", "--count", "2"], False)]
+)
+def test_logs_are_torn_where_points_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], torn: bool
+) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(program, "tear", lambda directory: done.append("torn"))
+    monkeypatch.setattr(program, "crash", lambda _, *about: done.append(about) or 2)
+    monkeypatch.setattr("sys.argv", ["tests.crash", *arguments])
+    assert program.main() == 0
+    about = (7, 2, 1) if arguments else (1, program.POINTS_MAX, 1)
+    assert done == [*(["torn"] if torn else []), about]

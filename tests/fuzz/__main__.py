@@ -11,17 +11,22 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.arguments import seed, some
 from tests.fuzz import within
 from tests.fuzz.campaign import Plan
 from tests.fuzz.conduct import conduct
+from tests.fuzz.rpcs import known
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=300, help="of each RPC")
-    parser.add_argument("--start", type=int, default=0, help="the first seed")
-    parser.add_argument("--rpc", default="", help="only this one: Node/Message")
-    parser.add_argument("--seed", type=int, help="only this case, shown in full")
+    parser.add_argument("--cases", type=some, default=300, help="of each RPC")
+    parser.add_argument("--start", type=seed, default=0, help="the first seed")
+    names = [rpc.name for rpc in known()]
+    parser.add_argument(
+        "--rpc", default="", choices=["", *names], metavar="RPC", help="only this: Node/Message"
+    )
+    parser.add_argument("--seed", type=seed, help="only this case, shown in full")
     parser.add_argument("--seconds", type=float, default=0, help="at most, for each RPC")
     parser.add_argument("--within", action="store_true", help="only the core, without processes")
     given = parser.parse_args()

@@ -58,6 +58,12 @@ def _rpc(service: str, method: MethodDescriptor) -> Rpc:
     )
 
 
+def known() -> list[Rpc]:
+    """The methods of all services that our servers may have."""
+    files = [module.DESCRIPTOR for module in KNOWN]
+    return rpcs_of(one.full_name for file in files for one in file.services_by_name.values())
+
+
 def served(channel: grpc.Channel) -> list[Rpc]:
     """The methods of the server at the other end, which it names by reflection."""
     ask = reflection_pb2.ServerReflectionRequest(list_services="")

@@ -1,5 +1,7 @@
 """A share of `make fuzz`: every RPC of every server, noise, limits, a thousand connections."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,18 @@ def test_nothing_dies_and_nothing_that_is_refused_counts(tmp_path: Path) -> None
 
 def test_a_refused_request_leaves_no_trace_in_the_core() -> None:
     assert within.run(40, 0) == []
+
+
+def test_an_rpc_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "--within", "--cases", "1", "--rpc"]
+    done = subprocess.run(
+        [*command, "Node/Nonsense"], capture_output=True, check=False, encoding="utf-8"
+    )
+    assert done.returncode == 2
+    assert "invalid choice: 'Node/Nonsense'" in done.stderr
+    for name in ("Node/Message", "Control/Send", "NodeDiscovery/Renew", "Health/Check"):
+        assert f"'{name}'" in done.stderr
+    done = subprocess.run(
+        [*command, "Node/Message"], capture_output=True, check=False, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr

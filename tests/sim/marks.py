@@ -19,6 +19,8 @@ from pathlib import Path
 
 import coverage
 
+from tests.arguments import seed, some
+
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "node" / "core"
 LISTED = Path(__file__).with_name("unreached.txt")
@@ -114,8 +116,8 @@ def is_listed(entry: str, known: dict[str, str]) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.marks", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=100, help="how many lives")
-    parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=some, default=100, help="how many lives")
+    parser.add_argument("--start", type=seed, default=0, help="the first seed")
     parser.add_argument("--all", action="store_true", help="print what is listed, too")
     given = parser.parse_args()
     began = time.perf_counter()

@@ -32,6 +32,7 @@ def plant(mutant: Mutant, tree: Path) -> None:
         shutil.copytree(ROOT / package, tree / package, ignore=ignore)
     for package in ("nds", "node", "tests"):
         shutil.copy(ROOT / package / "__init__.py", tree / package / "__init__.py")
+    shutil.copy(ROOT / "tests/arguments.py", tree / "tests/arguments.py")
     path = tree / mutant.path
     text = path.read_text("utf-8")
     for old, new in mutant.changes:

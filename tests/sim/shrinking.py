@@ -20,6 +20,10 @@ TRIES = 200
 NEEDED = ("registry up", "new ", "found ")  # without these there is no world
 
 
+class NoSchedule(ValueError):
+    """The text is no schedule, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """A life as text: its seed, what was done at which instant, and as comments what came of it."""
@@ -36,16 +40,20 @@ class Schedule:
 
     @classmethod
     def parse(cls, text: str) -> "Schedule":
-        """Raises ValueError if it is none."""
+        """Raises NoSchedule if it is none."""
         about = [line.removeprefix("#").strip() for line in text.splitlines() if line[:1] == "#"]
         rows = [line.strip() for line in text.splitlines() if line.strip() and line[:1] != "#"]
         if not rows or not rows[0].startswith("seed "):
-            raise ValueError("a schedule begins with its seed")
+            raise NoSchedule("a schedule begins with its seed")
         steps = []
-        for row in rows[1:]:
-            at, _, step = row.partition(" ")
-            steps.append((int(at), step))
-        return cls(int(rows[0].removeprefix("seed ")), tuple(steps), tuple(about))
+        try:
+            seed = int(rows[0].removeprefix("seed "))
+            for row in rows[1:]:
+                at, _, step = row.partition(" ")
+                steps.append((int(at), step))
+        except ValueError as error:
+            raise NoSchedule(str(error)) from error
+        return cls(seed, tuple(steps), tuple(about))
 
 
 def shrink(

@@ -20,13 +20,14 @@ from pathlib import Path
 
 from node.core.effects import Effect
 from node.core.events import Event
+from tests.arguments import seed, some
 
 from . import brief
 from .checkers import Broken
 from .lives import Life, Steps
 from .machine import Machine
 from .options import KINDS
-from .shrinking import Schedule, shrink
+from .shrinking import NoSchedule, Schedule, shrink
 from .world import World
 
 # Redundancy hides dead parts: in so many lives each of these must be met.
@@ -195,9 +196,9 @@ def alone(given: argparse.Namespace) -> Outcome:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.swarm", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=200, help="how many lives")
-    parser.add_argument("--start", type=int, default=0, help="the first seed")
-    parser.add_argument("--seed", type=int, help="one life only")
+    parser.add_argument("--seeds", type=some, default=200, help="how many lives")
+    parser.add_argument("--start", type=seed, default=0, help="the first seed")
+    parser.add_argument("--seed", type=seed, help="one life only")
     parser.add_argument("--schedule", type=Path, help="one life only, as written in this file")
     parser.add_argument(
         "--shrink", type=Path, help="where that life breaks a promise, write what is needed for it"
@@ -213,7 +214,14 @@ def main() -> int:
     began = time.perf_counter()
     outcomes = []
     if given.seed is not None or given.schedule is not None:
-        found: Iterable[Outcome] = [alone(given)]
+        try:
+            found: Iterable[Outcome] = [alone(given)]
+        except OSError as error:
+            print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+            return 2
+        except NoSchedule as error:
+            print(f"{given.schedule} is no schedule: {error}", file=sys.stderr)
+            return 2
     else:
         found = lives(range(given.start, given.start + given.seeds), given.processes)
     for outcome in found:
@@ -226,6 +234,8 @@ def main() -> int:
     if never and len(outcomes) >= ENOUGH:
         print(f"never seen in {len(outcomes)} lives: {', '.join(never)}")
     print(report(outcomes, time.perf_counter() - began))
+    if given.shrink and not outcomes[0].promise:
+        print(f"seed {outcomes[0].seed} keeps its promises: nothing to shrink, nothing written")
     return any(outcome.promise for outcome in outcomes) or bool(never and len(outcomes) >= ENOUGH)
 
 

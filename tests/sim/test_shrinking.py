@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from . import mutants
 from .planted import MUTANTS
 from .shrinking import Schedule, kind, shrink
 from .swarm import Outcome, live
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def outcome(seed: int, promise: str, text: str, steps: tuple[tuple[int, str], ...] = ()) -> Outcome:
@@ -88,6 +91,31 @@ def test_planted_bug_is_shrunk_to_a_schedule_that_shows_it_and_nothing_without_i
     assert len(schedule.steps) == left < before * 2 / 3, schedule.text()
     assert _swarm(tmp_path, "--schedule", str(file)).returncode == 1
     assert not live(schedule.seed, steps=schedule.steps).text
+
+
+def test_a_life_that_keeps_its_promises_is_not_shrunk_and_that_is_said(tmp_path) -> None:
+    file = tmp_path / "schedule.txt"
+    done = _swarm(ROOT, "--seed", "7", "--shrink", str(file))
+    last = done.stdout.splitlines()[-1]
+    assert last == "seed 7 keeps its promises: nothing to shrink, nothing written"
+    assert (done.returncode, file.exists()) == (0, False)
+
+
+def test_a_schedule_that_is_none_is_named_in_one_line(tmp_path) -> None:
+    done = _swarm(ROOT, "--schedule", str(tmp_path / "none.txt"), "--trace")
+    assert done.stderr == f"{tmp_path / 'none.txt'}: No such file or directory\n"
+    assert done.returncode == 2
+    (tmp_path / "other.txt").write_text("seed 7\nsoon kill 3\n")
+    done = _swarm(ROOT, "--schedule", str(tmp_path / "other.txt"))
+    assert done.stderr.startswith(f"{tmp_path / 'other.txt'} is no schedule: ")
+    assert (done.stderr.count("\n"), done.returncode) == (1, 2)
+
+
+@pytest.mark.parametrize("wrong", [("--seeds", "-3"), ("--seeds", "0"), ("--seed", "-1")])
+def test_so_few_lives_are_refused(wrong: tuple[str, str]) -> None:
+    done = _swarm(ROOT, *wrong)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"argument {wrong[0]}: {wrong[1]} is less than " in done.stderr
 
 
 def _swarm(tree, *args: str) -> subprocess.CompletedProcess[str]:
