@@ -19,7 +19,7 @@ REFUSED = 7
 INTERRUPTED = 130
 
 EXIT_CODES: Mapping[int, str] = {
-    DONE: "done; send: every member counted has acknowledged",
+    DONE: "done; send: all have acknowledged, but for members that went away meanwhile",
     OTHER: "something else went wrong; the line on stderr says what",
     USAGE: "wrong usage: an unknown flag, a malformed value, an ambiguous name",
     NOT_FOUND: "no such chat, member or message",
@@ -117,7 +117,7 @@ class AmbiguousMessage(Complaint):
 
 
 class TooLong(Complaint):
-    """{field} is too long: {size}, the limit is {limit}. Nothing was sent."""
+    """The text is too long: {size} bytes, the limit is {limit} bytes. Nothing was sent."""
 
     exit = USAGE
     reason = "TOO_LONG"

@@ -16,7 +16,7 @@ from .. import errors, words
 from ..control.complaints import from_error
 from ..control.values import from_proto, happening_from_proto
 from ..happenings import Happening
-from ..limits import text_fault
+from ..limits import TEXT_MAX, text_fault
 
 V = TypeVar("V")
 
@@ -203,6 +203,8 @@ class Client:
 
         A text that is too long is refused here: more than a call may carry never gets to the node.
         """
+        if (size := len(text.encode("utf-8", "surrogatepass"))) > TEXT_MAX:
+            raise errors.TooLong(size=size, limit=TEXT_MAX)
         if fault := text_fault(text):
             raise errors.BadField(field="text", text=fault)
         request = pb.SendRequest(

@@ -138,7 +138,13 @@ async def _topic(node: "Client", chat: str, topic: str = "") -> Answer:
 
 
 async def _search(node: "Client", chat: str, text: str, count: int = 0) -> Answer:
-    """Every line that holds `text`, whatever its case; the last `count` of them if that is set."""
+    """Every line that holds `text`, whatever its case; the last `count` of them if that is set.
+
+    Raises:
+        Usage: there is no text, which every line would hold.
+    """
+    if not text.strip():
+        raise errors.Usage(text="Which text? For example: p2pchat search broke the build")
     name = await chat_name(node, chat)
     page = await read(node, chat, count=count or PAGE * PAGE, contains=text)
     answer = tables.history(page, name, now_ms())

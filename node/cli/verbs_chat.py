@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DONE, BadField, NodeDown, TooLong
-from ..limits import TEXT_CEILING, TEXT_MAX
+from ..limits import TEXT_MAX
 from .run import Run, wait
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ async def _send_all(run: Run) -> int:
         async for text in _texts(run):
             number += 1
             try:
-                _check_size(text)
                 told = node.send(
                     run.args.chat, text, kind=kind, wait=how, wait_ms=min(limit, 3_600_000)
                 )
@@ -65,14 +64,10 @@ async def _send_all(run: Run) -> int:
             if not sent:
                 raise NodeDown(profile=run.places.profile)
             worst = max(worst, run.output.answer(progress(sent[-1])))
+        if not number:
+            await node.status()  # Without a node it is as with any line.
+            run.output.note("nothing to send: stdin has no line")
     return worst
-
-
-def _check_size(text: str) -> None:
-    """More than a node could ever be set to take is not even handed to it."""
-    size = len(text.encode())
-    if size > TEXT_CEILING:
-        raise TooLong(field="text", size=f"{size} bytes", limit=f"{TEXT_MAX} bytes")
 
 
 async def _texts(run: Run) -> AsyncIterator[str]:
@@ -82,15 +77,22 @@ async def _texts(run: Run) -> AsyncIterator[str]:
         yield text
         return
     if run.args.whole:
-        everything = await asyncio.to_thread(sys.stdin.buffer.read, TEXT_CEILING + 1)
-        if len(everything) > TEXT_CEILING:
-            size = f"more than {TEXT_CEILING} bytes"
-            raise TooLong(field="text", size=size, limit=f"{TEXT_CEILING} bytes at most")
+        everything = await asyncio.to_thread(sys.stdin.buffer.read, TEXT_MAX + 1)
+        if len(everything) > TEXT_MAX and (rest := await asyncio.to_thread(_rest)):
+            raise TooLong(size=len(everything) + rest, limit=TEXT_MAX)
         yield everything.decode("utf-8", "replace").removesuffix("\n")
         return
     while line := await asyncio.to_thread(sys.stdin.buffer.readline):
         if text := line.decode("utf-8", "replace").rstrip("\r\n"):
             yield text
+
+
+def _rest() -> int:
+    """How many bytes stdin still has; they are counted, and not kept."""
+    counted = 0
+    while piece := sys.stdin.buffer.read(2**20):
+        counted += len(piece)
+    return counted
 
 
 # ---- tail and watch ----------------------------------------------------------------------------

@@ -306,7 +306,7 @@ def test_bytes_that_are_no_text_are_sent_as_what_they_look_like() -> None:
 
 
 @pytest.mark.parametrize(
-    "refusal", [TooLong(field="text", size=70_000, limit=65_536), NodeDown(profile="default")]
+    "refusal", [TooLong(size=70_000, limit=16_384), NodeDown(profile="default")]
 )
 def test_what_the_node_refuses_stays_with_the_reason(refusal: Exception) -> None:
     with world() as made:

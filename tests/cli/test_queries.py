@@ -8,7 +8,7 @@ import pytest
 from node import words as w
 from node.cli.queries import PAGES, QUERIES, ask, entered, fetch
 from node.cli.render.tables import Answer
-from node.errors import NodeDown, NoSuchMember, NoSuchMessage
+from node.errors import NodeDown, NoSuchMember, NoSuchMessage, Usage
 from tests.cli.fake_node import NDS, NOON_MS, FakeNode
 
 DEV = f"{1:016x}"
@@ -134,6 +134,13 @@ def test_a_search_reads_on_until_there_is_nothing_older(node: FakeNode) -> None:
     assert len(node.asked("history")) == 3
     assert len(asked(node, "search", chat=DEV, text="build", count=7).lines) == 7
     assert asked(node, "search", chat=DEV, text="nowhere").notes == ("nothing in #dev holds it",)
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\t"])
+def test_a_search_for_nothing_is_refused(node: FakeNode, nothing: str) -> None:
+    with pytest.raises(Usage, match="Which text"):
+        asked(node, "search", chat=DEV, text=nothing)
+    assert node.asked("history") == []
 
 
 def test_who_joins_or_makes_a_chat_has_entered_it(node: FakeNode) -> None:

@@ -58,10 +58,12 @@ def test_a_line_that_is_too_long_is_refused_with_the_limit(square: Cluster) -> N
     for name in ("alice", "bob"):
         longer = "ü" * (TEXT_MAX // 2) + "!"
         refused = square[name].run("send", "-c", "dev", "-", stdin=longer, code=2)
-        assert "text: must be 1 to 16384 bytes, not 16385" in refused.stderr
+        told = "The text is too long: 16385 bytes, the limit is 16384 bytes. Nothing was sent."
+        assert told in refused.stderr
         assert refused.stdout == ""
     huge = square["bob"].run("send", "-c", "dev", "--whole", "-", stdin="x" * 5_000_000, code=2)
-    assert "limit is 65536 bytes" in huge.stderr
+    told = "The text is too long: 5000000 bytes, the limit is 16384 bytes. Nothing was sent."
+    assert huge.stderr == f"p2pchat: {told}\n"
     longest = "ü" * (TEXT_MAX // 2)
     square["bob"].run("send", "-c", "dev", "-", stdin=longest)
     square.agree("dev", *SQUARE, texts=[*texts, longest])

@@ -307,7 +307,12 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["join", "10.1.2.3:50050/dev"], 2, "Say where it is to listen: --listen"),
     (["join", "not a line"], 2, "line: the name of a chat must be"),
     (["send", ""], 2, "text: must be 1 to 16384 bytes, not empty"),
-    (["send", "x" * 16_385], 2, "text: must be 1 to 16384 bytes, not 16385"),
+    (
+        ["send", "x" * 16_385],
+        2,
+        "too long: 16385 bytes, the limit is 16384 bytes. Nothing was sent",
+    ),
+    (["search", ""], 2, "Which text? For example: p2pchat search"),
     (["status", "--timeout", "never"], 2, "--timeout: must be a number of seconds"),
     (["status", "--profile", "a/b"], 2, "--profile:"),
     (["frobnicate"], 2, "there is no verb 'frobnicate'"),
@@ -324,6 +329,16 @@ def test_what_makes_no_sense_is_refused_in_one_line(dev: Processes) -> None:
         assert done.stdout == "", arguments
         assert len(done.stderr.splitlines()) == 1, arguments
     assert dev.json("bob", "status")["chats"] == before
+
+
+def test_nothing_to_send_is_said_and_without_a_node_is_no_success(dev: Processes) -> None:
+    sent = dev.run("bob", "send", stdin="\n\n")
+    assert (sent.stdout, sent.stderr) == ("", "nothing to send: stdin has no line\n")
+    dev.run("bob", "down")
+    for stdin in ("", "a line"):
+        sent = dev.run("bob", "send", stdin=stdin, code=5)
+        assert "No node of the profile 'default' is running" in sent.stderr
+        assert sent.stdout == ""
 
 
 def test_a_key_that_others_can_read_keeps_the_node_from_starting(town: Processes) -> None:
