@@ -207,7 +207,7 @@ class Chat:
             self._unasked(self, notice)
         for what in happenings:
             self._tell(self.happening(what))
-        if isinstance(notice, Halted) or self.broken:
+        if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
             self._world.halted(self)
         if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
             self._tell_outbox()

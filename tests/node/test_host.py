@@ -926,6 +926,8 @@ async def test_a_group_that_stopped_by_itself_says_why(town: Town) -> None:
     with pytest.raises(telling.Ended, match="another process runs with this profile"):
         alice.chat("")
     alice.hub.end()
-    (told,) = [one.what async for one in watcher.happenings()]
+    told, changed = [one.what async for one in watcher.happenings()]
     assert isinstance(told, h.ErrorEvent)
     assert told.reason == "PROFILE_IN_USE"
+    assert isinstance(changed, h.ChatEvent)
+    assert (changed.change, changed.chat.halt) == ("stopped", "stopped")
