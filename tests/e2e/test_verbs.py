@@ -133,7 +133,7 @@ def test_what_verbs_print_in_json(dev: Processes) -> None:
     assert (chat["name"], chat["id"], chat["leader"], chat["alive"], chat["known"]) == (
         "dev", 2, 1, 2, 2,
     )  # fmt: skip
-    assert status["nds"] == [{"address": dev.nds, "state": "ok"}]
+    assert status["nds"] == [{"address": dev.nds, "state": "ok", "fault": None}]
     assert stat.S_ISSOCK(Path(status["control"]).stat().st_mode)
     leader = dev.json("bob", "leader", "-c", "#dev")
     assert {key: leader[key] for key in ("chat", "id", "nick", "epoch", "provisional")} == {
@@ -394,8 +394,11 @@ def test_an_oversized_line_of_stdin_is_named_and_the_others_are_sent(town: Proce
     town.run("alice", "host", "dev", "--no-ui")
     lines = "one\n" + "x" * 20_000 + "\n" + "y" * 600_000 + "\nfour\n"
     done = town.run("alice", "send", "-", stdin=lines, code=2)
-    assert "line 2 is not sent: text: must be 1 to 16384 bytes" in done.stderr
-    assert "line 3 is not sent: text is too long: 600000 bytes" in done.stderr
+    assert (
+        "line 2 is not sent: The text is too long: 20000 bytes, the limit is 16384 bytes"
+        in done.stderr
+    )
+    assert "line 3 is not sent: The text is too long: 600000 bytes" in done.stderr
     assert [row.split("> ")[1] for row in town.run("alice", "tail").stdout.splitlines()] == [
         "one",
         "four",
