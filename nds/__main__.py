@@ -28,7 +28,7 @@ def _run(settings: config.Config) -> int:
     from nds.logs import start_logging
     from nds.store import open_store
 
-    store = open_store(settings.store)
+    store = open_store(settings.store, make_directory=settings.is_usual_store)
     # Drawn before gRPC is loaded: the service waits for the clock to pass this second.
     generation = store.start(unix_ms())
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

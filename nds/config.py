@@ -21,6 +21,7 @@ class Config:
     host: str = "127.0.0.1"  # an IPv6 address in brackets
     port: int = 50050  # 0: any free one
     store: Path | None = None  # None: in memory
+    is_usual_store: bool = False  # whose directory is made; any other must be there
     log: str = "text"  # or "json"
 
     @property
@@ -42,7 +43,8 @@ def parse(arguments: Sequence[str]) -> Config:
     parser = _parser()
     given = parser.parse_args(arguments)
     host, port = _listen(given.listen)
-    return Config(host=host, port=port, store=_store(given.store), log=given.log)
+    store, is_usual = _store(given.store), not given.store
+    return Config(host=host, port=port, store=store, is_usual_store=is_usual, log=given.log)
 
 
 def _parser() -> argparse.ArgumentParser:

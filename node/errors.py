@@ -354,6 +354,15 @@ class DamagedLog(DamagedFile):
     reason = "DAMAGED_LOG"
 
 
+class EmptyLog(Complaint):
+    """{file} is empty. If it held lines, bring it back from a backup; else start the node: then the
+    other members give you what they have.
+    """
+
+    reason = "EMPTY_LOG"
+    status = "FAILED_PRECONDITION"
+
+
 class NewerFile(Complaint):
     """{file} was written by a newer p2pchat: {text}. Nothing was changed. Update this one."""
 

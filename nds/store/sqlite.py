@@ -58,7 +58,7 @@ READ = f"select {', '.join(COLUMNS)} from network where "
 
 
 class SqliteStore:
-    """A `Store` in the file at `path`, which is made, with its directory, if it does not exist."""
+    """A `Store` in the file at `path`, which is made if it does not exist."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -113,8 +113,12 @@ class SqliteStore:
     # --- opening ---------------------------------------------------------------------------------
 
     def _open(self) -> sqlite3.Connection:
+        if not self._path.parent.exists():
+            raise StoreUnusable(
+                f"cannot write the store {self._path}: there is no directory {self._path.parent};"
+                " make it, or name another file with --store"
+            )
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise StoreUnusable(f"cannot write the store {self._path}: {error.strerror}") from error

@@ -5,10 +5,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.archive.files import connect, unsound
+from node.archive.files import connect, refuse_orphan, size_of, unsound
 from node.archive.rows import APPLICATION, VERSION
 from node.disk import refusal
-from node.errors import DamagedLog, NewerFile
+from node.errors import DamagedLog, EmptyLog, NewerFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,13 @@ def examine(path: Path) -> Health:
 
     Raises:
         DamagedLog, NewerFile: it cannot be gone on with.
+        EmptyLog: there is nothing in it, as where its making was cut off; it is made anew.
         Unwritable: it cannot be opened.
     """
     if not path.exists():
         raise DamagedLog(file=path, text="it is not there")
-    size, wal = path.stat().st_size, _size(path.with_name(f"{path.name}-wal"))
+    refuse_orphan(path)
+    size, wal = size_of(path), size_of(path.with_name(f"{path.name}-wal"))
     # With nothing beside it the file is all there is, and nothing has to be made there to read it.
     alone = not wal and not path.with_name(f"{path.name}-shm").exists()
     mode = "ro&immutable=1" if alone else "ro"
@@ -46,6 +48,8 @@ def examine(path: Path) -> Health:
 def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
     application = base.execute("PRAGMA application_id").fetchone()[0]
     version = base.execute("PRAGMA user_version").fetchone()[0]
+    if not application and not base.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise EmptyLog(file=path)
     if application != APPLICATION:
         raise DamagedLog(file=path, text="it is no log of p2pchat")
     if version > VERSION:
@@ -55,7 +59,3 @@ def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
     lines = base.execute("SELECT count(*) FROM message").fetchone()[0]
     waiting = base.execute("SELECT count(*) FROM post WHERE settled = 0").fetchone()[0]
     return version, lines, waiting
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

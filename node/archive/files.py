@@ -62,6 +62,8 @@ def open_database(path: Path, *, power: bool = False) -> sqlite3.Connection:
     to the file may be open in this process.
     """
     new = not path.exists()
+    if not new:
+        refuse_orphan(path)
     try:
         if new:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -76,6 +78,18 @@ def open_database(path: Path, *, power: bool = False) -> sqlite3.Connection:
         if isinstance(error, OSError):
             raise refusal(path, error) from error
         raise
+
+
+def refuse_orphan(path: Path) -> None:
+    """Raises `DamagedLog` where only the write-ahead log has something: SQLite would remove it."""
+    wal = path.with_name(f"{path.name}-wal")
+    if not size_of(path) and size_of(wal):
+        raise DamagedLog(file=path, text=f"it is empty, and {wal.name} beside it is not")
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:

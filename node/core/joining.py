@@ -253,6 +253,10 @@ class Joining:
         leader = s.leader if s.leader != s.me else 0
         address = s.address_of(leader) if leader else ""
         text = "this member does not lead"
+        if s.provisional:
+            text = (
+                "its leader leads only for now; the NDS must confirm that before anybody is let in"
+            )
         return Refusal(Reason.NOT_LEADER, text, leader, address, s.epoch)
 
     def _admit(self, call: CallId, request: Join) -> None:

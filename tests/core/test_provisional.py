@@ -77,6 +77,15 @@ def test_a_provisional_leader_never_assigns_ids() -> None:
     assert refusal.reason == Reason.NOT_LEADER
 
 
+def test_who_wants_in_is_told_that_nobody_is_let_in_before_the_registry_confirms() -> None:
+    for talk in (provisional(), following()):
+        caller = m.Caller(talk.group.chat, 0, 100, Epoch(0, 0))
+        refusal = talk.hears(m.Join(caller, "den", identity(9), "nine", address(9), process=9))
+        assert refusal.text == (
+            "its leader leads only for now; the NDS must confirm that before anybody is let in"
+        )
+
+
 def test_it_repeats_its_coordinator_to_every_member_once_per_t2() -> None:
     talk = provisional()
     talk.wait(10 * LAN.t2_ms)

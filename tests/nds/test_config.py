@@ -16,6 +16,7 @@ def test_defaults_are_loopback_and_the_users_data_directory(monkeypatch, tmp_pat
     config = parse([])
     assert (config.host, config.port, config.log) == ("127.0.0.1", 50050, "text")
     assert config.store.name == "nds.db"
+    assert config.is_usual_store
     assert "p2pchat" in config.store.parts
 
 

@@ -233,6 +233,15 @@ async def test_a_store_that_cannot_be_written_is_one_line(tmp_path):
     assert "cannot write the store" in line
 
 
+async def test_a_directory_that_is_not_there_is_not_made_but_at_the_usual_place(tmp_path):
+    store = tmp_path / "missing" / "nds.db"
+    line = await fails("--listen", "127.0.0.1:0", "--store", f"sqlite:{store}")
+    assert f"there is no directory {store.parent}; make it, or name another file" in line
+    assert not store.parent.exists()
+    open_store(store, make_directory=True).close()
+    assert store.exists()
+
+
 @pytest.mark.parametrize("harm", ["newer", "damaged"])
 async def test_a_store_that_cannot_be_read_is_one_line_and_left_alone(tmp_path, harm):
     path = tmp_path / "nds.db"

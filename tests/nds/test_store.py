@@ -226,7 +226,7 @@ def test_every_field_of_a_record_is_kept(path):
 
 def test_a_file_is_made_with_its_directory_for_this_user_alone(tmp_path):
     path = tmp_path / "a" / "b" / "nds.db"
-    SqliteStore(path).close()
+    open_store(path, make_directory=True).close()
     assert path.stat().st_mode & 0o777 == 0o600
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +116,45 @@ def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path, log: Path, damage
     assert not ok
     assert ("Update this one" if damage == "newer" else "from a backup") in text
     assert (log.read_bytes() if log.exists() else b"") == before
+
+
+@pytest.mark.parametrize("left", ["a file", "a file of SQLite"])
+def test_what_a_cut_off_start_leaves_is_told_and_made_anew(
+    tmp_path: Path, log: Path, left: str
+) -> None:
+    log.write_bytes(b"")
+    if left == "a file of SQLite":
+        with closing(sqlite3.connect(log)) as base:
+            base.execute("PRAGMA journal_mode = WAL")
+    before = log.read_bytes()
+    assert told(tmp_path) == (
+        False,
+        f"{log} is empty. If it held lines, bring it back from a backup; else start the node: then"
+        " the other members give you what they have.",
+    )
+    assert log.read_bytes() == before
+    again = SqliteArchive(log)
+    assert again.load().messages == ()
+    again.close()
+    assert told(tmp_path)[0]
+
+
+def test_an_empty_log_with_lines_beside_it_is_damaged_and_left_alone(
+    tmp_path: Path, log: Path
+) -> None:
+    archive = SqliteArchive(log)
+    archive.append([StoreMessages((line(3),))])
+    wal = log.with_name("a.db-wal")
+    beside = wal.read_bytes()
+    archive.close()
+    log.write_bytes(b"")
+    wal.write_bytes(beside)
+    ok, text = told(tmp_path)
+    assert not ok
+    assert "is damaged: it is empty, and a.db-wal beside it is not" in text
+    with pytest.raises(DamagedLog, match="it is empty, and"):
+        SqliteArchive(log)
+    assert (log.read_bytes(), wal.read_bytes()) == (b"", beside)
 
 
 def test_an_older_log_is_told_as_such() -> None:
