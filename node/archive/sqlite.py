@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.archive import rows, values
-from node.archive.files import FileInUse, Lock, connect, erase, open_database, prepared
+from node.archive.files import BUSY_S, FileInUse, Lock, connect, erase, open_database, prepared
 from node.archive.ports import FOUND_MAX, Place, Unread, hex_digits
 from node.core.effects import (
     Meta,
@@ -40,7 +40,10 @@ _log = logging.getLogger(__name__)
 CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file ...
 CHECKPOINT_LEAST = 50  # ... or as few, where it has grown
 TRIED = 256 * 1024  # bytes that must find room before a log is gone on with
-WAL_MAX = 16 * 2**20  # bytes
+WAL_MAX = 16 * 2**20  # bytes ...
+WAL_SHARE = 8  # ... or this part of the room that is left, where that is less
+ROOM_LOW = 64 * 2**20  # bytes: with less room it is moved at once and cut off
+CUT_OFF_MS = 50  # for who reads just then: the loop waits for this
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class SqliteArchive:
         self._members: dict[MemberId, Member] = {}
         self._topic = Fact()
         self._checkpoint: threading.Thread | None = None
-        self._unmoved = 0
+        self._unmoved = 0  # stores in the write-ahead log ...
+        self._looked = 0  # ... and when it was looked at last
         self._counted: _Counted | None = None
         self._appended = 0  # messages, since that count
         self._closed = False
@@ -111,9 +115,10 @@ class SqliteArchive:
             self._counted = None
         self._appended += sum(len(x.messages) for x in stores if isinstance(x, StoreMessages))
         self._unmoved += len(stores)
-        many = self._unmoved >= CHECKPOINT_STORES
-        if many or (self._unmoved >= CHECKPOINT_LEAST and self._wal_size() > WAL_MAX):
-            self._move()
+        if self._unmoved >= self._looked + CHECKPOINT_LEAST:
+            self._looked = self._unmoved
+            if self._unmoved >= CHECKPOINT_STORES or self._is_large():
+                self._move()
 
     def _put_messages(self, stores: Sequence[Store]) -> None:
         """All messages at once.  What a turn stores it does not trim."""
@@ -159,11 +164,19 @@ class SqliteArchive:
         except OSError:
             return 0
 
+    def _is_large(self) -> bool:
+        """Whether the write-ahead log takes more of the disk than it should: what is in the way of
+        the file itself could not be moved into it any more.
+        """
+        return self._wal_size() > min(WAL_MAX, room(self.path) // WAL_SHARE)
+
     def _move(self) -> None:
         """Begin to move the write-ahead log into the file, unless that is still going on."""
+        if room(self.path) < ROOM_LOW:
+            return self._cut_off()
         if self._checkpoint is not None and self._checkpoint.is_alive():
             return
-        self._unmoved = 0
+        self._unmoved = self._looked = 0
         self._checkpoint = threading.Thread(target=self._move_now, name="checkpoint", daemon=True)
         self._checkpoint.start()
 
@@ -175,7 +188,21 @@ class SqliteArchive:
             finally:
                 base.close()
         except sqlite3.Error as error:
-            _log.warning("the write-ahead log of %s stays for now: %s", self.path, error)
+            self._stays(error)
+
+    def _cut_off(self) -> None:
+        """Move it at once, and take its room back: on a disk that runs low no thread may lag."""
+        self._unmoved = self._looked = 0
+        self._base.execute(f"PRAGMA busy_timeout = {CUT_OFF_MS}")
+        try:
+            self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            self._stays(error)
+        finally:
+            self._base.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
+
+    def _stays(self, error: sqlite3.Error) -> None:
+        _log.warning("the write-ahead log of %s stays for now: %s", self.path, error)
 
     # ---- reading ------------------------------------------------------------------------------
 

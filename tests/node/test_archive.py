@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from node.archive import (
     uncollected,
 )
 from node.archive import sqlite as sqlite_module
+from node.archive.files import BUSY_S
 from node.archive.ports import LACKING_MAX
 from node.archive.rows import VERSION
 from node.archive.sqlite import WAL_MAX
@@ -502,6 +504,47 @@ def test_the_write_ahead_log_does_not_grow_for_ever(tmp_path: Path) -> None:
             moves += 1
         assert wal.stat().st_size < WAL_MAX * 1.1
     assert moves > 2
+    archive.close()
+
+
+def test_on_a_small_disk_the_write_ahead_log_leaves_room_for_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it takes is in the way of the file that it is to be moved into."""
+    path, wal = tmp_path / "a.db", tmp_path / "a.db-wal"
+    size = 8 * 2**20
+
+    def left(_: Path) -> int:
+        return max(0, size - path.stat().st_size - wal.stat().st_size)
+
+    monkeypatch.setattr(sqlite_module, "room", left)
+    archive = SqliteArchive(path)
+    for seq in range(1, 5_001):
+        keep(archive, line(seq))
+        assert left(path) > wal.stat().st_size
+    archive.close()
+
+
+def test_who_reads_on_a_small_disk_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, wal = tmp_path / "a.db", tmp_path / "a.db-wal"
+    archive = SqliteArchive(path)
+    keep(archive, line(1))
+    monkeypatch.setattr(sqlite_module, "room", lambda _: 2**20)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM message").fetchall()
+        keep(archive, line(2))
+        began = time.monotonic()
+        archive._move()
+        assert time.monotonic() - began < BUSY_S / 2
+        assert wal.stat().st_size, "somebody reads what is in it"
+        keep(archive, line(3))
+    archive._move()
+    assert wal.stat().st_size == 0
+    assert archive._base.execute("PRAGMA busy_timeout").fetchone() == (BUSY_S * 1000,)
+    assert archive.load().messages == (line(1), line(2), line(3))
     archive.close()
 
 
