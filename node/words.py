@@ -108,6 +108,7 @@ class Status:
     started_ms: int = 0
     problems: tuple[str, ...] = ()
     durability: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ VERBS: tuple[Verb, ...] = (
         '"pid","listen","advertise","control","nds":[{"address","state","fault"}],"chats":[{"name",'
         '"chat_id","id","member","epoch","generation","leader","leader_nick","provisional",'
         '"alive","known","unread","mentions","outbox","lost","fingerprint","nds","topic","halt",'
-        '"halt_reason"}],"nick","identity","version","log","started"',
+        '"halt_reason"}],"nick","identity","version","log","started",'
+        '"problems","durability","ended"',
     ),
     Verb(
         "send",

@@ -51,6 +51,12 @@ def ensure(run: Run, *, nick_later: bool = False) -> tuple[Status, bool]:
     return _status(run), False
 
 
+def news(status: Status, already: bool) -> tuple[str, ...]:
+    """What is to be said of a node that is up; what ended before, by whoever started it alone."""
+    said = () if already or not status.ended else (status.ended,)
+    return (*status.problems, *said)
+
+
 def _flags(run: Run, nick_later: bool) -> list[str]:
     """The command line of the node itself."""
     flags = ["_node", "--profile", run.places.profile]
@@ -92,7 +98,7 @@ def _up(run: Run) -> int:
     line = f"{status.nick}: node {status.pid} {verb}, listens on {status.listen}"
     notes = tuple(f"NDS {one.address} is {one.state}" for one in status.nds if one.down_since_ms)
     notes += tuple(f"NDS {one.address} {one.state}" for one in status.nds if one.fault)
-    notes += status.problems
+    notes += news(status, already)
     told = (f"{line}, in {chats}" if chats else line,)
     return run.output.answer(tables.Answer(told, (row,), notes))
 

@@ -125,7 +125,7 @@ def _enter(run: Run, first: First, name: str) -> int:
 
     status, already = verbs_node.ensure(run, nick_later=True)
     if not already:
-        run.output.note(*status.problems)
+        run.output.note(*verbs_node.news(status, already))
     try:
         return wait(work())
     except Complaint:

@@ -33,7 +33,7 @@ class Keeping:
         self.places, self.profile, self.power = places, profile, power
         self.unsaved: Unwritable | None = None  # why profile.json is older than `profile`
         self.ended = asyncio.Event()  # something crashed, or somebody asked for the end
-        self.lost = _lost(profile.transient)  # what ended with the last process; empty for nothing
+        self.lost = profile.transient  # chats that ended with the last process, not joined since
 
     def keep(self, **changes: object) -> None:
         """Changes the profile, on disk first.
@@ -93,7 +93,8 @@ class Keeping:
                 self.unsaved = None
 
 
-def _lost(count: int) -> str:
+def ended(count: int) -> str:
+    """What is told of so many transient chats that ended with the last process; empty for none."""
     if not count:
         return ""
     chats = "1 transient chat" if count == 1 else f"{count} transient chats"

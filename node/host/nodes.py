@@ -51,7 +51,7 @@ from . import reviving, views
 from .chats import Chat, Surroundings, wall_ms
 from .finding import Finding
 from .hub import Hub
-from .keeping import Keeping
+from .keeping import Keeping, ended
 from .registries import Registries, Registry
 from .reviving import Unopened
 
@@ -229,7 +229,7 @@ class Node(Keeping, Finding):
         changes: dict[str, object] = {}
         if not self.profile.chats and all(one.down_since_ms for one in self.registries.in_use()):
             changes["nds"] = ()  # Most likely mistyped: the next start shall not ask there again.
-        self.keep_soon(**changes, transient=0)
+        self.keep_soon(**changes)
         self.hub.end()
         if self._server is not None:
             await self._server.stop(0.2)
@@ -363,6 +363,8 @@ class Node(Keeping, Finding):
             nick = chat.setup.nick if self._nick_later else self.nick
             self.keep_entry(chat.entry, nick=nick)
             self.nick, self._nick_later = nick, False
+        elif self.lost:  # Which one it is nobody has kept.
+            self.lost -= 1
         self.entering.remove(chat)
         self.chats.append(chat)
         self.count_transient(self.chats)
@@ -426,11 +428,10 @@ class Node(Keeping, Finding):
         """The first who watches hears once that transient chats ended with the last process."""
         told, self._lost_is_told = self._lost_is_told, True
         if self.lost and not told:
-            self.hub.tell(Happening(ErrorEvent("TRANSIENT_ENDED", self.lost), at_ms=wall_ms()))
+            text = ended(self.lost)
+            self.hub.tell(Happening(ErrorEvent("TRANSIENT_ENDED", text), at_ms=wall_ms()))
 
     def _problems(self) -> Iterator[str]:
-        if self.lost:
-            yield self.lost
         for one in self.unopened:
             yield f"#{one.entry.name} is not open: {one.error}"
         for chat in self.chats:
@@ -458,5 +459,6 @@ class Node(Keeping, Finding):
             log=str(self.places.log),
             started_ms=self.started_ms,
             problems=tuple(self._problems()),
+            ended=ended(self.lost),
             durability=self.config.durability,
         )

@@ -100,7 +100,8 @@ def test_nothing_of_it_is_on_any_members_disk_and_all_behave_alike(haunted: Haun
     assert not persons & shown, "somebody is there under the profile's identity"
     assert not haunted.left()
 
-    # A kill leaves nothing; the next start says once that the chat is gone here.
+    # A kill leaves nothing; what starts the node next says that the chat is gone here, and
+    # `status` does until it is joined again, or till the start after that.
     lone = "c" if cluster.leader(CHAT, *names).member != cluster["c"].id(CHAT) else "b"
     rest = [name for name in names if name != lone]
     before, nick = cluster[lone].id(CHAT), NICKS[names.index(lone)]
@@ -110,8 +111,12 @@ def test_nothing_of_it_is_on_any_members_disk_and_all_behave_alike(haunted: Haun
     assert "1 transient chat ended here" in told
     started(cluster[lone])
     assert cluster[lone].chat(CHAT) is None
+    assert "transient" not in cluster[lone].run("up").stderr, "told twice"
+    for _ in range(2):
+        assert "1 transient chat ended here" in cluster[lone].run("status").stderr
     cluster[lone].down()
     assert "transient" not in cluster[lone].run("up").stderr, "told twice"
+    assert "transient" not in cluster[lone].run("status").stderr
     line = cluster[rest[0]].row("invite", "-c", CHAT)["join"]
     cluster[lone].run("join", line, "--no-ui", "--nick", nick)
     started(cluster[lone])
@@ -144,10 +149,11 @@ def test_nothing_of_it_is_on_any_members_disk_and_all_behave_alike(haunted: Haun
     cluster[others[1]].down()
     assert cluster.nds.network(CHAT) is None
     assert not haunted.left()
-    again = cluster[others[0]].run("up")
-    assert "transient" not in again.stderr, "a graceful end is no loss"
+    again = cluster[others[0]].run("create", "ordinary", "--nds", cluster.nds.address)
+    assert again.stderr.count("1 transient chat ended here") == 1, "whatever starts it says it"
     started(cluster[others[0]])
     assert cluster[others[0]].chat(CHAT) is None
+    assert cluster[others[0]].row("status")["ended"].startswith("1 transient chat ended here")
     cluster[others[0]].run("create", CHAT, "--nds", cluster.nds.address)
 
 

@@ -918,6 +918,35 @@ async def test_a_member_that_others_end_is_out_and_told(town: Town) -> None:
     assert [one.name for one in alice.chats] == [town.chat]
 
 
+async def test_transient_chats_that_ended_are_told_until_they_are_joined_again(
+    town: Town, reticence: None
+) -> None:
+    alice, bob = await town.start("alice"), await town.start("bob")
+    line = f"{town.nds}/{town.chat}"
+    await entering.create(alice, town.chat, "", "", Mode.TRANSIENT)
+    await entering.join(bob, line, "", "")
+    assert bob.status().ended == ""
+    await town.stop("bob")
+    bob = await town.start("bob")
+    told = "1 transient chat ended here with the node's last run, which kept nothing; join anew"
+    assert bob.status().ended == told, "also after an end that was asked for"
+    assert bob.status().problems == ()
+    watchers = [bob.hub.add(), bob.hub.add()]
+    bob.tell_lost()
+    bob.tell_lost()
+    await entering.join(bob, line, "", "")
+    assert bob.status().ended == ""
+    await bob.leave(bob.chat(""))
+    bob.hub.end()
+    for watcher in watchers:
+        heard = [one.what async for one in watcher.happenings()]
+        errors = [what.text for what in heard if isinstance(what, h.ErrorEvent)]
+        assert errors == [told], "once to those who watch"
+    await town.stop("bob")
+    bob = await town.start("bob")
+    assert bob.status().ended == "", "what one has left has not ended"
+
+
 async def test_a_group_that_stopped_by_itself_says_why(town: Town) -> None:
     alice = await town.start("alice")
     await entering.create(alice, town.chat, "", "", Mode.LOGGED)

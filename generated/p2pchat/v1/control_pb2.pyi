@@ -229,6 +229,7 @@ class GetStatusResponse(_message.Message):
     STARTED_MS_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     DURABILITY_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     """Its process."""
     listen: _builtins.str
@@ -249,6 +250,10 @@ class GetStatusResponse(_message.Message):
     """When the process started, unix time."""
     durability: _builtins.str
     """What is stored survives: process (its death), power (the loss of power too)."""
+    ended: _builtins.str
+    """How many transient chats ended with the node's last run, in words; empty once they were joined
+    again, and for none.
+    """
     @_builtins.property
     def nds(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiscoveryService]:
         """The discovery services in use."""
@@ -277,10 +282,11 @@ class GetStatusResponse(_message.Message):
         started_ms: _builtins.int = ...,
         problems: _abc.Iterable[_builtins.str] | None = ...,
         durability: _builtins.str = ...,
+        ended: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advertise", b"advertise", "chats", b"chats", "control", b"control", "durability", b"durability", "identity", b"identity", "listen", b"listen", "log", b"log", "nds", b"nds", "nick", b"nick", "pid", b"pid", "problems", b"problems", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advertise", b"advertise", "chats", b"chats", "control", b"control", "durability", b"durability", "ended", b"ended", "identity", b"identity", "listen", b"listen", "log", b"log", "nds", b"nds", "nick", b"nick", "pid", b"pid", "problems", b"problems", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -186,6 +186,7 @@ def status(value: Status) -> Row:
         "started": iso(value.started_ms),
         "problems": list(value.problems),
         "durability": value.durability,
+        "ended": value.ended or None,
     }
 
 

@@ -65,7 +65,7 @@ def status(value: words.Status, now_ms: int) -> Answer:
         )
         for chat, kept in zip(value.chats, _column([one.mode for one in value.chats]), strict=True)
     ]
-    notes = tuple(clean_line(problem) for problem in value.problems)
+    notes = tuple(clean_line(one) for one in (*value.problems, value.ended) if one)
     return Answer((*lines, *table(rows)), (records.status(value),), notes)
 
 
