@@ -351,6 +351,7 @@ class Election:
     epoch: Epoch = NO_EPOCH
     steps: tuple[ElectionStep, ...] = ()
     under_way: bool = False
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,8 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "election",
         "the last elections; --start stands as after a missed ping",
-        '"began","took_ms","winner","epoch","generation","steps":[{"at","text"}]; with --start '
+        '"began","took_ms","winner","epoch","generation","steps":[{"at","text"}],'
+        '"under_way","provisional"; with --start '
         'that of leader, and "outcome"',
         "chat",
     ),

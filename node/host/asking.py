@@ -129,6 +129,9 @@ async def challenge(node: Node, chat: Chat) -> words.Outcome:
     name = f"{leader.nick} (id {small(leader.leader_id)})" if leader.leader_id else "nobody"
     if group.following == before and group.epoch == epoch:
         return words.Outcome(f"{name} answers and stays leader (epoch {epoch.n})", leader)
+    if leader.provisional:
+        said = f"{name} leads for now, after epoch {leader.epoch.n}: the NDS has not confirmed it"
+        return words.Outcome(said, leader)
     return words.Outcome(f"{name} leads now (epoch {leader.epoch.n})", leader)
 
 

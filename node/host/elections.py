@@ -78,6 +78,7 @@ class _Record:
     ended: bool = False  # with a leader, new or old
     winner: str = ""
     epoch: Epoch = NO_EPOCH
+    provisional: bool = False
     steps: list[ElectionStep] = field(default_factory=list)
     votes: int = 0
     askers: set[MemberId] = field(default_factory=set)
@@ -121,7 +122,15 @@ class _Record:
     def read(self, now_ms: int) -> Election:
         took_ms = self.last_ms - self.began_ms
         is_open = self.under_way and now_ms - self.last_ms <= IDLE_MS
-        return Election(self.began_ms, took_ms, self.winner, self.epoch, tuple(self.steps), is_open)
+        return Election(
+            self.began_ms,
+            took_ms,
+            self.winner,
+            self.epoch,
+            tuple(self.steps),
+            is_open,
+            self.provisional,
+        )
 
 
 class Elections:
@@ -178,10 +187,10 @@ class Elections:
         if notice.took_ms:
             who = f"leader {_who(before, nicks)}" if before else "the leader"
             record.put_in(at_ms - notice.took_ms, f"{who} is silent")
-        how = "leads for now" if notice.provisional else "leads"
-        record.add(at_ms, f"{_who(notice.leader, nicks)} {how}, epoch {notice.epoch.n}")
+        how = "leads for now, after" if notice.provisional else "leads,"
+        record.add(at_ms, f"{_who(notice.leader, nicks)} {how} epoch {notice.epoch.n}")
         record.under_way, record.ended = False, True
-        record.winner, record.epoch = nick, epoch
+        record.winner, record.epoch, record.provisional = nick, epoch, notice.provisional
 
     def _begin(self, at_ms: int) -> _Record:
         self._records.append(_Record(at_ms, at_ms))

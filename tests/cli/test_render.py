@@ -164,7 +164,11 @@ NOTICES: list[tuple[h.What, str]] = [
     (h.LeaderEvent(G + 2, "bob", EPOCH, handed_over_by="alice"), "alice handed over to bob"),
     (
         h.LeaderEvent(G + 2, "bob", EPOCH, provisional=True),
-        "bob (id 2) leads for now (epoch 12), the NDS has not confirmed it",
+        "bob (id 2) leads for now, after epoch 12; the NDS has not confirmed it",
+    ),
+    (
+        h.LeaderEvent(G + 1, "you", EPOCH, provisional=True, self=True, took_ms=900),
+        "you lead for now, after epoch 12 (0.9 s); the NDS has not confirmed it",
     ),
     (h.LeaderEvent(), "no leader is known"),
     (
@@ -381,6 +385,22 @@ def test_status_for_people() -> None:
     assert lines[0] == "alice, node 9, up 40s, p2pchat 1"
     assert "NDS n:1: down 40s" in lines
     assert lines[-1] == "#dev  id 1  2/3  L:bob  e12  out:5  unread:4  7c3e"
+
+
+def test_who_leads_for_now_has_no_epoch_of_his_own_in_any_answer() -> None:
+    chat = replace(STATUS.chats[0], provisional=True)
+    answer = tables.status(replace(STATUS, chats=(chat,)), AT)
+    assert answer.lines[-1] == "#dev  id 1  2/3  L:bob?  e12+  out:5  unread:4  7c3e"
+    answer = tables.leader(w.Leader("dev", G + 2, "bob", EPOCH, provisional=True))
+    told = "bob (id 2) leads #dev for now, after epoch 12: the NDS has not confirmed it"
+    assert answer.lines == (told,)
+    one = w.Election(AT, 900, "bob", EPOCH, provisional=True)
+    answer = tables.elections(w.Elections((one,)), AT)
+    assert answer.lines[0].endswith("election, 0.9 s: bob leads for now (after epoch 12)")
+    assert answer.rows[0]["provisional"] is True
+    row = w.PingRow(G + 2, "bob", True, 900, "provisional", EPOCH)
+    answer = tables.pings(w.Pings("dev", (row,)))
+    assert answer.lines[0].endswith("provisional, after epoch 12")
 
 
 HALT = {"halt": "stalled", "halt_reason": "DISK_READ_ONLY"}

@@ -68,7 +68,7 @@ def about(**more: object) -> State:
     [
         (about(leader_id=G + 7, leader_nick="me"), " L:you e12 "),
         (about(leader_id=0, leader_nick=""), " L:? e12 "),
-        (about(provisional=True), " L:bob? e12 "),
+        (about(provisional=True), " L:bob? e12+ "),
         (about(leader_nick="b\x1bo\u202eb"), " L:bob e12 "),
         (about(leader_nick="christopher-ro"), " L:christopher~ e12 "),
         (about(outbox=0), " out:0 "),

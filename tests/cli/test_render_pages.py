@@ -198,7 +198,7 @@ def test_a_picture_of_the_time_where_there_is_room() -> None:
         ),
         (
             replace(DEV.chat, provisional=True),
-            "bob (id 2) leads #dev, epoch 12, for now: the NDS has not confirmed it",
+            "bob (id 2) leads #dev for now, after epoch 12: the NDS has not confirmed it",
         ),
         (replace(DEV.chat, leader_id=0), "no leader is known (epoch 12)"),
     ],
@@ -206,6 +206,12 @@ def test_a_picture_of_the_time_where_there_is_room() -> None:
 def test_who_leads_now(chat: w.Chat, said: str) -> None:
     state = showing(replace(DEV, chat=chat), page=Page("elections", w.Elections(), chat_id=1))
     assert picture(rows(state)) == f" {said}\n no election seen yet"
+
+
+def test_an_election_that_the_nds_has_not_confirmed_has_no_epoch_of_its_own() -> None:
+    one = w.Election(AT, 99, "bob", w.Epoch(1, 12), provisional=True)
+    drawn = picture(rows(paged("elections", w.Elections((one,))))).splitlines()
+    assert drawn[-1].endswith("  bob leads for now, after epoch 12, after 99 ms"), drawn
 
 
 def test_an_nds_that_is_down_agrees_to_nothing() -> None:

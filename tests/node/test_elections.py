@@ -233,10 +233,10 @@ def test_a_leader_that_nobody_here_stood_against_is_an_election_of_its_own() -> 
     book.led(1, 1)
     book.led(2, 2, took_ms=50, provisional=True)
     (election,) = book.last()
-    assert (election.took_ms, election.winner) == (50, "bob")
+    assert (election.took_ms, election.winner, election.provisional) == (50, "bob", True)
     assert texts(election) == [
         "leader alice (id 1) is silent",
-        "bob (id 2) leads for now, epoch 2",
+        "bob (id 2) leads for now, after epoch 2",
     ]
 
 

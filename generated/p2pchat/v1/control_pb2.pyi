@@ -2155,6 +2155,7 @@ class ElectionRecord(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     UNDER_WAY_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_FIELD_NUMBER: _builtins.int
     began_ms: _builtins.int
     """When it began, unix time."""
     took_ms: _builtins.int
@@ -2163,9 +2164,11 @@ class ElectionRecord(_message.Message):
     """Who leads since; empty when it is still under way or ended with the old leader."""
     under_way: _builtins.bool
     """True while its outcome is open here."""
+    provisional: _builtins.bool
+    """True where the winner leads for now, without the discovery service."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
-        """The epoch after it."""
+        """The epoch after it; of a leader for now, the one before."""
 
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___ElectionStep]:
@@ -2180,10 +2183,11 @@ class ElectionRecord(_message.Message):
         epoch: _common_pb2.Epoch | None = ...,
         steps: _abc.Iterable[Global___ElectionStep] | None = ...,
         under_way: _builtins.bool = ...,
+        provisional: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_ms", b"began_ms", "epoch", b"epoch", "steps", b"steps", "took_ms", b"took_ms", "under_way", b"under_way", "winner", b"winner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_ms", b"began_ms", "epoch", b"epoch", "provisional", b"provisional", "steps", b"steps", "took_ms", b"took_ms", "under_way", b"under_way", "winner", b"winner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

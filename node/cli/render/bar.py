@@ -79,7 +79,7 @@ def _chat_parts(state: State, view: View, now_ms: int) -> tuple[Part, ...]:
     else:
         parts = [
             Part(f"{name} {chat.alive}/{chat.known}", 6),
-            Part(f"L:{_leader(chat)} e{chat.epoch.n}", 10),
+            Part(f"L:{_leader(chat)} e{chat.epoch.n}{'+' if chat.provisional else ''}", 10),
         ]
     since = nds_down_since(state, chat)
     if since:

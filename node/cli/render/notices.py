@@ -153,7 +153,9 @@ def _leader(event: LeaderEvent, chat: str) -> str:
     took = f", {seconds(event.took_ms)}" if event.took_ms else ""
     if event.provisional:
         whom = "you lead" if event.self else f"{name} leads"
-        return f"{whom} for now (epoch {event.epoch.n}{took}), the NDS has not confirmed it"
+        after = f" ({seconds(event.took_ms)})" if event.took_ms else ""
+        yet = "the NDS has not confirmed it"
+        return f"{whom} for now, after epoch {event.epoch.n}{after}; {yet}"
     if event.handed_over_by and not event.self:
         did = "left and handed over" if event.handed_over_leaving else "handed over"
         return f"{shown_nick(event.handed_over_by)} {did} to {shown_nick(event.nick)}"

@@ -176,9 +176,7 @@ def _leads(state: State, columns: int) -> list[Row]:
         said = f"no leader is known (epoch {chat.epoch.n})"
     else:
         sure = "the NDS agrees"
-        if chat.provisional:
-            sure = "for now: the NDS has not confirmed it"
-        elif nds_down_since(state, chat):
+        if nds_down_since(state, chat):
             sure = "as the NDS said before it went silent"
         elif nds_fault_of(state, chat):
             sure = "the NDS agrees, but cannot store"
@@ -188,6 +186,9 @@ def _leads(state: State, columns: int) -> list[Row]:
         verb = "lead" if chat.leader_id == chat.member_id else "leads"
         name = clean_name(state.shown_name(view))
         said = f"{leader} {verb} #{name}, epoch {chat.epoch.n}, {sure}"
+        if chat.provisional:
+            said = f"{leader} {verb} #{name} for now, after epoch {chat.epoch.n}: the NDS has not"
+            said += " confirmed it"
     return paragraph("page.head", f" {said}", columns)
 
 
@@ -197,7 +198,9 @@ def _election(one: words.Election, columns: int, now_ms: int) -> list[Row]:
         long = max(long, now_ms - one.began_ms)
         result, look = f"under way for {seconds(long)}", "page.bad"
     elif one.winner:
-        result = f"{shown_nick(one.winner)} leads, epoch {one.epoch.n}, after {_time(one.took_ms)}"
+        how = "leads for now, after" if one.provisional else "leads,"
+        epoch = f"epoch {one.epoch.n}, after {_time(one.took_ms)}"
+        result = f"{shown_nick(one.winner)} {how} {epoch}"
         look = "page.good"
     else:
         result, look = f"no change, after {_time(one.took_ms)}", "page"

@@ -56,7 +56,7 @@ def status(value: words.Status, now_ms: int) -> Answer:
             f"id {small(chat.member_id)}" if chat.member_id else "joining",
             f"{'?' if chat.halt else chat.alive}/{chat.known}",
             words.halted(chat.halt, chat.halt_reason) or f"L:{_leader_of(chat)}",
-            f"e{chat.epoch.n}",
+            f"e{chat.epoch.n}{'+' if chat.provisional else ''}",
             f"out:{chat.outbox}",
             f"unread:{chat.unread}",
             chat.fingerprint,
@@ -204,8 +204,10 @@ def leader(value: words.Leader) -> Answer:
     if not value.leader_id:
         line = f"#{name} has no leader that is known here (epoch {value.epoch.n})"
         return Answer((line,), (row,), exit=errors.NO_PEER)
-    yet = " for now: the NDS has not confirmed it" if value.provisional else ""
-    line = f"{who(value.nick, value.leader_id)} leads #{name} (epoch {value.epoch.n}){yet}"
+    line = f"{who(value.nick, value.leader_id)} leads #{name} (epoch {value.epoch.n})"
+    if value.provisional:  # The epoch is the one before: only the NDS gives epochs.
+        leads = f"{who(value.nick, value.leader_id)} leads #{name} for now"
+        line = f"{leads}, after epoch {value.epoch.n}: the NDS has not confirmed it"
     return Answer((line,), (row,))
 
 
@@ -249,7 +251,7 @@ def pings(value: words.Pings) -> Answer:
         (
             who(row.nick, row.member_id),
             round_trip(row.rtt_us) if row.answered else "no answer",
-            clean_line(row.said) + (f", epoch {row.epoch.n}" if row.answered else ""),
+            _said(row),
         )
         for row in value.rows
     ]
@@ -257,6 +259,14 @@ def pings(value: words.Pings) -> Answer:
     found = tuple(records.plain(row, chat=value.chat) for row in value.rows)
     lines = table(rows) or ("you are alone here",)
     return Answer(lines, found, exit=errors.NO_PEER if silent else errors.DONE)
+
+
+def _said(row: words.PingRow) -> str:
+    """What the other one says of itself; one that leads for now has no epoch of its own."""
+    if not row.answered:
+        return clean_line(row.said)
+    after = "after " if row.said == "provisional" else ""
+    return f"{clean_line(row.said)}, {after}epoch {row.epoch.n}"
 
 
 def tracing(value: words.Tracing, chat: str, now_ms: int) -> Answer:
@@ -315,7 +325,8 @@ def elections(value: words.Elections, now_ms: int) -> Answer:
     for one in value.elections:
         winner = "under way" if one.under_way else "no change"
         if one.winner:
-            winner = f"{shown_nick(one.winner)} leads (epoch {one.epoch.n})"
+            how = "for now (after " if one.provisional else "("
+            winner = f"{shown_nick(one.winner)} leads {how}epoch {one.epoch.n})"
         lines.append(f"{clock(one.began_ms, now_ms)} election, {seconds(one.took_ms)}: {winner}")
         lines += [
             f"  +{step.at_ms - one.began_ms} ms  {clean_line(step.text)}" for step in one.steps
