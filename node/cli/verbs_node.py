@@ -9,7 +9,7 @@ from dataclasses import replace
 from .. import background
 from ..errors import DONE, Complaint, NodeDown, NodeSilent, NotStarted, ProfileInUse, Usage
 from ..words import Status
-from .render import records, tables
+from .render import records, shell, tables
 from .run import Run, wait
 
 UP_S = 15.0  # a loaded machine takes its time to start an interpreter
@@ -162,7 +162,7 @@ def _rpc(run: Run) -> int:
     socket = f"'{run.places.socket}'" if " " in str(run.places.socket) else str(run.places.socket)
     name = f"p2pchat.v1.{service}/{method}"
     if service == "Control":
-        line = tables.grpcurl(socket, name, unix=True)
+        line = shell.grpcurl(socket, name, unix=True)
     else:
         line = _line(run, service, name)
     return run.output.answer(tables.said(line, method=name, line=line))
@@ -178,10 +178,10 @@ def _line(run: Run, service: str, name: str) -> str:
             status = await node.status()
             nds = status.nds[0].address if status.nds else "HOST:PORT"
             if calls:
-                found.append(tables.grpcurl(calls[-1].address, name, calls[-1].request_json))
+                found.append(shell.grpcurl(calls[-1].address, name, calls[-1].request_json))
             else:
                 address = status.listen if service == "Node" else nds
-                found.append(tables.grpcurl(address, name))
+                found.append(shell.grpcurl(address, name))
         return DONE
 
     wait(work())

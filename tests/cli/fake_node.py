@@ -50,13 +50,13 @@ class FakeNode:
         self.nds = (words.DiscoveryService(NDS, "ok"),)
         self.is_down = False
         self._watchers: set[asyncio.Queue[Happening | Exception]] = set()
-        self._count = 0
+        self._count = self._last_chat = 0
 
     # ---- what the test lets be and happen
 
     def add_chat(self, name: str, *nicks: str, leader: str = "", unread: int = 0) -> int:
         """A chat with these members: nicks, or "nick=id" where they do not count from 1."""
-        chat_id = max(self.towns, default=0) + 1
+        chat_id = self._last_chat = self._last_chat + 1  # no number is another chat's later
         members = []
         for count, given in enumerate(nicks, 1):
             nick, _, id_ = given.partition("=")

@@ -14,7 +14,7 @@ import pytest
 
 from node import happenings as h
 from node import words as w
-from node.cli.render import notices, records, tables, text
+from node.cli.render import notices, records, shell, tables, text
 from node.happenings import Happening
 
 G = 1_795_000_000_000_000  # generation * 1,000,000: what is added is what people see
@@ -608,8 +608,8 @@ def test_how_one_left(departure: w.Departure, said: str) -> None:
 
 
 def test_a_grpcurl_line_can_be_pasted() -> None:
-    assert tables.grpcurl("a:1", "s/M", "{}") == "grpcurl -plaintext a:1 s/M"
-    line = tables.grpcurl("/s", "s/M", '{"t":"it\'s"}', unix=True)
+    assert shell.grpcurl("a:1", "s/M", "{}") == "grpcurl -plaintext a:1 s/M"
+    line = shell.grpcurl("/s", "s/M", '{"t":"it\'s"}', unix=True)
     assert line == """grpcurl -plaintext -unix -d '{"t":"it'\\''s"}' /s s/M"""
 
 

@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 
-from node.cli.render.shell import shell_rows
-from node.cli.render.tables import grpcurl
+from node.cli.render.shell import grpcurl, shell_rows
 from node.cli.render.text import width
 
 BODY = '{"chat":"255","text":"it\'s long, is it not?","more":[1,2]}'

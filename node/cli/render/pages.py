@@ -14,8 +14,8 @@ from .bar import nds_down_since, nds_fault_of
 from .grid import Cells, empty, grid, paragraph
 from .notices import delivery, led_by, message_lines, missing
 from .rows import Row, cut, fitted, padded
-from .shell import shell_rows
-from .tables import compared, grpcurl
+from .shell import grpcurl, shell_rows
+from .tables import compared
 from .text import (
     clean,
     clean_line,

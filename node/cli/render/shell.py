@@ -1,4 +1,6 @@
-"""Lines for the shell on several rows, which mean the same when they are pasted together."""
+"""Lines for the shell: calls for grpcurl, and lines on several rows, which mean the same when they
+are pasted together.
+"""
 
 import re
 from functools import lru_cache
@@ -32,6 +34,17 @@ class _State(NamedTuple):
 
 
 @lru_cache(maxsize=256)
+def grpcurl(address: str, method: str, request: str = "", unix: bool = False) -> str:
+    """A line to be pasted into a shell."""
+    body = f" -d {_quoted(request)}" if request and request != "{}" else ""
+    how = "-plaintext -unix" if unix else "-plaintext"
+    return f"grpcurl {how}{body} {address} {method}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
 def shell_rows(line: str, columns: int) -> tuple[str, ...]:
     """A shell line on rows that are no wider, as long as that can be done.
 

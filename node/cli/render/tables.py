@@ -7,6 +7,7 @@ from ... import errors, words
 from ...core.types import small
 from . import records
 from .notices import delivered, delivery, led_by, message_lines, missing
+from .shell import grpcurl
 from .text import (
     chat_number,
     clean_line,
@@ -377,17 +378,6 @@ def calls(value: words.Calls, now_ms: int) -> Answer:
         when = f"# {clock(one.at_ms, now_ms)} {clean_line(one.status)}, {one.took_ms} ms"
         lines += [when, grpcurl(one.address, one.method, clean_line(one.request_json))]
     return Answer(tuple(lines), tuple(map(records.plain, value.calls)))
-
-
-def grpcurl(address: str, method: str, request: str = "", unix: bool = False) -> str:
-    """A line to be pasted into a shell."""
-    body = f" -d {_quoted(request)}" if request and request != "{}" else ""
-    how = "-plaintext -unix" if unix else "-plaintext"
-    return f"grpcurl {how}{body} {address} {method}"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def queue(value: words.Queue, now_ms: int) -> Answer:
