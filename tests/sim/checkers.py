@@ -377,11 +377,10 @@ class Oracle(Bounds):
 
     def stopped_by_itself(self, machine: Machine, notice: e.Stopped) -> None:
         """Only one of two that live on copies of one disk stops by itself, the earlier life."""
-        for other in self.homes[machine.identity]:
-            lives = other.disk.meta is not None and machine.disk.meta is not None
-            if notice.reason == "PROFILE_IN_USE" and other is not machine and lives:
-                self.world.count["twins that stopped"] += 1
-                return
+        others = [other for other in self.homes[machine.identity] if other is not machine]
+        if notice.reason == "PROFILE_IN_USE" and others and machine.disk.meta is not None:
+            self.world.count["twins that stopped"] += 1
+            return  # The other one may have lost its disk since it answered.
         raise Broken("core", f"{machine.number} stopped by itself: {notice.reason}")
 
     # ---- after the faults ----
@@ -468,8 +467,9 @@ class Oracle(Bounds):
         expected = mask = 0
         for key in above:
             mask |= 1 << self.index[key]
-        for key in deliverable(union):
-            expected |= 1 << self.index[key]
+        cuts = [set(m.disk.meta.below) for m in staying if m.disk.meta is not None]
+        for key in deliverable(union, set[Key]().union(*cuts) - union.messages.keys()):
+            expected |= 1 << self.index[key]  # What a newcomer's cut lies above may be gone.
         expected &= mask
         for machine in staying:
             shown = self.seen_by(machine).shown & mask

@@ -1,7 +1,7 @@
 """What a world is furnished with: disks, and the machines whose nodes write on them."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -79,9 +79,9 @@ class Disk:
         return other
 
 
-def deliverable(disk: Disk) -> list[Key]:
-    """The messages of a log whose predecessors are all there (or count as delivered)."""
-    done = {*disk.holes, *(disk.meta.below if disk.meta is not None else ())}
+def deliverable(disk: Disk, gone: Iterable[Key] = ()) -> list[Key]:
+    """The messages of a log whose predecessors are all there, count as delivered, or are gone."""
+    done = {*disk.holes, *gone, *(disk.meta.below if disk.meta is not None else ())}
     found = []
     for message in sorted(disk.messages.values(), key=lambda m: m.place):
         if all(key in done or disk.below(key) for key in message.predecessors):
