@@ -16,6 +16,7 @@ from .state import Role, State
 from .types import MemberId, Silence
 
 REPEAT_MS = 1_000  # between two tries
+AWAY_COUNTS_MS = 600_000  # a member that was dropped since counts among those who could vote
 
 
 class Claiming:
@@ -38,7 +39,7 @@ class Claiming:
         )
         # Who leads provisionally goes on claiming, though no longer with votes of another time.
         fate = stale and s.role is not Role.PROVISIONAL
-        pending = e.ready_claim(s.now, s.epoch, votes, len(s.members.active), stale, fate)
+        pending = e.ready_claim(s.now, s.epoch, votes, self._electorate(), stale, fate)
         e.claiming = True
         if votes is not None:
             s.emit(ElectionMoved(s.me, Phase.CLAIMING, f"epoch after {s.epoch.n}"))
@@ -68,6 +69,17 @@ class Claiming:
             answered,
         )
         return True
+
+    def _electorate(self) -> int:
+        """Of how many members the votes are.
+
+        Who was dropped a while ago may follow the leader on the other side of a split: else two sides
+        of which each drops the other's members would depose each other's leaders for ever.
+        """
+        s = self._s
+        recent = s.now - AWAY_COUNTS_MS
+        away = sum(s.liveness.dropped_at.get(member, s.now) > recent for member in s.away)
+        return len(s.members.active) + away
 
     def _claimed(self, outcome: Outcome, nonce: int, by_round: bool) -> None:
         s, e = self._s, self._s.election

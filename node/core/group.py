@@ -292,6 +292,7 @@ class Group(Readable):
         self._belonging.announce()
         for member in s.others:
             s.liveness.heard_at[member] = s.now
+        self._note_absent()
         self._catching_up.start()
         self._look_at_log()
         for member in s.active_others:
@@ -299,8 +300,14 @@ class Group(Readable):
         if s.leader not in (0, s.me):
             self._catching_up.want(s.leader)
 
+    def _note_absent(self) -> None:
+        """Those who were gone when we came are gone since then, as far as we know."""
+        for member in self._s.away:
+            self._s.liveness.dropped_at.setdefault(member, self._s.now)
+
     def _entered(self, through: MemberId) -> None:
         """We are a member now."""
+        self._note_absent()
         self._catching_up.start()
         if through and through != self._s.me:
             self._catching_up.want(through, now=True)

@@ -4,7 +4,7 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.messages import Reason, Vote
+from node.core.messages import Life, Reason, Vote
 from node.core.timing import LAN
 from node.core.types import Epoch, Hlc
 
@@ -32,6 +32,18 @@ def test_a_claim_carries_the_votes_and_all_that_repairs_a_registry_that_forgot()
     assert (facts.name, facts.mode, facts.created) == ("den", 1, talk.group.created)
     assert (facts.epoch, facts.leader, facts.leader_address) == (EPOCH, 1, address(1))
     assert facts.highest_n == 40
+
+
+def test_who_was_dropped_lately_could_vote_for_the_leader_on_the_other_side_of_a_split() -> None:
+    talk = follower(2, 1, 3, 4, 5, person(6, Life.DROPPED), person(7, left=True))
+    talk.wait(700_000)
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(5, Life.DROPPED),))))
+    talk.kill(1, 5)
+    talk.wait_for(m.Elect)
+    for voter in talk.callees(m.Elect):
+        talk.answer(m.Elect, talk.vote(Vote.UNREACHABLE), to=voter)
+    claim = talk.call(m.Claim).request
+    assert (claim.votes, claim.electorate) == ((2, 3, 4), 5), "1, 2, 3, 4, and 5, which went lately"
 
 
 def test_a_claim_of_unknown_fate_is_repeated_with_its_nonce_and_expectation() -> None:
