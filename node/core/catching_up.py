@@ -68,6 +68,7 @@ class CatchingUp:
         if differs or self._s.partial:  # A newcomer that equals it may have all by now.
             self.want(member)
         if not differs:
+            self._s.outbox.all_elsewhere()
             self._credit_all(member, self._s.outbox.lacking(member))
 
     def on_sync(self) -> None:

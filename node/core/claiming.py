@@ -73,8 +73,8 @@ class Claiming:
     def _electorate(self) -> int:
         """Of how many members the votes are.
 
-        Who was dropped a while ago may follow the leader on the other side of a split: else two sides
-        of which each drops the other's members would depose each other's leaders for ever.
+        Who was dropped a while ago may follow the leader on the other side of a split: else two
+        sides of which each drops the other's members would depose each other's leaders for ever.
         """
         s = self._s
         recent = s.now - AWAY_COUNTS_MS

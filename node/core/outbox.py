@@ -11,7 +11,7 @@ A slow or frozen member costs its own lane and nothing else.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from .messages import ChatMessage
@@ -85,6 +85,7 @@ class Outbox:
         self.lanes: dict[MemberId, Lane] = {}
         self._recalled: dict[Key, Entry] = {}  # settled in an earlier life, and lacking somewhere
         self._lacking: dict[MemberId, dict[Key, None]] = {}  # of what is settled, oldest first
+        self._alone: dict[Key, Entry] = {}  # of that: what nobody else was seen to have
 
     def post(
         self,
@@ -158,6 +159,7 @@ class Outbox:
         entry.acks += delivery.counted
         entry.waits_for.discard(by)
         self._lacking.get(by, {}).pop(key, None)
+        self._alone.pop(key, None)
         if not entry.waits_for and key in self.entries:
             self._settle(key)
         return entry
@@ -225,10 +227,17 @@ class Outbox:
         """What is settled, though this member was to have it and was not seen to."""
         return tuple(self._lacking.get(member, ()))
 
-    def unreached(self) -> set[Key]:
-        """What is settled, and nobody but us was seen to have, though somebody is to."""
-        entries = (*self.settled.values(), *self._recalled.values())
-        return {one.message.key for one in entries if one.lacking and not one.acked}
+    def unreached(self, belonging: Container[MemberId]) -> set[Key]:
+        """What is settled, and nobody but us was seen to have, though one of these is to."""
+        return {
+            key
+            for key, entry in self._alone.items()
+            if any(member in belonging for member in entry.lacking)
+        }
+
+    def all_elsewhere(self) -> None:
+        """A member, counted or not, holds all that we hold."""
+        self._alone.clear()
 
     def trimmed(self, last: Key) -> None:
         """Own messages up to this one are gone: nobody gets them any more who lacks them."""
@@ -244,12 +253,15 @@ class Outbox:
         self._note_lacking(entry)
         if len(self.settled) > REMEMBERED:
             oldest = next(iter(self.settled))
+            self._alone.pop(oldest, None)
             for member in self.settled.pop(oldest).lacking:
                 self._lacking[member].pop(oldest, None)
 
     def _note_lacking(self, entry: Entry) -> None:
         for member in entry.lacking:
             self._lacking.setdefault(member, {})[entry.message.key] = None
+        if entry.lacking and not entry.acked:
+            self._alone[entry.message.key] = entry
 
 
 def _deliveries(post: Post) -> dict[MemberId, Delivery]:

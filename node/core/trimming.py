@@ -42,7 +42,7 @@ class Trimming:
         log = s.history
         waiting = s.causal.missing().union(s.causal.pending)
         heads = {key for key in s.causal.heads if not log.marks.covers(key)}
-        keep = waiting.union(heads, s.outbox.entries, s.outbox.unreached())
+        keep = waiting.union(heads, s.outbox.entries, s.outbox.unreached(s.members.belonging))
         before = dict(log.marks.floors)
         last = log.trim(self._excess(), keep)
         if last:

@@ -231,13 +231,13 @@ MUTANTS = [
     Mutant(
         "lines that wait are trimmed",
         "node/core/trimming.py",
-        "waiting.union(heads, s.outbox.entries, s.outbox.unreached())",
-        "heads.union(s.outbox.entries, s.outbox.unreached())",
+        "waiting.union(heads, s.outbox.entries, s.outbox.unreached(s.members.belonging))",
+        "heads.union(s.outbox.entries, s.outbox.unreached(s.members.belonging))",
     ),
     Mutant(
         "lines that are still to be told are trimmed",
         "node/core/trimming.py",
-        "waiting.union(heads, s.outbox.entries, s.outbox.unreached())",
+        "waiting.union(heads, s.outbox.entries, s.outbox.unreached(s.members.belonging))",
         "waiting.union(heads)",
     ),
     Mutant(
