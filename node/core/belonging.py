@@ -181,6 +181,8 @@ class Belonging:
         mine = s.members.get(s.me)
         if mine is None:
             return
+        if max(above, mine.incarnation) > s.incarnation:
+            s.stream, s.stream_seq = None, 0  # Others may have trimmed one of that other life.
         s.incarnation = max(s.incarnation, above, mine.incarnation, s.wall - 1) + 1
         s.store_meta()
         self.announce()

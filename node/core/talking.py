@@ -85,7 +85,9 @@ class Talking:
     def _open_stream(self) -> None:
         """A stream of this life, above what others may count as trimmed of an earlier one."""
         s = self._s
-        floor = s.history.marks.floors.get(s.me)
+        known = s.history.marks.floors.get(s.me)
+        floors = [floor for floor in (known, *s.gaps) if floor is not None and floor.source == s.me]
+        floor = max(floors, key=lambda floor: floor.at, default=None)
         if s.stream is not None and (floor is None or s.stream >= floor.stream):
             return
         incarnation = s.incarnation

@@ -315,6 +315,18 @@ def test_an_incarnation_that_another_process_has_drawn_too_is_outdone_at_once() 
     assert (record.address, record.incarnation) == ("m3:7000", talk.group.incarnation)
 
 
+def test_who_outdoes_another_life_of_its_own_says_no_more_in_an_older_stream() -> None:
+    """Others may have trimmed what that other life said, and with it all that is older."""
+    talk = follower(3, 1, 2)
+    before = talk.says("one")
+    higher = WALL + 1_000_000
+    tell(talk, 2, mine(talk, incarnation=higher, address="twin:7000", address_stamp=(higher, 0)))
+    talk.fail(m.Ping, to=0)
+    after = talk.says("two")
+    assert after.key.stream > before.key.stream
+    assert after.key.stream.incarnation > higher
+
+
 def test_one_identity_moves_to_the_highest_id_that_it_was_given() -> None:
     talk = follower(3, 1, 2)
     before = talk.says("as three")

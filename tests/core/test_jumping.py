@@ -51,6 +51,15 @@ def test_at_a_gap_one_reads_backwards_and_shows_the_newest_page_at_once() -> Non
     assert talk.position(e.StoreMeta) < talk.position(e.Deliver)
 
 
+def test_what_is_said_at_a_gap_of_our_own_lies_above_it() -> None:
+    talk = comparing()
+    before = talk.says("one")
+    floor = Floor(3, Stream(before.key.stream.incarnation + 50, 1), 4, 5)
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(3,), floors=(floor,)), to=2)
+    after = talk.says("two")
+    assert after.key.stream > floor.stream, "else others would throw it away as trimmed"
+
+
 def test_a_gap_is_jumped_only_after_everyone_was_asked() -> None:
     talk = behind_a_gap(2, *LINES[:3])
     talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)), to=2)
