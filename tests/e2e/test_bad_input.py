@@ -21,7 +21,7 @@ from tests.e2e.grpcurl import GRPCURL, Calls, Reply, call
 from tests.e2e.programs import OPTIONS, at_once
 from tests.processes import wait_for
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
 needs_grpcurl = pytest.mark.skipif(
     not GRPCURL.exists(), reason="grpcurl is packaged for one platform only"
 )

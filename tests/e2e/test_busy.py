@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member, at_once, wait_for
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(120)]
 
 THREE = ("alice", "bob", "carol")
 

@@ -13,7 +13,7 @@ from tests.e2e.grpcurl import GRPCURL, Calls, Reply, Request, call
 from tests.e2e.programs import wait_for
 
 pytestmark = [
-    pytest.mark.xdist_group("e2e"),
+    pytest.mark.xdist_group("members"),
     pytest.mark.timeout(180),
     pytest.mark.skipif(not GRPCURL.exists(), reason="grpcurl is packaged for one platform only"),
 ]

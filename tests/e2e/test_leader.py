@@ -13,7 +13,7 @@ from tests.e2e.conftest import SQUARE
 from tests.e2e.programs import Leading, digits, wait_for
 from tests.e2e.talk import Talk, others
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
 
 FREEZE_S = 8.0
 WATCH_S = 60.0

@@ -9,7 +9,7 @@ from tests.e2e.conftest import SQUARE
 from tests.e2e.programs import SMALL, at_once, wait_for
 from tests.e2e.talk import Talk, all_of, others
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
 
 
 def follower(cluster: Cluster, chat: str) -> str:

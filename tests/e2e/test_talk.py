@@ -14,7 +14,7 @@ from tests.e2e.conftest import SQUARE
 from tests.e2e.programs import WAIT_S, at_once, wait_for
 from tests.e2e.shells import Shells
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
 
 TEXT_MAX = 16_384
 

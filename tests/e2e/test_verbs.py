@@ -18,7 +18,7 @@ import pytest
 
 from tests.processes import Processes, own_nds, texts, wait_for
 
-pytestmark = pytest.mark.xdist_group("e2e")
+pytestmark = pytest.mark.xdist_group("members")
 
 
 @pytest.fixture
