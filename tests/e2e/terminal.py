@@ -130,8 +130,8 @@ class Terminal(Screen):
         while self._stop not in select.select([self._master, self._stop], [], [])[0]:
             text = decoder.decode(os.read(self._master, 65_536))
             with self._mutex:
-                self.raw += text
                 self.display.feed(text)
+                self.raw += text  # last: who sees it here finds it on the display
 
     def _set_size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
