@@ -26,15 +26,22 @@ def leader_name(cluster: Cluster, chat: str, *names: str) -> tuple[str, Leading]
 
 
 def succeeded(cluster: Cluster, chat: str, before: Leading, *names: str) -> Leading:
-    """The leader after `before`: the lowest of `names`, exactly one epoch later."""
-    epoch = (before.epoch[0], before.epoch[1] + 1)
+    """The leader after `before`: the lowest of `names`, exactly one epoch later.
+
+    Its generation is that of the NDS, which may have been started anew since.
+    """
+    number = before.epoch[1] + 1
     lowest = cluster.lowest(chat, *names)
-    after = Leading(cluster[lowest].id(chat), epoch)
-    wait_for(
-        lambda: all(cluster[name].leading(chat) == after for name in names),
-        f"{lowest} leads #{chat} with epoch {epoch[1]} for {names}",
-    )
-    return after
+    member = cluster[lowest].id(chat)
+
+    def followed() -> Leading | None:
+        seen = {cluster[name].leading(chat) for name in names}
+        one = seen.pop()
+        if seen or one is None or one.provisional or one.epoch[0] < before.epoch[0]:
+            return None
+        return one if (one.member, one.epoch[1]) == (member, number) else None
+
+    return wait_for(followed, f"{lowest} leads #{chat} with epoch {number} for {names}")
 
 
 def test_a_killed_leader_is_followed_by_the_lowest_id_and_no_line_is_lost(square: Cluster) -> None:
