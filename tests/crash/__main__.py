@@ -37,7 +37,7 @@ def tear(directory: Path) -> None:
 
 def crash(directory: Path, start: int, count: int, step: int) -> int:
     """Lives that end at each point; how many there were."""
-    print("lives, each killed at the next point; some 235 of about 8 s to the end", flush=True)
+    print("lives, each killed at the next point; some 900 of 1 to 8 s to the end", flush=True)
     theatre = Theatre(directory)
     try:
         theatre.open()
