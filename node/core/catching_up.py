@@ -367,7 +367,11 @@ class CatchingUp:
     def _credit_all(
         self, peer: MemberId, lacking: tuple[Key, ...], differing: tuple[MemberId, ...] = ()
     ) -> None:
-        """It holds what we do of all authors but those, which we may be under an earlier id."""
+        """It holds what we do of all authors but those, which we may be under an earlier id.
+
+        Hashes do not tell whether it holds what lies below a floor.
+        """
+        covers = self._s.history.marks.covers
         for key in lacking:
-            if key.source not in differing:
+            if key.source not in differing and not covers(key):
                 self._talking.acknowledged(key, peer, Way.CATCH_UP)

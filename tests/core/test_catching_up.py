@@ -11,7 +11,7 @@ from node.core.events import Started
 from node.core.history import History
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
-from node.core.types import Key, Post, Run, Way
+from node.core.types import Floor, Key, Post, Run, Way
 
 from .cast import EPOCH, NEXT, WALL, line, person
 from .dialogue import Dialogue, follower, leading, outsider, returning
@@ -286,6 +286,20 @@ def test_what_an_earlier_life_said_is_acknowledged_too() -> None:
     assert talk.one(e.StorePost).post == replace(post, acked=(1, 2))
     assert talk.group.own_id(old.key) == old.id
     assert talk.group.own_id(line(1).key) == ""
+
+
+def test_equal_hashes_say_nothing_of_what_lies_below_a_floor() -> None:
+    """One that others have raised counts what they had; our own lines may lie below it."""
+    below, above = line(3, 1, k=8), line(3, 1, k=9)
+    posts = [Post(one.key, (1, 2), (1,), settled=True) for one in (below, above)]
+    floor = Floor(3, below.key.stream, 1, 77)
+    talk = returning(3, 1, 2, leader=1, messages=[below, above], posts=posts, floors=(floor,))
+    for request in (m.Sync, m.Ping, m.Update):
+        talk.hold(request)
+    talk.hand(Started(WALL))
+    ping(talk, 2, talk.group.history_hash)
+    assert talk.one(e.Acknowledged).key == above.key
+    assert talk.group.lacking(2) == 1
 
 
 def test_what_was_said_under_another_id_is_credited_by_that_author() -> None:
