@@ -47,14 +47,14 @@ class Bounds:
         old = disk.floors.get(floor.source)
         if old is not None and (old.at, -old.hash) >= (floor.at, -floor.hash):
             raise Broken("S8", f"{machine.number} goes from floor {old} to {floor}")
-        if floor in self.floors:
-            self._adopting(machine, floor)
-            return
         top = Key(floor.source, floor.stream, floor.seq)
-        if top not in disk.messages or len(disk.messages) <= self.world.timing.log_max:
+        if top in disk.messages and len(disk.messages) > self.world.timing.log_max:
+            self.floors.add(floor)  # Another log may have been trimmed to the very same one.
+            self.world.count["floors raised"] += 1
+        elif floor in self.floors:
+            self._adopting(machine, floor)
+        else:
             raise Broken("S8", f"{machine.number} raises a floor to {named(top)} without need")
-        self.floors.add(floor)
-        self.world.count["floors raised"] += 1
 
     def _adopting(self, machine: Machine, floor: Floor) -> None:
         """What others count as trimmed is jumped only where nobody who is there has it."""

@@ -71,3 +71,15 @@ def test_what_a_restarted_member_has_shown_for_long_is_not_to_be_jumped() -> Non
     world.oracle.restarted(two)
     with pytest.raises(Broken, match=r"3 jumps 1/.*, which 2 has"):
         jump(world, three, key)
+
+
+def test_a_log_that_is_too_large_may_be_trimmed_to_a_floor_that_another_has() -> None:
+    world, two, _, key = told()
+    two.disk.messages[key._replace(seq=2)] = two.disk.messages[key]
+    world.timing = replace(world.timing, log_max=1)
+    floor = Floor(key.source, key.stream, 2, hash=5)
+    for _ in range(2):  # The second of them finds it known.
+        two.disk.floors.clear()
+        world.oracle.storing_floor(two, floor)
+    assert world.count["floors raised"] == 2
+    assert not world.count["floors adopted"]
