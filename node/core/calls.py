@@ -35,6 +35,7 @@ class Outstanding:
     sent_at: Millis
     due_at: Millis
     then: Then
+    silence: Silence = Silence.SILENT  # as which it ends when its time is over
     status: str = ""  # of a failure, for people
 
 
@@ -45,12 +46,18 @@ class Calls:
         self._last: CallId = 0
 
     def open(
-        self, now: Millis, to: MemberId, request: Request | NdsRequest, ms: Millis, then: Then
+        self,
+        now: Millis,
+        to: MemberId,
+        request: Request | NdsRequest,
+        ms: Millis,
+        then: Then,
+        silence: Silence = Silence.SILENT,
     ) -> CallId:
-        """Note a call that must end within `ms`, and how it goes on then."""
+        """Note a call that must end within `ms`, as `silence` then, and how it goes on."""
         self._last += 1
         due_at = now + ms + MARGIN_MS
-        self._open[self._last] = Outstanding(to, request, now, due_at, then)
+        self._open[self._last] = Outstanding(to, request, now, due_at, then, silence)
         heappush(self._queue, (due_at, self._last))
         return self._last
 

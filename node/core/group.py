@@ -196,7 +196,7 @@ class Group(Readable):
     def _expire(self) -> None:
         s = self._s
         for call in s.calls.overdue(s.now):
-            call.then(call, Silence.SILENT)
+            call.then(call, call.silence)
         while (key := s.alarms.next_due(s.now)) is not None:
             self._rings[key[0]](key[1])
 

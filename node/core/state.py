@@ -131,9 +131,10 @@ class State:
         """Call a member, or the stranger at `address`; `then` is called exactly once."""
         assert to != self.me or not to, f"member {to} calls itself: {request}"
         address = address or self.address_of(to)
+        silence = Silence.SILENT
         if address == self.setup.address:
-            address = ""  # Somebody lived here before us: nobody to be called.
-        call = self.calls.open(self.now, to, request, ms if address else 0, then)
+            address, silence = "", Silence.REFUSED  # It lived here before us: nobody is there.
+        call = self.calls.open(self.now, to, request, ms if address else 0, then, silence)
         if address:
             self.emit(Call(call, to, address, request, ms))
 

@@ -438,6 +438,12 @@ def test_a_word_from_a_suspect_ends_the_looking_into_and_tells_it() -> None:
     assert life(talk, 5) is ALIVE
 
 
+def test_who_lived_where_we_live_now_is_dropped_though_nobody_else_is_left() -> None:
+    talk = leading(1, person(2, Life.SUSPECT, address=address(1)))
+    talk.wait(3 * LAN.t2_ms)
+    assert talk.group.roster.members[1].life is Life.DROPPED
+
+
 def test_with_half_of_the_roster_suspect_nobody_is_dropped() -> None:
     talk = leading(1, 2, 3, 4)
     talk.mute(3, 4)

@@ -53,15 +53,18 @@ def test_a_call_goes_to_the_member_s_address_with_its_deadline() -> None:
     assert call.request.caller == m.Caller(CHAT, 3, 100, EPOCH, callee=2)
 
 
-@pytest.mark.parametrize("home", ["", address(3)])
-def test_nobody_is_called_at_no_address_or_at_our_own(home: str) -> None:
+@pytest.mark.parametrize(
+    ("home", "how"), [("", Silence.SILENT), (address(3), Silence.REFUSED)], ids=["no", "own"]
+)
+def test_nobody_is_called_at_no_address_or_at_our_own(home: str, how: Silence) -> None:
     s = state(1, person(2, address=home))
     ends = Ends()
     s.call(2, ping(s)(2), 250, ends)
     assert s.out == []
     (over,) = s.calls.overdue(s.now + 20)
-    over.then(over, Silence.SILENT)
-    assert ends.seen == [Silence.SILENT], "it fails as any other, a moment later"
+    assert over.silence is how, "where we live nobody else does"
+    over.then(over, over.silence)
+    assert ends.seen == [how], "it fails as any other, a moment later"
 
 
 def test_nobody_calls_itself() -> None:
