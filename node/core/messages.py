@@ -278,11 +278,14 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """One chat message on its way; where `to` is not the receiver, it is to be passed on."""
+    """Chat messages on their way; where `to` is not the receiver, they are to be passed on.
+
+    At least one; several are consecutive ones of one stream.
+    """
 
     caller: Caller
     to: MemberId
-    message: ChatMessage
+    messages: tuple[ChatMessage, ...]
 
 
 class Receipt(IntEnum):
@@ -292,7 +295,11 @@ class Receipt(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The answer to `Tell`.  STORED is the ACK of `node`, which after a relay is the target."""
+    """The answer to `Tell`.  STORED is the ACK of `node`, which after a relay is the target.
+
+    Of several messages it is for the one with this id and those before it; there was no room for
+    what came after it.
+    """
 
     receipt: Receipt
     id: str

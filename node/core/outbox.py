@@ -71,6 +71,7 @@ class Lane:
 
     queue: deque[Key] = field(default_factory=deque)
     flying: set[Key] = field(default_factory=set)
+    flights: int = 0  # calls under way; each carries as many as had come together
     blocked: bool = False  # backing off until its alarm rings
     backoff_ms: Millis = 0  # 0: healthy
     relay_until: Millis = 0  # the direct way is broken: by relay until then
@@ -132,20 +133,40 @@ class Outbox:
             lane = self.lanes[member] = Lane()
         return lane
 
-    def take(self, member: MemberId) -> ChatMessage | None:
-        """The next message that may fly to this member now."""
+    def take(self, member: MemberId) -> tuple[ChatMessage, ...]:
+        """The next messages that may fly to this member now, together; empty for none.
+
+        They are consecutive ones of one stream.  `landed` and, for each, `acked` or `failed` tell
+        how it ended.
+        """
         lane = self.lanes.get(member)
         if lane is None or lane.blocked:
-            return None
-        room = self._timing.flight_max if not lane.backoff_ms else 1
-        while lane.queue and len(lane.flying) < room:
-            key = lane.queue.popleft()
+            return ()
+        timing, is_ill = self._timing, bool(lane.backoff_ms)
+        if lane.flights >= (1 if is_ill else timing.flight_max):
+            return ()
+        taken: list[ChatMessage] = []
+        room, most = timing.flight_chars, 1 if is_ill else timing.batch_max
+        while lane.queue and len(taken) < most:
+            key = lane.queue[0]
             entry = self.entries.get(key)
-            if entry is not None and member in entry.waits_for:
-                lane.flying.add(key)
-                entry.to[member].tries += 1
-                return entry.message
-        return None
+            if entry is None or member not in entry.waits_for:
+                lane.queue.popleft()
+                continue
+            room -= len(entry.message.text)
+            if taken and (room < 0 or key.before != taken[-1].key):
+                break
+            lane.queue.popleft()
+            lane.flying.add(key)
+            entry.to[member].tries += 1
+            taken.append(entry.message)
+        lane.flights += bool(taken)
+        return tuple(taken)
+
+    def landed(self, member: MemberId) -> None:
+        """A call that carried messages to this member has ended, some way."""
+        if (lane := self.lanes.get(member)) is not None and lane.flights:
+            lane.flights -= 1
 
     def acked(self, now: Millis, key: Key, by: MemberId, way: Way) -> Entry | None:
         """A member that was to have our message has stored it; None: that is no news."""

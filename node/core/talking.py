@@ -103,42 +103,56 @@ class Talking:
     def send(self, member: MemberId) -> None:
         """Let fly to this member whatever its lane has room for."""
         s = self._s
-        while (message := s.outbox.take(member)) is not None:
+        while messages := s.outbox.take(member):
             lane = s.outbox.lane(member)
             relay = self.relay_for(member) if s.now < lane.relay_until else 0
-            self._tell(message, member, relay)
+            self._tell(messages, member, relay)
 
-    def _tell(self, message: ChatMessage, member: MemberId, relay: MemberId) -> None:
+    def _tell(
+        self, messages: tuple[ChatMessage, ...], member: MemberId, relay: MemberId
+    ) -> None:
         s = self._s
         ms = s.outbox.deadline_ms(member) * (2 if relay else 1)
 
         def ended(call: Outstanding, outcome: Outcome) -> None:
-            self._told(call, outcome, message.key, member, relay)
+            self._told(call, outcome, messages, member, relay)
 
         to = relay or member
-        s.call(to, Tell(s.caller(to), member, message), ms, ended)
+        s.call(to, Tell(s.caller(to), member, messages), ms, ended)
 
     def _told(
-        self, call: Outstanding, outcome: Outcome, key: Key, member: MemberId, relay: MemberId
+        self,
+        call: Outstanding,
+        outcome: Outcome,
+        messages: tuple[ChatMessage, ...],
+        member: MemberId,
+        relay: MemberId,
     ) -> None:
         s = self._s
+        s.outbox.landed(member)
+        status, full = call.status, False
         if (
             isinstance(outcome, Told)
             and outcome.receipt is Receipt.STORED
             and outcome.node == member
         ):
             s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
-            self.acknowledged(key, member, Way.RELAY if relay else Way.DIRECT)
-            return self.send(member)
-        status = call.status
-        if isinstance(outcome, Refusal):
-            status = outcome.reason
+            way = Way.RELAY if relay else Way.DIRECT
+            stored, messages = _split(messages, outcome.id)
+            for message in stored:
+                self.acknowledged(message.key, member, way)
+            if not messages:
+                return self.send(member)
+            status, full = Reason.PENDING_FULL, True
+        elif isinstance(outcome, Refusal):
+            status, full = outcome.reason, outcome.reason == Reason.PENDING_FULL
         elif isinstance(outcome, Told):
             by = f"{s.members.shown_nick(outcome.node)} (id {small(outcome.node)})"
             status = f"relayed by {by}, not acknowledged yet"
         elif not status:
             status = "no answer"
-        s.outbox.failed(key, member, status)
+        for message in reversed(messages):
+            s.outbox.failed(message.key, member, status)
         if not s.members.is_active(member):
             return self.forget(member)
         if s.leads:
@@ -147,7 +161,6 @@ class Talking:
             s.election.hinted = True  # The leader did not answer: look at it now.
             s.alarms.set(Alarm.LEADER, s.now)
         lane = s.outbox.lane(member)
-        full = isinstance(outcome, Refusal) and outcome.reason == Reason.PENDING_FULL
         if not relay and not full and self.relay_for(member):
             lane.relay_until = s.now + s.timing.relay_ms
             if not lane.blocked:
@@ -208,20 +221,27 @@ class Talking:
     # ---- others' -------------------------------------------------------------------------------
 
     def told(self, call: CallId, request: Tell) -> None:
-        """A chat message arrives, for us or to be passed on."""
-        s, message = self._s, request.message
+        """Chat messages arrive, for us or to be passed on."""
+        s, caller = self._s, request.caller.node
         if request.to != s.me and not s.members.belongs(request.to):
             return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {request.to} here"))
-        way = Way.DIRECT if request.caller.node == message.key.source else Way.RELAY
-        if (refusal := self.take(message, way)) is not None:
-            return s.respond(call, refusal)
+        is_author = caller == request.messages[0].key.source
+        way = Way.DIRECT if is_author else Way.RELAY
+        stored = 0
+        for message in request.messages:
+            if (refusal := self.take(message, way)) is not None:
+                if not stored:
+                    return s.respond(call, refusal)
+                break  # What is acknowledged names the last one that there was room for.
+            stored += 1
         self.tell_filled()
+        messages = request.messages[:stored]
         if request.to == s.me:
-            s.respond(call, Told(Receipt.STORED, message.id, s.me))
-        elif request.caller.node == message.key.source:
-            self._pass_on(call, request)
+            s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me))
+        elif is_author:
+            self._pass_on(call, request.to, messages)
         else:  # One hop is enough: what comes by others is not passed on again.
-            s.respond(call, Told(Receipt.RELAYING, message.id, s.me))
+            s.respond(call, Told(Receipt.RELAYING, messages[-1].id, s.me))
 
     def take(self, message: ChatMessage, way: Way) -> Refusal | None:
         """Store a message and show what that sets free; a refusal where it may not be stored."""
@@ -292,15 +312,25 @@ class Talking:
             return True
         return s.causal.first_missing(message) is None
 
-    def _pass_on(self, call: CallId, request: Tell) -> None:
-        """Stored here; now its target.  Answered with the target's ACK if that comes in time."""
-        s, message, to = self._s, request.message, request.to
+    def _pass_on(self, call: CallId, to: MemberId, messages: tuple[ChatMessage, ...]) -> None:
+        """Stored here; now their target.  Answered with the target's ACK if that comes in time."""
+        s = self._s
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if isinstance(outcome, Told) and outcome.receipt is Receipt.STORED:
-                return s.respond(call, Told(Receipt.STORED, message.id, outcome.node))
-            s.respond(call, Told(Receipt.RELAYING, message.id, s.me))
+                return s.respond(call, Told(Receipt.STORED, outcome.id, outcome.node))
+            s.respond(call, Told(Receipt.RELAYING, messages[-1].id, s.me))
             if s.leads:
                 self._belonging.check(to)
 
-        s.call(to, Tell(s.caller(to), to, message), s.timing.ack_ms, ended)
+        s.call(to, Tell(s.caller(to), to, messages), s.timing.ack_ms, ended)
+
+
+def _split(
+    messages: tuple[ChatMessage, ...], id: str
+) -> tuple[tuple[ChatMessage, ...], tuple[ChatMessage, ...]]:
+    """Those up to the one with this id, and the others."""
+    if messages[-1].id == id:
+        return messages, ()
+    upto = next((n for n, message in enumerate(messages, 1) if message.id == id), 0)
+    return messages[:upto], messages[upto:]

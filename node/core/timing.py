@@ -53,7 +53,9 @@ class Timing:
     pending_max: int = 1_000  # messages of one source that wait for a predecessor
     pending_bytes_max: int = 8 * 2**20
     page_bytes: int = 256 * 1024  # of one page of catch-up
-    flight_max: int = 32  # unanswered messages to one member
+    flight_max: int = 4  # unanswered calls with messages to one member ...
+    batch_max: int = 64  # ... each with at most so many ...
+    flight_chars: int = 32_768  # ... and, beside its first one, so much text: 128 KiB at most
     log_max: int = 100_000  # messages of a log; the oldest go first
     log_bytes_max: int = 256 * 2**20
 

@@ -195,7 +195,7 @@ def test_only_left_and_kicked_end_a_membership() -> None:
     tell(talk, 2, mine(talk, kicked=True))
     assert talk.one(e.Departed).kicked
     assert talk.said[-1] == talk.one(e.Departed), "last words"
-    assert talk.hears(m.Tell(talk.caller(2), 3, line(2))).reason == Reason.UNKNOWN_CHAT
+    assert talk.hears(m.Tell(talk.caller(2), 3, (line(2),))).reason == Reason.UNKNOWN_CHAT
 
 
 def test_each_start_draws_a_higher_incarnation_and_stores_it_before_its_first_use() -> None:
@@ -504,7 +504,7 @@ def test_a_caller_that_may_not_be_heard_is_told_why(
     known: dict[str, Any], caller: dict[str, Any], reason: str
 ) -> None:
     talk = follower(3, 1, person(2, **known), 4)
-    refusal = talk.hears(m.Tell(replace(talk.caller(2), **caller), 3, line(2)))
+    refusal = talk.hears(m.Tell(replace(talk.caller(2), **caller), 3, (line(2),)))
     assert refusal.reason == reason
     assert talk.shown == []
 

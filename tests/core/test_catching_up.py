@@ -429,7 +429,7 @@ def test_live_lines_wait_for_no_older_page_than_the_answerer_has_delivered() -> 
     talk = newcomer(1, 2)
     talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1, 2)))
     live = line(2, 2, after=(A3,), ms=5_000)
-    talk.hears(m.Tell(talk.caller(2), 50, live))
+    talk.hears(m.Tell(talk.caller(2), 50, (live,)))
     assert talk.shown == []
     theirs = held(A1, A2, A3, B1).held((1, 2))
     talk.answer(m.Sync, page(talk, A3, more=True, held=theirs))
@@ -489,7 +489,7 @@ def test_a_newcomer_whose_runs_filled_a_call_is_one_until_the_other_authors_came
     talk = newcomer(1, 2)
     for author in (1, 2):
         for seq in (3, 5):
-            talk.hears(m.Tell(talk.caller(author), 50, line(author, seq)))
+            talk.hears(m.Tell(talk.caller(author), 50, (line(author, seq),)))
     talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1, 2)))
     assert talk.call(m.Sync).request.sources == (1,)
     talk.answer(m.Sync, page(talk, line(1, 2)))

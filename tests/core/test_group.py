@@ -98,9 +98,9 @@ def test_a_call_whose_end_nobody_tells_ends_by_itself() -> None:
 
 def test_a_caller_is_heard_by_whom_it_means_alone() -> None:
     talk = follower(3, 1, 2)
-    refusal = talk.hears(m.Tell(talk.caller(1, callee=2), 3, line(1)))
+    refusal = talk.hears(m.Tell(talk.caller(1, callee=2), 3, (line(1),)))
     assert refusal.reason == Reason.WRONG_MEMBER
-    assert isinstance(talk.hears(m.Tell(talk.caller(1, callee=0), 3, line(1))), m.Told)
+    assert isinstance(talk.hears(m.Tell(talk.caller(1, callee=0), 3, (line(1),))), m.Told)
 
 
 def test_every_request_is_answered_by_its_own_reply() -> None:
@@ -110,7 +110,7 @@ def test_every_request_is_answered_by_its_own_reply() -> None:
         (m.Ping(caller, view), m.Pong),
         (m.Elect(caller, view), m.Elected),
         (m.Coordinator(caller, view, True), m.Followed),
-        (m.Tell(caller, 3, line(2)), m.Told),
+        (m.Tell(caller, 3, (line(2),)), m.Told),
         (m.Sync(caller, view), m.Synced),
         (m.Update(caller, m.NOBODY), m.Updated),
         (m.Leave(caller, person(2, left=True)), m.LeaveNoted),
@@ -166,7 +166,7 @@ def test_who_has_left_is_a_stranger() -> None:
     talk = follower(3, 1)
     talk.hand(v.Leaving())
     talk.answer(m.Leave, m.LeaveNoted(talk.view(1)), to=1)
-    assert talk.hears(m.Tell(talk.caller(1), 3, line(1))).reason == Reason.UNKNOWN_CHAT
+    assert talk.hears(m.Tell(talk.caller(1), 3, (line(1),))).reason == Reason.UNKNOWN_CHAT
     assert talk.wait(100_000) == []
 
 
@@ -235,8 +235,8 @@ def test_a_restart_remembers_who_and_where_it_was() -> None:
 
 def test_a_line_said_before_a_restart_is_not_shown_again() -> None:
     talk = follower(3, 1, 2, messages=[line(1, 1, id="x")])
-    talk.hears(m.Tell(talk.caller(1), 3, line(1, 1, id="x")))
-    talk.hears(m.Tell(talk.caller(1), 3, line(1, 1, id="x", k=2, ms=9_000)))
+    talk.hears(m.Tell(talk.caller(1), 3, (line(1, 1, id="x"),)))
+    talk.hears(m.Tell(talk.caller(1), 3, (line(1, 1, id="x", k=2, ms=9_000),)))
     assert talk.shown == []
 
 
@@ -245,14 +245,14 @@ def test_after_a_restart_what_belongs_before_the_last_line_shown_is_late() -> No
     talk = returning(3, 1, 2, leader=1, messages=(waiting, shown))
     talk.hand(v.Started(WALL))
     for message in (line(1, 1, ms=4_000), line(1, 2, ms=6_000)):
-        talk.hears(m.Tell(talk.caller(1), 3, message))
+        talk.hears(m.Tell(talk.caller(1), 3, (message,)))
     told = [(s.message.key.seq, s.late) for _, s in talk.log if isinstance(s, e.Deliver)]
     assert told == [(1, True), (2, False)]
 
 
 def test_pending_messages_of_the_log_wait_on() -> None:
     talk = follower(3, 1, 2, messages=[line(1, 2)])
-    talk.hears(m.Tell(talk.caller(1), 3, line(1, 1)))
+    talk.hears(m.Tell(talk.caller(1), 3, (line(1, 1),)))
     assert talk.shown == ["1.1", "1.2"]
 
 

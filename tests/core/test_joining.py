@@ -352,7 +352,7 @@ def test_who_is_not_in_says_nothing_and_knows_nothing() -> None:
     talk = outsider(9, "m1:7000")
     talk.hand(Submitted("hello?", "id", WALL))
     assert talk.shown == []
-    reply = talk.hears(m.Tell(m.Caller(CHAT, 1, 100, EPOCH), 9, None))  # type: ignore[arg-type]
+    reply = talk.hears(m.Tell(m.Caller(CHAT, 1, 100, EPOCH), 9, (None,)))  # type: ignore[arg-type]
     assert reply.reason == Reason.UNKNOWN_CHAT
     caller = m.Caller(CHAT, 0, 0, EPOCH)
     assert talk.hears(m.Ping(caller, None)).view.process == 9, "but it answers the call back"

@@ -214,8 +214,8 @@ def test_a_leaver_stands_for_nothing() -> None:
 def test_the_leave_record_carries_the_last_number_of_the_stream() -> None:
     talk = follower(3, 1)
     said = [talk.says(text) for text in ("one", "two")]
-    talk.answer(m.Tell, m.Told(m.Receipt.STORED, said[0].id, 1), to=1)
-    talk.answer(m.Tell, m.Told(m.Receipt.STORED, said[1].id, 1), to=1)
+    for message in reversed(said):
+        talk.answer(m.Tell, m.Told(m.Receipt.STORED, message.id, 1), to=1)
     talk.hand(Leaving())
     told = talk.call(m.Leave).request.record
     assert told.left
@@ -341,4 +341,4 @@ def test_a_leaver_falls_out_of_what_is_waited_for() -> None:
     talk.answer(m.Tell, m.Told(m.Receipt.STORED, said.id, 1), to=1)
     talk.hears(m.Leave(talk.caller(2), person(2, left=True)))
     assert talk.one(e.Settled) == e.Settled(said.key, (2,))
-    assert talk.hears(m.Tell(talk.caller(1), 3, line(1))) is not None
+    assert talk.hears(m.Tell(talk.caller(1), 3, (line(1),))) is not None

@@ -1,5 +1,7 @@
 """Tries node/core/outbox.py."""
 
+from dataclasses import replace
+
 import pytest
 
 from node.core.messages import ChatMessage
@@ -22,26 +24,56 @@ def posted(count: int, *members: int) -> Outbox:
 
 def taken(outbox: Outbox, member: int) -> list[int]:
     """Numbers of the messages that fly now."""
-    numbers = []
-    while (message := outbox.take(member)) is not None:
-        numbers.append(message.key.seq)
-    return numbers
+    return [number for flight in flights(outbox, member) for number in flight]
+
+
+def flights(outbox: Outbox, member: int) -> list[list[int]]:
+    """The same, call by call."""
+    found = []
+    while messages := outbox.take(member):
+        found.append([message.key.seq for message in messages])
+    return found
+
+
+def test_what_is_said_while_all_calls_are_under_way_flies_together_with_the_next() -> None:
+    outbox = Outbox(replace(LAN, flight_max=2))
+    for message in M[:2]:
+        outbox.post(0, message, (2,))
+        assert flights(outbox, 2) == [[message.key.seq]], "nothing waits while there is room"
+    for message in M[2:7]:
+        outbox.post(0, message, (2,))
+    assert flights(outbox, 2) == []
+    outbox.landed(2)
+    assert flights(outbox, 2) == [[3, 4, 5, 6, 7]]
 
 
 def test_messages_fly_in_order_and_only_so_many_at_once() -> None:
-    outbox = posted(100, 2)
-    assert taken(outbox, 2) == list(range(1, LAN.flight_max + 1))
-    outbox.acked(10, M[0].key, 2, DIRECT)
-    assert taken(outbox, 2) == [LAN.flight_max + 1]
+    outbox = Outbox(replace(LAN, flight_max=2, batch_max=3))
+    for message in M[:20]:
+        outbox.post(0, message, (2,))
+    assert flights(outbox, 2) == [[1, 2, 3], [4, 5, 6]]
+    outbox.landed(2)
+    assert flights(outbox, 2) == [[7, 8, 9]]
+
+
+def test_together_fly_consecutive_messages_of_one_stream_and_so_much_text() -> None:
+    outbox = Outbox(replace(LAN, flight_max=9, flight_chars=10))
+    texts = ("x" * 11, "y" * 5, "z" * 5, "a")
+    messages = [line(9, seq, text) for seq, text in enumerate(texts, 1)]
+    messages += [line(9, 6), line(9, 1, k=2), line(9, 2, k=2)]
+    for message in messages:
+        outbox.post(0, message, (2,))
+    assert flights(outbox, 2) == [[1], [2, 3], [4], [6], [1, 2]]
 
 
 def test_one_slow_member_never_delays_another() -> None:
     outbox = posted(40, 2, 3)
     taken(outbox, 2)
+    outbox.landed(2)
     outbox.failed(M[0].key, 2, "no answer")
     outbox.back_off(2)
     assert taken(outbox, 2) == []
-    assert len(taken(outbox, 3)) == LAN.flight_max
+    assert len(taken(outbox, 3)) == 40
     for message in M[:40]:
         outbox.acked(10, message.key, 3, DIRECT)
         taken(outbox, 3)
@@ -81,6 +113,7 @@ def test_with_nobody_to_have_it_a_message_is_settled_at_once() -> None:
 def test_what_failed_is_first_in_the_queue_again_and_counts_its_tries() -> None:
     outbox = posted(3, 2)
     taken(outbox, 2)
+    outbox.landed(2)
     for message in reversed(M[:3]):
         outbox.failed(message.key, 2, "no answer")
     assert taken(outbox, 2) == [1, 2, 3]
@@ -92,6 +125,7 @@ def test_a_late_failure_of_what_was_acknowledged_brings_nothing_back() -> None:
     outbox = posted(2, 2)
     taken(outbox, 2)
     outbox.acked(5, M[0].key, 2, DIRECT)
+    outbox.landed(2)
     outbox.failed(M[0].key, 2, "no answer")
     assert taken(outbox, 2) == []
 
@@ -103,7 +137,7 @@ def test_back_off_doubles_up_to_the_maximum_and_ends_with_a_success() -> None:
     outbox.lane(2).blocked = False
     assert taken(outbox, 2) == [1], "an ill lane is tried with one message"
     outbox.healthy(2, 3, direct=True)
-    assert len(taken(outbox, 2)) == LAN.flight_max - 1
+    assert len(taken(outbox, 2)) == 39
     assert outbox.back_off(2) == 200
 
 

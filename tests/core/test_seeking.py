@@ -19,7 +19,7 @@ A, R = line(2, 1, "a"), line(3, 1, "r", after=(line(2, 1),))
 
 def hear(talk: Dialogue, *messages: m.ChatMessage, by: int = 0) -> None:
     for message in messages:
-        talk.hears(m.Tell(talk.caller(by or message.key.source), talk.member, message))
+        talk.hears(m.Tell(talk.caller(by or message.key.source), talk.member, (message,)))
 
 
 def asks(talk: Dialogue) -> list[tuple[int, tuple[Key, ...]]]:

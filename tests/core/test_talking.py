@@ -23,7 +23,7 @@ STORED, RELAYING = Receipt
 def told(talk: Dialogue, message: m.ChatMessage, by: int = 0, to: int = 0) -> object:
     """A message comes: from its author, unless said otherwise."""
     by = by or message.key.source
-    return talk.hears(m.Tell(talk.caller(by), to or talk.group.me, message))
+    return talk.hears(m.Tell(talk.caller(by), to or talk.group.me, (message,)))
 
 
 def ack(talk: Dialogue, message: m.ChatMessage, by: int) -> None:
@@ -276,6 +276,79 @@ def test_a_clock_that_is_far_ahead_of_ours_is_no_reason_to_refuse() -> None:
     assert isinstance(told(talk, line(1, ms=WALL + 10**10)), m.Told)
 
 
+# ---- several together ----------------------------------------------------------------------------
+
+
+def together(**timing: int) -> tuple[Dialogue, tuple[m.ChatMessage, ...]]:
+    """Member 1 is told one line, and the next three with one call once it has acknowledged that."""
+    talk = follower(3, 1, 2, timing=replace(LAN, flight_max=1, **timing))
+    first, *rest = [talk.says(text) for text in ("one", "two", "three", "four")]
+    ack(talk, first, 1)
+    assert talk.call(m.Tell, 1).request.messages == tuple(rest)
+    return talk, tuple(rest)
+
+
+def acknowledged(talk: Dialogue, by: int) -> list[m.Key]:
+    return [a.key for a in talk.of(e.Acknowledged) if a.by == by]
+
+
+def test_an_ack_is_for_all_that_came_together() -> None:
+    talk, rest = together()
+    ack(talk, rest[-1], 1)
+    assert acknowledged(talk, 1) == [message.key for message in rest]
+    assert talk.callees(m.Tell) == [2], "there is nothing more for 1"
+
+
+def test_what_there_was_no_room_for_is_told_again_after_a_while() -> None:
+    talk, rest = together()
+    ack(talk, rest[0], 1)
+    assert acknowledged(talk, 1) == [rest[0].key]
+    assert talk.callees(m.Tell) == [2]
+    talk.wait(LAN.retry_min_ms)
+    (again,) = [call.messages for call in talk.sent(m.Tell) if call.to == 1]
+    assert again == rest[1:2], "an ill lane is tried with one message"
+
+
+def test_an_ack_for_something_else_acknowledges_nothing() -> None:
+    talk, _ = together()
+    talk.answer(m.Tell, m.Told(STORED, "another", 1), to=1)
+    assert acknowledged(talk, 1) == []
+
+
+def test_without_an_answer_all_are_told_again_in_their_order() -> None:
+    talk, rest = together(batch_max=3)
+    talk.fail(m.Tell, to=1)
+    (relayed,) = [call for call in talk.sent(m.Tell) if call.to == 1]
+    assert relayed.messages == rest, "by way of 2"
+    talk.answer(m.Tell, m.Told(STORED, rest[-1].id, 1), to=2)
+    assert acknowledged(talk, 1) == [message.key for message in rest]
+
+
+def test_several_are_stored_in_order_and_answered_with_the_last() -> None:
+    talk = follower(3, 1, 2)
+    lines = (line(1, 1), line(1, 2, ms=5_000), line(1, 3, ms=6_000))
+    reply = talk.hears(m.Tell(talk.caller(1), 3, lines))
+    assert reply == m.Told(STORED, lines[-1].id, 3)
+    assert talk.shown == ["1.1", "1.2", "1.3"]
+
+
+def test_where_there_is_no_room_for_all_the_answer_names_the_last_that_is_stored() -> None:
+    talk = follower(3, 1, 2, timing=replace(LAN, pending_max=2))
+    lines = tuple(line(1, seq) for seq in (3, 4, 5))
+    assert talk.hears(m.Tell(talk.caller(1), 3, lines)) == m.Told(STORED, lines[1].id, 3)
+    refusal = talk.hears(m.Tell(talk.caller(1), 3, lines[2:]))
+    assert refusal.reason == Reason.PENDING_FULL
+
+
+def test_of_several_that_are_to_be_passed_on_those_go_that_are_stored() -> None:
+    talk = leading(1, 2, 3, timing=replace(LAN, pending_max=2))
+    lines = tuple(line(2, seq) for seq in (3, 4, 5))
+    assert talk.hears(m.Tell(talk.caller(2), 3, lines)) is None, "its target has to answer"
+    assert talk.call(m.Tell, 3).request.messages == lines[:2]
+    talk.answer(m.Tell, m.Told(STORED, lines[0].id, 3), to=3)
+    assert talk.one(e.Respond).reply == m.Told(STORED, lines[0].id, 3)
+
+
 # ---- showing -------------------------------------------------------------------------------------
 
 
@@ -324,7 +397,7 @@ def test_without_an_ack_in_time_the_leader_passes_on() -> None:
     ack(talk, said, 1)
     talk.wait(LAN.ack_ms + 20)
     (tell,) = talk.sent(m.Tell)
-    assert (talk.callees(m.Tell), tell.to, tell.message) == ([1], 2, said)
+    assert (talk.callees(m.Tell), tell.to, tell.messages) == ([1], 2, (said,))
     talk.answer(m.Tell, m.Told(STORED, said.id, 2), to=1)
     assert talk.one(e.Acknowledged).way is Way.RELAY
 

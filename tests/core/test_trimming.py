@@ -24,7 +24,7 @@ def talk_of(*messages: m.ChatMessage, floors: tuple[Floor, ...] = (), **timing: 
 def hear(talk: Dialogue, *messages: m.ChatMessage) -> None:
     """They come from their author."""
     for message in messages:
-        talk.hears(m.Tell(talk.caller(message.key.source), 3, message))
+        talk.hears(m.Tell(talk.caller(message.key.source), 3, (message,)))
 
 
 def chain(count: int, source: int = 1, **rest: int) -> list[m.ChatMessage]:
@@ -131,7 +131,7 @@ def test_what_was_trimmed_counts_as_stored_and_is_not_shown_again() -> None:
     talk = talk_of()
     lines = chain(12)
     hear(talk, *lines)
-    told = talk.hears(m.Tell(talk.caller(1), 3, lines[0]))
+    told = talk.hears(m.Tell(talk.caller(1), 3, (lines[0],)))
     assert told.receipt is m.Receipt.STORED
     assert talk.of(e.StoreMessages) == talk.of(e.Deliver) == []
     assert talk.one(e.Dropped).reason == "a message that was trimmed"

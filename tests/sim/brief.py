@@ -62,8 +62,8 @@ def request(value: Any) -> str:  # noqa: PLR0911
             return f"ELECTION {view(v_)}"
         case m.Coordinator(view=v_, provisional=provisional):
             return f"COORDINATOR {'provisional ' if provisional else ''}{view(v_)}"
-        case m.Tell(to=to, message=message):
-            return f"Message for {small(to)}: {line(message)}"
+        case m.Tell(to=to, messages=messages):
+            return f"Message for {small(to)}: {'; '.join(map(line, messages))}"
         case m.Sync(wanted=wanted) if wanted:
             return f"Sync: who has {' '.join(map(key, wanted))}?"
         case m.Sync(sources=()):

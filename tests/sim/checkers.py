@@ -148,14 +148,18 @@ class Oracle(Bounds):
         elif caller.epoch != NO_EPOCH:
             raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
         if type(request) is Tell:
-            told, disk = request.message.key, machine.disk
-            if told not in disk.messages and not disk.below(told):
-                raise Broken("S4", f"{machine.number} sends {named(told)}, not stored")
+            disk = machine.disk
+            for told in (message.key for message in request.messages):
+                if told not in disk.messages and not disk.below(told):
+                    raise Broken("S4", f"{machine.number} sends {named(told)}, not stored")
 
     def responding(self, machine: Machine, request: Any, reply: Any) -> None:
         if type(reply) is Told:
             if reply.receipt is Receipt.STORED:
-                self._check_ack(request.message.key, reply.node)
+                for message in request.messages:
+                    self._check_ack(message.key, reply.node)
+                    if message.id == reply.id:
+                        break
             return
         view = getattr(reply, "view", None)
         if view is None:

@@ -85,7 +85,7 @@ class Options:
         """The options that are not as usual, in one line."""
         timing = [
             f"{name}={getattr(self.timing, name)}"
-            for name in ("page_bytes", "pending_max", "flight_max", "log_max", "members_max")
+            for name in ("page_bytes", "pending_max", "flight_max", "batch_max", "log_max", "members_max")
             if getattr(self.timing, name) != getattr(LAN, name)
         ]
         faults = [
@@ -134,7 +134,8 @@ def _timing(rng: Random, scale: int) -> Timing:
         LAN.scaled(scale),
         page_bytes=rng.choice([600, 3_000, LAN.page_bytes]),
         pending_max=rng.choice([3, LAN.pending_max, LAN.pending_max]),
-        flight_max=rng.choice([2, LAN.flight_max]),
+        flight_max=rng.choice([1, LAN.flight_max]),
+        batch_max=rng.choice([1, 3, LAN.batch_max, LAN.batch_max]),
         log_max=rng.choice([5, 12, 50, LAN.log_max, LAN.log_max, LAN.log_max]),
         members_max=rng.choice([4, 6, LAN.members_max, LAN.members_max, LAN.members_max]),
         absent_ms=5_000 * scale,

@@ -74,25 +74,25 @@ MUTANTS = [
     Mutant(
         "acknowledged before stored",
         "node/core/talking.py",
-        "        if (refusal := self.take(message, way)) is not None:\n"
-        "            return s.respond(call, refusal)\n"
-        "        self.tell_filled()\n"
+        "        stored = 0\n",
         "        if request.to == s.me:\n"
-        "            s.respond(call, Told(Receipt.STORED, message.id, s.me))\n",
-        "        if request.to == s.me:\n"
-        "            s.respond(call, Told(Receipt.STORED, message.id, s.me))\n"
-        "        if (refusal := self.take(message, way)) is not None:\n"
-        "            return s.respond(call, refusal)\n"
-        "        if request.to == s.me:\n"
-        "            pass\n",
+        "            s.respond(call, Told(Receipt.STORED, request.messages[-1].id, s.me))\n"
+        "        stored = 0\n",
+        (
+            (
+                "        if request.to == s.me:\n"
+                "            s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me))\n",
+                "        if request.to == s.me:\n            pass\n",
+            ),
+        ),
     ),
     Mutant(
         "a relay acknowledges for its target",
         "node/core/talking.py",
         "            if isinstance(outcome, Told) and outcome.receipt is Receipt.STORED:\n"
-        "                return s.respond(call, Told(Receipt.STORED, message.id, outcome.node))\n",
+        "                return s.respond(call, Told(Receipt.STORED, outcome.id, outcome.node))\n",
         "            if outcome is not None:\n"
-        "                return s.respond(call, Told(Receipt.STORED, message.id, to))\n",
+        "                return s.respond(call, Told(Receipt.STORED, messages[-1].id, to))\n",
     ),
     Mutant(
         "no relay",

@@ -75,7 +75,7 @@ def test_seeds_draw_lives_that_differ_in_every_option() -> None:
     drawn = [draw(Random(seed)) for seed in range(100)]
     for name in ("scale", "members", "pace", "talk", "trouble_ms", "kinds"):
         assert len({getattr(options, name) for options in drawn}) > 1, name
-    for name in ("page_bytes", "pending_max", "flight_max", "log_max", "members_max"):
+    for name in ("page_bytes", "pending_max", "flight_max", "batch_max", "log_max", "members_max"):
         assert len({getattr(options.timing, name) for options in drawn}) > 1, name
     assert len({options.faults.near_ms for options in drawn}) > 4
     assert {kind for options in drawn for kind in options.kinds} == set(KINDS)

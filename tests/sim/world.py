@@ -413,6 +413,7 @@ class World:
         self.oracle.calling(machine, effect)
         if type(effect.request) is Tell:
             self.count["tells"] += 1
+            self.count["lines told together"] += len(effect.request.messages) > 1
         network, deadline = self.network, effect.deadline_ms
         network.call_address(machine, effect.call, effect.address, effect.request, deadline)
 
