@@ -17,6 +17,7 @@ ADDRESS_MAX = 255
 AWAY_MAX = 200
 TOPIC_MAX = 300
 DEPS_MAX = 512
+LINES_MAX = 1_024  # messages in one call
 DIGESTS_MAX = 4_096
 HELD_MAX = 16_384
 MARKS_MAX = 4_096  # floors or lost messages in one call

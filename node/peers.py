@@ -1,21 +1,27 @@
-"""Calls to other nodes: one line to each address, shared by all groups of this node.
+"""Calls to other nodes: by a link where there is one, else one by one on a line to the address.
 
 A line is opened by its first call, kept, and closed once nobody has used it for ten minutes; sooner
-where there are too many, those first that nobody has used for longest.  Each address has so many
-calls under way and no more: one slow peer costs its own queue only.  Pings and elections are never
-held up.
+where there are too many, those first that nobody has used for longest.  Once a call has gone well
+this node opens a link on the line, unless the other has opened one: one for two nodes, of all their
+groups.  Of two that were opened at once the one stays whose opener has the lower address.  A link
+that is silent is passed by until it speaks again.
+
+Each address has so many calls under way and no more: one slow peer costs its own queue only.  Pings
+and elections are never held up.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from node.codec import Malformed, Method, method_of
-from node.core.messages import Ping, Refusal, Reply, Request, Tell
+from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of, method_of
+from node.core.messages import Ping, Receipt, Refusal, Reply, Request, Tell, Told
 from node.core.types import Address, Millis, Silence
 from node.limits import Limits
-from node.rpc import CallLog, CallRow, Line, status_of
+from node.rpc import CallLog, CallRow, Desk, Line, Link, Mismatched, is_spoken, status_of
+from node.rpc.options import grpc
 from node.runner import URGENT, Silenced
 from node.tasks import Tasks
 
@@ -23,11 +29,16 @@ IN_FLIGHT_MAX = 128  # calls to one address, beside urgent ones
 LINKS_MAX = 512  # more than a node has peers; strangers name addresses too, to be called back at
 UNUSED_S = 600.0
 SWEEP_S = 60.0
+AGAIN_S = 1.0  # from the end of a link to the next attempt at one ...
+REFUSED_AGAIN_S = 60.0  # ... where the other side cannot
+
+_LINK = "/p2pchat.v1.Node/Link"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LinkFigures:
-    """A line as lists show it."""
+    """The way to an address as lists show it."""
 
     link: str  # idle, connecting, ready, failing or shut
     rtt_us: int = 0  # smoothed; 0 when unknown
@@ -37,13 +48,27 @@ class LinkFigures:
     in_flight: int = 0
 
 
-class _Link:
-    """A line and its figures."""
+class _Peer:
+    """A line, the link upon it, and their figures."""
 
-    __slots__ = ("calls", "failures", "in_flight", "last_error", "line", "rtt_us", "used_at")
+    __slots__ = (
+        "again_at",
+        "calls",
+        "failures",
+        "in_flight",
+        "last_error",
+        "line",
+        "link",
+        "linking",
+        "rtt_us",
+        "used_at",
+    )
 
     def __init__(self, line: Line) -> None:
         self.line = line
+        self.link: Link | None = None  # opened by us, and answered with a hello
+        self.linking: asyncio.Task[None] | None = None
+        self.again_at = 0.0
         self.rtt_us = 0.0
         self.calls = 0
         self.failures = 0
@@ -53,57 +78,89 @@ class _Link:
 
 
 class Links:
-    """The lines of a node.  `on_broken(address)`: a line that was ready is so no longer."""
+    """The ways from a node to others.
+
+    `desk` answers what comes by links; `addresses()` are ours, the lowest first.
+    `on_broken(address)`: a connection that was there is so no longer.
+    """
 
     def __init__(
         self,
         tasks: Tasks,
         log: CallLog,
         on_broken: Callable[[Address], None],
+        desk: Desk,
+        addresses: Callable[[], tuple[Address, ...]],
         limits: Limits = Limits(),  # noqa: B008  frozen
     ) -> None:
         self._tasks = tasks
         self._log = log
         self._on_broken = on_broken
+        self._desk = desk
+        self._addresses = addresses
         self._limits = limits
-        self._links: dict[Address, _Link] = {}
+        self._writer = AskWriter()
+        self._peers: dict[Address, _Peer] = {}
+        self._accepted: dict[Address, Link] = {}  # opened by others
+        self._closed = False
         self._sweeper = tasks.spawn(self._sweep(), "link sweeper")
+
+    # ---- calls ---------------------------------------------------------------------------------
 
     async def call(
         self, address: Address, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:
         """Call the node at `address`; the end comes within `deadline_ms`."""
-        link = self._link(address)
-        method = method_of(request)
+        peer = self._peer(address)
         at_ms, began = time.time_ns() // 1_000_000, time.perf_counter_ns()
         outcome: Reply | Refusal | Silenced
-        if link.in_flight >= IN_FLIGHT_MAX and not isinstance(request, URGENT):
+        if peer.in_flight >= IN_FLIGHT_MAX and not isinstance(request, URGENT):
             text = f"RESOURCE_EXHAUSTED: {IN_FLIGHT_MAX} calls to {address} are under way"
             outcome = Silenced(Silence.SILENT, text)
         else:
-            link.in_flight += 1
+            peer.in_flight += 1
             try:
-                outcome = await self._call(link, method, request, deadline_ms)
+                outcome = await self._call(address, peer, request, deadline_ms)
             finally:
-                link.in_flight -= 1
+                peer.in_flight -= 1
         took_us = (time.perf_counter_ns() - began) // 1_000
         status = status_of(outcome)
-        link.calls += 1
-        link.used_at = time.monotonic()
+        peer.calls += 1
+        peer.used_at = time.monotonic()
         if status != "OK":
-            link.failures += 1
-            link.last_error = status
+            peer.failures += 1
+            peer.last_error = status
         elif isinstance(request, Tell) or (isinstance(request, Ping) and not request.on_behalf):
-            link.rtt_us += (took_us - link.rtt_us) / 8 if link.rtt_us else took_us
-        self._log.add(
-            CallRow(method.path, address, at_ms, took_us, status, request, method.put_request)
-        )
+            peer.rtt_us += (took_us - peer.rtt_us) / 8 if peer.rtt_us else took_us
+        path, put = call_of(request)
+        self._log.add(CallRow(path, address, at_ms, took_us, status, request, put))
         return outcome
 
     async def _call(
-        self, link: _Link, method: Method, request: Request, deadline_ms: Millis
+        self, address: Address, peer: _Peer, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:
-        answer = await link.line.call(method.path, method.write_request(request), deadline_ms)
+        """By the link; or one by one, also where the link ends meanwhile: calls may be repeated."""
+        until = time.monotonic() + deadline_ms / 1000
+        is_carried = type(request) in CARRIED
+        link = self._link(address, peer) if is_carried else None
+        if link is not None and not link.doubtful:
+            outcome = await link.ask(request, deadline_ms)
+            if outcome is not None:
+                return outcome
+            deadline_ms = max(1, round((until - time.monotonic()) * 1000))
+        if isinstance(request, Tell) and len(request.messages) > 1:
+            outcome = await self._tell_each(peer, request, deadline_ms)
+        else:
+            outcome = await self._call_alone(peer, request, deadline_ms)
+        if is_carried and link is None and not isinstance(outcome, Silenced):
+            self._open_soon(address, peer)
+        return outcome
+
+    async def _call_alone(
+        self, peer: _Peer, request: Request, deadline_ms: Millis
+    ) -> Reply | Refusal | Silenced:
+        method = method_of(request)
+        answer = await peer.line.call(method.path, method.write_request(request), deadline_ms)
         if not isinstance(answer, bytes):
             return answer
         try:
@@ -111,35 +168,137 @@ class Links:
         except Malformed as error:
             return Silenced(Silence.SILENT, f"the answer is malformed: {error}"[:300])
 
-    def _link(self, address: Address) -> _Link:
-        link = self._links.get(address)
-        if link is None:
+    async def _tell_each(
+        self, peer: _Peer, tell: Tell, deadline_ms: Millis
+    ) -> Reply | Refusal | Silenced:
+        """Several messages without a link: the end of the last one before which all are stored."""
+        each = [Tell(tell.caller, tell.to, (message,)) for message in tell.messages]
+        calls = [self._call_alone(peer, one, deadline_ms) for one in each]
+        ends = await asyncio.gather(*calls)
+        stored: Reply | None = None
+        for end in ends:
+            if not isinstance(end, Told) or end.receipt is not Receipt.STORED:
+                return stored or end
+            stored = end
+        assert stored is not None, "nothing was to be told"
+        return stored
+
+    # ---- links ---------------------------------------------------------------------------------
+
+    def _link(self, address: Address, peer: _Peer) -> Link | None:
+        """The one to ask over."""
+        taken = self._accepted.get(address)
+        if peer.link is None or taken is None:
+            return peer.link or taken
+        return peer.link if _opener(peer.link.addresses) <= _opener(_said(taken)) else taken
+
+    def _open_soon(self, address: Address, peer: _Peer) -> None:
+        if peer.linking is None and not self._closed and time.monotonic() >= peer.again_at:
+            peer.linking = self._tasks.spawn(self._open(address, peer), f"link to {address}")
+
+    async def _open(self, address: Address, peer: _Peer) -> None:
+        """Keep a link on this line until it ends."""
+        call = peer.line.dialogue(_LINK)
+
+        def greeted(link: Link, hello: Hello) -> None:
+            _check(hello)
+            peer.link = link
+            self._retire_if_second(address, peer, call)
+
+        again_s = AGAIN_S
+        link = self._make(call.write, greeted)
+        try:
+            await link.run(_frames(call))
+        except (Malformed, Mismatched) as error:
+            again_s = REFUSED_AGAIN_S
+            _log.warning("the link to %s makes no sense: %s", address, error)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                again_s = REFUSED_AGAIN_S
+            _log.debug("the link to %s has ended: %s", address, error.code())
+        except asyncio.InvalidStateError:
+            _log.debug("the link to %s has ended", address)  # as a write finds it
+        finally:
+            call.cancel()
+            peer.link = peer.linking = None
+            peer.again_at = time.monotonic() + again_s
+
+    def _make(
+        self, write: Callable[[bytes], Awaitable[None]], greeted: Callable[[Link, Hello], None]
+    ) -> Link:
+        return Link(write, self._desk, self._writer, self._addresses(), self._limits, greeted)
+
+    def _retire_if_second(
+        self,
+        address: Address,
+        peer: _Peer,
+        call: "grpc.aio.StreamStreamCall[bytes, bytes]",
+    ) -> None:
+        link = peer.link
+        if link is None or self._link(address, peer) is link:
+            return
+
+        async def retire() -> None:
+            await link.drained()
+            await call.done_writing()  # The other side answers what it was asked, and ends.
+
+        self._tasks.spawn(retire(), f"second link to {address}")
+
+    async def accept(
+        self, frames: AsyncIterator[bytes], write: Callable[[bytes], Awaitable[None]]
+    ) -> None:
+        """Serve a link that another node has opened, until it ends.
+
+        Raises `Malformed` and `Mismatched`.
+        """
+        broken = True
+
+        def greeted(link: Link, hello: Hello) -> None:
+            _check(hello)
+            for address in set(hello.addresses).difference(self._addresses()):
+                self._accepted[address] = link
+
+        link = self._make(write, greeted)
+        try:
+            await link.run(frames)
+            broken = False
+        finally:
+            gone = [address for address, one in self._accepted.items() if one is link]
+            for address in gone:
+                del self._accepted[address]
+                if broken and not self._closed:
+                    self._on_broken(address)
+
+    # ---- lines ---------------------------------------------------------------------------------
+
+    def _peer(self, address: Address) -> _Peer:
+        peer = self._peers.get(address)
+        if peer is None:
             self._make_room()
             line = Line(address, self._tasks, lambda: self._on_broken(address))
-            link = self._links[address] = _Link(line)
-        return link
+            peer = self._peers[address] = _Peer(line)
+        return peer
 
     def _make_room(self) -> None:
         """Lets go of the lines that nobody has used for longest, as far as there are too many."""
-        if len(self._links) < LINKS_MAX:
+        if len(self._peers) < LINKS_MAX:
             return
-        idle = [(link.used_at, at) for at, link in self._links.items() if not link.in_flight]
-        for _, address in sorted(idle)[: len(self._links) - LINKS_MAX + 1]:
-            line = self._links.pop(address).line
-            self._tasks.spawn(line.close(), f"old link {address}")
+        idle = [(peer.used_at, at) for at, peer in self._peers.items() if not peer.in_flight]
+        for _, address in sorted(idle)[: len(self._peers) - LINKS_MAX + 1]:
+            self._tasks.spawn(_let_go(self._peers.pop(address)), f"old line {address}")
 
     def figures(self, address: Address) -> LinkFigures:
-        """How the line to `address` does; all zero where there is none."""
-        link = self._links.get(address)
-        if link is None:
-            return LinkFigures("idle")
+        """How the way to `address` does; all zero where nobody was called there."""
+        peer, taken = self._peers.get(address), address in self._accepted
+        if peer is None:
+            return LinkFigures("ready" if taken else "idle")
         return LinkFigures(
-            link.line.state,
-            round(link.rtt_us),
-            link.calls,
-            link.failures,
-            link.last_error,
-            link.in_flight,
+            "ready" if taken else peer.line.state,
+            round(peer.rtt_us),
+            peer.calls,
+            peer.failures,
+            peer.last_error,
+            peer.in_flight,
         )
 
     async def _sweep(self) -> None:
@@ -152,15 +311,41 @@ class Links:
         before = time.monotonic() - UNUSED_S
         unused = [
             address
-            for address, link in self._links.items()
-            if not link.in_flight and link.used_at < before
+            for address, peer in self._peers.items()
+            if not peer.in_flight and peer.used_at < before
         ]
-        for link in [self._links.pop(address) for address in unused]:
-            await link.line.close()
+        for peer in [self._peers.pop(address) for address in unused]:
+            await _let_go(peer)
 
     async def close(self) -> None:
         """Close every line; calls under way are cancelled."""
+        self._closed = True
         self._sweeper.cancel()
-        links, self._links = self._links, {}
-        for link in links.values():
-            await link.line.close()
+        peers, self._peers = self._peers, {}
+        for peer in peers.values():
+            await _let_go(peer)
+
+
+async def _let_go(peer: _Peer) -> None:
+    if peer.linking is not None:
+        peer.linking.cancel()
+        await asyncio.wait([peer.linking])
+    await peer.line.close()
+
+
+async def _frames(call: "grpc.aio.StreamStreamCall[bytes, bytes]") -> AsyncIterator[bytes]:
+    while isinstance(data := await call.read(), bytes):
+        yield data
+
+
+def _check(hello: Hello) -> None:
+    if not is_spoken(hello.protocol):
+        raise Mismatched(hello.protocol)
+
+
+def _said(link: Link) -> tuple[Address, ...]:
+    return link.peer.addresses if link.peer is not None else ()
+
+
+def _opener(addresses: tuple[Address, ...]) -> Address:
+    return addresses[0] if addresses else ""

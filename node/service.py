@@ -6,20 +6,32 @@ input.  Nothing is decided here but which group is meant.
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from node.codec import METHODS, Malformed, Method, parse
 from node.core.messages import Join, Ping, Reason, Refusal, Reply, Request
 from node.core.types import Address, ChatId
 from node.errors import PortInUse
 from node.limits import Limits, split_address
-from node.rpc import Guard, abort, is_spoken, make_server, malformed, mismatched, refused
+from node.rpc import (
+    Guard,
+    Mismatched,
+    abort,
+    is_spoken,
+    make_server,
+    malformed,
+    mismatched,
+    refused,
+)
 from node.rpc.options import RPCS_MAX, SERVER_OPTIONS, grpc
 from node.runner import Unanswered
 
 ANSWER_S = 10.0  # a request without a nearer deadline is given up after this
+
+
+Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
 class Answerer(Protocol):
@@ -53,20 +65,58 @@ class Service(Protocol):
     def add_to(self, server: grpc.aio.Server) -> None: ...
 
 
+class Desk:
+    """Hands each request to the group that it concerns."""
+
+    def __init__(self, groups: Groups) -> None:
+        self._groups = groups
+
+    async def answer(self, request: Request, left_s: float | None = None) -> Reply | Refusal:
+        """The group's answer, within `left_s` and ten seconds.
+
+        Raises `Unanswered`, and TimeoutError.
+        """
+        group = self._group(request)
+        if group is None:
+            return Refusal(Reason.UNKNOWN_CHAT, "this node is not in that chat")
+        async with asyncio.timeout(min(left_s or ANSWER_S, ANSWER_S)):
+            return await group.answer(request)
+
+    def _group(self, request: Request) -> Answerer | None:
+        caller = request.caller
+        if not caller.chat and isinstance(request, Join):
+            return self._groups.by_name(request.name)
+        group = self._groups.by_chat(caller.chat)
+        if group is None and isinstance(request, Ping) and not caller.callee:
+            return None if request.asks_leading else self._groups.joining()
+        return group
+
+
+class Links(Protocol):
+    """Whoever keeps the links of this node."""
+
+    async def accept(self, frames: AsyncIterator[bytes], write: Write) -> None:
+        """Serve a link that another node has opened, until it ends.
+
+        Raises `Malformed` and `Mismatched`.
+        """
+        ...
+
+
 class NodeService:
-    """The Node service of all `groups`."""
+    """The Node service: calls one by one, and links."""
 
     name = "p2pchat.v1.Node"
 
-    def __init__(self, groups: Groups, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
-        self._groups = groups
-        self._limits = limits
+    def __init__(self, desk: Desk, links: Links, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
+        self._desk, self._links, self._limits = desk, links, limits
 
     def add_to(self, server: grpc.aio.Server) -> None:
         handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             method.name: grpc.unary_unary_rpc_method_handler(partial(self._serve, method))
             for method in METHODS.values()
         }
+        handlers["Link"] = grpc.stream_stream_rpc_method_handler(self._link)
         server.add_registered_method_handlers(self.name, handlers)
 
     async def _serve(
@@ -88,13 +138,8 @@ class NodeService:
     async def _answer(
         self, request: Request, context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> Reply | Refusal:
-        group = self._group(request)
-        if group is None:
-            return Refusal(Reason.UNKNOWN_CHAT, "this node is not in that chat")
-        left_s: float | None = context.time_remaining()
         try:
-            async with asyncio.timeout(min(left_s or ANSWER_S, ANSWER_S)):
-                return await group.answer(request)
+            return await self._desk.answer(request, context.time_remaining())
         except TimeoutError:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the group gave no answer")
         except Unanswered as error:
@@ -102,14 +147,15 @@ class NodeService:
             await context.abort(grpc.StatusCode.ABORTED, str(error))
         raise AssertionError("an aborted call went on")
 
-    def _group(self, request: Request) -> Answerer | None:
-        caller = request.caller
-        if not caller.chat and isinstance(request, Join):
-            return self._groups.by_name(request.name)
-        group = self._groups.by_chat(caller.chat)
-        if group is None and isinstance(request, Ping) and not caller.callee:
-            return None if request.asks_leading else self._groups.joining()
-        return group
+    async def _link(
+        self, frames: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> None:
+        try:
+            await self._links.accept(frames, context.write)
+        except Malformed as error:
+            await abort(context, malformed(error))
+        except Mismatched as error:
+            await abort(context, mismatched(error.theirs))
 
 
 async def build_server(listen: Address, services: Sequence[Service]) -> tuple[grpc.aio.Server, int]:

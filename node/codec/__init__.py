@@ -8,6 +8,7 @@ every violation at once.  `node.limits` has the bounds.
 from node.codec.calls import METHODS, Method, method_of, parse
 from node.codec.check import Check, Malformed
 from node.codec.facts import PROTOCOL, program
+from node.codec.frames import CARRIED, AskWriter, Hello, call_of
 from node.codec.nds import (
     NDS_METHODS,
     Browse,
@@ -22,19 +23,23 @@ from node.codec.nds import (
 )
 
 __all__ = [
+    "CARRIED",
     "METHODS",
     "NDS_METHODS",
     "PROTOCOL",
+    "AskWriter",
     "Browse",
     "Check",
     "Create",
     "Created",
+    "Hello",
     "Malformed",
     "Method",
     "NdsMethod",
     "Network",
     "NetworkChange",
     "NetworkPage",
+    "call_of",
     "get_change",
     "get_network",
     "method_of",

@@ -34,6 +34,8 @@ from p2pchat.v1 import common_pb2 as pb
 
 PROTOCOL = "1.0"  # of this program; sent with every call, another major is refused
 
+KINDS = {kind: pb.Kind.ValueType(kind) for kind in Kind}
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 

@@ -13,7 +13,8 @@ from p2pchat.v1 import node_pb2 as pb
 
 
 def put_tell(tell: core.Tell) -> pb.MessageRequest:
-    message = tell.message
+    """The call that carries one message; several go over a link, or call by call."""
+    (message,) = tell.messages
     return pb.MessageRequest(
         chat_id=tell.caller.chat,
         msg_id=message.id,
@@ -40,7 +41,7 @@ def get_tell(p: pb.MessageRequest, check: Check) -> core.Tell:
     return core.Tell(
         caller=facts.get_caller(p.caller, check, chat=chat),
         to=to,
-        message=facts.get_message(p.msg_id, p.source_id, p.msg, p.header, check, ""),
+        messages=(facts.get_message(p.msg_id, p.source_id, p.msg, p.header, check, ""),),
     )
 
 

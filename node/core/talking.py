@@ -108,9 +108,7 @@ class Talking:
             relay = self.relay_for(member) if s.now < lane.relay_until else 0
             self._tell(messages, member, relay)
 
-    def _tell(
-        self, messages: tuple[ChatMessage, ...], member: MemberId, relay: MemberId
-    ) -> None:
+    def _tell(self, messages: tuple[ChatMessage, ...], member: MemberId, relay: MemberId) -> None:
         s = self._s
         ms = s.outbox.deadline_ms(member) * (2 if relay else 1)
 

@@ -44,7 +44,7 @@ from ..places import Places
 from ..profile import Entry, Profile
 from ..rpc import CallLog
 from ..runner import Nds, Runner
-from ..service import NodeService, build_server
+from ..service import Desk, NodeService, build_server
 from ..tasks import Tasks
 from ..words import Mode
 from . import reviving, views
@@ -105,7 +105,10 @@ class Node(Keeping, Finding):
         self.crash = ""
         self.started_ms = wall_ms()
         self.tasks = Tasks(self._crashed)
-        self.links = Links(self.tasks, self.calls, self._link_broken)
+        self.desk = Desk(self)
+        self.links = Links(
+            self.tasks, self.calls, self._link_broken, self.desk, self._own_addresses
+        )
         self.registries = Registries(self.tasks, self.calls, self.hub.tell, self.listed)
         self._lost_is_told, self._nick_later = False, nick_later
         self.port = 0
@@ -148,7 +151,7 @@ class Node(Keeping, Finding):
     async def _listen(self) -> None:
         self.listen_host, port = split_address(self.config.listen)
         asked = self.config.sources["listen"] != "profile"
-        service = NodeService(self)
+        service = NodeService(self.desk, self.links)
         try:
             address = join_address(self.listen_host, port)
             self._server, self.port = await build_server(address, [service])
@@ -259,6 +262,11 @@ class Node(Keeping, Finding):
     def advertise(self) -> Address:
         """What others are told, as long as no chat says otherwise."""
         return self.advertised(next(iter(self.registries.addresses), ""))
+
+    def _own_addresses(self) -> tuple[Address, ...]:
+        """All under which others know this node."""
+        every = (*self.chats, *self.entering, *self.departing)
+        return tuple(sorted({chat.setup.address for chat in every}))
 
     # ---- discovery services ----------------------------------------------------------------------
 

@@ -3,10 +3,12 @@
 from node.rpc.calllog import CallLog, CallRow, status_of
 from node.rpc.guard import Guard
 from node.rpc.line import Line, probe
+from node.rpc.link import Desk, Link
 from node.rpc.options import CHANNEL_OPTIONS, RPCS_MAX, SERVER_OPTIONS, target
 from node.rpc.server import make_server
 from node.rpc.status import (
     DOMAIN,
+    Mismatched,
     abort,
     is_spoken,
     malformed,
@@ -23,8 +25,11 @@ __all__ = [
     "SERVER_OPTIONS",
     "CallLog",
     "CallRow",
+    "Desk",
     "Guard",
     "Line",
+    "Link",
+    "Mismatched",
     "abort",
     "is_spoken",
     "make_server",

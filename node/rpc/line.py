@@ -107,6 +107,12 @@ class Line:
         finally:
             call.cancel()
 
+    def dialogue(self, path: str) -> "grpc.aio.StreamStreamCall[bytes, bytes]":
+        """Open a stream in both directions, which has no deadline."""
+        method: grpc.aio.StreamStreamMultiCallable[bytes, bytes]
+        method = self._channel.stream_stream(path)
+        return method()
+
     def _renew(self) -> None:
         """Go on with a new channel, which knows nothing of the old one's back-off."""
         self._watcher.cancel()

@@ -87,6 +87,14 @@ def _add_violations(status: status_pb2.Status, violations: Iterable[tuple[str, s
     status.details.add().Pack(bad)
 
 
+class Mismatched(Exception):
+    """The other side of a link speaks another version of the protocol, `theirs`."""
+
+    def __init__(self, theirs: str) -> None:
+        self.theirs = theirs
+        super().__init__(theirs)
+
+
 def mismatched(theirs: str) -> status_pb2.Status:
     """The status for a caller that speaks another version of the protocol."""
     text = f"this node speaks protocol {PROTOCOL}, the caller {theirs[:20]}"
@@ -119,7 +127,12 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.
 def refusal_in(error: grpc.aio.AioRpcError) -> Refusal | None:
     """The definite answer in `error`; None where the fate of the call is unknown."""
     status = _details(error)
-    if status is None or status.code not in DEFINITE:
+    return refusal_of(status) if status is not None else None
+
+
+def refusal_of(status: status_pb2.Status) -> Refusal | None:
+    """The definite answer that a status is; None where it says nothing definite."""
+    if status.code not in DEFINITE:
         return None
     info = _info(status)
     record: Record | None = None

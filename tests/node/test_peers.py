@@ -14,7 +14,7 @@ from node.core.types import Silence
 from node.peers import LinkFigures, Links
 from node.rpc import CallLog
 from node.runner import Silenced
-from node.service import NodeService, build_server
+from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
 from tests.node import wire_values as values
 from tests.node.test_rpc import silent_port, tasks
@@ -38,6 +38,7 @@ class Village:
 
     def __init__(self) -> None:
         self.seen: list[Request] = []
+        self.broken: list[str] = []
         self.script: Callable[[Request], Reply | Refusal] = lambda request: REPLIES[
             REPLY_OF[type(request)]
         ]
@@ -61,12 +62,20 @@ class Village:
 
 @asynccontextmanager
 async def living(village: Village, port: int = 0) -> AsyncIterator[str]:
-    server, port = await build_server(f"127.0.0.1:{port}", [NodeService(village)])
+    crashes: list[BaseException] = []
+    tasks = Tasks(lambda _, error: crashes.append(error))
+    desk, own = Desk(village), [f"127.0.0.1:{port}"]
+    links = Links(tasks, CallLog(), village.broken.append, desk, lambda: tuple(own))
+    server, port = await build_server(own[0], [NodeService(desk, links)])
+    own[:] = [f"127.0.0.1:{port}"]
     await server.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield own[0]
     finally:
         await server.stop(None)
+        await links.close()
+        await tasks.close()
+        assert crashes == []
 
 
 @pytest.fixture
@@ -85,7 +94,7 @@ async def links(
     log: CallLog,
     broken: "asyncio.Queue[str]",
 ) -> AsyncIterator[Links]:
-    made = Links(tasks, log, broken.put_nowait)
+    made = Links(tasks, log, broken.put_nowait, Desk(Village()), lambda: ("127.0.0.1:1",))
     yield made
     await made.close()
 

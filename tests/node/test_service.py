@@ -16,9 +16,10 @@ from node.core import messages as core
 from node.core.messages import Caller, Ping, Reason, Refusal, Request, Told
 from node.core.types import NO_EPOCH, Epoch
 from node.errors import PortInUse
+from node.rpc import Mismatched
 from node.rpc.options import grpc
 from node.runner import Unanswered
-from node.service import NodeService, build_server
+from node.service import Desk, NodeService, build_server
 from tests.node.wire_values import CALLER, EXAMPLES, ID, JOIN, TELL, VIEW
 
 TOLD = Told(core.Receipt.STORED, ID, 1_000_001)
@@ -61,6 +62,13 @@ class Node:
         return self.newcomer if self.stranger else None
 
 
+class Unlinked:
+    """Takes no link."""
+
+    async def accept(self, frames: object, write: object) -> None:
+        raise Mismatched("0.1")
+
+
 @pytest.fixture
 async def node() -> Node:
     return Node()
@@ -68,7 +76,7 @@ async def node() -> Node:
 
 @pytest.fixture
 async def channel(node: Node) -> AsyncIterator[grpc.aio.Channel]:
-    server, port = await build_server("127.0.0.1:0", [NodeService(node)])
+    server, port = await build_server("127.0.0.1:0", [NodeService(Desk(node), Unlinked())])
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as made:
         yield made
@@ -113,7 +121,7 @@ def violations_of(error: grpc.aio.AioRpcError) -> dict[str, str]:
 
 async def test_a_request_goes_to_the_group_of_its_chat(node: Node, channel: Any) -> None:
     assert await send(channel, TELL)
-    other = core.Tell(Caller(8, 1_000_002, 5, NO_EPOCH), 1_000_001, TELL.message)
+    other = core.Tell(Caller(8, 1_000_002, 5, NO_EPOCH), 1_000_001, TELL.messages)
     assert await send(channel, other)
     assert (node.tea.seen, node.rum.seen) == ([TELL], [other])
 
@@ -298,19 +306,19 @@ async def test_the_server_tells_what_it_serves(channel: Any) -> None:
 
 
 async def test_a_port_in_use_is_named(node: Node) -> None:
-    server, port = await build_server("127.0.0.1:0", [NodeService(node)])
+    server, port = await build_server("127.0.0.1:0", [NodeService(Desk(node), Unlinked())])
     with pytest.raises(PortInUse, match=rf"127\.0\.0\.1:{port} .*in use"):
-        await build_server(f"127.0.0.1:{port}", [NodeService(node)])
+        await build_server(f"127.0.0.1:{port}", [NodeService(Desk(node), Unlinked())])
     await server.stop(None)
     with pytest.raises(PortInUse, match=r"198\.51\.100\.1:5 "):
-        await build_server("198.51.100.1:5", [NodeService(node)])
+        await build_server("198.51.100.1:5", [NodeService(Desk(node), Unlinked())])
 
 
 async def test_a_server_may_listen_on_a_socket(node: Node, tmp_path: Any) -> None:
-    server, _ = await build_server(f"unix:{tmp_path}/s", [NodeService(node)])
+    server, _ = await build_server(f"unix:{tmp_path}/s", [NodeService(Desk(node), Unlinked())])
     await server.start()
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
-        assert await send(channel, core.Tell(CALLER, TELL.to, TELL.message))
+        assert await send(channel, core.Tell(CALLER, TELL.to, TELL.messages))
     await server.stop(None)
     with pytest.raises(PortInUse):
-        await build_server(f"unix:{tmp_path}/none/s", [NodeService(node)])
+        await build_server(f"unix:{tmp_path}/none/s", [NodeService(Desk(node), Unlinked())])

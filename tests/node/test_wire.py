@@ -43,7 +43,7 @@ from node.core.types import Epoch, IdBlock
 from node.peers import Links
 from node.rpc import CallLog
 from node.runner import Runner
-from node.service import NodeService, build_server
+from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
 
 CHAT = 0x0123456789ABCDEF
@@ -93,12 +93,15 @@ class Node:
         self.crashes: list[BaseException] = []
         self.tasks = Tasks(lambda _, error: self.crashes.append(error))
         self.log = CallLog()
-        self.links = Links(self.tasks, self.log, self._broken)
+        self.desk = Desk(self)
+        self.links = Links(self.tasks, self.log, self._broken, self.desk, lambda: (self.address,))
         self.lines = 0
         self._changed = asyncio.Event()
 
     async def open(self, port: int = 0) -> None:
-        self.server, port = await build_server(f"127.0.0.1:{port}", [NodeService(self)])
+        self.server, port = await build_server(
+            f"127.0.0.1:{port}", [NodeService(self.desk, self.links)]
+        )
         await self.server.start()
         self.address = f"127.0.0.1:{port}"
         seed = sum(self.name.encode())

@@ -100,7 +100,7 @@ requests = st.one_of(
     ),
     st.builds(core.Elect, callers, views),
     st.builds(core.Coordinator, callers, views, st.booleans(), numbers),
-    st.builds(core.Tell, callers, members, chat_messages),
+    st.builds(core.Tell, callers, members, st.tuples(chat_messages)),
     st.builds(
         core.Sync,
         callers,
@@ -174,7 +174,7 @@ MESSAGE = core.ChatMessage(
     sent=1_700_000_000_499,
     epoch=EPOCH,
 )
-TELL = core.Tell(CALLER, 1_000_001, MESSAGE)
+TELL = core.Tell(CALLER, 1_000_001, (MESSAGE,))
 VIEW = core.View(EPOCH, 1_000_001, "127.0.0.1:5001", 0, 2, 11, 12, 1_700_000_000_000, 13)
 RECORD = core.Member(
     id=1_000_002,

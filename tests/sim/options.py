@@ -85,7 +85,14 @@ class Options:
         """The options that are not as usual, in one line."""
         timing = [
             f"{name}={getattr(self.timing, name)}"
-            for name in ("page_bytes", "pending_max", "flight_max", "batch_max", "log_max", "members_max")
+            for name in (
+                "page_bytes",
+                "pending_max",
+                "flight_max",
+                "batch_max",
+                "log_max",
+                "members_max",
+            )
             if getattr(self.timing, name) != getattr(LAN, name)
         ]
         faults = [

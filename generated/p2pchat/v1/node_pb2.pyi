@@ -3,8 +3,8 @@
 isort:skip_file
 What members of a group say to each other.  One port serves all groups of a node.
 
-A later version adds a bidirectional stream `Link` that carries the same messages many to a frame;
-`Message` and `Sync` stay for debugging and as the way that always works.
+Nodes that talk much keep one stream between them, `Link`, which carries the same calls, many to a
+frame, in both directions; every other call here is the way that always works.
 """
 
 from collections import abc as _abc
@@ -111,6 +111,293 @@ RECEIPT_STORED: Receipt.ValueType  # 1
 RECEIPT_RELAYING: Receipt.ValueType  # 2
 """The receiver has stored it; its target has not acknowledged in time.  The author tries again."""
 Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class Frame(_message.Message):
+    """What goes over a link at one time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HELLO_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hello(self) -> Global___Hello:
+        """Who sends.  The first frame of each side has it; without one the other side asks nothing."""
+
+    @_builtins.property
+    def asks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ask]:
+        """Calls, in the order in which they were made."""
+
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Answer]:
+        """Ends of calls."""
+
+    def __init__(
+        self,
+        *,
+        hello: Global___Hello | None = ...,
+        asks: _abc.Iterable[Global___Ask] | None = ...,
+        answers: _abc.Iterable[Global___Answer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "asks", b"asks", "hello", b"hello"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Frame: _TypeAlias = Frame  # noqa: Y015
+
+@_typing.final
+class Hello(_message.Message):
+    """The two ends of a link."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    BUILD_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    protocol: _builtins.str
+    """Version of this protocol, "major.minor"; another major is refused.  May be empty (grpcurl)."""
+    build: _builtins.str
+    """Name and version of the program, at most 64 characters; for logs only."""
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the sender can be called, HOST:PORT, at most 16: what is for one of these may be asked
+        over this link.
+        """
+
+    def __init__(
+        self,
+        *,
+        protocol: _builtins.str = ...,
+        build: _builtins.str = ...,
+        addresses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "build", b"build", "protocol", b"protocol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hello: _TypeAlias = Hello  # noqa: Y015
+
+@_typing.final
+class Ask(_message.Message):
+    """A call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    PING_FIELD_NUMBER: _builtins.int
+    ELECTION_FIELD_NUMBER: _builtins.int
+    COORDINATOR_FIELD_NUMBER: _builtins.int
+    UPDATE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Names the call among those of its side of the link.  Required."""
+    @_builtins.property
+    def lines(self) -> Global___Lines:
+        """Chat messages of one author."""
+
+    @_builtins.property
+    def ping(self) -> Global___LivenessPingRequest:
+        """As LivenessPing."""
+
+    @_builtins.property
+    def election(self) -> Global___ElectionRequest:
+        """As Election."""
+
+    @_builtins.property
+    def coordinator(self) -> Global___CoordinatorRequest:
+        """As Coordinator."""
+
+    @_builtins.property
+    def update(self) -> Global___UpdateMembersRequest:
+        """As UpdateMembers."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        lines: Global___Lines | None = ...,
+        ping: Global___LivenessPingRequest | None = ...,
+        election: Global___ElectionRequest | None = ...,
+        coordinator: Global___CoordinatorRequest | None = ...,
+        update: Global___UpdateMembersRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "election", b"election", "lines", b"lines", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "election", b"election", "id", b"id", "lines", b"lines", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["lines", "ping", "election", "coordinator", "update"]  # noqa: Y015
+    _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
+
+Global___Ask: _TypeAlias = Ask  # noqa: Y015
+
+@_typing.final
+class Answer(_message.Message):
+    """How a call ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TOLD_FIELD_NUMBER: _builtins.int
+    PING_FIELD_NUMBER: _builtins.int
+    ELECTION_FIELD_NUMBER: _builtins.int
+    COORDINATOR_FIELD_NUMBER: _builtins.int
+    UPDATE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Of which call."""
+    status: _builtins.bytes
+    """A google.rpc.Status: the error as which the call would have ended by itself."""
+    @_builtins.property
+    def told(self) -> Global___MessageResponse:
+        """To `lines`: as of Message, and for all up to the one that is named, which were stored in order."""
+
+    @_builtins.property
+    def ping(self) -> Global___LivenessPingResponse:
+        """To `ping`."""
+
+    @_builtins.property
+    def election(self) -> Global___ElectionResponse:
+        """To `election`."""
+
+    @_builtins.property
+    def coordinator(self) -> Global___CoordinatorResponse:
+        """To `coordinator`."""
+
+    @_builtins.property
+    def update(self) -> Global___UpdateMembersResponse:
+        """To `update`."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        told: Global___MessageResponse | None = ...,
+        ping: Global___LivenessPingResponse | None = ...,
+        election: Global___ElectionResponse | None = ...,
+        coordinator: Global___CoordinatorResponse | None = ...,
+        update: Global___UpdateMembersResponse | None = ...,
+        status: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "election", b"election", "ping", b"ping", "reply", b"reply", "status", b"status", "told", b"told", "update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "election", b"election", "id", b"id", "ping", b"ping", "reply", b"reply", "status", b"status", "told", b"told", "update", b"update"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_reply: _TypeAlias = _typing.Literal["told", "ping", "election", "coordinator", "update", "status"]  # noqa: Y015
+    _WhichOneofArgType_reply: _TypeAlias = _typing.Literal["reply", b"reply"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_reply) -> _WhichOneofReturnType_reply | None: ...
+
+Global___Answer: _TypeAlias = Answer  # noqa: Y015
+
+@_typing.final
+class Lines(_message.Message):
+    """Chat messages of one stream with consecutive numbers, column by column: the n-th entry of each
+    column is about the n-th message.  All columns are as long as `texts`, at most 1,024 entries; but
+    `kinds` may be empty where every message is text, and `dep_counts` where none names another.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_FIELD_NUMBER: _builtins.int
+    DESTINATION_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    FIRST_SEQ_FIELD_NUMBER: _builtins.int
+    MSG_IDS_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
+    HLC_MS_FIELD_NUMBER: _builtins.int
+    HLC_COUNTERS_FIELD_NUMBER: _builtins.int
+    SENT_MS_FIELD_NUMBER: _builtins.int
+    EPOCH_GENERATIONS_FIELD_NUMBER: _builtins.int
+    EPOCH_NS_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    DEP_COUNTS_FIELD_NUMBER: _builtins.int
+    DEPS_FIELD_NUMBER: _builtins.int
+    destination_id: _builtins.int
+    """The member that is to have them; where that is not the receiver, the receiver passes them on."""
+    source_id: _builtins.int
+    """Their author's member id; need not be the caller."""
+    first_seq: _builtins.int
+    """The number of the first one."""
+    @_builtins.property
+    def caller(self) -> _common_pb2.Caller:
+        """Who calls.  Required."""
+
+    @_builtins.property
+    def stream(self) -> _common_pb2.Stream:
+        """The author's stream."""
+
+    @_builtins.property
+    def msg_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As ChatMessage.msg_id."""
+
+    @_builtins.property
+    def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As ChatMessage.msg."""
+
+    @_builtins.property
+    def hlc_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """As Header.hlc: the wall time ..."""
+
+    @_builtins.property
+    def hlc_counters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """... and the counter."""
+
+    @_builtins.property
+    def sent_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """As Header.sent_ms."""
+
+    @_builtins.property
+    def epoch_generations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """As Header.epoch: the generation ..."""
+
+    @_builtins.property
+    def epoch_ns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """... and the number."""
+
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Kind.ValueType]:
+        """As Header.kind."""
+
+    @_builtins.property
+    def dep_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How many entries of `deps` belong to each."""
+
+    @_builtins.property
+    def deps(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.MessageKey]:
+        """As Header.deps, of all of them in turn."""
+
+    def __init__(
+        self,
+        *,
+        caller: _common_pb2.Caller | None = ...,
+        destination_id: _builtins.int = ...,
+        source_id: _builtins.int = ...,
+        stream: _common_pb2.Stream | None = ...,
+        first_seq: _builtins.int = ...,
+        msg_ids: _abc.Iterable[_builtins.str] | None = ...,
+        texts: _abc.Iterable[_builtins.str] | None = ...,
+        hlc_ms: _abc.Iterable[_builtins.int] | None = ...,
+        hlc_counters: _abc.Iterable[_builtins.int] | None = ...,
+        sent_ms: _abc.Iterable[_builtins.int] | None = ...,
+        epoch_generations: _abc.Iterable[_builtins.int] | None = ...,
+        epoch_ns: _abc.Iterable[_builtins.int] | None = ...,
+        kinds: _abc.Iterable[_common_pb2.Kind.ValueType] | None = ...,
+        dep_counts: _abc.Iterable[_builtins.int] | None = ...,
+        deps: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "stream", b"stream"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "dep_counts", b"dep_counts", "deps", b"deps", "destination_id", b"destination_id", "epoch_generations", b"epoch_generations", "epoch_ns", b"epoch_ns", "first_seq", b"first_seq", "hlc_counters", b"hlc_counters", "hlc_ms", b"hlc_ms", "kinds", b"kinds", "msg_ids", b"msg_ids", "sent_ms", b"sent_ms", "source_id", b"source_id", "stream", b"stream", "texts", b"texts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lines: _TypeAlias = Lines  # noqa: Y015
 
 @_typing.final
 class JoinNetworkRequest(_message.Message):

@@ -77,6 +77,11 @@ class NodeStub:
                 request_serializer=p2pchat_dot_v1_dot_node__pb2.SyncRequest.SerializeToString,
                 response_deserializer=p2pchat_dot_v1_dot_node__pb2.SyncResponse.FromString,
                 _registered_method=True)
+        self.Link = channel.stream_stream(
+                '/p2pchat.v1.Node/Link',
+                request_serializer=p2pchat_dot_v1_dot_node__pb2.Frame.SerializeToString,
+                response_deserializer=p2pchat_dot_v1_dot_node__pb2.Frame.FromString,
+                _registered_method=True)
 
 
 class NodeServicer:
@@ -144,6 +149,18 @@ class NodeServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Link(self, request_iterator, context):
+        """The calls of two nodes to each other, of all their groups.  Either side asks and answers; each
+        call has an end of its own, and an answer may overtake another.  A caller that ends its side is
+        answered to the end.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NodeServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -186,6 +203,11 @@ def add_NodeServicer_to_server(servicer, server):
                     servicer.Sync,
                     request_deserializer=p2pchat_dot_v1_dot_node__pb2.SyncRequest.FromString,
                     response_serializer=p2pchat_dot_v1_dot_node__pb2.SyncResponse.SerializeToString,
+            ),
+            'Link': grpc.stream_stream_rpc_method_handler(
+                    servicer.Link,
+                    request_deserializer=p2pchat_dot_v1_dot_node__pb2.Frame.FromString,
+                    response_serializer=p2pchat_dot_v1_dot_node__pb2.Frame.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -407,6 +429,33 @@ class Node:
             '/p2pchat.v1.Node/Sync',
             p2pchat_dot_v1_dot_node__pb2.SyncRequest.SerializeToString,
             p2pchat_dot_v1_dot_node__pb2.SyncResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Link(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/p2pchat.v1.Node/Link',
+            p2pchat_dot_v1_dot_node__pb2.Frame.SerializeToString,
+            p2pchat_dot_v1_dot_node__pb2.Frame.FromString,
             options,
             channel_credentials,
             insecure,

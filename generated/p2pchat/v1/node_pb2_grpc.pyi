@@ -3,8 +3,8 @@
 isort:skip_file
 What members of a group say to each other.  One port serves all groups of a node.
 
-A later version adds a bidirectional stream `Link` that carries the same messages many to a frame;
-`Message` and `Sync` stay for debugging and as the way that always works.
+Nodes that talk much keep one stream between them, `Link`, which carries the same calls, many to a
+frame, in both directions; every other call here is the way that always works.
 """
 
 from collections import abc as _abc
@@ -44,6 +44,14 @@ class NodeStub:
     """
     Sync: _aio.UnaryUnaryMultiCallable[_node_pb2.SyncRequest, _node_pb2.SyncResponse]
     """Catch-up: what the caller holds, answered with what it lacks."""
+    Link: _aio.StreamStreamMultiCallable[_node_pb2.Frame, _node_pb2.Frame]
+    """The calls of two nodes to each other, of all their groups.  Either side asks and answers; each
+    call has an end of its own, and an answer may overtake another.  A caller that ends its side is
+    answered to the end.
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    """
 
 class NodeServicer(metaclass=_abc_1.ABCMeta):
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
@@ -119,5 +127,19 @@ class NodeServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_node_pb2.SyncRequest, _abc.Awaitable[_node_pb2.SyncResponse]],
     ) -> _abc.Awaitable[_node_pb2.SyncResponse]:
         """Catch-up: what the caller holds, answered with what it lacks."""
+
+    @_abc_1.abstractmethod
+    def Link(
+        self,
+        request_iterator: _abc.AsyncIterator[_node_pb2.Frame],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_node_pb2.Frame], _abc.AsyncIterator[_node_pb2.Frame]],
+    ) -> _abc.AsyncIterator[_node_pb2.Frame]:
+        """The calls of two nodes to each other, of all their groups.  Either side asks and answers; each
+        call has an end of its own, and an answer may overtake another.  A caller that ends its side is
+        answered to the end.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        """
 
 def add_NodeServicer_to_server(servicer: NodeServicer, server: _aio.Server) -> None: ...

@@ -1,0 +1,188 @@
+"""What goes over a link: hello, calls and their ends, each a part of a frame.
+
+A frame of several parts is their bytes one after the other, so a part is written without knowing
+with what it goes out, and the columns of chat messages once for all members that are told them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from node.codec import lines
+from node.codec.calls import METHODS, parse
+from node.codec.check import Check, Malformed
+from node.codec.facts import PROTOCOL, program
+from node.core import messages as core
+from node.core.messages import ChatMessage, Reply, Request
+from node.core.types import Address, Key
+from node.limits import Limits
+from p2pchat.v1 import node_pb2 as pb
+
+ADDRESSES_MAX = 16
+BODIES = 64  # columns that are kept for the next member
+
+# Which calls go over links: the fields of Ask and Answer that carry them.
+CARRIED: dict[type[Any], tuple[str, str]] = {
+    core.Tell: ("lines", "told"),
+    core.Ping: ("ping", "ping"),
+    core.Elect: ("election", "election"),
+    core.Coordinator: ("coordinator", "coordinator"),
+    core.Update: ("update", "update"),
+}
+_BY_ASK = {ask: METHODS[kind] for kind, (ask, _) in CARRIED.items()}
+_BY_ANSWER = {answer: METHODS[kind] for kind, (_, answer) in CARRIED.items()}
+_ANSWERS = dict(CARRIED.values())
+
+_ASKS = pb.Frame.DESCRIPTOR.fields_by_name["asks"].number
+_LINES = pb.Ask.DESCRIPTOR.fields_by_name["lines"].number
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The other end of a link."""
+
+    protocol: str
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that came in: the request, or what is wrong with it."""
+
+    id: int
+    field: str  # of Ask; names how it is to be answered
+    request: Request | Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An end that came in: the reply, the status, or what is wrong with it."""
+
+    id: int
+    reply: Reply | bytes | Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    hello: Hello | None
+    asked: list[Asked]
+    answers: list[Answer]
+
+
+def write_hello(addresses: tuple[Address, ...]) -> bytes:
+    """The part of a frame that says who we are: `addresses` are where we can be called."""
+    hello = pb.Hello(protocol=PROTOCOL, build=program(), addresses=addresses[:ADDRESSES_MAX])
+    return pb.Frame(hello=hello).SerializeToString()
+
+
+class AskWriter:
+    """Writes calls; remembers the columns written last."""
+
+    def __init__(self) -> None:
+        self._bodies: OrderedDict[tuple[Key, int], tuple[tuple[ChatMessage, ...], bytes]]
+        self._bodies = OrderedDict()
+
+    def write(self, id: int, request: Request) -> bytes:
+        """The part of a frame that asks this; the kind of request must be among `CARRIED`."""
+        if isinstance(request, core.Tell):
+            told = lines.put_head(request).SerializeToString() + self._body(request.messages)
+            ask = pb.Ask(id=id).SerializeToString() + _delimited(_LINES, told)
+            return _delimited(_ASKS, ask)
+        field, _ = CARRIED[type(request)]
+        method = METHODS[type(request)]
+        asked: dict[str, Any] = {"id": id, field: method.put_request(request)}
+        return pb.Frame(asks=[pb.Ask(**asked)]).SerializeToString()
+
+    def _body(self, messages: tuple[ChatMessage, ...]) -> bytes:
+        name = messages[0].key, len(messages)
+        kept = self._bodies.get(name)
+        if kept is not None and kept[0] == messages:
+            return kept[1]
+        body = lines.put_columns(messages).SerializeToString()
+        self._bodies[name] = messages, body
+        if len(self._bodies) > BODIES:
+            self._bodies.popitem(last=False)
+        return body
+
+
+def call_of(request: Request) -> tuple[str, Callable[[Any], Message]]:
+    """Path and request of the RPC as which somebody could make this call by hand."""
+    method = METHODS[type(request)]
+    if isinstance(request, core.Tell) and len(request.messages) > 1:
+        return "/p2pchat.v1.Node/Link", _frame_of
+    return method.path, method.put_request
+
+
+def _frame_of(tell: core.Tell) -> Message:
+    told = lines.put_columns(tell.messages)
+    told.MergeFrom(lines.put_head(tell))
+    return pb.Frame(asks=[pb.Ask(id=1, lines=told)])
+
+
+def write_answer(asked: Asked, reply: Reply | bytes) -> bytes:
+    """The part of a frame that answers; bytes are a google.rpc.Status."""
+    if isinstance(reply, bytes):
+        return pb.Frame(answers=[pb.Answer(id=asked.id, status=reply)]).SerializeToString()
+    method, field = _BY_ASK[asked.field], _ANSWERS[asked.field]
+    answer: dict[str, Any] = {"id": asked.id, field: method.put_reply(reply)}
+    return pb.Frame(answers=[pb.Answer(**answer)]).SerializeToString()
+
+
+def read_frame(data: bytes, limits: Limits) -> Frame:
+    """What came.  Raises `Malformed` where it is no frame; a part that is wrong says so itself."""
+    frame = parse(pb.Frame, data)
+    assert isinstance(frame, pb.Frame)
+    hello = _hello(frame.hello) if frame.HasField("hello") else None
+    asked = [_asked(ask, limits) for ask in frame.asks]
+    return Frame(hello, asked, [_answer(answer, limits) for answer in frame.answers])
+
+
+def _hello(p: pb.Hello) -> Hello:
+    check = Check(Limits())
+    addresses = tuple(p.addresses)
+    if check.size(addresses, "hello.addresses", ADDRESSES_MAX):
+        for i, address in enumerate(addresses):
+            check.address(address, f"hello.addresses[{i}]", required=True)
+    check.done()
+    return Hello(p.protocol, addresses)
+
+
+def _asked(p: pb.Ask, limits: Limits) -> Asked:
+    field = p.WhichOneof("request") or ""
+    check = Check(limits)
+    check.required(bool(p.id), "id")
+    check.required(bool(field), "request")
+    if check.violations:
+        return Asked(p.id, field, Malformed(tuple(check.violations)))
+    part: Message = getattr(p, field)
+    get: Callable[[Any, Check], Request] = _BY_ASK[field].get_request
+    request = get(part, check) if field != "lines" else lines.get_lines(p.lines, check)
+    if check.violations:
+        return Asked(p.id, field, Malformed(tuple(check.violations)))
+    return Asked(p.id, field, request)
+
+
+def _answer(p: pb.Answer, limits: Limits) -> Answer:
+    field = p.WhichOneof("reply") or ""
+    if field == "status":
+        return Answer(p.id, p.status)
+    check = Check(limits)
+    if not check.required(bool(field), "reply"):
+        return Answer(p.id, Malformed(tuple(check.violations)))
+    reply = _BY_ANSWER[field].get_reply(getattr(p, field), check)
+    if check.violations:
+        return Answer(p.id, Malformed(tuple(check.violations)))
+    return Answer(p.id, reply)
+
+
+def _delimited(field: int, payload: bytes) -> bytes:
+    """A field of protobuf's wire format that holds a message."""
+    size, length = len(payload), bytearray()
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    length.append(size)
+    return bytes((field << 3 | 2,)) + length + payload
