@@ -1,0 +1,260 @@
+"""Tries node/rpc/link.py: two ends with a wire between them that the test holds in its hands."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from node.codec import AskWriter, Hello, Malformed
+from node.codec.frames import read_frame
+from node.core import messages as core
+from node.core.messages import Ping, Reason, Refusal, Reply, Request
+from node.core.types import Key, Silence
+from node.limits import Limits
+from node.rpc import Link, link
+from node.runner import Silenced, Unanswered
+from tests.node import wire_values as values
+from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, TELL
+
+PING = next(one for one in EXAMPLES if isinstance(one, Ping))
+REPLIES = {type(reply): reply for reply in values.REPLIES}
+
+
+class Desk:
+    """Answers as `script` says, once `gate` is open."""
+
+    def __init__(self) -> None:
+        self.seen: list[Request] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.script: Callable[[Request], Reply | Refusal] = lambda request: REPLIES[
+            REPLY_OF[type(request)]
+        ]
+
+    async def answer(self, request: Request, left_s: float | None = None) -> Reply | Refusal:
+        self.seen.append(request)
+        await self.gate.wait()
+        return self.script(request)
+
+
+class End:
+    """One end of a link, and the frames that come to it."""
+
+    def __init__(self, address: str) -> None:
+        self.desk = Desk()
+        self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.written: list[bytes] = []
+        self.hellos: list[Hello] = []
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self.other: End | None = None
+        self.link = Link(self._write, self.desk, AskWriter(), (address,), Limits(), self._greeted)
+        self.run = asyncio.create_task(self.link.run(self._frames()))
+
+    def _greeted(self, link: Link, hello: Hello) -> None:
+        assert link is self.link
+        self.hellos.append(hello)
+
+    async def _write(self, data: bytes) -> None:
+        await self.flowing.wait()
+        self.written.append(data)
+        assert self.other is not None
+        self.other.frames.put_nowait(data)
+
+    async def _frames(self) -> AsyncIterator[bytes]:
+        while (data := await self.frames.get()) is not None:
+            yield data
+
+
+@pytest.fixture
+async def ends() -> AsyncIterator[tuple[End, End]]:
+    one, two = End("127.0.0.1:1"), End("127.0.0.1:2")
+    one.other, two.other = two, one
+    yield one, two
+    for end in (one, two):
+        end.flowing.set()
+        end.desk.gate.set()
+        end.frames.put_nowait(None)
+        await asyncio.wait([end.run])
+
+
+async def passing(what: Callable[[], Any]) -> None:
+    """Lets the loop turn until it is so."""
+    async with asyncio.timeout(5):
+        while not what():  # noqa: ASYNC110  both ends run on this loop
+            await asyncio.sleep(0)
+
+
+def tell(seq: int, text: str = "hello") -> core.Tell:
+    key = Key(MESSAGE.key.source, MESSAGE.key.stream, seq)
+    return core.Tell(CALLER, 1_000_001, (replace(MESSAGE, key=key, text=text),))
+
+
+async def test_both_ends_say_who_they_are_and_ask(ends: tuple[End, End]) -> None:
+    one, two = ends
+    for asking, asked in ((one, two), (two, one)):
+        assert await asking.link.ask(PING, 5_000) == REPLIES[core.Pong]
+        assert asked.desk.seen == [PING]
+    assert [hello.addresses for hello in one.hellos] == [("127.0.0.1:2",)]
+    assert [hello.addresses for hello in two.hellos] == [("127.0.0.1:1",)]
+
+
+async def test_a_refusal_is_an_answer(ends: tuple[End, End]) -> None:
+    one, two = ends
+    refusal = Refusal(Reason.OLD_INCARNATION, "there is a later life of yours")
+    two.desk.script = lambda _: refusal
+    assert await one.link.ask(TELL, 5_000) == refusal
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(Unanswered("the group has stopped"), "ABORTED: the group has stopped"),
+     (TimeoutError(), "DEADLINE_EXCEEDED: the group gave no answer")],
+    ids=["stopped", "slow"],
+)  # fmt: skip
+async def test_no_answer_says_nothing_definite(
+    ends: tuple[End, End], error: Exception, status: str
+) -> None:
+    one, two = ends
+
+    def fail(_: Request) -> Reply:
+        raise error
+
+    two.desk.script = fail
+    assert await one.link.ask(TELL, 5_000) == Silenced(Silence.SILENT, status)
+
+
+async def test_what_waits_goes_out_together_and_urgent_calls_first(ends: tuple[End, End]) -> None:
+    one, _ = ends
+    await one.link.ask(PING, 5_000)
+    one.flowing.clear()
+    first = asyncio.create_task(one.link.ask(tell(1), 5_000))
+    await passing(lambda: one.link.asking == 1 and not one.link._bulk)  # It is being written.
+    rest = [asyncio.create_task(one.link.ask(tell(seq), 5_000)) for seq in (2, 3)]
+    urgent = asyncio.create_task(one.link.ask(PING, 5_000))
+    await passing(lambda: one.link.asking == 4)
+    frames = len(one.written)
+    one.flowing.set()
+    await asyncio.gather(first, *rest, urgent)
+    alone, together = (read_frame(data, Limits()) for data in one.written[frames:])
+    assert [asked.request for asked in alone.asked] == [tell(1)]
+    assert [asked.request for asked in together.asked] == [PING, tell(2), tell(3)]
+
+
+async def test_a_call_that_is_over_does_not_go_out(ends: tuple[End, End]) -> None:
+    one, two = ends
+    await one.link.ask(PING, 5_000)
+    one.flowing.clear()
+    first = asyncio.create_task(one.link.ask(tell(1), 5_000))
+    await passing(lambda: one.link.asking == 1 and not one.link._bulk)
+    late = await one.link.ask(tell(2), 1)
+    assert late == Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no answer on the link")
+    one.flowing.set()
+    await first
+    await one.link.ask(PING, 5_000)
+    assert tell(2) not in two.desk.seen
+
+
+async def test_a_link_is_doubtful_from_a_deadline_until_something_comes(
+    ends: tuple[End, End],
+) -> None:
+    one, two = ends
+    two.flowing.clear()
+    assert isinstance(await one.link.ask(PING, 1), Silenced)
+    assert one.link.doubtful
+    two.flowing.set()
+    await passing(lambda: not one.link.doubtful)
+
+
+async def test_answers_may_overtake_each_other(ends: tuple[End, End]) -> None:
+    one, two = ends
+    two.desk.gate.clear()
+    slow = asyncio.create_task(one.link.ask(TELL, 5_000))
+    await passing(lambda: two.desk.seen == [TELL])
+    two.desk.gate.set()
+    two.desk.gate = asyncio.Event()
+    two.desk.gate.set()
+    assert await one.link.ask(PING, 5_000) == REPLIES[core.Pong]
+    await slow
+
+
+async def test_when_the_other_side_ends_calls_under_way_have_no_answer(
+    ends: tuple[End, End],
+) -> None:
+    one, two = ends
+    two.desk.gate.clear()
+    waiting = asyncio.create_task(one.link.ask(TELL, 5_000))
+    await passing(lambda: two.desk.seen)
+    one.frames.put_nowait(None)
+    assert await waiting is None
+    await one.run
+    assert await one.link.ask(PING, 5_000) is None, "an ended link takes no calls"
+
+
+async def test_who_ends_its_side_is_answered_to_the_end(ends: tuple[End, End]) -> None:
+    one, two = ends
+    two.desk.gate.clear()
+    waiting = asyncio.create_task(one.link.ask(TELL, 5_000))
+    await passing(lambda: two.desk.seen)
+    two.frames.put_nowait(None)  # as `one` would by half-closing
+    await asyncio.sleep(0)
+    two.desk.gate.set()
+    assert await waiting == REPLIES[core.Told]
+    await two.run
+
+
+async def test_noise_ends_the_link(ends: tuple[End, End]) -> None:
+    one, _ = ends
+    one.frames.put_nowait(b"\xff\xff")
+    with pytest.raises(Malformed, match=r"2 bytes are no p2pchat\.v1\.Frame"):
+        await one.run
+
+
+async def test_a_peer_that_reads_no_more_costs_so_much(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = ends
+    monkeypatch.setattr(link, "QUEUE_BYTES_MAX", 1_000)
+    await one.link.ask(PING, 5_000)
+    one.flowing.clear()
+    many = [asyncio.create_task(one.link.ask(tell(seq, "x" * 400), 5_000)) for seq in range(1, 5)]
+    await passing(lambda: one.link._queued > 1_000)
+    refused = await one.link.ask(tell(9), 5_000)
+    assert isinstance(refused, Silenced)
+    assert refused.status.startswith("RESOURCE_EXHAUSTED: ")
+    urgent = asyncio.create_task(one.link.ask(PING, 5_000))
+    one.flowing.set()
+    assert await urgent == REPLIES[core.Pong], "pings are never held up"
+    await asyncio.gather(*many)
+
+
+async def test_who_asks_too_much_at_once_is_not_read_on(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = ends
+    monkeypatch.setattr(link, "ASKED_MAX", 3)
+    two.desk.gate.clear()
+    asking = []
+    for seq in range(1, 9):
+        asking.append(asyncio.create_task(one.link.ask(tell(seq), 5_000)))
+        await passing(lambda seq=seq: one.link.asking == seq and not one.link._bulk)
+    await passing(lambda: two.frames.qsize() == 5)
+    assert len(two.desk.seen) == 3
+    two.desk.gate.set()
+    await asyncio.gather(*asking)
+    assert len(two.desk.seen) == 8
+
+
+async def test_a_call_that_makes_no_sense_is_refused_and_the_link_goes_on(
+    ends: tuple[End, End],
+) -> None:
+    one, two = ends
+    wrong = core.Tell(CALLER, 0, TELL.messages)
+    outcome = await one.link.ask(wrong, 5_000)
+    assert isinstance(outcome, Refusal)
+    assert outcome.reason == Reason.BAD_FIELD
+    assert "lines.destination_id" in outcome.text
+    assert await one.link.ask(TELL, 5_000) == REPLIES[core.Told]
+    assert two.desk.seen == [TELL]
