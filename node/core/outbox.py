@@ -39,12 +39,9 @@ class Entry:
     message: ChatMessage
     stored_at: Millis
     to: dict[MemberId, Delivery]
+    counted: tuple[MemberId, ...]  # ascending
     waits_for: set[MemberId] = field(default_factory=set)
     acks: int = 0
-
-    @property
-    def counted(self) -> tuple[MemberId, ...]:
-        return tuple(sorted(m for m, delivery in self.to.items() if delivery.counted))
 
     @property
     def acked(self) -> tuple[MemberId, ...]:
@@ -61,7 +58,9 @@ class Entry:
 
     @property
     def post(self) -> Post:
-        away = tuple(sorted(m for m, delivery in self.to.items() if not delivery.counted))
+        away: tuple[MemberId, ...] = ()
+        if len(self.to) > len(self.counted):
+            away = tuple(sorted(m for m, delivery in self.to.items() if not delivery.counted))
         return Post(self.message.key, self.counted, self.acked, not self.waits_for, away)
 
 
@@ -97,7 +96,7 @@ class Outbox:
     ) -> Entry:
         """Take in a message for these members.  With nobody to wait for, it is settled at once."""
         to = {member: Delivery() for member in counted}
-        entry = Entry(message, now, to, set(to))
+        entry = Entry(message, now, to, tuple(sorted(to)), set(to))
         self.entries[message.key] = entry
         for member in to:
             self.lane(member).queue.append(message.key)
@@ -113,7 +112,7 @@ class Outbox:
         """Take in a message of an earlier life that was not settled; it may be by now."""
         to = _deliveries(post)
         waits_for = {m for m in post.counted if to[m].way is None}.intersection(active)
-        entry = Entry(message, stored_at, to, waits_for, post.reached)
+        entry = Entry(message, stored_at, to, post.counted, waits_for, post.reached)
         self.entries[message.key] = entry
         for member in sorted(waits_for):
             self.lane(member).queue.append(message.key)
@@ -123,7 +122,7 @@ class Outbox:
 
     def recall(self, message: ChatMessage, post: Post) -> None:
         """Take in a message that was settled in an earlier life, though somebody lacks it."""
-        entry = Entry(message, 0, _deliveries(post), acks=post.reached)
+        entry = Entry(message, 0, _deliveries(post), post.counted, acks=post.reached)
         self._recalled[message.key] = entry
         self._note_lacking(entry)
 

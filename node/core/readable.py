@@ -194,6 +194,17 @@ class Readable:
         entry = self._s.outbox.find(key)
         return self._trace(entry) if entry is not None else None
 
+    def reached(self, key: Key) -> tuple[int, int]:
+        """How many have an own message, of how many that count; zeros where that is not known."""
+        entry = self._s.outbox.find(key)
+        return (entry.acks, len(entry.counted)) if entry is not None else (0, 0)
+
+    def took_ms(self, key: Key, by: MemberId) -> Millis:
+        """How long an own message took to reach this member; 0 where that is not known."""
+        entry = self._s.outbox.find(key)
+        delivery = entry.to.get(by) if entry is not None else None
+        return delivery.took_ms if delivery is not None else 0
+
     def own_id(self, key: Key) -> str:
         """The id of an own message that may still be acknowledged; empty for none."""
         message = self._s.outbox.message(key)

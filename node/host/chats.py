@@ -50,6 +50,7 @@ from ..words import Epoch, Progress, Wait
 from . import telling
 from .account import Account
 from .elections import Elections
+from .following import Followed, Following
 
 LEADERS = "leaders"  # the note of the log that tells who led ...
 JUMPED = "jumped"  # ... and how many messages of whom were trimmed before they came here
@@ -129,6 +130,7 @@ class Chat:
         self._watched = world.watched
         self._tell = world.tell
         self._listeners: set[asyncio.Queue[Notice | Halted]] = set()
+        self._following = Following()
         self._outbox = 0
         self.runner = world.runner(
             self.group,
@@ -177,6 +179,7 @@ class Chat:
 
     def _notified(self, notice: Notice | Halted) -> None:
         self._write_down(notice)
+        self._following.noticed(notice)
         for listener in self._listeners:
             if listener.qsize() < HELD_MAX:
                 listener.put_nowait(notice)
@@ -370,43 +373,25 @@ class Chat:
         """
         self.check_writable()
         id = str(uuid4())
-        with self.listening() as notices:
+        with self._following.line(id) as line:
             self.runner.post(Submitted(text, id, wall_ms(), kind))
-            key: Key | None = None
-            while key is None:
-                notice = await notices.get()
-                if isinstance(notice, Halted):
-                    raise notice.complaint
-                if isinstance(notice, Stopped | Departed):
+            while line.key is None:
+                await line.news()
+                if isinstance(line.end, Halted):
+                    raise line.end.complaint
+                if line.end is not None:
                     raise telling.Ended(chat=self.name, text=self.broken or "you are out of it")
-                if isinstance(notice, Deliver) and notice.message.id == id:
-                    key = notice.message.key
             until = now_ms() + wait_ms
-            last = self.progress(key, id, wait)
+            last = self.progress(line.key, id, wait)
             said: Progress | None = None
             while not last.complete:
                 if last != said:
                     yield last
                 said = last
-                if not await self._moved(notices, key, until):
+                if not await _moved(line, until):
                     break
-                last = self.progress(key, id, wait)
+                last = self.progress(line.key, id, wait)
             yield telling.ended(last)
-
-    async def _moved(self, notices: "asyncio.Queue[Notice | Halted]", key: Key, until: int) -> bool:
-        """Waits for news that may concern the line; False when time is over."""
-        try:
-            async with asyncio.timeout(max(0, until - now_ms()) / 1000):
-                while True:
-                    notice = await notices.get()
-                    if isinstance(notice, Acknowledged | Settled) and notice.key == key:
-                        return True
-                    if isinstance(notice, MemberChanged | LeaderChanged):
-                        return True
-                    if isinstance(notice, Halted | Stopped | Departed):
-                        return False
-        except TimeoutError:
-            return False
 
     def progress(self, key: Key, id: str, wait: Wait) -> Progress:
         """How far an own line has come."""
@@ -419,3 +404,13 @@ class Chat:
             if len({one.id for one in self.archive.find(digits[:length])} | {id}) == 1:
                 return digits[:length]
         return digits
+
+
+async def _moved(line: Followed, until: int) -> bool:
+    """Waits for news that may concern the line; False when time is over, or the chat."""
+    try:
+        async with asyncio.timeout(max(0, until - now_ms()) / 1000):
+            await line.news()
+    except TimeoutError:
+        return False
+    return line.end is None

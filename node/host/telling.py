@@ -167,8 +167,6 @@ def _election(group: Group, notice: ElectionMoved) -> ElectionEvent:
 
 
 def _receipt(group: Group, notice: Acknowledged) -> ReceiptEvent:
-    trace = group.trace(notice.key)
-    took = next((row.took_ms for row in trace.rows if row.member == notice.by), 0) if trace else 0
     id = group.own_id(notice.key)
     return ReceiptEvent(
         msg_id=id,
@@ -178,7 +176,7 @@ def _receipt(group: Group, notice: Acknowledged) -> ReceiptEvent:
         acked=notice.acked,
         of=notice.of,
         way=notice.way.value,
-        took_ms=took,
+        took_ms=group.took_ms(notice.key, notice.by),
     )
 
 
@@ -200,8 +198,8 @@ def later(group: Group, key: Key, absent: tuple[MemberId, ...]) -> ReceiptEvent:
 def line(group: Group, message: ChatMessage, *, backlog: bool, acked: int = 0, of: int = 0) -> Line:
     """A chat message as it is shown."""
     own = message.key.source == group.me
-    if own and not of and (trace := group.trace(message.key)):
-        acked, of = trace.acked, trace.of
+    if own and not of:
+        acked, of = group.reached(message.key)
     return Line(
         msg_id=message.id,
         id=message.id[:ID_DIGITS],

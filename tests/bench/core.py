@@ -94,8 +94,10 @@ def _receiving() -> tuple[int, float]:
             Tell(
                 caller,
                 1,
-                ChatMessage(
-                    Key(2, stream, n), f"{n:032x}", TEXT, (), Hlc(WALL + n, 0), WALL + n, EPOCH
+                (
+                    ChatMessage(
+                        Key(2, stream, n), f"{n:032x}", TEXT, (), Hlc(WALL + n, 0), WALL + n, EPOCH
+                    ),
                 ),
             ),
         )

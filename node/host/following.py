@@ -1,0 +1,83 @@
+"""Own lines on their way: who says one waits for the news that concern it, and for nothing else."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from ..core.effects import (
+    Acknowledged,
+    Deliver,
+    Departed,
+    LeaderChanged,
+    MemberChanged,
+    Notice,
+    Settled,
+    Stopped,
+)
+from ..core.types import Key
+from ..runner import Halted
+
+End: TypeAlias = Halted | Stopped | Departed
+
+
+class Followed:
+    """A line by its id; `key` once it is stored, `end` where its chat ended before."""
+
+    __slots__ = ("_news", "end", "id", "key")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.key: Key | None = None
+        self.end: End | None = None
+        self._news = asyncio.Event()
+
+    def rouse(self) -> None:
+        self._news.set()
+
+    async def news(self) -> None:
+        """Returns when something has happened since this was called last."""
+        await self._news.wait()
+        self._news.clear()
+
+
+class Following:
+    """The lines of one chat that somebody follows."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Followed] = {}
+        self._by_key: dict[Key, Followed] = {}
+
+    @contextmanager
+    def line(self, id: str) -> Iterator[Followed]:
+        """Follow the line that is to be said with this id."""
+        followed = self._by_id[id] = Followed(id)
+        try:
+            yield followed
+        finally:
+            del self._by_id[id]
+            if followed.key is not None:
+                del self._by_key[followed.key]
+
+    def noticed(self, notice: Notice | Halted) -> None:
+        """Rouses those whom a notice concerns."""
+        if not self._by_id:
+            return
+        match notice:
+            case Deliver(message=message):
+                if (followed := self._by_id.get(message.id)) is not None and not followed.key:
+                    followed.key = message.key
+                    self._by_key[message.key] = followed
+                    followed.rouse()
+            case Acknowledged(key=key) | Settled(key=key):
+                if (followed := self._by_key.get(key)) is not None:
+                    followed.rouse()
+            case MemberChanged() | LeaderChanged():
+                for followed in self._by_id.values():
+                    followed.rouse()
+            case Halted() | Stopped() | Departed():
+                for followed in self._by_id.values():
+                    followed.end = notice
+                    followed.rouse()
+            case _:
+                pass
