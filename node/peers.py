@@ -14,6 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of, method_of
@@ -61,12 +62,14 @@ class _Peer:
         "link",
         "linking",
         "rtt_us",
+        "stream",
         "used_at",
     )
 
     def __init__(self, line: Line) -> None:
         self.line = line
         self.link: Link | None = None  # opened by us, and answered with a hello
+        self.stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None  # which carries it
         self.linking: asyncio.Task[None] | None = None
         self.again_at = 0.0
         self.rtt_us = 0.0
@@ -198,17 +201,17 @@ class Links:
 
     async def _open(self, address: Address, peer: _Peer) -> None:
         """Keep a link on this line until it ends."""
-        call = peer.line.dialogue(_LINK)
+        stream = peer.line.dialogue(_LINK)
 
         def greeted(link: Link, hello: Hello) -> None:
             _check(hello)
-            peer.link = link
-            self._retire_if_second(address, peer, call)
+            peer.link, peer.stream = link, stream
+            self._retire_second(address)
 
         again_s = AGAIN_S
-        link = self._make(call.write, greeted)
+        link = self._make(stream.write, greeted)
         try:
-            await link.run(_frames(call))
+            await link.run(_frames(stream))
         except (Malformed, Mismatched) as error:
             again_s = REFUSED_AGAIN_S
             _log.warning("the link to %s makes no sense: %s", address, error)
@@ -219,8 +222,8 @@ class Links:
         except asyncio.InvalidStateError:
             _log.debug("the link to %s has ended", address)  # as a write finds it
         finally:
-            call.cancel()
-            peer.link = peer.linking = None
+            stream.cancel()
+            peer.link = peer.stream = peer.linking = None
             peer.again_at = time.monotonic() + again_s
 
     def _make(
@@ -228,19 +231,19 @@ class Links:
     ) -> Link:
         return Link(write, self._desk, self._writer, self._addresses(), self._limits, greeted)
 
-    def _retire_if_second(
-        self,
-        address: Address,
-        peer: _Peer,
-        call: "grpc.aio.StreamStreamCall[bytes, bytes]",
-    ) -> None:
-        link = peer.link
-        if link is None or self._link(address, peer) is link:
+    def _retire_second(self, address: Address) -> None:
+        """Of two links to one node ours may be the one that is not asked over any more."""
+        peer = self._peers.get(address)
+        if peer is None or peer.link is None or peer.stream is None:
+            return
+        link, stream = peer.link, peer.stream
+        if self._link(address, peer) is link:
             return
 
         async def retire() -> None:
             await link.drained()
-            await call.done_writing()  # The other side answers what it was asked, and ends.
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # It ended meanwhile.
+                await stream.done_writing()  # The other side answers what it was asked, and ends.
 
         self._tasks.spawn(retire(), f"second link to {address}")
 
@@ -257,6 +260,7 @@ class Links:
             _check(hello)
             for address in set(hello.addresses).difference(self._addresses()):
                 self._accepted[address] = link
+                self._retire_second(address)
 
         link = self._make(write, greeted)
         try:
@@ -333,8 +337,8 @@ async def _let_go(peer: _Peer) -> None:
     await peer.line.close()
 
 
-async def _frames(call: "grpc.aio.StreamStreamCall[bytes, bytes]") -> AsyncIterator[bytes]:
-    while isinstance(data := await call.read(), bytes):
+async def _frames(stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> AsyncIterator[bytes]:
+    while isinstance(data := await stream.read(), bytes):
         yield data
 
 

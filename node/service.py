@@ -5,6 +5,7 @@ input.  Nothing is decided here but which group is meant.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
@@ -26,7 +27,10 @@ from node.rpc import (
     refused,
 )
 from node.rpc.options import RPCS_MAX, SERVER_OPTIONS, grpc
+from node.rpc.server import HungUp
 from node.runner import Unanswered
+
+_log = logging.getLogger(__name__)
 
 ANSWER_S = 10.0  # a request without a nearer deadline is given up after this
 
@@ -156,6 +160,8 @@ class NodeService:
             await abort(context, malformed(error))
         except Mismatched as error:
             await abort(context, mismatched(error.theirs))
+        except HungUp:
+            _log.debug("a link has ended while something was written")
 
 
 async def build_server(listen: Address, services: Sequence[Service]) -> tuple[grpc.aio.Server, int]:

@@ -1,0 +1,305 @@
+"""Tries the links of node/peers.py: who opens them, what goes over them, and how they end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from node import peers
+from node.core import messages as core
+from node.core.messages import Ping, Reason, Receipt, Refusal, Reply, Request, Told
+from node.core.types import Key, Silence
+from node.peers import Links
+from node.rpc import CallLog, Line, Mismatched
+from node.runner import Silenced
+from node.service import Desk, NodeService, build_server
+from node.tasks import Tasks
+from tests.node import wire_values as values
+from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, TELL
+
+PING = next(one for one in EXAMPLES if isinstance(one, Ping))
+REPLIES = {type(reply): reply for reply in values.REPLIES}
+ID = "0f8fad5b-d9cb-469f-a165-7086772895{:02x}"
+
+
+def several(count: int) -> core.Tell:
+    key = MESSAGE.key
+    messages = tuple(
+        replace(MESSAGE, key=Key(key.source, key.stream, seq), id=ID.format(seq))
+        for seq in range(1, count + 1)
+    )
+    return core.Tell(CALLER, 1_000_001, messages)
+
+
+class House:
+    """A node as far as others can call it; each question is answered by `script`."""
+
+    def __init__(self) -> None:
+        self.seen: list[Request] = []
+        self.broken: list[str] = []
+        self.script: Callable[[Request], Reply | Refusal] = lambda request: REPLIES[
+            REPLY_OF[type(request)]
+        ]
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.crashes: list[BaseException] = []
+        self.address = ""
+        self.linkable = True
+
+    async def build(self, port: int = 0) -> None:
+        self.tasks = Tasks(lambda _, error: self.crashes.append(error))
+        desk = Desk(self)
+        self.log = CallLog()
+        self.links = Links(self.tasks, self.log, self.broken.append, desk, lambda: (self.address,))
+        self.server, port = await build_server(f"127.0.0.1:{port}", [NodeService(desk, self)])
+        self.address = f"127.0.0.1:{port}"
+        await self.server.start()
+
+    async def accept(
+        self, frames: AsyncIterator[bytes], write: Callable[[bytes], Awaitable[None]]
+    ) -> None:
+        if not self.linkable:
+            raise Mismatched("0.1")
+        await self.links.accept(frames, write)
+
+    async def answer(self, request: Request) -> Reply | Refusal:
+        self.seen.append(request)
+        await self.gate.wait()
+        return self.script(request)
+
+    def by_chat(self, chat: int) -> "House | None":
+        return self if chat == CALLER.chat else None
+
+    def by_name(self, name: str) -> None:
+        return None
+
+    def joining(self) -> None:
+        return None
+
+    def linked(self, other: "House") -> bool:
+        """Has this one opened a link to the other that was answered with a hello?"""
+        peer = self.links._peers.get(other.address)
+        return peer is not None and peer.link is not None
+
+    async def call(self, other: "House", request: Request, ms: int = 5_000) -> Any:
+        return await self.links.call(other.address, request, ms)
+
+    async def end(self) -> None:
+        await self.server.stop(None)
+        await self.links.close()
+        await self.tasks.close()
+        assert self.crashes == []
+
+
+@pytest.fixture
+async def houses() -> AsyncIterator[tuple[House, House]]:
+    """The first has the lower address."""
+    made = House(), House()
+    for house in made:
+        await house.build()
+    low, high = sorted(made, key=lambda house: house.address)
+    yield low, high
+    for house in made:
+        await house.end()
+
+
+async def until(what: Callable[[], Any]) -> None:
+    async with asyncio.timeout(5):
+        while not what():  # noqa: ASYNC110  both nodes run on this loop
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of calls that were made one by one."""
+    paths: list[str] = []
+    call = Line.call
+
+    async def counted(line: Line, path: str, *rest: Any) -> Any:
+        paths.append(path)
+        return await call(line, path, *rest)
+
+    monkeypatch.setattr(Line, "call", counted)
+    return paths
+
+
+async def test_once_a_call_has_gone_well_a_link_carries_the_next(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    assert await one.call(two, PING) == REPLIES[core.Pong]
+    assert alone == ["/p2pchat.v1.Node/LivenessPing"]
+    await until(lambda: one.linked(two))
+    assert await one.call(two, several(3)) == REPLIES[core.Told]
+    assert await one.call(two, PING) == REPLIES[core.Pong]
+    assert two.seen[1:] == [several(3), PING]
+    assert len(alone) == 1
+    assert [row.path for row in one.log.rows()][1:] == [
+        "/p2pchat.v1.Node/Link",
+        "/p2pchat.v1.Node/LivenessPing",
+    ]
+
+
+async def test_the_other_side_asks_over_the_same_link(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.address in two.links._accepted)
+    assert await two.call(one, TELL) == REPLIES[core.Told]
+    assert len(alone) == 1
+    assert two.links.figures(one.address).link == "ready"
+    assert not two.linked(one)
+
+
+async def test_what_links_do_not_carry_goes_alone(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.linked(two))
+    for request in EXAMPLES:
+        await one.call(two, request)
+    sent = {path.rpartition("/")[2] for path in alone[1:]}
+    assert sent == {"JoinNetwork", "LeaveNetwork", "Sync"}
+
+
+async def test_of_two_that_are_opened_at_once_the_one_from_the_lower_address_stays(
+    houses: tuple[House, House],
+) -> None:
+    low, high = houses
+    await asyncio.gather(low.call(high, PING), high.call(low, PING))
+    await until(lambda: low.linked(high) and low.address in high.links._accepted)
+    await until(lambda: not high.linked(low) and not low.links._accepted)
+    assert await high.call(low, TELL) == REPLIES[core.Told]
+    assert await low.call(high, TELL) == REPLIES[core.Told]
+    assert not high.linked(low)
+    assert (low.broken, high.broken) == ([], []), "nobody's connection broke"
+
+
+async def test_when_the_other_dies_its_calls_are_refused_at_once(
+    houses: tuple[House, House],
+) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.linked(two))
+    two.gate.clear()
+    waiting = asyncio.create_task(one.call(two, TELL, 60_000))
+    await until(lambda: TELL in two.seen)
+    await two.server.stop(None)
+    outcome = await waiting
+    assert isinstance(outcome, Silenced)
+    assert outcome.how is Silence.REFUSED
+    await until(lambda: one.broken)
+    assert set(one.broken) == {two.address}
+    two.gate.set()
+
+
+async def test_who_accepted_a_link_hears_that_the_other_is_gone(
+    houses: tuple[House, House],
+) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.address in two.links._accepted)
+    await one.links.close()
+    await until(lambda: two.broken)
+    assert two.broken == [one.address]
+    assert two.links._accepted == {}
+
+
+async def test_a_node_that_comes_back_is_linked_again(
+    houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "AGAIN_S", 0.0)
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.linked(two))
+    await two.server.stop(None)
+    await until(lambda: not one.linked(two))
+    await two.links.close()
+    await two.build(int(two.address.rpartition(":")[2]))
+    assert await one.call(two, PING) == REPLIES[core.Pong]
+    await until(lambda: one.linked(two))
+
+
+async def test_where_there_is_no_link_several_messages_go_one_by_one(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    two.linkable = False
+
+    def told(request: Request) -> Reply:
+        assert isinstance(request, core.Tell)
+        return Told(Receipt.STORED, request.messages[-1].id, 1_000_001)
+
+    two.script = told
+    for _ in range(2):
+        assert await one.call(two, several(3)) == Told(Receipt.STORED, ID.format(3), 1_000_001)
+    assert len(alone) == 6
+    assert one.links._peers[two.address].again_at > 0, "it is not asked for a link all the time"
+
+
+async def test_one_by_one_the_answer_names_the_last_before_the_first_that_is_not_stored(
+    houses: tuple[House, House],
+) -> None:
+    one, two = houses
+    two.linkable = False
+    full = Refusal(Reason.PENDING_FULL, "too many wait")
+
+    def told(request: Request) -> Reply | Refusal:
+        assert isinstance(request, core.Tell)
+        (message,) = request.messages
+        if message.key.seq in stuck:
+            return full
+        return Told(Receipt.STORED, message.id, 1_000_001)
+
+    two.script = told
+    stuck = {2}
+    assert await one.call(two, several(3)) == Told(Receipt.STORED, ID.format(1), 1_000_001)
+    stuck = {1, 2}
+    assert await one.call(two, several(3)) == full
+
+
+async def test_a_link_that_is_silent_is_passed_by_until_it_speaks_again(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.linked(two))
+    two.gate.clear()
+    silenced = await one.call(two, TELL, 50)
+    assert isinstance(silenced, Silenced)
+    assert silenced.how is Silence.SILENT
+    alone.clear()
+    waiting = asyncio.create_task(one.call(two, PING, 5_000))
+    await until(lambda: alone == ["/p2pchat.v1.Node/LivenessPing"])
+    two.gate.set()
+    assert await waiting == REPLIES[core.Pong]
+    link = one.links._peers[two.address].link
+    await until(lambda: link is None or not link.doubtful)  # The late answer has come.
+    alone.clear()
+    assert await one.call(two, PING) == REPLIES[core.Pong]
+    assert alone == []
+
+
+async def test_a_link_is_closed_with_its_line(
+    houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "UNUSED_S", 0.0)
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.address in two.links._accepted)
+    await one.links.close_unused()
+    await until(lambda: not two.links._accepted)
+    assert one.links._peers == {}
+
+
+async def test_a_hello_from_our_own_address_leads_nowhere(houses: tuple[House, House]) -> None:
+    one, two = houses
+    address, one.address = one.address, two.address  # It says that it lives where the other does.
+    await one.call(two, PING)
+    await until(lambda: one.linked(two))
+    assert two.links._accepted == {}
+    one.address = address
