@@ -19,15 +19,15 @@ from random import Random
 
 from google.protobuf.message import Message
 
-from p2pchat.v1 import common_pb2
+from p2pchat.v1 import common_pb2, node_pb2
 
 KINDS = ("known", "known", "next", "unknown", "left", "stale", "wrong", "nobody", "stray", "any")
 HEARD = {
-    "unknown": {"Coordinator", "UpdateMembers", "JoinNetwork"},
-    "left": {"UpdateMembers", "LeaveNetwork", "JoinNetwork"},
-    "stale": {"UpdateMembers", "JoinNetwork"},
+    "unknown": {"Coordinator", "UpdateMembers", "JoinNetwork", "Link"},
+    "left": {"UpdateMembers", "LeaveNetwork", "JoinNetwork", "Link"},
+    "stale": {"UpdateMembers", "JoinNetwork", "Link"},
     "wrong": set(),
-    "nobody": {"LivenessPing", "JoinNetwork"},
+    "nobody": {"LivenessPing", "JoinNetwork", "Link"},
     "stray": set(),
 }
 
@@ -54,7 +54,14 @@ def may_be_heard(kind: str, method: str) -> bool:
 
 
 def dress(rng: Random, request: Message, kind: str, society: Society, callee: int) -> None:
-    """Put the caller in.  A request without that field (not between members) stays as it is."""
+    """Put the caller in, for a frame into each call in it.
+
+    A request without that field (not between members) stays as it is.
+    """
+    if isinstance(request, node_pb2.Frame):
+        for ask in request.asks:
+            if field := ask.WhichOneof("request"):
+                dress(rng, getattr(ask, field), kind, society, callee)
     if kind == "any" or "caller" not in request.DESCRIPTOR.fields_by_name:
         return
     caller: common_pb2.Caller = request.caller  # type: ignore[attr-defined]

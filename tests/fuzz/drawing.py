@@ -100,6 +100,7 @@ def _node(rng: Random, rpc: Rpc, seed: int, server: str, living: Living) -> Case
         kind, heard = "any", True
     if kind not in ("wrong", "stray"):  # Of others the pit's members may think differently by now.
         heard = heard or scene == "pit"
+    heard = heard or rpc.method == "Link"  # Each call in it has an end of its own.
     return Case(rpc, seed, server, (payload,), scene, kind, manner, heard, scene == "pit")
 
 
