@@ -18,7 +18,7 @@ from tests.fuzz.values import Facts
 MOODS = (0.0, 0.0, 0.03, 0.1, 0.25, 0.6)
 TEMPLATE = 0.7  # the share of messages that begin as a true one
 PRESENT, WHOLE = 0.9, 0.98  # of the fields of the others; where nothing is to be wrong
-DEEP = 6
+DEEP = 8
 CROWDS = (16, 17, 100, 512, 513, 4_096, 4_097, 16_385)  # entries of a huge repeated field
 CROWD = 0.01  # of hostile repeated fields; each costs as much as a hundred others
 

@@ -249,7 +249,7 @@ def stored_though_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def unsound(self: Any, call: int, request: Any) -> None:
         if not self._s.members.belongs(request.to):
-            self._s.history.add(request.message)
+            self._s.history.add(request.messages[0])
         sound(self, call, request)
 
     monkeypatch.setattr(Talking, "told", unsound)
