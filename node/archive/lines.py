@@ -25,9 +25,10 @@ class Lines:
 
     def load(self) -> tuple[ChatMessage, ...]:
         """All of them."""
-        found = rows.to_messages(self._base.execute(rows.ALL_MESSAGES))
-        self._names = Names()
-        self._names.add(found)
+        with rows.uncollected():
+            found = rows.to_messages(self._base.execute(rows.ALL_MESSAGES))
+            self._names = Names()
+            self._names.add(found)
         return found
 
     def forget(self) -> None:

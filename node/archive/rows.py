@@ -97,6 +97,7 @@ ALL_FLOORS = "SELECT * FROM floor"
 ALL_HOLES = "SELECT * FROM hole"
 
 _DEP = struct.Struct("<QQIQ")
+_new = tuple.__new__  # without the function that a named tuple has for it
 
 
 def of_key(key: Key) -> tuple[int, int, int, int]:
@@ -159,10 +160,10 @@ def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
     epochs: dict[tuple[int, int], Epoch] = {}
     kinds = {int(kind): kind for kind in Kind}
 
-    def stream(incarnation: int, random: int) -> Stream:
-        known = streams.get((incarnation, random))
+    def stream(pair: tuple[int, int]) -> Stream:
+        known = streams.get(pair)
         if known is None:
-            known = streams[incarnation, random] = Stream(incarnation, random)
+            known = streams[pair] = Stream(*pair)
         return known
 
     messages = []
@@ -170,10 +171,10 @@ def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
         epoch = epochs.get((g, n))
         if epoch is None:
             epoch = epochs[g, n] = Epoch(g, n)
-        deps = tuple([Key(a, stream(b, c), d) for a, b, c, d in _DEP.iter_unpack(packed)])
-        key = Key(source, stream(incarnation, random), seq)
-        hlc = Hlc(ms, counter)
-        messages.append(ChatMessage(key, id, text, deps, hlc, sent, epoch, kinds[kind]))
+        key = _new(Key, (source, stream((incarnation, random)), seq))
+        deps = [_new(Key, (a, stream((b, c)), d)) for a, b, c, d in _DEP.iter_unpack(packed)]
+        hlc = _new(Hlc, (ms, counter))
+        messages.append(ChatMessage(key, id, text, tuple(deps), hlc, sent, epoch, kinds[kind]))
     return tuple(messages)
 
 
