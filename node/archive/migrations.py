@@ -38,7 +38,24 @@ WHO_LACKS = (  # Members that do not count are listed too, where they have it or
     "DROP TABLE post_before",
 )
 
-STEPS = {1: MARKS, 2: WHO_LACKS}  # statements, by the version that they start from
+NAMESAKES = (
+    """CREATE TABLE namesake (
+        id TEXT NOT NULL, source INTEGER NOT NULL, arrival INTEGER NOT NULL,
+        PRIMARY KEY (id, source, arrival)
+    ) STRICT, WITHOUT ROWID""",
+)
+IDS_IN_MEMORY = (  # In the file only those remain that several messages have.
+    *NAMESAKES,
+    """INSERT INTO namesake SELECT id, source, arrival FROM message
+        WHERE id IN (SELECT id FROM message GROUP BY id HAVING count(*) > 1)""",
+    "DROP INDEX message_id",
+)
+
+STEPS = {
+    1: MARKS,
+    2: WHO_LACKS,
+    3: IDS_IN_MEMORY,
+}  # statements, by the version that they start from
 
 
 def migrate(base: sqlite3.Connection, version: int, newest: int) -> None:

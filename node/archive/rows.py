@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from node.archive.migrations import MARKS, POSTS
+from node.archive.migrations import MARKS, NAMESAKES, POSTS
 from node.archive.ports import LACKING_MAX, Place
 from node.core.messages import ChatMessage, Kind
 from node.core.types import Epoch, Floor, Hlc, Key, Post, Stream, WallMillis
 
-VERSION = 3  # of these tables; a higher one in a file was written by a later program
+VERSION = 4  # of these tables; a higher one in a file was written by a later program
 APPLICATION = 0x70327063  # "p2pc", in the header of every log
 
 TABLES = (
@@ -28,7 +28,7 @@ TABLES = (
     ) STRICT""",
     "CREATE UNIQUE INDEX message_key ON message (source, incarnation, random, seq)",
     "CREATE INDEX message_place ON message (ms, counter, source, incarnation, random, seq)",
-    "CREATE INDEX message_id ON message (id, source)",
+    *NAMESAKES,
     *POSTS,
     "CREATE TABLE member (id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT",
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
@@ -41,18 +41,22 @@ _COLUMNS = (
 )
 PLACE = "ms, counter, source, incarnation, random, seq"
 DESCENDING = "ms DESC, counter DESC, source DESC, incarnation DESC, random DESC, seq DESC"
-# Of two messages of one author with one id the lower place is shown.
-_FIRST = """NOT EXISTS (SELECT 1 FROM message AS other
-    WHERE other.id = message.id AND other.source = message.source
+# Of two messages of one author with one id the lower place is shown.  Messages whose id another one
+# has are in `namesake`, all of them.
+_FIRST = """NOT EXISTS (SELECT 1 FROM namesake JOIN message AS other USING (arrival)
+    WHERE namesake.id = message.id AND namesake.source = message.source
     AND (other.ms, other.counter, other.incarnation, other.random, other.seq)
       < (message.ms, message.counter, message.incarnation, message.random, message.seq))"""
 
 PUT_MESSAGE = f"""INSERT INTO message ({_COLUMNS}, stored_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (source, incarnation, random, seq) DO UPDATE SET
-    ms = excluded.ms, counter = excluded.counter, id = excluded.id, text = excluded.text,
-    deps = excluded.deps, sent = excluded.sent, generation = excluded.generation,
-    n = excluded.n, kind = excluded.kind"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+REPLACE_MESSAGE = f"""UPDATE message SET
+    ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE arrival = ?"""
+PUT_NAMESAKE = (
+    f"INSERT OR IGNORE INTO namesake SELECT id, source, arrival FROM message WHERE {_KEY}"
+)
+DROP_NAMESAKE = "DELETE FROM namesake WHERE id = ? AND source = ? AND arrival = ?"
+TRIM_NAMESAKES = "DELETE FROM namesake WHERE arrival NOT IN (SELECT arrival FROM message)"
 PUT_POST = "INSERT OR REPLACE INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 PUT_MEMBER = "INSERT OR REPLACE INTO member VALUES (?, ?)"
 PUT_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
@@ -63,10 +67,8 @@ MARK_READ = """INSERT OR REPLACE INTO state
 
 PUT_FLOOR = "INSERT OR REPLACE INTO floor VALUES (?, ?, ?, ?, ?)"
 PUT_HOLE = "INSERT OR IGNORE INTO hole VALUES (?, ?, ?, ?)"
-TRIM = tuple(
-    f"DELETE FROM {table} WHERE source = ? AND (incarnation, random, seq) <= (?, ?, ?)"
-    for table in ("message", "post")
-)
+_TRIMMED = "WHERE source = ? AND (incarnation, random, seq) <= (?, ?, ?)"
+TRIM = tuple(f"DELETE FROM {table} {_TRIMMED}" for table in ("message", "post"))
 # The numbers of the last messages to arrive are given again once those are gone: what has them then
 # is not read yet.
 STILL_READ = """UPDATE state SET value =
@@ -74,19 +76,19 @@ STILL_READ = """UPDATE state SET value =
     WHERE name = 'read'"""
 
 ALL_MESSAGES = f"SELECT {_COLUMNS} FROM message"
+TRIMMED_IDS = f"SELECT source, incarnation, random, seq, id FROM message {_TRIMMED}"
 RUN_OF_MESSAGES = f"""{ALL_MESSAGES}
     WHERE source = ? AND incarnation = ? AND random = ? AND seq BETWEEN ? AND ?"""
 SHOWN = f"{ALL_MESSAGES} WHERE {_FIRST}"
+FOUND = f"{SHOWN} AND id >= ? AND id < ? ORDER BY {PLACE} LIMIT ?"
+ONE_MESSAGE = f"{ALL_MESSAGES} WHERE {_KEY}"
+ARRIVED = f"SELECT arrival, id FROM message WHERE {_KEY}"
 STORED_AT = f"SELECT stored_ms FROM message WHERE {_KEY}"
 UNREAD_TEXTS = f"""SELECT text FROM message WHERE arrival >
     coalesce((SELECT CAST(value AS INTEGER) FROM state WHERE name = 'read'), 0)
     AND source <> ? AND {_FIRST}"""
 LAST_ARRIVAL = "SELECT coalesce(max(arrival), 0) FROM message"
-# Of what arrived after another: the texts, and whether another message has the same id.
-LATER_TEXTS = """SELECT text, EXISTS (SELECT 1 FROM message AS other
-    WHERE other.id = message.id AND other.source = message.source
-    AND other.arrival <> message.arrival)
-    FROM message WHERE arrival > ? AND source <> ?"""
+LATER_TEXTS = "SELECT text FROM message WHERE arrival > ? AND source <> ?"
 WAITING_POSTS = "SELECT * FROM post WHERE settled = 0"
 LACKING_POSTS = f"""SELECT * FROM post WHERE settled = 1 AND lacking <> '[]'
     ORDER BY incarnation DESC, random, seq DESC LIMIT {LACKING_MAX}"""
@@ -95,6 +97,7 @@ ALL_FLOORS = "SELECT * FROM floor"
 ALL_HOLES = "SELECT * FROM hole"
 
 _DEP = struct.Struct("<QQIQ")
+_new = tuple.__new__  # without the function that a named tuple has for it
 
 
 def of_key(key: Key) -> tuple[int, int, int, int]:
@@ -113,19 +116,28 @@ def runs(keys: Iterable[Key]) -> Iterator[tuple[int, int, int, int, int]]:
             begin = at
 
 
-def of_message(message: ChatMessage, stored_ms: WallMillis) -> tuple[Any, ...]:
-    """The parameters of `PUT_MESSAGE`."""
-    deps = b"".join([_DEP.pack(*of_key(dep)) for dep in message.deps])
+def of_message(message: ChatMessage, *more: int) -> tuple[Any, ...]:
+    """The parameters of `PUT_MESSAGE`, where `more` is when it is stored, and `REPLACE_MESSAGE`."""
+    source, (incarnation, random), seq = message.key
+    ms, counter = message.hlc
+    generation, n = message.epoch
+    deps = message.deps
+    packed = b"".join([_DEP.pack(a, b, c, d) for a, (b, c), d in deps]) if deps else b""
     return (
-        *of_key(message.key),
-        *message.hlc,
+        source,
+        incarnation,
+        random,
+        seq,
+        ms,
+        counter,
         message.id,
         message.text,
-        deps,
+        packed,
         message.sent,
-        *message.epoch,
+        generation,
+        n,
         int(message.kind),
-        stored_ms,
+        *more,
     )
 
 
@@ -148,10 +160,10 @@ def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
     epochs: dict[tuple[int, int], Epoch] = {}
     kinds = {int(kind): kind for kind in Kind}
 
-    def stream(incarnation: int, random: int) -> Stream:
-        known = streams.get((incarnation, random))
+    def stream(pair: tuple[int, int]) -> Stream:
+        known = streams.get(pair)
         if known is None:
-            known = streams[incarnation, random] = Stream(incarnation, random)
+            known = streams[pair] = Stream(*pair)
         return known
 
     messages = []
@@ -159,10 +171,10 @@ def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
         epoch = epochs.get((g, n))
         if epoch is None:
             epoch = epochs[g, n] = Epoch(g, n)
-        deps = tuple([Key(a, stream(b, c), d) for a, b, c, d in _DEP.iter_unpack(packed)])
-        key = Key(source, stream(incarnation, random), seq)
-        hlc = Hlc(ms, counter)
-        messages.append(ChatMessage(key, id, text, deps, hlc, sent, epoch, kinds[kind]))
+        key = _new(Key, (source, stream((incarnation, random)), seq))
+        deps = [_new(Key, (a, stream((b, c)), d)) for a, b, c, d in _DEP.iter_unpack(packed)]
+        hlc = _new(Hlc, (ms, counter))
+        messages.append(ChatMessage(key, id, text, tuple(deps), hlc, sent, epoch, kinds[kind]))
     return tuple(messages)
 
 

@@ -8,7 +8,6 @@ into the file waits for the disk, so it happens on a thread of its own and never
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from pathlib import Path
 
 from node.archive import rows, values
 from node.archive.files import BUSY_S, FileInUse, Lock, connect, erase, open_database, prepared
-from node.archive.ports import FOUND_MAX, Place, Unread, hex_digits
+from node.archive.lines import Lines
+from node.archive.ports import Place, Unread, hex_digits
 from node.core.effects import (
     Meta,
     Remembered,
@@ -40,8 +40,9 @@ _log = logging.getLogger(__name__)
 CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file ...
 CHECKPOINT_LEAST = 50  # ... or as few, where it has grown
 TRIED = 256 * 1024  # bytes that must find room before a log is gone on with
-WAL_MAX = 16 * 2**20  # bytes ...
-WAL_SHARE = 8  # ... or this part of the room that is left, where that is less
+WAL_MAX = 16 * 2**20  # bytes, then after each ...
+WAL_STEP = 4 * 2**20  # ... more, as long as nobody pauses: only then it begins anew
+WAL_SHARE = 8  # or this part of the room that is left, where that is less
 ROOM_LOW = 64 * 2**20  # bytes: with less room it is moved at once and cut off
 CUT_OFF_MS = 50  # for who reads just then: the loop waits for this
 
@@ -75,13 +76,14 @@ class SqliteArchive:
             if not path.exists():
                 erase(path)
             raise
+        self._lines = Lines(self._base)
         self._members: dict[MemberId, Member] = {}
         self._topic = Fact()
         self._checkpoint: threading.Thread | None = None
         self._unmoved = 0  # stores in the write-ahead log ...
         self._looked = 0  # ... and when it was looked at last
+        self._moved_size = 0  # of the write-ahead log, when it was moved last
         self._counted: _Counted | None = None
-        self._appended = 0  # messages, since that count
         self._closed = False
         if left:  # A process that was killed left it, and perhaps many before.
             self._move()
@@ -94,6 +96,8 @@ class SqliteArchive:
             self._put_messages(stores)
             for store in stores:
                 match store:
+                    case StoreMessages():
+                        pass  # What a turn stores it does not trim: all at once, before.
                     case StorePost(post):
                         self._base.execute(rows.PUT_POST, rows.of_post(post))
                     case StoreMeta(meta):
@@ -105,15 +109,11 @@ class SqliteArchive:
                         self._base.executemany(rows.PUT_FLOOR, map(rows.of_floor, floors))
                         self._base.executemany(rows.PUT_HOLE, map(rows.of_key, holes))
                     case Trim(last):
-                        for statement in rows.TRIM:
-                            self._base.executemany(statement, map(rows.of_key, last))
-                        self._base.execute(rows.STILL_READ)
+                        self._lines.trim(last)
+                        self._counted = None
         if roster is not None:
             self._members = {member.id: member for member in roster.members}
             self._topic = roster.topic
-        if any(isinstance(store, Trim) for store in stores):
-            self._counted = None
-        self._appended += sum(len(x.messages) for x in stores if isinstance(x, StoreMessages))
         self._unmoved += len(stores)
         if self._unmoved >= self._looked + CHECKPOINT_LEAST:
             self._looked = self._unmoved
@@ -121,11 +121,9 @@ class SqliteArchive:
                 self._move()
 
     def _put_messages(self, stores: Sequence[Store]) -> None:
-        """All messages at once.  What a turn stores it does not trim."""
-        now_ms = time.time_ns() // 1_000_000
-        fresh = [m for store in stores if isinstance(store, StoreMessages) for m in store.messages]
-        if fresh:
-            self._base.executemany(rows.PUT_MESSAGE, [rows.of_message(m, now_ms) for m in fresh])
+        fresh = [m for store in stores if type(store) is StoreMessages for m in store.messages]
+        if fresh and not self._lines.put(fresh):
+            self._counted = None  # It is no sum any more.
 
     def _put_roster(self, roster: Roster) -> None:
         """Write the members that changed."""
@@ -154,6 +152,7 @@ class SqliteArchive:
             yield
             self._base.execute("COMMIT")
         except BaseException:
+            self._lines.forget()
             if self._base.in_transaction:
                 self._base.execute("ROLLBACK")
             raise
@@ -168,7 +167,11 @@ class SqliteArchive:
         """Whether the write-ahead log takes more of the disk than it should: what is in the way of
         the file itself could not be moved into it any more.
         """
-        return self._wal_size() > min(WAL_MAX, room(self.path) // WAL_SHARE)
+        size = self._wal_size()
+        self._moved_size = min(self._moved_size, size)
+        if size > WAL_MAX and size - self._moved_size >= WAL_STEP:
+            return True
+        return size > room(self.path) // WAL_SHARE
 
     def _move(self) -> None:
         """Begin to move the write-ahead log into the file, unless that is still going on."""
@@ -177,6 +180,7 @@ class SqliteArchive:
         if self._checkpoint is not None and self._checkpoint.is_alive():
             return
         self._unmoved = self._looked = 0
+        self._moved_size = self._wal_size()
         self._checkpoint = threading.Thread(target=self._move_now, name="checkpoint", daemon=True)
         self._checkpoint.start()
 
@@ -219,7 +223,7 @@ class SqliteArchive:
                     for query in (rows.WAITING_POSTS, rows.LACKING_POSTS)
                     for row in self._base.execute(query)
                 ]
-                messages = rows.to_messages(self._base.execute(rows.ALL_MESSAGES))
+                messages = self._lines.load()
                 floors = tuple(map(rows.to_floor, self._base.execute(rows.ALL_FLOORS)))
                 holes = tuple(map(rows.to_key, self._base.execute(rows.ALL_HOLES)))
             self._members = {member.id: member for member in members}
@@ -232,13 +236,8 @@ class SqliteArchive:
 
     def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
         with self._failing():
-            found = rows.to_messages(
-                row
-                for run in rows.runs(keys)
-                for row in self._base.execute(rows.RUN_OF_MESSAGES, run)
-            )
-        by_key = {message.key: message for message in found}
-        return [by_key[key] for key in keys if key in by_key]
+            found = self._lines.read(keys)
+        return [found[key] for key in keys if key in found]
 
     def page(
         self,
@@ -258,12 +257,8 @@ class SqliteArchive:
 
     def find(self, prefix: str) -> list[ChatMessage]:
         digits = hex_digits(prefix)
-        if not digits:
-            return []
-        low = rows.dashed(digits)
-        query = f"{rows.SHOWN} AND id >= ? AND id < ? ORDER BY {rows.PLACE} LIMIT {FOUND_MAX}"
         with self._failing():
-            return list(rows.to_messages(self._base.execute(query, (low, low + "g"))))
+            return self._lines.find(digits) if digits else []
 
     def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
         found = {}
@@ -293,30 +288,17 @@ class SqliteArchive:
         self._counted = None
 
     def unread(self, me: MemberId, mentions: Callable[[str], bool]) -> Unread:
+        count, mentioned, query, given = 0, 0, rows.UNREAD_TEXTS, [me]
         with self._failing():
             last = int(self._base.execute(rows.LAST_ARRIVAL).fetchone()[0])
             counted = self._counted
-            if counted is None or (counted.me, counted.mentions) != (me, mentions):
-                count = None
-            elif last - counted.last != self._appended:
-                count = None  # a message was replaced
-            else:
-                count = self._count_later(counted)
-            if count is None:
-                texts = [text for (text,) in self._base.execute(rows.UNREAD_TEXTS, (me,))]
-                count = Unread(len(texts), sum(map(mentions, texts)))
-        self._counted, self._appended = _Counted(me, mentions, last, count), 0
-        return count
-
-    def _count_later(self, counted: "_Counted") -> Unread | None:
-        """What was counted and what came since; None where that is not simply a sum."""
-        if not self._appended:
-            return counted.unread
-        later = self._base.execute(rows.LATER_TEXTS, (counted.last, counted.me)).fetchall()
-        if any(twice for _, twice in later):
-            return None
-        mentions = sum(counted.mentions(text) for text, _ in later)
-        return Unread(counted.unread.count + len(later), counted.unread.mentions + mentions)
+            if counted is not None and (counted.me, counted.mentions) == (me, mentions):
+                count, mentioned = counted.unread.count, counted.unread.mentions
+                query, given = rows.LATER_TEXTS, [counted.last, me]
+            texts = [text for (text,) in self._base.execute(query, given)]
+        unread = Unread(count + len(texts), mentioned + sum(map(mentions, texts)))
+        self._counted = _Counted(me, mentions, last, unread)
+        return unread
 
     # ---- the end -------------------------------------------------------------------------------
 
@@ -333,6 +315,7 @@ class SqliteArchive:
         fresh = prepared(fresh, self.path, power=self._power, check=check)
         old, self._base = self._base, fresh
         old.close()
+        self._lines = Lines(fresh)
         self._counted = None
 
     def close(self) -> None:

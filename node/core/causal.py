@@ -33,11 +33,15 @@ class Causal:
 
     def first_missing(self, message: ChatMessage) -> Key | None:
         """A predecessor that has not been delivered; None: it may be shown."""
-        before = message.key.before
-        if before is not None and not self.delivered(before):
+        return self._first_missing(message.key.before, message.deps)
+
+    def _first_missing(self, before: Key | None, deps: tuple[Key, ...]) -> Key | None:
+        # Where nothing is awaited, all that is held was delivered.
+        is_there = self.delivered if self.pending or self.below else self._held.__contains__
+        if before is not None and not is_there(before):
             return before
-        for dep in message.deps:
-            if not self.delivered(dep):
+        for dep in deps:
+            if not is_there(dep):
                 return dep
         return None
 
@@ -47,13 +51,21 @@ class Causal:
 
     def accept(self, message: ChatMessage) -> list[ChatMessage]:
         """Take in a message that the log has just got; give what may be shown now, in order."""
-        if (missing := self.first_missing(message)) is not None:
+        key, deps = message.key, message.deps
+        before = key.before
+        if (missing := self._first_missing(before, deps)) is not None:
             self._wait(message, missing)
             return []
-        if message.key not in self._waiting:  # Nobody waits for it, as nearly always.
+        if self._waiting and key in self._waiting:
+            return self._deliver(message)
+        if self.below or self._named:
             self._show(message)
-            return [message]
-        return self._deliver(message)
+        else:  # Nobody waits for it and nothing is taken for delivered, as nearly always.
+            self.heads.difference_update(deps)
+            if before is not None:
+                self.heads.discard(before)
+            self.heads.add(key)
+        return [message]
 
     def replace(self, message: ChatMessage) -> None:
         """Another content stands under this key; if it still waits, it is the one to be shown."""

@@ -6,13 +6,15 @@ The hashes are cumulative: what was trimmed stays in them, by way of its author'
 """
 
 from collections.abc import Container, Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from heapq import merge
 from itertools import islice
+from struct import Struct
 from typing import NamedTuple
 
 from .marks import Marks, hole_hash, outranks
-from .messages import ChatMessage
+from .messages import ChatMessage, Kind
 from .runs import Runs
 from .types import Floor, Hlc, Key, MemberId, Run, Stream
 
@@ -28,21 +30,34 @@ class Held(NamedTuple):
 
 OVERHEAD = 120  # bytes of a message beside its text
 NO_FLOOR = Stream(0, 0), 0
+_KINDS = {kind: str(int(kind)) for kind in Kind}
+_held = tuple.__new__  # without the function that a named tuple has for it
+_number = Struct(">Q").unpack
+
+
+@lru_cache(maxsize=1_024)
+def _words(pair: tuple[int, int]) -> str:
+    """Two numbers that many messages have in common."""
+    return f"{pair[0]}|{pair[1]}"
 
 
 def content_hash(message: ChatMessage) -> int:
-    """64 bits over everything that a message says."""
-    source, (incarnation, random), seq = message.key
-    deps = "".join([f"{d[0]}.{d[1][0]}.{d[1][1]}.{d[2]};" for d in message.deps])
+    """64 bits over everything that a message says.
+
+    The same at all members, of whatever version: the floors of old logs are made of it.
+    """
+    source, stream, seq = message.key
+    ms, counter = message.hlc
+    deps = ""
+    for of, (incarnation, random), n in message.deps:
+        deps += f"{of}.{incarnation}.{random}.{n};"
     said = (
-        f"{source}|{incarnation}|{random}|{seq}|{message.id}|{message.hlc[0]}|{message.hlc[1]}|{deps}"
-        f"|{message.sent}|{message.epoch[0]}|{message.epoch[1]}|{message.kind:d}|{message.text}"
+        f"{source}|{_words(stream)}|{seq}|{message.id}|{ms}|{counter}|{deps}"
+        f"|{message.sent}|{_words(message.epoch)}|{_KINDS[message.kind]}|{message.text}"
     )
-    return int.from_bytes(blake2b(said.encode(), digest_size=8).digest())
-
-
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
+    (number,) = _number(blake2b(said.encode(), digest_size=8).digest())
+    hash: int = number
+    return hash
 
 
 class History:
@@ -55,7 +70,7 @@ class History:
         self._index: dict[Key, Held] = {}
         self._streams: dict[MemberId, dict[Stream, Runs]] = {}
         self._hashes: dict[MemberId, int] = {}
-        self._ids: dict[tuple[MemberId, str], Key] = {}
+        self._ids: dict[MemberId, dict[str, Key]] = {}
         for floor in floors:
             self.marks.floors[floor.source] = floor
             self._mix(floor.source, floor.hash)
@@ -70,25 +85,32 @@ class History:
         key = message.key
         if key in self._index:
             return False
-        hash = content_hash(message)
-        size = OVERHEAD + _bytes(message.text) + 40 * len(message.deps)
-        self._index[key] = Held(message.hlc, hash, size, message.id)
+        hash, text = content_hash(message), message.text
+        size = OVERHEAD + (len(text) if text.isascii() else len(text.encode()))
+        size += 40 * len(message.deps)
+        self._index[key] = _held(Held, (message.hlc, hash, size, message.id))
         self.size += size
-        streams = self._streams.setdefault(key.source, {})
-        if (runs := streams.get(key.stream)) is None:
-            runs = streams[key.stream] = Runs()
-        runs.add(key.seq, hash)
+        source, stream, seq = key
+        if (streams := self._streams.get(source)) is None:
+            streams = self._streams[source] = {}
+        if (runs := streams.get(stream)) is None:
+            runs = streams[stream] = Runs()
+        runs.add(seq, hash)
         if not self.marks.floors or not self.marks.covers(key):
-            self._mix(key.source, hash)
+            self._hashes[source] = self._hashes.get(source, 0) ^ hash
+            self.hash ^= hash
         return True
 
     def knows_id(self, source: MemberId, id: str) -> bool:
-        return (source, id) in self._ids
+        return id in self._ids.get(source, ())
 
     def is_repeat(self, message: ChatMessage) -> bool:
         """Is another message of this author shown under the same id?  Notes the first one."""
-        first = self._ids.setdefault((message.key.source, message.id), message.key)
-        return first != message.key
+        key = message.key
+        if (ids := self._ids.get(key[0])) is None:
+            ids = self._ids[key[0]] = {}
+        first = ids.setdefault(message.id, key)
+        return first is not key and first != key
 
     def supersedes(self, message: ChatMessage) -> bool:
         """Of two contents under one key the lower hash stands.  True: from now on this one.
@@ -109,7 +131,7 @@ class History:
 
     def hlc(self, key: Key) -> Hlc | None:
         held = self._index.get(key)
-        return held.hlc if held is not None else None
+        return held[0] if held is not None else None
 
     def __contains__(self, key: object) -> bool:
         """Is it held, or does it count as held, lying at or below a floor?"""
@@ -172,8 +194,10 @@ class History:
         source, stream, seq = key
         held = self._index.pop(key)
         self.size -= held.size
-        if self._ids.get((source, held.id)) == key:
-            del self._ids[source, held.id]
+        if (ids := self._ids.get(source)) is not None and ids.get(held.id) == key:
+            del ids[held.id]
+            if not ids:
+                del self._ids[source]
         runs = self._streams[source][stream]
         dropped = runs.drop_first(held.hash)
         assert dropped == seq, f"{key} is trimmed before {dropped}"

@@ -16,6 +16,10 @@ class Runs:
 
     def add(self, seq: int, hash: int) -> None:
         """Take `seq` in.  It must not be held yet."""
+        if self._last and self._last[-1] == seq - 1:  # The next one, as nearly always.
+            self._last[-1] = seq
+            self._hash[-1] ^= hash
+            return
         at = bisect_right(self._first, seq)
         joins_left = at > 0 and self._last[at - 1] == seq - 1
         joins_right = at < len(self._first) and self._first[at] == seq + 1

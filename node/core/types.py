@@ -61,6 +61,9 @@ class Stream(NamedTuple):
     random: int
 
 
+_new = tuple.__new__
+
+
 class Key(NamedTuple):
     """The name of one message."""
 
@@ -72,7 +75,7 @@ class Key(NamedTuple):
     def before(self) -> "Key | None":
         """The author's message before this one in the same stream."""
         source, stream, seq = self
-        return tuple.__new__(Key, (source, stream, seq - 1)) if seq > 1 else None
+        return _new(Key, (source, stream, seq - 1)) if seq > 1 else None
 
 
 class Run(NamedTuple):

@@ -6,10 +6,10 @@ of its own, and its name below.
 
 import sys
 
-from . import catchup, core, disk, model, screen, simulator, terminal
+from . import archive, catchup, core, disk, model, screen, simulator, terminal
 from .measure import ROUNDS, measure, table
 
-ROWS = [*core.ROWS, *disk.ROWS, *model.ROWS, *simulator.ROWS]
+ROWS = [*archive.ROWS, *core.ROWS, *disk.ROWS, *model.ROWS, *simulator.ROWS]
 GAUGES = [*catchup.GAUGES, *screen.GAUGES, *terminal.GAUGES]
 
 

@@ -8,10 +8,11 @@ from node.core.events import Answered, Event, Received, Started, Submitted
 from node.core.group import Group
 from node.core.messages import Caller, ChatMessage, Claim, Granted, Lookup, Record, RecordRead, Tell
 from node.core.timing import LAN
-from node.core.types import Epoch, Hlc, IdBlock, Key, Stream
+from node.core.types import Epoch, Hlc, IdBlock, Key, Stream, Way
 from tests.core.cast import CHAT, EPOCH, WALL, person, record, remembered, setup
 
 from .measure import Row, timed
+from .talk import batches, conversation
 
 TEXT = "the quick brown fox jumps over the lazy dog"
 LINES = 3_000
@@ -112,8 +113,25 @@ def _receiving() -> tuple[int, float]:
     return timed(receive)
 
 
+def _taking() -> tuple[int, float]:
+    """One group, and what many lines a turn cost it, with no call about any of them."""
+    group = Circle(4).groups[1]
+    talking, state = group._talking, group._s
+    turns = list(batches(conversation(10 * LINES)))
+
+    def take() -> int:
+        for lines in turns:
+            for line in lines:
+                assert talking.take(line, Way.CATCH_UP) is None
+            state.out = []
+        return len(state.history)
+
+    return timed(take)
+
+
 ROWS = [
     Row("core: lines received by one", "events", _receiving),
+    Row("core: 64 lines a turn taken", "lines", _taking),
     Row("core: 2 groups talking", "events", lambda: _talking(2)),
     Row("core: 4 groups talking", "events", lambda: _talking(4)),
 ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from node.core.history import History, content_hash
 from node.core.messages import ChatMessage, Kind
-from node.core.types import Epoch, Floor, Hlc, Key
+from node.core.types import Epoch, Floor, Hlc, Key, Stream
 
 from .cast import line, stream
 from .laws import conversations, fixed
@@ -59,6 +59,25 @@ def test_a_key_is_taken_in_once() -> None:
 )
 def test_the_hash_covers_everything_that_a_message_says(change: dict[str, object]) -> None:
     assert content_hash(replace(LINES[0], **change)) != content_hash(LINES[0])  # type: ignore[arg-type]
+
+
+def test_the_hash_is_the_one_that_floors_of_old_logs_are_made_of() -> None:
+    deps = (
+        Key(2, Stream(3, 0), 5),
+        Key(1_700_000_000_000_002, Stream(1_700_000_000_001, 9), 1),
+    )
+    message = ChatMessage(
+        key=Key(1_700_000_000_000_001, Stream(1_700_000_000_000, 2**32 - 1), 7),
+        id="0f8fad5b-d9cb-469f-a165-70867728950e",
+        text="Straße | 1.2;",
+        deps=deps,
+        hlc=Hlc(1_700_000_000_003, 4),
+        sent=1_700_000_000_002,
+        epoch=Epoch(1_700_000_000, 3),
+        kind=Kind.ACTION,
+    )
+    assert content_hash(message) == 0xB128CB51EC73B34C
+    assert content_hash(replace(message, deps=(), kind=Kind.TEXT)) == 0x30C699E28DC81081
 
 
 @fixed

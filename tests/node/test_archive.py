@@ -28,11 +28,12 @@ from node.archive import (
 )
 from node.archive import sqlite as sqlite_module
 from node.archive.files import BUSY_S
-from node.archive.ports import LACKING_MAX
+from node.archive.lines import MANY
+from node.archive.ports import FOUND_MAX, LACKING_MAX
 from node.archive.rows import VERSION
-from node.archive.sqlite import WAL_MAX
+from node.archive.sqlite import CHECKPOINT_STORES, WAL_MAX, WAL_STEP
 from node.archive.values import read, write
-from node.core.effects import Meta, StoreMessages, StoreMeta, StorePost, StoreRoster
+from node.core.effects import Meta, StoreMarks, StoreMessages, StoreMeta, StorePost, StoreRoster
 from node.core.messages import ChatMessage, Fact, Kind, Roster
 from node.core.types import Epoch, Hlc, Key, Post, Stream
 from node.disk import ROOM_MIN
@@ -273,6 +274,43 @@ def test_a_message_is_found_by_the_beginning_of_its_id(archive: Archive) -> None
         assert archive.find(nothing) == []
 
 
+def test_a_message_is_found_by_the_id_that_stands(archive: Archive) -> None:
+    keep(archive, line(1, id=5), line(2, id=6), line(3, at=9, id=7))
+    keep(archive, line(2, id=8), line(4, at=8, id=7))
+    assert archive.find(str(UUID(int=6))) == []
+    assert archive.find(str(UUID(int=8))) == [line(2, id=8)]
+    assert archive.find(str(UUID(int=7))) == [line(4, at=8, id=7)]
+    keep(archive, line(4, at=8, id=5))
+    assert archive.find(str(UUID(int=7))) == [line(3, at=9, id=7)]
+    assert archive.find(str(UUID(int=5))) == [line(1, id=5)]
+    assert archive.page(count=9) == [line(1, id=5), line(2, id=8), line(3, at=9, id=7)]
+    keep(archive, line(1, id=9))
+    assert archive.find(str(UUID(int=5))) == [line(4, at=8, id=5)]
+    assert archive.page(count=9)[2:] == [line(4, at=8, id=5), line(3, at=9, id=7)]
+
+
+def test_of_many_that_begin_alike_the_first_are_found(archive: Archive) -> None:
+    many = [line(seq, at=5_000 - seq) for seq in range(1, MANY + 2)]
+    keep(archive, *many[1:], line(MANY + 9, at=9_000, id=ANNA * 1_000_000 + 5), many[0])
+    found = sorted(many, key=lambda message: message.place)
+    assert archive.find("00") == found[:FOUND_MAX]
+    keep(archive, replace(line(MANY + 3, at=7_000), id="0f" + "0" * 34))
+    assert texts(archive.find("0f")) == [f"line {MANY + 3}"]
+
+
+def test_one_turn_may_store_a_key_twice(archive: Archive) -> None:
+    archive.append(
+        [
+            StoreMessages((line(1), line(2, text="one"))),
+            StoreMessages((line(2, text="two", id=9), line(3))),
+            StoreMessages((line(2, text="three"), line(4))),
+        ]
+    )
+    assert texts(archive.page(count=9)) == ["line 1", "three", "line 3", "line 4"]
+    assert archive.find(str(UUID(int=9))) == []
+    assert archive.find(line(2).id) == [line(2, text="three")]
+
+
 def test_unread_are_the_lines_of_others_that_came_since_the_mark(archive: Archive) -> None:
     def mentions(text: str) -> bool:
         return "bob" in text
@@ -376,6 +414,27 @@ def test_all_of_a_turn_is_stored_or_nothing(tmp_path: Path) -> None:
     assert archive.load().messages == ()
     archive.append([StoreRoster(ROSTER), StoreMessages((line(1),))])
     assert archive.load().roster == ROSTER
+    archive.close()
+
+
+def test_what_begins_as_much_of_a_long_log_does_is_found_in_one_walk(tmp_path: Path) -> None:
+    archive, said = SqliteArchive(tmp_path / "a.db"), list[str]()
+    keep(archive, *map(line, range(1, MANY + 2)))
+    archive._base.set_trace_callback(said.append)
+    assert len(archive.find("0")) == FOUND_MAX
+    assert len(said) == 1
+    archive.close()
+
+
+def test_what_a_failed_turn_stored_is_found_by_nobody(tmp_path: Path) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+    keep(archive, line(1))
+    with pytest.raises((DiskFailed, OverflowError)):
+        keep(archive, line(2), line(1, id=7), replace(line(3), sent=2**63))
+    assert archive.find(line(2).id) == archive.find(str(UUID(int=7))) == []
+    assert archive.find(line(1).id) == [line(1)]
+    keep(archive, line(2))
+    assert archive.find(line(2).id) == [line(2)]
     archive.close()
 
 
@@ -504,6 +563,29 @@ def test_the_write_ahead_log_does_not_grow_for_ever(tmp_path: Path) -> None:
             moves += 1
         assert wal.stat().st_size < WAL_MAX * 1.1
     assert moves > 2
+    archive.close()
+
+
+def test_a_large_write_ahead_log_that_does_not_begin_anew_is_moved_in_large_parts(
+    tmp_path: Path,
+) -> None:
+    """Somebody reads all the while, as somebody always writes in a long catch-up."""
+    archive, path = SqliteArchive(tmp_path / "a.db"), tmp_path / "a.db"
+    keep(archive, line(1))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM message").fetchall()
+        moves = 0
+        for seq in range(2, 2 + 64 * 500, 64):
+            before = archive._checkpoint
+            keep(archive, *(line(n, text="x" * 400) for n in range(seq, seq + 64)))
+            archive.append([StoreMarks()] * 64)
+            if archive._checkpoint not in (None, before):
+                archive._checkpoint.join()  # type: ignore[union-attr]
+                moves += 1
+        assert path.with_name("a.db-wal").stat().st_size > 2 * WAL_MAX
+        by_size = path.with_name("a.db-wal").stat().st_size // WAL_STEP
+        assert 2 <= moves <= 65 * 500 // CHECKPOINT_STORES + by_size
     archive.close()
 
 

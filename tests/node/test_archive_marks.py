@@ -11,7 +11,7 @@ import pytest
 
 from node.archive import Archive, MemoryArchive, SqliteArchive, Unread
 from node.archive.files import open_database
-from node.archive.migrations import MARKS, POSTS, STEPS, migrate
+from node.archive.migrations import MARKS, NAMESAKES, POSTS, STEPS, migrate
 from node.archive.rows import APPLICATION, TABLES, VERSION
 from node.core.effects import StoreMarks, StoreMessages, StoreMeta, StorePost, StoreRoster, Trim
 from node.core.types import Floor, Key, Post, Stream
@@ -57,6 +57,36 @@ def test_what_is_trimmed_is_gone_for_everyone_who_reads(archive: Archive) -> Non
     assert archive.stored_at(line(3).key) == 0
     archive.append([Trim((Key(ANNA, LATER, 9),))])
     assert texts(archive.page(count=9)) == ["line 2"], "earlier streams as a whole"
+
+
+def test_ids_that_several_had_leave_nothing_in_the_file_once_those_are_trimmed(
+    tmp_path: Path,
+) -> None:
+    archive = SqliteArchive(tmp_path / "a.db")
+
+    def namesakes() -> int:
+        return int(archive._base.execute("SELECT count(*) FROM namesake").fetchone()[0])
+
+    keep(archive, line(1, id=7), line(2, id=7), line(3))
+    assert namesakes() == 2
+    archive.append([Trim((line(2).key,))])
+    assert namesakes() == 0
+    archive.close()
+
+
+def test_where_the_lower_of_two_with_one_id_is_trimmed_the_other_is_shown(
+    archive: Archive,
+) -> None:
+    one, two = line(1, id=7), replace(line(9, id=7), key=Key(ANNA, LATER, 1))
+    keep(archive, one, line(2), two, line(3, source=BOB, id=7))
+    assert archive.find(one.id) == [one, line(3, source=BOB, id=7)]
+    archive.append([Trim((one.key,))])
+    assert archive.find(one.id) == [line(3, source=BOB, id=7), two]
+    assert archive.page(count=9) == [line(2), line(3, source=BOB, id=7), two]
+    keep(archive, replace(line(4, id=7), key=Key(ANNA, LATER, 2)))
+    assert texts(archive.find(one.id)) == ["line 3", "line 4"]
+    archive.append([Trim((two.key, line(3, source=BOB).key))])
+    assert texts(archive.find(one.id)) == ["line 4"]
 
 
 def test_how_trimmed_lines_went_is_forgotten(archive: Archive) -> None:
@@ -145,7 +175,7 @@ def first_version(path: Path) -> None:
     archive = SqliteArchive(path)
     archive.append([StoreMeta(META), StoreRoster(ROSTER), StoreMessages((line(1), line(2)))])
     archive.mark_read()
-    archive.append([StoreMessages((line(3),))])
+    archive.append([StoreMessages((line(3), line(4, id=9), line(5, id=9)))])
     rows = {
         table: archive._base.execute(f"SELECT * FROM {table}").fetchall()
         for table in ("message", "member", "state")
@@ -173,14 +203,16 @@ def test_a_log_of_the_first_version_opens_with_all_that_is_in_it_and_works(tmp_p
     archive = SqliteArchive(tmp_path / "a.db")
     remembered = archive.load()
     assert (remembered.meta, remembered.roster) == (META, ROSTER)
-    assert set(remembered.messages) == {line(1), line(2), line(3)}
+    assert set(remembered.messages) == {*map(line, (1, 2, 3)), line(4, id=9), line(5, id=9)}
+    assert texts(archive.page(count=2)) == ["line 3", "line 4"]
+    assert archive.find(line(4, id=9).id) == [line(4, id=9)]
     assert (remembered.floors, remembered.holes) == ((), ())
     assert {(p.key.seq, p.counted, *p.lacking) for p in remembered.posts} == {
         (2, (ANNA, ME), ANNA),
         (3, (ANNA, ME), *sorted((ANNA, ME))),
     }
     assert archive.posts([Key(ME, STREAM, 1)])[Key(ME, STREAM, 1)].lacking == ()
-    assert archive.unread(ME, nobody).count == 1
+    assert archive.unread(ME, nobody).count == 2
     archive.append([StoreMarks((Floor(ANNA, STREAM, 1, 5),), (line(7).key,)), Trim((line(1).key,))])
     archive.close()
     again = SqliteArchive(tmp_path / "a.db")
@@ -200,7 +232,7 @@ def test_older_tables_become_those_that_are_made_today(tmp_path: Path) -> None:
     for name in ("old.db", "new.db"):
         open_database(tmp_path / name).close()
     assert schema(tmp_path / "old.db") == schema(tmp_path / "new.db")
-    assert {*FIRST, *MARKS, *POSTS} - {FIRST[4]} == set(TABLES)
+    assert {*FIRST, *MARKS, *POSTS, *NAMESAKES} - {FIRST[3], FIRST[4]} == set(TABLES)
     assert set(STEPS) == set(range(1, VERSION))
 
 
