@@ -170,7 +170,8 @@ async def test_of_two_that_are_opened_at_once_the_one_from_the_lower_address_sta
     houses: tuple[House, House],
 ) -> None:
     low, high = houses
-    await asyncio.gather(low.call(high, PING), high.call(low, PING))
+    for one, other in ((low, high), (high, low)):
+        one.links._open_soon(other.address, one.links._peer(other.address))
     await until(lambda: low.linked(high) and low.address in high.links._accepted)
     await until(lambda: not high.linked(low) and not low.links._accepted)
     assert await high.call(low, TELL) == REPLIES[core.Told]
