@@ -16,12 +16,23 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of, method_of
 from node.core.messages import Ping, Receipt, Refusal, Reply, Request, Tell, Told
 from node.core.types import Address, Millis, Silence
 from node.limits import Limits
-from node.rpc import CallLog, CallRow, Desk, Line, Link, Mismatched, is_spoken, status_of
+from node.rpc import (
+    CallLog,
+    CallRow,
+    Desk,
+    Line,
+    Link,
+    Mismatched,
+    is_spoken,
+    refusal_in,
+    status_of,
+)
 from node.rpc.options import grpc
 from node.runner import URGENT, Silenced
 from node.tasks import Tasks
@@ -105,6 +116,7 @@ class Links:
         self._writer = AskWriter()
         self._peers: dict[Address, _Peer] = {}
         self._accepted: dict[Address, Link] = {}  # opened by others
+        self._serving: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._sweeper = tasks.spawn(self._sweep(), "link sweeper")
 
@@ -216,7 +228,8 @@ class Links:
             again_s = REFUSED_AGAIN_S
             _log.warning("the link to %s makes no sense: %s", address, error)
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            is_definite = refusal_in(error) is not None
+            if is_definite or error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 again_s = REFUSED_AGAIN_S
             _log.debug("the link to %s has ended: %s", address, error.code())
         except asyncio.InvalidStateError:
@@ -254,7 +267,6 @@ class Links:
 
         Raises `Malformed` and `Mismatched`.
         """
-        broken = True
 
         def greeted(link: Link, hello: Hello) -> None:
             _check(hello)
@@ -263,14 +275,23 @@ class Links:
                 self._retire_second(address)
 
         link = self._make(write, greeted)
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
         try:
             await link.run(frames)
-            broken = False
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise  # The other side is gone.
+            serving.uncancel()
         finally:
+            self._serving.discard(serving)
             gone = [address for address, one in self._accepted.items() if one is link]
             for address in gone:
                 del self._accepted[address]
-                if broken and not self._closed:
+                peer = self._peers.get(address)
+                is_second = peer is not None and peer.link is not None
+                if not (is_second or self._closed):
                     self._on_broken(address)
 
     # ---- lines ---------------------------------------------------------------------------------
@@ -322,9 +343,16 @@ class Links:
             await _let_go(peer)
 
     async def close(self) -> None:
-        """Close every line; calls under way are cancelled."""
+        """End every link, whoever opened it, and close every line; calls under way are cancelled.
+
+        Before the server stops: it waits for links that have not ended.
+        """
         self._closed = True
         self._sweeper.cancel()
+        while self._serving:
+            for serving in self._serving:
+                serving.cancel()
+            await asyncio.wait(self._serving)
         peers, self._peers = self._peers, {}
         for peer in peers.values():
             await _let_go(peer)

@@ -234,9 +234,9 @@ class Node(Keeping, Finding):
             changes["nds"] = ()  # Most likely mistyped: the next start shall not ask there again.
         self.keep_soon(**changes)
         self.hub.end()
+        await self.links.close()
         if self._server is not None:
             await self._server.stop(0.2)
-        await self.links.close()
         await self.registries.close()
         await self.tasks.close()
         _log.info("node has stopped")

@@ -131,15 +131,23 @@ class Link:
                     await asyncio.wait(self._serving, return_when=asyncio.FIRST_COMPLETED)
             while self._serving and not writing.done():
                 await asyncio.wait((*self._serving, writing), return_when=asyncio.FIRST_COMPLETED)
-            self._closing = True
-            self._rouse()
-            await asyncio.wait([writing], timeout=CLOSE_S)
+            await self._finish(writing)
+        except Exception:
+            self.end()
+            await self._finish(writing)  # A frame half-way would leave no room for the reason.
+            raise
         finally:
             self.end()
             writing.cancel()
             await asyncio.wait([writing])
         if not writing.cancelled() and (error := writing.exception()) is not None:
             raise error
+
+    async def _finish(self, writing: "asyncio.Task[None]") -> None:
+        """Let out what waits, as far as the other side takes it."""
+        self._closing = True
+        self._rouse()
+        await asyncio.wait([writing], timeout=CLOSE_S)
 
     def _take(self, frame: Frame) -> None:
         self.doubtful = False

@@ -1,6 +1,7 @@
 """Tries the links of node/peers.py: who opens them, what goes over them, and how they end."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from node.core.messages import Ping, Reason, Receipt, Refusal, Reply, Request, T
 from node.core.types import Key, Silence
 from node.peers import Links
 from node.rpc import CallLog, Line, Mismatched
+from node.rpc.options import grpc
 from node.runner import Silenced
 from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
@@ -87,8 +89,8 @@ class House:
         return await self.links.call(other.address, request, ms)
 
     async def end(self) -> None:
-        await self.server.stop(None)
         await self.links.close()
+        await self.server.stop(None)
         await self.tasks.close()
         assert self.crashes == []
 
@@ -172,8 +174,11 @@ async def test_of_two_that_are_opened_at_once_the_one_from_the_lower_address_sta
     low, high = houses
     for one, other in ((low, high), (high, low)):
         one.links._open_soon(other.address, one.links._peer(other.address))
+    opened = high.links._peers[low.address].linking
+    assert opened is not None
     await until(lambda: low.linked(high) and low.address in high.links._accepted)
-    await until(lambda: not high.linked(low) and not low.links._accepted)
+    await until(opened.done)
+    assert not low.links._accepted
     assert await high.call(low, TELL) == REPLIES[core.Told]
     assert await low.call(high, TELL) == REPLIES[core.Told]
     assert not high.linked(low)
@@ -239,7 +244,8 @@ async def test_where_there_is_no_link_several_messages_go_one_by_one(
     for _ in range(2):
         assert await one.call(two, several(3)) == Told(Receipt.STORED, ID.format(3), 1_000_001)
     assert len(alone) == 6
-    assert one.links._peers[two.address].again_at > 0, "it is not asked for a link all the time"
+    peer = one.links._peers[two.address]
+    await until(lambda: peer.again_at > time.monotonic() + 10)  # It is not asked all the time.
 
 
 async def test_one_by_one_the_answer_names_the_last_before_the_first_that_is_not_stored(
@@ -304,3 +310,20 @@ async def test_a_hello_from_our_own_address_leads_nowhere(houses: tuple[House, H
     await until(lambda: one.linked(two))
     assert two.links._accepted == {}
     one.address = address
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\xff" * 40, b"\x0a\x0b\x0a\x039.9\x12\x00"], ids=["noise", "hello"]
+)
+async def test_noise_ends_a_link_with_a_definite_error(
+    houses: tuple[House, House], noise: bytes
+) -> None:
+    _, two = houses
+    async with grpc.aio.insecure_channel(two.address) as channel:
+        call: grpc.aio.StreamStreamCall[bytes, bytes]
+        call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=5)
+        await call.write(noise)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            while await call.read() is not grpc.aio.EOF:
+                pass
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

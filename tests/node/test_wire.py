@@ -172,9 +172,9 @@ class Node:
 
     async def kill(self) -> None:
         """Vanish as a process does that is killed: nothing is said to anybody."""
+        await self.links.close()
         await self.server.stop(None)
         await self.runner.stop()
-        await self.links.close()
         await self.tasks.close()
         self.archive.close()
         assert self.crashes == []
