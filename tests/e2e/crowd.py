@@ -39,6 +39,8 @@ async def main(home: Path, nds: str, preset: str, nicks: list[str]) -> None:
     print("ready", flush=True)
     await told.wait()
     crashed = [node.crash for node, _ in nodes if node.crash]
+    await asyncio.gather(*(server.stop(0) for _, server in nodes))
+    await asyncio.gather(*(node.stop() for node, _ in nodes))
     if crashed:
         sys.exit("\n".join(crashed))
 
