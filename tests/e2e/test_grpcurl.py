@@ -148,6 +148,11 @@ def test_every_call_of_node(wire: Cluster) -> None:
     page = node("Sync", **calls.ping("bob"), sources=differ["sources"]).answer
     assert [one["msg"] for one in page["messages"]] == ["said by hand", "passed on"]
 
+    hello, *frames = node("Link", asks=[{"id": 7, "ping": calls.ping("bob")}]).answers
+    assert calls.listen["alice"] in hello["hello"]["addresses"]
+    (answer,) = [one for frame in (hello, *frames) for one in frame.get("answers", ())]
+    assert (answer["id"], answer["ping"]["standing"]) == ("7", "STANDING_LEADING")
+
     _leaves_by_hand(wire, calls, node)
     node.check(node_pb2)
     assert wire.agree("wire", *SQUARE, texts=["said by hand", "passed on"]) == before

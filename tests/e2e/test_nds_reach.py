@@ -210,6 +210,8 @@ def test_a_leader_that_only_the_nds_reaches_is_replaced_once(walled: Walled) -> 
     leader, before = walled.leader()
     rest = others(SQUARE, leader)
     walled.gates[leader].walls = walled.pids(*rest)
+    for name in rest:  # Who is reached answers by the same link.
+        walled.gates[name].walls = walled.pids(leader)
     with Talk(walled.cluster, "dev", list(SQUARE), "unheard") as talk:
         after = followed(walled, rest, before)
         assert after.member != before.member
