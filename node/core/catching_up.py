@@ -248,11 +248,14 @@ class CatchingUp:
         s = self._s
         if not s.causal.pending or not s.history.is_below(floor):
             return False
-        theirs = [key for key in s.causal.pending if key.source == floor.source]
-        if any(map(floor.covers, theirs)):
+
+        def counts(key: Key) -> bool:
+            return key.source == floor.source and floor.covers(key)
+
+        counted = [key for key in s.causal.pending if counts(key)]
+        if not s.causal.waits_only_for(counted, counts):
             return False  # It is not for this floor to say what waits for another author's line.
-        missing = [key for key in s.causal.missing() if key.source == floor.source]
-        return any(map(floor.covers, missing))
+        return any(map(counts, s.causal.missing()))
 
     def _close_gaps(self, asked: MemberId) -> bool:
         """Adopt the floors of gaps once everyone was asked.  False: some are open still."""

@@ -10,7 +10,7 @@ all of them have been delivered.  A full vector clock would say the same in five
                              nothing is missing
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from .messages import ChatMessage
 from .types import Key, MemberId
@@ -90,6 +90,20 @@ class Causal:
             for key in message.predecessors
             if key not in self._held and key not in self.below
         }
+
+    def waits_only_for(self, keys: Iterable[Key], counts: Callable[[Key], bool]) -> bool:
+        """Would these pending messages be shown if all that `counts` were delivered?"""
+        todo, seen = list(keys), set[Key]()
+        while todo:
+            for key in self.pending[todo.pop()].predecessors:
+                if key in seen or self.delivered(key):
+                    continue
+                seen.add(key)
+                if key in self.pending:
+                    todo.append(key)
+                elif not counts(key):
+                    return False
+        return True
 
     def _deliver(self, message: ChatMessage) -> list[ChatMessage]:
         """Iterative, since one message may set thousands free."""

@@ -6,6 +6,7 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.history import content_hash
 from node.core.messages import Life
 from node.core.timing import LAN
 from node.core.types import Floor, Key, Silence
@@ -82,6 +83,19 @@ def test_what_the_leader_has_trimmed_and_nobody_ever_counted_is_waited_for_no_lo
     assert talk.one(e.StoreMarks) == e.StoreMarks((floor,))
     assert (talk.shown, talk.group.pending) == (["r"], 0)
     assert talk.position(e.StoreMarks) < talk.position(e.Deliver)
+
+
+@pytest.mark.parametrize("also", [(), (line(1, 1).key,)], ids=["nothing else", "another's"])
+def test_such_a_floor_counts_over_what_waits_for_nothing_but_what_it_counts(
+    also: tuple[Key, ...],
+) -> None:
+    """Its author's next line waits, too: by way of another's, for what the floor counts."""
+    talk = waiting_follower()
+    after = replace(line(2, 2, "b", ms=9_000, after=(R,)), deps=tuple(sorted((R.key, *also))))
+    hear(talk, after)
+    floor = Floor(2, stream(), 2, content_hash(after))
+    talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
+    assert talk.shown == ([] if also else ["r", "b"])
 
 
 def test_what_the_leader_knows_to_be_lost_is_learnt_with_its_answer() -> None:
