@@ -53,8 +53,21 @@ def may_be_heard(kind: str, method: str) -> bool:
     return kind not in HEARD or method in HEARD[kind]
 
 
-def dress(rng: Random, request: Message, kind: str, society: Society, callee: int) -> None:
-    """Put the caller in.  A request without that field (not between members) stays as it is."""
+def dress(
+    rng: Random,
+    request: Message,
+    kind: str,
+    society: Society,
+    callee: int,
+    *,
+    steady: bool = True,
+) -> None:
+    """Put the caller in.
+
+    A request without that field (not between members) stays as it is.  Where the society is not
+    `steady`, another may live at an address before the call is made: whom one means by mistake is
+    nobody then.
+    """
     if kind == "any" or "caller" not in request.DESCRIPTOR.fields_by_name:
         return
     caller: common_pb2.Caller = request.caller  # type: ignore[attr-defined]
@@ -78,7 +91,8 @@ def dress(rng: Random, request: Message, kind: str, society: Society, callee: in
         case "stale":
             caller.incarnation = rng.choice((0, 1, life - 1))
         case "wrong":
-            caller.callee_id = rng.choice((society.nobody, *others, callee + 1))
+            wrong = (*others, callee + 1) if steady else ()
+            caller.callee_id = rng.choice((society.nobody, *wrong))
             if caller.callee_id == callee:
                 caller.callee_id += 1
         case "nobody":

@@ -94,7 +94,7 @@ def _node(rng: Random, rpc: Rpc, seed: int, server: str, living: Living) -> Case
     society, facts = living.groups[scene]
     callee = living.ids[scene].get(server, society.nobody)
     request = Maker(rng, facts).message(rpc.request)
-    callers.dress(rng, request, kind, society, callee)
+    callers.dress(rng, request, kind, society, callee, steady=scene == "town")
     manner, payload = _spoilt(rng, request, meek=scene == "town")
     if scene == "pit" and manner in ("flipped", "noise"):
         kind, heard = "any", True

@@ -33,6 +33,11 @@ def test_a_refused_request_leaves_no_trace_in_the_core() -> None:
     assert within.run(40, 0) == []
 
 
+@pytest.mark.parametrize("seed", [1000498, 1010879])
+def test_who_has_left_by_what_was_asked_before_is_no_stale_caller(seed: int) -> None:
+    assert within.fault_of("LeaveNetwork", seed) == ""
+
+
 def test_an_rpc_that_there_is_not_is_refused_with_those_that_there_are() -> None:
     command = [sys.executable, "-m", "tests.fuzz", "--within", "--cases", "1", "--rpc"]
     done = subprocess.run(

@@ -7,7 +7,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from p2pchat.v1 import common_pb2, control_pb2, nds_pb2, node_pb2
-from tests.fuzz import callers, http2, messages
+from tests.fuzz import callers, http2, messages, values
 from tests.fuzz.callers import Society
 from tests.fuzz.messages import Maker
 from tests.fuzz.rpcs import Rpc, rpcs_of
@@ -131,3 +131,9 @@ def test_a_frame_says_how_long_it_is_unless_it_lies() -> None:
     assert http2.frame(http2.PING, 0, 0, b"12345678")[:9] == b"\0\0\x08\x06\0\0\0\0\0"
     assert http2.frame(http2.DATA, 1, 3, b"ab", lie=5)[:9] == b"\0\0\x07\0\x01\0\0\0\x03"
     assert http2.message(b"ab", compressed=1, lie=-1) == b"\x01\0\0\0\x01ab"
+
+
+def test_a_true_value_that_does_not_fit_the_field_is_brought_into_its_range() -> None:
+    field = node_pb2.LivenessPingRequest.DESCRIPTOR.fields_by_name["destination_id"]
+    assert values.integer(Random(1), field, (-1,), 0.0) == 0
+    assert values.integer(Random(1), field, (2**70,), 0.0) == 2**64 - 1

@@ -78,7 +78,8 @@ def integer(rng: Random, one: F, true: Sequence[int], hostility: float) -> int:
     """A value that fits the type of an integer field."""
     low, high = WIDTHS[one.type]
     if rng.random() >= hostility:
-        return int(rng.choice(true)) if true else min(high, rng.randrange(4))
+        value = int(rng.choice(true)) if true else min(high, rng.randrange(4))
+        return max(low, min(high, value))  # Of that name there may be signed fields, too.
     match rng.randrange(4):
         case 0 if true:
             value = int(rng.choice(true)) + rng.choice((-1, 1))

@@ -134,6 +134,12 @@ def lasting(talk: Dialogue, caller: int) -> dict[str, Any]:
     }
 
 
+def gone(talk: Dialogue) -> set[int]:
+    """The members that have left for good."""
+    members = talk.group._s.members
+    return {one.id for one in members.roster.members if not members.belongs(one.id)}
+
+
 def requests(rng: Random, talk: Dialogue, method: Method) -> Iterator[tuple[str, m.Request]]:
     """Who calls, and what it says; only what the codec lets through."""
     facts, known = truth(talk), society(talk)
@@ -162,6 +168,8 @@ def fault_of(name: str, seed: int) -> str:
         for kind, request in requests(rng, talk, method):
             before = lasting(talk, request.caller.node)
             talk._inbound += 1
+            if kind == "stale" and request.caller.node in gone(talk):
+                kind = "left"  # by what was asked before
             calls[talk._inbound] = kind, request
             said = talk.hand(Received(talk._inbound, request))
             if text := _traces(talk, calls, said, before):
