@@ -165,7 +165,8 @@ class Life(Endings):
             world.thaw(process)
         lost = rng.choice([0, 0, 0, 1, 2])
         for machine in self.down():
-            knowing = [m for m in self.members() if m.group is not None]
+            # Who is on the way out lets nobody in.
+            knowing = [m for m in self.members() if m.wants and not m.closing]
             if lost and len(knowing) >= 2:
                 lost -= 1
                 machine.wants = False
