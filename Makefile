@@ -77,8 +77,8 @@ fuzz: $(STAMP)  ## hostile callers: CASES=1000 of each RPC, START=0, or one with
 screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
 	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)
 
-bench: $(STAMP)  ## the figures of the README, measured on this machine
-	@$(BIN)/python -m tests.bench $(ARGS)
+bench: $(STAMP)  ## ours beside other ways to talk in a group (QUICK=1); ARGS=rows our parts by themselves
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 # The second file is held to the versions of the first. UPGRADE=1 moves to the newest versions;
 # otherwise what is locked stays locked. Addresses are kept out: any package index will do.

@@ -1,0 +1,48 @@
+"""Who takes part, and what each needs to be there."""
+
+import shutil
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import cast
+
+from .contestant import Contestant
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A contestant before anything of it is imported."""
+
+    name: str
+    module: str
+    kind_name: str
+    program: str = ""  # of the server that its members need ...
+    package: str = ""  # ... and the package that has to be installed
+    quick: bool = False  # part of the quick comparison
+
+    def kind(self) -> type[Contestant]:
+        return cast(type[Contestant], getattr(self._imported(), self.kind_name))
+
+    @property
+    def promise(self) -> str:
+        return str(self._imported().PROMISE)
+
+    def lacks(self) -> str:
+        """What is not installed; empty where it can take part."""
+        if self.program and not shutil.which(self.program):
+            return self.program
+        return self.package if self.package and find_spec(self.package) is None else ""
+
+    def _imported(self) -> object:
+        return import_module(f".{self.module}", __package__)
+
+
+ENTRANTS = (
+    Entrant("ours", "ours", "Ours", quick=True),
+    Entrant("raw-grpc", "raw_grpc", "RawGrpc", quick=True),
+    Entrant("raw-tcp", "raw_tcp", "RawTcp"),
+)
+
+
+def contestant(name: str) -> Entrant:
+    return next(one for one in ENTRANTS if one.name == name)
