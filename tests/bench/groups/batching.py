@@ -2,38 +2,37 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from struct import Struct
 
 FRAME_MAX = 64  # messages
 
-_LENGTH = Struct("!H")
-
 
 class Batch:
-    """Gathers messages, and hands them on as one frame at the end of the turn, or when it is full."""
+    """Gathers messages and hands them on as one frame: full, or at the end of the turn."""
 
-    def __init__(self, hand_on: Callable[[bytes, int], None]) -> None:
-        """`hand_on` takes a frame and how many messages it is of."""
+    def __init__(self, hand_on: Callable[[bytes], None]) -> None:
         self._hand_on = hand_on
         self._parts: list[bytes] = []
-        self._count = 0
 
-    def add(self, payload: bytes) -> bool:
+    def add(self, message: bytes) -> bool:
         """Whether the frame is full with it, and went."""
-        if not self._count:
+        if not self._parts:
             asyncio.get_running_loop().call_soon(self.flush)
-        self._parts += (_LENGTH.pack(len(payload)), payload)
-        self._count += 1
-        if self._count < FRAME_MAX:
+        self._parts.append(message)
+        if len(self._parts) < FRAME_MAX:
             return False
         self.flush()
         return True
 
     def flush(self) -> None:
-        if self._count:
-            frame, count = b"".join(self._parts), self._count
-            self._parts, self._count = [], 0
-            self._hand_on(frame, count)
+        """Hands on what is there."""
+        if self._parts:
+            frame, self._parts = b"".join(self._parts), []
+            self._hand_on(frame)
+
+
+def framed(message: bytes) -> bytes:
+    """A message behind its length, as `messages_in` takes it apart."""
+    return len(message).to_bytes(2, "big") + message
 
 
 def messages_in(frame: bytes, start: int = 0) -> Iterator[bytes]:

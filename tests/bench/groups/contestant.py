@@ -1,4 +1,7 @@
-"""What takes part: the promise that each contestant's module keeps."""
+"""What takes part: the promise that each contestant's module keeps.
+
+Its module also says, as `PROMISE` and `ORDER`, what it promises of a message to those who use it.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -37,7 +40,7 @@ class Contestant(ABC):
     async def open(self) -> str:
         """Starts to listen; the HOST:PORT under which the others can call, empty for none."""
 
-    async def found(self) -> None:
+    async def found(self) -> None:  # noqa: B027 most have nothing to make
         """Makes what the others join.  The first member does it alone."""
 
     @abstractmethod
@@ -48,7 +51,7 @@ class Contestant(ABC):
     async def say(self, payload: bytes) -> None:
         """Sends to all others; waits while the contestant's own flow control holds it back."""
 
-    async def settle(self) -> None:
+    async def settle(self) -> None:  # noqa: B027 most know nothing of what has come
         """Returns when everything said is as safe as the contestant ever makes it."""
 
     def leader(self) -> str:

@@ -98,8 +98,13 @@ def ratio_lines(all_: Sequence[Summary]) -> list[str]:
     others = [one for one in all_ if one.contestant != OURS and one.size in ours]
     others.sort(key=lambda one: (one.contestant == BASELINE, one.contestant, one.size))
     return [
-        f"ratio {one.contestant} n={one.size} {ratio(ours[one.size], one):.2f}" for one in others
+        f"ratio {one.contestant} n={one.size} {told(ratio(ours[one.size], one))}" for one in others
     ]
+
+
+def told(multiple: float) -> str:
+    """Two digits behind the point, or two that say something."""
+    return f"{multiple:.2f}" if multiple >= 0.1 else f"{multiple:.2g}"
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:

@@ -12,13 +12,14 @@ from typing import Any
 
 import grpc
 
-from .batching import Batch, messages_in
+from .batching import Batch, framed, messages_in
 from .contestant import Contestant, Seat
+from .window import Changes, Window
 
-NAME = "raw-grpc"
-PROMISE = "acknowledged by every member; not stored, nothing is sent again; order of each source"
+PROMISE = "acknowledged by every member; not stored, nothing is sent again"
+ORDER = "of each author"
 
-ACK_S = 0.02  # an acknowledgement is held back so long ...
+ACK_S = 0.02  # an acknowledgement is held back so long, or until half a window has come
 METHOD = "/bench.Mesh/Talk"
 DATA, ACK = b"D", b"A"
 
@@ -31,24 +32,23 @@ class _Link:
     def __init__(self, mesh: "RawGrpc", stream: Any) -> None:
         self._mesh, self._stream = mesh, stream
         self._frames: deque[bytes] = deque()
-        self._work = asyncio.Event()
+        self._changes = Changes()
         self._received = self._told = 0  # messages: come, and acknowledged to the other side
         self._held: asyncio.TimerHandle | None = None
         self.acked = 0  # own messages that the other side has acknowledged
 
     def put(self, frame: bytes) -> None:
         self._frames.append(frame)
-        self._work.set()
+        self._changes.tell()
 
     async def write(self) -> None:
         while True:
             while self._frames:
                 await self._stream.write(self._frames.popleft())
-            self._work.clear()
-            await self._work.wait()
+            await self._changes.next()
 
     async def read(self) -> None:
-        receive, window = self._mesh.receive, self._mesh.seat.window
+        receive, half = self._mesh.receive, (self._mesh.seat.window + 1) // 2
         while (frame := await self._stream.read()) is not grpc.aio.EOF:
             if frame[:1] == ACK:
                 self.acked = _RANGE.unpack_from(frame, 1)[1]
@@ -57,7 +57,7 @@ class _Link:
             for message in messages_in(frame, 1):
                 self._received += 1
                 receive(message)
-            if self._received - self._told >= (window + 1) // 2:  # ... or for half a window
+            if self._received - self._told >= half:
                 self._acknowledge()
             elif self._held is None:
                 self._held = asyncio.get_running_loop().call_later(ACK_S, self._acknowledge)
@@ -76,10 +76,9 @@ class RawGrpc(Contestant):
         super().__init__(seat, receive)
         self._links: list[_Link] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._changed = asyncio.Event()
+        self._changes = Changes()
         self._batch = Batch(self._write)
-        self._said = 0
-        self._everywhere = 0  # own messages that all have acknowledged
+        self._window = Window(seat.window)
 
     async def open(self) -> str:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
@@ -105,35 +104,26 @@ class RawGrpc(Contestant):
             link = self._made(call)
             self._tasks += (asyncio.create_task(one) for one in (link.read(), link.write()))
         while len(self._links) < self.seat.size - 1:
-            await self._change()
+            await self._changes.next()
 
     def _made(self, stream: Any) -> _Link:
         link = _Link(self, stream)
         self._links.append(link)
-        self._changed.set()
+        self._changes.tell()
         return link
 
     def acknowledged(self) -> None:
         """One link's acknowledgements have moved on."""
-        if (everywhere := min(link.acked for link in self._links)) > self._everywhere:
-            self._everywhere = everywhere
-            self._changed.set()
+        self._window.reached(min(link.acked for link in self._links))
 
-    async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
-
-    def _write(self, frame: bytes, _: int) -> None:
+    def _write(self, frame: bytes) -> None:
         frame = DATA + frame
         for link in self._links:
             link.put(frame)
 
     async def say(self, payload: bytes) -> None:
-        while self._said - self._everywhere >= self.seat.window:
-            await self._change()
-        self._said += 1
-        self._batch.add(payload)
+        await self._window.room()
+        self._batch.add(framed(payload))
 
     async def settle(self) -> None:
-        while self._everywhere < self._said:
-            await self._change()
+        await self._window.empty()

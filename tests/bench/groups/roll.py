@@ -25,7 +25,13 @@ class Entrant:
 
     @property
     def promise(self) -> str:
+        """What it promises of a message that was said."""
         return str(self._imported().PROMISE)
+
+    @property
+    def order(self) -> str:
+        """In which order everybody sees messages."""
+        return str(self._imported().ORDER)
 
     def lacks(self) -> str:
         """What is not installed; empty where it can take part."""
@@ -41,6 +47,10 @@ ENTRANTS = (
     Entrant("ours", "ours", "Ours", quick=True),
     Entrant("raw-grpc", "raw_grpc", "RawGrpc", quick=True),
     Entrant("raw-tcp", "raw_tcp", "RawTcp"),
+    Entrant("pyre", "zyre", "Zyre", package="pyre"),
+    Entrant("nats", "nats", "Nats", program="nats-server"),
+    Entrant("mosquitto", "mosquitto", "Mosquitto", program="mosquitto"),
+    Entrant("ngircd", "irc", "Irc", program="ngircd"),
 )
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from getpass import getuser
 from pathlib import Path
 
 from node.background import environment
@@ -20,7 +21,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server process; with pid 0 none at all, which costs nothing."""
+    """A server process; with pid 0 none at all, only an address that is free."""
 
     address: str = ""
     pid: int = 0
@@ -43,10 +44,10 @@ class Server:
 @contextmanager
 def serving(name: str, directory: Path) -> Iterator[Server]:
     """The server of a contestant, ready, on files in `directory`; ended with the context."""
-    if name not in STARTS:
-        yield Server()
-        return
     port = free_port()
+    if name not in STARTS:
+        yield Server(f"127.0.0.1:{port}")  # a port of its own: some need one for their beacons
+        return
     output = directory / f"{name}.out"
     with output.open("wb") as out:
         process = subprocess.Popen(
@@ -90,5 +91,53 @@ def _nds(directory: Path, port: int) -> list[str]:
     return [sys.executable, "-P", "-m", "nds", "--listen", f"127.0.0.1:{port}", "--store", store]
 
 
+def _nats(_: Path, port: int) -> list[str]:
+    return ["nats-server", "-a", "127.0.0.1", "-p", str(port)]
+
+
+def _mosquitto(directory: Path, port: int) -> list[str]:
+    """Nothing is dropped, however many wait for somebody slow."""
+    lines = (
+        f"listener {port} 127.0.0.1",
+        "allow_anonymous true",
+        f"user {getuser()}",
+        "max_inflight_messages 0",
+        "max_queued_messages 0",
+    )
+    return ["mosquitto", "-c", _written(directory / "mosquitto.conf", lines)]
+
+
+def _ngircd(directory: Path, port: int) -> list[str]:
+    """Without the penalties that keep people from saying too much."""
+    lines = (
+        "[Global]",
+        "Name = bench.local",
+        "Info = bench",
+        "AdminEMail = bench@bench.local",
+        "MotdPhrase = bench",
+        "Listen = 127.0.0.1",
+        f"Ports = {port}",
+        "[Limits]",
+        "MaxConnections = 0",
+        "MaxConnectionsIP = 0",
+        "MaxPenaltyTime = 0",
+        "[Options]",
+        "DNS = no",
+        "Ident = no",
+        "PAM = no",
+    )
+    return ["ngircd", "-n", "-f", _written(directory / "ngircd.conf", lines)]
+
+
+def _written(path: Path, lines: tuple[str, ...]) -> str:
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return str(path)
+
+
 # By the name of the contestant: the command of a server that listens on 127.0.0.1 at the port.
-STARTS: dict[str, Callable[[Path, int], list[str]]] = {"ours": _nds}
+STARTS: dict[str, Callable[[Path, int], list[str]]] = {
+    "ours": _nds,
+    "nats": _nats,
+    "mosquitto": _mosquitto,
+    "ngircd": _ngircd,
+}
