@@ -13,15 +13,17 @@ class Batch:
         self._hand_on = hand_on
         self._parts: list[bytes] = []
 
-    def add(self, message: bytes) -> bool:
-        """Whether the frame is full with it, and went."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether the last frame went."""
+        return not self._parts
+
+    def add(self, message: bytes) -> None:
         if not self._parts:
             asyncio.get_running_loop().call_soon(self.flush)
         self._parts.append(message)
-        if len(self._parts) < FRAME_MAX:
-            return False
-        self.flush()
-        return True
+        if len(self._parts) >= FRAME_MAX:
+            self.flush()
 
     def flush(self) -> None:
         """Hands on what is there."""

@@ -1,6 +1,7 @@
 """What takes part: the promise that each contestant's module keeps.
 
-Its module also says, as `PROMISE` and `ORDER`, what it promises of a message to those who use it.
+Its module also says what it promises: `PROMISE` of a message, `ORDER` of several, `DEATH` when
+something dies, `AWAY` to who was away.
 """
 
 from abc import ABC, abstractmethod
@@ -29,7 +30,8 @@ class Seat:
 class Contestant(ABC):
     """One member of a group.
 
-    `open`, then `found` at the first member alone, then `meet` at all; from then on `say`.
+    `open`, then `found` at the first member alone, then `meet` at all; from then on `room` and
+    `say` in turn.
     """
 
     def __init__(self, seat: Seat, receive: Callable[[bytes], None]) -> None:
@@ -48,12 +50,20 @@ class Contestant(ABC):
         """Returns when everybody hears everybody.  `addresses` are all members' in their order."""
 
     @abstractmethod
-    async def say(self, payload: bytes) -> None:
-        """Sends to all others; waits while the contestant's own flow control holds it back."""
+    async def room(self) -> None:
+        """Returns when the contestant's own flow control lets one more message go."""
+
+    @abstractmethod
+    def say(self, payload: bytes) -> None:
+        """Sends to all others."""
 
     async def settle(self) -> None:  # noqa: B027 most know nothing of what has come
         """Returns when everything said is as safe as the contestant ever makes it."""
 
-    def leader(self) -> str:
-        """Who leads in the eyes of this member; empty for nobody, or where there are no leaders."""
-        return ""
+    def leader(self) -> tuple[int, ...]:
+        """Whom this member follows, and the epoch before it; empty for nobody."""
+        return ()
+
+    def leads(self) -> bool:
+        """Whether it is this member itself."""
+        return False

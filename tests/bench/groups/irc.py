@@ -10,6 +10,8 @@ from .wire import Wire, dial
 
 PROMISE = "nothing: lost for who is away; who reads too slowly is thrown out"
 ORDER = "of each author"
+DEATH = "of the server: nobody hears anybody"
+AWAY = "nothing"
 
 WELCOME, NAMES_END = b"001", b"366"
 
@@ -60,13 +62,16 @@ class Irc(Contestant):
         self.receive(message)
         self._accounts.came(message)
 
-    def _post(self, text: bytes) -> bool:
-        return self._batch.add(b"PRIVMSG #bench :%s\r\n" % text)
+    def _post(self, text: bytes) -> None:
+        self._batch.add(b"PRIVMSG #bench :%s\r\n" % text)
 
-    async def say(self, payload: bytes) -> None:
+    async def room(self) -> None:
         await self._window.room()
-        if self._post(payload):
-            await self._wire.room()
+        await self._wire.room()
+
+    def say(self, payload: bytes) -> None:
+        self._window.said += 1
+        self._post(payload)
 
     async def settle(self) -> None:
         await self._window.empty()

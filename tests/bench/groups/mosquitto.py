@@ -12,6 +12,8 @@ from .wire import Wire, dial
 
 PROMISE = "the broker has acknowledged it, and each member to the broker; it keeps it in memory"
 ORDER = "of each author"
+DEATH = "of the broker: nobody hears anybody, and what it held is lost"
+AWAY = "what the broker has kept, if it was told to"
 
 CONNACK, PUBLISH, PUBACK, SUBACK = 2, 3, 4, 9
 IDS = 65_535
@@ -108,12 +110,15 @@ class Mosquitto(Contestant):
             everywhere += 1
         self._window.reached(everywhere)
 
-    async def say(self, payload: bytes) -> None:
+    async def room(self) -> None:
         await self._window.room()
-        id = (self._window.said - 1) % IDS + 1
+        await self._wire.room()
+
+    def say(self, payload: bytes) -> None:
+        id = self._window.said % IDS + 1
+        self._window.said += 1
         self._unacked.append(id)
-        if self._batch.add(packet(0x32, b"\x00\x01b" + _ID.pack(id) + b"\x00" + payload)):
-            await self._wire.room()
+        self._batch.add(packet(0x32, b"\x00\x01b" + _ID.pack(id) + b"\x00" + payload))
 
     async def settle(self) -> None:
         await self._window.empty()

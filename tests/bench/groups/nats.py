@@ -15,6 +15,8 @@ from .wire import Wire, dial
 
 PROMISE = "at most once: lost for who is away, and for who reads too slowly"
 ORDER = "of each author"
+DEATH = "of the server: nobody hears anybody"
+AWAY = "nothing"
 
 HELLO = b'CONNECT {"verbose":false,"pedantic":false,"echo":false}\r\nSUB bench 1\r\nPING\r\n'
 
@@ -56,13 +58,15 @@ class Nats(Contestant):
             start = start_of_next
         return start
 
-    async def say(self, payload: bytes) -> None:
+    async def room(self) -> None:
         await self._window.room()
-        full = self._batch.add(b"PUB bench %d\r\n%s\r\n" % (len(payload), payload))
-        if self._window.said % max(1, self.seat.window // 2) == 0:
+        await self._wire.room()
+
+    def say(self, payload: bytes) -> None:
+        self._window.said += 1
+        self._batch.add(b"PUB bench %d\r\n%s\r\n" % (len(payload), payload))
+        if self._window.said % (self.seat.window // 2) == 0:
             self._ask()
-        if full:
-            await self._wire.room()
 
     def _ask(self) -> None:
         self._batch.flush()

@@ -23,6 +23,8 @@ from .contestant import Contestant, Seat
 
 PROMISE = "acknowledged by every member, on disk at each, sent again until it is"
 ORDER = "causal: nothing before what it answers"
+DEATH = "the others elect a leader; talk goes on meanwhile"
+AWAY = "all of it, from any member"
 
 CHAT = "bench"
 AT_ONCE = 32
@@ -103,9 +105,11 @@ class Ours(Contestant):
         if self._failed is not None:
             raise self._failed
 
-    async def say(self, payload: bytes) -> None:
+    async def room(self) -> None:
         while self._outbox + len(self._calls) >= self.seat.window or len(self._calls) >= AT_ONCE:
             await self._change()
+
+    def say(self, payload: bytes) -> None:
         call = asyncio.create_task(self._send(payload.decode()))
         self._calls.add(call)
         call.add_done_callback(self._sent)
@@ -123,8 +127,11 @@ class Ours(Contestant):
         while self._calls or self._outbox:
             await self._change()
 
-    def leader(self) -> str:
+    def leader(self) -> tuple[int, ...]:
         seen = views.leader(self._chat)
         if not seen.leader_id or seen.provisional or seen.halt:
-            return ""
-        return f"{seen.epoch.generation}.{seen.epoch.n} {seen.leader_id}"
+            return ()
+        return seen.epoch.generation, seen.epoch.n, seen.leader_id
+
+    def leads(self) -> bool:
+        return self.leader()[-1:] == (views.chat(self._chat).member_id,)

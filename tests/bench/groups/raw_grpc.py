@@ -18,6 +18,8 @@ from .window import Changes, Window
 
 PROMISE = "acknowledged by every member; not stored, nothing is sent again"
 ORDER = "of each author"
+DEATH = "the others go on"
+AWAY = "nothing"
 
 ACK_S = 0.02  # an acknowledgement is held back so long, or until half a window has come
 METHOD = "/bench.Mesh/Talk"
@@ -121,8 +123,11 @@ class RawGrpc(Contestant):
         for link in self._links:
             link.put(frame)
 
-    async def say(self, payload: bytes) -> None:
+    async def room(self) -> None:
         await self._window.room()
+
+    def say(self, payload: bytes) -> None:
+        self._window.said += 1
         self._batch.add(framed(payload))
 
     async def settle(self) -> None:

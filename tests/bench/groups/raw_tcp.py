@@ -11,6 +11,8 @@ from .wire import Wire, dial
 
 PROMISE = "nothing: what a broken connection held is lost"
 ORDER = "of each author"
+DEATH = "the others go on"
+AWAY = "nothing"
 
 _HEAD = Struct("!I")
 
@@ -56,8 +58,11 @@ class RawTcp(Contestant):
         for link in self._links:
             link.write(frame)
 
-    async def say(self, payload: bytes) -> None:
-        if self._batch.add(framed(payload)):
+    async def room(self) -> None:
+        if self._batch.is_empty:
             await asyncio.sleep(0)
             for link in self._links:
                 await link.room()
+
+    def say(self, payload: bytes) -> None:
+        self._batch.add(framed(payload))

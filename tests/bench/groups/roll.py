@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import cast
+from typing import Any, cast
 
 from .contestant import Contestant
 
@@ -23,15 +23,10 @@ class Entrant:
     def kind(self) -> type[Contestant]:
         return cast(type[Contestant], getattr(self._imported(), self.kind_name))
 
-    @property
-    def promise(self) -> str:
-        """What it promises of a message that was said."""
-        return str(self._imported().PROMISE)
-
-    @property
-    def order(self) -> str:
-        """In which order everybody sees messages."""
-        return str(self._imported().ORDER)
+    def promises(self) -> tuple[str, str, str, str]:
+        """Of a message, of several, when something dies, and to who was away."""
+        found = self._imported()
+        return found.PROMISE, found.ORDER, found.DEATH, found.AWAY
 
     def lacks(self) -> str:
         """What is not installed; empty where it can take part."""
@@ -39,7 +34,7 @@ class Entrant:
             return self.program
         return self.package if self.package and find_spec(self.package) is None else ""
 
-    def _imported(self) -> object:
+    def _imported(self) -> Any:
         return import_module(f".{self.module}", __package__)
 
 

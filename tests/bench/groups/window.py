@@ -25,8 +25,7 @@ class Changes:
 class Window:
     """Own messages that are not yet known to have come everywhere.
 
-    `said` counts the own messages, `everywhere` those of them that have come; who learns how far
-    the others are sets it with `reached`.
+    Who says one counts it in `said`; who learns how many have come everywhere says `reached`.
     """
 
     def __init__(self, most: int) -> None:
@@ -35,10 +34,9 @@ class Window:
         self.said = self.everywhere = 0
 
     async def room(self) -> None:
-        """Returns when one more may be said, and counts it."""
+        """Returns when one more may be said."""
         while self.said - self.everywhere >= self._most:
             await self._changes.next()
-        self.said += 1
 
     def reached(self, everywhere: int) -> None:
         if everywhere > self.everywhere:

@@ -20,6 +20,8 @@ from .window import Accounts, Changes, Window
 
 PROMISE = "nothing: a peer whose queue of 3,000 is full is dropped with what was in it"
 ORDER = "of each author"
+DEATH = "the others go on"
+AWAY = "nothing"
 
 GROUP = "bench"
 AT_ONCE = 256
@@ -80,8 +82,11 @@ class Zyre(Contestant):
         self.receive(message)
         self._accounts.came(message)
 
-    async def say(self, payload: bytes) -> None:
+    async def room(self) -> None:
         await self._window.room()
+
+    def say(self, payload: bytes) -> None:
+        self._window.said += 1
         self._shout(payload)
 
     def _shout(self, message: bytes) -> None:
