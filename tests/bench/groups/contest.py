@@ -22,6 +22,7 @@ from .servers import Server, serving
 
 ROOT = Path(__file__).parents[3]
 ANSWER_S = 90.0
+SETTLE_S = 180.0
 PAGE = 1 << 16
 AHEAD_S = 0.2  # a beginning that all members hear of in time ...
 AHEAD_EACH_S = 0.01  # ... and what each of them adds to it
@@ -146,17 +147,19 @@ class Plan:
     talk_s: float = 5.0
     idle_s: float = 3.0
     rate: int = 30  # messages a second of the whole group, in the talk
+    patience_s: float = 30.0  # nothing has come for so long: what is missing is lost
 
 
 def contest(name: str, size: int, plan: Plan) -> Outcome:
     """One group, measured.  Raises Failed where a member failed."""
     with Group(name, size) as group:
         began = _beginning(size)
-        flooded = _phase(group, "flood", began, plan.flood_s)
+        flooded = _phase(group, "flood", began, plan, plan.flood_s)
         talked = _phase(
             group,
             "talk",
             _beginning(size),
+            plan,
             plan.talk_s,
             period_ns=size * 1_000_000_000 // plan.rate,
         )
@@ -167,14 +170,14 @@ def contest(name: str, size: int, plan: Plan) -> Outcome:
         accounts = group.all("account", said=talked.said)
     latencies = sorted(us for one in talked.told for us in one["latencies_us"])
     delivered = sum(one["delivered"] for one in flooded.told)
-    took_s = (max(one["last"] for one in flooded.told) - began) / 1e9
+    last = max(one["last"] for one in flooded.told)
     sums = {key: sum(one[key] for one in accounts) for key in accounts[0]}
     return Outcome(
         contestant=name,
         size=size,
         said=sum(talked.said),
         unsettled=sum(not one["settled"] for one in (*flooded.told, *talked.told)),
-        rate=delivered / took_s,
+        rate=delivered / ((last - began) / 1e9) if delivered else 0.0,
         work_ms=1e6 * flooded.worked_s / max(1, delivered),
         p50_ms=percentile(latencies, 50) / 1e3,
         p99_ms=percentile(latencies, 99) / 1e3,
@@ -195,11 +198,13 @@ def _beginning(size: int) -> int:
     return monotonic_ns() + int(1e9 * (AHEAD_S + AHEAD_EACH_S * size))
 
 
-def _phase(group: Group, do: str, began: int, seconds: float, **arguments: Any) -> _Phase:
+def _phase(
+    group: Group, do: str, began: int, plan: Plan, seconds: float, **arguments: Any
+) -> _Phase:
     """All say something at once, until everything has come."""
     worked = group.server.worked_s()
     until = began + int(1e9 * seconds)
     said = [one["said"] for one in group.all(do, at=began, until=until, **arguments)]
-    told = group.all("settle", said=said)
+    told = group.all("settle", SETTLE_S, said=said, patience_s=plan.patience_s)
     worked = group.server.worked_s() - worked + sum(one["worked_s"] for one in told)
     return _Phase(said, told, worked)

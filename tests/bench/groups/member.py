@@ -20,7 +20,6 @@ from .contestant import Seat
 from .ledger import Ledger, payload
 from .roll import contestant
 
-STALLED_S = 30.0  # nothing has come for so long: what is missing is lost
 LOOK_S = 0.02
 FOLLOW_S = 0.002
 
@@ -81,7 +80,7 @@ class Member:
         self._said += 1
         self._one.say(payload(self._seat.index, self._said, monotonic_ns()))
 
-    async def settle(self, said: list[int]) -> dict[str, Any]:
+    async def settle(self, said: list[int], patience_s: float) -> dict[str, Any]:
         """Waits until all that was said has come, or nothing has come for long."""
         ledger = self._ledger
         waiting = asyncio.create_task(self._one.settle())
@@ -89,7 +88,7 @@ class Member:
         while ledger.lost(said) or not waiting.done():
             if ledger.delivered != seen:
                 seen, since = ledger.delivered, monotonic_ns()
-            elif monotonic_ns() - since > STALLED_S * 1e9:
+            elif monotonic_ns() - since > patience_s * 1e9:
                 break
             await asyncio.sleep(LOOK_S)
         settled = waiting.done()

@@ -1,12 +1,12 @@
 """Who takes part, and what each needs to be there."""
 
-import shutil
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
 
 from .contestant import Contestant
+from .servers import program
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Entrant:
 
     def lacks(self) -> str:
         """What is not installed; empty where it can take part."""
-        if self.program and not shutil.which(self.program):
+        if self.program and not program(self.program):
             return self.program
         return self.package if self.package and find_spec(self.package) is None else ""
 
@@ -47,7 +47,12 @@ ENTRANTS = (
     Entrant("mosquitto", "mosquitto", "Mosquitto", program="mosquitto"),
     Entrant("ngircd", "irc", "Irc", program="ngircd"),
 )
+PLANTED = (
+    Entrant("losing", "planted", "Losing"),
+    Entrant("doubling", "planted", "Doubling"),
+    Entrant("damaging", "planted", "Damaging"),
+)
 
 
 def contestant(name: str) -> Entrant:
-    return next(one for one in ENTRANTS if one.name == name)
+    return next(one for one in (*ENTRANTS, *PLANTED) if one.name == name)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -79,6 +80,11 @@ def _answers(port: int) -> bool:
     return True
 
 
+def program(name: str) -> str:
+    """Where a server's program is, also where only root looks for it; empty for nowhere."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") or ""
+
+
 def free_port() -> int:
     """A port that was free a moment ago: not every server says which one it has drawn."""
     with socket.socket() as one:
@@ -92,7 +98,7 @@ def _nds(directory: Path, port: int) -> list[str]:
 
 
 def _nats(_: Path, port: int) -> list[str]:
-    return ["nats-server", "-a", "127.0.0.1", "-p", str(port)]
+    return [program("nats-server"), "-a", "127.0.0.1", "-p", str(port)]
 
 
 def _mosquitto(directory: Path, port: int) -> list[str]:
@@ -104,7 +110,7 @@ def _mosquitto(directory: Path, port: int) -> list[str]:
         "max_inflight_messages 0",
         "max_queued_messages 0",
     )
-    return ["mosquitto", "-c", _written(directory / "mosquitto.conf", lines)]
+    return [program("mosquitto"), "-c", _written(directory / "mosquitto.conf", lines)]
 
 
 def _ngircd(directory: Path, port: int) -> list[str]:
@@ -126,7 +132,7 @@ def _ngircd(directory: Path, port: int) -> list[str]:
         "Ident = no",
         "PAM = no",
     )
-    return ["ngircd", "-n", "-f", _written(directory / "ngircd.conf", lines)]
+    return [program("ngircd"), "-n", "-f", _written(directory / "ngircd.conf", lines)]
 
 
 def _written(path: Path, lines: tuple[str, ...]) -> str:
