@@ -77,7 +77,7 @@ def chosen(only: list[str] | None, *, quick: bool) -> tuple[list[Entrant], list[
     wanted = [one for one in ENTRANTS if (one.name in only if only else one.quick or not quick)]
     absent = [f"{one.name}: {one.lacks()} is not installed" for one in wanted if one.lacks()]
     for one in absent:
-        print(f"{one}: make benchtools")
+        print(f"{one}: make rivals")
     return [one for one in wanted if not one.lacks()], absent
 
 

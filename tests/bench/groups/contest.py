@@ -144,8 +144,8 @@ class Plan:
     """How long each part of a contest takes."""
 
     flood_s: float = 3.0
-    talk_s: float = 5.0
-    idle_s: float = 3.0
+    talk_s: float = 4.0
+    idle_s: float = 2.0
     rate: int = 30  # messages a second of the whole group, in the talk
     patience_s: float = 30.0  # nothing has come for so long: what is missing is lost
 
