@@ -27,6 +27,7 @@ RESULTS = Path(__file__).parents[1] / "results.md"
 
 def main(arguments: Sequence[str]) -> int:
     asked = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with all processes ended
     plan = QUICK if asked.quick else Plan()
     sizes = asked.sizes or ((4,) if asked.quick else SIZES)
     runs = asked.runs or (1 if asked.quick else RUNS)
@@ -86,7 +87,7 @@ def compete(
 ) -> tuple[list[Outcome], list[str]]:
     """All outcomes, and what did not come to its end.
 
-    In each round all take their turn; who does not come to the end of one is out at that size.
+    In each round all take their turn; who goes wrong in one is out at that size.
     """
     outcomes: list[Outcome] = []
     broken: list[str] = []
@@ -103,6 +104,8 @@ def compete(
                     print(broken[-1], flush=True)
                     continue
                 outcomes.append(outcome)
+                if outcome.fault:
+                    able.remove(one)
                 took_s = time.monotonic() - began
                 print(f"n={size} {number + 1}/{runs} {line(outcome)} ({took_s:.0f} s)", flush=True)
     return outcomes, broken

@@ -21,8 +21,7 @@ from .figures import Outcome, percentile
 from .servers import Server, serving
 
 ROOT = Path(__file__).parents[3]
-ANSWER_S = 90.0
-SETTLE_S = 180.0
+ANSWER_S = 180.0
 PAGE = 1 << 16
 AHEAD_S = 0.2  # a beginning that all members hear of in time ...
 AHEAD_EACH_S = 0.01  # ... and what each of them adds to it
@@ -147,64 +146,55 @@ class Plan:
     talk_s: float = 4.0
     idle_s: float = 2.0
     rate: int = 30  # messages a second of the whole group, in the talk
-    patience_s: float = 30.0  # nothing has come for so long: what is missing is lost
+    patience_s: float = 30.0  # nothing has come for so long: what is missing is lost ...
+    limit_s: float = 60.0  # ... and so is what is not there so long after the last was said
 
 
 def contest(name: str, size: int, plan: Plan) -> Outcome:
     """One group, measured.  Raises Failed where a member failed."""
     with Group(name, size) as group:
-        began = _beginning(size)
-        flooded = _phase(group, "flood", began, plan, plan.flood_s)
-        talked = _phase(
-            group,
-            "talk",
-            _beginning(size),
-            plan,
-            plan.talk_s,
-            period_ns=size * 1_000_000_000 // plan.rate,
-        )
-        worked, resident_kb = group.server.worked_s(), group.server.resident_kb()
+        period_ns = size * 1_000_000_000 // plan.rate
+        talked = _phase(group, "talk", plan, plan.talk_s, period_ns=period_ns)
+        worked = group.server.worked_s()
         idle = group.all("idle", seconds=plan.idle_s)
         worked = group.server.worked_s() - worked + sum(one["worked_s"] for one in idle)
-        resident_kb += sum(one["resident_kb"] for one in idle)
-        accounts = group.all("account", said=talked.said)
+        flooded = _phase(group, "flood", plan, plan.flood_s)
+        accounts = group.all("account", said=flooded.said)
+        resident_kb = group.server.resident_kb() + sum(one["resident_kb"] for one in accounts)
     latencies = sorted(us for one in talked.told for us in one["latencies_us"])
     delivered = sum(one["delivered"] for one in flooded.told)
-    last = max(one["last"] for one in flooded.told)
-    sums = {key: sum(one[key] for one in accounts) for key in accounts[0]}
+    took_s = (max(one["last"] for one in flooded.told) - flooded.began) / 1e9
+    counts = ("lost", "doubled", "disordered", "damaged")
     return Outcome(
         contestant=name,
         size=size,
-        said=sum(talked.said),
+        said=sum(flooded.said),
         unsettled=sum(not one["settled"] for one in (*flooded.told, *talked.told)),
-        rate=delivered / ((last - began) / 1e9) if delivered else 0.0,
+        rate=delivered / took_s if delivered else 0.0,
         work_ms=1e6 * flooded.worked_s / max(1, delivered),
         p50_ms=percentile(latencies, 50) / 1e3,
         p99_ms=percentile(latencies, 99) / 1e3,
         idle=100 * worked / plan.idle_s / size,
         resident_mb=resident_kb / 1024 / size,
-        **sums,
+        **{what: sum(one[what] for one in accounts) for what in counts},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
+    began: int  # on the clock of all processes of this machine
     said: list[int]  # of each member since its start
     told: list[dict[str, Any]]
     worked_s: float  # of all members and the server
 
 
-def _beginning(size: int) -> int:
-    return monotonic_ns() + int(1e9 * (AHEAD_S + AHEAD_EACH_S * size))
-
-
-def _phase(
-    group: Group, do: str, began: int, plan: Plan, seconds: float, **arguments: Any
-) -> _Phase:
-    """All say something at once, until everything has come."""
+def _phase(group: Group, do: str, plan: Plan, seconds: float, **arguments: Any) -> _Phase:
+    """All say something, from the same instant on, until everything has come."""
     worked = group.server.worked_s()
+    began = monotonic_ns() + int(1e9 * (AHEAD_S + AHEAD_EACH_S * group.size))
     until = began + int(1e9 * seconds)
     said = [one["said"] for one in group.all(do, at=began, until=until, **arguments)]
-    told = group.all("settle", SETTLE_S, said=said, patience_s=plan.patience_s)
+    limits = {"patience_s": plan.patience_s, "limit_s": plan.limit_s}
+    told = group.all("settle", ANSWER_S + plan.limit_s, said=said, **limits)
     worked = group.server.worked_s() - worked + sum(one["worked_s"] for one in told)
-    return _Phase(said, told, worked)
+    return _Phase(began, said, told, worked)

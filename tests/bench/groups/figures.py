@@ -31,7 +31,7 @@ class Outcome:
     def fault(self) -> str:
         """What is wrong with it; empty for nothing."""
         counts = {
-            "lost": self.lost,
+            "lost, or not there in time": self.lost,
             "doubled": self.doubled,
             "damaged": self.damaged,
             "members without an end": self.unsettled,

@@ -80,15 +80,16 @@ class Member:
         self._said += 1
         self._one.say(payload(self._seat.index, self._said, monotonic_ns()))
 
-    async def settle(self, said: list[int], patience_s: float) -> dict[str, Any]:
-        """Waits until all that was said has come, or nothing has come for long."""
+    async def settle(self, said: list[int], patience_s: float, limit_s: float) -> dict[str, Any]:
+        """Waits until all that was said has come; not for ever, and less where nothing comes."""
+        until = monotonic_ns() + limit_s * 1e9
         ledger = self._ledger
         waiting = asyncio.create_task(self._one.settle())
         seen, since = -1, monotonic_ns()
         while ledger.lost(said) or not waiting.done():
             if ledger.delivered != seen:
                 seen, since = ledger.delivered, monotonic_ns()
-            elif monotonic_ns() - since > patience_s * 1e9:
+            if monotonic_ns() > min(until, since + patience_s * 1e9):
                 break
             await asyncio.sleep(LOOK_S)
         settled = waiting.done()
@@ -108,7 +109,7 @@ class Member:
     async def idle(self, seconds: float) -> dict[str, Any]:
         began = process_time()
         await asyncio.sleep(seconds)
-        return {"worked_s": process_time() - began, "resident_kb": _resident_kb()}
+        return {"worked_s": process_time() - began}
 
     async def account(self, said: list[int]) -> dict[str, Any]:
         """What the ledger says now."""
@@ -118,6 +119,7 @@ class Member:
             "doubled": ledger.doubled,
             "disordered": ledger.disordered,
             "damaged": ledger.damaged,
+            "resident_kb": _resident_kb(),
         }
 
     async def follow(self) -> dict[str, Any]:
