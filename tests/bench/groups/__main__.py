@@ -116,6 +116,8 @@ def line(one: Outcome) -> str:
         f"{one.contestant:<9} {one.rate:>9,.0f}/s  {one.work_ms:>7,.1f} ms/1,000"
         f"  p50 {one.p50_ms:.2f} p99 {one.p99_ms:.2f} ms"
         f"  idle {one.idle:.2f} %  {one.resident_mb:.0f} MB"
+        + (f"  {one.disordered:,} out of order" if one.disordered else "")
+        + (f"  FAULT {one.fault}" if one.fault else "")
     )
 
 

@@ -29,6 +29,7 @@ AWAY = "all of it, from any member"
 CHAT = "bench"
 AT_ONCE = 32
 TURN_S = 0.02
+JOIN_EACH_S = 0.1
 STORED_MS = 60_000
 
 
@@ -67,7 +68,7 @@ class Ours(Contestant):
             known = await entering.networks_of(self._node, self.seat.server) or ()
             if known:
                 break
-        await asyncio.sleep(0.03 * self.seat.index)
+        await asyncio.sleep(JOIN_EACH_S * self.seat.index)
         for left in reversed(range(5)):
             try:
                 await entering.join(self._node, f"{self.seat.server}/{CHAT}", "", "")

@@ -31,8 +31,8 @@ def svg(all_: Sequence[Summary]) -> str:
         f' font-family="{FONT}" font-size="12" role="img">',
         "<title>Groups of processes: deliveries a second and latency</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>',
-        _text(left, MARGIN + 10, "deliveries a second (more is better)", bold=True),
-        _text(right, MARGIN + 10, "latency p50, and to p99, ms (less is better)", bold=True),
+        _text(left, MARGIN + 10, "deliveries a second, log scale (more is better)", bold=True),
+        _text(right, MARGIN + 10, "latency p50 / p99 in ms, log scale (less is better)", bold=True),
     ]
     y = TITLE
     for size in sizes:
