@@ -15,7 +15,7 @@ CYCLES  ?= 5
 CASES   ?= 1000
 ARGS    ?=
 
-.PHONY: help setup run test check proto sim figures chaos crash fuzz bench screens lock
+.PHONY: help setup run test check proto sim figures chaos crash fuzz bench rivals screens lock
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -77,8 +77,15 @@ fuzz: $(STAMP)  ## hostile callers: CASES=1000 of each RPC, START=0, or one with
 screens: $(STAMP)  ## the app's screens as text and as pictures, written anew: read what has changed
 	@$(BIN)/python -m tests.cli.screens --rewrite --pictures $(ARGS)
 
-bench: $(STAMP)  ## the figures of the README, measured on this machine
-	@$(BIN)/python -m tests.bench $(ARGS)
+bench: $(STAMP)  ## ours beside others, also QUICK=1; ARGS=rows each part alone, ARGS=micro single steps
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
+
+# Who is not there does not take part.  Pyre brings a package along that stands in for a module which
+# Python has had for long: it is left out.
+rivals: $(STAMP)  ## what bench compares with: nats-server, mosquitto, ngircd (apt-get) and Pyre
+	@as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); $$as_root apt-get update --quiet=2; \
+	$$as_root apt-get install --yes --quiet=2 --no-install-recommends nats-server mosquitto ngircd
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps zeromq-pyre==0.3.4 pyzmq==27.3.0
 
 # The second file is held to the versions of the first. UPGRADE=1 moves to the newest versions;
 # otherwise what is locked stays locked. Addresses are kept out: any package index will do.

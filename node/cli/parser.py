@@ -2,11 +2,12 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from ..errors import EXIT_CODES, Usage, nearest
+from ..limits import TEXT_MAX
 
 Subparsers = argparse._SubParsersAction  # the only name that argparse has for it
 
@@ -138,6 +139,13 @@ VERBS: tuple[Verb, ...] = (
         '"chat","same","members":[{"id","member","nick","fingerprint","same","self"}],'
         '"lost":[{"id","member","nick","messages"}],"halt","halt_reason"',
         "chat",
+    ),
+    Verb(
+        "bench",
+        "say lines, and how long their acknowledgements take: p50, p99, msg/s",
+        '"chat","count","size","rate","of","acked","msg_s","p50_ms","p99_ms","max_ms"',
+        "chat",
+        "Asks before, since everybody there sees the lines; exit 6 where one is not acknowledged.",
     ),
     Verb(
         "watch",
@@ -338,6 +346,31 @@ def _election(one: argparse.ArgumentParser) -> None:
     one.add_argument("--start", action="store_true", help="stand; a living leader stays")
 
 
+def _bench(one: argparse.ArgumentParser) -> None:
+    flag = one.add_argument
+    flag("--count", type=_within(1, 100_000), default=100, metavar="N", help="lines (100)")
+    flag(
+        "--rate",
+        type=_within(0, 10_000),
+        default=30,
+        metavar="N",
+        help="lines a second (30); 0: as fast as they are acknowledged",
+    )
+    flag("--size", type=_within(32, TEXT_MAX), default=200, metavar="N", help="bytes each (200)")
+    flag("--yes", action="store_true", help="do not ask")
+
+
+def _within(low: int, high: int) -> Callable[[str], int]:
+    """What takes a number from `low` to `high`."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"must be {low} to {high}, not {text!r}")
+        return int(text)
+
+    return number
+
+
 def _watch(one: argparse.ArgumentParser) -> None:
     one.add_argument("--history", type=_count, default=0, metavar="N", help="begin with past lines")
 
@@ -380,6 +413,7 @@ _OWN = {
     "ping": _ping,
     "trace": _trace,
     "election": _election,
+    "bench": _bench,
     "watch": _watch,
     "rpc": _rpc,
     "log": _log,

@@ -19,6 +19,7 @@ HOMES = {
         "leave send tail search members leader list invite unread peers ping trace election check"
         " watch"
     ),
+    "verbs_bench": "bench",
     "verbs_help": "log config completion errors",
     "demo": "demo",
 }

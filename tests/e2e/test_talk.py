@@ -53,6 +53,20 @@ def test_two_groups_talk_at_once(square: Cluster) -> None:
             assert own[-8:] == [f"dan in {chat}, line {i}" for i in range(8)], "in his order"
 
 
+def test_how_fast_a_chat_is_can_be_asked(square: Cluster) -> None:
+    texts = square["carol"].texts("dev")
+    refused = square["carol"].run("bench", "-c", "dev", code=2)
+    assert "which 3 others will see and keep; if you mean it, add --yes" in refused.stderr
+    flags = ("--count", "20", "--rate", "100", "--size", "64", "--yes")
+    row = square["carol"].row("bench", "-c", "dev", *flags)
+    assert (row["chat"], row["acked"], row["of"]) == ("dev", 20, 3)
+    assert 0 < row["p50_ms"] <= row["p99_ms"] <= row["max_ms"]
+    assert 0 < row["msg_s"] < 110, "no faster than it was to be"
+    said = square["bob"].texts("dev")[len(texts) :]
+    assert [len(one) for one in said] == [64] * 20
+    square.agree("dev", *SQUARE, texts=[*texts, *said])
+
+
 def test_a_line_that_is_too_long_is_refused_with_the_limit(square: Cluster) -> None:
     texts = square["bob"].texts("dev")
     for name in ("alice", "bob"):

@@ -1,0 +1,156 @@
+"""`python -m tests.bench.groups`: ours beside others, in turn, and what came of it in a file.
+
+Exits with 1 where a message was lost or doubled, or a contestant did not come to its end.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench import catchup
+
+from .contest import Failed, Plan, contest
+from .failover import succession_ms
+from .figures import OURS, Outcome, faults, ratio_lines, summaries
+from .picture import svg
+from .report import Report, surroundings, written
+from .roll import ENTRANTS, Entrant
+
+RUNS = 5
+SIZES = (4, 10, 50)
+QUICK = Plan(flood_s=2.0, talk_s=3.0, idle_s=1.0)
+RESULTS = Path(__file__).parents[1] / "results.md"
+
+
+def main(arguments: Sequence[str]) -> int:
+    asked = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with all processes ended
+    plan = QUICK if asked.quick else Plan()
+    sizes = asked.sizes or ((4,) if asked.quick else SIZES)
+    runs = asked.runs or (1 if asked.quick else RUNS)
+    before = surroundings()
+    entrants, absent = chosen(asked.only, quick=asked.quick)
+    outcomes, broken = compete(entrants, sizes, runs, plan)
+    report = Report(
+        summaries=summaries(outcomes),
+        promises={one.name: one.promises() for one in entrants},
+        plan=plan,
+        broken=broken,
+        absent=absent,
+        surroundings=before,
+        **({} if asked.quick or OURS not in {one.name for one in entrants} else aftermath(runs)),
+    )
+    if asked.write or not (asked.quick or asked.only or asked.sizes or asked.runs):
+        write(report, asked.write or RESULTS)
+    return concluded(report, outcomes)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m tests.bench.groups")
+    made.add_argument("--quick", action="store_true", help="4 members, once, ours and raw gRPC")
+    made.add_argument("--only", type=names, help="contestants, with commas")
+    made.add_argument("--sizes", type=numbers, help="members of the groups, with commas")
+    made.add_argument("--runs", type=int, help="how often each is measured")
+    made.add_argument("--write", type=Path, help="where to (all of it: tests/bench/results.md)")
+    return made
+
+
+def names(text: str) -> list[str]:
+    known = [one.name for one in ENTRANTS]
+    asked = text.split(",")
+    if unknown := set(asked) - {*known}:
+        raise argparse.ArgumentTypeError(f"{min(unknown)} is none of {', '.join(known)}")
+    return asked
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    found = tuple(int(one) for one in text.split(","))
+    if min(found) < 2:
+        raise argparse.ArgumentTypeError("a group has at least 2 members")
+    return found
+
+
+def chosen(only: list[str] | None, *, quick: bool) -> tuple[list[Entrant], list[str]]:
+    """Those who take part, and what the others lack."""
+    wanted = [one for one in ENTRANTS if (one.name in only if only else one.quick or not quick)]
+    absent = [f"{one.name}: {one.lacks()} is not installed" for one in wanted if one.lacks()]
+    for one in absent:
+        print(f"{one}: make rivals")
+    return [one for one in wanted if not one.lacks()], absent
+
+
+def compete(
+    entrants: Sequence[Entrant], sizes: Sequence[int], runs: int, plan: Plan
+) -> tuple[list[Outcome], list[str]]:
+    """All outcomes, and what did not come to its end.
+
+    In each round all take their turn; who goes wrong in one is out at that size.
+    """
+    outcomes: list[Outcome] = []
+    broken: list[str] = []
+    for size in sizes:
+        able = list(entrants)
+        for number in range(runs):
+            for one in tuple(able):
+                began = time.monotonic()
+                try:
+                    outcome = contest(one.name, size, plan)
+                except Failed as failed:
+                    able.remove(one)
+                    broken.append(f"{one.name} n={size}: does not finish: {failed}")
+                    print(broken[-1], flush=True)
+                    continue
+                outcomes.append(outcome)
+                if outcome.fault:
+                    able.remove(one)
+                took_s = time.monotonic() - began
+                print(f"n={size} {number + 1}/{runs} {line(outcome)} ({took_s:.0f} s)", flush=True)
+    return outcomes, broken
+
+
+def line(one: Outcome) -> str:
+    return (
+        f"{one.contestant:<9} {one.rate:>9,.0f}/s  {one.work_ms:>7,.1f} ms/1,000"
+        f"  p50 {one.p50_ms:.2f} p99 {one.p99_ms:.2f} ms"
+        f"  idle {one.idle:.2f} %  {one.resident_mb:.0f} MB"
+        + (f"  {one.disordered:,} out of order" if one.disordered else "")
+        + (f"  FAULT {one.fault}" if one.fault else "")
+    )
+
+
+def aftermath(runs: int) -> dict[str, object]:
+    """What ours does when the leader is gone, and for a newcomer."""
+    killed: list[float] = []
+    frozen: list[float] = []
+    for _ in range(runs):
+        killed.append(succession_ms(signal.SIGKILL))
+        frozen.append(succession_ms(signal.SIGSTOP))
+        print(f"leader killed {killed[-1]:,.0f} ms, frozen {frozen[-1]:,.0f} ms", flush=True)
+    catch_up = catchup.joined()
+    print(f"catch-up: {catch_up}", flush=True)
+    return {"killed_ms": killed, "frozen_ms": frozen, "catch_up": catch_up}
+
+
+def write(report: Report, to: Path) -> None:
+    """The page, and the picture beside it."""
+    picture = to.with_suffix(".svg")
+    picture.write_text(svg(report.summaries), "utf-8")
+    to.write_text(written(report, picture.name), "utf-8")
+    print(f"wrote {to} and {picture.name}")
+
+
+def concluded(report: Report, outcomes: Sequence[Outcome]) -> int:
+    """Prints what was wrong, then our ratios; the exit code."""
+    wrong = [*report.broken, *faults(outcomes)]
+    for one in wrong:
+        print(f"FAULT {one}")
+    for told in ratio_lines(report.summaries):
+        print(told)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

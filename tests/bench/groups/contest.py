@@ -1,0 +1,201 @@
+"""One group of processes, from their start to their end, and what was measured of it."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic_ns
+from types import TracebackType
+from typing import Any
+
+from node.background import environment
+
+from .figures import Outcome, percentile
+from .servers import Server, serving
+
+ROOT = Path(__file__).parents[3]
+ANSWER_S = 120.0
+PAGE = 1 << 16
+AHEAD_S = 0.2  # a beginning that all members hear of in time ...
+AHEAD_EACH_S = 0.01  # ... and what each of them adds to it
+
+
+class Failed(Exception):
+    """A member ended, or did not answer in time."""
+
+
+class Process:
+    """A member of a contestant as a process."""
+
+    def __init__(self, name: str, index: int, size: int, directory: Path, server: str) -> None:
+        self.name, self.index = name, index
+        self._words = directory / "stderr"
+        directory.mkdir(exist_ok=True)
+        seat = {"index": index, "size": size, "directory": str(directory), "server": server}
+        with self._words.open("ab") as words:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.groups.member", name, json.dumps(seat)],
+                cwd=ROOT,
+                env=environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders, self._answers = self._process.stdin, self._process.stdout
+        self._unread = b""
+
+    def order(self, do: str, **arguments: Any) -> None:
+        try:
+            self._orders.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
+            self._orders.flush()
+        except BrokenPipeError as error:
+            raise self._fault("ended") from error
+
+    def answer(self, wait_s: float = ANSWER_S) -> dict[str, Any]:
+        """The next line that it says.  Raises Failed."""
+        until = time.monotonic() + wait_s
+        while b"\n" not in self._unread:
+            left_s = max(0.0, until - time.monotonic())
+            if not select.select([self._answers], [], [], left_s)[0]:
+                raise self._fault("does not answer in time")
+            piece = os.read(self._answers.fileno(), PAGE)
+            if not piece:
+                raise self._fault("ended")
+            self._unread += piece
+        line, _, self._unread = self._unread.partition(b"\n")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def _fault(self, what: str) -> Failed:
+        words = self._words.read_text("utf-8", "replace").strip()[-2_000:]
+        return Failed(f"{self.name}, member {self.index}, {what}\n{words}".rstrip())
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Ends it, however it is."""
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            self._orders.close()
+        self._answers.close()
+
+
+class Group:
+    """The members of one contestant, who hear each other."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name, self.size = name, size
+        self.members: list[Process] = []
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "Group":
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        temporary = tempfile.TemporaryDirectory(
+            prefix="p2pchat-groups-", ignore_cleanup_errors=True
+        )
+        self.directory = Path(self._stack.enter_context(temporary))
+        self.server: Server = self._stack.enter_context(serving(self.name, self.directory))
+        self._stack.callback(lambda: [one.kill() for one in self.members])
+        for index in range(self.size):
+            self.members.append(self.process(index))
+        self.addresses = [one["address"] for one in self.all("open")]
+        self.members[0].order("found")
+        self.members[0].answer()
+        self.all("meet", addresses=self.addresses)
+
+    def process(self, index: int) -> Process:
+        """A process of the member, also a second one on the files of the first."""
+        directory = self.directory / f"m{index}"
+        return Process(self.name, index, self.size, directory, self.server.address)
+
+    def all(self, do: str, wait_s: float = ANSWER_S, **arguments: Any) -> list[dict[str, Any]]:
+        """Orders it of all at once; their answers in the order of the members."""
+        for one in self.members:
+            one.order(do, **arguments)
+        until = time.monotonic() + wait_s
+        return [one.answer(max(0.0, until - time.monotonic())) for one in self.members]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long each part of a contest takes."""
+
+    flood_s: float = 3.0
+    talk_s: float = 4.0
+    idle_s: float = 2.0
+    rate: int = 30  # messages a second of the whole group, in the talk
+    patience_s: float = 30.0  # nothing has come for so long: what is missing is lost ...
+    limit_s: float = 60.0  # ... and so is what is not there so long after the last was said
+
+
+def contest(name: str, size: int, plan: Plan) -> Outcome:
+    """One group, measured.  Raises Failed where a member failed."""
+    with Group(name, size) as group:
+        period_ns = size * 1_000_000_000 // plan.rate
+        talked = _phase(group, "talk", plan, plan.talk_s, period_ns=period_ns)
+        worked = group.server.worked_s()
+        idle = group.all("idle", seconds=plan.idle_s)
+        worked = group.server.worked_s() - worked + sum(one["worked_s"] for one in idle)
+        flooded = _phase(group, "flood", plan, plan.flood_s)
+        accounts = group.all("account", said=flooded.said)
+        resident_kb = group.server.resident_kb() + sum(one["resident_kb"] for one in accounts)
+    latencies = sorted(us for one in talked.told for us in one["latencies_us"])
+    delivered = sum(one["delivered"] for one in flooded.told)
+    took_s = (max(one["last"] for one in flooded.told) - flooded.began) / 1e9
+    counts = ("lost", "doubled", "disordered", "damaged")
+    return Outcome(
+        contestant=name,
+        size=size,
+        said=sum(flooded.said),
+        unsettled=sum(not one["settled"] for one in (*flooded.told, *talked.told)),
+        rate=delivered / took_s if delivered else 0.0,
+        work_ms=1e6 * flooded.worked_s / max(1, delivered),
+        p50_ms=percentile(latencies, 50) / 1e3,
+        p99_ms=percentile(latencies, 99) / 1e3,
+        idle=100 * worked / plan.idle_s / size,
+        resident_mb=resident_kb / 1024 / size,
+        **{what: sum(one[what] for one in accounts) for what in counts},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    began: int  # on the clock of all processes of this machine
+    said: list[int]  # of each member since its start
+    told: list[dict[str, Any]]
+    worked_s: float  # of all members and the server
+
+
+def _phase(group: Group, do: str, plan: Plan, seconds: float, **arguments: Any) -> _Phase:
+    """All say something, from the same instant on, until everything has come."""
+    worked = group.server.worked_s()
+    began = monotonic_ns() + int(1e9 * (AHEAD_S + AHEAD_EACH_S * group.size))
+    until = began + int(1e9 * seconds)
+    said = [one["said"] for one in group.all(do, at=began, until=until, **arguments)]
+    limits = {"patience_s": plan.patience_s, "limit_s": plan.limit_s}
+    told = group.all("settle", ANSWER_S + plan.limit_s, said=said, **limits)
+    worked = group.server.worked_s() - worked + sum(one["worked_s"] for one in told)
+    return _Phase(began, said, told, worked)

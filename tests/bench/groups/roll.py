@@ -1,0 +1,58 @@
+"""Who takes part, and what each needs to be there."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, cast
+
+from .contestant import Contestant
+from .servers import program
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A contestant before anything of it is imported."""
+
+    name: str
+    module: str
+    kind_name: str
+    program: str = ""  # of the server that its members need ...
+    package: str = ""  # ... and the package that has to be installed
+    quick: bool = False  # part of the quick comparison
+
+    def kind(self) -> type[Contestant]:
+        return cast(type[Contestant], getattr(self._imported(), self.kind_name))
+
+    def promises(self) -> tuple[str, str, str, str]:
+        """Of a message, of several, when something dies, and to who was away."""
+        found = self._imported()
+        return found.PROMISE, found.ORDER, found.DEATH, found.AWAY
+
+    def lacks(self) -> str:
+        """What is not installed; empty where it can take part."""
+        if self.program and not program(self.program):
+            return self.program
+        return self.package if self.package and find_spec(self.package) is None else ""
+
+    def _imported(self) -> Any:
+        return import_module(f".{self.module}", __package__)
+
+
+ENTRANTS = (
+    Entrant("ours", "ours", "Ours", quick=True),
+    Entrant("raw-grpc", "raw_grpc", "RawGrpc", quick=True),
+    Entrant("raw-tcp", "raw_tcp", "RawTcp"),
+    Entrant("pyre", "zyre", "Zyre", package="pyre"),
+    Entrant("nats", "nats", "Nats", program="nats-server"),
+    Entrant("mosquitto", "mosquitto", "Mosquitto", program="mosquitto"),
+    Entrant("ngircd", "irc", "Irc", program="ngircd"),
+)
+PLANTED = (
+    Entrant("losing", "planted", "Losing"),
+    Entrant("doubling", "planted", "Doubling"),
+    Entrant("damaging", "planted", "Damaging"),
+)
+
+
+def contestant(name: str) -> Entrant:
+    return next(one for one in (*ENTRANTS, *PLANTED) if one.name == name)
