@@ -80,11 +80,17 @@ class Disk:
 
 
 def deliverable(disk: Disk, gone: Iterable[Key] = ()) -> list[Key]:
-    """The messages of a log whose predecessors are all there, count as delivered, or are gone."""
+    """The messages of a log whose predecessors are all there, count as delivered, or are gone.
+
+    One that is here itself, below a floor, counts no more than it can be shown.
+    """
     done = {*disk.holes, *gone, *(disk.meta.below if disk.meta is not None else ())}
     found = []
     for message in sorted(disk.messages.values(), key=lambda m: m.place):
-        if all(key in done or disk.below(key) for key in message.predecessors):
+        if all(
+            key in done or (key not in disk.messages and disk.below(key))
+            for key in message.predecessors
+        ):
             done.add(message.key)
             found.append(message.key)
     return found
