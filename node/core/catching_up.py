@@ -89,8 +89,8 @@ class CatchingUp:
 
     def on_catch_up(self, member: MemberId) -> None:
         s = self._s
-        if not s.members.belongs(member):
-            return
+        if member == s.me or not s.members.belongs(member):
+            return  # We may have become that member since: two sides had admitted us.
         if self._session is not None:
             busy_since = self._session.began_at
             if s.now - busy_since < 10 * s.timing.sync_call_ms:

@@ -7,6 +7,7 @@ import pytest
 from node.core import catching_up
 from node.core import effects as e
 from node.core import messages as m
+from node.core.alarms import Alarm
 from node.core.events import Started
 from node.core.history import History
 from node.core.messages import Life, Receipt
@@ -286,6 +287,17 @@ def test_what_an_earlier_life_said_is_acknowledged_too() -> None:
     assert talk.one(e.StorePost).post == replace(post, acked=(1, 2))
     assert talk.group.own_id(old.key) == old.id
     assert talk.group.own_id(line(1).key) == ""
+
+
+def test_who_has_become_the_member_it_was_to_ask_asks_nobody() -> None:
+    """Two sides had admitted it, and it goes by the other id now."""
+    talk = follower(3, 1, 2)
+    talk.group._catching_up.want(2)
+    talk.group._s.me = 2
+    assert talk.group._s.alarms.at(Alarm.CATCH_UP, 2) is not None
+    talk.hold(m.Sync)
+    talk.group._catching_up.on_catch_up(2)
+    assert talk.sent(m.Sync) == []
 
 
 def test_equal_hashes_say_nothing_of_what_lies_below_a_floor() -> None:
