@@ -44,7 +44,7 @@ class CatchingUp:
     def __init__(self, s: State, talking: Talking) -> None:
         self._s, self._talking = s, talking
         self._session: Session | None = None
-        self.seeking = Seeking(s, talking, self.want, self._note)
+        self.seeking = Seeking(s, talking, self.want, self._note_sought)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
         self._given: Counter[MemberId] = Counter()  # how often one has given all that it had
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
@@ -227,22 +227,25 @@ class CatchingUp:
 
     # ---- gaps ----------------------------------------------------------------------------------
 
-    def _note(self, floors: tuple[Floor, ...]) -> None:
+    def _note(self, floors: tuple[Floor, ...], *, sought: bool = False) -> None:
         """Somebody's floors: where one counts what is not here, we read backwards from now on.
 
         One that counts no more than we hold is taken over where it ends the wait for what nobody
-        ever counted.
+        ever counted; once that was waited for long, and was `sought`, since it may be on its way.
         """
         s, risen = self._s, []
         for floor in floors:
             if s.history.outranked(floor):
                 s.gaps.note(floor)
-            elif self._ends_a_wait(floor):
+            elif sought and self._ends_a_wait(floor):
                 s.history.adopt(floor)
                 risen.append(floor)
         if risen:
             s.emit(StoreMarks(tuple(risen)))
             self._talking.show(s.causal.release(), Way.CATCH_UP)
+
+    def _note_sought(self, floors: tuple[Floor, ...]) -> None:
+        self._note(floors, sought=True)
 
     def _ends_a_wait(self, floor: Floor) -> bool:
         s = self._s

@@ -85,6 +85,18 @@ def test_what_the_leader_has_trimmed_and_nobody_ever_counted_is_waited_for_no_lo
     assert talk.position(e.StoreMarks) < talk.position(e.Deliver)
 
 
+def test_a_floor_in_a_comparison_ends_no_wait() -> None:
+    """What it counts over may be on its way still."""
+    talk = follower(4, 1, 2, 3)
+    hear(talk, R)
+    talk.hold(m.Sync)
+    talk.hears(m.Ping(talk.caller(1), talk.view(1, history_hash=77)))
+    talk.wait(1_100)
+    floor = Floor(2, stream(), 1, 0)
+    talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
+    assert (talk.of(e.StoreMarks), talk.shown) == ([], [])
+
+
 @pytest.mark.parametrize("also", [(), (line(1, 1).key,)], ids=["nothing else", "another's"])
 def test_such_a_floor_counts_over_what_waits_for_nothing_but_what_it_counts(
     also: tuple[Key, ...],
