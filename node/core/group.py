@@ -91,9 +91,11 @@ class Group(Readable):
         )
         self._claiming = Claiming(s, self._reign)
         self._provisional = Provisional(s, self._reign, self._claiming)
-        self._electing = Electing(
-            s, self._reign, self._claiming, self._provisional, unknown=self._rejoin
-        )
+
+        def unknown() -> None:  # The leader does not know us.
+            self._joining.begin("")
+
+        self._electing = Electing(s, self._reign, self._claiming, self._provisional, unknown)
         self._belonging = Belonging(
             s,
             learn=self._reign.learn,
@@ -437,6 +439,7 @@ class Group(Readable):
     def _led(self, before: MemberId) -> None:
         """We have just begun to lead: look after the members, and compare logs with them."""
         s = self._s
+        self._joining.give_up()
         for member in s.active_others:
             s.liveness.heard_at[member] = s.now
         s.alarms.set(Alarm.MEMBERS, s.now + s.timing.t2_ms)
@@ -471,10 +474,6 @@ class Group(Readable):
         s.store_meta()
         mine = s.members.get(s.me)
         s.emit(Departed(0, 0, deleted=False, kicked=bool(mine and mine.kicked)))
-
-    def _rejoin(self) -> None:
-        """The certified leader does not know us."""
-        self._joining.begin("")
 
     # ---- facts that people change ----------------------------------------------------------------
 

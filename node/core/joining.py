@@ -101,7 +101,7 @@ class Joining:
             self._ask_registry()
 
     def give_up(self) -> None:
-        """The user wants something else."""
+        """The user wants something else, or we lead now: whom should we ask?"""
         self._under_way = False
         self._s.alarms.cancel(Alarm.JOIN)
 

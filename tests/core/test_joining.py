@@ -7,6 +7,7 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core.events import Closing, Leaving, LinkBroken, Started, Submitted
+from node.core.joining import PATIENCE_MS
 from node.core.messages import Reason
 from node.core.timing import LAN
 from node.core.types import NO_EPOCH, Epoch, Silence
@@ -388,6 +389,23 @@ def test_a_joiner_that_is_told_to_stop_joins_no_more(event: Closing | Leaving) -
     assert talk.of(e.Joined) == []
     talk.wait(10_000)
     assert talk.sent(m.Join) == []
+
+
+def test_who_comes_to_lead_while_it_asks_to_be_let_in_again_asks_no_more() -> None:
+    talk = follower(2, 1)
+    talk.hold(m.Ping)
+    talk.wait_for(m.Ping, to=1)
+    talk.answer(m.Ping, m.Refusal(Reason.UNKNOWN_MEMBER), to=1)
+    assert talk.waits(m.Join)
+    talk.release(m.Ping)
+    talk.kill(1)
+    talk.wait_for(m.Claim)
+    talk.answer(m.Claim, talk.granted())
+    assert talk.group.leader == 2
+    talk.answer(m.Join, welcome(talk, 2, 1))
+    assert (talk.group.leader, talk.of(e.Joined)) == (2, [])
+    talk.wait(2 * PATIENCE_MS)
+    assert (talk.sent(m.Join), talk.of(e.JoinFailed)) == ([], [])
 
 
 def test_a_newcomer_stands_at_once_when_it_is_asked_though_it_has_not_noticed_anything() -> None:

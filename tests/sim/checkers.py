@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nds import record as nds
 from node.core import effects as e
 from node.core.group import Group
-from node.core.messages import ChatMessage, Life, Member, Receipt, Roster, Tell, Told
+from node.core.messages import ChatMessage, Join, Life, Member, Receipt, Roster, Tell, Told
 from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Stream, small
 
 from .bounds import Bounds, Broken
@@ -147,6 +147,8 @@ class Oracle(Bounds):
                 raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
         elif caller.epoch != NO_EPOCH:
             raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
+        if type(request) is Join and machine.group is not None and machine.group.leads:
+            raise Broken("S2", f"{machine.number} leads, and asks to be let in")
         if type(request) is Tell:
             disk = machine.disk
             for told in (message.key for message in request.messages):

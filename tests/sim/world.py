@@ -445,12 +445,12 @@ class World:
         self.wipe(machine.number)
 
     def _join_failed(self, machine: Machine, notice: e.JoinFailed) -> None:
-        """The user tries again, through somebody else perhaps."""
+        """The user tries again, through somebody else perhaps; who is a member stays one."""
         self.count[f"JoinFailed {notice.reason}"] += 1
         if notice.reason == Reason.GROUP_FULL:  # This one gives up.
             machine.wants = False
             machine.ends = self._vanish
-        else:
+        elif machine.group is None or not machine.group.me:
             machine.ends = self._join_later
 
     def _join_later(self, machine: Machine) -> None:
