@@ -147,7 +147,8 @@ class Oracle(Bounds):
                 raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
         elif caller.epoch != NO_EPOCH:
             raise Broken("S2", f"{machine.number} speaks of what it has not stored: {caller}")
-        if type(request) is Join and machine.group is not None and machine.group.leads:
+        group = machine.group
+        if type(request) is Join and group is not None and group.leads and not group.provisional:
             raise Broken("S2", f"{machine.number} leads, and asks to be let in")
         if type(request) is Tell:
             disk = machine.disk
