@@ -229,6 +229,8 @@ class Cycle:
                 raise Late(f"{sorted(set(others) - first.keys())} follow nobody after {before}")
             if now > ask_at:  # should a watch have just begun anew, it is not told
                 ask_at = now + 1.0
+                if woken := sorted(name for name, node in self.site.nodes.items() if node.woken):
+                    raise Late(f"somebody else has set going what was frozen here: {woken}")
                 views = await self.site.views(only_running=True)
                 for name, chat in views.items():
                     if chat is not None and name in others and name not in first:

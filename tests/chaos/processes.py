@@ -123,6 +123,14 @@ class Process:
             self.signal(signal.SIGSTOP)
             self.frozen = True
 
+    @property
+    def woken(self) -> bool:
+        """Whether somebody else has set it going that we had frozen."""
+        if self._child is None or not self.frozen:
+            return False
+        stat = Path(f"/proc/{self._child.pid}/stat").read_text("ascii", "replace")
+        return stat.rpartition(") ")[2][:1] != "T"
+
     def thaw(self) -> None:
         if self.runs and self.frozen:
             self.signal(signal.SIGCONT)

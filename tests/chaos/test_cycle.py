@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.lab.hosts import ROOT
-from tests.chaos.processes import MARK
+from tests.chaos.processes import MARK, Process
 from tests.chaos.schedule import NODES, Fault, Schedule
 
 pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
@@ -45,6 +45,23 @@ def test_a_violation_is_told_kept_and_made_smaller(tmp_path: Path) -> None:
     smallest = Schedule.load((kept / "seed-5-smallest.json").read_text())
     assert [one.kind for one in smallest.faults] == ["restart all"]
     assert "Seed 5 broke:" in out.read_text()
+
+
+def test_what_was_frozen_and_set_going_by_somebody_else_is_seen(tmp_path: Path) -> None:
+    sleeper = Process("n1", tmp_path)
+    sleeper.launch(["sleep", "60"])
+    try:
+        (pid,) = processes(os.getpid())
+        sleeper.freeze()
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+        assert not sleeper.woken
+        os.kill(pid, signal.SIGCONT)
+        os.waitid(os.P_PID, pid, os.WCONTINUED | os.WNOWAIT)
+        assert sleeper.woken
+        sleeper.thaw()
+        assert not sleeper.woken
+    finally:
+        sleeper.kill()
 
 
 def test_what_is_interrupted_leaves_no_process_and_no_namespace(tmp_path: Path) -> None:
