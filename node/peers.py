@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of, method_of
@@ -164,7 +164,11 @@ class Links:
                 return outcome
             deadline_ms = max(1, round((until - time.monotonic()) * 1000))
         if isinstance(request, Tell) and len(request.messages) > 1:
-            outcome = await self._tell_each(peer, request, deadline_ms)
+            if link is None:
+                outcome = await self._tell_each(peer, request, deadline_ms)
+            else:  # It is silent.  Whether anybody is there, one message tells as well as many.
+                first = replace(request, messages=request.messages[:1])
+                outcome = await self._call_alone(peer, first, deadline_ms)
         else:
             outcome = await self._call_alone(peer, request, deadline_ms)
         if is_carried and link is None and not isinstance(outcome, Silenced):

@@ -1,8 +1,9 @@
 """One group on the event loop: a mailbox, one timer, and effects performed once they are stored.
 
 A turn takes all that is in the mailbox, hands each event to the group with one `now`, stores what
-the group wants stored in one transaction, and only then performs the rest, in order.  No gRPC here:
-calls go out through `Peers` and `Nds`, requests come in through `Runner.answer`.
+the group wants stored in one transaction, and only then performs the rest: first what goes out,
+then what is told here, each in order.  No gRPC here: calls go out through `Peers` and `Nds`,
+requests come in through `Runner.answer`.
 
 If the log cannot be written, nothing of that turn is sent, answered or shown; the group has then
 gone further than its log, so it stops for good, and `notify` is told `Halted`.  To other nodes it
@@ -12,7 +13,7 @@ is from then on as if this node were not in that chat: they go on without it, at
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol, TypeAlias, assert_never
@@ -55,6 +56,8 @@ _log = logging.getLogger(__name__)
 ANSWERS_MAX = 2_048  # requests of others that wait, beside pings and elections
 
 STORES = (StoreMessages, StorePost, StoreMeta, StoreRoster, StoreMarks, Trim)
+Act: TypeAlias = Call | Ask | Respond | Serve
+ACTS = (Call, Ask, Respond, Serve)
 URGENT = (Ping, Elect, Coordinator)
 
 
@@ -111,7 +114,7 @@ class Core(Protocol):
     def deadline(self) -> Millis | None: ...
 
 
-Notify: TypeAlias = Callable[[Notice | Halted], None]
+Notify: TypeAlias = Callable[[Sequence[Notice | Halted]], None]  # of one turn, in their order
 
 
 def now_ms() -> Millis:
@@ -207,20 +210,31 @@ class Runner:
             return
         events, self._mailbox = self._mailbox, []
         now = now_ms()
-        effects: list[Effect] = []
+        stores: list[Store] = []
+        acts: list[Act] = []
+        notices: list[Notice | Halted] = []
         for event in events:
-            effects += self._group.handle(now, event)
-        stores: list[Store] = [effect for effect in effects if isinstance(effect, STORES)]
+            for effect in self._group.handle(now, event):
+                if isinstance(effect, STORES):
+                    stores.append(effect)
+                elif isinstance(effect, ACTS):
+                    acts.append(effect)
+                else:
+                    notices.append(effect)
         if stores:
             self.archive.append(stores)
-        for effect in effects:
-            self._perform(effect)
+        try:
+            for act in acts:
+                self._perform(act)
+        finally:
+            if notices:
+                self._notify(notices)
         self._set_timer()
 
-    def _perform(self, effect: Effect) -> None:
-        match effect:
+    def _perform(self, act: Act) -> None:
+        match act:
             case Call() | Ask():
-                task = self._tasks.spawn(self._call(effect), self._name)
+                task = self._tasks.spawn(self._call(act), self._name)
                 self._calls.add(task)
                 task.add_done_callback(self._calls.discard)
             case Respond(call, reply):
@@ -228,12 +242,8 @@ class Runner:
             case Serve(call, synced, keys):
                 messages = tuple(self.archive.read(keys))
                 self._respond(call, replace(synced, messages=messages))
-            case StoreMessages() | StorePost() | StoreMeta() | StoreRoster():
-                pass  # done before
-            case StoreMarks() | Trim():
-                pass  # done before
             case _:
-                self._notify(effect)
+                assert_never(act)
 
     def _respond(self, call: CallId, reply: Reply | Refusal) -> None:
         answer = self._answers.get(call)
@@ -282,7 +292,7 @@ class Runner:
         _log.error("%s stops: %s", self._name, halted.text)
         self.halted = halted
         self._end()
-        self._notify(halted)
+        self._notify([halted])
 
     def _end(self) -> None:
         self._stopped = True

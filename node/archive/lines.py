@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterable, Sequence
 
 from node.archive import rows
-from node.archive.names import Names
-from node.archive.ports import FOUND_MAX
+from node.archive.names import Names, dashed
+from node.archive.ports import FOUND_MAX, first_of_each
 from node.core.messages import ChatMessage
 from node.core.types import Key
 
@@ -31,6 +31,12 @@ class Lines:
             self._names.add(found)
         return found
 
+    def _known(self) -> Names:
+        if self._names is None:
+            self.load()
+        assert self._names is not None
+        return self._names
+
     def forget(self) -> None:
         """What was stored last is not there."""
         self._names = None
@@ -40,8 +46,7 @@ class Lines:
 
         True: they are all new, and none has the id of another one.
         """
-        if self._names is None:
-            self.load()
+        self._known()
         now_ms, put = time.time_ns() // 1_000_000, 0
         plain, changes = True, self._base.total_changes
         new = [rows.of_message(message, now_ms) for message in messages]
@@ -98,18 +103,17 @@ class Lines:
         )
         return {message.key: message for message in found}
 
+    def brief(self, id: str) -> str:
+        """See `Archive.brief`."""
+        return self._known().brief(id)
+
     def find(self, digits: str) -> list[ChatMessage]:
         """See `Archive.find`; `digits` are of the beginning of an id."""
-        if self._names is None:
-            self.load()
-        assert self._names is not None
-        beginning = rows.dashed(digits)
-        keys = self._names.find(beginning)
+        beginning = dashed(digits)
+        keys = self._known().find(beginning)
         if len(keys) > MANY:
             given = (beginning, beginning + "g", FOUND_MAX)
             return list(rows.to_messages(self._base.execute(rows.FOUND, given)))
         each = (self._base.execute(rows.ONE_MESSAGE, rows.of_key(key)).fetchone() for key in keys)
-        shown: dict[tuple[int, str], ChatMessage] = {}
-        for message in sorted(rows.to_messages(each), key=lambda one: one.place):
-            shown.setdefault((message.key.source, message.id), message)
-        return list(shown.values())[:FOUND_MAX]
+        found = sorted(rows.to_messages(each), key=lambda one: one.place)
+        return first_of_each(found)[:FOUND_MAX]

@@ -4,7 +4,8 @@ import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 
-from node.archive.ports import FOUND_MAX, LACKING_MAX, Place, Unread, hex_digits
+from node.archive.names import Names, dashed
+from node.archive.ports import FOUND_MAX, LACKING_MAX, Place, Unread, first_of_each, hex_digits
 from node.core.effects import (
     Meta,
     Remembered,
@@ -27,6 +28,7 @@ class MemoryArchive:
         self._meta: Meta | None = None
         self._roster = Roster()
         self._messages: dict[Key, ChatMessage] = {}  # in order of arrival
+        self._names = Names()
         self._stored_at: dict[Key, WallMillis] = {}
         self._places: list[tuple[Place, Key]] = []
         self._posts: dict[Key, Post] = {}
@@ -67,14 +69,17 @@ class MemoryArchive:
         old = self._messages.get(key)
         if old is not None:
             del self._places[bisect_left(self._places, (old.place, key))]
+            self._names.drop(old.id, key)
         self._messages[key] = message
+        self._names.add((message,))
         self._stored_at.setdefault(key, time.time_ns() // 1_000_000)
         insort(self._places, (message.place, key))
 
     def _trim(self, last: dict[MemberId, Key]) -> None:
         for key in [k for k in self._messages if k.source in last and k <= last[k.source]]:
-            place = self._messages.pop(key).place
-            del self._places[bisect_left(self._places, (place, key))]
+            message = self._messages.pop(key)
+            self._names.drop(message.id, key)
+            del self._places[bisect_left(self._places, (message.place, key))]
             del self._stored_at[key]
             self._read.discard(key)
         for key in [k for k in self._posts if k.source in last and k <= last[k.source]]:
@@ -85,11 +90,7 @@ class MemoryArchive:
 
     def _shown(self) -> list[ChatMessage]:
         """What people see, in display order."""
-        first: dict[tuple[MemberId, str], ChatMessage] = {}
-        for _, key in self._places:
-            message = self._messages[key]
-            first.setdefault((key.source, message.id), message)
-        return list(first.values())
+        return first_of_each(self._messages[key] for _, key in self._places)
 
     def page(
         self,
@@ -117,8 +118,11 @@ class MemoryArchive:
         digits = hex_digits(prefix)
         if not digits:
             return []
-        found = (m for m in self._shown() if m.id.replace("-", "").startswith(digits))
-        return [message for message, _ in zip(found, range(FOUND_MAX), strict=False)]
+        found = map(self._messages.__getitem__, self._names.find(dashed(digits)))
+        return first_of_each(sorted(found, key=lambda one: one.place))[:FOUND_MAX]
+
+    def brief(self, id: str) -> str:
+        return self._names.brief(id)
 
     def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
         return {key: self._posts[key] for key in keys if key in self._posts}

@@ -5,10 +5,12 @@ where all else that a turn stores shares a few.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from node.core.messages import ChatMessage
 from node.core.types import Key
 
+BRIEF_LEAST = 4  # digits of an id that people quote
 DIGITS = 3  # of an id, by which they are kept apart: a few dozen together in a long log
 
 
@@ -55,7 +57,24 @@ class Names:
         first = [self._parts[id[:DIGITS]][id] for id in ids]
         return first + [key for id in ids for key in self._others.get(id, ())]
 
+    def brief(self, id: str) -> str:
+        """The first digits of an id, as many as it takes to tell it from all others."""
+        digits = id.replace("-", "")
+        part = self._parts.get(id[:DIGITS], {})
+        for count in range(BRIEF_LEAST, len(digits), 2):
+            beginning = dashed(digits[:count])
+            if not any(one.startswith(beginning) and one != id for one in part):
+                return digits[:count]
+        return digits
+
     def _near(self, head: str) -> list[dict[str, Key]]:
         if len(head) == DIGITS:
             return [self._parts.get(head, {})]
         return [part for name, part in self._parts.items() if name.startswith(head)]
+
+
+def dashed(digits: str) -> str:
+    """The beginning of a UUID as it is written, from its hex digits."""
+    cuts = (0, 8, 12, 16, 20, 32)
+    parts = [digits[a:b] for a, b in pairwise(cuts)]
+    return "-".join(part for part in parts if part)

@@ -65,6 +65,10 @@ class Archive(Protocol):
         """
         ...
 
+    def brief(self, id: str) -> str:
+        """The first digits of a message id, at least 4, with which no other id here begins."""
+        ...
+
     def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
         """What is known of own messages, settled ones included."""
         ...
@@ -110,6 +114,14 @@ def hex_digits(prefix: str) -> str:
     digits = prefix.replace("-", "").lower()
     good = 0 < len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits)
     return digits if good else ""
+
+
+def first_of_each(messages: Iterable[ChatMessage]) -> list[ChatMessage]:
+    """Of two messages of one author with one id the first: `messages` are in display order."""
+    first: dict[tuple[MemberId, str], ChatMessage] = {}
+    for message in messages:
+        first.setdefault((message.key.source, message.id), message)
+    return list(first.values())
 
 
 FOUND_MAX = 100

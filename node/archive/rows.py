@@ -5,7 +5,6 @@ import json
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any
 
 from node.archive.migrations import MARKS, NAMESAKES, POSTS
@@ -180,8 +179,9 @@ def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
 
 def of_post(post: Post) -> tuple[Any, ...]:
     """The parameters of `PUT_POST`."""
-    counted, acked, lacking = map(json.dumps, (post.counted, post.acked, post.lacking))
-    return (*of_key(post.key), counted, acked, int(post.settled), lacking)
+    source, (incarnation, random), seq = post.key
+    counted, acked, lacking = map(str, map(list, (post.counted, post.acked, post.lacking)))
+    return source, incarnation, random, seq, counted, acked, int(post.settled), lacking
 
 
 def to_post(row: tuple[Any, ...]) -> Post:
@@ -228,10 +228,3 @@ def bounds(
         where += " AND instr(folded(text), ?)"
         given.append(contains.casefold())
     return where, given
-
-
-def dashed(digits: str) -> str:
-    """The beginning of a UUID as it is written, from its hex digits."""
-    cuts = (0, 8, 12, 16, 20, 32)
-    parts = [digits[a:b] for a, b in pairwise(cuts)]
-    return "-".join(part for part in parts if part)

@@ -93,13 +93,11 @@ class SqliteArchive:
     def append(self, stores: Sequence[Store]) -> None:
         roster: Roster | None = None
         with self._failing(), self._transaction():
-            self._put_messages(stores)
+            self._put_lines(stores)
             for store in stores:
                 match store:
-                    case StoreMessages():
+                    case StoreMessages() | StorePost():
                         pass  # What a turn stores it does not trim: all at once, before.
-                    case StorePost(post):
-                        self._base.execute(rows.PUT_POST, rows.of_post(post))
                     case StoreMeta(meta):
                         self._base.execute(rows.PUT_STATE, ("meta", values.write(meta)))
                     case StoreRoster():
@@ -120,10 +118,13 @@ class SqliteArchive:
             if self._unmoved >= CHECKPOINT_STORES or self._is_large():
                 self._move()
 
-    def _put_messages(self, stores: Sequence[Store]) -> None:
+    def _put_lines(self, stores: Sequence[Store]) -> None:
         fresh = [m for store in stores if type(store) is StoreMessages for m in store.messages]
         if fresh and not self._lines.put(fresh):
             self._counted = None  # It is no sum any more.
+        posts = {store.post.key: store.post for store in stores if type(store) is StorePost}
+        if posts:
+            self._base.executemany(rows.PUT_POST, map(rows.of_post, posts.values()))
 
     def _put_roster(self, roster: Roster) -> None:
         """Write the members that changed."""
@@ -259,6 +260,10 @@ class SqliteArchive:
         digits = hex_digits(prefix)
         with self._failing():
             return self._lines.find(digits) if digits else []
+
+    def brief(self, id: str) -> str:
+        with self._failing():
+            return self._lines.brief(id)
 
     def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
         found = {}

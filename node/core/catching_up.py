@@ -25,7 +25,8 @@ from .state import State
 from .talking import Talking
 from .types import CallId, Epoch, Floor, Key, MemberId, Millis, Run, Stream, Way
 
-GAP_MS = 1_000  # two nodes compare at most this often while both are busy
+GAP_MS = 1_000  # two nodes compare at most this often; while lines are said, every `sync_ms` ...
+TALK_MS = 300  # ... which is until none was for so long: what differs is on its way, as a rule
 SOON_MS = 30  # what is still under way may make the comparison needless
 RUNS_MAX = 4_096  # told in one call; authors beyond it wait for the next comparison
 
@@ -54,22 +55,26 @@ class CatchingUp:
     def start(self) -> None:
         self._arm()
 
-    def want(self, member: MemberId, *, now: bool = False) -> None:
-        """Compare with this member soon."""
+    def want(self, member: MemberId, *, now: bool = False, gap_ms: Millis = GAP_MS) -> None:
+        """Compare with this member soon, but so long after the last time."""
         s = self._s
         if member == s.me or not member:
             return
-        soonest = s.now if now else max(s.now + SOON_MS, self._last.get(member, -GAP_MS) + GAP_MS)
+        soonest = s.now if now else max(s.now + SOON_MS, self._last.get(member, -gap_ms) + gap_ms)
         s.alarms.set_earlier(Alarm.CATCH_UP, soonest, member)
 
     def saw(self, member: MemberId, view: View) -> None:
         """A member's history hash: where it differs from ours, one of us lacks something."""
-        differs = view.history_hash != self._s.history.hash
-        if differs or self._s.partial:  # A newcomer that equals it may have all by now.
+        s = self._s
+        differs = view.history_hash != s.history.hash
+        if s.partial:  # A newcomer that equals it may have all by now.
             self.want(member)
+        elif differs:
+            talks = s.talked_at is not None and s.now - s.talked_at < TALK_MS
+            self.want(member, gap_ms=s.timing.sync_ms if talks else GAP_MS)
         if not differs:
-            self._s.outbox.all_elsewhere()
-            self._credit_all(member, self._s.outbox.lacking(member))
+            s.outbox.all_elsewhere()
+            self._credit_all(member, s.outbox.lacking(member))
 
     def on_sync(self) -> None:
         """Anti-entropy: once in a while a random member is asked how it is."""

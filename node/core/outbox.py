@@ -19,6 +19,8 @@ from .timing import Timing
 from .types import Key, MemberId, Millis, Post, Way
 
 REMEMBERED = 500  # settled messages that can still be traced
+WINDOW_MIN = 32  # messages under way to one member that are never too many
+WINDOW_STEP = 4  # more of them after a quick answer
 
 
 @dataclass(slots=True)
@@ -74,7 +76,23 @@ class Lane:
     blocked: bool = False  # backing off until its alarm rings
     backoff_ms: Millis = 0  # 0: healthy
     relay_until: Millis = 0  # the direct way is broken: by relay until then
+    look_from: Millis = 0  # before then nobody looks whether it is broken, or was only busy
     srtt_ms: float = 0.0
+    window: int = WINDOW_MIN  # messages that may be under way
+
+    def answered(self, took_ms: Millis, timing: Timing) -> None:
+        """Let more be under way while answers are quick, less when they have to wait: additive
+        increase, multiplicative decrease (Chiu and Jain 1989), by delay as nothing is lost.
+        """
+        self.srtt_ms = took_ms if not self.srtt_ms else 0.875 * self.srtt_ms + 0.125 * took_ms
+        if took_ms <= timing.quick_ms:
+            if self.queue:
+                self.window = min(timing.flight_max * timing.batch_max, self.window + WINDOW_STEP)
+        else:
+            self.shrink()
+
+    def shrink(self) -> None:
+        self.window = max(WINDOW_MIN, self.window - self.window // 4)
 
 
 class Outbox:
@@ -142,10 +160,15 @@ class Outbox:
         if lane is None or lane.blocked:
             return ()
         timing, is_ill = self._timing, bool(lane.backoff_ms)
-        if lane.flights >= (1 if is_ill else timing.flight_max):
+        # What comes meanwhile goes with the next call, where that is not soon.
+        is_busy = lane.srtt_ms > timing.quick_ms / 4
+        if lane.flights >= (1 if is_ill or is_busy else timing.flight_max):
+            return ()
+        free = lane.window - len(lane.flying)
+        if free <= 0:
             return ()
         taken: list[ChatMessage] = []
-        room, most = timing.flight_chars, 1 if is_ill else timing.batch_max
+        room, most = timing.flight_chars, 1 if is_ill else min(free, timing.batch_max)
         while lane.queue and len(taken) < most:
             key = lane.queue[0]
             entry = self.entries.get(key)
@@ -191,7 +214,7 @@ class Outbox:
         lane.blocked = False
         if direct:
             lane.relay_until = 0
-            lane.srtt_ms = took_ms if not lane.srtt_ms else 0.875 * lane.srtt_ms + 0.125 * took_ms
+            lane.answered(took_ms, self._timing)
 
     def deadline_ms(self, member: MemberId) -> Millis:
         """How long an acknowledgement may take: grows with the measured round trips."""
@@ -213,6 +236,7 @@ class Outbox:
         least, most = self._timing.retry_min_ms, self._timing.retry_max_ms
         lane.backoff_ms = min(most, lane.backoff_ms * 2) if lane.backoff_ms else least
         lane.blocked = True
+        lane.shrink()
         return lane.backoff_ms
 
     def begin_anew(self, member: MemberId) -> bool:

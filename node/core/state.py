@@ -107,6 +107,7 @@ class State:
         self.stream: Stream | None = None  # ours, once we have said something
         self.stream_seq = 0
         self.last_own: Key | None = None
+        self.talked_at: Millis | None = None  # when a line was said, or came from its author
         self.latest_place: Place = (NO_HLC, 0, Stream(0, 0), 0)  # of what has been shown
         self.members = Membership(log.roster)
         self.history = History(log.floors, log.holes)

@@ -14,8 +14,8 @@ from .calls import Outcome, Outstanding
 from .clock import follows, tick
 from .effects import Acknowledged, Deliver, HolesFilled, Settled, StoreMessages, StorePost
 from .events import Submitted
-from .messages import ChatMessage, Life, Reason, Receipt, Refusal, Tell, Told
-from .outbox import Entry
+from .messages import ChatMessage, Life, Ping, Pong, Reason, Receipt, Refusal, Tell, Told
+from .outbox import Entry, Lane
 from .state import Role, State
 from .types import NO_HLC, CallId, Hlc, Key, MemberId, Silence, Stream, Way, small
 
@@ -43,7 +43,7 @@ class Talking:
         s.history.is_repeat(message)
         s.causal.accept(message)
         s.last_own = message.key
-        s.latest_place = max(s.latest_place, message.place)
+        s.latest_place, s.talked_at = max(s.latest_place, message.place), s.now
         entry = s.outbox.post(s.now, message, s.active_others, s.away)
         s.emit(StoreMessages((message,)))
         s.emit(StorePost(entry.post))
@@ -161,12 +161,28 @@ class Talking:
         lane = s.outbox.lane(member)
         if not relay and not full and self.relay_for(member):
             lane.relay_until = s.now + s.timing.relay_ms
+            self._look_direct(lane, member)
             if not lane.blocked:
                 return self.send(member)
         elif relay and isinstance(outcome, Silence):
             lane.relay_until = 0  # The relay is no help: try the direct way next.
         if not lane.blocked:
             s.alarms.set(Alarm.LANE, s.now + s.outbox.back_off(member), member)
+
+    def _look_direct(self, lane: Lane, member: MemberId) -> None:
+        """Is the direct way broken, or was the member only busy?  Where it answers and messages get
+        lost all the same, that is not asked again soon.
+        """
+        s = self._s
+        if s.now < lane.look_from:
+            return
+        lane.look_from = lane.relay_until
+
+        def ended(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Pong):
+                lane.relay_until = 0
+
+        s.call(member, Ping(s.caller(member), s.view()), s.timing.ack_ms, ended)
 
     def on_lane(self, member: MemberId) -> None:
         """The back-off of this member's lane is over."""
@@ -225,7 +241,7 @@ class Talking:
             return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {request.to} here"))
         is_author = caller == request.messages[0].key.source
         way = Way.DIRECT if is_author else Way.RELAY
-        stored = 0
+        stored, s.talked_at = 0, s.now
         for message in request.messages:
             if (refusal := self.take(message, way)) is not None:
                 if not stored:

@@ -53,6 +53,8 @@ class Timing:
     pending_max: int = 1_000  # messages of one source that wait for a predecessor
     pending_bytes_max: int = 8 * 2**20
     page_bytes: int = 256 * 1024  # of one page of catch-up
+    quick_ms: Millis = 100  # an answer that takes longer has waited behind what else is under way:
+    # less of it then, and more where answers are quick
     flight_max: int = 4  # unanswered calls with messages to one member ...
     batch_max: int = 64  # ... each with at most so many ...
     flight_chars: int = 32_768  # ... and, beside its first one, so much text: 128 KiB at most

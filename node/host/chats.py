@@ -6,11 +6,11 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import assert_never
+from typing import Protocol, assert_never
 from uuid import uuid4
 
 from ..archive import Archive, uncollected
@@ -61,12 +61,17 @@ CAUGHT_UP: dict[type, str] = {
     HolesFilled: "%s lost messages of %s turned up",
     Jumped: "%s messages of %s were trimmed by all who had them",
 }
+USUAL = (Deliver, Acknowledged, Settled)  # notices that every line brings
 HELD_MAX = 100_000  # notices that one waiter may leave unread
 
 
 def wall_ms() -> int:
     """Unix time in ms."""
     return time.time_ns() // 1_000_000
+
+
+class Tell(Protocol):
+    def __call__(self, *happenings: Happening) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class Surroundings:
     peers: Peers
     nds: Callable[["Chat"], Nds]  # the discovery service of a chat, also where it is learnt later
     tasks: Tasks
-    tell: Callable[[Happening], None]  # takes what watchers are to hear
+    tell: Tell  # takes what watchers are to hear, in its order
     unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
     halted: Callable[["Chat"], None]  # it is stalled, or has stopped by itself
     listed: Callable[["Chat", str], None]  # its discovery service has it under this name
@@ -177,12 +182,38 @@ class Chat:
 
     # ---- notices ---------------------------------------------------------------------------------
 
-    def _notified(self, notice: Notice | Halted) -> None:
-        self._write_down(notice)
-        self._following.noticed(notice)
-        for listener in self._listeners:
-            if listener.qsize() < HELD_MAX:
-                listener.put_nowait(notice)
+    def _notified(self, notices: Sequence[Notice | Halted]) -> None:
+        """Takes the notices of one turn."""
+        heard = self._watched()
+        writes = self.log.isEnabledFor(logging.DEBUG)
+        told: list[telling.What] = []
+        for notice in notices:
+            is_usual = isinstance(notice, USUAL)
+            if writes or not is_usual:
+                self._write_down(notice)
+            self._following.noticed(notice)
+            for listener in self._listeners:
+                if listener.qsize() < HELD_MAX:
+                    listener.put_nowait(notice)
+            if not is_usual:
+                self._tell_all(told)
+                self._unusual(notice)
+            elif heard or isinstance(notice, Settled):
+                told += self._account.told(self.group, notice)
+        self._tell_all(told)
+        if self.opened and self.group.outbox_size != self._outbox:
+            self._outbox = self.group.outbox_size
+            self._tell(self.happening(QueueEvent(self._outbox)))
+
+    def _tell_all(self, told: list[telling.What]) -> None:
+        """What was gathered until now; `told` is empty after that."""
+        if told and self.opened:
+            name, chat, epoch = self.name, self.group.chat, self.epoch
+            at_ms, fingerprint = wall_ms(), self.group.fingerprint
+            self._tell(*(Happening(what, name, chat, epoch, at_ms, fingerprint) for what in told))
+        told.clear()
+
+    def _unusual(self, notice: Notice | Halted) -> None:
         at_ms = wall_ms()
         if isinstance(notice, ElectionMoved):
             self.elections.moved(at_ms, notice, self.group.shown_nick)
@@ -197,8 +228,10 @@ class Chat:
         elif isinstance(notice, Stopped) and notice.reason:
             self.broken = telling.why(notice, self.name)
             self.broken_reason = notice.reason
-        unheard = isinstance(notice, Deliver) and not self._watched()  # thousands, in catch-up
-        happenings = [] if unheard else self._told(notice)
+        if isinstance(notice, JoinFailed | Halted | Stopped):
+            told = telling.trouble(self.name, notice)
+        else:
+            told = self._account.told(self.group, notice)
         if not self.opened:
             return
         if isinstance(notice, ListedAs):
@@ -208,17 +241,9 @@ class Chat:
         if isinstance(notice, Joined | Departed) and not self._leaving:
             self._leaving = isinstance(notice, Departed)
             self._unasked(self, notice)
-        for what in happenings:
-            self._tell(self.happening(what))
+        self._tell_all(told)
         if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
             self._world.halted(self)
-        if isinstance(notice, Acknowledged | Settled | Deliver | MemberChanged):
-            self._tell_outbox()
-
-    def _told(self, notice: Notice | Halted) -> list[telling.What]:
-        if isinstance(notice, JoinFailed | Halted | Stopped):
-            return telling.trouble(self.name, notice)
-        return self._account.told(self.group, notice)
 
     def _note(self, name: str, text: str) -> None:
         try:
@@ -230,11 +255,6 @@ class Chat:
     def lost(self) -> dict[MemberId, int]:
         """How many messages of whom are missing: nobody here has them, or those trimmed them."""
         return dict(Counter(self.group.lost) + self._jumped)
-
-    def _tell_outbox(self) -> None:
-        if self.group.outbox_size != self._outbox:
-            self._outbox = self.group.outbox_size
-            self._tell(self.happening(QueueEvent(self._outbox)))
 
     def _write_down(self, notice: Notice | Halted) -> None:
         """One line of the log for each notice; what is said in the chat never stands there."""
@@ -395,15 +415,7 @@ class Chat:
 
     def progress(self, key: Key, id: str, wait: Wait) -> Progress:
         """How far an own line has come."""
-        return telling.progress(self.group, key, self.short_id(id), id, wait)
-
-    def short_id(self, id: str) -> str:
-        """The first 4 hex digits of a message id, more where another begins alike."""
-        digits = id.replace("-", "")
-        for length in range(4, 32, 2):
-            if len({one.id for one in self.archive.find(digits[:length])} | {id}) == 1:
-                return digits[:length]
-        return digits
+        return telling.progress(self.group, key, self.archive.brief(id), id, wait)
 
 
 async def _moved(line: Followed, until: int) -> bool:

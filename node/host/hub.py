@@ -1,7 +1,8 @@
 """Watchers of a node: each has a bounded queue of its own, and a slow one is let go."""
 
-from asyncio import Queue, QueueFull
-from collections.abc import AsyncIterator
+from asyncio import Event
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 
 from ..errors import Complaint
 from ..happenings import Happening
@@ -21,24 +22,26 @@ class Watcher:
 
     def __init__(self, chat_id: int, queue_max: int) -> None:
         self._chat_id = chat_id
-        self._queue: Queue[Happening | None] = Queue(queue_max)
-        self._lost = False
+        self._queue_max = queue_max
+        self._queue: deque[Happening] = deque()
+        self._news = Event()
+        self._lost = self._ended = False
 
-    def tell(self, happening: Happening) -> None:
-        """Queues a happening, if it concerns this watcher."""
-        if self._lost or (self._chat_id and happening.chat_id not in (0, self._chat_id)):
+    def tell(self, happenings: Sequence[Happening]) -> None:
+        """Queues those that concern this watcher."""
+        if self._lost or self._ended:
             return
-        try:
-            self._queue.put_nowait(happening)
-        except QueueFull:
-            self._lost = True
+        if self._chat_id:
+            mine = (0, self._chat_id)
+            happenings = [one for one in happenings if one.chat_id in mine]
+        self._lost = len(self._queue) + len(happenings) > self._queue_max
+        self._queue.extend(happenings[: self._queue_max - len(self._queue)])
+        self._news.set()
 
     def end(self) -> None:
         """Lets the reader go once it has read what is queued."""
-        try:
-            self._queue.put_nowait(None)
-        except QueueFull:
-            self._lost = True
+        self._ended = True
+        self._news.set()
 
     async def happenings(self) -> AsyncIterator[Happening]:
         """What was queued, then what comes.
@@ -47,12 +50,14 @@ class Watcher:
             TooSlow: the queue was full when something happened.
         """
         while True:
-            if self._lost and self._queue.empty():
-                raise TooSlow(count=self._queue.maxsize)
-            happening = await self._queue.get()
-            if happening is None:
+            while self._queue:
+                yield self._queue.popleft()
+            if self._lost:
+                raise TooSlow(count=self._queue_max)
+            if self._ended:
                 return
-            yield happening
+            self._news.clear()
+            await self._news.wait()
 
 
 class Hub:
@@ -79,10 +84,10 @@ class Hub:
     def remove(self, watcher: Watcher) -> None:
         self._watchers.discard(watcher)
 
-    def tell(self, happening: Happening) -> None:
-        """Tells everyone whom it concerns."""
+    def tell(self, *happenings: Happening) -> None:
+        """Tells everyone whom they concern."""
         for watcher in self._watchers:
-            watcher.tell(happening)
+            watcher.tell(happenings)
 
     def end(self) -> None:
         """The node ends: every watcher reads to its end."""

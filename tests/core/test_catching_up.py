@@ -241,6 +241,22 @@ def missed(*lines: str) -> tuple[Dialogue, list[m.ChatMessage]]:
     return talk, said
 
 
+@pytest.mark.parametrize("talks", [False, True])
+def test_logs_that_differ_while_lines_are_said_are_compared_only_now_and_then(talks: bool) -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Sync)
+    ping(talk, 2, 77)
+    talk.wait_for(m.Sync, to=2)
+    talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+    since = talk.now
+    if talks:
+        talk.says("on its way to everybody")
+    ping(talk, 2, 77)
+    talk.wait_for(m.Sync, to=2)
+    gap_ms = LAN.sync_ms if talks else catching_up.GAP_MS
+    assert since + gap_ms <= talk.now < since + gap_ms + 100
+
+
 @pytest.mark.parametrize("how", ["equal logs", "it asks", "it answers"])
 def test_who_missed_a_line_and_is_seen_to_hold_it_has_acknowledged_it(how: str) -> None:
     talk, (said,) = missed("hello")
@@ -362,6 +378,7 @@ def test_what_was_said_while_a_comparison_was_under_way_is_not_known_to_be_held(
 def test_who_is_given_what_it_missed_is_looked_at_again() -> None:
     talk, (first, second) = missed("hello", "there")
     talk.fail(m.Sync, to=2)
+    talk.wait(catching_up.TALK_MS)
     runs = held(first).held((3,))
     asked = m.Sync(talk.caller(2), talk.view(2, history_hash=77), sources=(3,), held=runs)
     answer = talk.hears(asked)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from node.core.messages import ChatMessage
-from node.core.outbox import REMEMBERED, Outbox
+from node.core.outbox import REMEMBERED, WINDOW_MIN, WINDOW_STEP, Outbox
 from node.core.timing import LAN
 from node.core.types import Post, Way
 
@@ -56,6 +56,37 @@ def test_messages_fly_in_order_and_only_so_many_at_once() -> None:
     assert flights(outbox, 2) == [[7, 8, 9]]
 
 
+def test_more_is_under_way_while_answers_are_quick_and_less_where_they_had_to_wait() -> None:
+    outbox = posted(100, 2)
+    assert taken(outbox, 2) == [*range(1, WINDOW_MIN + 1)]
+    for message in M[:WINDOW_MIN]:
+        outbox.acked(9, message.key, 2, DIRECT)
+    outbox.landed(2)
+    outbox.healthy(2, LAN.quick_ms, direct=True)
+    wider = WINDOW_MIN + WINDOW_STEP
+    assert len(taken(outbox, 2)) == wider
+    outbox.healthy(2, LAN.quick_ms + 1, direct=True)
+    assert outbox.lane(2).window == max(WINDOW_MIN, wider - wider // 4)
+    outbox.lane(2).window = 4 * WINDOW_MIN
+    outbox.healthy(2, LAN.quick_ms + 1, direct=True)
+    assert outbox.lane(2).window == 3 * WINDOW_MIN
+    outbox.healthy(3, 1, direct=True)
+    assert outbox.lane(3).window == WINDOW_MIN, "nothing waits: no more is needed"
+
+
+def test_where_answers_take_their_time_what_comes_meanwhile_goes_with_the_next_call() -> None:
+    outbox = Outbox(LAN)
+    outbox.healthy(2, LAN.quick_ms, direct=True)
+    for message in M[:3]:
+        outbox.post(0, message, (2,))
+    assert flights(outbox, 2) == [[1, 2, 3]]
+    for message in M[3:6]:
+        outbox.post(0, message, (2,))
+    assert flights(outbox, 2) == []
+    outbox.landed(2)
+    assert flights(outbox, 2) == [[4, 5, 6]]
+
+
 def test_together_fly_consecutive_messages_of_one_stream_and_so_much_text() -> None:
     outbox = Outbox(replace(LAN, flight_max=9, flight_chars=10))
     texts = ("x" * 11, "y" * 5, "z" * 5, "a")
@@ -73,7 +104,7 @@ def test_one_slow_member_never_delays_another() -> None:
     outbox.failed(M[0].key, 2, "no answer")
     outbox.back_off(2)
     assert taken(outbox, 2) == []
-    assert len(taken(outbox, 3)) == 40
+    assert len(taken(outbox, 3)) == WINDOW_MIN
     for message in M[:40]:
         outbox.acked(10, message.key, 3, DIRECT)
         taken(outbox, 3)
@@ -137,7 +168,7 @@ def test_back_off_doubles_up_to_the_maximum_and_ends_with_a_success() -> None:
     outbox.lane(2).blocked = False
     assert taken(outbox, 2) == [1], "an ill lane is tried with one message"
     outbox.healthy(2, 3, direct=True)
-    assert len(taken(outbox, 2)) == 39
+    assert len(taken(outbox, 2)) == WINDOW_MIN + WINDOW_STEP - 1
     assert outbox.back_off(2) == 200
 
 

@@ -453,6 +453,7 @@ def test_nothing_is_relayed_to_one_that_does_not_belong() -> None:
 
 def test_the_relay_sticks_to_a_broken_link_for_thirty_seconds() -> None:
     talk = follower(3, 1, 2)
+    talk.mute(2)
     said = talk.says("one")
     ack(talk, said, 1)
     talk.fail(m.Tell, to=2)
@@ -551,7 +552,22 @@ def test_a_leader_that_acknowledges_nothing_is_looked_at_at_once() -> None:
     talk.says("hello")
     talk.wait(200)
     talk.fail(m.Tell, to=1)
-    assert len(talk.sent(m.Ping, to=1)) == 1
+    assert len(talk.sent(m.Ping, to=1)) == 2, "does it lead, and is the direct way broken?"
+
+
+def test_a_member_that_was_only_busy_is_told_directly_again() -> None:
+    talk = follower(3, 1, 2)
+    said = [talk.says("one")]
+    ack(talk, said[0], 1)
+    talk.fail(m.Tell, to=2)
+    talk.answer(m.Tell, m.Told(STORED, said[0].id, 2), to=1)
+    said.append(talk.says("two"))
+    assert [tell.to for tell in talk.sent(m.Tell, to=2)] == [2]
+    ack(talk, said[1], 1)
+    talk.fail(m.Tell, to=2)
+    talk.answer(m.Tell, m.Told(STORED, said[1].id, 2), to=1)
+    talk.says("three")
+    assert talk.sent(m.Tell, to=2) == [], "pings get through, and messages do not"
 
 
 def test_what_is_set_free_together_is_shown_in_display_order() -> None:

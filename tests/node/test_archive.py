@@ -33,7 +33,15 @@ from node.archive.ports import FOUND_MAX, LACKING_MAX
 from node.archive.rows import VERSION
 from node.archive.sqlite import CHECKPOINT_STORES, WAL_MAX, WAL_STEP
 from node.archive.values import read, write
-from node.core.effects import Meta, StoreMarks, StoreMessages, StoreMeta, StorePost, StoreRoster
+from node.core.effects import (
+    Meta,
+    StoreMarks,
+    StoreMessages,
+    StoreMeta,
+    StorePost,
+    StoreRoster,
+    Trim,
+)
 from node.core.messages import ChatMessage, Fact, Kind, Roster
 from node.core.types import Epoch, Hlc, Key, Post, Stream
 from node.disk import ROOM_MIN
@@ -272,6 +280,18 @@ def test_a_message_is_found_by_the_beginning_of_its_id(archive: Archive) -> None
     assert archive.find(one.id) == [one]
     for nothing in ("", "-", "0f9", "%", "xyz", "0f8f ", one.id + "0"):
         assert archive.find(nothing) == []
+
+
+def test_the_brief_of_an_id_tells_it_from_all_others(archive: Archive) -> None:
+    one = replace(line(1), id="0f8fad5b-d9cb-469f-a165-70867728950e")
+    two = replace(line(2), id="0f8fad5b-d9cc-469f-a165-70867728950e")
+    keep(archive, one)
+    assert archive.brief(one.id) == "0f8f"
+    keep(archive, two, replace(one, key=line(3).key))
+    assert archive.brief(one.id) == "0f8fad5bd9cb"
+    assert archive.brief("0f8f" + "e" * 4 + one.id[8:]) == "0f8fee", "of one that is not here yet"
+    archive.append([Trim((line(2).key,))])
+    assert archive.brief(one.id) == "0f8f"
 
 
 def test_a_message_is_found_by_the_id_that_stands(archive: Archive) -> None:

@@ -545,7 +545,7 @@ async def test_the_steps_of_an_election_are_told_and_written_down(town: Town) ->
     alice, bob = await town.pair()
     watcher = bob.hub.add()
     me, other = bob.chat("").group.me, alice.chat("").group.me
-    bob.chat("")._notified(ElectionMoved(me, Phase.ASKED, whom=other))
+    bob.chat("")._notified([ElectionMoved(me, Phase.ASKED, whom=other)])
     async for happening in watcher.happenings():
         if isinstance(happening.what, h.ElectionEvent):
             break
@@ -904,7 +904,7 @@ async def test_a_member_that_others_end_is_out_and_told(town: Town) -> None:
     alice, bob = await town.pair()
     watcher = bob.hub.add()
     chat = bob.chat("")
-    chat._notified(Departed(0, 0, deleted=False, kicked=True))
+    chat._notified([Departed(0, 0, deleted=False, kicked=True)])
     told: list[h.What] = []
     async with asyncio.timeout(5):
         async for one in watcher.happenings():
@@ -951,7 +951,7 @@ async def test_a_group_that_stopped_by_itself_says_why(town: Town) -> None:
     alice = await town.start("alice")
     await entering.create(alice, town.chat, "", "", Mode.LOGGED)
     watcher = alice.hub.add()
-    alice.chat("")._notified(Stopped("PROFILE_IN_USE"))
+    alice.chat("")._notified([Stopped("PROFILE_IN_USE")])
     with pytest.raises(telling.Ended, match="another process runs with this profile"):
         alice.chat("")
     alice.hub.end()

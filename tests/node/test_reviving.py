@@ -55,9 +55,8 @@ class Watching:
 
     def _read(self) -> list[h.What]:
         queue = self._watcher._queue
-        while not queue.empty():
-            happening = queue.get_nowait()
-            self._heard += [happening.what] if happening else []
+        while queue:
+            self._heard.append(queue.popleft().what)
         return self._heard
 
     @property
@@ -156,7 +155,7 @@ async def test_every_face_shows_that_a_chat_is_stalled(town: Town) -> None:
 async def test_every_face_shows_that_a_chat_has_stopped(town: Town) -> None:
     _, bob = await town.pair()
     told, chat = Watching(bob), bob.chat("")
-    chat._notified(Stopped("PROFILE_IN_USE"))
+    chat._notified([Stopped("PROFILE_IN_USE")])
     shown = bob.status().chats[0]
     assert (shown.halt, shown.halt_reason) == ("stopped", "PROFILE_IN_USE")
     assert (shown.alive, shown.leader_id) == (0, 0)

@@ -91,7 +91,7 @@ class Scene:
             self.archive,
             peers=self,
             nds=self,
-            notify=self.log.append,
+            notify=self.log.extend,
             tasks=self.tasks,
         )
 

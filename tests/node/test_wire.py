@@ -136,8 +136,8 @@ class Node:
     def joining(self) -> Runner | None:
         return None if self.group.me else self.runner
 
-    def _notify(self, notice: Any) -> None:
-        self.notices.append(notice)
+    def _notify(self, notices: Any) -> None:
+        self.notices.extend(notices)
         self._changed.set()
 
     async def until(self, met: Callable[[], bool]) -> None:
