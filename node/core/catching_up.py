@@ -341,7 +341,7 @@ class CatchingUp:
         behind = not all(s.history.covers(run) for run in request.held)
         behind = behind or any(s.history.outranked(floor) for floor in request.floors)
         self._credit(peer, request.held, request.floors)
-        if behind:
+        if behind or (keys and s.outbox.lacking(peer)):  # What it is given now it will have.
             self.want(peer)
         reply = Synced(
             s.view(),

@@ -74,10 +74,10 @@ MUTANTS = [
     Mutant(
         "acknowledged before stored",
         "node/core/talking.py",
-        "        stored = 0\n",
+        "        stored, s.talked_at = 0, s.now\n",
         "        if request.to == s.me:\n"
         "            s.respond(call, Told(Receipt.STORED, request.messages[-1].id, s.me))\n"
-        "        stored = 0\n",
+        "        stored, s.talked_at = 0, s.now\n",
         (
             (
                 "        if request.to == s.me:\n"
@@ -134,7 +134,7 @@ MUTANTS = [
     Mutant(
         "no anti-entropy",
         "node/core/catching_up.py",
-        "        differs = view.history_hash != self._s.history.hash\n",
+        "        differs = view.history_hash != s.history.hash\n",
         "        differs = view.history_hash == -1\n",
     ),
     Mutant(
