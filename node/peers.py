@@ -246,7 +246,8 @@ class Links:
     def _make(
         self, write: Callable[[bytes], Awaitable[None]], greeted: Callable[[Link, Hello], None]
     ) -> Link:
-        return Link(write, self._desk, self._writer, self._addresses(), self._limits, greeted)
+        own = self._addresses()
+        return Link(self._tasks, write, self._desk, self._writer, own, self._limits, greeted)
 
     def _retire_second(self, address: Address) -> None:
         """Of two links to one node ours may be the one that is not asked over any more."""

@@ -32,6 +32,7 @@ from node.core.types import Address, Millis, Silence
 from node.limits import Limits
 from node.rpc.status import malformed, refusal_of, refused
 from node.runner import Silenced, Unanswered
+from node.tasks import Tasks
 
 FRAME_BYTES = 128 * 1024  # more is not put into one frame, unless one part is larger
 QUEUE_BYTES_MAX = 4 * 2**20  # that wait to be written; a peer that reads no more costs this
@@ -55,6 +56,7 @@ class Link:
 
     def __init__(
         self,
+        tasks: Tasks,
         write: Callable[[bytes], Awaitable[None]],
         desk: Desk,
         writer: AskWriter,
@@ -66,7 +68,7 @@ class Link:
         self.peer: Hello | None = None
         self.ended = self._closing = False
         self.doubtful = False  # a call ended at its deadline, and nothing came since
-        self._write, self._desk, self._writer = write, desk, writer
+        self._tasks, self._write, self._desk, self._writer = tasks, write, desk, writer
         self._limits, self._on_hello = limits, on_hello
         self._loop = asyncio.get_running_loop()
         self._ids = 0
@@ -155,7 +157,7 @@ class Link:
             self.peer = frame.hello
             self._on_hello(self, frame.hello)
         for asked in frame.asked:
-            task = self._loop.create_task(self._serve(asked))
+            task = self._tasks.spawn(self._serve(asked), "answer on a link")
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
         for answer in frame.answers:

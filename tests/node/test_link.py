@@ -15,11 +15,11 @@ from node.core.types import Key, Silence
 from node.limits import Limits
 from node.rpc import Link, link
 from node.runner import Silenced, Unanswered
-from tests.node import wire_values as values
+from node.tasks import Tasks
+from tests.node.village import REPLIES
 from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, TELL
 
 PING = next(one for one in EXAMPLES if isinstance(one, Ping))
-REPLIES = {type(reply): reply for reply in values.REPLIES}
 
 
 class Desk:
@@ -50,7 +50,10 @@ class End:
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.other: End | None = None
-        self.link = Link(self._write, self.desk, AskWriter(), (address,), Limits(), self._greeted)
+        self.crashes: list[BaseException] = []
+        tasks = Tasks(lambda _, error: self.crashes.append(error))
+        own, limits = (address,), Limits()
+        self.link = Link(tasks, self._write, self.desk, AskWriter(), own, limits, self._greeted)
         self.run = asyncio.create_task(self.link.run(self._frames()))
 
     def _greeted(self, link: Link, hello: Hello) -> None:
@@ -99,6 +102,17 @@ async def test_both_ends_say_who_they_are_and_ask(ends: tuple[End, End]) -> None
         assert asked.desk.seen == [PING]
     assert [hello.addresses for hello in one.hellos] == [("127.0.0.1:2",)]
     assert [hello.addresses for hello in two.hellos] == [("127.0.0.1:1",)]
+
+
+async def test_a_bug_in_answering_is_no_silence(ends: tuple[End, End]) -> None:
+    one, two = ends
+
+    def fails(_: Request) -> Reply:
+        raise ZeroDivisionError
+
+    two.desk.script = fails
+    assert isinstance(await one.link.ask(PING, 50), Silenced)
+    assert [type(error) for error in two.crashes] == [ZeroDivisionError]
 
 
 async def test_a_refusal_is_an_answer(ends: tuple[End, End]) -> None:

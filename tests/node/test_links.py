@@ -18,11 +18,10 @@ from node.rpc.options import grpc
 from node.runner import Silenced
 from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
-from tests.node import wire_values as values
-from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, TELL
+from tests.node.village import REPLIES, Village
+from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, TELL
 
 PING = next(one for one in EXAMPLES if isinstance(one, Ping))
-REPLIES = {type(reply): reply for reply in values.REPLIES}
 ID = "0f8fad5b-d9cb-469f-a165-7086772895{:02x}"
 
 
@@ -35,17 +34,11 @@ def several(count: int) -> core.Tell:
     return core.Tell(CALLER, 1_000_001, messages)
 
 
-class House:
-    """A node as far as others can call it; each question is answered by `script`."""
+class House(Village):
+    """A node as far as others can call it."""
 
     def __init__(self) -> None:
-        self.seen: list[Request] = []
-        self.broken: list[str] = []
-        self.script: Callable[[Request], Reply | Refusal] = lambda request: REPLIES[
-            REPLY_OF[type(request)]
-        ]
-        self.gate = asyncio.Event()
-        self.gate.set()
+        super().__init__()
         self.crashes: list[BaseException] = []
         self.address = ""
         self.linkable = True
@@ -65,20 +58,6 @@ class House:
         if not self.linkable:
             raise Mismatched("0.1")
         await self.links.accept(frames, write)
-
-    async def answer(self, request: Request) -> Reply | Refusal:
-        self.seen.append(request)
-        await self.gate.wait()
-        return self.script(request)
-
-    def by_chat(self, chat: int) -> "House | None":
-        return self if chat == CALLER.chat else None
-
-    def by_name(self, name: str) -> None:
-        return None
-
-    def joining(self) -> None:
-        return None
 
     def linked(self, other: "House") -> bool:
         """Has this one opened a link to the other that was answered with a hello?"""

@@ -2,22 +2,22 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from node import peers
 from node.core import messages as core
-from node.core.messages import Ping, Pong, Reason, Refusal, Reply, Request, Told
+from node.core.messages import Ping, Pong, Reason, Refusal, Request, Told
 from node.core.types import Silence
 from node.peers import LinkFigures, Links
 from node.rpc import CallLog
 from node.runner import Silenced
 from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
-from tests.node import wire_values as values
 from tests.node.test_rpc import silent_port, tasks
+from tests.node.village import REPLIES, Village
 from tests.node.wire_values import (
     CALLER,
     EXAMPLES,
@@ -30,34 +30,6 @@ from tests.node.wire_values import (
 __all__ = ["silent_port", "tasks"]  # fixtures
 
 TOLD = Told(core.Receipt.STORED, ID, 1_000_001)
-REPLIES = {type(reply): reply for reply in values.REPLIES}
-
-
-class Village:
-    """Groups of which each question is answered by `script`."""
-
-    def __init__(self) -> None:
-        self.seen: list[Request] = []
-        self.broken: list[str] = []
-        self.script: Callable[[Request], Reply | Refusal] = lambda request: REPLIES[
-            REPLY_OF[type(request)]
-        ]
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def answer(self, request: Request) -> Reply | Refusal:
-        self.seen.append(request)
-        await self.gate.wait()
-        return self.script(request)
-
-    def by_chat(self, chat: int) -> "Village | None":
-        return self if chat == CALLER.chat else None
-
-    def by_name(self, name: str) -> "Village | None":
-        return self if name == "tea" else None
-
-    def joining(self) -> None:
-        return None
 
 
 @asynccontextmanager
