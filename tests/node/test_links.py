@@ -270,6 +270,30 @@ async def test_a_link_that_is_silent_is_passed_by_until_it_speaks_again(
     assert alone == []
 
 
+async def test_of_several_messages_past_a_silent_link_the_first_is_tried(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.linked(two))
+    two.gate.clear()
+    assert isinstance(await one.call(two, TELL, 50), Silenced)
+    told: list[int] = []
+
+    def stored(request: Request) -> Reply:
+        assert isinstance(request, core.Tell)
+        told.append(len(request.messages))
+        return Told(Receipt.STORED, request.messages[-1].id, 1_000_001)
+
+    two.script = stored
+    alone.clear()
+    waiting = asyncio.create_task(one.call(two, several(3)))
+    await until(lambda: alone == ["/p2pchat.v1.Node/Message"])
+    two.gate.set()
+    assert await waiting == Told(Receipt.STORED, ID.format(1), 1_000_001)
+    assert sorted(told) == [1, 1], "and the one before, whose answer comes late"
+
+
 async def test_a_link_is_closed_with_its_line(
     houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
