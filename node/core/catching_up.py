@@ -25,8 +25,8 @@ from .state import State
 from .talking import Talking
 from .types import CallId, Epoch, Floor, Key, MemberId, Millis, Run, Stream, Way
 
-GAP_MS = 1_000  # two nodes compare at most this often; while lines are said, every `sync_ms` ...
-TALK_MS = 300  # ... which is until none was for so long: what differs is on its way, as a rule
+GAP_MS = 1_000  # two nodes compare at most this often
+TALK_MS = 300  # a line was said so lately: what differs is on its way, as a rule
 SOON_MS = 30  # what is still under way may make the comparison needless
 RUNS_MAX = 4_096  # told in one call; authors beyond it wait for the next comparison
 
@@ -55,13 +55,21 @@ class CatchingUp:
     def start(self) -> None:
         self._arm()
 
-    def want(self, member: MemberId, *, now: bool = False, gap_ms: Millis = GAP_MS) -> None:
-        """Compare with this member soon, but so long after the last time."""
+    def want(self, member: MemberId, *, now: bool = False) -> None:
+        """Compare with this member soon."""
         s = self._s
         if member == s.me or not member:
             return
-        soonest = s.now if now else max(s.now + SOON_MS, self._last.get(member, -gap_ms) + gap_ms)
+        soonest = s.now if now else max(s.now + SOON_MS, self._last.get(member, -GAP_MS) + GAP_MS)
         s.alarms.set_earlier(Alarm.CATCH_UP, soonest, member)
+
+    def _differs(self, member: MemberId) -> None:
+        """One of us lacks something: compare; while lines are said, only as often as `sync_ms`."""
+        s = self._s
+        lasts = max(self._last.values(), default=None)
+        if s.talked_at is None or s.now - s.talked_at >= TALK_MS or lasts is None:
+            return self.want(member)
+        s.alarms.set_earlier(Alarm.CATCH_UP, max(s.now + SOON_MS, lasts + s.timing.sync_ms), member)
 
     def saw(self, member: MemberId, view: View) -> None:
         """A member's history hash: where it differs from ours, one of us lacks something."""
@@ -70,8 +78,7 @@ class CatchingUp:
         if s.partial:  # A newcomer that equals it may have all by now.
             self.want(member)
         elif differs:
-            talks = s.talked_at is not None and s.now - s.talked_at < TALK_MS
-            self.want(member, gap_ms=s.timing.sync_ms if talks else GAP_MS)
+            self._differs(member)
         if not differs:
             s.outbox.all_elsewhere()
             self._credit_all(member, s.outbox.lacking(member))
@@ -341,7 +348,9 @@ class CatchingUp:
         behind = not all(s.history.covers(run) for run in request.held)
         behind = behind or any(s.history.outranked(floor) for floor in request.floors)
         self._credit(peer, request.held, request.floors)
-        if behind or (keys and s.outbox.lacking(peer)):  # What it is given now it will have.
+        if behind:
+            self._differs(peer)
+        if keys and s.outbox.lacking(peer):  # What it is given now it will have.
             self.want(peer)
         reply = Synced(
             s.view(),
