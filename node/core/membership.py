@@ -157,6 +157,12 @@ class Membership:
             self._nicks = self._name_all()
         return self._nicks.get(id) or f"member{small(id)}"
 
+    def nick(self, id: MemberId) -> str:
+        """The same, and empty for somebody who is not known."""
+        if self._nicks is None:
+            self._nicks = self._name_all()
+        return self._nicks.get(id, "")
+
     def _named_since(self, id: MemberId) -> tuple[Hlc, MemberId]:
         """Who took a name first keeps it, whatever its id: a rename renames nobody else."""
         return self._records[id].nick.hlc, id

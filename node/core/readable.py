@@ -176,6 +176,10 @@ class Readable:
     def shown_nick(self, id: MemberId) -> str:
         return self._s.members.shown_nick(id)
 
+    def nick(self, id: MemberId) -> str:
+        """How a member is shown; empty for nobody and for one not known yet."""
+        return self._s.members.nick(id)
+
     def heard_at(self, id: MemberId) -> Millis | None:
         return self._s.liveness.heard_at.get(id)
 

@@ -70,7 +70,7 @@ class Account:
         leader = notice.about
         if leader in group.active and leader != group.me and not self._knows(group, leader):
             self._silent, self._silent_at = leader, now_ms()
-            said.append(SuspectEvent(leader, telling.nick_of(group, leader)))
+            said.append(SuspectEvent(leader, group.nick(leader)))
         return said
 
     def _knows(self, group: Group, leader: MemberId) -> bool:

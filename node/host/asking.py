@@ -16,7 +16,6 @@ from ..words import Epoch
 from . import views
 from .chats import Chat, wall_ms
 from .nodes import Node
-from .telling import nick_of
 
 SAID = {
     Standing.LEADING: "leading",
@@ -94,7 +93,7 @@ async def _compare(node: Node, chat: Chat) -> words.Comparison:
     answers = await asyncio.gather(*(_ping(node, chat, one) for one in others))
     halt, reason = chat.halt
     mine = _of_most([pong for _, pong in answers]) if halt else group.history_hash
-    rows = [words.Compared(group.me, nick_of(group, group.me), group.fingerprint, not halt, True)]
+    rows = [words.Compared(group.me, group.nick(group.me), group.fingerprint, not halt, True)]
     same = not halt
     for member, (_, pong) in zip(others, answers, strict=True):
         fingerprint = f"{pong.view.history_hash:016x}"[:4] if pong else ""
@@ -103,7 +102,7 @@ async def _compare(node: Node, chat: Chat) -> words.Comparison:
         if member.life is Life.ALIVE or pong is not None:
             same = same and equal
     rows.sort(key=lambda row: row.member_id)
-    lost = tuple(words.Lost(who, nick_of(group, who), n) for who, n in sorted(chat.lost.items()))
+    lost = tuple(words.Lost(who, group.nick(who), n) for who, n in sorted(chat.lost.items()))
     return words.Comparison(chat.name, same, tuple(rows), lost, halt, reason)
 
 

@@ -1,9 +1,11 @@
 """What faces are told of a group: pure functions of notices and a group."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 from .. import happenings
+from ..core import messages, types
 from ..core.effects import (
     Acknowledged,
     Change,
@@ -42,6 +44,7 @@ from . import elections
 
 What: TypeAlias = happenings.What
 
+KINDS = {kind: Kind(kind) for kind in messages.Kind}
 ID_DIGITS = 4  # of a message id, as people quote it
 
 
@@ -66,17 +69,17 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
         case ElectionMoved():
             return [_election(group, notice)]
         case Merged(count=count, source=source):
-            return [MergeEvent(count, source, nick_of(group, source))]
+            return [MergeEvent(count, source, group.nick(source))]
         case (
             HolesDeclared(source=source, count=count)
             | HolesFilled(source=source, count=count)
             | Jumped(source=source, count=count)
         ):
             filled = isinstance(notice, HolesFilled)
-            return [GapEvent(count, source, nick_of(group, source), filled)]
+            return [GapEvent(count, source, group.nick(source), filled)]
         case SplitHealed(messages=count, leader=leader, epoch=epoch):
             there = Epoch(epoch.generation, epoch.n)
-            return [SplitEvent(True, count, nick_of(group, leader), there)]
+            return [SplitEvent(True, count, group.nick(leader), there)]
         case _:
             return []
 
@@ -106,11 +109,6 @@ def why(notice: Stopped, name: str) -> str:
     return notice.reason
 
 
-def nick_of(group: Group, member: MemberId) -> str:
-    """How a member is shown; empty for nobody and for one not known yet."""
-    return group.shown_nick(member) if member and group.member(member) else ""
-
-
 def leader_of(group: Group) -> MemberId:
     """Who leads as far as is known; 0 for nobody.
 
@@ -121,7 +119,7 @@ def leader_of(group: Group) -> MemberId:
 
 
 def _member(group: Group, notice: MemberChanged) -> What:
-    member, nick = notice.member, nick_of(group, notice.member)
+    member, nick = notice.member, group.nick(notice.member)
     if notice.change in (Change.SUSPECT, Change.CLEARED):
         return SuspectEvent(member, nick, notice.change is Change.CLEARED)
     if notice.change in (Change.LEFT, Change.KICKED):  # it may have been numbered, as carol2
@@ -144,12 +142,12 @@ def _absence(group: Group, notice: MemberChanged) -> str:
 def _leader(group: Group, notice: LeaderChanged) -> LeaderEvent:
     return LeaderEvent(
         leader_id=notice.leader,
-        nick=nick_of(group, notice.leader),
+        nick=group.nick(notice.leader),
         epoch=Epoch(notice.epoch.generation, notice.epoch.n),
         provisional=notice.provisional,
         self=bool(notice.leader) and notice.leader == group.me,
         took_ms=notice.took_ms,
-        handed_over_by=nick_of(group, notice.handed_over_by),
+        handed_over_by=group.nick(notice.handed_over_by),
         handed_over_leaving=notice.handed_over_leaving,
     )
 
@@ -157,11 +155,11 @@ def _leader(group: Group, notice: LeaderChanged) -> LeaderEvent:
 def _election(group: Group, notice: ElectionMoved) -> ElectionEvent:
     return ElectionEvent(
         by_id=notice.by,
-        by_nick=nick_of(group, notice.by),
+        by_nick=group.nick(notice.by),
         phase=notice.phase.value,
         detail=notice.detail,
         whom_id=notice.whom,
-        whom_nick=nick_of(group, notice.whom),
+        whom_nick=group.nick(notice.whom),
         text=elections.step(notice, group.shown_nick),
     )
 
@@ -172,7 +170,7 @@ def _receipt(group: Group, notice: Acknowledged) -> ReceiptEvent:
         msg_id=id,
         id=id[:ID_DIGITS],
         member_id=notice.by,
-        nick=nick_of(group, notice.by),
+        nick=group.nick(notice.by),
         acked=notice.acked,
         of=notice.of,
         way=notice.way.value,
@@ -188,7 +186,7 @@ def later(group: Group, key: Key, absent: tuple[MemberId, ...]) -> ReceiptEvent:
         id=id[:ID_DIGITS],
         acked=trace.acked if trace else 0,
         of=trace.of if trace else 0,
-        later=tuple(nick_of(group, one) for one in absent),
+        later=tuple(group.nick(one) for one in absent),
     )
 
 
@@ -197,25 +195,32 @@ def later(group: Group, key: Key, absent: tuple[MemberId, ...]) -> ReceiptEvent:
 
 def line(group: Group, message: ChatMessage, *, backlog: bool, acked: int = 0, of: int = 0) -> Line:
     """A chat message as it is shown."""
-    own = message.key.source == group.me
+    source, me = message.key.source, group.me
+    own = source == me
     if own and not of:
         acked, of = group.reached(message.key)
     return Line(
         msg_id=message.id,
         id=message.id[:ID_DIGITS],
-        source_id=message.key.source,
-        nick=nick_of(group, message.key.source),
+        source_id=source,
+        nick=group.nick(source),
         text=message.text,
-        kind=Kind(message.kind),
+        kind=KINDS[message.kind],
         sent_ms=message.sent,
-        epoch=Epoch(message.epoch.generation, message.epoch.n),
+        epoch=_epoch(message.epoch),
         backlog=backlog,
         own=own,
         acked=acked,
         of=of,
-        mention=not own and names(message.text, nick_of(group, group.me)),
+        mention=not own and names(message.text, group.nick(me)),
         place=cursor(message.place),
     )
+
+
+@lru_cache(maxsize=64)
+def _epoch(epoch: types.Epoch) -> Epoch:
+    """One that many lines have in common."""
+    return Epoch(epoch.generation, epoch.n)
 
 
 def cursor(place: Place) -> str:
@@ -272,8 +277,8 @@ def progress(group: Group, key: Key, short: str, id: str, wait: Wait) -> Progres
         msg_id=id,
         acked=len(acked),
         of=len(rows),
-        missing=tuple(nick_of(group, one) for one in waiting),
-        later=tuple(nick_of(group, one) for one in later),
+        missing=tuple(group.nick(one) for one in waiting),
+        later=tuple(group.nick(one) for one in later),
         done=complete,
         complete=complete,
     )

@@ -23,7 +23,7 @@ from ..runner import now_ms
 from ..words import Epoch, Mode
 from .chats import Chat, wall_ms
 from .elections import Led
-from .telling import Naming, leader_of, line, nick_of
+from .telling import Naming, leader_of, line
 
 STATES = {Life.ALIVE: "alive", Life.SUSPECT: "suspect", Life.DROPPED: "dropped"}
 ACKED_OF = 500  # own lines that `members` counts acknowledgements of
@@ -59,7 +59,7 @@ def chat(one: Chat) -> words.Chat:
         member_id=group.me,
         epoch=one.epoch,
         leader_id=leader,
-        leader_nick=nick_of(group, leader),
+        leader_nick=group.nick(leader),
         provisional=bool(group.provisional) and not halt,
         alive=0 if halt else _alive(group),
         known=len(group.belonging),
@@ -69,7 +69,7 @@ def chat(one: Chat) -> words.Chat:
         fingerprint=group.fingerprint,
         nds=group.nds,
         topic=group.roster.topic.value,
-        topic_by=nick_of(group, group.roster.topic.source),
+        topic_by=group.nick(group.roster.topic.source),
         mode=Mode(group.mode),
         lost=sum(one.lost.values()),
         halt=halt,
@@ -101,7 +101,7 @@ def leader(one: Chat) -> words.Leader:
     return words.Leader(
         chat=one.name,
         leader_id=who,
-        nick=nick_of(group, who),
+        nick=group.nick(who),
         epoch=one.epoch,
         provisional=bool(group.provisional) and not halt,
         address=record.address if record else "",
@@ -254,7 +254,7 @@ def trace(one: Chat, id: str) -> words.Tracing:
         rows = [
             words.TraceRow(
                 member_id=row.member,
-                nick=nick_of(group, row.member),
+                nick=group.nick(row.member),
                 state=row.state,
                 took_ms=row.took_ms,
                 way=row.way.value if row.way else "",
@@ -284,7 +284,7 @@ def trace(one: Chat, id: str) -> words.Tracing:
 
 def _old_row(group: Group, member: MemberId, acked: bool) -> words.TraceRow:
     state = "acked" if acked else absence(group.life(member))
-    return words.TraceRow(member_id=member, nick=nick_of(group, member), state=state)
+    return words.TraceRow(member_id=member, nick=group.nick(member), state=state)
 
 
 def _led(one: Chat, epoch: Epoch, at_ms: int) -> Led | None:
@@ -293,7 +293,7 @@ def _led(one: Chat, epoch: Epoch, at_ms: int) -> Led | None:
     seen = one.elections.led_at(epoch, at_ms)
     if seen or tuple(group.epoch) != (epoch.generation, epoch.n):
         return seen
-    return Led(at_ms, epoch, nick_of(group, group.following), bool(group.provisional))
+    return Led(at_ms, epoch, group.nick(group.following), bool(group.provisional))
 
 
 def queue(one: Chat) -> list[words.QueueRow]:
@@ -306,7 +306,7 @@ def queue(one: Chat) -> list[words.QueueRow]:
             words.QueueRow(
                 chat=one.name,
                 line=line(one.group, entry.message, backlog=False),
-                missing=tuple(nick_of(one.group, row.member) for row in waiting),
+                missing=tuple(one.group.nick(row.member) for row in waiting),
                 next_try_ms=max(1, soonest - now_ms()) if soonest else 0,
             )
         )
@@ -355,4 +355,4 @@ def watch(group: Group, member: Member) -> str:
         return "you look whether it leads again"
     if not watcher:
         return "nobody watches it"
-    return f"{nick_of(group, watcher)} {'looks whether it is back' if gone else 'watches it'}"
+    return f"{group.nick(watcher)} {'looks whether it is back' if gone else 'watches it'}"

@@ -17,8 +17,7 @@ NOW = 100_000
 def played(since: int | None = None, lacking: int = 0) -> Any:
     """A group in which member 2 is called carol, is unheard `since`, and lacks so many lines."""
     return SimpleNamespace(
-        member=lambda id: id == 2,
-        shown_nick=lambda id: "carol",
+        nick=lambda id: "carol" if id == 2 else "",
         unheard_since=lambda id: since,
         lacking=lambda id: lacking,
     )

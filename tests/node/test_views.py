@@ -26,8 +26,7 @@ def group(me: int, following: int, *, leads: bool = False, leader: int = 0) -> A
         leads=leads,
         leader=leader or following,
         provisional=provisional,
-        member=NICKS.get,
-        shown_nick=NICKS.get,
+        nick=lambda id: NICKS.get(id, ""),
     )
 
 
