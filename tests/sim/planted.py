@@ -220,7 +220,8 @@ MUTANTS = [
         "a restart forgets the outbox",
         "node/core/group.py",
         "            if not post.settled and post.key in by_key:\n",
-        "            if post.settled and post.key in by_key:\n",
+        "            if not post.settled:\n                continue\n"
+        "            if post.key not in by_key:\n",
     ),
     Mutant(
         "a new life with the old incarnation",
@@ -316,7 +317,7 @@ MUTANTS = [
     Mutant(
         "who was asked before a floor rose is asked no more",
         "node/core/gaps.py",
-        "        elif floor.at > known.at:\n",
-        "        elif floor.at < known.at:\n",
+        "                self._later[source] = floor\n",
+        "                self._floors[source] = floor\n",
     ),
 ]
