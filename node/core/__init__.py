@@ -43,12 +43,16 @@ What is said
     direct causal predecessors and waits for them; it carries a hybrid clock greater than theirs,
     and is displayed in the order of (clock, source, stream, seq), which extends causality and is
     the same everywhere.  It is stored before it is shown or sent, and acknowledged by a member only
-    once that member has stored it.  Where a member does not acknowledge, the leader passes on.
+    once that member has stored it.  Each member has a lane of its own: lines go to it at once while
+    it answers at once, and together with the next call where it does not; slow answers shrink what
+    may be under way.  Where a member does not acknowledge, the leader passes on, for a while if
+    a ping does not get through either.
 
 What was missed
     Anti-entropy is the guarantee: hashes of all that is held travel in pings; where two differ,
     one hash per author and then the runs held of the differing authors find what is missing, page
-    by page.  A newcomer reads backwards, newest first; what lies below its cut counts as delivered
+    by page; while lines are said, when all differ by what is on its way, only once in a while.
+    A newcomer reads backwards, newest first; what lies below its cut counts as delivered
     until it comes.
 
     Logs are bounded: the oldest messages go, and their author's floor rises over them.  All below a
