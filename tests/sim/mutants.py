@@ -42,13 +42,13 @@ def plant(mutant: Mutant, tree: Path) -> None:
     path.write_text(text, "utf-8")
 
 
-def hunt(mutant: Mutant, seeds: int = SEEDS, start: int = 0) -> str:
+def hunt(mutant: Mutant, seeds: int = SEEDS) -> str:
     """The line with which the swarm reports the bug; empty if it survives."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as directory:
         tree = Path(directory)
         plant(mutant, tree)
         command = [sys.executable, "-m", "tests.sim.swarm", "--first"]
-        command += ["--seeds", str(seeds), "--start", str(start)]
+        command += ["--seeds", str(seeds), "--start", str(mutant.start)]
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return ""
