@@ -75,7 +75,7 @@ class CatchingUp:
         """A member's history hash: where it differs from ours, one of us lacks something."""
         s = self._s
         differs = view.history_hash != s.history.hash
-        if s.partial:  # A newcomer that equals it may have all by now.
+        if s.backwards:  # Whoever equals it may have all by now.
             self.want(member)
         elif differs:
             self._differs(member)

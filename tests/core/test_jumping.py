@@ -104,6 +104,17 @@ def test_who_cannot_be_asked_is_asked_again_until_it_is_dropped() -> None:
     assert talk.one(e.StoreMarks).floors == (floor_of(TEN),)
 
 
+def test_a_gap_that_was_filled_meanwhile_is_closed_though_all_logs_are_equal() -> None:
+    talk = comparing(2, *LINES)
+    talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+    talk.group._s.gaps.note(floor_of(TEN))  # The answer to a question about a lost line.
+    assert talk.group._s.backwards, "and nothing is trimmed meanwhile"
+    ping(talk, 1, talk.group.history_hash)
+    talk.wait_for(m.Sync, to=1)
+    talk.answer(m.Sync, m.Synced(talk.view(1)), to=1)
+    assert not talk.group._s.backwards
+
+
 def test_what_waited_for_something_below_an_adopted_floor_is_shown() -> None:
     reply = line(2, 1, after=(LINES[8],), ms=5_000)
     talk = behind_a_gap(2, *LINES[:3], reply)
