@@ -20,6 +20,7 @@ from .state import Role, State
 from .types import NO_HLC, CallId, Hlc, Key, MemberId, Silence, Stream, Way, small
 
 DEPS_MAX = 512  # of one message
+GAP_ROOM = 8  # times as much may wait of what was asked for at a gap: refused, it would be jumped
 
 
 class Talking:
@@ -274,7 +275,7 @@ class Talking:
             )
         if key.source == s.me and s.stream is not None and key.stream == s.stream:
             s.stream, s.stream_seq = None, 0  # Not ours, under our stream's name: begin another.
-        if not self._has_room(message):
+        if not self._has_room(message, GAP_ROOM if way is Way.CATCH_UP and s.gaps else 1):
             return Refusal(Reason.PENDING_FULL, "too many messages wait for a predecessor")
         s.history.add(message)
         s.emit(StoreMessages((message,)))
@@ -319,10 +320,11 @@ class Talking:
                 latest = hlc
         return latest
 
-    def _has_room(self, message: ChatMessage) -> bool:
+    def _has_room(self, message: ChatMessage, times: int) -> bool:
         s = self._s
         count, size = s.causal.load(message.key.source)
-        if count < s.timing.pending_max and size < s.timing.pending_bytes_max:
+        timing = s.timing
+        if count < times * timing.pending_max and size < times * timing.pending_bytes_max:
             return True
         return s.causal.first_missing(message) is None
 

@@ -104,6 +104,15 @@ def test_who_cannot_be_asked_is_asked_again_until_it_is_dropped() -> None:
     assert talk.one(e.StoreMarks).floors == (floor_of(TEN),)
 
 
+def test_at_a_gap_there_is_more_room_for_what_waits_since_it_would_be_jumped() -> None:
+    waits = line(2, 1, after=(line(4),), ms=5_000)
+    follows = line(2, 2, after=(waits,), ms=6_000)
+    talk = behind_a_gap(2, *LINES[:3], waits, timing=replace(LAN, pending_max=1))
+    talk.answer(m.Sync, page(talk, *LINES[10:], follows, floors=(floor_of(TEN),)))
+    assert talk.group._s.history.has(follows.key)
+    assert talk.group.pending == 2
+
+
 def test_a_gap_that_was_filled_meanwhile_is_closed_though_all_logs_are_equal() -> None:
     talk = comparing(2, *LINES)
     talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
