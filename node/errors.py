@@ -25,7 +25,8 @@ EXIT_CODES: Mapping[int, str] = {
     NOT_FOUND: "no such chat, member or message",
     NO_NDS: "the NDS does not answer, or cannot store",
     NO_PEER: "the leader, another member, or the local node does not answer",
-    PARTIAL: "partial: stored, but not acknowledged by all in time; check: histories differ",
+    PARTIAL: "partial: stored, but not acknowledged by all in time; check: histories differ, or "
+    "not all answer",
     REFUSED: "refused: the chat is full, one was kicked, or speaks another version",
     INTERRUPTED: "ended by Ctrl+C",
 }

@@ -56,6 +56,7 @@ class ElectionEvent:
     whom_id: int = 0
     whom_nick: str = ""
     text: str = ""
+    quiet: bool = False  # another election about the same silence has ended as it was
 
 
 @dataclass(frozen=True, slots=True)

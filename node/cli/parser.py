@@ -135,8 +135,8 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "check",
-        "whether every member has the same history; exit 6 where not",
-        '"chat","same","members":[{"id","member","nick","fingerprint","same","self"}],'
+        "whether every member has the same history; exit 6 where not, or not all answer",
+        '"chat","same","differ","unanswered":[id],"members":[{"id","member","nick","fingerprint","same","self"}],'
         '"lost":[{"id","member","nick","messages"}],"halt","halt_reason"',
         "chat",
     ),

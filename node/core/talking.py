@@ -167,6 +167,7 @@ class Talking:
         elif relay and isinstance(outcome, Silence):
             lane.relay_until = 0  # The relay is no help: try the direct way next.
         if not lane.blocked:
+            lane.silent = not isinstance(outcome, Refusal)
             s.alarms.set(Alarm.LANE, s.now + s.outbox.back_off(member), member)
 
     def _look_direct(self, lane: Lane, member: MemberId) -> None:

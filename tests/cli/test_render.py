@@ -206,6 +206,8 @@ NOTICES: list[tuple[h.What, str]] = [
     ),
     (h.MemberEvent(G + 4, "carol", "left", quiet=True), ""),
     (h.SuspectEvent(G + 1, "alice", quiet=True), ""),
+    (h.ElectionEvent(G + 2, "bob", "started", "leader silent", quiet=True), ""),
+    (h.ElectionEvent(G + 2, "bob", "ended", "alice leads", quiet=True), ""),
 ]  # fmt: skip
 
 
@@ -332,6 +334,7 @@ EVENTS: list[tuple[h.What, str, dict[str, Any]]] = [
     (member("joined"), "member", {"id": 4, "member": G + 4, "nick": "carol", "change": "joined"}),
     (h.SuspectEvent(G + 4, "carol"), "suspect", {"id": 4, "cleared": False}),
     (h.ElectionEvent(G + 2, "bob", "won", "x"), "election", {"phase": "won", "detail": "x"}),
+    (h.ElectionEvent(G + 2, "bob", "ended", quiet=True), "election", {"quiet": True}),
     (h.ElectionEvent(G + 2, "bob", "asked", "", G + 4, "carol", "bob asked carol"), "election",
      {"whom": {"id": 4, "member": G + 4, "nick": "carol"}, "text": "bob asked carol"}),
     (h.LeaderEvent(0), "leader", {"id": None, "member": None, "provisional": False}),
@@ -536,6 +539,49 @@ def test_histories_that_differ_are_exit_6() -> None:
     assert answer.exit == 6
     assert answer.rows[0]["members"][1]["fingerprint"] == "0000"
     assert tables.comparison(w.Comparison("dev", True, rows[:1])).exit == 0
+
+
+ALICE, BOB, CAROL = (
+    w.Compared(G + 1, "alice", "7c3e", True, True),
+    w.Compared(G + 2, "bob", "7c3e", True),
+    w.Compared(G + 3, "carol"),
+)
+OTHER, ALONE = w.Compared(G + 2, "bob", "0000"), "nobody else answers: there is nothing to compare"
+
+
+@pytest.mark.parametrize(
+    ("same", "rows", "said", "differ", "unanswered"),
+    [
+        (True, (ALICE,), "same history on every member", False, []),
+        (True, (ALICE, BOB), "same history on every member", False, []),
+        (True, (ALICE, BOB, CAROL), "same history on the 2 members that answer", False, [3]),
+        (True, (ALICE, CAROL), f"{ALONE} with", False, [3]),
+        (False, (ALICE, CAROL), f"{ALONE} with", False, [3]),
+        (
+            False,
+            (ALICE, BOB, CAROL),
+            "same history on the 2 members that answer; carol (id 3) does not",
+            False,
+            [3],
+        ),
+        (
+            False,
+            (ALICE, BOB, CAROL, w.Compared(G + 4, "dan")),
+            "same history on the 2 members that answer; carol (id 3) and dan (id 4) do not",
+            False,
+            [3, 4],
+        ),
+        (False, (ALICE, OTHER), "histories differ", True, []),
+        (False, (ALICE, OTHER, CAROL), "histories differ", True, [3]),
+    ],
+)
+def test_histories_differ_only_where_somebody_who_answers_has_another(
+    same: bool, rows: tuple[w.Compared, ...], said: str, differ: bool, unanswered: list[int]
+) -> None:
+    answer = tables.comparison(w.Comparison("dev", same, rows))
+    assert (answer.lines[-1], answer.exit) == (said, 0 if same else 6)
+    (row,) = answer.rows
+    assert (row["same"], row["differ"], row["unanswered"]) == (same, differ, unanswered)
 
 
 def test_what_is_lost_is_said_by_check_and_status() -> None:

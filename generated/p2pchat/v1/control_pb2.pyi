@@ -1247,6 +1247,7 @@ class ElectionEvent(_message.Message):
     WHOM_ID_FIELD_NUMBER: _builtins.int
     WHOM_NICK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    QUIET_FIELD_NUMBER: _builtins.int
     by_id: _builtins.int
     """Who holds the round (this node, or whoever asked it)."""
     by_nick: _builtins.str
@@ -1261,6 +1262,10 @@ class ElectionEvent(_message.Message):
     """Its name."""
     text: _builtins.str
     """The step in one line, as in `ElectionStep`."""
+    quiet: _builtins.bool
+    """started, ended: true where an election about the same silence of a leader has ended without a
+    new one: it is to be shown among elections, and not told again.
+    """
     def __init__(
         self,
         *,
@@ -1271,10 +1276,11 @@ class ElectionEvent(_message.Message):
         whom_id: _builtins.int = ...,
         whom_nick: _builtins.str = ...,
         text: _builtins.str = ...,
+        quiet: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "by_nick", b"by_nick", "detail", b"detail", "phase", b"phase", "text", b"text", "whom_id", b"whom_id", "whom_nick", b"whom_nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "by_nick", b"by_nick", "detail", b"detail", "phase", b"phase", "quiet", b"quiet", "text", b"text", "whom_id", b"whom_id", "whom_nick", b"whom_nick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

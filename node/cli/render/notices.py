@@ -137,6 +137,8 @@ def _suspect(event: SuspectEvent, leader: int) -> str:
 
 def _election(event: ElectionEvent) -> str:
     by, detail = who(event.by_nick, event.by_id), clean_line(event.detail)
+    if event.quiet:
+        return ""
     match event.phase:
         case "started":
             return f"election started by {by}: {detail or 'leader silent'}"
