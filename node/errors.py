@@ -5,7 +5,8 @@ says what is wrong and what to do.  `exit` is the code that a verb ends with, `r
 programs (the `reason` of the gRPC ErrorInfo), `status` the name of the gRPC status that carries it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 DONE = 0
@@ -385,6 +386,7 @@ class DiskFailed(Unwritable):
 
     reason = "DISK_FAILED"
     status = "UNAVAILABLE"
+    start = "The disk fails: {file}: {text}. So the node does not start: try again once it works."
 
 
 class DiskFull(DiskFailed):
@@ -394,6 +396,9 @@ class DiskFull(DiskFailed):
 
     reason = "DISK_FULL"
     status = "RESOURCE_EXHAUSTED"
+    start = (
+        "The disk is full: {file} cannot be written, so the node does not start. Make room first."
+    )
 
 
 class DiskReadOnly(DiskFailed):
@@ -403,6 +408,10 @@ class DiskReadOnly(DiskFailed):
 
     reason = "DISK_READ_ONLY"
     status = "FAILED_PRECONDITION"
+    start = (
+        "The disk can only be read: {file} cannot be written, so the node does not start. Make it"
+        " writable first."
+    )
 
 
 class DiskUnreadable(DiskFailed):
@@ -411,6 +420,7 @@ class DiskUnreadable(DiskFailed):
     """
 
     reason = "DISK_UNREADABLE"
+    start = ""  # it says so already
 
 
 class Unreadable(Complaint):
@@ -447,6 +457,22 @@ def retold(reason: str, text: str, facts: Mapping[str, str] | None = None) -> Co
     told.facts = dict(facts or {})
     Exception.__init__(told, text)
     return told
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """What the disk refuses meanwhile is told of a node that does not start: nothing was said yet.
+
+    Raises:
+        DiskFailed: of the same kind, in other words.
+    """
+    try:
+        yield
+    except DiskFailed as failed:
+        if not failed.start:
+            raise
+        text = failed.start.format_map(_Facts(failed.facts))
+        raise retold(failed.reason, text, failed.facts) from failed
 
 
 NEAR = 0.6  # of difflib's ratio: what is less alike is no slip of the fingers

@@ -183,8 +183,8 @@ NOTICES: list[tuple[h.What, str]] = [
     ),
     (h.MergeEvent(37, G + 2, "bob"), "caught up: 37 messages from bob"),
     (h.MergeEvent(1, G + 2, "bob"), "caught up: 1 message from bob"),
-    (h.GapEvent(3, G + 4, "dan"), "3 messages of dan are missing: nobody here has them"),
-    (h.GapEvent(1, G + 4, "dan"), "1 message of dan is missing: nobody here has it"),
+    (h.GapEvent(3, G + 4, "dan"), "3 messages of dan are missing: nobody who was here had them"),
+    (h.GapEvent(1, G + 4, "dan"), "1 message of dan is missing: nobody who was here had it"),
     (h.GapEvent(2, G + 4, "dan", filled=True), "2 missing messages of dan are here now"),
     (h.GapEvent(1, G + 4, "dan", filled=True), "1 missing message of dan is here now"),
     (
@@ -588,7 +588,7 @@ def test_what_is_lost_is_said_by_check_and_status() -> None:
     rows = (w.Compared(G + 1, "a", "7c3e", True),)
     lost = (w.Lost(G + 4, "dan", 3),)
     answer = tables.comparison(w.Comparison("dev", True, rows, lost))
-    said = "3 messages of dan (id 4) are missing: nobody here has them"
+    said = "3 messages of dan (id 4) are missing: nobody who was here had them"
     assert answer.lines[-2:] == (said, "same history on every member")
     assert (answer.exit, answer.rows[0]["lost"][0]["messages"]) == (0, 3)
     chat = w.Chat("dev", 255, G + 1, EPOCH, G + 2, "bob", lost=3)

@@ -116,7 +116,7 @@ class Chat(_message.Message):
     mode: _common_pb2.Mode.ValueType
     """How it keeps what is said."""
     lost: _builtins.int
-    """Messages that are lost: nobody here has them."""
+    """Messages that are missing: nobody who was here had them."""
     halt: _builtins.str
     """"stalled" where its log cannot be written, till that works again; "stopped" where it has ended
     here by itself; empty while it goes on.  `alive` and `leader_id` are then 0: unknown.
@@ -1462,7 +1462,7 @@ Global___MergeEvent: _TypeAlias = MergeEvent  # noqa: Y015
 
 @_typing.final
 class GapEvent(_message.Message):
-    """Messages of a member are lost: others follow them, and nobody here has them."""
+    """Messages of a member are missing: others follow them, and nobody who was here had them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2335,7 +2335,7 @@ Global___CheckRow: _TypeAlias = CheckRow  # noqa: Y015
 
 @_typing.final
 class Lost(_message.Message):
-    """Lost messages of one member: nobody here has them."""
+    """Missing messages of one member: nobody who was here had them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2378,7 +2378,9 @@ class CheckHistoryResponse(_message.Message):
     chat: _builtins.str
     """The chat's name."""
     same: _builtins.bool
-    """Whether every member alive has the same history."""
+    """Whether every member alive has the same history.  False also where one that counts as alive gives
+    no answer: histories differ only where a row has another fingerprint.
+    """
     halt: _builtins.str
     """As in `Chat`."""
     halt_reason: _builtins.str
