@@ -222,9 +222,10 @@ class Outbox:
         least = self._timing.ack_ms
         return min(4 * least, max(least, round(4 * self.lane(member).srtt_ms)))
 
-    def failed(self, key: Key, to: MemberId, status: str) -> None:
+    def failed(self, key: Key, to: MemberId, status: str, refused: bool = False) -> None:
         """No acknowledgement: the message is first in the member's queue again."""
         lane = self.lane(to)
+        lane.silent = not refused
         if key in lane.flying:
             lane.flying.discard(key)
             lane.queue.appendleft(key)

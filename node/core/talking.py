@@ -150,7 +150,7 @@ class Talking:
         elif not status:
             status = "no answer"
         for message in reversed(messages):
-            s.outbox.failed(message.key, member, status)
+            s.outbox.failed(message.key, member, status, full or isinstance(outcome, Refusal))
         if not s.members.is_active(member):
             return self.forget(member)
         if s.leads:
@@ -167,7 +167,6 @@ class Talking:
         elif relay and isinstance(outcome, Silence):
             lane.relay_until = 0  # The relay is no help: try the direct way next.
         if not lane.blocked:
-            lane.silent = not isinstance(outcome, Refusal)
             s.alarms.set(Alarm.LANE, s.now + s.outbox.back_off(member), member)
 
     def _look_direct(self, lane: Lane, member: MemberId) -> None:

@@ -95,7 +95,10 @@ class Keeping:
 
 def said_of(unsaved: Unwritable) -> str:
     """What is told while the profile could not be written: nothing that was said is lost."""
-    whys = {DiskFull: "the disk is full", DiskReadOnly: "the disk can only be read"}
+    whys: dict[type[Unwritable], str] = {
+        DiskFull: "the disk is full",
+        DiskReadOnly: "the disk can only be read",
+    }
     why = whys.get(type(unsaved), unsaved.facts.get("text", ""))
     file = unsaved.facts.get("file", "the profile")
     return f"{file} cannot be written ({why}); the node goes on, and writes it once it can"

@@ -166,6 +166,21 @@ def test_who_refuses_a_line_is_not_silent() -> None:
     assert not talk.group.silent(2)
 
 
+def test_nor_is_who_had_room_for_the_first_of_several() -> None:
+    talk = follower(2, 1)
+    first, *others = [talk.says(str(k)) for k in range(8)]
+    for _ in range(4):
+        talk.fail(m.Tell, to=1)
+    assert talk.group.silent(1)
+    talk.wait_for(m.Tell, to=1)
+    talk.answer(m.Tell, m.Told(Receipt.STORED, first.id, 1), to=1)
+    together = talk.wait_for(m.Tell, to=1)
+    assert len(together.messages) > 1
+    talk.answer(m.Tell, m.Told(Receipt.STORED, others[0].id, 1), to=1)
+    assert talk.group.outbox_size == 6
+    assert not talk.group.silent(1)
+
+
 def test_nor_is_who_has_the_lines_that_failed_by_catching_up() -> None:
     talk = follower(2, 1)
     said = talk.says("hello")

@@ -376,3 +376,14 @@ async def test_complaints_of_the_disk_say_what_to_do() -> None:
     for kind in (DiskFull, DiskReadOnly):
         assert issubclass(kind, Complaint)
         assert "chats go on by themselves" in str(kind(file="a.db"))
+
+
+async def test_a_node_that_cannot_start_on_its_disk_says_that_and_no_more(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise DiskReadOnly(file="node.lock")
+
+    monkeypatch.setattr(profiles, "Lock", refused)
+    with pytest.raises(DiskReadOnly, match=r"node\.lock cannot be written, so the node does not"):
+        await town.start("alice")
