@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .disk import refusal
+from .disk import ROOM_MIN, refusal, room
 from .errors import Complaint, NdsNotStarted, NotStarted
 from .errors import retold as retell
 from .places import Places
@@ -95,7 +95,8 @@ def last_words(output: Path, name: str, log: Path) -> Complaint:
         if line.startswith('{"reason"'):
             told = json.loads(line)
             return retell(told["reason"], told["text"], told["facts"])
-    text = lines[-1] if lines else f"{name} ended without a word."
+    why = ": the disk is full" if not lines and room(output) < ROOM_MIN else ""
+    text = lines[-1] if lines else f"{name} ended without a word{why}."
     return NotStarted(text=text.removeprefix(f"{name}: "), log=log)
 
 

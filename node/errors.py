@@ -5,7 +5,8 @@ says what is wrong and what to do.  `exit` is the code that a verb ends with, `r
 programs (the `reason` of the gRPC ErrorInfo), `status` the name of the gRPC status that carries it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 DONE = 0
@@ -25,7 +26,8 @@ EXIT_CODES: Mapping[int, str] = {
     NOT_FOUND: "no such chat, member or message",
     NO_NDS: "the NDS does not answer, or cannot store",
     NO_PEER: "the leader, another member, or the local node does not answer",
-    PARTIAL: "partial: stored, but not acknowledged by all in time; check: histories differ",
+    PARTIAL: "partial: stored, but not acknowledged by all in time; check: histories differ, or "
+    "not all answer",
     REFUSED: "refused: the chat is full, one was kicked, or speaks another version",
     INTERRUPTED: "ended by Ctrl+C",
 }
@@ -384,6 +386,7 @@ class DiskFailed(Unwritable):
 
     reason = "DISK_FAILED"
     status = "UNAVAILABLE"
+    start = "The disk fails: {file}: {text}. So the node does not start: try again once it works."
 
 
 class DiskFull(DiskFailed):
@@ -393,6 +396,9 @@ class DiskFull(DiskFailed):
 
     reason = "DISK_FULL"
     status = "RESOURCE_EXHAUSTED"
+    start = (
+        "The disk is full: {file} cannot be written, so the node does not start. Make room first."
+    )
 
 
 class DiskReadOnly(DiskFailed):
@@ -402,6 +408,10 @@ class DiskReadOnly(DiskFailed):
 
     reason = "DISK_READ_ONLY"
     status = "FAILED_PRECONDITION"
+    start = (
+        "The disk can only be read: {file} cannot be written, so the node does not start. Make it"
+        " writable first."
+    )
 
 
 class DiskUnreadable(DiskFailed):
@@ -410,6 +420,7 @@ class DiskUnreadable(DiskFailed):
     """
 
     reason = "DISK_UNREADABLE"
+    start = ""  # it says so already
 
 
 class Unreadable(Complaint):
@@ -446,6 +457,22 @@ def retold(reason: str, text: str, facts: Mapping[str, str] | None = None) -> Co
     told.facts = dict(facts or {})
     Exception.__init__(told, text)
     return told
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """What the disk refuses meanwhile is told of a node that does not start: nothing was said yet.
+
+    Raises:
+        DiskFailed: of the same kind, in other words.
+    """
+    try:
+        yield
+    except DiskFailed as failed:
+        if not failed.start:
+            raise
+        text = failed.start.format_map(_Facts(failed.facts))
+        raise retold(failed.reason, text, failed.facts) from failed
 
 
 NEAR = 0.6  # of difflib's ratio: what is less alike is no slip of the fingers

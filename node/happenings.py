@@ -56,6 +56,7 @@ class ElectionEvent:
     whom_id: int = 0
     whom_nick: str = ""
     text: str = ""
+    quiet: bool = False  # another election about the same silence has ended as it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,10 @@ class MergeEvent:
 
 @dataclass(frozen=True, slots=True)
 class GapEvent:
-    """Messages of a member are lost: nobody here has them.  Or (`filled`) they came after all."""
+    """Messages of a member are missing: nobody who was here had them.
+
+    Or (`filled`) they came after all.
+    """
 
     messages: int = 0
     member_id: int = 0

@@ -142,9 +142,9 @@ class Links:
         status = status_of(outcome)
         peer.calls += 1
         peer.used_at = time.monotonic()
+        peer.last_error = "" if status == "OK" else status
         if status != "OK":
             peer.failures += 1
-            peer.last_error = status
         elif isinstance(request, Tell) or (isinstance(request, Ping) and not request.on_behalf):
             peer.rtt_us += (took_us - peer.rtt_us) / 8 if peer.rtt_us else took_us
         path, put = call_of(request)

@@ -400,6 +400,16 @@ class Comparison:
     halt: str = ""
     halt_reason: str = ""
 
+    @property
+    def differ(self) -> bool:
+        """Whether a member that answers has another history."""
+        return any(row.fingerprint and not row.same and not row.self for row in self.rows)
+
+    @property
+    def unanswered(self) -> tuple[Compared, ...]:
+        """Those that gave no answer."""
+        return tuple(row for row in self.rows if not row.fingerprint)
+
 
 @dataclass(frozen=True, slots=True)
 class CallMade:

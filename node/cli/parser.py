@@ -135,8 +135,8 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "check",
-        "whether every member has the same history; exit 6 where not",
-        '"chat","same","members":[{"id","member","nick","fingerprint","same","self"}],'
+        "whether every member has the same history; exit 6 where not, or not all answer",
+        '"chat","same","differ","unanswered":[id],"members":[{"id","member","nick","fingerprint","same","self"}],'
         '"lost":[{"id","member","nick","messages"}],"halt","halt_reason"',
         "chat",
     ),
@@ -313,7 +313,7 @@ def _tail(one: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
     return int(text)
 
 
@@ -365,7 +365,8 @@ def _within(low: int, high: int) -> Callable[[str], int]:
 
     def number(text: str) -> int:
         if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"must be {low} to {high}, not {text!r}")
+            must = f"must be a whole number from {low} to {high}"
+            raise argparse.ArgumentTypeError(f"{must}, not {text!r}")
         return int(text)
 
     return number
@@ -392,7 +393,14 @@ def _completion(one: argparse.ArgumentParser) -> None:
 
 
 def _errors(one: argparse.ArgumentParser) -> None:
-    one.add_argument("code", nargs="?", type=int, choices=sorted(EXIT_CODES), metavar="CODE")
+    one.add_argument("code", nargs="?", type=_exit, choices=sorted(EXIT_CODES), metavar="CODE")
+
+
+def _exit(text: str) -> int:
+    if not text.isdecimal() or int(text) not in EXIT_CODES:
+        known = ", ".join(map(str, sorted(EXIT_CODES)))
+        raise argparse.ArgumentTypeError(f"must be an exit code, one of {known}, not {text!r}")
+    return int(text)
 
 
 def _demo(one: argparse.ArgumentParser) -> None:

@@ -7,7 +7,16 @@ from contextlib import suppress
 from dataclasses import replace
 
 from .. import background
-from ..errors import DONE, Complaint, NodeDown, NodeSilent, NotStarted, ProfileInUse, Usage
+from ..errors import (
+    DONE,
+    Complaint,
+    NodeDown,
+    NodeSilent,
+    NotStarted,
+    ProfileInUse,
+    Usage,
+    starting,
+)
 from ..words import Status
 from .render import records, shell, tables
 from .run import Run, wait
@@ -35,10 +44,10 @@ def ensure(run: Run, *, nick_later: bool = False) -> tuple[Status, bool]:
             )
         return _status(run), True
     run.config.build_timing()  # complains here rather than in the background
-    run.places.make()
-    process = background.spawn(
-        background.python("node", *_flags(run, nick_later)), run.places.output
-    )
+    command = background.python("node", *_flags(run, nick_later))
+    with starting():
+        run.places.make()
+        process = background.spawn(command, run.places.output)
     until = time.monotonic() + UP_S
     while not run.is_up():
         if process.has_ended():

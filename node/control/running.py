@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from .. import logs, profile
 from ..config import Config
-from ..errors import DONE, OTHER
+from ..errors import DONE, OTHER, starting
 from ..host.nodes import Node
 from ..places import Places
 from ..service import build_server
@@ -33,28 +33,41 @@ async def running(
     Raises:
         Complaint: the profile is in use, a file is unreadable, the port is taken.
     """
-    places.make()
     async with contextlib.AsyncExitStack() as stack:
-        lock = profile.Lock(places.data, places.profile)
-        stack.callback(lock.release)
-        profile.tidy(places.data)
-        log = logs.open_log(places.log, config.log_level)
-        stack.callback(logs.close_log, log)
-        identity = profile.identity(places.data)
-        kept = profile.load(places.data)
-        node = kind(places, config, kept, identity, nick_later=nick_later)
-        stack.push_async_callback(node.stop)
-        await node.start()
-        clear_socket(places)
-        stack.callback(clear_socket, places)
-        with _private():
-            service = ControlService(node, node.ended.set)
-            server, _ = await build_server(f"unix:{places.socket}", [service])
-        await server.start()
-        stack.push_async_callback(server.stop, 0.5)
-        stack.callback(node.hub.end)
-        node.tasks.spawn(_end_watches(node), "end of watches")
+        with starting():
+            node = await _started(places, config, kind, nick_later, stack)
         yield node
+
+
+async def _started(
+    places: Places,
+    config: Config,
+    kind: type[Node],
+    nick_later: bool,
+    stack: contextlib.AsyncExitStack,
+) -> Node:
+    """The node, all of it on the stack."""
+    places.make()
+    lock = profile.Lock(places.data, places.profile)
+    stack.callback(lock.release)
+    profile.tidy(places.data)
+    log = logs.open_log(places.log, config.log_level)
+    stack.callback(logs.close_log, log)
+    identity = profile.identity(places.data)
+    kept = profile.load(places.data)
+    node = kind(places, config, kept, identity, nick_later=nick_later)
+    stack.push_async_callback(node.stop)
+    await node.start()
+    clear_socket(places)
+    stack.callback(clear_socket, places)
+    with _private():
+        service = ControlService(node, node.ended.set)
+        server, _ = await build_server(f"unix:{places.socket}", [service])
+    await server.start()
+    stack.push_async_callback(server.stop, 0.5)
+    stack.callback(node.hub.end)
+    node.tasks.spawn(_end_watches(node), "end of watches")
+    return node
 
 
 async def _end_watches(node: Node) -> None:

@@ -292,7 +292,7 @@ class HolesDeclared:
 
 @dataclass(frozen=True, slots=True)
 class Jumped:
-    """Messages never came here: whoever had them has trimmed them.  At least so many; those of
+    """Messages never came here: whoever was there has trimmed them.  At least so many; those of
     streams of which nothing is known are not counted.
     """
 

@@ -75,6 +75,7 @@ class Lane:
     flights: int = 0  # calls under way; each carries as many as had come together
     blocked: bool = False  # backing off until its alarm rings
     backoff_ms: Millis = 0  # 0: healthy
+    silent: bool = False  # it backs off since nobody answered, not since it was refused
     relay_until: Millis = 0  # the direct way is broken: by relay until then
     look_from: Millis = 0  # before then nobody looks whether it is broken, or was only busy
     srtt_ms: float = 0.0
@@ -221,9 +222,10 @@ class Outbox:
         least = self._timing.ack_ms
         return min(4 * least, max(least, round(4 * self.lane(member).srtt_ms)))
 
-    def failed(self, key: Key, to: MemberId, status: str) -> None:
+    def failed(self, key: Key, to: MemberId, status: str, refused: bool = False) -> None:
         """No acknowledgement: the message is first in the member's queue again."""
         lane = self.lane(to)
+        lane.silent = not refused
         if key in lane.flying:
             lane.flying.discard(key)
             lane.queue.appendleft(key)
@@ -258,6 +260,14 @@ class Outbox:
                     self._settle(key)
                     settled.append(entry)
         return settled
+
+    def silent(self, member: MemberId) -> bool:
+        """Whether messages wait for this member since nobody acknowledged them."""
+        lane = self.lanes.get(member)
+        if lane is None or not (lane.silent and lane.backoff_ms):
+            return False
+        waiting = (self.entries.get(key) for key in (*lane.flying, *lane.queue))
+        return any(entry is not None and member in entry.waits_for for entry in waiting)
 
     def find(self, key: Key) -> Entry | None:
         return self.entries.get(key) or self.settled.get(key)

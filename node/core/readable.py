@@ -193,6 +193,18 @@ class Readable:
         liveness = self._s.liveness
         return (liveness.heard_at if self._s.leads else liveness.suspected_at).get(id)
 
+    def silent(self, id: MemberId) -> bool:
+        """Whether this node itself finds another member silent, whatever is told of it.
+
+        The leader that it follows does not answer its pings, or nobody acknowledges its lines for
+        that member.
+        """
+        s = self._s
+        leader = s.leader if self.following == s.me else self.following
+        if id == s.me:
+            return False
+        return (id == leader and s.liveness.silent_since is not None) or s.outbox.silent(id)
+
     def trace(self, key: Key) -> Trace | None:
         """Who has an own message of this life, or one that is still to be acknowledged."""
         entry = self._s.outbox.find(key)

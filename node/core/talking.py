@@ -151,7 +151,7 @@ class Talking:
         elif not status:
             status = "no answer"
         for message in reversed(messages):
-            s.outbox.failed(message.key, member, status)
+            s.outbox.failed(message.key, member, status, full or isinstance(outcome, Refusal))
         if not s.members.is_active(member):
             return self.forget(member)
         if s.leads:

@@ -3,7 +3,8 @@
 Three things are known in more than one way, and are told in one sentence each:
 
 - A leader is silent: told by the first election about it, here or elsewhere, once until the leader
-  was heard again.  That it is suspected by the next leader then is shown and not said.
+  was heard again.  That it is suspected by the next leader then is shown and not said; nor are
+  further elections once one about that silence has ended with the old leader.
 - A leader left and handed over: told with the new leader, whichever news is first.  A leader's
   good-bye waits for that; where it named nobody, it is told once an election begins or another
   leads.
@@ -26,7 +27,7 @@ from ..core.effects import (
 from ..core.group import Group
 from ..core.timing import Timing
 from ..core.types import MemberId, Millis
-from ..happenings import MemberEvent, SuspectEvent
+from ..happenings import ElectionEvent, MemberEvent, SuspectEvent
 from ..runner import Halted, now_ms
 from . import telling
 
@@ -41,6 +42,9 @@ class Account:
         self._leader: MemberId = 0  # as the notices had it
         self._silent: MemberId = 0  # whose silence was told last, as the leader's ...
         self._silent_at: Millis = 0  # ... and when
+        self._about: MemberId | None = None  # whom the last election was about: its silence ...
+        self._about_at: Millis = 0  # ... as told by the first one ...
+        self._stayed = False  # ... and whether one about it has ended without a new leader
         self._parting: MemberEvent | None = None  # a leader's good-bye that is not yet told
         self._handed: MemberId = 0  # of whom it was told that it left and handed over
         self._absent: set[MemberId] = set()  # of whom it was told that they get lines later
@@ -50,7 +54,7 @@ class Account:
         self._leader = self._leader or group.leader
         match notice:
             case ElectionMoved():
-                return [*self._before(group, notice), *telling.told(group, notice)]
+                return [*self._before(group, notice), self._election(group, notice)]
             case LeaderChanged():
                 return self._led(group, notice)
             case MemberChanged():
@@ -73,6 +77,20 @@ class Account:
             said.append(SuspectEvent(leader, group.nick(leader)))
         return said
 
+    def _election(self, group: Group, notice: ElectionMoved) -> telling.What:
+        """A step of an election; its begin and its end are not said again and again."""
+        (what,) = telling.told(group, notice)
+        assert isinstance(what, ElectionEvent)
+        if notice.phase is Phase.STARTED:
+            heard_at = group.heard_leader_at
+            if notice.about != self._about or (heard_at is not None and heard_at > self._about_at):
+                self._about, self._about_at, self._stayed = notice.about, now_ms(), False
+            return replace(what, quiet=self._stayed)
+        if notice.phase is not Phase.ENDED:
+            return what
+        was, self._stayed = self._stayed, True
+        return replace(what, quiet=was)
+
     def _knows(self, group: Group, leader: MemberId) -> bool:
         """Whether people know that this leader is silent."""
         heard_at = group.heard_leader_at
@@ -91,6 +109,7 @@ class Account:
             self._handed = handed
         if notice.leader == self._silent:
             self._silent = 0
+        self._about, self._stayed = None, False
         self._leader = notice.leader
         return [*said, *telling.told(group, notice)]
 

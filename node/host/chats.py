@@ -59,7 +59,7 @@ CAUGHT_UP: dict[type, str] = {
     Merged: "caught up %s messages from %s",
     HolesDeclared: "%s messages of %s are lost",
     HolesFilled: "%s lost messages of %s turned up",
-    Jumped: "%s messages of %s were trimmed by all who had them",
+    Jumped: "%s messages of %s were trimmed by all who were there",
 }
 USUAL = (Deliver, Acknowledged, Settled)  # notices that every line brings
 HELD_MAX = 100_000  # notices that one waiter may leave unread
@@ -253,7 +253,7 @@ class Chat:
 
     @property
     def lost(self) -> dict[MemberId, int]:
-        """How many messages of whom are missing: nobody here has them, or those trimmed them."""
+        """How many messages of whom are missing: nobody who was here had them."""
         return dict(Counter(self.group.lost) + self._jumped)
 
     def _write_down(self, notice: Notice | Halted) -> None:

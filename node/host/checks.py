@@ -11,6 +11,7 @@ from ..limits import split_address
 from ..names import is_everywhere, is_loopback
 from . import asking
 from .chats import Chat, wall_ms
+from .keeping import said_of
 from .nodes import Node
 
 ASK_MS = 2_000
@@ -41,7 +42,7 @@ async def diagnose(node: Node) -> words.Diagnosis:
     rows += await asyncio.to_thread(stores.identity, node.places.data)
     rows += await asyncio.to_thread(stores.findings, node.places.data, node.profile.chats)
     if node.unsaved is not None:
-        rows.append(words.Finding("profile", False, str(node.unsaved)))
+        rows.append(words.Finding("profile", False, said_of(node.unsaved)))
     rows.append(words.Finding("version", True, f"p2pchat {version('p2pchat')}"))
     return words.Diagnosis(tuple(rows))
 

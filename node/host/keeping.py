@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from .. import profile as profiles
-from ..errors import Unwritable
+from ..errors import DiskFull, DiskReadOnly, Unwritable
 from ..places import Places
 from ..profile import Entry, Profile
 from ..tasks import Tasks
@@ -91,6 +91,17 @@ class Keeping:
                 self.unsaved = error
             else:
                 self.unsaved = None
+
+
+def said_of(unsaved: Unwritable) -> str:
+    """What is told while the profile could not be written: nothing that was said is lost."""
+    whys: dict[type[Unwritable], str] = {
+        DiskFull: "the disk is full",
+        DiskReadOnly: "the disk can only be read",
+    }
+    why = whys.get(type(unsaved), unsaved.facts.get("text", ""))
+    file = unsaved.facts.get("file", "the profile")
+    return f"{file} cannot be written ({why}); the node goes on, and writes it once it can"
 
 
 def ended(count: int) -> str:

@@ -51,7 +51,7 @@ from . import reviving, views
 from .chats import Chat, Surroundings, wall_ms
 from .finding import Finding
 from .hub import Hub
-from .keeping import Keeping, ended
+from .keeping import Keeping, ended, said_of
 from .registries import Registries, Registry
 from .reviving import Unopened
 
@@ -450,7 +450,7 @@ class Node(Keeping, Finding):
             elif chat.unreadable:
                 yield f"#{chat.name} cannot be read: {chat.unreadable}"
         if self.unsaved is not None:
-            yield str(self.unsaved)
+            yield said_of(self.unsaved)
 
     def status(self) -> words.Status:
         """The node and its chats."""

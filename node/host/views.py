@@ -36,6 +36,12 @@ def state_of(member: Member) -> str:
     return "left" if member.left else STATES[member.life]
 
 
+def state_here(group: Group, member: Member) -> str:
+    """The same as this node sees it: who is told to be alive and is silent here is suspect."""
+    state = state_of(member)
+    return "suspect" if state == "alive" and group.silent(member.id) else state
+
+
 def identity_of(key: bytes) -> str:
     """The first 16 hex digits of an identity key's SHA-256."""
     return hashlib.sha256(key).hexdigest()[:16]
@@ -89,7 +95,7 @@ def _unread(one: Chat) -> Unread:
 
 
 def _alive(group: Group) -> int:
-    return sum(state_of(member) == "alive" for member in group.roster.members)
+    return sum(state_here(group, member) == "alive" for member in group.roster.members)
 
 
 def leader(one: Chat) -> words.Leader:
@@ -119,7 +125,7 @@ def members(one: Chat, everyone: bool) -> words.Members:
         words.Member(
             member_id=member.id,
             nick=group.shown_nick(member.id),
-            state=_state_now(member, halt, group.me),
+            state=_state_now(group, member, halt),
             address=member.address,
             leader=not halt and member.id == leader_of(group),
             self=member.id == group.me,
@@ -135,11 +141,11 @@ def members(one: Chat, everyone: bool) -> words.Members:
     return words.Members(one.name, tuple(rows), Mode(group.mode), halt, reason)
 
 
-def _state_now(member: Member, halt: str, me: MemberId) -> str:
+def _state_now(group: Group, member: Member, halt: str) -> str:
     """A chat that has stopped here knows who has left, and nothing else of the others."""
     if halt and member.belongs:
-        return halt if member.id == me else "unknown"
-    return state_of(member)
+        return halt if member.id == group.me else "unknown"
+    return state_here(group, member)
 
 
 def _acknowledgements(one: Chat) -> tuple[dict[MemberId, int], dict[MemberId, int]]:
@@ -315,9 +321,9 @@ def queue(one: Chat) -> list[words.QueueRow]:
 
 def peers(one: Chat, figures: Callable[[str], LinkFigures]) -> list[words.Peer]:
     """The links to the other members."""
-    rows = []
-    for member in one.group.roster.members:
-        if not member.belongs or member.id == one.group.me:
+    group, rows = one.group, []
+    for member in group.roster.members:
+        if not member.belongs or member.id == group.me:
             continue
         link = figures(member.address)
         rows.append(
@@ -331,7 +337,7 @@ def peers(one: Chat, figures: Callable[[str], LinkFigures]) -> list[words.Peer]:
                 calls=link.calls,
                 failures=link.failures,
                 last_error=link.last_error,
-                state=state_of(member),
+                state=state_here(group, member),
                 in_flight=link.in_flight,
                 watch=watch(one.group, member),
             )

@@ -157,6 +157,28 @@ def test_a_catch_up_is_counted_as_soon_as_it_is_told(world: World) -> None:
     assert len(world.node.asked("status")) == before + 1
 
 
+def test_who_falls_silent_to_this_node_alone_is_marked_without_a_word(world: World) -> None:
+    world.start(chat="dev")
+    world.sees("3/3", "alice  id 1 *")
+    asked = len(world.node.asked("members"))
+    world.passes(12_000)
+    assert len(world.node.asked("members")) == asked, "nothing has changed"
+    world.node.set_member(DEV, "alice", state="suspect")
+    world.node.set_chat(DEV, alive=2)
+    world.passes(6_000)
+    world.sees("2/3", "?alice")
+    assert len(world.node.asked("members")) == asked + 1
+
+
+def test_an_election_is_a_reason_to_look_who_answers(world: World) -> None:
+    world.start(chat="dev")
+    world.node.set_member(DEV, "alice", state="suspect")
+    world.node.tell(ElectionEvent(3, "you", "started", "leader silent", quiet=True), DEV)
+    world.passes(200)
+    world.sees("2/3", "?alice")
+    world.misses("election")
+
+
 def test_chats_are_as_they_were_left(world: World) -> None:
     class Kept(Forgetful):
         def restored(self) -> tuple[Event, ...]:

@@ -81,6 +81,7 @@ WHATS: list[h.What] = [
     h.ReceiptEvent("a", acked=2, of=3, later=("dan",)),
     h.MemberEvent(DAN, "dan", "left", quiet=True),
     h.SuspectEvent(DAN, "dan", quiet=True),
+    *(h.ElectionEvent(BOB, "bob", phase, quiet=True) for phase in ("started", "ended")),
 ]
 
 

@@ -183,8 +183,8 @@ NOTICES: list[tuple[h.What, str]] = [
     ),
     (h.MergeEvent(37, G + 2, "bob"), "caught up: 37 messages from bob"),
     (h.MergeEvent(1, G + 2, "bob"), "caught up: 1 message from bob"),
-    (h.GapEvent(3, G + 4, "dan"), "3 messages of dan are missing: nobody here has them"),
-    (h.GapEvent(1, G + 4, "dan"), "1 message of dan is missing: nobody here has it"),
+    (h.GapEvent(3, G + 4, "dan"), "3 messages of dan are missing: nobody who was here had them"),
+    (h.GapEvent(1, G + 4, "dan"), "1 message of dan is missing: nobody who was here had it"),
     (h.GapEvent(2, G + 4, "dan", filled=True), "2 missing messages of dan are here now"),
     (h.GapEvent(1, G + 4, "dan", filled=True), "1 missing message of dan is here now"),
     (
@@ -206,6 +206,8 @@ NOTICES: list[tuple[h.What, str]] = [
     ),
     (h.MemberEvent(G + 4, "carol", "left", quiet=True), ""),
     (h.SuspectEvent(G + 1, "alice", quiet=True), ""),
+    (h.ElectionEvent(G + 2, "bob", "started", "leader silent", quiet=True), ""),
+    (h.ElectionEvent(G + 2, "bob", "ended", "alice leads", quiet=True), ""),
 ]  # fmt: skip
 
 
@@ -332,6 +334,7 @@ EVENTS: list[tuple[h.What, str, dict[str, Any]]] = [
     (member("joined"), "member", {"id": 4, "member": G + 4, "nick": "carol", "change": "joined"}),
     (h.SuspectEvent(G + 4, "carol"), "suspect", {"id": 4, "cleared": False}),
     (h.ElectionEvent(G + 2, "bob", "won", "x"), "election", {"phase": "won", "detail": "x"}),
+    (h.ElectionEvent(G + 2, "bob", "ended", quiet=True), "election", {"quiet": True}),
     (h.ElectionEvent(G + 2, "bob", "asked", "", G + 4, "carol", "bob asked carol"), "election",
      {"whom": {"id": 4, "member": G + 4, "nick": "carol"}, "text": "bob asked carol"}),
     (h.LeaderEvent(0), "leader", {"id": None, "member": None, "provisional": False}),
@@ -538,11 +541,54 @@ def test_histories_that_differ_are_exit_6() -> None:
     assert tables.comparison(w.Comparison("dev", True, rows[:1])).exit == 0
 
 
+ALICE, BOB, CAROL = (
+    w.Compared(G + 1, "alice", "7c3e", True, True),
+    w.Compared(G + 2, "bob", "7c3e", True),
+    w.Compared(G + 3, "carol"),
+)
+OTHER, ALONE = w.Compared(G + 2, "bob", "0000"), "nobody else answers: there is nothing to compare"
+
+
+@pytest.mark.parametrize(
+    ("same", "rows", "said", "differ", "unanswered"),
+    [
+        (True, (ALICE,), "same history on every member", False, []),
+        (True, (ALICE, BOB), "same history on every member", False, []),
+        (True, (ALICE, BOB, CAROL), "same history on the 2 members that answer", False, [3]),
+        (True, (ALICE, CAROL), f"{ALONE} with", False, [3]),
+        (False, (ALICE, CAROL), f"{ALONE} with", False, [3]),
+        (
+            False,
+            (ALICE, BOB, CAROL),
+            "same history on the 2 members that answer; carol (id 3) does not",
+            False,
+            [3],
+        ),
+        (
+            False,
+            (ALICE, BOB, CAROL, w.Compared(G + 4, "dan")),
+            "same history on the 2 members that answer; carol (id 3) and dan (id 4) do not",
+            False,
+            [3, 4],
+        ),
+        (False, (ALICE, OTHER), "histories differ", True, []),
+        (False, (ALICE, OTHER, CAROL), "histories differ", True, [3]),
+    ],
+)
+def test_histories_differ_only_where_somebody_who_answers_has_another(
+    same: bool, rows: tuple[w.Compared, ...], said: str, differ: bool, unanswered: list[int]
+) -> None:
+    answer = tables.comparison(w.Comparison("dev", same, rows))
+    assert (answer.lines[-1], answer.exit) == (said, 0 if same else 6)
+    (row,) = answer.rows
+    assert (row["same"], row["differ"], row["unanswered"]) == (same, differ, unanswered)
+
+
 def test_what_is_lost_is_said_by_check_and_status() -> None:
     rows = (w.Compared(G + 1, "a", "7c3e", True),)
     lost = (w.Lost(G + 4, "dan", 3),)
     answer = tables.comparison(w.Comparison("dev", True, rows, lost))
-    said = "3 messages of dan (id 4) are missing: nobody here has them"
+    said = "3 messages of dan (id 4) are missing: nobody who was here had them"
     assert answer.lines[-2:] == (said, "same history on every member")
     assert (answer.exit, answer.rows[0]["lost"][0]["messages"]) == (0, 3)
     chat = w.Chat("dev", 255, G + 1, EPOCH, G + 2, "bob", lost=3)

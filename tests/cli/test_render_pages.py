@@ -342,7 +342,11 @@ def test_whether_histories_are_the_same() -> None:
     same = replace(CHECK, same=True, rows=CHECK.rows[:1])
     assert text("check", same).startswith(" same history on every member")
     silent = replace(CHECK, same=True, rows=(CHECK.rows[0], CHECK.rows[2]))
-    assert text("check", silent).startswith(" same history on the 1 members that answer")
+    nothing = " nobody else answers: there is nothing to compare with"
+    assert text("check", silent).startswith(nothing)
+    rows = (CHECK.rows[0], replace(CHECK.rows[1], same=True, fingerprint="7c3e"), CHECK.rows[2])
+    said = " same history on the 2 members that answer; dan (id 9) does not"
+    assert text("check", replace(CHECK, rows=rows)).startswith(said)
 
 
 def test_calls_can_be_pasted_the_last_one_first() -> None:

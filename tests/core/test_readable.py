@@ -2,6 +2,7 @@
 
 from node.core import messages as m
 from node.core.events import Started
+from node.core.history import History
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
 from node.core.types import Hlc, Post, Way
@@ -103,3 +104,91 @@ def test_a_line_of_an_earlier_life_takes_as_long_as_this_life_has_waited() -> No
     trace = talk.group.trace(old.key)
     assert trace is not None
     assert [row.took_ms for row in trace.rows] == [7]
+
+
+# ---- who is silent here ------------------------------------------------------------------------
+
+
+def test_the_leader_is_silent_here_from_the_first_ping_that_fails_until_one_is_answered() -> None:
+    talk = follower(3, 1, 2)
+    assert not any(map(talk.group.silent, (1, 2, 3)))
+    talk.mute(1)
+    asked_at = talk.now + LAN.t2_ms
+    while not talk.group.silent(1) and talk.now <= asked_at + LAN.ping_ms:
+        talk.wait(10)
+    assert [talk.group.silent(id) for id in (1, 2, 3)] == [True, False, False]
+    known = talk.group.member(1)
+    assert known is not None
+    assert known.life is Life.ALIVE, "what is told to others is the leader's to say"
+    talk.heal(1)
+    talk.wait_for(m.Elect, to=1)
+    talk.answer(m.Elect, talk.vote(m.Vote.LEADING), to=1)
+    talk.answer(m.Elect, talk.vote(m.Vote.ALIVE), to=2)
+    assert not talk.group.silent(1)
+
+
+def test_so_is_the_leader_whom_one_stands_in_for() -> None:
+    talk = follower(1, 3, leader=3)
+    talk.mute(3)
+    talk.cut_registry()
+    talk.wait_for(m.Elect, to=3)
+    talk.fail(m.Elect, to=3)
+    talk.wait_for(m.Claim)
+    talk.wait(LAN.claim_ms + LAN.lookup_ms)
+    assert talk.group.provisional == 1
+    assert (talk.group.silent(3), talk.group.silent(1)) == (True, False)
+
+
+def test_nobody_is_silent_since_one_leads_oneself() -> None:
+    talk = leading(1, 2)
+    talk.wait(5 * LAN.t2_ms)
+    assert not any(map(talk.group.silent, (1, 2)))
+
+
+def test_a_member_is_silent_here_while_it_does_not_acknowledge_our_lines() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    talk.answer(m.Tell, m.Told(Receipt.STORED, said.id, 1), to=1)
+    talk.fail(m.Tell, to=2)
+    assert not talk.group.silent(2), "the way round is still to be tried"
+    talk.answer(m.Tell, m.Told(Receipt.RELAYING, said.id, 1), to=1)
+    assert talk.group.silent(2)
+    talk.wait_for(m.Tell, to=1)
+    assert talk.group.silent(2), "while it is tried again, too"
+    talk.answer(m.Tell, m.Told(Receipt.STORED, said.id, 2), to=1)
+    assert not talk.group.silent(2)
+
+
+def test_who_refuses_a_line_is_not_silent() -> None:
+    talk = follower(3, 1, 2)
+    talk.says("hello")
+    talk.answer(m.Tell, m.Refusal(m.Reason.PENDING_FULL, "no room"), to=2)
+    assert not talk.group.silent(2)
+
+
+def test_nor_is_who_had_room_for_the_first_of_several() -> None:
+    talk = follower(2, 1)
+    first, *others = [talk.says(str(k)) for k in range(8)]
+    for _ in range(4):
+        talk.fail(m.Tell, to=1)
+    assert talk.group.silent(1)
+    talk.wait_for(m.Tell, to=1)
+    talk.answer(m.Tell, m.Told(Receipt.STORED, first.id, 1), to=1)
+    together = talk.wait_for(m.Tell, to=1)
+    assert len(together.messages) > 1
+    talk.answer(m.Tell, m.Told(Receipt.STORED, others[0].id, 1), to=1)
+    assert talk.group.outbox_size == 6
+    assert not talk.group.silent(1)
+
+
+def test_nor_is_who_has_the_lines_that_failed_by_catching_up() -> None:
+    talk = follower(2, 1)
+    said = talk.says("hello")
+    talk.fail(m.Tell, to=1)
+    assert talk.group.silent(1)
+    log = History()
+    log.add(said)
+    runs, view = log.held((2,)), talk.view(1, history_hash=77)
+    talk.hears(m.Sync(talk.caller(1), view, sources=(2,), held=runs))
+    assert talk.group.reached(said.key) == (1, 1)
+    assert not talk.group.silent(1)

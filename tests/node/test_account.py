@@ -18,7 +18,7 @@ from node.core.effects import (
 )
 from node.core.timing import LAN
 from node.core.types import Epoch, Key, Stream
-from node.happenings import Happening
+from node.happenings import ElectionEvent, Happening
 from node.host import account as module
 from node.host import telling
 from node.host.account import Account
@@ -77,6 +77,10 @@ def started(by: int, about: int = ALICE) -> ElectionMoved:
     return ElectionMoved(by, Phase.STARTED, "leader silent", about=about)
 
 
+def ended(by: int) -> ElectionMoved:
+    return ElectionMoved(by, Phase.ENDED, "the leader answers the NDS")
+
+
 def led(by: int, n: int = 12, took_ms: int = 0, **more: Any) -> LeaderChanged:
     return LeaderChanged(by, Epoch(1, n), False, took_ms, **more)
 
@@ -91,6 +95,7 @@ def member(id: int, change: Change, detail: str = "") -> MemberChanged:
 
 SILENT = "leader alice (id 1) is silent"
 BEGUN = "election started by bob (id 2): leader silent"
+STAYED = "election of bob (id 2) ended: the leader answers the NDS"
 
 
 # ---- a leader is silent --------------------------------------------------------------------------
@@ -105,10 +110,37 @@ def test_a_leaders_silence_is_told_before_the_election_about_it(chat: Chat) -> N
 
 
 def test_one_silence_is_told_once_however_many_elections_it_takes(chat: Chat) -> None:
-    again = "election of bob (id 2) ended: 1 of 1 hear the leader"
-    ended = ElectionMoved(BOB, Phase.ENDED, "1 of 1 hear the leader")
     own = "election started by carol (id 3): leader silent"
-    assert chat.hears(started(BOB), ended, started(CAROL)) == [SILENT, BEGUN, again, own]
+    assert chat.hears(started(BOB), started(CAROL)) == [SILENT, BEGUN, own]
+
+
+def test_of_elections_about_one_silence_that_change_nothing_one_is_told(chat: Chat) -> None:
+    assert chat.hears(started(BOB), ended(BOB)) == [SILENT, BEGUN, STAYED]
+    assert chat.hears(started(CAROL), ended(CAROL), started(BOB), ended(BOB)) == []
+    again = chat.quiet(started(BOB), ElectionMoved(BOB, Phase.ASKED, whom=DAN), ended(BOB))
+    steps = [(what.phase, what.quiet) for what in again if isinstance(what, ElectionEvent)]
+    assert steps == [("started", True), ("asked", False), ("ended", True)]
+    assert chat.hears(led(DAN)) == ["dan (id 4) leads now (epoch 12)"]
+
+
+def test_two_that_hold_elections_at_once_have_one_end(chat: Chat) -> None:
+    own = "election started by carol (id 3): leader silent"
+    told = chat.hears(started(BOB), started(CAROL), ended(BOB), ended(CAROL))
+    assert told == [SILENT, BEGUN, own, STAYED]
+
+
+def test_the_elections_about_the_next_silence_are_told_again(chat: Chat) -> None:
+    chat.hears(started(BOB), ended(BOB), started(BOB), ended(BOB))
+    chat.group.heard_leader_at = chat.now + 5
+    chat.now += 10
+    assert chat.hears(started(BOB), ended(BOB)) == [SILENT, BEGUN, STAYED]
+
+
+def test_so_are_those_about_another_leader_s_or_the_same_after_another_led(chat: Chat) -> None:
+    chat.hears(started(BOB), ended(BOB))
+    assert chat.hears(started(BOB, about=DAN), ended(BOB))[-2:] == [BEGUN, STAYED]
+    chat.hears(led(CAROL), led(ALICE, 13))
+    assert chat.hears(started(BOB), ended(BOB)) == [SILENT, BEGUN, STAYED]
 
 
 def test_the_silence_of_a_leader_that_was_heard_again_is_another_one(chat: Chat) -> None:

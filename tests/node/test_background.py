@@ -10,7 +10,11 @@ import pytest
 
 from node import background
 from node.background import start_nds
-from node.errors import NO_NDS, NdsNotStarted
+from node.cli.output import Output
+from node.cli.parser import parse
+from node.cli.run import Run
+from node.cli.verbs_node import ensure
+from node.errors import NO_NDS, DiskReadOnly, NdsNotStarted
 from node.places import places
 from tests.processes import wait_for
 
@@ -57,3 +61,27 @@ def test_an_nds_that_is_not_ready_in_time_is_ended(
         os.kill(spawned[0].pid, signal.SIGKILL)
         raise
     assert not spot.nds_pid.exists()
+
+
+@pytest.mark.parametrize(("room", "why"), [(0, ": the disk is full"), (2**30, "")])
+def test_who_could_not_even_say_why_on_a_full_disk_had_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, why: str
+) -> None:
+    output, log = tmp_path / "node.out", tmp_path / "node.log"
+    output.touch()
+    monkeypatch.setattr(background, "room", lambda _: room)
+    said = str(background.last_words(output, "p2pchat", log))
+    assert said == f"The node did not start: p2pchat ended without a word{why}. Its log: {log}"
+
+
+def test_a_node_in_the_background_that_cannot_start_has_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spot = places("default", str(tmp_path), {})
+
+    def spawn(command: Sequence[str], output: Path) -> background.Spawned:
+        raise DiskReadOnly(file=output)
+
+    monkeypatch.setattr(background, "spawn", spawn)
+    with pytest.raises(DiskReadOnly, match="so the node does not start"):
+        ensure(Run(parse(["up", "--home", str(tmp_path)]), spot, Output()))

@@ -93,3 +93,38 @@ def test_an_unknown_reason_is_still_told() -> None:
 )
 def test_the_nearest_names_are_offered(name: str, known: list[str], said: str) -> None:
     assert nearest(name, known) == said
+
+
+@pytest.mark.parametrize(
+    ("failed", "said"),
+    [
+        (
+            errors.DiskReadOnly(file="a"),
+            "The disk can only be read: a cannot be written, so the node does not start. Make it"
+            " writable first.",
+        ),
+        (
+            errors.DiskFull(file="a"),
+            "The disk is full: a cannot be written, so the node does not start. Make room first.",
+        ),
+        (
+            errors.DiskFailed(file="a", text="Input/output error"),
+            "The disk fails: a: Input/output error. So the node does not start: try again once it"
+            " works.",
+        ),
+    ],
+)
+def test_a_node_that_cannot_start_has_sent_nothing(failed: errors.DiskFailed, said: str) -> None:
+    with pytest.raises(type(failed)) as told, errors.starting():
+        raise failed
+    assert str(told.value) == said
+    assert (told.value.facts, told.value.reason) == (failed.facts, failed.reason)
+    assert "Nothing of this" in str(failed)
+
+
+@pytest.mark.parametrize("kind", [errors.DiskUnreadable, errors.PortInUse])
+def test_what_else_keeps_a_node_from_starting_says_so_itself(kind: type[Complaint]) -> None:
+    complaint = kind(file="a", text="Input/output error")
+    with pytest.raises(kind) as told, errors.starting():
+        raise complaint
+    assert told.value is complaint

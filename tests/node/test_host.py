@@ -20,7 +20,7 @@ from node.config import load
 from node.control.running import running
 from node.core.effects import Departed, ElectionMoved, Phase, Stopped
 from node.core.messages import Kind, Life
-from node.core.types import Hlc, Stream
+from node.core.types import Hlc, Silence, Stream
 from node.errors import (
     AmbiguousChat,
     AmbiguousMessage,
@@ -45,6 +45,7 @@ from node.host import asking, checks, entering, listing, telling, views
 from node.host.hub import Hub, TooSlow
 from node.host.nodes import Node
 from node.places import places
+from node.runner import Silenced
 from node.words import Mode, Wait
 from tests.node.town import Town, eventually, lines, say
 from tests.processes import Processes
@@ -532,6 +533,32 @@ async def test_histories_are_compared_with_everyones(town: Town) -> None:
     assert found.same
     assert len({row.fingerprint for row in found.rows}) == 1
     assert len(found.rows) == 2
+
+
+async def test_a_leader_that_is_silent_to_this_node_alone_is_suspect_here(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await town.pair()
+    chat = bob.chat("")
+
+    async def cut(*_: object) -> Silenced:
+        return Silenced(Silence.SILENT, "cut")
+
+    with monkeypatch.context() as while_cut:
+        while_cut.setattr(bob.links, "call", cut)
+        await eventually(lambda: views.chat(chat).alive == 1)
+        assert [row.state for row in views.members(chat, everyone=False).members] == [
+            "suspect",
+            "alive",
+        ]
+        assert [row.state for row in views.peers(chat, bob.links.figures)] == ["suspect"]
+        assert views.leader(chat).nick == "alice", "nobody else leads"
+        found = await asking.check(bob, chat)
+        assert (found.same, found.differ) == (False, False)
+        assert [row.nick for row in found.unanswered] == ["alice"]
+        assert [one.life for one in chat.group.roster.members] == [Life.ALIVE, Life.ALIVE]
+        assert views.chat(alice.chat("")).alive == 2, "that is for bob to say"
+    await eventually(lambda: views.chat(chat).alive == 2)
 
 
 async def test_a_living_leader_stays(town: Town) -> None:

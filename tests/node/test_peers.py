@@ -92,6 +92,18 @@ async def test_a_refusal_is_an_answer(links: Links, log: CallLog) -> None:
     assert log.rows()[0].status == figures.last_error
 
 
+async def test_an_error_is_shown_while_it_is_the_latest_that_came_of_a_call(links: Links) -> None:
+    village = Village()
+    refusal = Refusal(Reason.OLD_INCARNATION, "there is a later life of yours")
+    village.script = lambda _: refusal
+    async with living(village) as address:
+        await links.call(address, TELL, 5_000)
+        village.script = lambda request: REPLIES[REPLY_OF[type(request)]]
+        await links.call(address, TELL, 5_000)
+        figures = links.figures(address)
+    assert (figures.calls, figures.failures, figures.last_error) == (2, 1, "")
+
+
 async def test_figures_tell_of_each_address(links: Links, log: CallLog) -> None:
     assert links.figures("127.0.0.1:9") == LinkFigures("idle")
     village = Village()

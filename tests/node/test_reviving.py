@@ -355,7 +355,9 @@ async def test_a_node_starts_on_a_full_disk_and_one_can_read(
     with full_profile(monkeypatch):
         bob = await town.start("bob", listen="127.0.0.1:0")
         assert lines(bob) == ["before"]
-        assert len(bob.status().problems) == 1
+        (problem,) = bob.status().problems
+        why = "cannot be written (the disk is full); the node goes on, and writes it once it can"
+        assert problem == f"{bob.places.data / 'profile.json'} {why}"
     await eventually(lambda: not bob.status().problems)
     assert profiles.load(bob.places.data).listen == bob.listen
 
@@ -374,3 +376,14 @@ async def test_complaints_of_the_disk_say_what_to_do() -> None:
     for kind in (DiskFull, DiskReadOnly):
         assert issubclass(kind, Complaint)
         assert "chats go on by themselves" in str(kind(file="a.db"))
+
+
+async def test_a_node_that_cannot_start_on_its_disk_says_that_and_no_more(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise DiskReadOnly(file="node.lock")
+
+    monkeypatch.setattr(profiles, "Lock", refused)
+    with pytest.raises(DiskReadOnly, match=r"node\.lock cannot be written, so the node does not"):
+        await town.start("alice")

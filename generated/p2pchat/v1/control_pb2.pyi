@@ -116,7 +116,7 @@ class Chat(_message.Message):
     mode: _common_pb2.Mode.ValueType
     """How it keeps what is said."""
     lost: _builtins.int
-    """Messages that are lost: nobody here has them."""
+    """Messages that are missing: nobody who was here had them."""
     halt: _builtins.str
     """"stalled" where its log cannot be written, till that works again; "stopped" where it has ended
     here by itself; empty while it goes on.  `alive` and `leader_id` are then 0: unknown.
@@ -1247,6 +1247,7 @@ class ElectionEvent(_message.Message):
     WHOM_ID_FIELD_NUMBER: _builtins.int
     WHOM_NICK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    QUIET_FIELD_NUMBER: _builtins.int
     by_id: _builtins.int
     """Who holds the round (this node, or whoever asked it)."""
     by_nick: _builtins.str
@@ -1261,6 +1262,10 @@ class ElectionEvent(_message.Message):
     """Its name."""
     text: _builtins.str
     """The step in one line, as in `ElectionStep`."""
+    quiet: _builtins.bool
+    """started, ended: true where an election about the same silence of a leader has ended without a
+    new one: it is to be shown among elections, and not told again.
+    """
     def __init__(
         self,
         *,
@@ -1271,10 +1276,11 @@ class ElectionEvent(_message.Message):
         whom_id: _builtins.int = ...,
         whom_nick: _builtins.str = ...,
         text: _builtins.str = ...,
+        quiet: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "by_nick", b"by_nick", "detail", b"detail", "phase", b"phase", "text", b"text", "whom_id", b"whom_id", "whom_nick", b"whom_nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "by_nick", b"by_nick", "detail", b"detail", "phase", b"phase", "quiet", b"quiet", "text", b"text", "whom_id", b"whom_id", "whom_nick", b"whom_nick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1456,7 +1462,7 @@ Global___MergeEvent: _TypeAlias = MergeEvent  # noqa: Y015
 
 @_typing.final
 class GapEvent(_message.Message):
-    """Messages of a member are lost: others follow them, and nobody here has them."""
+    """Messages of a member are missing: others follow them, and nobody who was here had them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2329,7 +2335,7 @@ Global___CheckRow: _TypeAlias = CheckRow  # noqa: Y015
 
 @_typing.final
 class Lost(_message.Message):
-    """Lost messages of one member: nobody here has them."""
+    """Missing messages of one member: nobody who was here had them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2372,7 +2378,9 @@ class CheckHistoryResponse(_message.Message):
     chat: _builtins.str
     """The chat's name."""
     same: _builtins.bool
-    """Whether every member alive has the same history."""
+    """Whether every member alive has the same history.  False also where one that counts as alive gives
+    no answer: histories differ only where a row has another fingerprint.
+    """
     halt: _builtins.str
     """As in `Chat`."""
     halt_reason: _builtins.str

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ...errors import NO_PEER, Complaint
 from ...happenings import (
     ChatEvent,
+    ElectionEvent,
     Happening,
     LeaderEvent,
     MemberEvent,
@@ -26,6 +27,7 @@ from .face import Face, chat_of
 
 AGAIN_S = 0.5  # between tries to reach a node that does not answer
 GATHER_S = 0.05  # members are read once for what happens within this
+OF_MEMBERS = (MemberEvent, SuspectEvent, ElectionEvent, LeaderEvent, ChatEvent)
 LACKING_S = 1.0  # acknowledgements that come within this are shown at the members together
 STATUS_S = 5.0  # without a reason the status is read this often
 
@@ -59,14 +61,15 @@ class Watching:
             self._stale_members.set()
         if isinstance(event, Paged) and event.chat_id == state.current:
             self._greet()
+        if isinstance(event, Status) and _outdated(state):
+            self._stale_members.set()
         if not isinstance(event, Happening):
             return
         if isinstance(event.what, ChatEvent | NdsEvent | MergeEvent):
             self._stale_status.set()
         if isinstance(event.what, ReceiptEvent) and event.chat_id == state.current:
             self._read_members_later()
-        of_members = isinstance(event.what, MemberEvent | SuspectEvent | LeaderEvent | ChatEvent)
-        if of_members and event.chat_id == self._face.state.current:
+        if isinstance(event.what, OF_MEMBERS) and event.chat_id == self._face.state.current:
             self._stale_members.set()
 
     def _read_members_later(self) -> None:
@@ -189,3 +192,11 @@ class Watching:
                     self._face.apply(await self._face.node.status())
                 except Complaint:  # the watch tells
                     continue
+
+
+def _outdated(state: State) -> bool:
+    """Whether the members shown are others than the node counts: who is silent to it alone, say."""
+    view = state.front
+    if view is None or not view.members or view.chat.halt:
+        return False
+    return sum(member.state == "alive" for member in view.members) != view.chat.alive

@@ -28,8 +28,8 @@ _CHANGES = frozenset({"joined", "left", "dropped", "returned"})  # which come in
 def is_told(happening: Happening) -> bool:
     """Whether a transcript has a line for it."""
     match happening.what:
-        case ElectionEvent(phase=phase):
-            return phase in _PHASES
+        case ElectionEvent(phase=phase, quiet=quiet):
+            return phase in _PHASES and not quiet
         case ChatEvent(change=change):
             return change in ("opened", "closed", "resumed")
         case MemberEvent(quiet=quiet) | SuspectEvent(quiet=quiet):

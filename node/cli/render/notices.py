@@ -137,6 +137,8 @@ def _suspect(event: SuspectEvent, leader: int) -> str:
 
 def _election(event: ElectionEvent) -> str:
     by, detail = who(event.by_nick, event.by_id), clean_line(event.detail)
+    if event.quiet:
+        return ""
     match event.phase:
         case "started":
             return f"election started by {by}: {detail or 'leader silent'}"
@@ -195,10 +197,10 @@ def _gap(event: GapEvent) -> str:
 
 
 def missing(messages: int, whose: str) -> str:
-    """That messages are lost, for good as far as is known."""
+    """That messages are missing here; who was away meanwhile may have them."""
     one = messages == 1
     lost = f"{counted(messages, 'message')} of {whose} {'is' if one else 'are'} missing"
-    return f"{lost}: nobody here has {'it' if one else 'them'}"
+    return f"{lost}: nobody who was here had {'it' if one else 'them'}"
 
 
 # ---- chat messages -----------------------------------------------------------------------------

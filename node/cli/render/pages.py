@@ -15,7 +15,7 @@ from .grid import Cells, empty, grid, paragraph
 from .notices import delivery, led_by, message_lines, missing
 from .rows import Row, cut, fitted, padded
 from .shell import grpcurl, shell_rows
-from .tables import compared
+from .tables import compared, sameness
 from .text import (
     clean,
     clean_line,
@@ -341,9 +341,7 @@ def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row
         look = "page.good" if row.same else "page.bad"
         found = clean_line(row.fingerprint) or "no answer"
         cells.append((look, (who(row.nick, row.member_id), found, told)))
-    silent = sum(not row.fingerprint for row in value.rows)
-    whom = f"the {len(value.rows) - silent} members that answer" if silent else "every member"
-    said = f"same history on {whom}" if value.same else "histories differ"
+    said = sameness(value)
     if halted := words.halted(value.halt, value.halt_reason):
         said = f"the chat is {halted}: its history here is as it was then"
     look = "page.good" if value.same else "page.bad"

@@ -88,7 +88,7 @@ def _event_fields(what: happenings.What) -> Row:
             by = member(what.by_id, what.by_nick)
             whom = member(what.whom_id, what.whom_nick)
             row = {"by": by, "phase": what.phase, "whom": whom, "detail": what.detail}
-            return row | {"text": what.text}
+            return row | {"text": what.text, "quiet": what.quiet}
         case happenings.LeaderEvent():
             return {
                 **member(what.leader_id, what.nick),
@@ -242,6 +242,8 @@ def check(value: words.Comparison) -> Row:
     return {
         "chat": value.chat,
         "same": value.same,
+        "differ": value.differ,
+        "unanswered": [small(row.member_id) for row in value.unanswered],
         "members": [
             {
                 **member(row.member_id, row.nick),

@@ -342,7 +342,7 @@ def outcome(value: words.Outcome) -> Answer:
 
 
 def comparison(value: words.Comparison) -> Answer:
-    """Whether all have the same history; exit 6 where they have not."""
+    """Whether all have the same history; exit 6 where they have not, or that is not known."""
     rows = [
         (
             who(row.nick, row.member_id),
@@ -351,15 +351,31 @@ def comparison(value: words.Comparison) -> Answer:
         )
         for row in value.rows
     ]
-    silent = sum(not row.fingerprint for row in value.rows)
-    whom = f"the {len(rows) - silent} members that answer" if silent else "every member"
-    last = f"same history on {whom}" if value.same else "histories differ"
+    last = sameness(value)
     if value.halt:
         last = "this node's history is as it was when the chat stalled; the others are compared"
     code = errors.DONE if value.same else errors.PARTIAL
     lost = [missing(one.messages, who(one.nick, one.member_id)) for one in value.lost]
     lines = (*table(rows), *lost, last)
     return Answer(lines, (records.check(value),), _halt(value), exit=code)
+
+
+def sameness(value: words.Comparison) -> str:
+    """What is known of all histories together."""
+    silent, answering = value.unanswered, len(value.rows) - len(value.unanswered)
+    if value.differ:
+        return "histories differ"
+    if not silent:
+        return "same history on every member"
+    if answering < 2:
+        known = "nobody else answers: there is nothing to compare with"
+    else:
+        known = f"same history on the {answering} members that answer"
+    if value.same:  # Those that do not answer are gone.
+        return known
+    names = several(who(row.nick, row.member_id) for row in silent)
+    verb = "does" if len(silent) == 1 else "do"
+    return f"{known}; {names} {verb} not" if answering > 1 else known
 
 
 def compared(value: words.Comparison, row: words.Compared) -> str:
