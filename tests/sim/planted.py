@@ -10,7 +10,7 @@ class Mutant:
     old: str
     new: str
     also: tuple[tuple[str, str], ...] = ()  # further replacements in the same file
-    start: int = 0  # the first of the seeds that are tried: what needs rare luck is found further on
+    start: int = 0  # of the seeds that are tried: what needs rare luck is found further on
 
     @property
     def changes(self) -> tuple[tuple[str, str], ...]:
