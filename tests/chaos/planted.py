@@ -30,12 +30,13 @@ def _shows_twice() -> None:
 
     tell, count = Hub.tell, [0]
 
-    def stutter(self: Hub, happening: Happening) -> None:
-        tell(self, happening)
-        if isinstance(happening.what, Line):
-            count[0] += 1
-            if count[0] % 4 == 0:
-                tell(self, happening)
+    def stutter(self: Hub, *happenings: Happening) -> None:
+        tell(self, *happenings)
+        for happening in happenings:
+            if isinstance(happening.what, Line):
+                count[0] += 1
+                if count[0] % 4 == 0:
+                    tell(self, happening)
 
     Hub.tell = stutter  # type: ignore[method-assign]
 
