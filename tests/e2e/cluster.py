@@ -101,8 +101,11 @@ class Cluster:
                 for c in seen
                 if c is not None
             }
-            wanted = (count, count + absent, 0)
-            return all(seen) and len(told) == 1 and next(iter(told))[:3] == wanted
+            if not all(seen) or len(told) != 1:
+                return False
+            alive, known, outbox, _, leader, _ = told.pop()
+            there = {c.member_id for c in seen if c is not None}
+            return (alive, known, outbox) == (count, count + absent, 0) and leader in there
 
         try:
             wait_for(equal, f"{names} agree in #{chat}", wait_s)
