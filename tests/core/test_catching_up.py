@@ -378,7 +378,6 @@ def test_what_was_said_while_a_comparison_was_under_way_is_not_known_to_be_held(
 def test_who_is_given_what_it_missed_is_looked_at_again() -> None:
     talk, (first, second) = missed("hello", "there")
     talk.fail(m.Sync, to=2)
-    talk.wait(catching_up.TALK_MS)
     runs = held(first).held((3,))
     asked = m.Sync(talk.caller(2), talk.view(2, history_hash=77), sources=(3,), held=runs)
     answer = talk.hears(asked)
