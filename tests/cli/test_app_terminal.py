@@ -8,6 +8,8 @@ import errno
 import os
 import pty
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +20,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from node.cli.app import app as app_module
+from node.cli.app import tty as tty_module
 from node.cli.app.app import is_ours
 from node.cli.app.bindings import REFUSED
 from node.cli.app.setup import Extra
@@ -187,6 +190,32 @@ async def test_the_end_does_not_wait_long_for_it() -> None:
         assert tty.is_behind
         tty.close()
         assert not loop.remove_writer(tty._own)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+async def test_a_slow_terminal_gets_all_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tty_module, "LAST_S", 0.2)
+    ours, theirs = pty.openpty()
+    got = bytearray()
+
+    def read() -> None:
+        while not got.endswith(b"end"):
+            time.sleep(0.05)  # far more of these than the patience for one
+            got.extend(os.read(ours, 1000))
+
+    reader = threading.Thread(target=read, daemon=True)
+    try:
+        tty = Tty(theirs, lambda: None)
+        tty.write("x" * 30_000 + "end")
+        tty.flush()
+        assert tty.is_behind
+        reader.start()
+        tty.close()
+        reader.join(10)
+        assert not reader.is_alive()
+        assert len(got) == 30_003
     finally:
         os.close(ours)
         os.close(theirs)

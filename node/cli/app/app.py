@@ -241,6 +241,8 @@ class _Run:
 
         In the background it still is: nothing is read from it or sent to it until that ends.
         """
+        if not self._app.is_running:
+            return  # it has been given back already
         if self._tty is not None and not is_foreground(self._tty.fileno()):
             self._tty.is_muted = True
             if self._away is None:

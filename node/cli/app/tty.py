@@ -10,10 +10,9 @@ import contextlib
 import errno
 import os
 import select
-import time
 from collections.abc import Callable, Iterator
 
-LAST_S = 0.5  # what is left at the end is waited for this long
+LAST_S = 0.5  # at the end, a terminal that has taken nothing for so long is not waited for
 GONE = (errno.EIO, errno.ENXIO, errno.EPIPE, errno.EBADF)
 
 
@@ -88,11 +87,12 @@ class Tty:
             self._drained()
 
     def close(self) -> None:
-        """Gives what is left a moment, and lets go of the terminal."""
-        until = time.monotonic() + LAST_S
+        """Sends what is left as long as the terminal takes some of it, and lets go of it."""
         with contextlib.suppress(OSError):
-            while self._waiting and (left := until - time.monotonic()) > 0:
-                select.select([], [self._own], [], left)
+            before = 0
+            while self._waiting and len(self._waiting) != before:
+                before = len(self._waiting)
+                select.select([], [self._own], [], LAST_S)
                 self._send()
         asyncio.get_running_loop().remove_writer(self._own)
         os.close(self._own)
