@@ -92,8 +92,10 @@ def test_a_leader_that_leaves_names_its_successor_and_the_last_one_ends_it(
     rest = others(SQUARE, gone)
     request = control_pb2.WatchRequest(chat="go")
     watches = [square[name].control.Watch(request, timeout=WATCH_S) for name in rest]
+    for watch in watches:
+        watch.initial_metadata()  # from here on, nothing escapes it
     square[gone].post("go", "who is here?")
-    for watch in watches:  # from here on, nothing escapes it
+    for watch in watches:
         assert first(watch, "message").text == "who is here?"
     with Talk(square, "go", rest, "the leader leaves") as talk:
         began = time.monotonic()
