@@ -37,6 +37,7 @@ CALL_S = 10.0
 PASSING = {"seenMs", "idle", "acked", "lacking", "downSinceMs", "unread", "mentions", "alive"}
 PASSING |= {"fingerprint", "outbox", "pid", "startedMs", "listen", "advertise"}
 CHATS_MAX = 5  # of mallory
+DEN_LIFE = 200  # returns of mallory until #den is founded anew
 FILES = 1_024
 
 
@@ -53,6 +54,7 @@ class Town:
         self.pit = ""
         self.pits: list[int] = []  # the numbers of all that were dug
         self.ups = 0  # starts of mallory after somebody stopped it
+        self.returns = 0  # of mallory into #den
         self._channels: dict[str, grpc.Channel] = {}
 
     # ---- building --------------------------------------------------------------------------------
@@ -369,8 +371,15 @@ class Town:
                 with suppress(grpc.RpcError):
                     victim.ask("LeaveChat", chat=name)
         if "den" not in chats:
-            self.cluster["carol"].ask("JoinChat", line=f"{self.nds_address}/den")
-            victim.ask("JoinChat", line=f"{self.nds_address}/den")
+            self.returns += 1
+            if self.returns % DEN_LIFE == 0:  # its members remember all who have left
+                with suppress(grpc.RpcError):
+                    self.cluster["carol"].ask("LeaveChat", chat="den")
+                self.gather("den", VICTIM, "carol")
+                self.spared.add(self.chat("carol", "den").chat_id)
+            else:
+                for name in ("carol", VICTIM):
+                    self.cluster[name].ask("JoinChat", line=f"{self.nds_address}/den")
 
 
 def request_of(said: Any, to: int) -> Message:
