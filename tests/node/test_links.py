@@ -248,16 +248,21 @@ async def test_one_by_one_the_answer_names_the_last_before_the_first_that_is_not
     assert await one.call(two, several(3)) == full
 
 
-async def test_a_link_that_is_silent_is_passed_by_until_it_speaks_again(
-    houses: tuple[House, House], alone: list[str]
-) -> None:
-    one, two = houses
+async def fall_silent(one: House, two: House) -> None:
+    """They are linked, and `two` answers nothing that it is told until its gate is set."""
     await one.call(two, PING)
     await until(lambda: one.linked(two))
     two.gate.clear()
     silenced = await one.call(two, TELL, 50)
     assert isinstance(silenced, Silenced)
     assert silenced.how is Silence.SILENT
+
+
+async def test_a_link_that_is_silent_is_passed_by_until_it_speaks_again(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    await fall_silent(one, two)
     alone.clear()
     waiting = asyncio.create_task(one.call(two, PING, 5_000))
     await until(lambda: alone == ["/p2pchat.v1.Node/LivenessPing"])
@@ -274,10 +279,7 @@ async def test_of_several_messages_past_a_silent_link_the_first_is_tried(
     houses: tuple[House, House], alone: list[str]
 ) -> None:
     one, two = houses
-    await one.call(two, PING)
-    await until(lambda: one.linked(two))
-    two.gate.clear()
-    assert isinstance(await one.call(two, TELL, 50), Silenced)
+    await fall_silent(one, two)
     told: list[int] = []
 
     def stored(request: Request) -> Reply:
