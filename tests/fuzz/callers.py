@@ -96,7 +96,8 @@ def dress(
             caller.incarnation = rng.choice((0, 1, life - 1))
         case "wrong":
             wrong = (*others, callee + 1) if steady else ()
-            caller.callee_id = rng.choice((society.nobody, *wrong))
+            # Not an id that records tell of: members of a pit take those that are theirs there.
+            caller.callee_id = rng.choice((society.nobody + 1, *wrong))
             if caller.callee_id == callee:
                 caller.callee_id += 1
         case "nobody":

@@ -19,7 +19,7 @@ OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.max_receive_message_length", 64 * 2**20),
-    ("grpc.max_send_message_length", 64 * 2**20),
+    ("grpc.max_send_message_length", -1),  # it is the server that refuses
 )
 OK = "OK"
 CUT = "CUT"  # we ended a stream that would have gone on
