@@ -27,7 +27,7 @@ EXIT_CODES: Mapping[int, str] = {
     NO_NDS: "the NDS does not answer, or cannot store",
     NO_PEER: "the leader, another member, or the local node does not answer",
     PARTIAL: "partial: stored, but not acknowledged by all in time; check: histories differ, or "
-    "not all answer",
+    "one that is not gone does not answer",
     REFUSED: "refused: the chat is full, one was kicked, or speaks another version",
     INTERRUPTED: "ended by Ctrl+C",
 }
@@ -262,6 +262,12 @@ class NodeDown(Complaint):
     exit = NO_PEER
     reason = "NODE_DOWN"
     status = "UNAVAILABLE"
+
+
+class NodeLost(NodeDown):
+    """The node of the profile '{profile}' has ended. {text} Start it with 'p2pchat up'."""
+
+    reason = "NODE_LOST"
 
 
 class NodeSilent(Complaint):

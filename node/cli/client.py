@@ -27,6 +27,7 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.use_local_subchannel_pool", 1),
 )
+UNREACHED = "failed to connect"  # in what gRPC says of a call that never got anywhere
 LONGER_S = 5.0  # joining, leaving and the like wait for others before they answer
 
 
@@ -202,6 +203,7 @@ class Client:
         """Stores a line, then tells how far it has come; the last one has `done`.
 
         A text that is too long is refused here: more than a call may carry never gets to the node.
+        Where the node ends meanwhile, NodeLost says what is known of the line.
         """
         if (size := len(text.encode("utf-8", "surrogatepass"))) > TEXT_MAX:
             raise errors.TooLong(size=size, limit=TEXT_MAX)
@@ -215,11 +217,15 @@ class Client:
             wait_ms=wait_ms,
         )
         limit = (wait_ms or 10_000) / 1000 + self._timeout
+        last = words.Progress()
         try:
             async for one in self._stub.Send(request, timeout=limit):
-                yield from_proto(words.Progress, one)
+                yield (last := from_proto(words.Progress, one))
         except grpc.aio.AioRpcError as error:
-            raise self._complain(error) from error
+            complaint = self._complain(error)
+            if isinstance(complaint, errors.NodeDown) and (fate := _fate(error, last)):
+                complaint = errors.NodeLost(profile=self._profile, text=fate)
+            raise complaint from error
 
     async def watch(
         self, chat: str = "", history: int = 0, *, ready: Callable[[], None] | None = None
@@ -241,3 +247,12 @@ class Client:
             raise self._complain(error) from error
         finally:
             call.cancel()
+
+
+def _fate(error: grpc.aio.AioRpcError, last: words.Progress) -> str:
+    """What became of a line whose node has ended; empty where none was there to begin with."""
+    if last.id:
+        return f"It has stored the line ({last.id}), and sends it on as soon as it is up again."
+    if UNREACHED in (error.details() or ""):
+        return ""
+    return "Whether it has stored the line is not known; 'p2pchat tail' tells once it is up again."

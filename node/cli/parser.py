@@ -135,7 +135,8 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "check",
-        "whether every member has the same history; exit 6 where not, or not all answer",
+        "whether every member has the same history; exit 6 where not, or one that is not gone"
+        " does not answer",
         '"chat","same","differ","unanswered":[id],"members":[{"id","member","nick","fingerprint","same","self"}],'
         '"lost":[{"id","member","nick","messages"}],"halt","halt_reason"',
         "chat",
@@ -203,6 +204,13 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _NotGiven(str):
+    """A default that argparse converts as if it had been typed."""
+
+
+NOT_GIVEN = _NotGiven()
+
+
 def _add(verbs: "Subparsers[Parser]", verb: Verb) -> None:
     epilog = [verb.more] if verb.more else []
     epilog += [f"--json: one object a line: {{{verb.json}}}"] if verb.json else []
@@ -213,7 +221,12 @@ def _add(verbs: "Subparsers[Parser]", verb: Verb) -> None:
         _node_flags(one)
     if verb.flags == "chat":
         one.add_argument(
-            "-c", "--chat", default="", metavar="CHAT", help="which chat; not needed with only one"
+            "-c",
+            "--chat",
+            type=_given,
+            default=NOT_GIVEN,
+            metavar="CHAT",
+            help="which chat; not needed with only one",
         )
     if verb.flags == "nds":
         one.add_argument("--nds", action="append", metavar="HOST:PORT", help="only this one's")
@@ -311,6 +324,15 @@ def _tail(one: argparse.ArgumentParser) -> None:
     one.add_argument("--events", action="store_true", help="with -f: notices too")
 
 
+def _given(text: str) -> str:
+    """What was given; an empty variable of a script is not taken for nothing given."""
+    if text is NOT_GIVEN:
+        return ""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty: leave it out, or name one")
+    return text
+
+
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
@@ -335,11 +357,20 @@ def _members(one: argparse.ArgumentParser) -> None:
 
 
 def _ping(one: argparse.ArgumentParser) -> None:
-    one.add_argument("member", nargs="?", default="", metavar="MEMBER", help="nick or id")
+    one.add_argument(
+        "member", nargs="?", type=_given, default=NOT_GIVEN, metavar="MEMBER", help="nick or id"
+    )
 
 
 def _trace(one: argparse.ArgumentParser) -> None:
-    one.add_argument("id", nargs="?", default="", metavar="ID", help="first digits, at least 4")
+    one.add_argument(
+        "id",
+        nargs="?",
+        type=_given,
+        default=NOT_GIVEN,
+        metavar="ID",
+        help="first digits, at least 4",
+    )
 
 
 def _election(one: argparse.ArgumentParser) -> None:

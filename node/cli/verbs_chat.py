@@ -46,7 +46,7 @@ async def _send_all(run: Run) -> int:
     limit = max(1, round(run.settings.timeout * 1000))
     worst = DONE
     many = not run.args.text or run.args.text == ["-"]
-    number = 0
+    number = stored = 0
     async with run.client() as node:
         async for text in _texts(run):
             number += 1
@@ -61,8 +61,14 @@ async def _send_all(run: Run) -> int:
                 run.output.note(f"line {number} is not sent: {complaint}")
                 worst = max(worst, complaint.exit)
                 continue
+            except NodeDown:
+                if stored:
+                    before = f"lines stored before line {number}: {stored}"
+                    run.output.note(f"{before}; those after it are not sent")
+                raise
             if not sent:
                 raise NodeDown(profile=run.places.profile)
+            stored += 1
             worst = max(worst, run.output.answer(progress(sent[-1])))
         if not number:
             await node.status()  # Without a node it is as with any line.

@@ -53,6 +53,9 @@ def test_the_help_shows_every_verb_and_hides_the_node_itself() -> None:
         (["errors", "99"], "must be an exit code, one of 0, 1, 2, 3, 4, 5, 6, 7, 130, not '99'"),
         (["errors", "FOO"], "must be an exit code, one of 0, 1, 2, 3, 4, 5, 6, 7, 130, not 'FOO'"),
         (["errors", "-1"], "-1"),
+        (["members", "-c", ""], "-c/--chat: must not be empty"),
+        (["trace", " "], "ID: must not be empty"),
+        (["ping", ""], "MEMBER: must not be empty"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(line: list[str], said: str) -> None:
@@ -60,6 +63,10 @@ def test_nonsense_is_refused_in_one_line(line: list[str], said: str) -> None:
         parse(line)
     assert said in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_what_is_left_out_is_empty() -> None:
+    assert (parse(["trace"]).id, parse(["trace"]).chat, parse(["ping"]).member) == ("", "", "")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,35 @@ HOSTILE = {
 }
 
 
+def test_who_loses_its_node_while_it_sends_is_told_what_became_of_each_line(
+    square: Cluster,
+) -> None:
+    alice, bob = square["alice"], square["bob"]
+    texts = alice.texts("dev")
+    said = ["the first", "the second", "the one under way"]
+    sending = alice.start("send", "-c", "dev", "-", "--timeout", "30", stdin=subprocess.PIPE)
+    assert sending.stdin is not None
+    assert sending.stdout is not None
+    for text in said[:2]:
+        sending.stdin.write(f"{text}\n")
+        sending.stdin.flush()
+        assert sending.stdout.readline()
+    bob.kill(signal.SIGSTOP)
+    sending.stdin.write(f"{said[2]}\nnever sent\n")
+    sending.stdin.flush()
+    wait_for(lambda: said[2] in square["carol"].texts("dev"), "carol has it")
+    alice.kill()
+    _, told = sending.communicate(timeout=WAIT_S)
+    bob.kill(signal.SIGCONT)
+    assert sending.returncode == 5
+    assert "lines stored before line 3: 2; those after it are not sent" in told
+    assert "The node of the profile 'default' has ended. It has stored the line (" in told
+    alice.run("send", "-c", "dev", "and now?", code=5)
+    alice.up()
+    square.agree("dev", *SQUARE, texts=[*texts, *said])
+    square.settled("ops", *SQUARE)
+
+
 def test_two_groups_talk_at_once(square: Cluster) -> None:
     before = {chat: square.leader(chat, *SQUARE) for chat in ("dev", "ops")}
     texts = {chat: square["alice"].texts(chat) for chat in before}

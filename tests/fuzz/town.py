@@ -31,6 +31,7 @@ TALKERS = ("alice", "bob", "carol")
 VICTIM = "mallory"
 EVERYONE = (*TALKERS, VICTIM)
 MEMBERS_MAX = 4
+LOG_MAX = 2_000_000  # more than the honest say however long it takes: at the end all must be there
 PAPER = 6  # networks that exist at the discovery service only
 NOWHERE = "127.0.0.1:1024"
 CALL_S = 10.0
@@ -75,7 +76,9 @@ class Town:
         cluster = self.cluster
         cluster.nds.start()
         self.nds_address = cluster.nds.address
-        flags = ("--nds", self.nds_address, "--timing", f"members_max={MEMBERS_MAX}")
+        timing = (f"members_max={MEMBERS_MAX}", f"log_max={LOG_MAX}")
+        flags = ["--nds", self.nds_address]
+        flags += [word for one in timing for word in ("--timing", one)]
         members = [cluster.add(name) for name in EVERYONE]
         at_once(lambda one: one.up("--nick", one.name, *flags), members)
         self.listen = {name: cluster[name].ask("GetStatus").listen for name in EVERYONE}
