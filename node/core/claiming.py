@@ -105,6 +105,7 @@ class Claiming:
             alive = outcome.reason == Reason.LEADER_ALIVE
             why = "the leader answers the NDS" if alive else "the NDS refused the claim"
             s.emit(ElectionMoved(s.me, Phase.ENDED, why))
+            e.poll_all = e.poll_all or alive
             e.back_off(s.now)
 
     def on_claim(self) -> None:

@@ -1,12 +1,16 @@
 """Watching the leader, and the round of votes when it stays silent.
 
 A member pings its leader at random intervals.  When the leader stays silent and the registry knows
-nothing newer, it asks everyone (ELECTION).  Members that hear the leader say so, which ends the
+nothing newer, it asks the others (ELECTION).  Members that hear the leader say so, which ends the
 round: the asker's link is broken, not the leader.  Otherwise the lowest id that reaches the
 registry claims the next epoch there.
+
+In a large group it asks some first, the lowest ids and a few others drawn at random, and all the
+rest only where those leave it open.  A claim by the votes of some that the registry refuses, since
+the leader answers it, makes the next round ask all: only more than half may depose who is there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from . import rounds
 from .alarms import Alarm
@@ -248,11 +252,29 @@ class Electing:
     def _hold_round(self, look: Look) -> None:
         s, e = self._s, self._s.election
         e.stage = Stage.ASKING
-        round = e.round = Round(s.epoch, s.following, set(s.active_others))
+        first = self._asked_first(look)
+        rest = [member for member in s.others if member not in first]
+        round = e.round = Round(s.epoch, s.following, rest)
         why = rounds.why(look.following)
         s.emit(ElectionMoved(s.me, Phase.STARTED, why, about=look.following))
+        self._ask_each(look, round, first)
 
-        for member in s.others:
+    def _asked_first(self, look: Look) -> list[MemberId]:
+        """All others; in a large group the lowest ids, one of which may take over, and some who
+        hear the leader or do not.  The silent leader itself is not among these.
+        """
+        s, some = self._s, self._s.timing.poll
+        if len(s.others) <= s.timing.poll_all_max or s.election.poll_all or not s.nds_up:
+            return list(s.others)
+        active = [member for member in s.active_others if member != look.following]
+        lowest = [member for member in active if member < s.me][:some]
+        rest = active[len(lowest) :]
+        return lowest + s.rng.sample(rest, min(some, len(rest)))
+
+    def _ask_each(self, look: Look, round: Round, members: Sequence[MemberId]) -> None:
+        s = self._s
+        round.expected = {member for member in members if s.members.is_active(member)}
+        for member in members:
             s.emit(ElectionMoved(s.me, Phase.ASKED, whom=member))
             self._ask(look, round, member, s.timing.elect_ms)
         if not round.expected:
@@ -326,17 +348,34 @@ class Electing:
             if a.vote is Vote.LEADING
             or (a.vote is Vote.ALIVE and not (a.about_provisional and reaches_nds))
         ]
+        polled = sum(m not in round.unasked for m in s.members.active)
         look.votes = unreachable(round, s.members.active, s.me)
-        if alive and 2 * len(look.votes) <= len(s.members.active):
+        missed = 2 * len(look.votes) > polled and (s.election.again or not round.unasked)
+        if alive and not missed:  # Some may be wrong about all once.
             return self._stay(look, f"{len(alive)} of {len(answers)} hear the leader")
         lower = [answer for answer in answers.values() if answer.ok]
         able = sum(1 for answer in lower if answer.reaches_nds or not reaches_nds)
         if able:
             self._wait(rounds.take_over(able), s.timing.wait_ms)
+        elif round.unasked and self._open(round, alive):
+            rest, round.unasked = round.unasked, []
+            self._ask_each(look, round, rest)
         elif lower:
             self._wait(rounds.may_reach(len(lower)), s.timing.grace_ms)
         else:
             self._claim_for(look, look.votes, heard_lower=any(m < s.me for m in answers))
+
+    def _open(self, round: Round, alive: list[MemberId]) -> bool:
+        """Have those that were asked first left it open who leads next?
+
+        They have not if one of them misses the leader and none hears it, unless a lower id may be
+        among the others, or somebody who leads while the registry is away.
+        """
+        s = self._s
+        lower = any(
+            m < s.me and m != round.following and s.members.is_active(m) for m in round.unasked
+        )
+        return lower or bool(alive) or not round.answers or not s.nds_up
 
     def _wait(self, why: str, ms: Millis) -> None:
         s = self._s

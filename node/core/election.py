@@ -39,7 +39,8 @@ class Round:
 
     epoch: Epoch
     following: MemberId
-    expected: set[MemberId] = field(default_factory=set)  # active members that have not answered
+    unasked: list[MemberId]  # of a large group, as long as those asked first may do
+    expected: set[MemberId] = field(default_factory=set)  # active, asked, and have not answered
     answers: dict[MemberId, Elected] = field(default_factory=dict)
     again: set[tuple[MemberId, bool]] = field(default_factory=set)  # asked; was it told of us?
 
@@ -68,12 +69,18 @@ class Election:
         self.claim_anew = False  # the record names us, in an earlier life
         self.defer_until: Millis = 0  # a lower id holds a round of its own
         self.next_round_at: Millis = 0
+        self.poll_all = False  # the registry refused what some had voted for
         # Whose rounds we agreed to, at which epoch and about which leader; not known to be over.
         self.of_others: dict[MemberId, tuple[Epoch, MemberId]] = {}
         self._rounds = 0  # that ended with the old leader, in a row
 
+    @property
+    def again(self) -> bool:
+        """Has a round ended with the old leader, and nothing changed since?"""
+        return self._rounds > 0
+
     def forget_back_off(self) -> None:
-        self._rounds, self.next_round_at = 0, 0
+        self._rounds, self.next_round_at, self.poll_all = 0, 0, False
 
     def back_off(self, now: Millis) -> None:
         """The round ended with the old leader: the next waits for a fresh timer, doubling."""

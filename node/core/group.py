@@ -366,7 +366,8 @@ class Group(Readable):
 
     def _answer_outside(self, call: CallId, request: Request) -> None:
         s = self._s
-        if isinstance(request, Ping):  # The leader calls back before it admits.
+        if isinstance(request, Ping) and request.caller.callee in (0, s.me):
+            # The leader calls back before it admits.  A ping to a member that was here is not ours.
             return self._answering.ping(call, request)
         s.respond(call, Refusal(Reason.UNKNOWN_CHAT, "this node is not a member of that chat"))
 

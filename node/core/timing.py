@@ -33,6 +33,8 @@ class Timing:
     retry_max_ms: Millis = 1_500  # ... up to this
     sync_ms: Millis = 5_000  # anti-entropy with one random member, +-20 %
     sync_call_ms: Millis = 2_000  # deadline of one page
+    poll_all_max: int = 8  # of so many others an election asks all, of more some first: ...
+    poll: int = 3  # ... so many of the lowest ids, and of the others
     suspect_ms: Millis = 5_000  # suspect to dropped at least, times 4/5 log10(n + 1) above it
     probe_members: int = 3  # asked to probe on our behalf
     reprobe_fast_ms: Millis = 600_000  # dropped members are probed with back-off this long ...

@@ -326,6 +326,143 @@ def test_one_that_does_reach_the_registry_after_all_leads_within_the_grace() -> 
     assert talk.sent(m.Claim) == []
 
 
+# ---- a large group: some are asked first ---------------------------------------------------------
+
+MANY = (2, 3, 4, 5, 6, 8, 9, 10, 11, 12)
+
+
+def polling(me: int = 7, *others: int | m.Member) -> Dialogue:
+    """The leader of a large group has fallen silent, and ELECTION is out to some."""
+    return electing(me, *(others or MANY))
+
+
+def all_vote(talk: Dialogue, vote: Vote) -> None:
+    for voter in talk.callees(m.Elect):
+        talk.answer(m.Elect, talk.vote(vote), to=voter)
+
+
+@pytest.mark.parametrize(("others", "asked"), [(8, 8), (9, 3)])
+def test_all_are_asked_up_to_eight_others_and_of_more_some(others: int, asked: int) -> None:
+    talk = electing(2, *range(3, 2 + others))
+    assert len(talk.callees(m.Elect)) == asked
+
+
+def test_of_many_the_lowest_three_are_asked_first_and_three_drawn_from_the_others() -> None:
+    drawn = set()
+    for seed in range(20):
+        talk = follower(7, 1, *MANY, person(13, DROPPED), seed=seed)
+        talk.mute(1)
+        talk.wait_for(m.Elect)
+        lowest, others = talk.callees(m.Elect)[:3], talk.callees(m.Elect)[3:]
+        assert lowest == [2, 3, 4]
+        assert len(set(others)) == 3
+        drawn.update(others)
+    assert drawn == {5, 6, 8, 9, 10, 11, 12}, "neither the silent leader nor who was dropped"
+
+
+def test_with_the_registry_away_all_of_many_are_asked() -> None:
+    talk = follower(7, 1, *MANY)
+    talk.mute(1, REGISTRY)
+    talk.wait_for(m.Elect)
+    assert len(talk.callees(m.Elect)) == 11
+
+
+def test_a_lower_id_among_those_asked_first_is_waited_for_and_nobody_else_asked() -> None:
+    talk = polling()
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=3)
+    all_vote(talk, UNREACHABLE)
+    assert phases(talk) == [e.Phase.WAITING]
+    assert talk.callees(m.Elect) == []
+
+
+def test_the_lowest_claims_once_those_asked_first_miss_the_leader() -> None:
+    talk = polling(2, *range(3, 14))
+    asked = talk.callees(m.Elect)
+    all_vote(talk, UNREACHABLE)
+    claim = talk.wait_for(m.Claim)
+    assert claim.votes == tuple(sorted([2, *asked]))
+    assert claim.electorate == 13
+    assert talk.callees(m.Elect) == []
+
+
+def test_all_others_are_asked_where_a_lower_id_may_be_among_them() -> None:
+    talk = polling()
+    first = talk.callees(m.Elect)
+    for voter in first[3:]:
+        talk.answer(m.Elect, talk.vote(UNREACHABLE), to=voter)
+    for lowest in first[:3]:
+        talk.fail(m.Elect, to=lowest, how=Silence.REFUSED)
+    assert not talk.waits(m.Claim)
+    assert sorted(first + talk.callees(m.Elect)) == [1, *MANY]
+    talk.fail(m.Elect, to=1)
+    all_vote(talk, UNREACHABLE)
+    assert talk.wait_for(m.Claim).votes == (5, 6, 7, 8, 9, 10, 11, 12)
+
+
+def test_all_others_are_asked_where_nobody_of_the_first_answers() -> None:
+    talk = polling(2, *range(3, 14))
+    first = talk.callees(m.Elect)
+    for voter in first:
+        talk.fail(m.Elect, to=voter)
+    assert sorted(first + talk.callees(m.Elect)) == [1, *range(3, 14)]
+
+
+@pytest.mark.parametrize("heard", [1, 2, 3])
+def test_one_of_the_first_that_hears_the_leader_ends_the_first_round(heard: int) -> None:
+    talk = polling(2, *range(3, 14))
+    for place, voter in enumerate(talk.callees(m.Elect)):
+        talk.answer(m.Elect, talk.vote(ALIVE if place < heard else UNREACHABLE), to=voter)
+    assert phases(talk) == [e.Phase.ENDED]
+    assert talk.callees(m.Elect) == []
+
+
+@pytest.mark.parametrize("heard", [1, 2, 3])
+def test_in_the_next_round_all_are_asked_if_most_of_the_first_miss_the_leader(heard: int) -> None:
+    talk = polling(2, *range(3, 14))
+    all_vote(talk, ALIVE)
+    talk.wait_for(m.Elect)
+    first = talk.callees(m.Elect)
+    assert len(first) == 3
+    for place, voter in enumerate(first):
+        talk.answer(m.Elect, talk.vote(ALIVE if place < heard else UNREACHABLE), to=voter)
+    if heard > 1:
+        assert phases(talk) == [e.Phase.ENDED]
+        return
+    assert len(talk.callees(m.Elect)) == 12 - 3
+    assert not talk.waits(m.Claim)
+    for voter in talk.callees(m.Elect)[1:5]:
+        talk.answer(m.Elect, talk.vote(UNREACHABLE), to=voter)
+    talk.wait(LAN.elect_ms + 20)
+    assert talk.waits(m.Claim), "with 7 of 13"
+    assert len(talk.call(m.Claim).request.votes) == 7
+
+
+def test_a_minority_of_all_deposes_nobody_though_most_of_the_first_were_for_it() -> None:
+    talk = polling(2, *range(3, 14))
+    all_vote(talk, ALIVE)
+    talk.wait_for(m.Elect)
+    for vote, voter in zip((ALIVE, UNREACHABLE, UNREACHABLE), talk.callees(m.Elect), strict=True):
+        talk.answer(m.Elect, talk.vote(vote), to=voter)
+    for voter in talk.callees(m.Elect)[1:4]:
+        talk.answer(m.Elect, talk.vote(UNREACHABLE), to=voter)
+    talk.wait(LAN.elect_ms + 20)
+    assert phases(talk) == [e.Phase.ENDED], "6 of 13"
+
+
+def test_what_the_registry_refuses_since_the_leader_answers_it_is_put_to_all() -> None:
+    talk = polling(2, *range(3, 14))
+    all_vote(talk, UNREACHABLE)
+    talk.answer(m.Claim, m.Refusal(Reason.LEADER_ALIVE, record=record(1)))
+    talk.wait_for(m.Elect)
+    assert talk.callees(m.Elect) == [1, *range(3, 14)]
+    for _ in range(2):
+        talk.heal(1)
+        talk.wait(3 * LAN.t2_ms)
+        talk.mute(1)
+        talk.wait_for(m.Elect)
+        assert len(talk.callees(m.Elect)) == 3, "the leader was there meanwhile"
+
+
 # ---- a lower id that does not answer at once -----------------------------------------------------
 
 

@@ -19,7 +19,7 @@ def election() -> Election:
 
 def answers(**votes: Vote) -> Round:
     said = {int(m[1:]): Elected(False, True, vote, VIEW) for m, vote in votes.items()}
-    return Round(E5, 1, answers=said)
+    return Round(E5, 1, [], answers=said)
 
 
 def test_a_round_of_another_is_news_once_for_each_epoch_and_leader() -> None:

@@ -183,6 +183,15 @@ def test_before_it_is_a_member_a_node_learns_no_leader() -> None:
     assert talk.group.leader == 0
 
 
+def test_before_it_is_a_member_a_node_answers_no_ping_to_a_member_at_its_address() -> None:
+    """Else a member that looks for another life of its own takes the newcomer for it, and stops."""
+    talk = outsider(9, "m1:7000")
+    nobody = m.Caller(CHAT, 0, 0, EPOCH)
+    assert talk.hears(m.Ping(nobody, None)).standing is m.Standing.NOT_LEADING
+    to_member = m.Ping(m.Caller(CHAT, 0, 0, EPOCH, 2), None)
+    assert talk.hears(to_member).reason == Reason.UNKNOWN_CHAT
+
+
 # ---- what users change ---------------------------------------------------------------------------
 
 

@@ -92,6 +92,8 @@ class Options:
                 "batch_max",
                 "log_max",
                 "members_max",
+                "poll_all_max",
+                "poll",
             )
             if getattr(self.timing, name) != getattr(LAN, name)
         ]
@@ -146,4 +148,6 @@ def _timing(rng: Random, scale: int) -> Timing:
         log_max=rng.choice([5, 12, 50, LAN.log_max, LAN.log_max, LAN.log_max]),
         members_max=rng.choice([4, 6, LAN.members_max, LAN.members_max, LAN.members_max]),
         absent_ms=5_000 * scale,
+        poll_all_max=rng.choice([1, 2, LAN.poll_all_max]),
+        poll=rng.choice([1, 2, LAN.poll]),
     )
