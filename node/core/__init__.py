@@ -15,8 +15,9 @@ Who leads
 
     Members ping their leader at random intervals between t1 and t2.  "Do you lead?" is the
     question, not "are you alive?".  Silence, or a broken link confirmed by a ping, and no newer
-    record at the registry lead to an election: ELECTION goes to everyone in parallel; each answers
-    at once with OK, if its id is lower, and a vote.  Votes say whether the voter's own ping was
+    record at the registry lead to an election: ELECTION goes to everyone in parallel, in a large
+    group to some first and to all others where those leave it open; each answers at once with OK,
+    if its id is lower, and a vote.  Votes say whether the voter's own ping was
     answered a moment ago.  Unless more than half found the leader unreachable, one vote ALIVE ends
     the round: then it is the asker's link that is broken.  Lower ids that said OK stand themselves;
     the lowest that reaches the registry claims.  A lower id that is silent once, or that was not

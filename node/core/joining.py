@@ -32,11 +32,12 @@ from .messages import (
 )
 from .reign import Reign
 from .state import Role, State
-from .types import NO_EPOCH, NO_HLC, Address, CallId, MemberId
+from .types import NO_EPOCH, NO_HLC, Address, CallId, MemberId, Silence
 
 REDIRECTS = 2
 NOBODY_ANSWERS = "NOBODY_ANSWERS"
 ATTEMPT_MS = 300  # between attempts
+CALL_BACKS = 3  # of two ping deadlines each: what join_ms has room for
 PATIENCE_MS = 8_000  # then the joiner is told why it did not get in
 FINAL = frozenset(
     {
@@ -207,10 +208,16 @@ class Joining:
         """Somebody wants in."""
         if (refusal := self._refusal(request)) is not None:
             return self._s.respond(call, refusal)
-        s, epoch = self._s, self._s.epoch
         self._admitting.add(request.identity)
+        self._call_back(call, request, CALL_BACKS)
+
+    def _call_back(self, call: CallId, request: Join, tries: int) -> None:
+        """Others will call it there: so do we, and a moment's silence is no proof."""
+        s, epoch = self._s, self._s.epoch
 
         def called_back(_: Outstanding, outcome: Outcome) -> None:
+            if outcome is Silence.SILENT and tries > 1:
+                return self._call_back(call, request, tries - 1)
             self._admitting.discard(request.identity)
             right = isinstance(outcome, Pong) and outcome.view.process == request.process
             if not right:

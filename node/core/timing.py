@@ -45,7 +45,7 @@ class Timing:
     # deadline (by relay, after slow round trips), and 2 x sync_call_ms, must have passed
     absent_ms: Millis = 600_000  # a dropped member may still bring a lost message for so long
     roster_ms: Millis = 250  # rosters are exchanged with one member at most this often
-    join_ms: Millis = 2_000  # deadline of JoinNetwork; covers the call back
+    join_ms: Millis = 2_000  # deadline of JoinNetwork; covers three calls back
     leave_ms: Millis = 2_000  # a leaver offers its outbox for this long
     hint_rank_ms: Millis = 8  # after a broken link the lowest id moves first, the next 8 ms later
     hint_jitter_ms: Millis = 2

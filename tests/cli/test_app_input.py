@@ -390,6 +390,28 @@ def test_what_was_entered_is_stored_before_the_app_ends() -> None:
         assert said(made) == ["one", "two"]
 
 
+def test_who_goes_on_while_the_last_line_is_stored_does_not_take_the_terminal_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with world() as made:
+        slow(made, 60_000)
+        made._send("one\r")
+        taken = []
+        raw_mode = made._input.raw_mode
+        monkeypatch.setattr(made._input, "raw_mode", lambda: taken.append(1) or raw_mode())
+        signal.raise_signal(signal.SIGCONT)
+        made.passes(10)
+        assert taken == [1]
+        signal.raise_signal(signal.SIGTERM)
+        made.passes(100)
+        assert not made.task.done()
+        signal.raise_signal(signal.SIGCONT)
+        made.passes(10)
+        assert not made.task.done()
+        assert taken == [1]
+        assert made.ended() == 0
+
+
 @pytest.mark.parametrize(("number", "seconds"), [(None, 3), (signal.SIGTERM, 1)])
 def test_the_end_waits_for_a_silent_node_but_not_for_ever(
     number: signal.Signals | None, seconds: int, capfd: pytest.CaptureFixture[str]

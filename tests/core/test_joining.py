@@ -62,7 +62,9 @@ def test_nobody_can_reach_you_is_refused_and_no_id_is_spent(how: object) -> None
     talk = leading(1, 2, first=50)
     talk.hears(join(talk, 9))
     if isinstance(how, Silence):
-        talk.fail(m.Ping, to=STRANGER, how=how)
+        for _ in range(3 if how is Silence.SILENT else 1):
+            assert talk.reply() is None
+            talk.fail(m.Ping, to=STRANGER, how=how)
     else:
         talk.answer(m.Ping, talk.pong(member=77), to=STRANGER)
     refusal = talk.reply()
@@ -71,6 +73,17 @@ def test_nobody_can_reach_you_is_refused_and_no_id_is_spent(how: object) -> None
     assert "--listen" in refusal.text
     assert talk.group.belonging == (1, 2)
     assert member_of(admit(talk, 8)) == 50
+
+
+def test_who_is_silent_for_a_moment_when_called_back_is_called_again_and_admitted() -> None:
+    talk = leading(1, 2, first=50)
+    talk.hears(join(talk, 9))
+    for _ in range(2):
+        talk.fail(m.Ping, to=STRANGER)
+        assert talk.reply() is None
+    talk.answer(m.Ping, talk.pong(member=9), to=STRANGER)
+    assert member_of(talk.reply()) == 50
+    assert 3 * 2 * LAN.ping_ms < LAN.join_ms, "the joiner still waits for it"
 
 
 @pytest.mark.parametrize("talk", [leading(1, 2), follower(2, 1)])
