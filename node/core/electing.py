@@ -11,6 +11,7 @@ the leader answers it, makes the next round ask all: only more than half may dep
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from . import rounds
 from .alarms import Alarm
@@ -280,6 +281,11 @@ class Electing:
         if not round.expected:
             self._count(look, round)
 
+    def _ask_rest(self, look: Look, round: Round) -> None:
+        self._s.election.stage = Stage.ASKING
+        rest, round.unasked = round.unasked, []
+        self._ask_each(look, round, rest)
+
     def _ask(self, look: Look, round: Round, member: MemberId, ms: Millis) -> None:
         s, e = self._s, self._s.election
 
@@ -358,8 +364,7 @@ class Electing:
         if able:
             self._wait(rounds.take_over(able), s.timing.wait_ms)
         elif round.unasked and self._open(round, alive):
-            rest, round.unasked = round.unasked, []
-            self._ask_each(look, round, rest)
+            self._ask_rest(look, round)
         elif lower:
             self._wait(rounds.may_reach(len(lower)), s.timing.grace_ms)
         else:
@@ -391,10 +396,22 @@ class Electing:
         self._end(look)
 
     def on_wait(self) -> None:
-        """The lower id has not claimed in time: ask the leader once more, then claim."""
+        """The lower id has not claimed in time: ask the leader once more, then claim.
+
+        Those of a large group who were not asked yet are asked before: another may be lower.
+        """
         s, look = self._s, self._look
         if look is None or not self._current(look):
             return
+
+        def go_on() -> None:
+            round = s.election.round
+            if round is not None and round.unasked:
+                for member, answer in round.answers.items():
+                    round.answers[member] = replace(answer, ok=False)  # It had its time.
+                self._ask_rest(look, round)
+            else:
+                self._claim_for(look, look.votes, heard_lower=True)
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if not self._current(look):
@@ -407,14 +424,14 @@ class Electing:
                 ):
                     s.liveness.leading(s.now, outcome.view.epoch)
                     return self._stay(look, "the leader answers")
-            self._claim_for(look, look.votes, heard_lower=True)
+            go_on()
 
         if look.following not in (0, s.me):
             s.call(
                 look.following, self._reign.ping_request(look.following), s.timing.ping_ms, ended
             )
         else:
-            self._claim_for(look, look.votes, heard_lower=True)
+            go_on()
 
     # ---- the claim -----------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class Bounds:
         self.holes: set[Key] = set()
         self.turn: dict[int, tuple[int, set[Key]]] = {}  # the last in which each stored messages
         self.came: dict[int, dict[Key, int]] = {}  # when a machine's life showed a message
+        self.twin_at: dict[MemberId, int] = {}  # when one of two that spoke for a member stopped
 
     def seen_by(self, machine: Machine) -> "Seen":
         raise NotImplementedError
@@ -73,6 +74,7 @@ class Bounds:
                     and key not in mine.messages
                     and self.world.now - since > ASKED * self.world.timing.t2_ms
                     and not self._has_copy(other)
+                    and not self._had_copy(other)
                 ):
                     raise Broken(
                         "S8", f"{machine.number} jumps {named(key)}, which {other.number} has"
@@ -85,6 +87,11 @@ class Bounds:
                 self.world.count["a copy of a member spoke"] += 1
                 return True
         return False
+
+    def _had_copy(self, machine: Machine) -> bool:
+        """Did another process answer as this member while others were asked for what they have?"""
+        stopped = self.twin_at.get(machine.me)
+        return stopped is not None and self.world.now - stopped < ASKED * self.world.timing.t2_ms
 
     def storing_messages(self, machine: Machine, keys: Iterable[Key]) -> None:
         """What one turn stores and shows it may trim, too: all is stored before any is shown."""

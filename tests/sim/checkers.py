@@ -387,6 +387,7 @@ class Oracle(Bounds):
         others = [other for other in self.homes[machine.identity] if other is not machine]
         if notice.reason == "PROFILE_IN_USE" and others and machine.disk.meta is not None:
             self.world.count["twins that stopped"] += 1
+            self.twin_at[machine.disk.meta.member] = self.world.now
             return  # The other one may have lost its disk since it answered.
         raise Broken("core", f"{machine.number} stopped by itself: {notice.reason}")
 

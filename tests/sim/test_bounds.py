@@ -73,6 +73,18 @@ def test_what_a_restarted_member_has_shown_for_long_is_not_to_be_jumped() -> Non
         jump(world, three, key)
 
 
+@pytest.mark.parametrize(("ago_ms", "counts"), [(64, True), (LONG_MS, False)])
+def test_what_a_member_has_for_whom_another_process_spoke_till_now_may_be_jumped(
+    ago_ms: int, counts: bool
+) -> None:
+    world, two, three, key = told()
+    world.oracle.twin_at[two.me] = world.now + LONG_MS - ago_ms
+    if counts:
+        return jump(world, three, key)
+    with pytest.raises(Broken, match=r"3 jumps 1/.*, which 2 has"):
+        jump(world, three, key)
+
+
 def test_a_log_that_is_too_large_may_be_trimmed_to_a_floor_that_another_has() -> None:
     world, two, _, key = told()
     two.disk.messages[key._replace(seq=2)] = two.disk.messages[key]
