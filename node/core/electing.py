@@ -11,7 +11,6 @@ the leader answers it, makes the next round ask all: only more than half may dep
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from . import rounds
 from .alarms import Alarm
@@ -281,11 +280,6 @@ class Electing:
         if not round.expected:
             self._count(look, round)
 
-    def _ask_rest(self, look: Look, round: Round) -> None:
-        self._s.election.stage = Stage.ASKING
-        rest, round.unasked = round.unasked, []
-        self._ask_each(look, round, rest)
-
     def _ask(self, look: Look, round: Round, member: MemberId, ms: Millis) -> None:
         s, e = self._s, self._s.election
 
@@ -364,7 +358,8 @@ class Electing:
         if able:
             self._wait(rounds.take_over(able), s.timing.wait_ms)
         elif round.unasked and self._open(round, alive):
-            self._ask_rest(look, round)
+            rest, round.unasked = round.unasked, []
+            self._ask_each(look, round, rest)
         elif lower:
             self._wait(rounds.may_reach(len(lower)), s.timing.grace_ms)
         else:
@@ -398,7 +393,8 @@ class Electing:
     def on_wait(self) -> None:
         """The lower id has not claimed in time: ask the leader once more, then claim.
 
-        Those of a large group who were not asked yet are asked before: another may be lower.
+        If only some of a large group were asked, all are before: more may hear the leader, which
+        is why the lower one did not claim, or another may be lower.
         """
         s, look = self._s, self._look
         if look is None or not self._current(look):
@@ -407,9 +403,8 @@ class Electing:
         def go_on() -> None:
             round = s.election.round
             if round is not None and round.unasked:
-                for member, answer in round.answers.items():
-                    round.answers[member] = replace(answer, ok=False)  # It had its time.
-                self._ask_rest(look, round)
+                s.election.poll_all = True
+                self._hold_round(look)
             else:
                 self._claim_for(look, look.votes, heard_lower=True)
 

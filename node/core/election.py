@@ -69,7 +69,7 @@ class Election:
         self.claim_anew = False  # the record names us, in an earlier life
         self.defer_until: Millis = 0  # a lower id holds a round of its own
         self.next_round_at: Millis = 0
-        self.poll_all = False  # the registry refused what some had voted for
+        self.poll_all = False  # the votes of some led to nothing
         # Whose rounds we agreed to, at which epoch and about which leader; not known to be over.
         self.of_others: dict[MemberId, tuple[Epoch, MemberId]] = {}
         self._rounds = 0  # that ended with the old leader, in a row

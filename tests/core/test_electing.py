@@ -384,15 +384,13 @@ def test_if_the_lower_id_does_not_claim_in_time_all_others_are_asked_before_one_
     all_vote(talk, UNREACHABLE)
     talk.wait_for(m.Elect, ms=2 * LAN.wait_ms)
     assert not talk.waits(m.Claim)
-    asked = talk.callees(m.Elect)
-    assert len(asked) == 11 - 6
-    assert not {2, 3, 4}.intersection(asked), "nobody twice"
+    assert talk.callees(m.Elect) == [1, *MANY]
     talk.fail(m.Elect, to=1)
-    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=lower), to=asked[1])
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=lower), to=5)
     all_vote(talk, UNREACHABLE)
     assert (phases(talk) == [e.Phase.WAITING]) is lower
     assert talk.waits(m.Claim) is not lower
-    assert talk.wait_for(m.Claim, ms=2 * LAN.wait_ms).votes == (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+    assert talk.wait_for(m.Claim, ms=2 * LAN.wait_ms).votes == tuple(range(2, 13))
 
 
 def test_the_lowest_claims_once_those_asked_first_miss_the_leader() -> None:
