@@ -357,7 +357,7 @@ class Electing:
         able = sum(1 for answer in lower if answer.reaches_nds or not reaches_nds)
         if able:
             self._wait(rounds.take_over(able), s.timing.wait_ms)
-        elif round.unasked and self._open(round, alive):
+        elif round.unasked and (lower or self._open(round, alive)):
             rest, round.unasked = round.unasked, []
             self._ask_each(look, round, rest)
         elif lower:
