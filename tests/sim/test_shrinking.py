@@ -81,7 +81,7 @@ def test_life_written_down_and_lived_again_is_the_same_life(seed: int) -> None:
 def test_planted_bug_is_shrunk_to_a_schedule_that_shows_it_and_nothing_without_it(tmp_path) -> None:
     (mutant,) = (mutant for mutant in MUTANTS if mutant.name == "a dependency ignored")
     mutants.plant(mutant, tmp_path)
-    sought = _swarm(tmp_path, "--first", "--start", "12", "--seeds", "40", "--processes", "1")
+    sought = _swarm(tmp_path, "--first", "--start", "20", "--seeds", "40", "--processes", "1")
     seed = sought.stdout.partition("seed ")[2].partition(":")[0]
     file = tmp_path / "schedule.txt"
     shrunk = _swarm(tmp_path, "--seed", seed, "--shrink", str(file))
