@@ -1,10 +1,11 @@
 """Calls to other nodes: by a link where there is one, else one by one on a line to the address.
 
 A line is opened by its first call, kept, and closed once nobody has used it for ten minutes; sooner
-where there are too many, those first that nobody has used for longest.  Once a call has gone well
-this node opens a link on the line, unless the other has opened one: one for two nodes, of all their
-groups.  Of two that were opened at once the one stays whose opener has the lower address.  A link
-that is silent is passed by until it speaks again.
+where there are too many, those first that nobody has used for longest.  The first call that a link
+may carry opens one on the line, unless the other side has: one for two nodes, of all their groups.
+Of two that were opened at once the one stays whose opener has the lower address.  Calls wait a
+moment for a link that is being opened: each alone costs as much as a frame of many, and at the
+beginning everybody calls everybody.  A link that is silent is passed by until it speaks again.
 
 Each address has so many calls under way and no more: one slow peer costs its own queue only.  Pings
 and elections are never held up.
@@ -41,7 +42,10 @@ IN_FLIGHT_MAX = 128  # calls to one address, beside urgent ones
 LINKS_MAX = 512  # more than a node has peers; strangers name addresses too, to be called back at
 UNUSED_S = 600.0
 SWEEP_S = 60.0
+OPENING_MAX = 4  # links that are begun at one time: each costs both sides some milliseconds
+OPENS_S = 10.0  # for the other side's hello; then calls are made alone until the next attempt
 AGAIN_S = 1.0  # from the end of a link to the next attempt at one ...
+GIVEN_UP_AGAIN_S = 10.0  # ... where none came about
 REFUSED_AGAIN_S = 60.0  # ... where the other side cannot
 
 _LINK = "/p2pchat.v1.Node/Link"
@@ -66,7 +70,9 @@ class _Peer:
     __slots__ = (
         "again_at",
         "calls",
+        "can_link",
         "failures",
+        "greeted",
         "in_flight",
         "last_error",
         "line",
@@ -82,13 +88,35 @@ class _Peer:
         self.link: Link | None = None  # opened by us, and answered with a hello
         self.stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None  # which carries it
         self.linking: asyncio.Task[None] | None = None
+        self.greeted: asyncio.Future[None] | None = None  # once there is a link, or none to be had
         self.again_at = 0.0
+        self.can_link = True  # False: the other side said that it does not, or made no sense
         self.rtt_us = 0.0
         self.calls = 0
         self.failures = 0
         self.last_error = ""
         self.in_flight = 0
         self.used_at = time.monotonic()
+
+    def tell_greeted(self) -> None:
+        if self.greeted is not None and not self.greeted.done():
+            self.greeted.set_result(None)
+
+
+class _Turn:
+    """One of those who may do something at a time, until it is over; whoever waits comes next."""
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns, self._has = turns, False
+
+    async def come(self) -> None:
+        await self._turns.acquire()
+        self._has = True
+
+    def over(self) -> None:
+        if self._has:
+            self._has = False
+            self._turns.release()
 
 
 class Links:
@@ -117,6 +145,7 @@ class Links:
         self._peers: dict[Address, _Peer] = {}
         self._accepted: dict[Address, Link] = {}  # opened by others
         self._serving: set[asyncio.Task[Any]] = set()
+        self._opening = asyncio.Semaphore(OPENING_MAX)
         self._closed = False
         self._sweeper = tasks.spawn(self._sweep(), "link sweeper")
 
@@ -157,22 +186,22 @@ class Links:
         """By the link; or one by one, also where the link ends meanwhile: calls may be repeated."""
         until = time.monotonic() + deadline_ms / 1000
         is_carried = type(request) in CARRIED
-        link = self._link(address, peer) if is_carried else None
+        link = await self._linked(address, peer, deadline_ms) if is_carried else None
         if link is not None and not link.doubtful:
-            outcome = await link.ask(request, deadline_ms)
+            outcome = await link.ask(request, max(1, round((until - time.monotonic()) * 1000)))
             if outcome is not None:
                 return outcome
-            deadline_ms = max(1, round((until - time.monotonic()) * 1000))
+        deadline_ms = round((until - time.monotonic()) * 1000)
+        if deadline_ms <= 0:
+            return Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no connection in time")
         if isinstance(request, Tell) and len(request.messages) > 1:
-            if link is None:
+            if not peer.can_link:
                 outcome = await self._tell_each(peer, request, deadline_ms)
             else:  # It is silent.  Whether anybody is there, one message tells as well as many.
                 first = replace(request, messages=request.messages[:1])
                 outcome = await self._call_alone(peer, first, deadline_ms)
         else:
             outcome = await self._call_alone(peer, request, deadline_ms)
-        if is_carried and link is None and not isinstance(outcome, Silenced):
-            self._open_soon(address, peer)
         return outcome
 
     async def _call_alone(
@@ -211,36 +240,69 @@ class Links:
             return peer.link or taken
         return peer.link if _opener(peer.link.addresses) <= _opener(_said(taken)) else taken
 
-    def _open_soon(self, address: Address, peer: _Peer) -> None:
-        if peer.linking is None and not self._closed and time.monotonic() >= peer.again_at:
+    async def _linked(self, address: Address, peer: _Peer, deadline_ms: Millis) -> Link | None:
+        """The link to ask over, opened where there is none; None if that cannot be had soon."""
+        if (link := self._link(address, peer)) is not None:
+            return link
+        if (greeted := self._open_soon(address, peer)) is not None:
+            await asyncio.wait([greeted], timeout=deadline_ms / 1000)
+        return self._link(address, peer)
+
+    def _open_soon(self, address: Address, peer: _Peer) -> "asyncio.Future[None] | None":
+        """Open a link, if none is being opened; done with that, well or not, is what it gives."""
+        if peer.linking is None:
+            if self._closed or time.monotonic() < peer.again_at:
+                return None
+            peer.greeted = asyncio.get_running_loop().create_future()
             peer.linking = self._tasks.spawn(self._open(address, peer), f"link to {address}")
+        return peer.greeted
 
     async def _open(self, address: Address, peer: _Peer) -> None:
-        """Keep a link on this line until it ends."""
+        """Keep a link on this line until it ends; only so many are begun at one time."""
+        turn = _Turn(self._opening)
+        try:
+            await turn.come()
+            await self._keep(address, peer, turn)
+        finally:
+            turn.over()
+            peer.linking = None
+            peer.tell_greeted()
+
+    async def _keep(self, address: Address, peer: _Peer, turn: "_Turn") -> None:
         stream = peer.line.dialogue(_LINK)
 
         def greeted(link: Link, hello: Hello) -> None:
+            turn.over()
             _check(hello)
-            peer.link, peer.stream = link, stream
+            peer.link, peer.stream, peer.can_link = link, stream, True
+            peer.tell_greeted()
             self._retire_second(address)
 
         again_s = AGAIN_S
         link = self._make(stream.write, greeted)
+        patience = asyncio.get_running_loop().call_later(OPENS_S, _give_up, link, stream)
         try:
             await link.run(_frames(stream))
         except (Malformed, Mismatched) as error:
-            again_s = REFUSED_AGAIN_S
+            again_s, peer.can_link = REFUSED_AGAIN_S, False
             _log.warning("the link to %s makes no sense: %s", address, error)
         except grpc.aio.AioRpcError as error:
             is_definite = refusal_in(error) is not None
             if is_definite or error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                again_s = REFUSED_AGAIN_S
+                again_s, peer.can_link = REFUSED_AGAIN_S, False
             _log.debug("the link to %s has ended: %s", address, error.code())
         except asyncio.InvalidStateError:
             _log.debug("the link to %s has ended", address)  # as a write finds it
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            again_s = GIVEN_UP_AGAIN_S
+            _log.debug("no hello from %s in %g s", address, OPENS_S)
         finally:
+            patience.cancel()
             stream.cancel()
-            peer.link = peer.stream = peer.linking = None
+            peer.link = peer.stream = None
             peer.again_at = time.monotonic() + again_s
 
     def _make(
@@ -277,6 +339,8 @@ class Links:
             _check(hello)
             for address in set(hello.addresses).difference(self._addresses()):
                 self._accepted[address] = link
+                if (peer := self._peers.get(address)) is not None:
+                    peer.tell_greeted()
                 self._retire_second(address)
 
         link = self._make(write, greeted)
@@ -368,6 +432,12 @@ async def _let_go(peer: _Peer) -> None:
         peer.linking.cancel()
         await asyncio.wait([peer.linking])
     await peer.line.close()
+
+
+def _give_up(link: Link, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
+    """No hello came: something on the way lets no stream through."""
+    if link.peer is None:
+        stream.cancel()
 
 
 async def _frames(stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> AsyncIterator[bytes]:

@@ -41,6 +41,7 @@ from .events import (
     Leaving as LeaveWanted,
 )
 from .joining import Joining
+from .lateness import LATE_MS
 from .leaving import Leaving
 from .messages import (
     ChatMessage,
@@ -121,8 +122,8 @@ class Group(Readable):
         Effects that store are durable before any later effect of the list is performed.
         """
         s = self._s
-        calls, alarms, late = s.calls, s.alarms, now - s.timing.ping_ms
-        if calls.soonest < late or alarms.soonest < late:
+        calls, alarms = s.calls, s.alarms
+        if min(calls.soonest, alarms.soonest) < now - LATE_MS:
             self._notice_lateness(now)
         s.now = now
         epoch, held = s.epoch, len(s.history)
@@ -186,13 +187,13 @@ class Group(Readable):
 
     def _notice_lateness(self, now: Millis) -> None:
         """A turn that comes late is our own stall: others' silence meanwhile says nothing."""
-        s, deadline = self._s, self.deadline
-        if deadline is None or now - deadline <= s.timing.ping_ms:
-            return
+        s, late = self._s, now - (now if self.deadline is None else self.deadline)
+        if late <= s.timing.ping_ms:
+            return s.lateness.note(now, late)
         s.now = now
         s.stalled_until = now + s.timing.t2_ms
         s.calls.excuse(now, s.timing.ping_ms)
-        if now - deadline > s.timing.t2_ms and s.role is not Role.OUTSIDE:
+        if late > s.timing.t2_ms and s.role is not Role.OUTSIDE:
             self._reign.thaw()
 
     def _expire(self) -> None:
@@ -352,7 +353,7 @@ class Group(Readable):
                 if self._closes(request):
                     self._reign.say_good_bye(caller.node, caller.epoch, leaving=False)
                 self._belonging.update(call, request)
-                self._hear_epoch(caller.node, caller.epoch)
+                self._reign.hear_of(caller.epoch, 0, "")
             case Leave():
                 self._reign.say_good_bye(caller.node, caller.epoch, leaving=True)
                 self._leaving.left(call, request)
@@ -365,11 +366,12 @@ class Group(Readable):
         return any(one.life is Life.DROPPED for one in mine)
 
     def _answer_outside(self, call: CallId, request: Request) -> None:
-        s = self._s
-        if isinstance(request, Ping) and request.caller.callee in (0, s.me):
-            # The leader calls back before it admits.  A ping to a member that was here is not ours.
+        """The leader calls back before it admits; a ping to a member that was here is not ours."""
+        if isinstance(request, Ping) and request.caller.callee in (0, self._s.me):
             return self._answering.ping(call, request)
-        s.respond(call, Refusal(Reason.UNKNOWN_CHAT, "this node is not a member of that chat"))
+        self._s.respond(
+            call, Refusal(Reason.UNKNOWN_CHAT, "this node is not a member of that chat")
+        )
 
     def _turn_away(self, call: CallId, request: Request, refusal: Refusal) -> None:
         """A caller that may not be heard.  Facts are welcome from anyone who was a member."""
@@ -394,9 +396,6 @@ class Group(Readable):
             return
         self._learn(member, view)
         self._reign.hear_of(view.epoch, view.leader, view.leader_address)
-
-    def _hear_epoch(self, member: MemberId, epoch: Epoch) -> None:
-        self._reign.hear_of(epoch, 0, "")
 
     def _learn(self, member: MemberId, view: View) -> None:
         """All that a view tells beside leadership."""

@@ -28,6 +28,7 @@ from .effects import (
 from .election import Election
 from .gaps import Gaps
 from .history import History
+from .lateness import Lateness
 from .liveness import Liveness
 from .membership import Membership
 from .messages import Caller, Facts, NdsRequest, Refusal, Reply, Request, View
@@ -116,6 +117,7 @@ class State:
         self.outbox = Outbox(timing)
         self.liveness = Liveness(timing)
         self.election = Election(timing, rng)
+        self.lateness = Lateness()
         self.calls = Calls()
         self.alarms = Alarms()
         self.drops: Counter[str] = Counter()
@@ -131,6 +133,7 @@ class State:
     ) -> None:
         """Call a member, or the stranger at `address`; `then` is called exactly once."""
         assert to != self.me or not to, f"member {to} calls itself: {request}"
+        ms = self.lateness.patient(self.now, ms)
         address = address or self.address_of(to)
         silence = Silence.SILENT
         if address == self.setup.address:
@@ -168,6 +171,7 @@ class State:
             self.nds_answered(not isinstance(outcome, Silence))
             then(outcome)
 
+        ms = self.lateness.patient(self.now, ms)
         call = self.calls.open(self.now, 0, request, ms, ended)
         self.emit(Ask(call, request, ms))
 

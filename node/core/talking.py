@@ -160,7 +160,7 @@ class Talking:
             s.election.hinted = True  # The leader did not answer: look at it now.
             s.alarms.set(Alarm.LEADER, s.now)
         lane = s.outbox.lane(member)
-        if not relay and not full and self.relay_for(member):
+        if not relay and not full and self._has(self.relay_for(member), messages[0].key):
             lane.relay_until = s.now + s.timing.relay_ms
             self._look_direct(lane, member)
             if not lane.blocked:
@@ -206,6 +206,11 @@ class Talking:
         others = [m for m in s.active_others if m != member]
         alive = (m for m in others if s.members.life(m) is Life.ALIVE)
         return next(alive, others[0] if others else 0)
+
+    def _has(self, member: MemberId, key: Key) -> bool:
+        """Was this acknowledged by that member?  Where nobody answers, nobody is asked for more."""
+        entry = self._s.outbox.find(key)
+        return entry is not None and member in entry.to and entry.to[member].way is not None
 
     def acknowledged(self, key: Key, by: MemberId, way: Way) -> None:
         """A member holds our message; nobody may have waited for that any more."""

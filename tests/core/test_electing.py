@@ -417,9 +417,7 @@ def test_all_others_are_asked_where_a_lower_id_may_be_among_them() -> None:
     assert talk.wait_for(m.Claim).votes == (5, 6, 7, 8, 9, 10, 11, 12)
 
 
-def test_all_others_are_asked_before_a_lower_id_that_does_not_reach_the_registry_is_waited_for() -> (
-    None
-):
+def test_all_are_asked_before_a_lower_id_that_does_not_reach_the_registry_is_waited_for() -> None:
     talk = polling()
     talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True, nds=False), to=2)
     all_vote(talk, UNREACHABLE)

@@ -317,6 +317,8 @@ def test_an_ack_for_something_else_acknowledges_nothing() -> None:
 
 def test_without_an_answer_all_are_told_again_in_their_order() -> None:
     talk, rest = together(batch_max=3)
+    for _ in range(2):
+        ack(talk, talk.call(m.Tell, 2).request.messages[-1], 2)
     talk.fail(m.Tell, to=1)
     (relayed,) = [call for call in talk.sent(m.Tell) if call.to == 1]
     assert relayed.messages == rest, "by way of 2"
@@ -409,10 +411,23 @@ def test_if_the_leader_is_sender_or_target_the_lowest_other_relays(
     me: int, others: tuple[int, ...], silent: int, relay: int
 ) -> None:
     talk = leading(1, *others) if me == 1 else follower(me, *others)
-    talk.says("hello")
+    ack(talk, talk.says("hello"), relay)
     talk.fail(m.Tell, to=silent)
     (tell,) = talk.sent(m.Tell, to=relay)
     assert tell.to == silent
+
+
+def test_who_has_not_acknowledged_a_line_is_not_asked_to_pass_it_on() -> None:
+    """On a busy machine nobody answers in time: it would only become busier."""
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    talk.fail(m.Tell, to=2)
+    assert talk.sent(m.Tell) == []
+    talk.wait(LAN.retry_min_ms)
+    assert [(tell.to, tell.messages) for tell in talk.sent(m.Tell, to=2)] == [(2, (said,))]
+    ack(talk, said, 1)
+    talk.fail(m.Tell, to=2)
+    assert [(tell.to, tell.messages) for tell in talk.sent(m.Tell, to=1)] == [(2, (said,))]
 
 
 def test_the_relay_stores_then_tries_and_answers_with_the_target_s_ack() -> None:
@@ -549,7 +564,7 @@ def test_a_line_submitted_twice_is_said_once() -> None:
 
 def test_a_leader_that_acknowledges_nothing_is_looked_at_at_once() -> None:
     talk = follower(3, 1, 2)
-    talk.says("hello")
+    ack(talk, talk.says("hello"), 2)
     talk.wait(200)
     talk.fail(m.Tell, to=1)
     assert len(talk.sent(m.Ping, to=1)) == 2, "does it lead, and is the direct way broken?"

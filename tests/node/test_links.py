@@ -41,7 +41,7 @@ class House(Village):
         super().__init__()
         self.crashes: list[BaseException] = []
         self.address = ""
-        self.linkable = True
+        self.linkable, self.mute = True, False
 
     async def build(self, port: int = 0) -> None:
         self.tasks = Tasks(lambda _, error: self.crashes.append(error))
@@ -57,6 +57,8 @@ class House(Village):
     ) -> None:
         if not self.linkable:
             raise Mismatched("0.1")
+        if self.mute:
+            await asyncio.Event().wait()
         await self.links.accept(frames, write)
 
     def linked(self, other: "House") -> bool:
@@ -106,21 +108,37 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return paths
 
 
-async def test_once_a_call_has_gone_well_a_link_carries_the_next(
+async def test_the_first_calls_open_a_link_which_carries_them_and_what_follows(
     houses: tuple[House, House], alone: list[str]
 ) -> None:
     one, two = houses
-    assert await one.call(two, PING) == REPLIES[core.Pong]
-    assert alone == ["/p2pchat.v1.Node/LivenessPing"]
-    await until(lambda: one.linked(two))
-    assert await one.call(two, several(3)) == REPLIES[core.Told]
-    assert await one.call(two, PING) == REPLIES[core.Pong]
-    assert two.seen[1:] == [several(3), PING]
-    assert len(alone) == 1
-    assert [row.path for row in one.log.rows()][1:] == [
-        "/p2pchat.v1.Node/Link",
-        "/p2pchat.v1.Node/LivenessPing",
+    first = [asyncio.create_task(one.call(two, request)) for request in (PING, TELL, several(3))]
+    assert [await call for call in first] == [
+        REPLIES[core.Pong],
+        REPLIES[core.Told],
+        REPLIES[core.Told],
     ]
+    assert one.linked(two)
+    assert await one.call(two, PING) == REPLIES[core.Pong]
+    assert alone == []
+    assert len(two.seen) == 4
+    assert [row.path.rpartition("/")[2] for row in one.log.rows()].count("Link") == 1
+
+
+async def test_where_no_link_comes_about_calls_are_made_alone_and_one_message_tells(
+    houses: tuple[House, House], alone: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "OPENS_S", 0.3)
+    one, two = houses
+    two.mute = True
+    outcome = await one.call(two, PING, 50)
+    assert isinstance(outcome, Silenced)
+    assert (outcome.how, alone) == (Silence.SILENT, [])
+    assert await one.call(two, several(3), 5_000) == REPLIES[core.Told]
+    assert alone == ["/p2pchat.v1.Node/Message"]
+    assert [len(request.messages) for request in two.seen] == [1]
+    assert one.links._peers[two.address].again_at > time.monotonic() + 5
+    assert await one.call(two, PING) == REPLIES[core.Pong]
 
 
 async def test_the_other_side_asks_over_the_same_link(
@@ -130,7 +148,7 @@ async def test_the_other_side_asks_over_the_same_link(
     await one.call(two, PING)
     await until(lambda: one.address in two.links._accepted)
     assert await two.call(one, TELL) == REPLIES[core.Told]
-    assert len(alone) == 1
+    assert alone == []
     assert two.links.figures(one.address).link == "ready"
     assert not two.linked(one)
 
@@ -143,7 +161,7 @@ async def test_what_links_do_not_carry_goes_alone(
     await until(lambda: one.linked(two))
     for request in EXAMPLES:
         await one.call(two, request)
-    sent = {path.rpartition("/")[2] for path in alone[1:]}
+    sent = {path.rpartition("/")[2] for path in alone}
     assert sent == {"JoinNetwork", "LeaveNetwork", "Sync"}
 
 

@@ -188,7 +188,8 @@ async def test_a_malformed_answer_says_nothing_definite(links: Links) -> None:
 async def test_a_call_of_another_version_is_refused(
     links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.codec.facts.PROTOCOL", "7.2")
+    for part in ("facts", "frames"):
+        monkeypatch.setattr(f"node.codec.{part}.PROTOCOL", "7.2")
     village = Village()
     async with living(village) as address:
         end = await links.call(address, TELL, 5_000)

@@ -98,8 +98,8 @@ MUTANTS = [
     Mutant(
         "no relay",
         "node/core/talking.py",
-        "        if not relay and not full and self.relay_for(member):\n",
-        "        if not relay and not full and self.relay_for(0) == -1:\n",
+        "        if not relay and not full and self._has(",
+        "        if not relay and not full and not self._has(",
     ),
     Mutant(
         "sent before stored",
