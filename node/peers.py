@@ -180,6 +180,11 @@ class Links:
         self._log.add(CallRow(path, address, at_ms, took_us, status, request, put))
         return outcome
 
+    def prepare(self, address: Address) -> None:
+        """Open a link to the node at `address` where there is none, in its turn."""
+        if address not in self._accepted:
+            self._open_soon(address, self._peer(address))
+
     async def _call(
         self, address: Address, peer: _Peer, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:

@@ -96,6 +96,9 @@ class Peers(Protocol):
         self, address: Address, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced: ...
 
+    def prepare(self, address: Address) -> None:
+        """Calls to there are to be expected."""
+
 
 class Nds(Protocol):
     """Calls to the discovery service."""

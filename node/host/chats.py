@@ -245,6 +245,13 @@ class Chat:
         if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
             self._world.halted(self)
 
+    def _meet(self) -> None:
+        """Open the ways to all others now, before everybody calls everybody with a first line."""
+        group = self.group
+        for record in group.roster.members:
+            if record.id in group.active and record.id != group.me:
+                self._world.peers.prepare(record.address)
+
     def _note(self, name: str, text: str) -> None:
         try:
             self.archive.note(name, text)
@@ -280,6 +287,7 @@ class Chat:
                 self.log.log(level, "election by %s %s %s", small(by), step, detail)
             case Joined(member=member):
                 self.log.info("admitted as %s", small(member))
+                self._meet()
             case (
                 Merged(count=count, source=source)
                 | HolesDeclared(count=count, source=source)

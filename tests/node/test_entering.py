@@ -120,3 +120,15 @@ async def test_two_chats_of_one_name_at_one_service_are_called_by_number(town: T
     assert str(refused.value) == f"Which chat? -c {spelled[0]} or -c {spelled[1]}."
     assert [bob.chat(one) for one in spelled] == bob.chats
     assert bob.chat(spelled[1]).group.chat == carol.chats[0].group.chat
+
+
+async def test_who_gets_in_opens_the_ways_to_all_who_are_there_before_anything_is_said(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all are opened at one moment, when everybody answers the first line."""
+    alice, bob = await town.pair()
+    carol = await town.start("carol")
+    prepared: list[str] = []
+    monkeypatch.setattr(carol.links, "prepare", prepared.append)
+    await entering.join(carol, f"{town.nds}/{town.chat}", "", "")
+    assert sorted(prepared) == sorted([alice.listen, bob.listen])

@@ -1,6 +1,7 @@
 """Tries the links of node/peers.py: who opens them, what goes over them, and how they end."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -42,6 +43,7 @@ class House(Village):
         self.crashes: list[BaseException] = []
         self.address = ""
         self.linkable, self.mute = True, False
+        self.asked_for_links = 0
 
     async def build(self, port: int = 0) -> None:
         self.tasks = Tasks(lambda _, error: self.crashes.append(error))
@@ -55,6 +57,7 @@ class House(Village):
     async def accept(
         self, frames: AsyncIterator[bytes], write: Callable[[bytes], Awaitable[None]]
     ) -> None:
+        self.asked_for_links += 1
         if not self.linkable:
             raise Mismatched("0.1")
         if self.mute:
@@ -123,6 +126,35 @@ async def test_the_first_calls_open_a_link_which_carries_them_and_what_follows(
     assert alone == []
     assert len(two.seen) == 4
     assert [row.path.rpartition("/")[2] for row in one.log.rows()].count("Link") == 1
+
+
+async def test_a_way_that_is_prepared_is_linked_with_nothing_asked(
+    houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = houses
+    one.links.prepare(two.address)
+    await until(lambda: one.linked(two) and one.address in two.links._accepted)
+    two.links.prepare(one.address)
+    assert two.links._peers == {}, "there is a link already"
+    assert two.seen == []
+
+
+async def test_only_so_many_links_are_begun_at_one_time(
+    houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = houses
+    two.mute = True
+    monkeypatch.setattr(one.links, "_opening", asyncio.Semaphore(1))
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        one.links.prepare(f"127.0.0.1:{silent.getsockname()[1]}")
+        await asyncio.sleep(0)
+        one.links.prepare(two.address)
+        assert one.links._opening.locked()
+        await asyncio.sleep(0.2)
+        assert not two.asked_for_links
+    await until(lambda: two.asked_for_links == 1)
 
 
 async def test_where_no_link_comes_about_calls_are_made_alone_and_one_message_tells(
