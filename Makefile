@@ -61,8 +61,9 @@ else
 	@$(BIN)/python -m tests.sim.swarm --start $(START) --seeds $(SEEDS) $(ARGS)
 endif
 
-figures: $(STAMP)  ## what elections and noticing a death cost, into tests/sim/figures.md
+figures: $(STAMP)  ## what elections, noticing a death and large groups cost, into tests/sim/*.md
 	@$(BIN)/python -m tests.sim.elections --write $(ARGS)
+	@$(BIN)/python -m tests.sim.crowds --write
 
 chaos: $(STAMP)  ## chaos: CYCLES=5 START=0, or one with SEED=7; OUT=FILE, KEEP=1
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED),--start $(START) --cycles $(CYCLES)) \

@@ -123,7 +123,8 @@ class Links:
     """The ways from a node to others.
 
     `desk` answers what comes by links; `addresses()` are ours, the lowest first.
-    `on_broken(address)`: a connection that was there is so no longer.
+    `on_broken(address)`: a connection that was there is so no longer.  `on_late(address, ms)`: an
+    answer came by a link so long after its call had ended.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class Links:
         on_broken: Callable[[Address], None],
         desk: Desk,
         addresses: Callable[[], tuple[Address, ...]],
+        on_late: Callable[[Address, Millis], None],
         limits: Limits = Limits(),  # noqa: B008  frozen
     ) -> None:
         self._tasks = tasks
@@ -140,6 +142,7 @@ class Links:
         self._on_broken = on_broken
         self._desk = desk
         self._addresses = addresses
+        self._on_late = on_late
         self._limits = limits
         self._writer = AskWriter()
         self._peers: dict[Address, _Peer] = {}
@@ -313,8 +316,11 @@ class Links:
     def _make(
         self, write: Callable[[bytes], Awaitable[None]], greeted: Callable[[Link, Hello], None]
     ) -> Link:
+        def late(link: Link, ms: Millis) -> None:
+            self._on_late(_opener(_said(link)), ms)
+
         own = self._addresses()
-        return Link(self._tasks, write, self._desk, self._writer, own, self._limits, greeted)
+        return Link(self._tasks, write, self._desk, self._writer, own, self._limits, greeted, late)
 
     def _retire_second(self, address: Address) -> None:
         """Of two links to one node ours may be the one that is not asked over any more."""

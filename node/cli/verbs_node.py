@@ -155,7 +155,8 @@ SERVICES = {
         " StartElection CheckHistory ListCalls ListQueue SetNick SetAway SetTopic Diagnose StopNode"
     ),
     "Node": (
-        "JoinNetwork LeaveNetwork UpdateMembers LivenessPing Election Coordinator Message Sync"
+        "JoinNetwork LeaveNetwork UpdateMembers LivenessPing Election Coordinator Message"
+        " Acknowledge Sync"
     ),
     "NodeDiscovery": (
         "CreateNetwork GetNetworkInformation UpdateLeader Renew DeleteNetwork WatchNetworks"

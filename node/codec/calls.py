@@ -94,6 +94,10 @@ METHODS: dict[type[Any], Method] = {
         "Message", pb.MessageRequest, pb.MessageResponse,
         talking.put_tell, talking.get_tell, talking.put_told, talking.get_told,
     ),
+    core.Acks: Method(
+        "Acknowledge", pb.AcknowledgeRequest, pb.AcknowledgeResponse,
+        talking.put_acks, talking.get_acks, talking.put_acks_noted, talking.get_acks_noted,
+    ),
     core.Sync: Method(
         "Sync", pb.SyncRequest, pb.SyncResponse,
         talking.put_sync, talking.get_sync, talking.put_synced, talking.get_synced,

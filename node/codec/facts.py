@@ -91,10 +91,12 @@ def get_key(p: pb.MessageKey, check: Check, at: str) -> Key:
     return Key(source, get_stream(p.stream, check, f"{at}.stream"), seq)
 
 
-def get_members(values: Iterable[int], check: Check, at: str) -> tuple[int, ...]:
+def get_members(
+    values: Iterable[int], check: Check, at: str, most: int = ROSTER_MAX
+) -> tuple[int, ...]:
     """Member ids, at most as many as a roster has."""
     members = tuple(values)
-    if check.size(members, at, ROSTER_MAX):
+    if members and check.size(members, at, most):
         for i, member in enumerate(members):
             if not 0 < member <= NUMBER_MAX:
                 check.number(member, f"{at}[{i}]", low=1)

@@ -31,6 +31,7 @@ CARRIED: dict[type[Any], tuple[str, str]] = {
     core.Elect: ("election", "election"),
     core.Coordinator: ("coordinator", "coordinator"),
     core.Update: ("update", "update"),
+    core.Acks: ("acknowledge", "acknowledge"),
 }
 _BY_ASK = {ask: METHODS[kind] for kind, (ask, _) in CARRIED.items()}
 _BY_ANSWER = {answer: METHODS[kind] for kind, (_, answer) in CARRIED.items()}

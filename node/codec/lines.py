@@ -19,6 +19,7 @@ from node.limits import (
     HLC_MAX,
     LINES_MAX,
     NUMBER_MAX,
+    PASS_ON_MAX,
     text_fault,
 )
 from p2pchat.v1 import node_pb2 as pb
@@ -35,7 +36,8 @@ _BOUNDS = {
 
 def put_head(tell: core.Tell) -> pb.Lines:
     """Who calls and for whom: what differs from member to member."""
-    return pb.Lines(caller=facts.put_caller(tell.caller, build=""), destination_id=tell.to)
+    caller = facts.put_caller(tell.caller, build="")
+    return pb.Lines(caller=caller, destination_id=tell.to, pass_on=tell.pass_on)
 
 
 def put_columns(messages: Sequence[ChatMessage]) -> pb.Lines:
@@ -74,6 +76,7 @@ def get_lines(p: pb.Lines, check: Check) -> core.Tell:
     ids = _get_ids(p, len(texts), check)
     kinds = _get_kinds(p, len(texts), check)
     deps = _get_deps(p, len(texts), check)
+    pass_on = facts.get_members(p.pass_on, check, "lines.pass_on", PASS_ON_MAX)
     _check_texts(texts, check)
     if check.violations:
         return core.Tell(caller, to, ())
@@ -104,7 +107,7 @@ def get_lines(p: pb.Lines, check: Check) -> core.Tell:
             strict=True,
         )
     ]
-    return core.Tell(caller, to, tuple(messages))
+    return core.Tell(caller, to, tuple(messages), pass_on)
 
 
 def _numbers(p: pb.Lines, name: str, count: int, check: Check) -> list[int]:

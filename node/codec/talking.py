@@ -6,8 +6,17 @@ from collections.abc import Sequence
 from node.codec import facts
 from node.codec.check import Check
 from node.core import messages as core
-from node.core.types import Floor, Key, Run
-from node.limits import CHAT_MAX, DIGESTS_MAX, HELD_MAX, MARKS_MAX, NUMBER_MAX
+from node.core.types import Floor, Key, Run, Stored
+from node.limits import (
+    CHAT_MAX,
+    DIGESTS_MAX,
+    HELD_MAX,
+    LINES_MAX,
+    MARKS_MAX,
+    NUMBER_MAX,
+    PASS_ON_MAX,
+    STORED_MAX,
+)
 from p2pchat.v1 import common_pb2 as common
 from p2pchat.v1 import node_pb2 as pb
 
@@ -23,6 +32,7 @@ def put_tell(tell: core.Tell) -> pb.MessageRequest:
         msg=message.text,
         header=facts.put_header(message),
         caller=facts.put_caller(tell.caller, build=""),
+        pass_on=tell.pass_on,
     )
 
 
@@ -42,6 +52,7 @@ def get_tell(p: pb.MessageRequest, check: Check) -> core.Tell:
         caller=facts.get_caller(p.caller, check, chat=chat),
         to=to,
         messages=(facts.get_message(p.msg_id, p.source_id, p.msg, p.header, check, ""),),
+        pass_on=facts.get_members(p.pass_on, check, "pass_on", PASS_ON_MAX),
     )
 
 
@@ -57,6 +68,41 @@ def get_told(p: pb.MessageResponse, check: Check) -> core.Told:
         id=facts.get_id(p.msg_id, check, "msg_id"),
         node=check.number(p.node_id, "node_id", low=1),
     )
+
+
+def put_acks(acks: core.Acks) -> pb.AcknowledgeRequest:
+    return pb.AcknowledgeRequest(
+        caller=facts.put_caller(acks.caller, build=""),
+        source_id=acks.source,
+        stream=facts.put_stream(acks.stream),
+        stored=[pb.Stored(member_id=m, first=first, last=last) for m, first, last in acks.stored],
+    )
+
+
+def get_acks(p: pb.AcknowledgeRequest, check: Check) -> core.Acks:
+    stored: tuple[Stored, ...] = ()
+    if check.required(bool(p.stored), "stored") and check.size(p.stored, "stored", STORED_MAX):
+        stored = tuple(_get_stored(one, check, f"stored[{i}]") for i, one in enumerate(p.stored))
+    return core.Acks(
+        caller=facts.get_required_caller(p, check),
+        source=check.number(p.source_id, "source_id", low=1),
+        stream=facts.get_stream(p.stream, check, "stream"),
+        stored=stored,
+    )
+
+
+def _get_stored(p: pb.Stored, check: Check, at: str) -> Stored:
+    first = check.number(p.first, f"{at}.first", low=1, high=NUMBER_MAX - LINES_MAX)
+    last = check.number(p.last, f"{at}.last", low=first, high=first + LINES_MAX - 1)
+    return Stored(check.number(p.member_id, f"{at}.member_id", low=1), first, last)
+
+
+def put_acks_noted(_: core.AcksNoted) -> pb.AcknowledgeResponse:
+    return pb.AcknowledgeResponse()
+
+
+def get_acks_noted(_: pb.AcknowledgeResponse, __: Check) -> core.AcksNoted:
+    return core.AcksNoted()
 
 
 def put_sync(sync: core.Sync) -> pb.SyncRequest:

@@ -20,8 +20,11 @@ class Alarm(IntEnum):
     PROVISIONAL = auto()  # the provisional leader's round of duties, or its follower's
     STAND_IN = auto()  # a provisional leader's follower that reaches the registry claims itself
     MEMBERS = auto()  # the leader looks after its members
+    NEWS = auto()  # tell the members of a large group what is new about some
     DROP = auto()  # of a member: suspected long enough
     LANE = auto()  # of a member: try its queue again
+    SPREAD = auto()  # what was to be passed on is not acknowledged yet
+    ACKS = auto()  # of an author: tell it who has stored what we passed on
     SYNC = auto()  # anti-entropy
     CATCH_UP = auto()  # of a member: synchronise with it
     HOLES = auto()  # messages wait for others: are those lost?

@@ -11,11 +11,14 @@ from dataclasses import replace
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
+from .clock import tick
 from .effects import Change, Joined, MemberChanged, Stopped
+from .events import Changed, Field
 from .liveness import Check
 from .membership import suspected, with_life
 from .messages import (
     Caller,
+    Fact,
     Life,
     Member,
     Ping,
@@ -31,6 +34,7 @@ from .state import Role, State
 from .types import Address, Incarnation, MemberId, Silence
 
 REFRESH_MS = 500  # deadline of an exchange
+NEWS_MS = 50  # in a large group what is new about members is told together
 
 
 class Belonging:
@@ -51,6 +55,8 @@ class Belonging:
         self._learn, self._gone, self._returned, self._expelled = learn, gone, returned, expelled
         self._exchanging: dict[MemberId, int] = {}  # since when
         self._looking_for_twin = False
+        self._news: set[MemberId] = set()  # about whom the others are to be told
+        self._topic_is_news = False
 
     # ---- merging -------------------------------------------------------------------------------
 
@@ -240,22 +246,63 @@ class Belonging:
         s = self._s
         s.call(0, Update(s.caller(s.me), s.members.roster), REFRESH_MS, _nothing, address)
 
+    def change(self, event: Changed) -> None:
+        """A fact that people change: our nick, that we are away, the topic."""
+        s = self._s
+        mine = s.members.get(s.me)
+        if mine is None or s.role is Role.OUTSIDE:
+            return s.drop("a change by somebody who is no member")
+        s.wall_ahead = event.wall - s.now
+        before = {Field.NICK: mine.nick, Field.AWAY: mine.away, Field.TOPIC: s.members.topic}
+        fact = Fact(event.value, tick(event.wall, before[event.field].hlc), s.me)
+        if event.field is Field.TOPIC:
+            self.absorb(Roster((), fact))
+            return self.tell(topic=True)
+        is_nick = event.field is Field.NICK
+        mine = replace(mine, nick=fact) if is_nick else replace(mine, away=fact)
+        self.absorb(Roster((mine,)))
+        self.tell(s.me)
+
     # ---- telling -------------------------------------------------------------------------------
 
-    def tell(self, *ids: MemberId) -> None:
-        """Push these records to every member that is not dropped.  What is lost, pings repair."""
-        s = self._s
-        part = s.members.part(*ids)
-        for member in s.active_others:
-            request = Update(s.caller(member), part)
-            s.call(member, request, REFRESH_MS, self._updated)
+    def tell(self, *ids: MemberId, topic: bool = False) -> None:
+        """Push these records to every member that is not dropped.  What is lost, pings repair.
 
-    def tell_topic(self) -> None:
+        In a large group whoever leads, to whom all have a way, tells the others, and what comes
+        together in one call.
+        """
         s = self._s
-        topic = Roster((), s.members.topic)
-        for member in s.active_others:
-            request = Update(s.caller(member), topic)
-            s.call(member, request, REFRESH_MS, self._updated)
+        self._news.update(ids)
+        self._topic_is_news |= topic
+        if s.grid is None or not s.leads:
+            self.on_news()
+        else:
+            s.alarms.set_earlier(Alarm.NEWS, s.now + NEWS_MS)
+
+    def on_news(self) -> None:
+        """Tell what is new."""
+        s, leader = self._s, self._s.following
+        part = s.members.part(*self._news)
+        if self._topic_is_news:
+            part = replace(part, topic=s.members.topic)
+        self._news.clear()
+        self._topic_is_news = False
+        if s.grid is None or s.leads:
+            return self._tell(s.active_others, part)
+
+        def ended(call: Outstanding, outcome: Outcome) -> None:
+            self._updated(call, outcome)
+            if not isinstance(outcome, Updated):
+                self._tell(s.near, part)
+
+        if leader in (0, s.me) or not s.members.is_active(leader):
+            return self._tell(s.near, part)
+        s.call(leader, Update(s.caller(leader), part), REFRESH_MS, ended)
+
+    def _tell(self, members: tuple[MemberId, ...], part: Roster) -> None:
+        s = self._s
+        for member in members:
+            s.call(member, Update(s.caller(member), part), REFRESH_MS, self._updated)
 
     def exchange(self, member: MemberId, address: str = "") -> None:
         """Give our roster for theirs, soon; at most a few times a second with one member."""
@@ -263,6 +310,10 @@ class Belonging:
         since = self._exchanging.get(member)
         if member == s.me or (since is not None and s.now - since < s.timing.roster_ms):
             return
+        if s.grid is not None:  # Where many differ from us, a few at a time.
+            young = sum(1 for at in self._exchanging.values() if s.now - at < s.timing.roster_ms)
+            if young >= s.timing.poll_all_max:
+                return
         self._exchanging[member] = s.now
         request = Update(s.caller(member), s.members.roster, want_roster=True)
         s.call(member, request, REFRESH_MS, self._updated, address)
@@ -276,7 +327,11 @@ class Belonging:
     def update(self, call: int, request: Update) -> None:
         """Somebody brings what it knows."""
         s = self._s
-        self.absorb(request.roster, by=request.caller.node)
+        by, topic = request.caller.node, s.members.topic
+        known = {record.id: s.members.get(record.id) for record in request.roster.members}
+        if self.absorb(request.roster, by=by) and s.leads and s.grid is not None:
+            news = [id for id, record in known.items() if s.members.get(id) != record]
+            self.tell(*news, topic=s.members.topic != topic)
         roster = s.members.roster if request.want_roster else Roster()
         s.respond(call, Updated(roster, s.view()))
 
@@ -288,7 +343,8 @@ class Belonging:
         if not s.leads:
             return
         s.alarms.set(Alarm.MEMBERS, s.now + s.timing.t2_ms)
-        for member in s.liveness.unheard(s.now, s.active_others):
+        unheard, most = s.liveness.unheard(s.now, s.active_others), s.timing.poll_all_max
+        for member in s.rng.sample(unheard, most) if len(unheard) > most else unheard:
             self.check(member)
         dropped = [m for m in s.others if s.members.life(m) is Life.DROPPED]
         for member in dropped:
@@ -379,7 +435,8 @@ class Belonging:
             return self._drop(member, "nobody is there any more")
         if record.life is Life.ALIVE:
             self.absorb(Roster((suspected(record, Life.SUSPECT),)))
-            self.tell(member)
+            if not self._ill():  # Else who hears it at all learns it with our roster.
+                self.tell(member)
         ill = self._ill()
         s.alarms.set(
             Alarm.DROP, s.now + s.liveness.suspect_ms(len(s.members.belonging), ill), member

@@ -84,10 +84,12 @@ class CatchingUp:
             self._credit_all(member, s.outbox.lacking(member))
 
     def on_sync(self) -> None:
-        """Anti-entropy: once in a while a random member is asked how it is."""
+        """Anti-entropy: once in a while a random member, in a large group one of those with whom we
+        have to do, is asked how it is.
+        """
         s = self._s
         self._arm()
-        alive = [m for m in s.active_others if s.members.life(m) is Life.ALIVE]
+        alive = [m for m in s.near if s.members.life(m) is Life.ALIVE]
         if not alive:
             return
         peer = s.rng.choice(alive)

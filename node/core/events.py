@@ -5,7 +5,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from .messages import Kind, NdsReply, Record, Refusal, Reply, Request
-from .types import Address, CallId, IdBlock, Silence, WallMillis
+from .types import Address, CallId, IdBlock, Millis, Silence, WallMillis
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,14 @@ class LinkBroken:
     address: Address
 
 
+@dataclass(frozen=True, slots=True)
+class AnsweredLate:
+    """The node there answered a call of ours, by so much later than that had ended."""
+
+    address: Address
+    ms: Millis
+
+
 Event: TypeAlias = (
     Started
     | Founded
@@ -126,4 +134,5 @@ Event: TypeAlias = (
     | Answered
     | Failed
     | LinkBroken
+    | AnsweredLate
 )

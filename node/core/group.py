@@ -16,17 +16,16 @@ from .belonging import Belonging
 from .calls import Outcome
 from .catching_up import CatchingUp
 from .claiming import Claiming, nothing
-from .clock import tick
 from .effects import Departed, Effect, Remembered, Stopped, StorePost
 from .electing import Electing
 from .events import (
     Answered,
+    AnsweredLate,
     Challenged,
     Changed,
     Closing,
     Event,
     Failed,
-    Field,
     Founded,
     LinkBroken,
     Received,
@@ -44,10 +43,10 @@ from .joining import Joining
 from .lateness import LATE_MS
 from .leaving import Leaving
 from .messages import (
+    Acks,
     ChatMessage,
     Coordinator,
     Elect,
-    Fact,
     Join,
     Leave,
     Life,
@@ -55,12 +54,12 @@ from .messages import (
     Reason,
     Refusal,
     Request,
-    Roster,
     Sync,
     Tell,
     Update,
     View,
 )
+from .passing import Passing
 from .provisional import Provisional
 from .readable import Readable, Trace, TraceRow
 from .reign import Reign
@@ -105,7 +104,8 @@ class Group(Readable):
             expelled=self._expelled,
         )
         self._leaving = Leaving(s, self._belonging)
-        self._talking = Talking(s, self._belonging, self._leaving.outbox_emptied)
+        self._passing = Passing(s)
+        self._talking = Talking(s, self._belonging, self._passing, self._leaving.outbox_emptied)
         self._catching_up = CatchingUp(s, self._talking)
         self._trimming = Trimming(s)
         self._joining = Joining(s, self._reign, self._belonging, self._entered)
@@ -163,8 +163,10 @@ class Group(Readable):
                 self._talking.submit(event)
             case LinkBroken(address):
                 self._on_link_broken(address)
+            case AnsweredLate(address, ms):
+                s.lateness.answered_late(s.now, address, ms)
             case Changed():
-                self._on_changed(event)
+                self._belonging.change(event)
             case Challenged():
                 s.election.summoned = True
                 self._electing.look()
@@ -217,8 +219,11 @@ class Group(Readable):
             Alarm.PROVISIONAL: lambda _: provisional.on_round(),
             Alarm.STAND_IN: lambda _: provisional.on_stand_in(),
             Alarm.MEMBERS: lambda _: self._belonging.on_members(),
+            Alarm.NEWS: lambda _: self._belonging.on_news(),
             Alarm.DROP: self._belonging.on_drop,
             Alarm.LANE: self._talking.on_lane,
+            Alarm.SPREAD: lambda _: self._talking.on_spread(),
+            Alarm.ACKS: self._passing.on_acks,
             Alarm.SYNC: lambda _: self._catching_up.on_sync(),
             Alarm.CATCH_UP: self._catching_up.on_catch_up,
             Alarm.HOLES: lambda _: self._catching_up.seeking.on_holes(),
@@ -333,8 +338,8 @@ class Group(Readable):
         if s.liveness.heard(s.now, caller.node) or s.members.life(caller.node) is Life.SUSPECT:
             self._belonging.exchange(caller.node)
         match request:
-            case Tell():
-                self._talking.told(call, request)
+            case Tell() | Acks():
+                self._talking.asked(call, request)
             case Ping():
                 if (refusal := self._answering.refusal(request)) is not None:
                     return s.respond(call, refusal)
@@ -474,24 +479,6 @@ class Group(Readable):
         s.store_meta()
         mine = s.members.get(s.me)
         s.emit(Departed(0, 0, deleted=False, kicked=bool(mine and mine.kicked)))
-
-    # ---- facts that people change ----------------------------------------------------------------
-
-    def _on_changed(self, event: Changed) -> None:
-        s = self._s
-        mine = s.members.get(s.me)
-        if mine is None or s.role is Role.OUTSIDE:
-            return s.drop("a change by somebody who is no member")
-        s.wall_ahead = event.wall - s.now
-        before = {Field.NICK: mine.nick, Field.AWAY: mine.away, Field.TOPIC: s.members.topic}
-        fact = Fact(event.value, tick(event.wall, before[event.field].hlc), s.me)
-        if event.field is Field.TOPIC:
-            self._belonging.absorb(Roster((), fact))
-            return self._belonging.tell_topic()
-        is_nick = event.field is Field.NICK
-        mine = replace(mine, nick=fact) if is_nick else replace(mine, away=fact)
-        self._belonging.absorb(Roster((mine,)))
-        self._belonging.tell(s.me)
 
 
 def _introduces(request: Update) -> bool:

@@ -129,13 +129,14 @@ class Leaving:
         s = self._s
         self._step = Step.CLOSING
         mine = s.members.get(s.me)
-        if mine is None or not s.active_others:
+        told = s.active_others if s.leads else s.near
+        if mine is None or not told:
             return self._stop()
         s.members.put(suspected(mine, Life.DROPPED))
         s.store_roster()
         part = s.members.part(s.me)
         s.call_each(
-            s.active_others,
+            told,
             lambda member: Update(s.caller(member), part),
             s.timing.ping_ms,
             lambda member, outcome: None,

@@ -54,6 +54,7 @@ class Membership:
     def __init__(self, roster: Roster = NOBODY) -> None:
         self.topic = Fact()
         self.hash = 0
+        self.highest_n = 0  # among all who were ever admitted
         self._records: dict[MemberId, Member] = {}
         self._hashes: dict[MemberId, int] = {}
         self._belonging: tuple[MemberId, ...] | None = None
@@ -82,6 +83,7 @@ class Membership:
         if after == before:
             return None
         self._records[after.id] = after
+        self.highest_n = max(self.highest_n, small(after.id))
         hash = _hash(after)
         self.hash ^= self._hashes.get(after.id, 0) ^ hash
         self._hashes[after.id] = hash
@@ -146,10 +148,6 @@ class Membership:
 
     def at_address(self, address: Address) -> tuple[MemberId, ...]:
         return tuple(i for i in self.belonging if self._records[i].address == address)
-
-    @property
-    def highest_n(self) -> int:
-        return max((small(id) for id in self._records), default=0)
 
     def shown_nick(self, id: MemberId) -> str:
         """The name that people see: unique among those that belong, equal ones numbered."""

@@ -22,6 +22,7 @@ from .types import (
     MemberId,
     Place,
     Run,
+    Stored,
     Stream,
     WallMillis,
 )
@@ -280,12 +281,14 @@ class Followed:
 class Tell:
     """Chat messages on their way; where `to` is not the receiver, they are to be passed on.
 
-    At least one; several are consecutive ones of one stream.
+    At least one; several are consecutive ones of one stream.  `pass_on`: others whom the receiver
+    is to tell, too, where the caller is their author; `Acks` is the news of that.
     """
 
     caller: Caller
     to: MemberId
     messages: tuple[ChatMessage, ...]
+    pass_on: tuple[MemberId, ...] = ()
 
 
 class Receipt(IntEnum):
@@ -304,6 +307,21 @@ class Told:
     receipt: Receipt
     id: str
     node: MemberId
+
+
+@dataclass(frozen=True, slots=True)
+class Acks:
+    """Who has stored messages of this stream, the callee's, that the caller has passed on."""
+
+    caller: Caller
+    source: MemberId
+    stream: Stream
+    stored: tuple[Stored, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AcksNoted:
+    """The answer to `Acks`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,7 +488,9 @@ class Deleted:
     """The answer to `Delete`."""
 
 
-Request: TypeAlias = Join | Leave | Update | Ping | Elect | Coordinator | Tell | Sync
-Reply: TypeAlias = Welcome | LeaveNoted | Updated | Pong | Elected | Followed | Told | Synced
+Request: TypeAlias = Join | Leave | Update | Ping | Elect | Coordinator | Tell | Acks | Sync
+Reply: TypeAlias = (
+    Welcome | LeaveNoted | Updated | Pong | Elected | Followed | Told | AcksNoted | Synced
+)
 NdsRequest: TypeAlias = Lookup | Claim | Renew | Delete
 NdsReply: TypeAlias = RecordRead | Granted | Deleted

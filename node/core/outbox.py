@@ -1,8 +1,10 @@
 """Our own messages until everyone who counts has stored them; each member has a lane of its own.
 
     queued --- room in the lane ---> flying --- STORED ---> acked
-      ^                                |
-      +------- no answer: back off ----+          a dropped member's lane is closed: it catches up
+      ^  ^                             |
+      |  +---- no answer: back off ----+          a dropped member's lane is closed: it catches up
+      |
+    to be passed on by another: that one has no news of it in time, or was not to be told itself
 
 A line that waits for nobody is settled.  Those that were dropped, before or meanwhile, lack it
 until their log is seen to hold it; who was dropped before is not counted.
@@ -11,7 +13,7 @@ A slow or frozen member costs its own lane and nothing else.
 """
 
 from collections import deque
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .messages import ChatMessage
@@ -44,6 +46,7 @@ class Entry:
     counted: tuple[MemberId, ...]  # ascending
     waits_for: set[MemberId] = field(default_factory=set)
     acks: int = 0
+    through: dict[MemberId, tuple[MemberId, ...]] = field(default_factory=dict)  # who tells whom
 
     @property
     def acked(self) -> tuple[MemberId, ...]:
@@ -78,6 +81,7 @@ class Lane:
     silent: bool = False  # it backs off since nobody answered, not since it was refused
     relay_until: Millis = 0  # the direct way is broken: by relay until then
     look_from: Millis = 0  # before then nobody looks whether it is broken, or was only busy
+    direct_until: Millis = 0  # nobody is asked to pass on to it until then: that came to nothing
     srtt_ms: float = 0.0
     window: int = WINDOW_MIN  # messages that may be under way
 
@@ -105,6 +109,8 @@ class Outbox:
         self._recalled: dict[Key, Entry] = {}  # settled in an earlier life, and lacking somewhere
         self._lacking: dict[MemberId, dict[Key, None]] = {}  # of what is settled, oldest first
         self._alone: dict[Key, Entry] = {}  # of that: what nobody else was seen to have
+        self._passed: deque[tuple[Millis, Key, tuple[MemberId, ...]]] = deque()  # when news is due
+        self._spread_ms = 0.0  # smoothed: how long what is passed on takes to be acknowledged
 
     def post(
         self,
@@ -112,13 +118,19 @@ class Outbox:
         message: ChatMessage,
         counted: Iterable[MemberId],
         away: Iterable[MemberId] = (),
+        through: Mapping[MemberId, tuple[MemberId, ...]] | None = None,
     ) -> Entry:
-        """Take in a message for these members.  With nobody to wait for, it is settled at once."""
+        """Take in a message for these members.  With nobody to wait for, it is settled at once.
+
+        `through`: who is to pass it on, and to whom; those need not be told themselves.
+        """
         to = {member: Delivery() for member in counted}
-        entry = Entry(message, now, to, tuple(sorted(to)), set(to))
+        entry = Entry(message, now, to, tuple(sorted(to)), set(to), through=dict(through or {}))
         self.entries[message.key] = entry
+        between = {member for members in entry.through.values() for member in members}
         for member in to:
-            self.lane(member).queue.append(message.key)
+            if member not in between:
+                self.lane(member).queue.append(message.key)
         for member in away:
             to[member] = Delivery(counted=False)
         if not entry.waits_for:
@@ -154,11 +166,11 @@ class Outbox:
     def take(self, member: MemberId) -> tuple[ChatMessage, ...]:
         """The next messages that may fly to this member now, together; empty for none.
 
-        They are consecutive ones of one stream.  `landed` and, for each, `acked` or `failed` tell
-        how it ended.
+        They are consecutive ones of one stream, to be passed on to the same members.  `landed` and,
+        for each, `acked` or `failed` tell how it ended.
         """
         lane = self.lanes.get(member)
-        if lane is None or lane.blocked:
+        if lane is None or lane.blocked or not lane.queue:
             return ()
         timing, is_ill = self._timing, bool(lane.backoff_ms)
         # What comes meanwhile goes with the next call, where that is not soon.
@@ -169,6 +181,7 @@ class Outbox:
         if free <= 0:
             return ()
         taken: list[ChatMessage] = []
+        others: tuple[MemberId, ...] = ()
         room, most = timing.flight_chars, 1 if is_ill else min(free, timing.batch_max)
         while lane.queue and len(taken) < most:
             key = lane.queue[0]
@@ -179,6 +192,10 @@ class Outbox:
             room -= len(entry.message.text)
             if taken and (room < 0 or key.before != taken[-1].key):
                 break
+            theirs = entry.through.get(member, ())
+            if taken and theirs != others:
+                break
+            others = theirs
             lane.queue.popleft()
             lane.flying.add(key)
             entry.to[member].tries += 1
@@ -200,6 +217,9 @@ class Outbox:
             return None
         delivery = entry.to[by]
         delivery.way, delivery.took_ms = way, now - entry.stored_at
+        if way is Way.SPREAD:
+            took = delivery.took_ms
+            self._spread_ms += (took - self._spread_ms) / 8 if self._spread_ms else took
         entry.acks += delivery.counted
         entry.waits_for.discard(by)
         self._lacking.get(by, {}).pop(key, None)
@@ -207,6 +227,73 @@ class Outbox:
         if not entry.waits_for and key in self.entries:
             self._settle(key)
         return entry
+
+    # ---- passing on ----------------------------------------------------------------------------
+
+    def is_well(self, now: Millis, member: MemberId) -> bool:
+        """May it be asked to pass lines on, and others be asked to pass them on to it?"""
+        lane = self.lanes.get(member)
+        if lane is None:
+            return True
+        return not lane.backoff_ms and lane.relay_until <= now and lane.direct_until <= now
+
+    def others(self, key: Key, by: MemberId) -> tuple[MemberId, ...]:
+        """To whom this member is to pass our message on."""
+        entry = self.entries.get(key)
+        return entry.through.get(by, ()) if entry is not None else ()
+
+    @property
+    def spread_ms(self) -> Millis:
+        """How long it may take until what is passed on is acknowledged, as `deadline_ms`."""
+        least = self._timing.ack_ms
+        return min(4 * least, max(least, round(4 * self._spread_ms)))
+
+    def passes_on(self, due: Millis, key: Key, by: MemberId) -> Millis:
+        """This member has our message and passes it on; gives when news of that is due."""
+        if self._passed:  # In the order of their instants.
+            due = max(due, self._passed[-1][0])
+        self._passed.append((due, key, self.entries[key].through.pop(by)))
+        return due
+
+    def overdue(self, now: Millis, again_ms: Millis) -> list[MemberId]:
+        """Take what should have been passed on by now for told to nobody: who lacks it is to be
+        told, and for `again_ms` more nobody is asked to pass on to it.  Gives those.
+        """
+        late = set()
+        while self._passed and self._passed[0][0] <= now:
+            _, key, members = self._passed.popleft()
+            for member in self._queue(key, members):
+                self.lane(member).direct_until = now + again_ms
+                late.add(member)
+        return sorted(late)
+
+    @property
+    def next_overdue(self) -> Millis | None:
+        return self._passed[0][0] if self._passed else None
+
+    def tell_itself(self, key: Key, by: MemberId) -> list[MemberId]:
+        """This member does not pass our message on: who lacks it is told.  Gives those."""
+        entry = self.entries.get(key)
+        if entry is None or by not in entry.through:
+            return []
+        return self._queue(key, entry.through.pop(by))
+
+    def _queue(self, key: Key, members: tuple[MemberId, ...]) -> list[MemberId]:
+        """Gives those of them who lack it, and are to be told now."""
+        entry = self.entries.get(key)
+        lacking = [member for member in members if entry and member in entry.waits_for]
+        for member in lacking:
+            self.lane(member).queue.append(key)
+        return lacking
+
+    def without(self, by: MemberId) -> list[MemberId]:
+        """This member passes nothing on any more: who lacks that is told.  Gives those."""
+        lacking = set()
+        for key in [key for key, entry in self.entries.items() if by in entry.through]:
+            lacking.update(self.tell_itself(key, by))
+        return sorted(lacking)
+
+    # ---- ends ----------------------------------------------------------------------------------
 
     def healthy(self, member: MemberId, took_ms: Millis, *, direct: bool) -> None:
         """The member's lane works again, or still."""

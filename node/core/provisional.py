@@ -103,7 +103,7 @@ class Provisional:
     def _go_on(self) -> None:
         s = self._s
         if s.role is Role.PROVISIONAL:
-            self._reign.coordinate(provisional=True)
+            self._reign.remind()
             self._claiming.claim(None, nothing, self._answered)
         elif s.alarms.at(Alarm.STAND_IN) is None:
             self._ask_registry()

@@ -131,6 +131,11 @@ class Readable:
         return self._s.members.active
 
     @property
+    def near(self) -> tuple[MemberId, ...]:
+        """The active others with whom there is to do: all, or the neighbours in a large group."""
+        return self._s.near
+
+    @property
     def partial(self) -> bool:
         """True while a newcomer still lacks the oldest messages."""
         return self._s.partial

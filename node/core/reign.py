@@ -101,6 +101,13 @@ class Reign:
         for member in self._s.others:
             self._coordinate(member, provisional, handed, 2)
 
+    def remind(self) -> None:
+        """A provisional COORDINATOR once more: to everyone, in a large group to some drawn anew."""
+        s = self._s
+        others, most = s.others, s.timing.poll_all_max
+        for member in s.rng.sample(others, most) if len(others) > most else others:
+            self._coordinate(member, True, NO_HAND_OVER, 1)
+
     def _coordinate(self, to: MemberId, provisional: bool, handed: HandOver, tries: int) -> None:
         s, epoch = self._s, self._s.epoch
 

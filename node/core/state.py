@@ -33,6 +33,7 @@ from .liveness import Liveness
 from .membership import Membership
 from .messages import Caller, Facts, NdsRequest, Refusal, Reply, Request, View
 from .outbox import Outbox
+from .spreading import Grid, grid
 from .timing import Timing
 from .types import (
     NO_EPOCH,
@@ -122,6 +123,7 @@ class State:
         self.alarms = Alarms()
         self.drops: Counter[str] = Counter()
         self.out: list[Effect] = []
+        self._grid: tuple[tuple[MemberId, ...], Grid] | None = None  # of whom; as last drawn
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -244,6 +246,25 @@ class State:
     @property
     def active_others(self) -> tuple[MemberId, ...]:
         return tuple(m for m in self.members.active if m != self.me)
+
+    @property
+    def grid(self) -> Grid | None:
+        """Who passes lines on to whom; None in a group that is small, or is not ours."""
+        active = self.members.active
+        if len(active) <= self.timing.spread_above or not self.members.is_active(self.me):
+            return None
+        if self._grid is None or self._grid[0] is not active:
+            self._grid = active, grid(active, self.me)
+        return self._grid[1]
+
+    @property
+    def near(self) -> tuple[MemberId, ...]:
+        """The active others with whom we have to do: in a large group the leader and neighbours."""
+        if (grid := self.grid) is None:
+            return self.active_others
+        leader = self.following
+        others = {*grid.neighbours, leader} if self.members.is_active(leader) else grid.neighbours
+        return tuple(sorted(m for m in others if m != self.me))
 
     @property
     def away(self) -> tuple[MemberId, ...]:

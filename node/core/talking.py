@@ -2,7 +2,8 @@
 
 A line is stored before it is shown or sent, and acknowledged only once it is stored.  Where a
 member does not acknowledge, the leader (for the leader's own lines the lowest other member) stores
-the line and tries; the way round then sticks to that link for a while.
+the line and tries; the way round then sticks to that link for a while.  In a large group most
+members are told by others, whom the author asks to pass its lines on (`spreading`).
 """
 
 from collections import Counter
@@ -14,8 +15,21 @@ from .calls import Outcome, Outstanding
 from .clock import follows, tick
 from .effects import Acknowledged, Deliver, HolesFilled, Settled, StoreMessages, StorePost
 from .events import Submitted
-from .messages import ChatMessage, Life, Ping, Pong, Reason, Receipt, Refusal, Tell, Told
+from .messages import (
+    Acks,
+    AcksNoted,
+    ChatMessage,
+    Life,
+    Ping,
+    Pong,
+    Reason,
+    Receipt,
+    Refusal,
+    Tell,
+    Told,
+)
 from .outbox import Entry, Lane
+from .passing import Passing
 from .state import Role, State
 from .types import NO_HLC, CallId, Hlc, Key, MemberId, Silence, Stream, Way, small
 
@@ -26,8 +40,11 @@ GAP_ROOM = 8  # times as much may wait of what was asked for at a gap: refused, 
 class Talking:
     """`settled`: the outbox has become empty."""
 
-    def __init__(self, s: State, belonging: Belonging, settled: Callable[[], None]) -> None:
+    def __init__(
+        self, s: State, belonging: Belonging, passing: Passing, settled: Callable[[], None]
+    ) -> None:
         self._s, self._belonging, self._settled = s, belonging, settled
+        self._passing = passing
         self._filled: Counter[MemberId] = Counter()  # holes, not told yet
 
     # ---- our own -------------------------------------------------------------------------------
@@ -45,7 +62,8 @@ class Talking:
         s.causal.accept(message)
         s.last_own = message.key
         s.latest_place, s.talked_at = max(s.latest_place, message.place), s.now
-        entry = s.outbox.post(s.now, message, s.active_others, s.away)
+        through = self._through()
+        entry = s.outbox.post(s.now, message, s.active_others, s.away, through)
         s.emit(StoreMessages((message,)))
         s.emit(StorePost(entry.post))
         s.emit(Deliver(message, Way.DIRECT, late=False))
@@ -107,6 +125,8 @@ class Talking:
         while messages := s.outbox.take(member):
             lane = s.outbox.lane(member)
             relay = self.relay_for(member) if s.now < lane.relay_until else 0
+            if relay:  # Not to be bothered with what it has to do for others.
+                self._tell_themselves(messages, member)
             self._tell(messages, member, relay)
 
     def _tell(self, messages: tuple[ChatMessage, ...], member: MemberId, relay: MemberId) -> None:
@@ -117,7 +137,8 @@ class Talking:
             self._told(call, outcome, messages, member, relay)
 
         to = relay or member
-        s.call(to, Tell(s.caller(to), member, messages), ms, ended)
+        others = s.outbox.others(messages[0].key, member)
+        s.call(to, Tell(s.caller(to), member, messages, others), ms, ended)
 
     def _told(
         self,
@@ -136,10 +157,8 @@ class Talking:
             and outcome.node == member
         ):
             s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
-            way = Way.RELAY if relay else Way.DIRECT
             stored, messages = _split(messages, outcome.id)
-            for message in stored:
-                self.acknowledged(message.key, member, way)
+            self._stored(stored, member, Way.RELAY if relay else Way.DIRECT)
             if not messages:
                 return self.send(member)
             status, full = Reason.PENDING_FULL, True
@@ -152,6 +171,7 @@ class Talking:
             status = "no answer"
         for message in reversed(messages):
             s.outbox.failed(message.key, member, status, full or isinstance(outcome, Refusal))
+        self._tell_themselves(messages, member)
         if not s.members.is_active(member):
             return self.forget(member)
         if s.leads:
@@ -159,16 +179,64 @@ class Talking:
         elif call.to == s.following and isinstance(outcome, Silence):
             s.election.hinted = True  # The leader did not answer: look at it now.
             s.alarms.set(Alarm.LEADER, s.now)
-        lane = s.outbox.lane(member)
-        if not relay and not full and self._has(self.relay_for(member), messages[0].key):
+        self._try_otherwise(
+            member,
+            relay,
+            by_relay=not relay and not full and self._has(self.relay_for(member), messages[0].key),
+            silent=isinstance(outcome, Silence),
+        )
+
+    def _try_otherwise(
+        self, member: MemberId, relay: MemberId, *, by_relay: bool, silent: bool
+    ) -> None:
+        """After a failure, on the way by `relay` if that is not 0: by one at once, or later."""
+        s, lane = self._s, self._s.outbox.lane(member)
+        if by_relay and not s.lateness.now(s.now):  # Else a relay would be late, too.
             lane.relay_until = s.now + s.timing.relay_ms
             self._look_direct(lane, member)
             if not lane.blocked:
                 return self.send(member)
-        elif relay and isinstance(outcome, Silence):
+        elif relay and silent:
             lane.relay_until = 0  # The relay is no help: try the direct way next.
         if not lane.blocked:
             s.alarms.set(Alarm.LANE, s.now + s.outbox.back_off(member), member)
+
+    def _stored(self, messages: tuple[ChatMessage, ...], member: MemberId, way: Way) -> None:
+        """The member has stored them, and passes on what it is to."""
+        s = self._s
+        for message in messages:
+            if s.outbox.others(message.key, member):
+                due = s.now + s.lateness.patient(s.now, s.outbox.spread_ms)
+                due = s.outbox.passes_on(due, message.key, member)
+                s.alarms.set_earlier(Alarm.SPREAD, due)
+            self.acknowledged(message.key, member, way)
+
+    def _through(self) -> dict[MemberId, tuple[MemberId, ...]]:
+        """Who is to pass a line on now, and to whom; nobody in a small group."""
+        s = self._s
+        through: dict[MemberId, tuple[MemberId, ...]] = {}
+        for column in s.grid.columns if s.grid is not None else ():
+            well = [member for member in column if s.outbox.is_well(s.now, member)]
+            by = next((m for m in well if s.members.life(m) is Life.ALIVE), 0)
+            if by and len(well) > 1:
+                through[by] = tuple(member for member in well if member != by)
+        return through
+
+    def _tell_themselves(self, messages: tuple[ChatMessage, ...], by: MemberId) -> None:
+        """This member passes these on to nobody: tell those who were to get them from it."""
+        outbox = self._s.outbox
+        lacking = {member for one in messages for member in outbox.tell_itself(one.key, by)}
+        for member in sorted(lacking):
+            self.send(member)
+
+    def on_spread(self) -> None:
+        """What was to be passed on was not acknowledged in time: tell those members ourselves."""
+        s = self._s
+        again_ms = 0 if s.lateness.now(s.now) else s.timing.spread_again_ms
+        for member in s.outbox.overdue(s.now, again_ms):
+            self.send(member)
+        if (due := s.outbox.next_overdue) is not None:
+            s.alarms.set(Alarm.SPREAD, due)
 
     def _look_direct(self, lane: Lane, member: MemberId) -> None:
         """Is the direct way broken, or was the member only busy?  Where it answers and messages get
@@ -215,6 +283,9 @@ class Talking:
     def acknowledged(self, key: Key, by: MemberId, way: Way) -> None:
         """A member holds our message; nobody may have waited for that any more."""
         s = self._s
+        if way is not Way.DIRECT:  # It was not told by us: so it passes nothing on for us.
+            for member in s.outbox.tell_itself(key, by):
+                self.send(member)
         settled = key not in s.outbox.entries
         entry = s.outbox.acked(s.now, key, by, way)
         if entry is None:
@@ -227,9 +298,14 @@ class Talking:
 
     def forget(self, member: MemberId) -> None:
         """The member is dropped or gone: it is no longer waited for; its return is a catch-up."""
-        self._s.alarms.cancel(Alarm.LANE, member)
-        for entry in self._s.outbox.forget(member):
+        s = self._s
+        s.alarms.cancel(Alarm.LANE, member)
+        self._passing.forget(member)
+        lacking = s.outbox.without(member)
+        for entry in s.outbox.forget(member):
             self._settle(entry)
+        for other in lacking:
+            self.send(other)
 
     def _settle(self, entry: Entry) -> None:
         s = self._s
@@ -240,7 +316,13 @@ class Talking:
 
     # ---- others' -------------------------------------------------------------------------------
 
-    def told(self, call: CallId, request: Tell) -> None:
+    def asked(self, call: CallId, request: Tell | Acks) -> None:
+        if isinstance(request, Tell):
+            self._take_all(call, request)
+        else:
+            self._take_acks(call, request)
+
+    def _take_all(self, call: CallId, request: Tell) -> None:
         """Chat messages arrive, for us or to be passed on."""
         s, caller = self._s, request.caller.node
         if request.to != s.me and not s.members.belongs(request.to):
@@ -258,10 +340,20 @@ class Talking:
         messages = request.messages[:stored]
         if request.to == s.me:
             s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me))
+            if is_author and request.pass_on:
+                self._passing.pass_on(messages, request.pass_on)
         elif is_author:
             self._pass_on(call, request.to, messages)
         else:  # One hop is enough: what comes by others is not passed on again.
             s.respond(call, Told(Receipt.RELAYING, messages[-1].id, s.me))
+
+    def _take_acks(self, call: CallId, request: Acks) -> None:
+        """Members have stored what the caller has passed on to them."""
+        for member, first, last in request.stored:
+            for seq in range(first, last + 1):
+                key = Key(request.source, request.stream, seq)
+                self.acknowledged(key, member, Way.SPREAD)
+        self._s.respond(call, AcksNoted())
 
     def take(self, message: ChatMessage, way: Way) -> Refusal | None:
         """Store a message and show what that sets free; a refusal where it may not be stored."""

@@ -31,6 +31,9 @@ class Timing:
     relay_ms: Millis = 30_000  # a relay sticks to a broken link this long
     retry_min_ms: Millis = 200  # back-off of one member's queue: doubles ...
     retry_max_ms: Millis = 1_500  # ... up to this
+    spread_above: int = 16  # members: in a larger group lines are passed on, not told to each
+    spread_again_ms: Millis = 5_000  # to whom passing on came to nothing all is told for so long
+    acks_ms: Millis = 20  # who has stored what was passed on is told together
     sync_ms: Millis = 5_000  # anti-entropy with one random member, +-20 %
     sync_call_ms: Millis = 2_000  # deadline of one page
     poll_all_max: int = 8  # of so many others an election asks all, of more some first: ...

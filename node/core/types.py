@@ -88,6 +88,14 @@ class Run(NamedTuple):
     hash: int = 0  # over keys and contents: tells two contents under one key
 
 
+class Stored(NamedTuple):
+    """An unbroken run of a stream's messages that a member has stored: `first` to `last`."""
+
+    member: MemberId
+    first: int
+    last: int
+
+
 class Floor(NamedTuple):
     """A mark: all of `source` up to number `seq` of `stream` counts as held and delivered.
 
@@ -125,6 +133,7 @@ class Way(Enum):
 
     DIRECT = "direct"
     RELAY = "relay"
+    SPREAD = "spread"  # by a member of the large group's grid, which was asked to pass it on
     CATCH_UP = "catch-up"
 
 

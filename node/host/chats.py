@@ -62,6 +62,7 @@ CAUGHT_UP: dict[type, str] = {
     Jumped: "%s messages of %s were trimmed by all who were there",
 }
 USUAL = (Deliver, Acknowledged, Settled)  # notices that every line brings
+MEET_MAX = 64  # members all of whom are met; an election is no time to begin to
 HELD_MAX = 100_000  # notices that one waiter may leave unread
 
 
@@ -246,10 +247,12 @@ class Chat:
             self._world.halted(self)
 
     def _meet(self) -> None:
-        """Open the ways to all others now, before everybody calls everybody with a first line."""
+        """Open the ways to others now, before everybody calls everybody with a first line."""
         group = self.group
-        for record in group.roster.members:
-            if record.id in group.active and record.id != group.me:
+        few = len(group.active) <= MEET_MAX
+        for member in group.active if few else group.near:
+            record = group.member(member)
+            if record is not None and member != group.me:
                 self._world.peers.prepare(record.address)
 
     def _note(self, name: str, text: str) -> None:

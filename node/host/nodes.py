@@ -21,7 +21,7 @@ from .. import profile as profiles
 from ..archive import Archive, MemoryArchive, SqliteArchive, erase
 from ..config import NDS_DEFAULT, Config
 from ..core.effects import Departed, Joined
-from ..core.events import Joining, LinkBroken
+from ..core.events import AnsweredLate, Joining, LinkBroken
 from ..core.group import Setup
 from ..core.types import Address
 from ..discovery import Discovery
@@ -107,7 +107,12 @@ class Node(Keeping, Finding):
         self.tasks = Tasks(self._crashed)
         self.desk = Desk(self)
         self.links = Links(
-            self.tasks, self.calls, self._link_broken, self.desk, self._own_addresses
+            self.tasks,
+            self.calls,
+            self._link_broken,
+            self.desk,
+            self._own_addresses,
+            self._answered_late,
         )
         self.registries = Registries(self.tasks, self.calls, self.hub.tell, self.listed)
         self._lost_is_told, self._nick_later = False, nick_later
@@ -123,6 +128,10 @@ class Node(Keeping, Finding):
         for chat in self.chats:
             if any(member.address == address for member in chat.group.roster.members):
                 chat.runner.post(LinkBroken(address))
+
+    def _answered_late(self, address: Address, ms: int) -> None:
+        for chat in self.chats:
+            chat.runner.post(AnsweredLate(address, ms))
 
     # ---- start and stop --------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from node.tasks import Tasks
 FRAME_BYTES = 128 * 1024  # more is not put into one frame, unless one part is larger
 QUEUE_BYTES_MAX = 4 * 2**20  # that wait to be written; a peer that reads no more costs this
 CLOSE_S = 2.0  # for the last answers
+EXPIRED_MAX = 256  # calls that have ended without an answer, and are remembered
 ASKED_MAX = 512  # calls of the other side that are being answered; then it is not read on
 
 
@@ -51,7 +52,8 @@ class Desk(Protocol):
 class Link:
     """One end.  `write` sends a frame and is done when the next may follow.
 
-    `on_hello` is called when the other side has said who it is.
+    `on_hello` is called when the other side has said who it is, `on_late` with each answer that
+    comes after its call has ended, and by how many ms.
     """
 
     def __init__(
@@ -63,16 +65,18 @@ class Link:
         addresses: tuple[Address, ...],
         limits: Limits,
         on_hello: Callable[["Link", Hello], None],
+        on_late: Callable[["Link", Millis], None],
     ) -> None:
         self.addresses = addresses
         self.peer: Hello | None = None
         self.ended = self._closing = False
         self.doubtful = False  # a call ended at its deadline, and nothing came since
         self._tasks, self._write, self._desk, self._writer = tasks, write, desk, writer
-        self._limits, self._on_hello = limits, on_hello
+        self._limits, self._on_hello, self._on_late = limits, on_hello, on_late
         self._loop = asyncio.get_running_loop()
         self._ids = 0
         self._waiting: dict[int, asyncio.Future[Reply | Refusal | Silenced | None]] = {}
+        self._expired: dict[int, float] = {}  # calls whose answers may still come: since when
         self._urgent: deque[tuple[int, bytes]] = deque()
         self._bulk: deque[tuple[int, bytes]] = deque()
         self._queued = 0
@@ -94,7 +98,7 @@ class Link:
         id = self._ids
         answer = self._waiting[id] = self._loop.create_future()
         self._put(id, self._writer.write(id, request), urgent=not is_bulk)
-        timer = self._loop.call_later(deadline_ms / 1000, self._expire, answer)
+        timer = self._loop.call_later(deadline_ms / 1000, self._expire, id, answer)
         try:
             outcome: Reply | Refusal | Silenced | None = await answer
         finally:
@@ -102,9 +106,12 @@ class Link:
             del self._waiting[id]
         return outcome
 
-    def _expire(self, answer: "asyncio.Future[Reply | Refusal | Silenced | None]") -> None:
+    def _expire(self, id: int, answer: "asyncio.Future[Reply | Refusal | Silenced | None]") -> None:
         if not answer.done():
             self.doubtful = True
+            self._expired[id] = self._loop.time()
+            if len(self._expired) > EXPIRED_MAX:
+                del self._expired[next(iter(self._expired))]
             silenced = Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no answer on the link")
             answer.set_result(silenced)
 
@@ -164,6 +171,8 @@ class Link:
             waiting = self._waiting.get(answer.id)
             if waiting is not None and not waiting.done():
                 waiting.set_result(_outcome(answer.reply))
+            elif (since := self._expired.pop(answer.id, None)) is not None:
+                self._on_late(self, round((self._loop.time() - since) * 1000))
 
     async def _serve(self, asked: Asked) -> None:
         request = asked.request

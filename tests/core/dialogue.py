@@ -306,6 +306,8 @@ class Dialogue:
                 return m.Followed(False, view)
             case m.Update():
                 return m.Updated(m.NOBODY, view)
+            case m.Acks():
+                return m.AcksNoted()
             case m.Sync():
                 return m.Synced(view)
         return None

@@ -4,6 +4,7 @@ import pytest
 
 from node.core import messages as m
 from node.core.effects import Call
+from node.core.events import AnsweredLate
 from node.core.lateness import TIMES_MAX, Lateness
 from node.core.timing import LAN
 
@@ -26,6 +27,26 @@ def test_who_was_late_waits_longer_and_less_so_with_time(
     lateness.note(7_000, late)
     assert lateness.patient(7_000 + after, 250) == patience
     assert patience <= TIMES_MAX * 250
+
+
+def test_one_whose_answers_are_late_may_have_stalled_and_two_tell_of_the_machine() -> None:
+    lateness = Lateness()
+    lateness.answered_late(7_000, "a:1", 600)
+    lateness.answered_late(7_100, "a:1", 600)
+    assert lateness.patient(7_100, 250) == 250
+    lateness.answered_late(7_200, "b:1", 400)
+    assert lateness.patient(7_200, 250) == 250 + 400
+    lateness.answered_late(9_200, "c:1", 4_000)
+    assert lateness.patient(9_200, 250) == 250 + 4 * 25, "the other was too long ago"
+
+
+def test_answers_that_come_late_give_later_calls_more_time() -> None:
+    talk = follower(3, 1, 2)
+    for member in (1, 2):
+        talk.hand(AnsweredLate(f"m{member}:7000", 200))
+    said = talk.wait(LAN.t2_ms - 1)
+    pings = [e for e in said if isinstance(e, Call) and isinstance(e.request, m.Ping)]
+    assert pings[0].deadline_ms == 250 + 200
 
 
 def test_the_latest_of_several_turns_counts() -> None:

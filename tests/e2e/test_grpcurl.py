@@ -141,12 +141,19 @@ def test_every_call_of_node(wire: Cluster) -> None:
     assert node("Message", **direct).answer == told, "shown once, acknowledged again"
     passed = node("Message", **calls.message("bob", "carol", "passed on", seq=2)).answer
     assert passed["receipt"] in ("RECEIPT_STORED", "RECEIPT_RELAYING")
-    _wait_history(wire, ["said by hand", "passed on"])
+    spread = {**calls.message("bob", "alice", "spread", seq=3), "pass_on": [calls.ids["carol"]]}
+    assert node("Message", **spread).answer["receipt"] == "RECEIPT_STORED"
+    said = ["said by hand", "passed on", "spread"]
+    _wait_history(wire, said)
+    stored = [{"member_id": calls.ids["carol"], "first": 1, "last": 9}]
+    stream = spread["header"]["stream"]
+    acks = {"caller": calls.caller("bob"), "source_id": calls.ids["alice"], "stream": stream}
+    assert node("Acknowledge", **acks, stored=stored).answer == {}, "of what was never said"
 
     differ = node("Sync", **calls.ping("bob")).answer
     assert [int(source) for source in differ["sources"]] == [calls.ids["bob"]]
     page = node("Sync", **calls.ping("bob"), sources=differ["sources"]).answer
-    assert [one["msg"] for one in page["messages"]] == ["said by hand", "passed on"]
+    assert [one["msg"] for one in page["messages"]] == said
 
     hello, *frames = node("Link", asks=[{"id": 7, "ping": calls.ping("bob")}]).answers
     assert calls.listen["alice"] in hello["hello"]["addresses"]
@@ -155,7 +162,7 @@ def test_every_call_of_node(wire: Cluster) -> None:
 
     _leaves_by_hand(wire, calls, node)
     node.check(node_pb2)
-    assert wire.agree("wire", *SQUARE, texts=["said by hand", "passed on"]) == before
+    assert wire.agree("wire", *SQUARE, texts=said) == before
 
 
 def _leaves_by_hand(wire: Cluster, calls: Calls, node: Tried) -> None:

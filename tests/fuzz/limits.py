@@ -60,7 +60,7 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
     record = next(one for one in records if one.member_id == bob)  # type: ignore[attr-defined]
     now_ms = time.time_ns() // 1_000_000
 
-    def tell(text: str = "x", deps: int = 0, **header: Any) -> Message:
+    def tell(text: str = "x", deps: int = 0, others: int = 0, **header: Any) -> Message:
         stream = common_pb2.Stream(incarnation=now_ms, random=11)
         key = common_pb2.MessageKey(source_id=bob, stream=stream, seq=9)
         hlc = common_pb2.Hlc(ms=now_ms + header.get("seq", 1))
@@ -68,8 +68,15 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
         made = common_pb2.Header(stream=stream, deps=[key] * deps, **fields)
         return node_pb2.MessageRequest(
             caller=caller, chat_id=known.chat, msg_id=str(uuid.uuid4()), source_id=bob,
-            destination_id=alice, msg=text, header=made,
+            destination_id=alice, msg=text, header=made, pass_on=[FAR] * others,
         )  # fmt: skip
+
+    def stored(count: int, last: int = 1) -> Message:
+        one = node_pb2.Stored(member_id=bob, first=1, last=last)
+        stream = common_pb2.Stream(incarnation=now_ms, random=11)
+        return node_pb2.AcknowledgeRequest(
+            caller=caller, source_id=alice, stream=stream, stored=[one] * count
+        )
 
     def roster(**changes: Any) -> Message:
         changed = common_pb2.MemberRecord()
@@ -125,6 +132,9 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
         lambda n: tell(seq=3, hlc=common_pb2.Hlc(ms=now_ms + 3, counter=n)),
     )  # fmt: skip
     yield to("Message", "header.sent_ms", 2**53 - 1, lambda n: tell(seq=4, sent_ms=n))
+    yield to("Message", "pass_on", 256, lambda n: tell(seq=5, others=n))
+    yield to("Acknowledge", "stored", 1_024, stored)
+    yield to("Acknowledge", "stored[0].last", 1_024, lambda n: stored(1, last=n))
     yield to(
         "LivenessPing", "votes", 4_096,
         lambda n: node_pb2.LivenessPingRequest(caller=caller, view=view, votes=[bob] * n),

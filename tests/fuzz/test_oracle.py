@@ -245,14 +245,14 @@ def heard_without_right(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def stored_though_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message is taken in before it is found to be for nobody."""
-    sound = Talking.told
+    sound = Talking._take_all
 
     def unsound(self: Any, call: int, request: Any) -> None:
         if not self._s.members.belongs(request.to):
             self._s.history.add(request.messages[0])
         sound(self, call, request)
 
-    monkeypatch.setattr(Talking, "told", unsound)
+    monkeypatch.setattr(Talking, "_take_all", unsound)
 
 
 def throws_later(monkeypatch: pytest.MonkeyPatch) -> None:

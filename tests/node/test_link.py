@@ -47,14 +47,21 @@ class End:
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.written: list[bytes] = []
         self.hellos: list[Hello] = []
+        self.late: list[int] = []
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.other: End | None = None
         self.crashes: list[BaseException] = []
         tasks = Tasks(lambda _, error: self.crashes.append(error))
         own, limits = (address,), Limits()
-        self.link = Link(tasks, self._write, self.desk, AskWriter(), own, limits, self._greeted)
+        self.link = Link(
+            tasks, self._write, self.desk, AskWriter(), own, limits, self._greeted, self._late
+        )
         self.run = asyncio.create_task(self.link.run(self._frames()))
+
+    def _late(self, link: Link, ms: int) -> None:
+        assert link is self.link
+        self.late.append(ms)
 
     def _greeted(self, link: Link, hello: Hello) -> None:
         assert link is self.link
@@ -180,6 +187,10 @@ async def test_a_link_is_doubtful_from_a_deadline_until_something_comes(
     assert one.link.doubtful
     two.flowing.set()
     await passing(lambda: not one.link.doubtful)
+    assert len(one.late) == 1, "and is told how late its answer came"
+    assert one.late[0] >= 0
+    await one.link.ask(PING, 5_000)
+    assert len(one.late) == 1
 
 
 async def test_answers_may_overtake_each_other(ends: tuple[End, End]) -> None:

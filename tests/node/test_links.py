@@ -41,6 +41,7 @@ class House(Village):
     def __init__(self) -> None:
         super().__init__()
         self.crashes: list[BaseException] = []
+        self.late: list[tuple[str, int]] = []
         self.address = ""
         self.linkable, self.mute = True, False
         self.asked_for_links = 0
@@ -49,10 +50,15 @@ class House(Village):
         self.tasks = Tasks(lambda _, error: self.crashes.append(error))
         desk = Desk(self)
         self.log = CallLog()
-        self.links = Links(self.tasks, self.log, self.broken.append, desk, lambda: (self.address,))
+        self.links = Links(
+            self.tasks, self.log, self.broken.append, desk, lambda: (self.address,), self._late
+        )
         self.server, port = await build_server(f"127.0.0.1:{port}", [NodeService(desk, self)])
         self.address = f"127.0.0.1:{port}"
         await self.server.start()
+
+    def _late(self, address: str, ms: int) -> None:
+        self.late.append((address, ms))
 
     async def accept(
         self, frames: AsyncIterator[bytes], write: Callable[[bytes], Awaitable[None]]
@@ -320,6 +326,7 @@ async def test_a_link_that_is_silent_is_passed_by_until_it_speaks_again(
     assert await waiting == REPLIES[core.Pong]
     link = one.links._peers[two.address].link
     await until(lambda: link is None or not link.doubtful)  # The late answer has come.
+    assert [address for address, _ in one.late] == [two.address]
     alone.clear()
     assert await one.call(two, PING) == REPLIES[core.Pong]
     assert alone == []

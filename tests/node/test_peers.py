@@ -37,7 +37,7 @@ async def living(village: Village, port: int = 0) -> AsyncIterator[str]:
     crashes: list[BaseException] = []
     tasks = Tasks(lambda _, error: crashes.append(error))
     desk, own = Desk(village), [f"127.0.0.1:{port}"]
-    links = Links(tasks, CallLog(), village.broken.append, desk, lambda: tuple(own))
+    links = Links(tasks, CallLog(), village.broken.append, desk, lambda: tuple(own), _never_late)
     server, port = await build_server(own[0], [NodeService(desk, links)])
     own[:] = [f"127.0.0.1:{port}"]
     await server.start()
@@ -48,6 +48,10 @@ async def living(village: Village, port: int = 0) -> AsyncIterator[str]:
         await links.close()
         await tasks.close()
         assert crashes == []
+
+
+def _never_late(address: str, ms: int) -> None:
+    raise AssertionError(f"{address} answers {ms} ms late")
 
 
 @pytest.fixture
@@ -66,7 +70,9 @@ async def links(
     log: CallLog,
     broken: "asyncio.Queue[str]",
 ) -> AsyncIterator[Links]:
-    made = Links(tasks, log, broken.put_nowait, Desk(Village()), lambda: ("127.0.0.1:1",))
+    made = Links(
+        tasks, log, broken.put_nowait, Desk(Village()), lambda: ("127.0.0.1:1",), _never_late
+    )
     yield made
     await made.close()
 

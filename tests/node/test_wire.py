@@ -25,7 +25,7 @@ from node.core.effects import (
     MemberChanged,
     Settled,
 )
-from node.core.events import Closing, Founded, Joining, LinkBroken, Submitted
+from node.core.events import AnsweredLate, Closing, Founded, Joining, LinkBroken, Submitted
 from node.core.group import Group, Setup
 from node.core.messages import (
     Claim,
@@ -94,7 +94,9 @@ class Node:
         self.tasks = Tasks(lambda _, error: self.crashes.append(error))
         self.log = CallLog()
         self.desk = Desk(self)
-        self.links = Links(self.tasks, self.log, self._broken, self.desk, lambda: (self.address,))
+        self.links = Links(
+            self.tasks, self.log, self._broken, self.desk, lambda: (self.address,), self._late
+        )
         self.lines = 0
         self._changed = asyncio.Event()
 
@@ -126,6 +128,9 @@ class Node:
     def _broken(self, address: str) -> None:
         if any(member.address == address for member in self.group.roster.members):
             self.runner.post(LinkBroken(address))
+
+    def _late(self, address: str, ms: int) -> None:
+        self.runner.post(AnsweredLate(address, ms))
 
     def by_chat(self, chat: int) -> Runner | None:
         return self.runner if chat == self.group.chat else None

@@ -3,8 +3,8 @@
 from hypothesis import strategies as st
 
 from node.core import messages as core
-from node.core.types import Epoch, Floor, Hlc, IdBlock, Key, Run, Stream
-from node.limits import CHAT_MAX, COUNTER_MAX, HLC_MAX, NUMBER_MAX
+from node.core.types import Epoch, Floor, Hlc, IdBlock, Key, Run, Stored, Stream
+from node.limits import CHAT_MAX, COUNTER_MAX, HLC_MAX, LINES_MAX, NUMBER_MAX
 
 numbers = st.integers(0, NUMBER_MAX)
 members = st.integers(1, NUMBER_MAX)
@@ -80,6 +80,12 @@ runs = st.builds(
     numbers,
     hashes,
 )
+stored = st.builds(
+    lambda member, first, more: Stored(member, first, first + more),
+    members,
+    st.integers(1, NUMBER_MAX - LINES_MAX),
+    st.integers(0, LINES_MAX - 1),
+)
 
 requests = st.one_of(
     st.builds(
@@ -100,7 +106,8 @@ requests = st.one_of(
     ),
     st.builds(core.Elect, callers, views),
     st.builds(core.Coordinator, callers, views, st.booleans(), numbers),
-    st.builds(core.Tell, callers, members, st.tuples(chat_messages)),
+    st.builds(core.Tell, callers, members, st.tuples(chat_messages), member_lists),
+    st.builds(core.Acks, callers, members, streams, st.lists(stored, min_size=1).map(tuple)),
     st.builds(
         core.Sync,
         callers,
@@ -136,6 +143,7 @@ replies = st.one_of(
     ),
     st.builds(core.Followed, st.booleans(), views),
     st.builds(core.Told, st.sampled_from(core.Receipt), ids, members),
+    st.just(core.AcksNoted()),
     st.builds(
         core.Synced,
         views,
@@ -155,6 +163,7 @@ REPLY_OF = {
     core.Elect: core.Elected,
     core.Coordinator: core.Followed,
     core.Tell: core.Told,
+    core.Acks: core.AcksNoted,
     core.Sync: core.Synced,
 }
 
@@ -174,7 +183,7 @@ MESSAGE = core.ChatMessage(
     sent=1_700_000_000_499,
     epoch=EPOCH,
 )
-TELL = core.Tell(CALLER, 1_000_001, (MESSAGE,))
+TELL = core.Tell(CALLER, 1_000_001, (MESSAGE,), (1_000_003,))
 VIEW = core.View(EPOCH, 1_000_001, "127.0.0.1:5001", 0, 2, 11, 12, 1_700_000_000_000, 13)
 RECORD = core.Member(
     id=1_000_002,
@@ -202,6 +211,7 @@ EXAMPLES: list[core.Request] = [
         CALLER, VIEW, provisional=True, handed_over_by=1_000_001, handed_over_leaving=True
     ),
     TELL,
+    core.Acks(CALLER, 1_000_001, STREAM, (Stored(1_000_003, 1, 9),)),
     core.Sync(
         CALLER,
         VIEW,
@@ -225,6 +235,7 @@ REPLIES: list[core.Reply] = [
     core.Elected(True, True, core.Vote.ALIVE, VIEW, about_provisional=True),
     core.Followed(True, VIEW),
     core.Told(core.Receipt.STORED, ID, 1_000_001),
+    core.AcksNoted(),
     core.Synced(
         VIEW,
         (1_000_001,),

@@ -127,6 +127,8 @@ def event(value: v.Event) -> str:
             return f"user says {text!r}"
         case v.Changed(field=field, value=new):
             return f"user sets {field.name.lower()} {new!r}"
+        case v.AnsweredLate(address, ms):
+            return f"answered late by {ms} ms, {address}"
         case v.LinkBroken(address):
             return f"link to {address} broke"
         case v.Founded():

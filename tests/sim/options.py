@@ -94,6 +94,7 @@ class Options:
                 "members_max",
                 "poll_all_max",
                 "poll",
+                "spread_above",
             )
             if getattr(self.timing, name) != getattr(LAN, name)
         ]
@@ -150,4 +151,5 @@ def _timing(rng: Random, scale: int) -> Timing:
         absent_ms=5_000 * scale,
         poll_all_max=rng.choice([1, 2, LAN.poll_all_max]),
         poll=rng.choice([2, LAN.poll]),  # one alone may be wrong in calm weather too
+        spread_above=rng.choice([2, 3, LAN.spread_above]),
     )

@@ -98,8 +98,8 @@ MUTANTS = [
     Mutant(
         "no relay",
         "node/core/talking.py",
-        "        if not relay and not full and self._has(self.relay_for(member), ",
-        "        if not relay and not full and self._has(0, ",
+        "            by_relay=not relay and not full and self._has(self.relay_for(member), ",
+        "            by_relay=not relay and not full and self._has(0, ",
     ),
     Mutant(
         "sent before stored",

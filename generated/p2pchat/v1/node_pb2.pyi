@@ -194,6 +194,7 @@ class Ask(_message.Message):
     ELECTION_FIELD_NUMBER: _builtins.int
     COORDINATOR_FIELD_NUMBER: _builtins.int
     UPDATE_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Names the call among those of its side of the link.  Required."""
     @_builtins.property
@@ -216,6 +217,10 @@ class Ask(_message.Message):
     def update(self) -> Global___UpdateMembersRequest:
         """As UpdateMembers."""
 
+    @_builtins.property
+    def acknowledge(self) -> Global___AcknowledgeRequest:
+        """As Acknowledge."""
+
     def __init__(
         self,
         *,
@@ -225,12 +230,13 @@ class Ask(_message.Message):
         election: Global___ElectionRequest | None = ...,
         coordinator: Global___CoordinatorRequest | None = ...,
         update: Global___UpdateMembersRequest | None = ...,
+        acknowledge: Global___AcknowledgeRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "election", b"election", "lines", b"lines", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "coordinator", b"coordinator", "election", b"election", "lines", b"lines", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "election", b"election", "id", b"id", "lines", b"lines", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "coordinator", b"coordinator", "election", b"election", "id", b"id", "lines", b"lines", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["lines", "ping", "election", "coordinator", "update"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["lines", "ping", "election", "coordinator", "update", "acknowledge"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
@@ -249,6 +255,7 @@ class Answer(_message.Message):
     COORDINATOR_FIELD_NUMBER: _builtins.int
     UPDATE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Of which call."""
     status: _builtins.bytes
@@ -273,6 +280,10 @@ class Answer(_message.Message):
     def update(self) -> Global___UpdateMembersResponse:
         """To `update`."""
 
+    @_builtins.property
+    def acknowledge(self) -> Global___AcknowledgeResponse:
+        """To `acknowledge`."""
+
     def __init__(
         self,
         *,
@@ -283,12 +294,13 @@ class Answer(_message.Message):
         coordinator: Global___CoordinatorResponse | None = ...,
         update: Global___UpdateMembersResponse | None = ...,
         status: _builtins.bytes = ...,
+        acknowledge: Global___AcknowledgeResponse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "election", b"election", "ping", b"ping", "reply", b"reply", "status", b"status", "told", b"told", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "coordinator", b"coordinator", "election", b"election", "ping", b"ping", "reply", b"reply", "status", b"status", "told", b"told", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "election", b"election", "id", b"id", "ping", b"ping", "reply", b"reply", "status", b"status", "told", b"told", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "coordinator", b"coordinator", "election", b"election", "id", b"id", "ping", b"ping", "reply", b"reply", "status", b"status", "told", b"told", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_reply: _TypeAlias = _typing.Literal["told", "ping", "election", "coordinator", "update", "status"]  # noqa: Y015
+    _WhichOneofReturnType_reply: _TypeAlias = _typing.Literal["told", "ping", "election", "coordinator", "update", "status", "acknowledge"]  # noqa: Y015
     _WhichOneofArgType_reply: _TypeAlias = _typing.Literal["reply", b"reply"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_reply) -> _WhichOneofReturnType_reply | None: ...
 
@@ -318,6 +330,7 @@ class Lines(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     DEP_COUNTS_FIELD_NUMBER: _builtins.int
     DEPS_FIELD_NUMBER: _builtins.int
+    PASS_ON_FIELD_NUMBER: _builtins.int
     destination_id: _builtins.int
     """The member that is to have them; where that is not the receiver, the receiver passes them on."""
     source_id: _builtins.int
@@ -372,6 +385,10 @@ class Lines(_message.Message):
     def deps(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.MessageKey]:
         """As Header.deps, of all of them in turn."""
 
+    @_builtins.property
+    def pass_on(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """As MessageRequest.pass_on."""
+
     def __init__(
         self,
         *,
@@ -390,10 +407,11 @@ class Lines(_message.Message):
         kinds: _abc.Iterable[_common_pb2.Kind.ValueType] | None = ...,
         dep_counts: _abc.Iterable[_builtins.int] | None = ...,
         deps: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
+        pass_on: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "stream", b"stream"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "dep_counts", b"dep_counts", "deps", b"deps", "destination_id", b"destination_id", "epoch_generations", b"epoch_generations", "epoch_ns", b"epoch_ns", "first_seq", b"first_seq", "hlc_counters", b"hlc_counters", "hlc_ms", b"hlc_ms", "kinds", b"kinds", "msg_ids", b"msg_ids", "sent_ms", b"sent_ms", "source_id", b"source_id", "stream", b"stream", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "dep_counts", b"dep_counts", "deps", b"deps", "destination_id", b"destination_id", "epoch_generations", b"epoch_generations", "epoch_ns", b"epoch_ns", "first_seq", b"first_seq", "hlc_counters", b"hlc_counters", "hlc_ms", b"hlc_ms", "kinds", b"kinds", "msg_ids", b"msg_ids", "pass_on", b"pass_on", "sent_ms", b"sent_ms", "source_id", b"source_id", "stream", b"stream", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -867,6 +885,7 @@ class MessageRequest(_message.Message):
     MSG_FIELD_NUMBER: _builtins.int
     HEADER_FIELD_NUMBER: _builtins.int
     CALLER_FIELD_NUMBER: _builtins.int
+    PASS_ON_FIELD_NUMBER: _builtins.int
     chat_id: _builtins.int
     """The network."""
     msg_id: _builtins.str
@@ -885,6 +904,12 @@ class MessageRequest(_message.Message):
     def caller(self) -> _common_pb2.Caller:
         """Who calls."""
 
+    @_builtins.property
+    def pass_on(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """From the author: other members whom the receiver is to tell, too, at most 256; which of them has
+        stored it, the receiver says with Acknowledge.
+        """
+
     def __init__(
         self,
         *,
@@ -895,10 +920,11 @@ class MessageRequest(_message.Message):
         msg: _builtins.str = ...,
         header: _common_pb2.Header | None = ...,
         caller: _common_pb2.Caller | None = ...,
+        pass_on: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "chat_id", b"chat_id", "destination_id", b"destination_id", "header", b"header", "msg", b"msg", "msg_id", b"msg_id", "source_id", b"source_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "chat_id", b"chat_id", "destination_id", b"destination_id", "header", b"header", "msg", b"msg", "msg_id", b"msg_id", "pass_on", b"pass_on", "source_id", b"source_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -933,6 +959,93 @@ class MessageResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageResponse: _TypeAlias = MessageResponse  # noqa: Y015
+
+@_typing.final
+class Stored(_message.Message):
+    """An unbroken run of messages that a member has stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.int
+    """The member."""
+    first: _builtins.int
+    """The number of the first one, from 1."""
+    last: _builtins.int
+    """The number of the last one: at most 1,023 more."""
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.int = ...,
+        first: _builtins.int = ...,
+        last: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "last", b"last", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stored: _TypeAlias = Stored  # noqa: Y015
+
+@_typing.final
+class AcknowledgeRequest(_message.Message):
+    """The ACKs of several members."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
+    source_id: _builtins.int
+    """Their author's member id, as which the receiver said them."""
+    @_builtins.property
+    def caller(self) -> _common_pb2.Caller:
+        """Who calls: it has passed the messages on."""
+
+    @_builtins.property
+    def stream(self) -> _common_pb2.Stream:
+        """The author's stream."""
+
+    @_builtins.property
+    def stored(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stored]:
+        """Who has stored what; at most 1,024."""
+
+    def __init__(
+        self,
+        *,
+        caller: _common_pb2.Caller | None = ...,
+        source_id: _builtins.int = ...,
+        stream: _common_pb2.Stream | None = ...,
+        stored: _abc.Iterable[Global___Stored] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "stream", b"stream"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "source_id", b"source_id", "stored", b"stored", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeRequest: _TypeAlias = AcknowledgeRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeResponse(_message.Message):
+    """Noted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeResponse: _TypeAlias = AcknowledgeResponse  # noqa: Y015
 
 @_typing.final
 class SourceDigest(_message.Message):

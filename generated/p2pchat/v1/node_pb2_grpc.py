@@ -72,6 +72,11 @@ class NodeStub:
                 request_serializer=p2pchat_dot_v1_dot_node__pb2.MessageRequest.SerializeToString,
                 response_deserializer=p2pchat_dot_v1_dot_node__pb2.MessageResponse.FromString,
                 _registered_method=True)
+        self.Acknowledge = channel.unary_unary(
+                '/p2pchat.v1.Node/Acknowledge',
+                request_serializer=p2pchat_dot_v1_dot_node__pb2.AcknowledgeRequest.SerializeToString,
+                response_deserializer=p2pchat_dot_v1_dot_node__pb2.AcknowledgeResponse.FromString,
+                _registered_method=True)
         self.Sync = channel.unary_unary(
                 '/p2pchat.v1.Node/Sync',
                 request_serializer=p2pchat_dot_v1_dot_node__pb2.SyncRequest.SerializeToString,
@@ -142,6 +147,13 @@ class NodeServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Acknowledge(self, request, context):
+        """In a large group: who has stored messages of the callee's that the caller was asked to pass on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Sync(self, request, context):
         """Catch-up: what the caller holds, answered with what it lacks.
         """
@@ -198,6 +210,11 @@ def add_NodeServicer_to_server(servicer, server):
                     servicer.Message,
                     request_deserializer=p2pchat_dot_v1_dot_node__pb2.MessageRequest.FromString,
                     response_serializer=p2pchat_dot_v1_dot_node__pb2.MessageResponse.SerializeToString,
+            ),
+            'Acknowledge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Acknowledge,
+                    request_deserializer=p2pchat_dot_v1_dot_node__pb2.AcknowledgeRequest.FromString,
+                    response_serializer=p2pchat_dot_v1_dot_node__pb2.AcknowledgeResponse.SerializeToString,
             ),
             'Sync': grpc.unary_unary_rpc_method_handler(
                     servicer.Sync,
@@ -402,6 +419,33 @@ class Node:
             '/p2pchat.v1.Node/Message',
             p2pchat_dot_v1_dot_node__pb2.MessageRequest.SerializeToString,
             p2pchat_dot_v1_dot_node__pb2.MessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Acknowledge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/p2pchat.v1.Node/Acknowledge',
+            p2pchat_dot_v1_dot_node__pb2.AcknowledgeRequest.SerializeToString,
+            p2pchat_dot_v1_dot_node__pb2.AcknowledgeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,8 @@ class NodeStub:
     """One chat message.  Where destination_id is not the receiver: pass this on.
     RESOURCE_EXHAUSTED (PENDING_FULL): try again later.
     """
+    Acknowledge: _aio.UnaryUnaryMultiCallable[_node_pb2.AcknowledgeRequest, _node_pb2.AcknowledgeResponse]
+    """In a large group: who has stored messages of the callee's that the caller was asked to pass on."""
     Sync: _aio.UnaryUnaryMultiCallable[_node_pb2.SyncRequest, _node_pb2.SyncResponse]
     """Catch-up: what the caller holds, answered with what it lacks."""
     Link: _aio.StreamStreamMultiCallable[_node_pb2.Frame, _node_pb2.Frame]
@@ -119,6 +121,14 @@ class NodeServicer(metaclass=_abc_1.ABCMeta):
         """One chat message.  Where destination_id is not the receiver: pass this on.
         RESOURCE_EXHAUSTED (PENDING_FULL): try again later.
         """
+
+    @_abc_1.abstractmethod
+    def Acknowledge(
+        self,
+        request: _node_pb2.AcknowledgeRequest,
+        context: _aio.ServicerContext[_node_pb2.AcknowledgeRequest, _abc.Awaitable[_node_pb2.AcknowledgeResponse]],
+    ) -> _abc.Awaitable[_node_pb2.AcknowledgeResponse]:
+        """In a large group: who has stored messages of the callee's that the caller was asked to pass on."""
 
     @_abc_1.abstractmethod
     def Sync(

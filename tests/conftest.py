@@ -1,0 +1,12 @@
+"""What all tests have in common: the order in which they are handed to the workers."""
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups, each of which goes to one worker as a whole and waits much, begin first.
+
+    Beside them and after them the other workers have the rest.  With a long group among the last
+    that are handed out, all others wait for it at the end.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
