@@ -16,13 +16,14 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of, method_of
-from node.core.messages import Ping, Receipt, Refusal, Reply, Request, Tell, Told
+from node.core.messages import Receipt, Refusal, Reply, Request, Tell, Told
 from node.core.types import Address, Millis, Silence
 from node.limits import Limits
+from node.peer import Began, LinkFigures, Peer, Turn
 from node.rpc import (
     CallLog,
     CallRow,
@@ -52,73 +53,6 @@ _LINK = "/p2pchat.v1.Node/Link"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class LinkFigures:
-    """The way to an address as lists show it."""
-
-    link: str  # idle, connecting, ready, failing or shut
-    rtt_us: int = 0  # smoothed; 0 when unknown
-    calls: int = 0
-    failures: int = 0
-    last_error: str = ""
-    in_flight: int = 0
-
-
-class _Peer:
-    """A line, the link upon it, and their figures."""
-
-    __slots__ = (
-        "again_at",
-        "calls",
-        "can_link",
-        "failures",
-        "greeted",
-        "in_flight",
-        "last_error",
-        "line",
-        "link",
-        "linking",
-        "rtt_us",
-        "stream",
-        "used_at",
-    )
-
-    def __init__(self, line: Line) -> None:
-        self.line = line
-        self.link: Link | None = None  # opened by us, and answered with a hello
-        self.stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None  # which carries it
-        self.linking: asyncio.Task[None] | None = None
-        self.greeted: asyncio.Future[None] | None = None  # once there is a link, or none to be had
-        self.again_at = 0.0
-        self.can_link = True  # False: the other side said that it does not, or made no sense
-        self.rtt_us = 0.0
-        self.calls = 0
-        self.failures = 0
-        self.last_error = ""
-        self.in_flight = 0
-        self.used_at = time.monotonic()
-
-    def tell_greeted(self) -> None:
-        if self.greeted is not None and not self.greeted.done():
-            self.greeted.set_result(None)
-
-
-class _Turn:
-    """One of those who may do something at a time, until it is over; whoever waits comes next."""
-
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self._turns, self._has = turns, False
-
-    async def come(self) -> None:
-        await self._turns.acquire()
-        self._has = True
-
-    def over(self) -> None:
-        if self._has:
-            self._has = False
-            self._turns.release()
-
-
 class Links:
     """The ways from a node to others.
 
@@ -145,7 +79,7 @@ class Links:
         self._on_late = on_late
         self._limits = limits
         self._writer = AskWriter()
-        self._peers: dict[Address, _Peer] = {}
+        self._peers: dict[Address, Peer] = {}
         self._accepted: dict[Address, Link] = {}  # opened by others
         self._serving: set[asyncio.Task[Any]] = set()
         self._opening = asyncio.Semaphore(OPENING_MAX)
@@ -158,8 +92,7 @@ class Links:
         self, address: Address, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:
         """Call the node at `address`; the end comes within `deadline_ms`."""
-        peer = self._peer(address)
-        at_ms, began = time.time_ns() // 1_000_000, time.perf_counter_ns()
+        peer, began = self._peer(address), Began()
         outcome: Reply | Refusal | Silenced
         if peer.in_flight >= IN_FLIGHT_MAX and not isinstance(request, URGENT):
             text = f"RESOURCE_EXHAUSTED: {IN_FLIGHT_MAX} calls to {address} are under way"
@@ -170,18 +103,75 @@ class Links:
                 outcome = await self._call(address, peer, request, deadline_ms)
             finally:
                 peer.in_flight -= 1
-        took_us = (time.perf_counter_ns() - began) // 1_000
-        status = status_of(outcome)
-        peer.calls += 1
-        peer.used_at = time.monotonic()
-        peer.last_error = "" if status == "OK" else status
-        if status != "OK":
-            peer.failures += 1
-        elif isinstance(request, Tell) or (isinstance(request, Ping) and not request.on_behalf):
-            peer.rtt_us += (took_us - peer.rtt_us) / 8 if peer.rtt_us else took_us
-        path, put = call_of(request)
-        self._log.add(CallRow(path, address, at_ms, took_us, status, request, put))
+        self._note(address, peer, request, began, outcome)
         return outcome
+
+    def begin(
+        self,
+        address: Address,
+        request: Request,
+        deadline_ms: Millis,
+        then: Callable[[Reply | Refusal | Silenced], None],
+    ) -> bool:
+        """Make the call by a link that is there; `then` is called once, with its end.
+
+        False where none is, or it is silent, or too many calls are under way: nothing has happened.
+        """
+        peer = self._peers.get(address)
+        if peer is None or type(request) not in CARRIED:
+            return False
+        link = self._link(address, peer)
+        if link is None or link.doubtful:
+            return False
+        if peer.in_flight >= IN_FLIGHT_MAX and not isinstance(request, URGENT):
+            return False
+        began, until = Began(), time.monotonic() + deadline_ms / 1000
+
+        def ended(end: Reply | Refusal | Silenced | None) -> None:
+            if end is None and not self._closed:
+                alone = self._go_on(address, peer, request, began, until, then)
+                self._tasks.spawn(alone, f"call to {address}")
+                return
+            outcome = end or Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
+            peer.in_flight -= 1
+            self._note(address, peer, request, began, outcome)
+            then(outcome)
+
+        peer.in_flight += 1
+        link.begin(request, deadline_ms, ended)
+        return True
+
+    async def _go_on(
+        self,
+        address: Address,
+        peer: Peer,
+        request: Request,
+        began: Began,
+        until: float,
+        then: Callable[[Reply | Refusal | Silenced], None],
+    ) -> None:
+        """The link has ended meanwhile."""
+        try:
+            outcome = await self._call_without(peer, request, until)
+        finally:
+            peer.in_flight -= 1
+        self._note(address, peer, request, began, outcome)
+        then(outcome)
+
+    def _note(
+        self,
+        address: Address,
+        peer: Peer,
+        request: Request,
+        began: Began,
+        outcome: Reply | Refusal | Silenced,
+    ) -> None:
+        """Count a call that has ended, and write it down."""
+        took_us = (time.perf_counter_ns() - began.ns) // 1_000
+        status = status_of(outcome)
+        peer.note(request, status, took_us)
+        path, put = call_of(request)
+        self._log.add(CallRow(path, address, began.at_ms, took_us, status, request, put))
 
     def prepare(self, address: Address) -> None:
         """Open a link to the node at `address` where there is none, in its turn."""
@@ -189,7 +179,7 @@ class Links:
             self._open_soon(address, self._peer(address))
 
     async def _call(
-        self, address: Address, peer: _Peer, request: Request, deadline_ms: Millis
+        self, address: Address, peer: Peer, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:
         """By the link; or one by one, also where the link ends meanwhile: calls may be repeated."""
         until = time.monotonic() + deadline_ms / 1000
@@ -199,6 +189,13 @@ class Links:
             outcome = await link.ask(request, max(1, round((until - time.monotonic()) * 1000)))
             if outcome is not None:
                 return outcome
+        return await self._call_without(peer, request, until)
+
+    async def _call_without(
+        self, peer: Peer, request: Request, until: float
+    ) -> Reply | Refusal | Silenced:
+        """Without a link."""
+        outcome: Reply | Refusal | Silenced
         deadline_ms = round((until - time.monotonic()) * 1000)
         if deadline_ms <= 0:
             return Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no connection in time")
@@ -213,7 +210,7 @@ class Links:
         return outcome
 
     async def _call_alone(
-        self, peer: _Peer, request: Request, deadline_ms: Millis
+        self, peer: Peer, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:
         method = method_of(request)
         answer = await peer.line.call(method.path, method.write_request(request), deadline_ms)
@@ -225,7 +222,7 @@ class Links:
             return Silenced(Silence.SILENT, f"the answer is malformed: {error}"[:300])
 
     async def _tell_each(
-        self, peer: _Peer, tell: Tell, deadline_ms: Millis
+        self, peer: Peer, tell: Tell, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:
         """Several messages without a link: the end of the last one before which all are stored."""
         each = [Tell(tell.caller, tell.to, (message,)) for message in tell.messages]
@@ -241,14 +238,14 @@ class Links:
 
     # ---- links ---------------------------------------------------------------------------------
 
-    def _link(self, address: Address, peer: _Peer) -> Link | None:
+    def _link(self, address: Address, peer: Peer) -> Link | None:
         """The one to ask over."""
         taken = self._accepted.get(address)
         if peer.link is None or taken is None:
             return peer.link or taken
         return peer.link if _opener(peer.link.addresses) <= _opener(_said(taken)) else taken
 
-    async def _linked(self, address: Address, peer: _Peer, deadline_ms: Millis) -> Link | None:
+    async def _linked(self, address: Address, peer: Peer, deadline_ms: Millis) -> Link | None:
         """The link to ask over, opened where there is none; None if that cannot be had soon."""
         if (link := self._link(address, peer)) is not None:
             return link
@@ -256,7 +253,7 @@ class Links:
             await asyncio.wait([greeted], timeout=deadline_ms / 1000)
         return self._link(address, peer)
 
-    def _open_soon(self, address: Address, peer: _Peer) -> "asyncio.Future[None] | None":
+    def _open_soon(self, address: Address, peer: Peer) -> "asyncio.Future[None] | None":
         """Open a link, if none is being opened; done with that, well or not, is what it gives."""
         if peer.linking is None:
             if self._closed or time.monotonic() < peer.again_at:
@@ -265,9 +262,9 @@ class Links:
             peer.linking = self._tasks.spawn(self._open(address, peer), f"link to {address}")
         return peer.greeted
 
-    async def _open(self, address: Address, peer: _Peer) -> None:
+    async def _open(self, address: Address, peer: Peer) -> None:
         """Keep a link on this line until it ends; only so many are begun at one time."""
-        turn = _Turn(self._opening)
+        turn = Turn(self._opening)
         try:
             await turn.come()
             await self._keep(address, peer, turn)
@@ -276,7 +273,7 @@ class Links:
             peer.linking = None
             peer.tell_greeted()
 
-    async def _keep(self, address: Address, peer: _Peer, turn: "_Turn") -> None:
+    async def _keep(self, address: Address, peer: Peer, turn: Turn) -> None:
         stream = peer.line.dialogue(_LINK)
 
         def greeted(link: Link, hello: Hello) -> None:
@@ -320,7 +317,7 @@ class Links:
             self._on_late(_opener(_said(link)), ms)
 
         own = self._addresses()
-        return Link(self._tasks, write, self._desk, self._writer, own, self._limits, greeted, late)
+        return Link(write, self._desk, self._writer, own, self._limits, greeted, late)
 
     def _retire_second(self, address: Address) -> None:
         """Of two links to one node ours may be the one that is not asked over any more."""
@@ -376,12 +373,12 @@ class Links:
 
     # ---- lines ---------------------------------------------------------------------------------
 
-    def _peer(self, address: Address) -> _Peer:
+    def _peer(self, address: Address) -> Peer:
         peer = self._peers.get(address)
         if peer is None:
             self._make_room()
             line = Line(address, self._tasks, lambda: self._on_broken(address))
-            peer = self._peers[address] = _Peer(line)
+            peer = self._peers[address] = Peer(line)
         return peer
 
     def _make_room(self) -> None:
@@ -438,7 +435,7 @@ class Links:
             await _let_go(peer)
 
 
-async def _let_go(peer: _Peer) -> None:
+async def _let_go(peer: Peer) -> None:
     if peer.linking is not None:
         peer.linking.cancel()
         await asyncio.wait([peer.linking])

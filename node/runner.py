@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import Protocol, TypeAlias, assert_never
 
@@ -96,6 +97,19 @@ class Peers(Protocol):
         self, address: Address, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced: ...
 
+    def begin(
+        self,
+        address: Address,
+        request: Request,
+        deadline_ms: Millis,
+        then: Callable[[Reply | Refusal | Silenced], None],
+    ) -> bool:
+        """Make the call without a task of its own, and `then` be called once with its end.
+
+        False: that cannot be done now, and nothing has happened.
+        """
+        ...
+
     def prepare(self, address: Address) -> None:
         """Calls to there are to be expected."""
 
@@ -153,7 +167,7 @@ class Runner:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: Millis | None = None
         self._ids = count(1)
-        self._answers: dict[CallId, asyncio.Future[Reply | Refusal]] = {}
+        self._answers: dict[CallId, Callable[[Reply | Refusal | Unanswered], None]] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._stopped = False
 
@@ -173,22 +187,41 @@ class Runner:
             self._turn_due = True
             self._loop.call_soon(self._guarded_turn)
 
-    async def answer(self, request: Request) -> Reply | Refusal:
-        """What the group answers to another node, at once or later.  Raises `Unanswered`."""
-        if self.halted is not None and not isinstance(request, Join):
-            return Refusal(Reason.UNKNOWN_CHAT, "this node cannot store what is said in that chat")
-        if self._stopped:
-            raise Unanswered("the group has stopped")
-        if len(self._answers) >= ANSWERS_MAX and not isinstance(request, URGENT):
-            raise Unanswered(f"{ANSWERS_MAX} requests are waiting")
+    def ask(
+        self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]
+    ) -> Callable[[], object]:
+        """Hand in what another node asks.  `then` is called once, now or later, with the answer, if
+        there is one; not after what this gives has been called.
+        """
         call = next(self._ids)
-        answer: asyncio.Future[Reply | Refusal] = self._loop.create_future()
-        self._answers[call] = answer
-        self.post(Received(call, request))
+        if self.halted is not None and not isinstance(request, Join):
+            text = "this node cannot store what is said in that chat"
+            then(Refusal(Reason.UNKNOWN_CHAT, text))
+        elif self._stopped:
+            then(Unanswered("the group has stopped"))
+        elif len(self._answers) >= ANSWERS_MAX and not isinstance(request, URGENT):
+            then(Unanswered(f"{ANSWERS_MAX} requests are waiting"))
+        else:
+            self._answers[call] = then
+            self.post(Received(call, request))
+        return lambda: self._answers.pop(call, None)
+
+    async def answer(self, request: Request) -> Reply | Refusal:
+        """The same, for one who waits for the answer.  Raises `Unanswered`."""
+        answer: asyncio.Future[Reply | Refusal | Unanswered] = self._loop.create_future()
+
+        def answered(reply: Reply | Refusal | Unanswered) -> None:
+            if not answer.done():
+                answer.set_result(reply)
+
+        forget = self.ask(request, answered)
         try:
-            return await answer
+            reply = await answer
         finally:
-            del self._answers[call]
+            forget()
+        if isinstance(reply, Unanswered):
+            raise reply
+        return reply
 
     async def stop(self) -> None:
         """No further turn; calls under way are given up.  The archive stays open."""
@@ -236,10 +269,13 @@ class Runner:
 
     def _perform(self, act: Act) -> None:
         match act:
-            case Call() | Ask():
-                task = self._tasks.spawn(self._call(act), self._name)
-                self._calls.add(task)
-                task.add_done_callback(self._calls.discard)
+            case Call(call, _, address, request, deadline_ms):
+                if not self._peers.begin(
+                    address, request, deadline_ms, partial(self._end_call, call)
+                ):
+                    self._spawn(act)
+            case Ask():
+                self._spawn(act)
             case Respond(call, reply):
                 self._respond(call, reply)
             case Serve(call, synced, keys):
@@ -249,9 +285,13 @@ class Runner:
                 assert_never(act)
 
     def _respond(self, call: CallId, reply: Reply | Refusal) -> None:
-        answer = self._answers.get(call)
-        if answer is not None and not answer.done():
-            answer.set_result(reply)
+        if (then := self._answers.pop(call, None)) is not None:
+            then(reply)
+
+    def _spawn(self, act: Call | Ask) -> None:
+        task = self._tasks.spawn(self._call(act), self._name)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
 
     async def _call(self, effect: Call | Ask) -> None:
         outcome: Reply | NdsReply | Refusal | Silenced
@@ -262,10 +302,13 @@ class Runner:
                 outcome = await self._nds.ask(question, deadline_ms)
             case _:
                 assert_never(effect)
+        self._end_call(effect.call, outcome)
+
+    def _end_call(self, call: CallId, outcome: Reply | NdsReply | Refusal | Silenced) -> None:
         if isinstance(outcome, Silenced):
-            self.post(Failed(effect.call, outcome.how, outcome.status))
+            self.post(Failed(call, outcome.how, outcome.status))
         else:
-            self.post(Answered(effect.call, outcome))
+            self.post(Answered(call, outcome))
 
     # ---- the timer ----------------------------------------------------------------------------
 
@@ -304,6 +347,6 @@ class Runner:
             self._timer = self._timer_at = None
         for task in self._calls:
             task.cancel()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(Unanswered("the group has stopped"))
+        answers, self._answers = self._answers, {}
+        for then in answers.values():
+            then(Unanswered("the group has stopped"))

@@ -41,6 +41,12 @@ Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 class Answerer(Protocol):
     """A group, as far as the service knows it."""
 
+    def ask(
+        self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]
+    ) -> Callable[[], object]:
+        """Hand it in; `then` is called with the answer, unless what this gives is called before."""
+        ...
+
     async def answer(self, request: Request) -> Reply | Refusal:
         """The group's answer.  Raises `Unanswered`."""
         ...
@@ -86,6 +92,18 @@ class Desk:
         async with asyncio.timeout(min(left_s or ANSWER_S, ANSWER_S)):
             return await group.answer(request)
 
+    def ask(
+        self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]
+    ) -> Callable[[], object]:
+        """Hand it to the group; `then` is called with the answer, unless what this gives is called
+        before.
+        """
+        group = self._group(request)
+        if group is not None:
+            return group.ask(request, then)
+        then(Refusal(Reason.UNKNOWN_CHAT, "this node is not in that chat"))
+        return _nothing
+
     def _group(self, request: Request) -> Answerer | None:
         caller = request.caller
         if not caller.chat and isinstance(request, Join):
@@ -94,6 +112,10 @@ class Desk:
         if group is None and isinstance(request, Ping) and not caller.callee:
             return None if request.asks_leading else self._groups.joining()
         return group
+
+
+def _nothing() -> None:
+    """What has been answered need not be forgotten."""
 
 
 class Links(Protocol):

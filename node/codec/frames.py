@@ -7,6 +7,7 @@ with what it goes out, and the columns of chat messages once for all members tha
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,7 +18,7 @@ from node.codec.check import Check, Malformed
 from node.codec.facts import PROTOCOL, program
 from node.core import messages as core
 from node.core.messages import ChatMessage, Reply, Request
-from node.core.types import Address, Key
+from node.core.types import Address, Key, MemberId
 from node.limits import Limits
 from p2pchat.v1 import node_pb2 as pb
 
@@ -89,7 +90,8 @@ class AskWriter:
     def write(self, id: int, request: Request) -> bytes:
         """The part of a frame that asks this; the kind of request must be among `CARRIED`."""
         if isinstance(request, core.Tell):
-            told = lines.put_head(request).SerializeToString() + self._body(request.messages)
+            head = _head(request.caller, request.to, request.pass_on)
+            told = head + self._body(request.messages)
             ask = pb.Ask(id=id).SerializeToString() + _delimited(_LINES, told)
             return _delimited(_ASKS, ask)
         field, _ = CARRIED[type(request)]
@@ -109,6 +111,12 @@ class AskWriter:
         return body
 
 
+@lru_cache(maxsize=1_024)
+def _head(caller: core.Caller, to: MemberId, pass_on: tuple[MemberId, ...]) -> bytes:
+    """The same for line after line."""
+    return lines.put_head(caller, to, pass_on).SerializeToString()
+
+
 def call_of(request: Request) -> tuple[str, Callable[[Any], Message]]:
     """Path and request of the RPC as which somebody could make this call by hand."""
     method = METHODS[type(request)]
@@ -119,7 +127,7 @@ def call_of(request: Request) -> tuple[str, Callable[[Any], Message]]:
 
 def _frame_of(tell: core.Tell) -> Message:
     told = lines.put_columns(tell.messages)
-    told.MergeFrom(lines.put_head(tell))
+    told.MergeFrom(lines.put_head(tell.caller, tell.to, tell.pass_on))
     return pb.Frame(asks=[pb.Ask(id=1, lines=told)])
 
 

@@ -12,7 +12,7 @@ from node.codec import facts
 from node.codec.check import Check
 from node.core import messages as core
 from node.core.messages import ChatMessage, Kind
-from node.core.types import Epoch, Hlc, Key
+from node.core.types import Epoch, Hlc, Key, MemberId
 from node.limits import (
     COUNTER_MAX,
     DEPS_MAX,
@@ -34,10 +34,10 @@ _BOUNDS = {
 }
 
 
-def put_head(tell: core.Tell) -> pb.Lines:
+def put_head(caller: core.Caller, to: MemberId, pass_on: tuple[MemberId, ...]) -> pb.Lines:
     """Who calls and for whom: what differs from member to member."""
-    caller = facts.put_caller(tell.caller, build="")
-    return pb.Lines(caller=caller, destination_id=tell.to, pass_on=tell.pass_on)
+    calls = facts.put_caller(caller, build="")
+    return pb.Lines(caller=calls, destination_id=to, pass_on=pass_on)
 
 
 def put_columns(messages: Sequence[ChatMessage]) -> pb.Lines:

@@ -18,7 +18,7 @@ from ..errors import (
     nearest,
 )
 from ..limits import NUMBER_MAX
-from ..peers import LinkFigures
+from ..peer import LinkFigures
 from ..runner import now_ms
 from ..words import Epoch, Mode
 from .chats import Chat, wall_ms

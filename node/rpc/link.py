@@ -12,7 +12,7 @@ A call ends with its answer, at its deadline, or with the link: then its fate is
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, status_pb2
@@ -32,20 +32,25 @@ from node.core.types import Address, Millis, Silence
 from node.limits import Limits
 from node.rpc.status import malformed, refusal_of, refused
 from node.runner import Silenced, Unanswered
-from node.tasks import Tasks
 
 FRAME_BYTES = 128 * 1024  # more is not put into one frame, unless one part is larger
 QUEUE_BYTES_MAX = 4 * 2**20  # that wait to be written; a peer that reads no more costs this
 CLOSE_S = 2.0  # for the last answers
 EXPIRED_MAX = 256  # calls that have ended without an answer, and are remembered
+ANSWER_S = 10.0  # what a group does not answer is given up after this
 ASKED_MAX = 512  # calls of the other side that are being answered; then it is not read on
+
+
+Forget: TypeAlias = Callable[[], object]  # no answer is wanted any more
+End: TypeAlias = Reply | Refusal | Silenced | None
+Then: TypeAlias = Callable[[End], None]
 
 
 class Desk(Protocol):
     """Whoever answers what is asked."""
 
-    async def answer(self, request: Request, left_s: float | None = None) -> Reply | Refusal:
-        """The answer of the group that is meant.  Raises `Unanswered` and TimeoutError."""
+    def ask(self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]) -> Forget:
+        """Hand it to the group that is meant; `then` is called with the answer, if there is one."""
         ...
 
 
@@ -58,7 +63,6 @@ class Link:
 
     def __init__(
         self,
-        tasks: Tasks,
         write: Callable[[bytes], Awaitable[None]],
         desk: Desk,
         writer: AskWriter,
@@ -71,54 +75,70 @@ class Link:
         self.peer: Hello | None = None
         self.ended = self._closing = False
         self.doubtful = False  # a call ended at its deadline, and nothing came since
-        self._tasks, self._write, self._desk, self._writer = tasks, write, desk, writer
+        self._write, self._desk, self._writer = write, desk, writer
         self._limits, self._on_hello, self._on_late = limits, on_hello, on_late
         self._loop = asyncio.get_running_loop()
-        self._ids = 0
-        self._waiting: dict[int, asyncio.Future[Reply | Refusal | Silenced | None]] = {}
+        self._ids = self._asked = 0
+        self._waiting: dict[int, tuple[Then, asyncio.TimerHandle]] = {}
+        self._drained: asyncio.Future[None] | None = None
         self._expired: dict[int, float] = {}  # calls whose answers may still come: since when
         self._urgent: deque[tuple[int, bytes]] = deque()
         self._bulk: deque[tuple[int, bytes]] = deque()
         self._queued = 0
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[int, tuple[float, Asked, Forget]] = {}  # until when it is answered
+        self._served: asyncio.Future[None] | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
         self._wake: asyncio.Future[None] | None = None
         self._put(0, write_hello(addresses), urgent=True)
 
     # ---- asking --------------------------------------------------------------------------------
 
-    async def ask(self, request: Request, deadline_ms: Millis) -> Reply | Refusal | Silenced | None:
-        """The end of a call within `deadline_ms`; None if the link has ended before."""
-        if self.ended:
-            return None
+    def begin(self, request: Request, deadline_ms: Millis, then: Then) -> None:
+        """Make a call.  `then` is called once, within `deadline_ms`, perhaps before this returns:
+        with the end of the call, or None if the link has ended before.
+        """
         is_bulk = isinstance(request, Tell)
+        if self.ended:
+            return then(None)
         if is_bulk and self._queued > QUEUE_BYTES_MAX:
             text = f"RESOURCE_EXHAUSTED: {self._queued} bytes wait to be written"
-            return Silenced(Silence.SILENT, text)
+            return then(Silenced(Silence.SILENT, text))
         self._ids += 1
         id = self._ids
-        answer = self._waiting[id] = self._loop.create_future()
+        timer = self._loop.call_later(deadline_ms / 1000, self._expire, id)
+        self._waiting[id] = then, timer
         self._put(id, self._writer.write(id, request), urgent=not is_bulk)
-        timer = self._loop.call_later(deadline_ms / 1000, self._expire, id, answer)
-        try:
-            outcome: Reply | Refusal | Silenced | None = await answer
-        finally:
-            timer.cancel()
-            del self._waiting[id]
-        return outcome
 
-    def _expire(self, id: int, answer: "asyncio.Future[Reply | Refusal | Silenced | None]") -> None:
-        if not answer.done():
-            self.doubtful = True
-            self._expired[id] = self._loop.time()
-            if len(self._expired) > EXPIRED_MAX:
-                del self._expired[next(iter(self._expired))]
-            silenced = Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no answer on the link")
-            answer.set_result(silenced)
+    async def ask(self, request: Request, deadline_ms: Millis) -> End:
+        """The same, for one who waits for the end."""
+        answer: asyncio.Future[End] = self._loop.create_future()
+
+        def ended(end: End) -> None:
+            if not answer.done():
+                answer.set_result(end)
+
+        self.begin(request, deadline_ms, ended)
+        return await answer
+
+    def _expire(self, id: int) -> None:
+        self.doubtful = True
+        self._expired[id] = self._loop.time()
+        if len(self._expired) > EXPIRED_MAX:
+            del self._expired[next(iter(self._expired))]
+        self._close(id, Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no answer on the link"))
+
+    def _close(self, id: int, end: End) -> None:
+        then, timer = self._waiting.pop(id)
+        timer.cancel()
+        if not self._waiting and self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        then(end)
 
     async def drained(self) -> None:
         """Wait until all calls of this side have ended."""
         while self._waiting:
-            await asyncio.wait(list(self._waiting.values()))
+            self._drained = self._loop.create_future()
+            await self._drained
 
     @property
     def asking(self) -> int:
@@ -137,9 +157,10 @@ class Link:
             async for data in frames:
                 self._take(read_frame(data, self._limits))
                 while len(self._serving) >= ASKED_MAX:
-                    await asyncio.wait(self._serving, return_when=asyncio.FIRST_COMPLETED)
+                    await self._one_served()
             while self._serving and not writing.done():
-                await asyncio.wait((*self._serving, writing), return_when=asyncio.FIRST_COMPLETED)
+                served = self._one_served()
+                await asyncio.wait((served, writing), return_when=asyncio.FIRST_COMPLETED)
             await self._finish(writing)
         except Exception:
             self.end()
@@ -164,33 +185,62 @@ class Link:
             self.peer = frame.hello
             self._on_hello(self, frame.hello)
         for asked in frame.asked:
-            task = self._tasks.spawn(self._serve(asked), "answer on a link")
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
+            self._serve(asked)
         for answer in frame.answers:
-            waiting = self._waiting.get(answer.id)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(_outcome(answer.reply))
+            if answer.id in self._waiting:
+                self._close(answer.id, _outcome(answer.reply))
             elif (since := self._expired.pop(answer.id, None)) is not None:
                 self._on_late(self, round((self._loop.time() - since) * 1000))
 
-    async def _serve(self, asked: Asked) -> None:
+    def _serve(self, asked: Asked) -> None:
         request = asked.request
-        reply: Reply | bytes
         if isinstance(request, Malformed):
-            reply = malformed(request).SerializeToString()
-        else:
-            reply = await self._answer(request)
-        self._put(0, write_answer(asked, reply), urgent=not isinstance(request, Tell))
+            return self._answer(asked, malformed(request).SerializeToString())
+        self._asked += 1
+        number, until = self._asked, self._loop.time() + ANSWER_S
+        self._serving[number] = until, asked, _nothing
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_at(until, self._sweep)
 
-    async def _answer(self, request: Request) -> Reply | bytes:
-        try:
-            answer = await self._desk.answer(request)
-        except TimeoutError:
-            return _status(code_pb2.DEADLINE_EXCEEDED, "the group gave no answer")
-        except Unanswered as error:
-            return _status(code_pb2.ABORTED, str(error))
-        return refused(answer).SerializeToString() if isinstance(answer, Refusal) else answer
+        def then(reply: Reply | Refusal | Unanswered) -> None:
+            if self._serving.pop(number, None) is None:
+                return  # It was given up.
+            if isinstance(reply, Unanswered):
+                self._answer(asked, _status(code_pb2.ABORTED, str(reply)))
+            elif isinstance(reply, Refusal):
+                self._answer(asked, refused(reply).SerializeToString())
+            else:
+                self._answer(asked, reply)
+            self._tell_served()
+
+        forget = self._desk.ask(request, then)
+        if number in self._serving:
+            self._serving[number] = until, asked, forget
+
+    def _answer(self, asked: Asked, reply: Reply | bytes) -> None:
+        self._put(0, write_answer(asked, reply), urgent=asked.field != "lines")
+
+    def _sweep(self) -> None:
+        """Give up what the groups do not answer."""
+        now, self._sweeper = self._loop.time(), None
+        for number, (until, asked, forget) in list(self._serving.items()):
+            if until > now:
+                self._sweeper = self._loop.call_at(until, self._sweep)
+                break
+            del self._serving[number]
+            forget()
+            self._answer(asked, _status(code_pb2.DEADLINE_EXCEEDED, "the group gave no answer"))
+        self._tell_served()
+
+    def _one_served(self) -> "asyncio.Future[None]":
+        """Done once one more has been answered."""
+        if self._served is None or self._served.done():
+            self._served = self._loop.create_future()
+        return self._served
+
+    def _tell_served(self) -> None:
+        if self._served is not None and not self._served.done():
+            self._served.set_result(None)
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -230,14 +280,21 @@ class Link:
     def end(self) -> None:
         """Nothing more is asked or answered; calls under way end without an answer."""
         self.ended = True
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_result(None)
-        for task in self._serving:
-            task.cancel()
+        for id in list(self._waiting):
+            self._close(id, None)
+        for _, _, forget in self._serving.values():
+            forget()
+        self._serving.clear()
+        self._tell_served()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         self._urgent.clear()
         self._bulk.clear()
         self._queued = 0
+
+
+def _nothing() -> None:
+    """What has been answered need not be forgotten."""
 
 
 def _status(code: int, text: str) -> bytes:

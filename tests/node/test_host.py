@@ -546,6 +546,7 @@ async def test_a_leader_that_is_silent_to_this_node_alone_is_suspect_here(
 
     with monkeypatch.context() as while_cut:
         while_cut.setattr(bob.links, "call", cut)
+        while_cut.setattr(bob.links, "begin", lambda *_: False)
         await eventually(lambda: views.chat(chat).alive == 1)
         assert [row.state for row in views.members(chat, everyone=False).members] == [
             "suspect",

@@ -20,7 +20,7 @@ from node.runner import Silenced
 from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
 from tests.node.village import REPLIES, Village
-from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, TELL
+from tests.node.wire_values import CALLER, EXAMPLES, JOIN, MESSAGE, TELL
 
 PING = next(one for one in EXAMPLES if isinstance(one, Ping))
 ID = "0f8fad5b-d9cb-469f-a165-7086772895{:02x}"
@@ -77,6 +77,13 @@ class House(Village):
 
     async def call(self, other: "House", request: Request, ms: int = 5_000) -> Any:
         return await self.links.call(other.address, request, ms)
+
+    def begin(self, other: "House", request: Request, ms: int = 5_000) -> "asyncio.Future[Any]":
+        """The end of a call by a link that is there; cancelled where none is."""
+        end = asyncio.get_running_loop().create_future()
+        if not self.links.begin(other.address, request, ms, end.set_result):
+            end.cancel()
+        return end
 
     async def end(self) -> None:
         await self.links.close()
@@ -236,6 +243,41 @@ async def test_when_the_other_dies_its_calls_are_refused_at_once(
     await until(lambda: one.broken)
     assert set(one.broken) == {two.address}
     two.gate.set()
+
+
+async def test_where_there_is_a_link_a_call_needs_no_task(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    assert one.begin(two, PING).cancelled(), "nobody was called there"
+    await one.call(two, PING)
+    assert await one.begin(two, TELL) == REPLIES[core.Told]
+    assert one.begin(two, JOIN).cancelled(), "no link carries that"
+    assert [row.path.rpartition("/")[2] for row in one.log.rows()].count("Message") == 1
+    assert alone == []
+    two.gate.clear()
+    silenced = await one.begin(two, TELL, 50)
+    assert isinstance(silenced, Silenced)
+    assert one.begin(two, TELL).cancelled(), "it is silent"
+    two.gate.set()
+    assert one.links.figures(two.address).in_flight == 0
+
+
+async def test_where_the_link_ends_meanwhile_the_call_is_made_alone(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    two.gate.clear()
+    waiting = one.begin(two, TELL)
+    await until(lambda: TELL in two.seen)
+    link = one.links._peers[two.address].link
+    assert link is not None
+    link.end()
+    two.gate.set()
+    assert await waiting == REPLIES[core.Told]
+    assert alone == ["/p2pchat.v1.Node/Message"]
+    assert one.links.figures(two.address).in_flight == 0
 
 
 async def test_who_accepted_a_link_hears_that_the_other_is_gone(

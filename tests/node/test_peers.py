@@ -1,4 +1,4 @@
-"""Tries node/peers.py: outgoing calls against real servers."""
+"""Tries node/peers.py and node/peer.py: outgoing calls against real servers."""
 
 import asyncio
 import socket

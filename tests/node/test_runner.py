@@ -86,6 +86,7 @@ class Scene:
         self.archive = LoggingArchive(self.log)
         self.outcome: Any = TOLD
         self.holding: asyncio.Event | None = None
+        self.is_linked = False
         self.runner = Runner(
             self.group,
             self.archive,
@@ -100,6 +101,14 @@ class Scene:
         if self.holding is not None:
             await self.holding.wait()
         return self.outcome
+
+    def begin(
+        self, address: str, request: Any, deadline_ms: int, then: Callable[[Any], None]
+    ) -> bool:
+        if self.is_linked:
+            self.log.append(("begin", address, request, deadline_ms))
+            then(self.outcome)
+        return self.is_linked
 
     async def ask(self, request: Any, deadline_ms: int) -> Any:
         self.log.append(("ask", request, deadline_ms))
@@ -394,6 +403,19 @@ async def test_a_bug_in_the_group_is_a_crash_of_the_node(scene: Scene) -> None:
     scene.runner.post(Challenged())
     await scene.settle()
     assert len(scene.group.seen) == 1
+
+
+async def test_a_call_that_can_go_by_a_link_costs_no_task(scene: Scene) -> None:
+    scene.is_linked = True
+    scene.group.script = lambda event: (
+        [Call(7, 2, "h:1", TELL, 600)] if event == Challenged() else []
+    )
+    scene.runner.post(Challenged())
+    await scene.settle()
+    assert [entry for entry in scene.log if entry[0] in ("begin", "call")] == [
+        ("begin", "h:1", TELL, 600)
+    ]
+    assert scene.group.seen[-1][1] == Answered(7, TOLD)
 
 
 async def test_a_bug_in_a_port_is_a_crash_of_the_node(scene: Scene) -> None:

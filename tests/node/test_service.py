@@ -20,13 +20,14 @@ from node.rpc import Mismatched
 from node.rpc.options import grpc
 from node.runner import Unanswered
 from node.service import Desk, NodeService, build_server
+from tests.node.village import Answerer
 from tests.node.wire_values import CALLER, EXAMPLES, ID, JOIN, TELL, VIEW
 
 TOLD = Told(core.Receipt.STORED, ID, 1_000_001)
 PONG = core.Pong(core.Standing.NOT_LEADING, VIEW)
 
 
-class Group:
+class Group(Answerer):
     def __init__(self, name: str) -> None:
         self.name = name
         self.seen: list[Request] = []

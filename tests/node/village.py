@@ -4,13 +4,32 @@ import asyncio
 from collections.abc import Callable
 
 from node.core.messages import Refusal, Reply, Request
+from node.runner import Unanswered
 from tests.node import wire_values as values
 from tests.node.wire_values import CALLER, REPLY_OF
 
 REPLIES = {type(reply): reply for reply in values.REPLIES}
 
 
-class Village:
+class Answerer:
+    """What answers in a coroutine is asked by those who wait for no coroutine, too."""
+
+    async def answer(self, request: Request) -> Reply | Refusal:
+        raise NotImplementedError
+
+    def ask(
+        self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]
+    ) -> Callable[[], object]:
+        async def answering() -> None:
+            try:
+                then(await self.answer(request))
+            except Unanswered as error:
+                then(error)
+
+        return asyncio.create_task(answering()).cancel
+
+
+class Village(Answerer):
     """Groups of which each question is answered by `script`."""
 
     def __init__(self) -> None:
