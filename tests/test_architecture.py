@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -42,6 +43,7 @@ def parse(path: str, text: str) -> Source:
     return Source(PurePosixPath(path), text, ast.parse(text, path))
 
 
+@cache
 def sources_under(*tops: str) -> list[Source]:
     """Every Python file below the given directories; one that does not exist has none."""
     files = sorted(file for top in tops for file in (ROOT / top).rglob("*.py"))
@@ -367,17 +369,23 @@ def untested(sources: list[Source], tests: list[Source]) -> list[str]:
 # --- the tests -------------------------------------------------------------------------------
 
 
+READS_ALL = pytest.mark.xdist_group("sources")  # in one process, which parses them once
+
+
+@READS_ALL
 def test_every_import_keeps_the_rules() -> None:
     complaints = import_complaints(sources_under("nds", "node", "tests/sim"))
     assert not complaints, "\n".join(complaints)
 
 
 @pytest.mark.parametrize("rule", STYLE_RULES, ids=lambda rule: rule.__name__)
+@READS_ALL
 def test_every_source_keeps(rule: Callable[[Source], Iterator[str]]) -> None:
     complaints = [said for source in sources_under("nds", "node") for said in rule(source)]
     assert not complaints, "\n".join(complaints)
 
 
+@READS_ALL
 def test_every_source_file_has_its_test_file() -> None:
     complaints = untested(sources_under("nds", "node"), sources_under("tests"))
     assert not complaints, "\n".join(complaints)

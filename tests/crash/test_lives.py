@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 
 SEED = int(os.environ.get("P2PCHAT_CRASH_SEED", "4"))
 POINTS = 220  # as many at least as a life has
-SAMPLE = [f"any:{point}" for point in Random(SEED).sample(range(1, POINTS), 3)]
+SAMPLE = [f"any:{point}" for point in Random(SEED).sample(range(1, POINTS), 1)]  # `.ci/run`: more
 
 
 @pytest.fixture(scope="module")

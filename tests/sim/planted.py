@@ -102,6 +102,30 @@ MUTANTS = [
         "            by_relay=not relay and not full and self._has(0, ",
     ),
     Mutant(
+        "what is passed on counts as stored",
+        "node/core/passing.py",
+        "        return 0\n",
+        "        return len(messages)\n",
+    ),
+    Mutant(
+        "who hears nothing of what is passed on waits for ever",
+        "node/core/outbox.py",
+        "            for member in self._queue(key, members):\n",
+        "            for member in ():\n",
+    ),
+    Mutant(
+        "who was not told is waited for to pass on",
+        "node/core/talking.py",
+        "        if way is not Way.DIRECT:",
+        "        if way is None:",
+    ),
+    Mutant(
+        "who is dropped is waited for to pass on",
+        "node/core/talking.py",
+        "        lacking = s.outbox.without(member)\n",
+        "        lacking = ()\n",
+    ),
+    Mutant(
         "sent before stored",
         "node/core/talking.py",
         "        s.emit(StoreMessages((message,)))\n        s.emit(StorePost(entry.post))\n",
