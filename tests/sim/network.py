@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from node.core.events import Answered, Event, Failed, LinkBroken, Received
+from node.core.events import Answered, AnsweredLate, Event, Failed, LinkBroken, Received
 from node.core.messages import Granted, Ping, Reason, RecordRead, Refusal
 from node.core.types import Silence
 
@@ -160,6 +160,9 @@ class Network:
         if lost or arrives > due:
             failed = (caller, served.life, served.call, Silence.SILENT)
             world.at(max(due - world.now, 0), self._fail, *failed)
+            if not lost and isinstance(caller, Machine) and isinstance(server, Machine):
+                late = arrives - due
+                world.at(arrives - world.now, self._late, caller, served.life, server.address, late)
         else:
             args = (caller, served.life, served.call, server, reply)
             heappush(world.heap, (arrives, next(world.order), self._answer, args))
@@ -174,6 +177,12 @@ class Network:
                 ids = reply.ids
                 caller.blocks.append((reply.record.epoch, ids.first, ids.count))
         self._take(caller, Answered(call, reply))
+
+    def _late(self, caller: Machine, life: int, address: str, ms: int) -> None:
+        """An answer that comes after its call has ended tells how late the other side is."""
+        if caller.life == life and caller.group is not None:
+            self.world.count["AnsweredLate"] += 1
+            self._take(caller, AnsweredLate(address, ms))
 
     def _fail(self, caller: Process, life: int, call: int, how: Silence) -> None:
         if caller.life != life or caller.asked.pop(call, None) is None:
