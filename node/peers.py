@@ -82,6 +82,7 @@ class Links:
         self._peers: dict[Address, Peer] = {}
         self._accepted: dict[Address, Link] = {}  # opened by others
         self._serving: set[asyncio.Task[Any]] = set()
+        self._alone: set[asyncio.Task[None]] = set()  # calls that go on without their link
         self._opening = asyncio.Semaphore(OPENING_MAX)
         self._closed = False
         self._sweeper = tasks.spawn(self._sweep(), "link sweeper")
@@ -130,8 +131,9 @@ class Links:
         def ended(end: Reply | Refusal | Silenced | None) -> None:
             if end is None and not self._closed:
                 alone = self._go_on(address, peer, request, began, until, then)
-                self._tasks.spawn(alone, f"call to {address}")
-                return
+                task = self._tasks.spawn(alone, f"call to {address}")
+                self._alone.add(task)
+                return task.add_done_callback(self._alone.discard)
             outcome = end or Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
             peer.in_flight -= 1
             self._note(address, peer, request, began, outcome)
@@ -430,6 +432,10 @@ class Links:
             for serving in self._serving:
                 serving.cancel()
             await asyncio.wait(self._serving)
+        while self._alone:
+            for task in self._alone:
+                task.cancel()
+            await asyncio.wait(self._alone)
         peers, self._peers = self._peers, {}
         for peer in peers.values():
             await _let_go(peer)

@@ -17,7 +17,8 @@ from .types import MemberId, Millis, Stored, Stream
 
 WAITING_MAX = 2**21  # characters for one member, beside `MESSAGE` for each message
 MESSAGE = 256
-RUN_MAX = 1_024  # messages of a run, and runs, that are told in one call
+RUN_MAX = 1_024  # messages of a run ...
+RUNS_MAX = 64  # ... and runs that are told in one call
 
 Name: TypeAlias = tuple[MemberId, Stream]
 
@@ -77,8 +78,8 @@ class Passing:
             del self._news[author]
         s.alarms.cancel(Alarm.ACKS, author)
         for stream, runs in stored.items():
-            for at in range(0, len(runs), RUN_MAX):
-                acks = Acks(s.caller(author), author, stream, tuple(runs[at : at + RUN_MAX]))
+            for at in range(0, len(runs), RUNS_MAX):
+                acks = Acks(s.caller(author), author, stream, tuple(runs[at : at + RUNS_MAX]))
                 s.call(author, acks, s.timing.ack_ms, _nothing)
 
     # ---- sending -------------------------------------------------------------------------------

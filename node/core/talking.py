@@ -126,7 +126,7 @@ class Talking:
             lane = s.outbox.lane(member)
             relay = self.relay_for(member) if s.now < lane.relay_until else 0
             if relay:  # Not to be bothered with what it has to do for others.
-                self._tell_themselves(messages, member)
+                self._tell_past(member)
             self._tell(messages, member, relay)
 
     def _tell(self, messages: tuple[ChatMessage, ...], member: MemberId, relay: MemberId) -> None:
@@ -171,7 +171,7 @@ class Talking:
             status = "no answer"
         for message in reversed(messages):
             s.outbox.failed(message.key, member, status, full or isinstance(outcome, Refusal))
-        self._tell_themselves(messages, member)
+        self._tell_past(member)
         if not s.members.is_active(member):
             return self.forget(member)
         if s.leads:
@@ -222,11 +222,11 @@ class Talking:
                 through[by] = tuple(member for member in well if member != by)
         return through
 
-    def _tell_themselves(self, messages: tuple[ChatMessage, ...], by: MemberId) -> None:
-        """This member passes these on to nobody: tell those who were to get them from it."""
-        outbox = self._s.outbox
-        lacking = {member for one in messages for member in outbox.tell_itself(one.key, by)}
-        for member in sorted(lacking):
+    def _tell_past(self, by: MemberId) -> None:
+        """This member passes nothing on, nor what still waits for its turn: tell those who were to
+        get that from it.
+        """
+        for member in self._s.outbox.without(by):
             self.send(member)
 
     def on_spread(self) -> None:

@@ -150,6 +150,18 @@ def test_where_the_one_who_was_asked_is_silent_the_others_are_told_at_once(how: 
     assert tells(talk) == {2: (), 8: (), 7: (1,), 6: (9, 3)}, "the next of the column, and 4 later"
 
 
+def test_where_the_one_who_was_asked_is_silent_nothing_waits_for_its_turn_there() -> None:
+    """Others of its column were told line by line, as its own calls came to nothing."""
+    talk = follower(5, *OTHERS, timing=replace(LARGE, flight_max=1))
+    for text in ("one", "two", "three"):
+        talk.says(text)
+    talk.fail(m.Tell, to=4)
+    told_to = {call.to: call.request.messages for call in talk.of(e.Call)
+               if isinstance(call.request, m.Tell)}  # fmt: skip
+    assert [one.text for one in told_to[7]] == ["one", "two", "three"]
+    assert told_to[1] == told_to[7]
+
+
 def test_who_has_it_from_elsewhere_passes_nothing_on() -> None:
     """Found by the simulator: it had got the line by catch-up, before it was told."""
     talk = author()

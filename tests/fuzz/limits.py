@@ -133,7 +133,7 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
     )  # fmt: skip
     yield to("Message", "header.sent_ms", 2**53 - 1, lambda n: tell(seq=4, sent_ms=n))
     yield to("Message", "pass_on", 256, lambda n: tell(seq=5, others=n))
-    yield to("Acknowledge", "stored", 1_024, stored)
+    yield to("Acknowledge", "stored", 64, stored)
     yield to("Acknowledge", "stored[0].last", 1_024, lambda n: stored(1, last=n))
     yield to(
         "LivenessPing", "votes", 4_096,

@@ -280,6 +280,23 @@ async def test_where_the_link_ends_meanwhile_the_call_is_made_alone(
     assert one.links.figures(two.address).in_flight == 0
 
 
+async def test_who_closes_down_gives_up_calls_that_go_on_without_their_link(
+    houses: tuple[House, House],
+) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    two.gate.clear()
+    waiting = one.begin(two, TELL, 60_000)
+    await until(lambda: TELL in two.seen)
+    link = one.links._peers[two.address].link
+    assert link is not None
+    link.end()
+    await until(lambda: two.seen.count(TELL) == 2)
+    await one.links.close()
+    two.gate.set()
+    assert not waiting.done(), "and no task has crashed, as the end of the house finds"
+
+
 async def test_who_accepted_a_link_hears_that_the_other_is_gone(
     houses: tuple[House, House],
 ) -> None:

@@ -1012,7 +1012,7 @@ class AcknowledgeRequest(_message.Message):
 
     @_builtins.property
     def stored(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stored]:
-        """Who has stored what; at most 1,024."""
+        """Who has stored what; at most 64."""
 
     def __init__(
         self,
