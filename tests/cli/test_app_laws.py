@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, note
+from hypothesis import example, given, note
 from hypothesis import strategies as st
 
 from tests.cli.tried import LAWS, SIZES, Tried, happened, steps
 
+FORGOTTEN = [("press", "PgUp"), ("elected", 3, "carol"), ("forgets", True), ("merged", 1)]
+
 
 @LAWS
+@example(size=(60, 12), taken=FORGOTTEN, chats=True)  # The node is asked what it has every 5 s.
 @given(size=st.sampled_from(SIZES), taken=steps, chats=st.sampled_from((True, True, False)))
 def test_laws_of_the_screen(
     size: tuple[int, int], taken: list[tuple[Any, ...]], chats: bool

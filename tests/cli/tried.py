@@ -175,7 +175,8 @@ class Tried(World):
             before, front = self.transcript(), self.state.current
             getattr(self, f"_{what}")(*rest)
             self.passes(400)
-            if before is not None and front in self.node.towns:
+            told_of = front in self.node.towns and "status" not in self.node.answers
+            if before is not None and told_of:  # Else the next look at the node may close it.
                 # A late line comes between, and pushes what is above it.
                 self._stays(before[-1:] if what == "late" else before)
         self.check()
