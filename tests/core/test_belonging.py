@@ -406,6 +406,15 @@ def test_suspicion_is_told_to_all_the_suspect_too() -> None:
     assert talk.callees(m.Update) == [2, 3, 4, 5]
 
 
+def test_where_half_are_suspect_the_next_suspicion_is_told_to_nobody() -> None:
+    talk = leading(1, 2, 3, 4)
+    looked_into(talk, 3)
+    assert talk.sent(m.Update)
+    looked_into(talk, 4)
+    assert life(talk, 4) is SUSPECT
+    assert not talk.sent(m.Update), "perhaps it is we who are cut off"
+
+
 def test_connection_refused_at_the_leader_and_one_other_drops_at_once() -> None:
     talk = leading(1, 2, 3, 4, 5)
     looked_into(talk, 5, refused=True)

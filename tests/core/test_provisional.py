@@ -93,6 +93,14 @@ def test_it_repeats_its_coordinator_to_every_member_once_per_t2() -> None:
         assert 8 <= len(talk.sent(m.Coordinator, to=member)) <= 12
 
 
+def test_in_a_large_group_it_repeats_it_to_some() -> None:
+    talk = provisional(2, *range(3, 15))
+    talk.wait(2 * LAN.t2_ms)
+    talk.wait(LAN.t2_ms * 12 // 10)
+    told = [call.to for call in talk.of(e.Call) if isinstance(call.request, m.Coordinator)]
+    assert 0 < len(told) <= 2 * LAN.poll_all_max
+
+
 def test_it_repeats_its_claim_with_the_same_nonce() -> None:
     talk = provisional()
     talk.wait(5 * LAN.t2_ms)

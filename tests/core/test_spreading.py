@@ -10,7 +10,7 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core import passing
-from node.core.events import Changed, Field
+from node.core.events import AnsweredLate, Changed, Field
 from node.core.messages import Life, Receipt
 from node.core.spreading import grid
 from node.core.timing import LAN
@@ -373,3 +373,54 @@ def test_logs_are_compared_with_neighbours_and_the_leader() -> None:
         asked_at |= {c.to for c in talk.of(e.Call) if isinstance(c.request, m.Ping)}
     assert asked_at == {1, 2, 4, 6, 8}
     assert set(talk.group.near) == asked_at
+
+
+# ---- a busy machine ------------------------------------------------------------------------------
+
+
+def late(talk: Dialogue) -> None:
+    """Answers come after their calls have ended."""
+    for member in (6, 7):
+        talk.hand(AnsweredLate(f"m{member}:7000", 100))
+
+
+def test_who_is_late_asks_nobody_to_go_round() -> None:
+    talk = follower(5, *OTHERS)
+    ack(talk, talk.says("hello"), 1)
+    late(talk)
+    talk.fail(m.Tell, to=2)
+    assert not talk.sent(m.Tell), "the leader would be late, too"
+
+
+def test_who_is_late_goes_on_asking_to_pass_on() -> None:
+    talk = author()
+    said = talk.says("hello")
+    for member in (2, 8, 4, 6):
+        ack(talk, said, member)
+    talk.wait(LARGE.ack_ms - 100)
+    late(talk)
+    talk.wait(100)
+    for member in (1, 3, 7, 9):
+        ack(talk, said, member)
+    talk.says("again")
+    assert tells(talk) == {2: (), 8: (), 4: (7, 1), 6: (9, 3)}
+
+
+def test_a_leader_looks_at_few_silent_members_at_a_time() -> None:
+    talk = leading(1, *range(2, 15))
+    talk.mute(*range(2, 15))
+    looked_at: set[MemberId] = set()
+    for _ in range(4 * LAN.t2_ms // 10):
+        talk.wait(10)
+        looked_at |= {c.to for c in talk.of(e.Call) if isinstance(c.request, m.Ping)}
+        if looked_at:
+            break
+    assert len(looked_at) == LAN.poll_all_max
+
+
+def test_rosters_are_exchanged_with_few_at_a_time() -> None:
+    talk = follower(5, *(n for n in range(1, 16) if n != 5), timing=LARGE)
+    talk.hold(m.Update)
+    for member in range(6, 16):
+        talk.hears(m.Ping(talk.caller(member), talk.view(member, roster_hash=member)))
+    assert len(talk.callees(m.Update)) == LARGE.poll_all_max

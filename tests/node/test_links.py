@@ -293,6 +293,7 @@ async def test_who_closes_down_gives_up_calls_that_go_on_without_their_link(
     link.end()
     await until(lambda: two.seen.count(TELL) == 2)
     await one.links.close()
+    await asyncio.sleep(0.02)
     two.gate.set()
     assert not waiting.done(), "and no task has crashed, as the end of the house finds"
 

@@ -7,9 +7,10 @@ import pytest
 from node.core.events import Changed, Field
 from node.core.group import Role
 from node.core.types import Way
-from node.host import entering
+from node.host import chats, entering
 from node.host.chats import wall_ms
 from node.host.nodes import Node
+from node.peers import Links
 from node.words import Mode
 from tests.node.town import Town, eventually, lines, say
 
@@ -61,6 +62,24 @@ async def test_where_one_passes_nothing_on_all_have_it_nonetheless(
     assert (progress.acked, progress.of) == (8, 8)
     assert all(lines(node) == ["hello"] for node in nodes)
     assert (ways(erin)[3], ways(erin)[9]) == (Way.DIRECT, Way.DIRECT)
+
+
+async def test_who_gets_into_a_group_of_very_many_opens_the_ways_to_its_neighbours(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chats, "MEET_MAX", 8)
+    prepared: dict[str, set[str]] = {}
+
+    def prepare(links: Links, address: str) -> None:
+        prepared.setdefault(links._addresses()[0], set()).add(address)
+
+    monkeypatch.setattr(Links, "prepare", prepare)
+    nodes = await crowd(town)
+    assert len(prepared[nodes[7].listen]) == 7, "all who were there"
+    group = nodes[8].chat("").group
+    near = {record.address for one in group.near if (record := group.member(one))}
+    assert prepared[nodes[8].listen] == near
+    assert len(near) == 5, "and to the leader"
 
 
 async def test_a_change_of_the_roster_is_known_to_all(town: Town) -> None:
