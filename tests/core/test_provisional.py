@@ -94,7 +94,7 @@ def test_it_repeats_its_coordinator_to_every_member_once_per_t2() -> None:
 
 
 def test_in_a_large_group_it_repeats_it_to_some() -> None:
-    talk = provisional(2, *range(3, 15))
+    talk = provisional(2, *range(3, 30))
     talk.wait(2 * LAN.t2_ms)
     talk.wait(LAN.t2_ms * 12 // 10)
     told = [call.to for call in talk.of(e.Call) if isinstance(call.request, m.Coordinator)]
