@@ -31,6 +31,7 @@ class Peer:
         "failures",
         "greeted",
         "in_flight",
+        "is_in_doubt",
         "last_error",
         "line",
         "link",
@@ -43,9 +44,10 @@ class Peer:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.link: Link | None = None  # opened by us, and answered with a hello
-        self.stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None  # which carries it
+        self.stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None  # carries it, or is to
         self.linking: asyncio.Task[None] | None = None
         self.greeted: asyncio.Future[None] | None = None  # once there is a link, or none to be had
+        self.is_in_doubt = False  # the other's link has ended, and ours is not greeted yet
         self.again_at = 0.0
         self.can_link = True  # False: the other side said that it does not, or made no sense
         self.rtt_us = 0.0

@@ -276,12 +276,12 @@ class Links:
             peer.tell_greeted()
 
     async def _keep(self, address: Address, peer: Peer, turn: Turn) -> None:
-        stream = peer.line.dialogue(_LINK)
+        peer.stream = stream = peer.line.dialogue(_LINK)
 
         def greeted(link: Link, hello: Hello) -> None:
             turn.over()
             _check(hello)
-            peer.link, peer.stream, peer.can_link = link, stream, True
+            peer.link, peer.can_link, peer.is_in_doubt = link, True, False
             peer.tell_greeted()
             self._retire_second(address)
 
@@ -311,6 +311,9 @@ class Links:
             stream.cancel()
             peer.link = peer.stream = None
             peer.again_at = time.monotonic() + again_s
+            if peer.is_in_doubt and not self._closed:
+                peer.is_in_doubt = False
+                self._on_broken(address)
 
     def _make(
         self, write: Callable[[bytes], Awaitable[None]], greeted: Callable[[Link, Hello], None]
@@ -368,10 +371,18 @@ class Links:
             gone = [address for address, one in self._accepted.items() if one is link]
             for address in gone:
                 del self._accepted[address]
-                peer = self._peers.get(address)
-                is_second = peer is not None and peer.link is not None
-                if not (is_second or self._closed):
-                    self._on_broken(address)
+                self._ended(address)
+
+    def _ended(self, address: Address) -> None:
+        """A link that was opened by others has ended: is there another, or is ours on its way?
+
+        The other side ends its own once it has our hello.  Its own hello may come after that.
+        """
+        peer = self._peers.get(address)
+        if peer is not None and peer.stream is not None:
+            peer.is_in_doubt = peer.link is None
+        elif not self._closed:
+            self._on_broken(address)
 
     # ---- lines ---------------------------------------------------------------------------------
 

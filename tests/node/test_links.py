@@ -227,6 +227,54 @@ async def test_of_two_that_are_opened_at_once_the_one_from_the_lower_address_sta
     assert (low.broken, high.broken) == ([], []), "nobody's connection broke"
 
 
+@pytest.fixture
+async def half_open(
+    houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> asyncio.Event:
+    """The lower opens a link, and the higher one too; what comes to the lower by its own waits."""
+    low, high = houses
+    let_in, frames = asyncio.Event(), peers._frames
+
+    async def held(stream: Any) -> AsyncIterator[bytes]:
+        await let_in.wait()
+        async for frame in frames(stream):
+            yield frame
+
+    monkeypatch.setattr(peers, "_frames", held)
+    low.links._open_soon(high.address, low.links._peer(high.address))
+    await until(lambda: low.address in high.links._accepted)
+    monkeypatch.undo()
+    assert high.links._open_soon(low.address, high.links._peer(low.address)) is not None
+    await until(lambda: high.links._peers[low.address].linking is None)
+    return let_in
+
+
+async def test_the_second_link_may_end_before_the_first_is_greeted(
+    houses: tuple[House, House], half_open: asyncio.Event
+) -> None:
+    low, high = houses
+    await until(lambda: not low.links._accepted)
+    assert not low.linked(high)
+    half_open.set()
+    await until(lambda: low.linked(high))
+    assert await low.call(high, TELL) == REPLIES[core.Told]
+    assert (low.broken, high.broken) == ([], []), "nobody's connection broke"
+
+
+async def test_when_the_second_link_ends_and_the_first_is_never_greeted_it_is_told_as_broken(
+    houses: tuple[House, House], half_open: asyncio.Event
+) -> None:
+    low, high = houses
+    await until(lambda: not low.links._accepted)
+    for serving in high.links._serving:
+        serving.cancel()
+    await until(lambda: not high.links._accepted)
+    low.links._peers[high.address].stream.cancel()  # type: ignore[union-attr]
+    half_open.set()
+    await until(lambda: low.broken)
+    assert set(low.broken) == {high.address}
+
+
 async def test_when_the_other_dies_its_calls_are_refused_at_once(
     houses: tuple[House, House],
 ) -> None:
