@@ -7,8 +7,9 @@ gone away meanwhile.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import ParamSpec, TypeVar
+
+from msgspec.structs import replace
 
 from nds.errors import NdsError
 from nds.record import IDLE_MS, NO_IDS, Record, is_idle

@@ -11,9 +11,10 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from .errors import BadTiming, Usage, nearest
 from .options import BY_KEY, NDS_DEFAULT, OPTIONS, Option
@@ -27,8 +28,7 @@ __all__ = ["NDS_DEFAULT", "OPTIONS", "TABLES", "Config", "Option", "load", "warn
 TABLES = ("keys", "alias")  # what the faces take apart by themselves
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """All settings, where each comes from, and what was wrong with the file."""
 
     values: Mapping[str, Any]
@@ -37,31 +37,27 @@ class Config:
     timing_sources: Mapping[str, str]  # ... and where each of them comes from
     tables: Mapping[str, Mapping[str, object]]  # [keys] and [alias], as they stand in the file
     lines: Mapping[tuple[str, str], int]  # of the entries of those tables
-    complaints: tuple[str, ...] = ()
-    file: Path = Path("config.toml")
+    complaints: tuple[str, ...]
+    file: Path
 
-    nick: str = field(init=False)
-    nds: tuple[str, ...] = field(init=False)
-    listen: str = field(init=False)
-    advertise: str = field(init=False)
-    nds_listen: str = field(init=False)
-    timeout: float = field(init=False)
-    preset: str = field(init=False)
-    durability: str = field(init=False)
-    color: str = field(init=False)
-    log_level: str = field(init=False)
-    theme: str = field(init=False)
-    chats: str = field(init=False)
-    members: str = field(init=False)
-    notices: str = field(init=False)
-    mouse: str = field(init=False)
-    bell: str = field(init=False)
-    seconds: str = field(init=False)
-    notify_command: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        for option in OPTIONS:
-            object.__setattr__(self, option.key, self.values[option.key])
+    nick: str
+    nds: tuple[str, ...]
+    listen: str
+    advertise: str
+    nds_listen: str
+    timeout: float
+    preset: str
+    durability: str
+    color: str
+    log_level: str
+    theme: str
+    chats: str
+    members: str
+    notices: str
+    mouse: str
+    bell: str
+    seconds: str
+    notify_command: str
 
     def where(self, table: str, key: str) -> tuple[int, str]:
         """The line on which a key of one of the `tables` stands, and how a complaint begins."""
@@ -88,7 +84,7 @@ class Config:
         Raises:
             BadTiming: the settings contradict each other.
         """
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         from .core.timing import PRESETS
 
@@ -98,8 +94,7 @@ class Config:
             raise BadTiming(text=error, file=self.file) from error
 
 
-@dataclass(slots=True)
-class _File:
+class _File(Struct):
     """config.toml as read: its tables, and complaints about it with their lines."""
 
     path: Path
@@ -204,6 +199,7 @@ def load(
         lines,
         tuple(file.complaints),
         spot.config,
+        **values,
     )
 
 
@@ -258,11 +254,9 @@ def _timing(
     file: _File, flags: Mapping[str, Any], kept: Mapping[str, Any]
 ) -> tuple[dict[str, int], dict[str, str]]:
     """The timing settings that are set, and where each comes from."""
-    from dataclasses import fields
-
     from .core.timing import Timing
 
-    known = [one.name for one in fields(Timing)]
+    known = list(Timing.__struct_fields__)
     found: dict[str, int] = {}
     sources: dict[str, str] = {}
     for key, value in file.table("timing").items():

@@ -3,14 +3,14 @@
 They mirror the `WatchResponse` of control.proto; `KINDS` names the field that carries each.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from .words import NO_CHAT, NO_EPOCH, Chat, Epoch, Line
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptEvent:
+class ReceiptEvent(Struct, frozen=True):
     """A member acknowledged an own line, or (`later`) all have that are there."""
 
     msg_id: str = ""
@@ -24,8 +24,7 @@ class ReceiptEvent:
     later: tuple[str, ...] = ()  # who gets it when they are back
 
 
-@dataclass(frozen=True, slots=True)
-class MemberEvent:
+class MemberEvent(Struct, frozen=True):
     """Something about a member."""
 
     member_id: int = 0
@@ -35,8 +34,7 @@ class MemberEvent:
     quiet: bool = False  # another happening says so
 
 
-@dataclass(frozen=True, slots=True)
-class SuspectEvent:
+class SuspectEvent(Struct, frozen=True):
     """A member does not answer."""
 
     member_id: int = 0
@@ -45,8 +43,7 @@ class SuspectEvent:
     quiet: bool = False  # another happening said so
 
 
-@dataclass(frozen=True, slots=True)
-class ElectionEvent:
+class ElectionEvent(Struct, frozen=True):
     """An election moved on."""
 
     by_id: int = 0
@@ -59,8 +56,7 @@ class ElectionEvent:
     quiet: bool = False  # another election about the same silence has ended as it was
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderEvent:
+class LeaderEvent(Struct, frozen=True):
     """There is a new leader."""
 
     leader_id: int = 0
@@ -73,8 +69,7 @@ class LeaderEvent:
     handed_over_leaving: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NdsEvent:
+class NdsEvent(Struct, frozen=True):
     """A discovery service went away or came back."""
 
     address: str = ""
@@ -83,15 +78,13 @@ class NdsEvent:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueEvent:
+class QueueEvent(Struct, frozen=True):
     """The outbox changed."""
 
     outbox: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SplitEvent:
+class SplitEvent(Struct, frozen=True):
     """A split was noticed or healed."""
 
     healed: bool = False
@@ -100,8 +93,7 @@ class SplitEvent:
     epoch: Epoch = NO_EPOCH
 
 
-@dataclass(frozen=True, slots=True)
-class MergeEvent:
+class MergeEvent(Struct, frozen=True):
     """Messages came by catch-up."""
 
     messages: int = 0
@@ -109,8 +101,7 @@ class MergeEvent:
     nick: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GapEvent:
+class GapEvent(Struct, frozen=True):
     """Messages of a member are missing: nobody who was here had them.
 
     Or (`filled`) they came after all.
@@ -122,16 +113,14 @@ class GapEvent:
     filled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorEvent:
+class ErrorEvent(Struct, frozen=True):
     """Something went wrong."""
 
     reason: str = ""
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatEvent:
+class ChatEvent(Struct, frozen=True):
     """The chat itself changed at this node."""
 
     chat: Chat = NO_CHAT
@@ -155,8 +144,7 @@ What: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(Struct, frozen=True):
     """Something happened, in `chat` or (where that is empty) to the whole node."""
 
     what: What

@@ -7,7 +7,8 @@ before a node is there, `codec` uses it on everything that arrives.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 TEXT_MAX = 16_384  # bytes of UTF-8
 TEXT_CEILING = 65_536  # what TEXT_MAX may be set to
@@ -38,8 +39,7 @@ _FILLERS = "\u115f\u1160\u3164\uffa0"  # letters by category that nobody can see
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Those that a node may set."""
 
     text_max: int = TEXT_MAX

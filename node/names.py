@@ -7,7 +7,8 @@
 import ipaddress
 import re
 import socket
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .limits import NICK_MAX, name_fault, nick_fault, split_address
 
@@ -108,8 +109,7 @@ def route_to(address: str) -> str:
 # ---- chats -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A chat as somebody named it: through `address` (an NDS or a member), or `at` an NDS."""
 
     name: str

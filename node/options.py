@@ -5,8 +5,9 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from .limits import line_fault, nick_fault
 from .names import parse_address, parse_listen
@@ -75,8 +76,7 @@ def _one_of(*choices: str) -> Callable[[object], str]:
     return choose
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One setting: its key in the file and among flags, how it is read, and what it is for.
 
     `read` gives the value of what was written, or raises ValueError that says what it must be.

@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from node.core.messages import Ping, Request, Tell
 from node.rpc import Line, Link
 from node.rpc.options import grpc
 
 
-@dataclass(frozen=True, slots=True)
-class LinkFigures:
+class LinkFigures(Struct, frozen=True):
     """The way to an address as lists show it."""
 
     link: str  # idle, connecting, ready, failing or shut

@@ -16,8 +16,9 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of, method_of
 from node.core.messages import Receipt, Refusal, Reply, Request, Tell, Told

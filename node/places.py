@@ -10,8 +10,9 @@ import stat
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from .disk import refusal
 from .errors import OpenDirectory, Usage
@@ -20,8 +21,7 @@ SOCKET_PATH_MAX = 107  # bytes; the kernel has room for no more
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """The files of one profile."""
 
     profile: str

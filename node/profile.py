@@ -13,9 +13,11 @@ import stat
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field, to_builtins
+from msgspec.structs import fields
 
 from .disk import refusal, sign, sync_directory, unread
 from .errors import DamagedFile, NewerFile, OpenKey, ProfileInUse
@@ -25,8 +27,7 @@ VERSION = 1
 KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A chat of the profile: enough to open it again, whatever the NDS has forgotten."""
 
     chat_id: int  # 0 until admitted
@@ -38,8 +39,7 @@ class Entry:
     state: str = "in"  # "left", or "leaving" while nobody has acknowledged that
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """What a node was last started with, and its chats."""
 
     nick: str = ""
@@ -120,7 +120,7 @@ def _typed(table: Mapping[str, Any], key: str, kind: type) -> Any:
 
 
 def _entry(table: Mapping[str, Any]) -> Entry:
-    return Entry(**{f.name: _typed(table, f.name, f.type) for f in fields(Entry)})  # type: ignore[arg-type]
+    return Entry(**{f.name: _typed(table, f.name, f.type) for f in fields(Entry)})
 
 
 def save(directory: Path, profile: Profile, *, power: bool = False) -> None:
@@ -130,7 +130,7 @@ def save(directory: Path, profile: Profile, *, power: bool = False) -> None:
         Unwritable: the disk refuses.
     """
     file = directory / "profile.json"
-    text = json.dumps({"version": VERSION, **asdict(profile)}, indent=1, ensure_ascii=False)
+    text = json.dumps({"version": VERSION, **to_builtins(profile)}, indent=1, ensure_ascii=False)
     replace_file(file, text.encode())
     if power:
         try:

@@ -14,10 +14,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import Protocol, TypeAlias, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from node.archive import Archive
 from node.core.effects import (
@@ -62,8 +64,7 @@ ACTS = (Call, Ask, Respond, Serve)
 URGENT = (Ping, Elect, Coordinator)
 
 
-@dataclass(frozen=True, slots=True)
-class Silenced:
+class Silenced(Struct, frozen=True):
     """A call that came to nothing; `status` is for people."""
 
     how: Silence
@@ -71,8 +72,7 @@ class Silenced:
     reason: str = ""  # for programs, of one that answers that it cannot do what is asked now
 
 
-@dataclass(frozen=True, slots=True)
-class Halted:
+class Halted(Struct, frozen=True):
     """The group has stopped, because its log failed.  For the node to tell, and to mend."""
 
     complaint: DiskFailed

@@ -4,12 +4,12 @@ The host makes them, `control` turns them into protobuf and the client back, by 
 nothing else in the faces knows protobuf.  What each field means stands in control.proto.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, order=True)
-class Epoch:
+
+class Epoch(Struct, frozen=True, order=True):
     """A term of leadership; people see `n`."""
 
     generation: int = 0
@@ -41,8 +41,7 @@ class Wait(IntEnum):
     ALL = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
+class Chat(Struct, frozen=True):
     """A chat as lists show it."""
 
     name: str = ""
@@ -76,8 +75,7 @@ def halted(halt: str, reason: str) -> str:
     return text if text.isprintable() else ""
 
 
-@dataclass(frozen=True, slots=True)
-class DiscoveryService:
+class DiscoveryService(Struct, frozen=True):
     """A discovery service as a node sees it."""
 
     address: str = ""
@@ -91,8 +89,7 @@ def nds_fault(reason: str) -> str:
     return "its disk is full" if reason == "STORE_FULL" else "its store fails"
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """The node's state."""
 
     pid: int = 0
@@ -111,16 +108,14 @@ class Status:
     ended: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(Struct, frozen=True):
     """The new chat."""
 
     chat: Chat = NO_CHAT
     join_line: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     """The chat joined."""
 
     chat: Chat = NO_CHAT
@@ -128,8 +123,7 @@ class Admitted:
     already: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(Struct, frozen=True):
     """The membership is over."""
 
     told: int = 0
@@ -137,8 +131,7 @@ class Departure:
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """A network in a list."""
 
     name: str = ""
@@ -152,16 +145,14 @@ class Network:
     mode: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Networks:
+class Networks(Struct, frozen=True):
     """The networks, in order of name."""
 
     networks: tuple[Network, ...] = ()
     unreachable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A member as lists show it."""
 
     member_id: int = 0
@@ -177,8 +168,7 @@ class Member:
     identity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(Struct, frozen=True):
     """The members, in order of id."""
 
     chat: str = ""
@@ -188,8 +178,7 @@ class Members:
     halt_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far the line has come.  The first answer comes when it is stored, the last has `done`."""
 
     id: str = ""
@@ -202,8 +191,7 @@ class Progress:
     complete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A chat message as it is shown."""
 
     msg_id: str = ""
@@ -222,8 +210,7 @@ class Line:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A page of history in display order."""
 
     lines: tuple[Line, ...] = ()
@@ -231,8 +218,7 @@ class Page:
     after_cursor: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Leader:
+class Leader(Struct, frozen=True):
     """Who leads."""
 
     chat: str = ""
@@ -246,8 +232,7 @@ class Leader:
     halt_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """A link to another node."""
 
     chat: str = ""
@@ -264,15 +249,13 @@ class Peer:
     watch: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Peers:
+class Peers(Struct, frozen=True):
     """The links."""
 
     peers: tuple[Peer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PingRow:
+class PingRow(Struct, frozen=True):
     """One ping."""
 
     member_id: int = 0
@@ -283,16 +266,14 @@ class PingRow:
     epoch: Epoch = NO_EPOCH
 
 
-@dataclass(frozen=True, slots=True)
-class Pings:
+class Pings(Struct, frozen=True):
     """The pings."""
 
     chat: str = ""
     rows: tuple[PingRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TraceRow:
+class TraceRow(Struct, frozen=True):
     """One member's part in the way of a message."""
 
     member_id: int = 0
@@ -305,8 +286,7 @@ class TraceRow:
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Tracing:
+class Tracing(Struct, frozen=True):
     """Where a message is."""
 
     line: Line = Line()
@@ -317,32 +297,28 @@ class Tracing:
     provisional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """Unread counts."""
 
     unread: int = 0
     mentions: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Invitation:
+class Invitation(Struct, frozen=True):
     """The join line."""
 
     join_line: str = ""
     through: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ElectionStep:
+class ElectionStep(Struct, frozen=True):
     """One step of an election as this node saw it."""
 
     at_ms: int = 0
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Election:
+class Election(Struct, frozen=True):
     """One election as this node saw it."""
 
     began_ms: int = 0
@@ -354,23 +330,20 @@ class Election:
     provisional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Elections:
+class Elections(Struct, frozen=True):
     """The last elections, oldest first, at most 20."""
 
     elections: tuple[Election, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How it ended."""
 
     outcome: str = ""
     leader: Leader = Leader()
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """One member's history."""
 
     member_id: int = 0
@@ -380,8 +353,7 @@ class Compared:
     self: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """Lost messages of one member."""
 
     member_id: int = 0
@@ -389,8 +361,7 @@ class Lost:
     messages: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """The comparison."""
 
     chat: str = ""
@@ -411,8 +382,7 @@ class Comparison:
         return tuple(row for row in self.rows if not row.fingerprint)
 
 
-@dataclass(frozen=True, slots=True)
-class CallMade:
+class CallMade(Struct, frozen=True):
     """One call that this node made."""
 
     at_ms: int = 0
@@ -423,15 +393,13 @@ class CallMade:
     took_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(Struct, frozen=True):
     """The last calls, oldest first."""
 
     calls: tuple[CallMade, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRow:
+class QueueRow(Struct, frozen=True):
     """An own line that somebody lacks."""
 
     chat: str = ""
@@ -440,22 +408,19 @@ class QueueRow:
     next_try_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """The outbox."""
 
     rows: tuple[QueueRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NickSet:
+class NickSet(Struct, frozen=True):
     """The name as it is shown."""
 
     nick: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One check."""
 
     check: str = ""
@@ -463,21 +428,18 @@ class Finding:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """The checks."""
 
     rows: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stopping:
+class Stopping(Struct, frozen=True):
     """It is ending."""
 
     pid: int = 0
     nds_pid: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     """An answer that says only that it was done."""

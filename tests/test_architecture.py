@@ -8,11 +8,11 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
+from msgspec import Struct
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,8 +20,7 @@ FUNCTION_LINES_MAX = 50
 FILE_LINES_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One file: its path from the top of the checkout, its dotted name, its text and its tree."""
 
     path: PurePosixPath
@@ -75,8 +74,7 @@ def within(name: str, places: frozenset[str]) -> bool:
 # --- who may import whom ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ImportRule:
+class ImportRule(Struct, frozen=True):
     """Modules in `who` (without those in `except_who`) import `only` these, and `never` those.
 
     `but` takes names out of `never`. `only=None` allows everything that is not forbidden.
@@ -106,7 +104,7 @@ def names(words: str, prefix: str = "") -> frozenset[str]:
 LIBRARY = frozenset(sys.stdlib_module_names)
 # What a core without IO, clock, thread and chance may take from the library.
 PURE_LIBRARY = names(
-    "__future__ bisect collections dataclasses enum functools hashlib heapq itertools math"
+    "__future__ bisect collections enum functools hashlib heapq itertools math msgspec"
     " operator random struct typing"
 )
 WIRE = names("google grpc grpc_health grpc_reflection grpc_status p2pchat")
@@ -140,7 +138,7 @@ IMPORT_RULES = [
     ImportRule(
         "the runner knows the core and the loop, and nothing that speaks gRPC",
         who=names("node.runner"),
-        only=LIBRARY | names("node"),
+        only=LIBRARY | names("msgspec node"),
         never=NODE_WIRE | names("node.cli"),
     ),
     ImportRule(
@@ -493,7 +491,7 @@ def test_a_forbidden_import_is_found(path: str, breach: str) -> None:
             "node/cli/app/watching.py",
             "from ...words import Line\nfrom ...happenings import Happening",
         ),
-        ("nds/record.py", "from nds.errors import Refused\nfrom dataclasses import replace"),
+        ("nds/record.py", "from nds.errors import Refused\nfrom msgspec.structs import replace"),
         ("nds/server.py", "from grpc_health.v1 import health"),
         ("tests/sim/world.py", "from nds.record import claim\nfrom node.core import Group"),
     ],

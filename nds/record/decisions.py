@@ -1,8 +1,9 @@
 """The decisions: pure functions from what is kept to what is to be kept, and what to say."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import chain, count
+
+from msgspec.structs import replace
 
 from nds.record.values import (
     AHEAD_S,

@@ -1,9 +1,10 @@
 """What the decisions are made of: the record, requests, replies, and the limits between them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 NAME_MAX = 64  # characters of a name
 GENERATION = 1_000_000  # a member id is generation * GENERATION + n
@@ -25,8 +26,7 @@ class Epoch(NamedTuple):
 NO_EPOCH = Epoch(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class IdBlock:
+class IdBlock(Struct, frozen=True):
     """Member ids to give out: `first`, `first + 1`, ... (`count` of them)."""
 
     first: int
@@ -36,8 +36,7 @@ class IdBlock:
 NO_IDS = IdBlock(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """All that is kept of a network.  A deleted one stays as a tombstone."""
 
     chat: int
@@ -56,8 +55,7 @@ class Record:
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a caller knows of a network."""
 
     name: str = ""
@@ -69,8 +67,7 @@ class Facts:
     highest_n: int = 0  # of any member id ever given
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Asks for a network; `chat` is a fresh random 63-bit number."""
 
     chat: int
@@ -80,8 +77,7 @@ class Create:
     mode: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Asks to lead the epoch after `expected`."""
 
     chat: int
@@ -95,8 +91,7 @@ class Claim:
     facts: Facts = Facts()
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True):
     """The leader's sign of life."""
 
     chat: int
@@ -107,8 +102,7 @@ class Renewal:
     facts: Facts = Facts()
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """Asks to end a network."""
 
     chat: int
@@ -126,8 +120,7 @@ class Reason(StrEnum):
     NOT_LEADER = "NOT_LEADER"  # somebody else leads that very epoch
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A question to put: `LivenessPing(asks_leading=epoch, votes)` to `address`."""
 
     leader: int
@@ -146,8 +139,7 @@ class Word(Enum):
     REFUSED = auto()  # nobody listens there
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The answer to an `Ask`: the word, and with it the epoch and leader that it is about."""
 
     word: Word
@@ -155,8 +147,7 @@ class Answer:
     leader: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """The caller leads `record.epoch` and may give out `ids`."""
 
     record: Record
@@ -164,16 +155,14 @@ class Granted:
     ask: Ask | None = None  # call it back once; None where this repeats an earlier answer
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """No.  `record` is what stands instead, where there is one to show."""
 
     reason: Reason
     record: Record | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Renewed:
+class Renewed(Struct, frozen=True):
     """The record as it is: the caller leads only if this is still its epoch."""
 
     record: Record
@@ -181,13 +170,11 @@ class Renewed:
     ask: Ask | None = None  # we never reached this leader: try again
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """The answer of a leader has been taken down."""
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """The network has ended."""
 
     record: Record
@@ -198,8 +185,7 @@ def nobody(name: str) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """What a decision starts from, read in the same atomic step that keeps its outcome."""
 
     record: Record | None
@@ -210,8 +196,7 @@ class Kept:
 Reply_co = TypeVar("Reply_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[Reply_co]):
+class Decision(Struct, Generic[Reply_co], frozen=True):
     """What to keep, and what to say once it is kept."""
 
     record: Record | None

@@ -1,8 +1,9 @@
 """What every store promises.  One suite of tests holds each kind of store to it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from nds.record import Decision, Kept, Record
 
@@ -12,8 +13,7 @@ T_co = TypeVar("T_co", covariant=True)
 Decide: TypeAlias = Callable[[Kept], Decision[T]]
 
 
-@dataclass(frozen=True, slots=True)
-class Changed(Generic[T_co]):
+class Changed(Struct, Generic[T_co], frozen=True):
     """What an update did: the record before and after, and the reply of the decision."""
 
     before: Record | None

@@ -2,8 +2,9 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from node.archive.files import connect, refuse_orphan, size_of, unsound
 from node.archive.rows import APPLICATION, VERSION
@@ -11,8 +12,7 @@ from node.disk import refusal
 from node.errors import DamagedLog, EmptyLog, NewerFile
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """What was found in a log; sizes in bytes."""
 
     version: int

@@ -1,8 +1,9 @@
 """What a group's log promises, whatever keeps it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from node.core.effects import Remembered, Store
 from node.core.messages import ChatMessage
@@ -11,8 +12,7 @@ from node.core.types import Hlc, Key, MemberId, Post, Stream, WallMillis
 Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]  # the display key of a message
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """Lines of others that came since `mark_read`; `mentions` are among them."""
 
     count: int

@@ -10,8 +10,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from node.archive import rows, values
 from node.archive.files import BUSY_S, FileInUse, Lock, connect, erase, open_database, prepared
@@ -47,8 +48,7 @@ ROOM_LOW = 64 * 2**20  # bytes: with less room it is moved at once and cut off
 CUT_OFF_MS = 50  # for who reads just then: the loop waits for this
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(Struct, frozen=True):
     """The unread lines, as of the message that arrived as `last`."""
 
     me: MemberId

@@ -5,17 +5,18 @@ field that was added later takes its default when an older log is read.
 """
 
 import json
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
+
 T = TypeVar("T")
 
 
 def write(value: Any) -> str:
-    """A frozen dataclass, named tuple or plain value as JSON."""
+    """A frozen Struct, named tuple or plain value as JSON."""
     return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -36,8 +37,8 @@ def _plain(value: Any) -> Any:
             return value.hex()
         case tuple():
             return [_plain(one) for one in value]
-        case _ if is_dataclass(value):
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        case Struct():
+            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
         case _:
             return value
 
@@ -59,7 +60,7 @@ def _value(kind: Any, plain: Any) -> Any:
         if kinds[-1] is Ellipsis:
             return tuple(_value(kinds[0], one) for one in plain)
         return tuple(_value(one, part) for one, part in zip(kinds, plain, strict=True))
-    if hasattr(kind, "__dataclass_fields__"):
+    if isinstance(kind, type) and issubclass(kind, Struct):
         hints = _hints(kind)
         return kind(**{name: _value(hints[name], part) for name, part in plain.items()})
     if hasattr(kind, "_fields"):

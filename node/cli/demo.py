@@ -14,9 +14,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from ..errors import DONE, OTHER, Complaint
 from ..places import places
@@ -44,8 +45,7 @@ AFTERWARDS = (
 )
 
 
-@dataclass
-class Story:
+class Story(Struct):
     """The story as it goes: the lab, and what is said and measured."""
 
     run: Run

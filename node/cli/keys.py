@@ -7,8 +7,9 @@ that the table does not take stay those of readline.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from ..errors import nearest
 
@@ -16,8 +17,7 @@ Chord: TypeAlias = tuple[str, ...]
 Chords: TypeAlias = tuple[Chord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """Something that keys do; `action` is its name in `[keys]`."""
 
     action: str
@@ -26,8 +26,7 @@ class Key:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What is wrong with one entry of `[keys]`; the keys of the table are kept for it."""
 
     action: str

@@ -3,8 +3,9 @@
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from ..errors import EXIT_CODES, Usage, nearest
 from ..limits import TEXT_MAX
@@ -24,8 +25,7 @@ class Parser(argparse.ArgumentParser):
         raise Usage(text=f"{message}. See '{self.prog} --help'.".replace("?.", "?"))
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(Struct, frozen=True):
     """A verb as `--help` shows it."""
 
     name: str

@@ -5,15 +5,15 @@ slash command may be.  Mistakes are told in its words: file, line, key, and what
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..config import Config
 from .commands import alias_fault
 from .keys import DEMO, Chords, bindings, spelled
 
 
-@dataclass(frozen=True, slots=True)
-class Personal:
+class Personal(Struct, frozen=True):
     """The keys and slash commands of one's own."""
 
     keys: Mapping[str, Chords]  # of every action, those of the demo included

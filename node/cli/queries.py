@@ -5,8 +5,9 @@ Both kinds of faces use this table, so that they say the same things in the same
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from .. import errors, words
 from ..core.types import small

@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import socket
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from .. import config, profile
 from ..config import Config
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from .client import Client
 
 
-@dataclass
-class Run:
+class Run(Struct, dict=True):
     """A verb's surroundings."""
 
     args: argparse.Namespace

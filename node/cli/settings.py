@@ -7,10 +7,12 @@ understood is told of, put aside at the next change, and stops nothing.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ..config import Config
 from ..disk import refusal
@@ -31,8 +33,7 @@ VERSION = 1
 HINT = "Type and press Enter to talk.  Tab completes, F1 helps, /quit leaves."
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """What ui.json holds; chats are named by their numbers."""
 
     settings: Mapping[str, str] = field(default_factory=dict)  # that differ from the config's
@@ -84,8 +85,7 @@ def _table(file: Path) -> Mapping[str, Any]:
     return table
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """Takes ui.json apart; what is not as it should be is told of and left out."""
 
     file: Path
@@ -215,7 +215,7 @@ def _number(chat_id: int) -> str:
 
 def base(config: Config) -> Settings:
     """The settings as flags, environment, profile and file have them."""
-    return Settings(**{one.name: config.values[one.name] for one in fields(Settings)})
+    return Settings(**{key: config.values[key] for key in Settings.__struct_fields__})
 
 
 def _given_now(config: Config, key: str) -> bool:

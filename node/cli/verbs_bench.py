@@ -8,8 +8,9 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from .. import errors
 from .render.tables import Answer
@@ -23,8 +24,7 @@ AT_ONCE = 256  # lines under way; when so many are, the next ones are late
 WAIT_MAX_MS = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What is to be said."""
 
     count: int  # lines
@@ -32,8 +32,7 @@ class Plan:
     size: int  # bytes of each
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """What came of it; times in ms, from the call until everybody had acknowledged the line."""
 
     plan: Plan

@@ -43,7 +43,7 @@ def _config(run: Run) -> int:
         {"key": one.key, "value": found.values[one.key], "source": found.sources[one.key]}
         for one in settings.OPTIONS
     ]
-    for key in timing.__slots__:
+    for key in timing.__struct_fields__:
         source = found.timing_sources.get(key, f"preset {found.preset}")
         rows.append({"key": f"timing.{key}", "value": getattr(timing, key), "source": source})
     own = personal(found)

@@ -1,10 +1,10 @@
 """The calls between nodes: the table of all, and the way from bytes to values and back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
+from msgspec import Struct
 
 from node.codec import joining, leading, talking
 from node.codec.check import Check, Malformed
@@ -14,8 +14,7 @@ from node.limits import Limits
 from p2pchat.v1 import node_pb2 as pb
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Struct, frozen=True):
     """One RPC of the Node service."""
 
     name: str

@@ -6,11 +6,11 @@ with what it goes out, and the columns of chat messages once for all members tha
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import Message
+from msgspec import Struct
 
 from node.codec import lines
 from node.codec.calls import METHODS, parse
@@ -42,16 +42,14 @@ _ASKS = pb.Frame.DESCRIPTOR.fields_by_name["asks"].number
 _LINES = pb.Ask.DESCRIPTOR.fields_by_name["lines"].number
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(Struct, frozen=True):
     """The other end of a link."""
 
     protocol: str
     addresses: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A call that came in: the request, or what is wrong with it."""
 
     id: int
@@ -59,16 +57,14 @@ class Asked:
     request: Request | Malformed
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An end that came in: the reply, the status, or what is wrong with it."""
 
     id: int
     reply: Reply | bytes | Malformed
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     hello: Hello | None
     asked: list[Asked]
     answers: list[Answer]

@@ -3,10 +3,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
+from msgspec import Struct
 
 from node.codec import facts
 from node.codec.calls import parse
@@ -19,8 +19,7 @@ from p2pchat.v1 import common_pb2
 from p2pchat.v1 import nds_pb2 as pb
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """A network as the discovery service lists it."""
 
     record: core.Record
@@ -29,15 +28,13 @@ class Network:
     created: WallMillis
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkPage:
+class NetworkPage(Struct, frozen=True):
     networks: tuple[Network, ...]
     next_page_token: str  # empty on the last page
     fault: str = ""  # the reason why the service can store nothing now
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkChange:
+class NetworkChange(Struct, frozen=True):
     """A network that is there, is new or changed, or was `deleted`.
 
     `caught_up` comes once, without a network, when all that is there has been told.
@@ -48,8 +45,7 @@ class NetworkChange:
     caught_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Make a network.  Repeated with one `request_id`, it is answered alike."""
 
     request_id: str
@@ -58,16 +54,14 @@ class Create:
     mode: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(Struct, frozen=True):
     """The answer to `Create`: the first id of the block is the caller's own."""
 
     network: Network
     ids: IdBlock
 
 
-@dataclass(frozen=True, slots=True)
-class Browse:
+class Browse(Struct, frozen=True):
     """Read all networks, a page at a time; answered with `NetworkPage`."""
 
     page_size: int = 100
@@ -199,8 +193,7 @@ def get_change(p: pb.WatchNetworksResponse, check: Check) -> NetworkChange:
     return NetworkChange(network, p.deleted, p.caught_up)
 
 
-@dataclass(frozen=True, slots=True)
-class NdsMethod:
+class NdsMethod(Struct, frozen=True):
     """One RPC of the NodeDiscovery service, as its client uses it."""
 
     name: str

@@ -1,13 +1,13 @@
 """Between the plain values of `node.words` and the messages of control.proto, by field name.
 
-Both ways walk over the dataclass: a field of the proto that the value lacks is left alone, so that
+Both ways walk over the value: a field of the proto that the value lacks is left alone, so that
 a newer node and an older face understand each other.
 """
 
-from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from google.protobuf.message import Message
+from msgspec import Struct
 
 from p2pchat.v1 import control_pb2
 
@@ -17,10 +17,9 @@ from ..words import Epoch
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(Struct, frozen=True):
     name: str
-    kind: Any  # a dataclass, or None for a plain value
+    kind: Any  # a Struct, or None for a plain value
     many: bool
 
 
@@ -33,14 +32,18 @@ def _shapes(kind: Any) -> tuple[_Shape, ...]:
     return _known[kind]
 
 
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
 def _look(kind: Any) -> tuple[_Shape, ...]:
     hints = get_type_hints(kind)
     shapes = []
-    for one in fields(kind):
-        hint = hints[one.name]
+    for name in kind.__struct_fields__:
+        hint = hints[name]
         many = get_origin(hint) is tuple
         inner = get_args(hint)[0] if many else hint
-        shapes.append(_Shape(one.name, inner if is_dataclass(inner) else None, many))
+        shapes.append(_Shape(name, inner if _is_struct(inner) else None, many))
     return tuple(shapes)
 
 

@@ -7,7 +7,8 @@ draws a higher incarnation, tells everyone and catches up.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent

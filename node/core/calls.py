@@ -5,9 +5,10 @@ may be lost, when its time is over.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from .messages import NdsReply, NdsRequest, Reason, Refusal, Reply, Request
 from .types import FOREVER, CallId, MemberId, Millis, Silence
@@ -26,8 +27,7 @@ def absent(outcome: Outcome) -> bool:
     )
 
 
-@dataclass(slots=True)
-class Outstanding:
+class Outstanding(Struct):
     """A call under way.  `to` is 0 for the registry and for nodes whose id is not known."""
 
     to: MemberId

@@ -14,7 +14,8 @@ for what it still has, backwards like a newcomer's pages; only then the floor is
 """
 
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
@@ -31,8 +32,7 @@ SOON_MS = 30  # what is still under way may make the comparison needless
 RUNS_MAX = 4_096  # told in one call; authors beyond it wait for the next comparison
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """One comparison with one member."""
 
     peer: MemberId

@@ -5,16 +5,16 @@ any later effect is performed.  Nothing else is promised: a call may vanish, and
 deadline for each.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from .messages import NOBODY, ChatMessage, NdsRequest, Refusal, Reply, Request, Roster, Synced
 from .types import Address, CallId, Epoch, Floor, Incarnation, Key, MemberId, Millis, Post, Way
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Call the node at `address`; `to` is its member id, 0 when that is unknown."""
 
     call: CallId
@@ -24,8 +24,7 @@ class Call:
     deadline_ms: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """Call the discovery service."""
 
     call: CallId
@@ -33,16 +32,14 @@ class Ask:
     deadline_ms: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Respond:
+class Respond(Struct, frozen=True):
     """Answer a request that came in as `Received(call, ...)`."""
 
     call: CallId
     reply: Reply | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Serve:
+class Serve(Struct, frozen=True):
     """Answer a `Sync`: `reply` with the messages of `keys`, read from the log in this order."""
 
     call: CallId
@@ -50,22 +47,19 @@ class Serve:
     keys: tuple[Key, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StoreMessages:
+class StoreMessages(Struct, frozen=True):
     """Append to the log.  Known keys are replaced."""
 
     messages: tuple[ChatMessage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StorePost:
+class StorePost(Struct, frozen=True):
     """Insert or replace an entry of the outbox."""
 
     post: Post
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(Struct, frozen=True):
     """All else that a group must remember, in one value."""
 
     member: MemberId  # 0 before admission
@@ -84,8 +78,7 @@ class Meta:
     below: tuple[Key, ...]  # ... and dependencies that it takes for delivered
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """What the log kept of an earlier life."""
 
     meta: Meta | None = None
@@ -96,26 +89,22 @@ class Remembered:
     holes: tuple[Key, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StoreMeta:
+class StoreMeta(Struct, frozen=True):
     meta: Meta
 
 
-@dataclass(frozen=True, slots=True)
-class StoreRoster:
+class StoreRoster(Struct, frozen=True):
     roster: Roster
 
 
-@dataclass(frozen=True, slots=True)
-class StoreMarks:
+class StoreMarks(Struct, frozen=True):
     """Insert or replace the floors of these sources; add these holes."""
 
     floors: tuple[Floor, ...] = ()
     holes: tuple[Key, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Trim:
+class Trim(Struct, frozen=True):
     """Remove all messages, and their posts, of the sources of these keys up to them."""
 
     last: tuple[Key, ...]
@@ -124,8 +113,7 @@ class Trim:
 # ---- for the people who watch -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
+class Deliver(Struct, frozen=True):
     """Show this line; everything its author had seen has been shown before.
 
     `late` marks a line that belongs before one already shown.
@@ -136,8 +124,7 @@ class Deliver:
     late: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(Struct, frozen=True):
     """A member holds our message; `acked` and `of` are about those that count."""
 
     key: Key
@@ -147,29 +134,25 @@ class Acknowledged:
     of: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """Nobody alive or suspect is waited for any more (`missing`: counted, dropped since)."""
 
     key: Key
     missing: tuple[MemberId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """We are a member now."""
 
     member: MemberId
 
 
-@dataclass(frozen=True, slots=True)
-class JoinFailed:
+class JoinFailed(Struct, frozen=True):
     reason: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Departed:
+class Departed(Struct, frozen=True):
     """Our membership has ended.  `told` members know, `untold` do not yet."""
 
     told: int
@@ -178,8 +161,7 @@ class Departed:
     kicked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Struct, frozen=True):
     """Nothing more will come: `Closing` is done, or (`reason`) the group stops by itself."""
 
     reason: str = ""
@@ -202,8 +184,7 @@ class Change(Enum):
     TOPIC = "topic"
 
 
-@dataclass(frozen=True, slots=True)
-class MemberChanged:
+class MemberChanged(Struct, frozen=True):
     """`detail`: the name shown until now (renamed, left, kicked), or why it is gone (dropped)."""
 
     member: MemberId
@@ -211,8 +192,7 @@ class MemberChanged:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderChanged:
+class LeaderChanged(Struct, frozen=True):
     """Whom we follow (`leader` 0: nobody known)."""
 
     leader: MemberId
@@ -237,8 +217,7 @@ class Phase(Enum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class ElectionMoved:
+class ElectionMoved(Struct, frozen=True):
     """`by` holds the round: this node, or whoever asked it.
 
     `about`: the leader whose silence started it; 0 for none.
@@ -251,30 +230,26 @@ class ElectionMoved:
     about: MemberId = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NdsChanged:
+class NdsChanged(Struct, frozen=True):
     """The discovery service stopped answering, or answers again."""
 
     up: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ListedAs:
+class ListedAs(Struct, frozen=True):
     """The registry lists our network under another name: ours was taken in the meantime."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """Catch-up brought messages."""
 
     count: int
     source: MemberId
 
 
-@dataclass(frozen=True, slots=True)
-class SplitHealed:
+class SplitHealed(Struct, frozen=True):
     """Another side, which had a leader of its own, is one with ours again."""
 
     messages: int
@@ -282,16 +257,14 @@ class SplitHealed:
     epoch: Epoch
 
 
-@dataclass(frozen=True, slots=True)
-class HolesDeclared:
+class HolesDeclared(Struct, frozen=True):
     """Messages are lost: others answer or follow them, and nobody here has them."""
 
     source: MemberId
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Jumped:
+class Jumped(Struct, frozen=True):
     """Messages never came here: whoever was there has trimmed them.  At least so many; those of
     streams of which nothing is known are not counted.
     """
@@ -300,16 +273,14 @@ class Jumped:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class HolesFilled:
+class HolesFilled(Struct, frozen=True):
     """Messages that were declared lost have turned up after all."""
 
     source: MemberId
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """A peer's nonsense was thrown away and counted."""
 
     reason: str

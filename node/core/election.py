@@ -15,9 +15,11 @@ the flow of `leading`.
 long for one that takes over, short for one that did not reach the registry when it was last asked.
 """
 
-from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from random import Random
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .messages import Elected, Vote
 from .timing import Timing
@@ -33,8 +35,7 @@ class Stage(Enum):
     CLAIMING = auto()
 
 
-@dataclass(slots=True)
-class Round:
+class Round(Struct):
     """One ELECTION: whom we asked, what they said."""
 
     epoch: Epoch
@@ -45,8 +46,7 @@ class Round:
     again: set[tuple[MemberId, bool]] = field(default_factory=set)  # asked; was it told of us?
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """A claim whose fate is not known for certain."""
 
     nonce: int

@@ -1,52 +1,46 @@
 """What can happen to a group.  The only way in."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from .messages import Kind, NdsReply, Record, Refusal, Reply, Request
 from .types import Address, CallId, IdBlock, Millis, Silence, WallMillis
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """The group has been opened, for the first time or from its log.  First of all events."""
 
     wall: WallMillis
 
 
-@dataclass(frozen=True, slots=True)
-class Founded:
+class Founded(Struct, frozen=True):
     """The registry has made the network, with this node as its leader and the first id."""
 
     record: Record
     ids: IdBlock
 
 
-@dataclass(frozen=True, slots=True)
-class Joining:
+class Joining(Struct, frozen=True):
     """The user wants in, through whoever listens at `address`; empty: whom the registry names."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
+class Leaving(Struct, frozen=True):
     """The user ends the membership."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(Struct, frozen=True):
     """The node is about to stop: hand leadership over, keep the membership."""
 
 
-@dataclass(frozen=True, slots=True)
-class Woken:
+class Woken(Struct, frozen=True):
     """The instant asked for by `Group.deadline` has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     """The user wrote a line.  `id` is a fresh UUID."""
 
     text: str
@@ -63,8 +57,7 @@ class Field(Enum):
     TOPIC = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """The user changed a fact."""
 
     field: Field
@@ -72,13 +65,11 @@ class Changed:
     wall: WallMillis
 
 
-@dataclass(frozen=True, slots=True)
-class Challenged:
+class Challenged(Struct, frozen=True):
     """The user asked for an election: act as after a missed ping."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """A request has arrived.  It may be late, repeated or out of order.
 
     `call` names it for the `Respond` that answers it.
@@ -88,16 +79,14 @@ class Received:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The answer to our own call, from whoever was called."""
 
     call: CallId
     reply: Reply | NdsReply | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """Our own call came to nothing.  A hint: if this event is lost, a deadline of ours tells."""
 
     call: CallId
@@ -105,15 +94,13 @@ class Failed:
     status: str = ""  # for people: the gRPC status
 
 
-@dataclass(frozen=True, slots=True)
-class LinkBroken:
+class LinkBroken(Struct, frozen=True):
     """The connection to a node, once ready, broke."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredLate:
+class AnsweredLate(Struct, frozen=True):
     """The node there answered a call of ours, by so much later than that had ended."""
 
     address: Address

@@ -6,9 +6,10 @@ instant, and `deadline` says when to be called again.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from .alarms import Alarm
 from .answering import Answering

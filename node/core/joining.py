@@ -5,7 +5,8 @@ that is in already with the id that it has: a lost answer makes no ghost.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from .alarms import Alarm
 from .belonging import Belonging

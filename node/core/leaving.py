@@ -8,8 +8,9 @@ tells every member; a leave that nobody acknowledged is kept and said again at t
     Closing -> HANDING OVER -> CLOSING (saying that we go offline) -> stopped
 """
 
-from dataclasses import replace
 from enum import Enum, auto
+
+from msgspec.structs import replace
 
 from . import rounds
 from .alarms import Alarm

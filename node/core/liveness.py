@@ -3,15 +3,15 @@
 Only one's own ping, answered LEADING, counts as hearing the leader: not its chat, not its calls.
 """
 
-from dataclasses import dataclass
 from math import ceil, log10
+
+from msgspec import Struct
 
 from .timing import Timing
 from .types import Epoch, MemberId, Millis
 
 
-@dataclass(slots=True)
-class Check:
+class Check(Struct):
     """A member that did not answer is being looked into."""
 
     refused: bool = False  # nobody listens at its address, as far as we see

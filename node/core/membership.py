@@ -10,8 +10,9 @@ takes a suspicion back (SWIM, Das and others 2002).
       +------ higher incarnation -+----------------------------+        left, kicked: for ever
 """
 
-from dataclasses import replace
 from hashlib import blake2b
+
+from msgspec.structs import replace
 
 from .messages import NOBODY, Fact, Life, Member, Roster
 from .types import Address, Hlc, MemberId, small

@@ -4,9 +4,10 @@ Every `Request` is answered by the `Reply` named beside it, or by a `Refusal` (d
 happened), or not at all.  `codec` turns each into its protobuf and back.
 """
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from .types import (
     NO_EPOCH,
@@ -32,8 +33,7 @@ LOGGED, TRANSIENT = 1, 2  # modes: whether members keep what is said on disk, or
 # ---- facts that travel -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who calls: checked against the roster.  `node` is 0 for the registry and for strangers.
 
     `callee` is whom it means to call, 0 for whoever listens there: addresses change hands.
@@ -46,8 +46,7 @@ class Caller:
     callee: MemberId = 0
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Where a node stands on leadership."""
 
     epoch: Epoch
@@ -69,8 +68,7 @@ class Life(IntEnum):
     DROPPED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """A value that may change; of two writers the later by (hlc, source) stands."""
 
     value: str = ""
@@ -82,8 +80,7 @@ class Fact:
         return self.hlc, self.source, self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """All that is known of one member.  Merged field by field, see `membership.merge`."""
 
     id: MemberId
@@ -105,8 +102,7 @@ class Member:
         return not (self.left or self.kicked)
 
 
-@dataclass(frozen=True, slots=True)
-class Roster:
+class Roster(Struct, frozen=True):
     """Everyone who ever belonged, in ascending order of id."""
 
     members: tuple[Member, ...] = ()
@@ -123,8 +119,7 @@ class Kind(IntEnum):
     ACTION = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
+class ChatMessage(Struct, frozen=True):
     """One line of conversation."""
 
     key: Key
@@ -151,8 +146,7 @@ class ChatMessage:
 # ---- between nodes -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(Struct, frozen=True):
     caller: Caller
     name: str
     identity: bytes
@@ -163,8 +157,7 @@ class Join:
     mode: int = LOGGED  # how the joiner keeps what is said
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
+class Welcome(Struct, frozen=True):
     """The answer to `Join`."""
 
     member: MemberId
@@ -177,36 +170,31 @@ class Welcome:
     nds: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(Struct, frozen=True):
     caller: Caller
     record: Member
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveNoted:
+class LeaveNoted(Struct, frozen=True):
     """The answer to `Leave`."""
 
     view: View
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     caller: Caller
     roster: Roster
     want_roster: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Updated:
+class Updated(Struct, frozen=True):
     """The answer to `Update`."""
 
     roster: Roster
     view: View
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Struct, frozen=True):
     caller: Caller
     view: View | None  # None from the registry
     asks_leading: Epoch | None = None
@@ -221,8 +209,7 @@ class Standing(IntEnum):
     PROVISIONAL = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Pong:
+class Pong(Struct, frozen=True):
     """The answer to `Ping`."""
 
     standing: Standing
@@ -231,8 +218,7 @@ class Pong:
     refused: bool = False  # ... or nobody listens at its address
 
 
-@dataclass(frozen=True, slots=True)
-class Elect:
+class Elect(Struct, frozen=True):
     """Bully's ELECTION."""
 
     caller: Caller
@@ -247,8 +233,7 @@ class Vote(IntEnum):
     PROVISIONAL = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Elected:
+class Elected(Struct, frozen=True):
     """The answer to `Elect`: Bully's OK, and a vote."""
 
     ok: bool
@@ -258,8 +243,7 @@ class Elected:
     about_provisional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Coordinator:
+class Coordinator(Struct, frozen=True):
     """Bully's COORDINATOR."""
 
     caller: Caller
@@ -269,16 +253,14 @@ class Coordinator:
     handed_over_leaving: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True):
     """The answer to `Coordinator`."""
 
     stale: bool
     view: View
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(Struct, frozen=True):
     """Chat messages on their way; where `to` is not the receiver, they are to be passed on.
 
     At least one; several are consecutive ones of one stream.  `pass_on`: others whom the receiver
@@ -296,8 +278,7 @@ class Receipt(IntEnum):
     RELAYING = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """The answer to `Tell`.  STORED is the ACK of `node`, which after a relay is the target.
 
     Of several messages it is for the one with this id and those before it; there was no room for
@@ -309,8 +290,7 @@ class Told:
     node: MemberId
 
 
-@dataclass(frozen=True, slots=True)
-class Acks:
+class Acks(Struct, frozen=True):
     """Who has stored messages of this stream, the callee's, that the caller has passed on."""
 
     caller: Caller
@@ -319,13 +299,11 @@ class Acks:
     stored: tuple[Stored, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AcksNoted:
+class AcksNoted(Struct, frozen=True):
     """The answer to `Acks`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
+class Sync(Struct, frozen=True):
     """Catch-up.  Step one has `digests`, step two has `sources` and what is held of them.
 
     Or (`wanted`) the leader asks for messages that nobody seems to hold.
@@ -342,8 +320,7 @@ class Sync:
     wanted: tuple[Key, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(Struct, frozen=True):
     """The answer to `Sync`."""
 
     view: View
@@ -382,8 +359,7 @@ class Reason:
     WRONG_MODE = "WRONG_MODE"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A definite no to any request: nothing has happened.  `leader...` are set for NOT_LEADER."""
 
     reason: str
@@ -398,8 +374,7 @@ class Refusal:
 # ---- with the discovery service ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What the registry keeps of a network."""
 
     chat: ChatId
@@ -410,8 +385,7 @@ class Record:
     mode: int = LOGGED
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the caller knows: repairs a registry that forgot."""
 
     name: str
@@ -423,16 +397,14 @@ class Facts:
     highest_n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """Read the record."""
 
     chat: ChatId
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Compare-and-set: make us leader if the recorded epoch is still `expected`."""
 
     chat: ChatId
@@ -446,8 +418,7 @@ class Claim:
     facts: Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Renew:
+class Renew(Struct, frozen=True):
     """The leader's sign of life."""
 
     chat: ChatId
@@ -458,24 +429,21 @@ class Renew:
     facts: Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """The last member leaves: end the network."""
 
     chat: ChatId
     epoch: Epoch
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRead:
+class RecordRead(Struct, frozen=True):
     """The answer to `Lookup` and `Renew`."""
 
     record: Record
     ids: IdBlock | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """The answer to `Claim` where it won."""
 
     record: Record
@@ -483,8 +451,7 @@ class Granted:
     nonce: int = field(default=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(Struct, frozen=True):
     """The answer to `Delete`."""
 
 

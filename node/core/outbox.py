@@ -14,7 +14,8 @@ A slow or frozen member costs its own lane and nothing else.
 
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from .messages import ChatMessage
 from .timing import Timing
@@ -25,8 +26,7 @@ WINDOW_MIN = 32  # messages under way to one member that are never too many
 WINDOW_STEP = 4  # more of them after a quick answer
 
 
-@dataclass(slots=True)
-class Delivery:
+class Delivery(Struct):
     """One member's part in the way of one message."""
 
     way: Way | None = None  # None: not acknowledged
@@ -36,8 +36,7 @@ class Delivery:
     counted: bool = True  # False: it was dropped when the message was said
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """An own message and who is to have it.  Its delivery to a member ends when `way` is set."""
 
     message: ChatMessage
@@ -69,8 +68,7 @@ class Entry:
         return Post(self.message.key, self.counted, self.acked, not self.waits_for, away)
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(Struct):
     """What one member is still to get."""
 
     queue: deque[Key] = field(default_factory=deque)

@@ -6,8 +6,9 @@ with the next.  Nothing is tried again: an author who hears nothing tells the me
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, Then
@@ -23,8 +24,7 @@ RUNS_MAX = 64  # ... and runs that are told in one call
 Name: TypeAlias = tuple[MemberId, Stream]
 
 
-@dataclass(slots=True)
-class Road:
+class Road(Struct):
     """What one member is still to be passed on."""
 
     queues: dict[Name, deque[ChatMessage]] = field(default_factory=dict)
@@ -33,8 +33,7 @@ class Road:
     closed_until: Millis = 0  # it did not answer
 
 
-@dataclass(slots=True)
-class News:
+class News(Struct):
     """What one author has not been told yet."""
 
     calls: int = 0  # under way, with messages of its

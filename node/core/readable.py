@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .alarms import Alarm
 from .messages import ChatMessage, Life, Member, Roster
@@ -11,8 +12,7 @@ from .state import Role, State
 from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis, Way
 
 
-@dataclass(frozen=True, slots=True)
-class TraceRow:
+class TraceRow(Struct, frozen=True):
     """One member's part in the way of an own message."""
 
     member: MemberId
@@ -27,8 +27,7 @@ class TraceRow:
     counted: bool  # not dropped when it was said
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """An own message on its way."""
 
     message: ChatMessage

@@ -13,14 +13,14 @@ who see different rosters need not agree on the grid.
 Whatever does not come about that way comes the direct way, and by catch-up: the grid is only speed.
 """
 
-from dataclasses import dataclass
 from math import isqrt
+
+from msgspec import Struct
 
 from .types import MemberId
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """One member's view: `mates` of its own column, and the other columns.
 
     Of each other column the members are in the order in which they are asked to pass on: the one

@@ -6,9 +6,10 @@ anything.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
+
+from msgspec import Struct
 
 from .alarms import Alarms
 from .calls import Calls, Outcome, Outstanding, Then
@@ -61,8 +62,7 @@ class Role(Enum):
     LEADER = auto()  # certified by the registry
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """What does not change while the process lives."""
 
     identity: bytes  # Ed25519 public key, 32 bytes

@@ -5,7 +5,8 @@ member stand (two ping deadlines), the votes, and the question of the discovery 
 last longer than that: 2 x 250 + 150 + 400 > 1,000.
 """
 
-from dataclasses import dataclass, fields, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .types import Millis
 
@@ -13,8 +14,7 @@ RENEW_MIN_MS = 1_000
 RENEW_MAX_MS = 3_000  # what the discovery service counts on
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     t1_ms: Millis = 500  # the liveness timer is drawn from t1 ... t2
     t2_ms: Millis = 1_000
     ping_ms: Millis = 250  # deadline of one ping
@@ -67,9 +67,9 @@ class Timing:
     log_bytes_max: int = 256 * 2**20
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            if getattr(self, f.name) <= 0:
-                raise ValueError(f"{f.name} must be above 0, not {getattr(self, f.name)}")
+        for name in self.__struct_fields__:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
         if self.t1_ms >= self.t2_ms:
             raise ValueError(f"t1_ms ({self.t1_ms}) must be below t2_ms ({self.t2_ms})")
         if self.ping_ms * self.ping_tries > self.t2_ms:
@@ -95,9 +95,9 @@ class Timing:
         return replace(
             self,
             **{
-                f.name: getattr(self, f.name) * factor
-                for f in fields(self)
-                if f.name.endswith("_ms") and f.name != "renew_ms"
+                name: getattr(self, name) * factor
+                for name in self.__struct_fields__
+                if name.endswith("_ms") and name != "renew_ms"
             },
         )
 

@@ -5,9 +5,10 @@ Instants are `Millis` on a monotonic clock that the caller supplies; wall-clock 
 number; people see `n`.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 Millis: TypeAlias = int
 FOREVER: Millis = 2**62
@@ -36,8 +37,7 @@ class Epoch(NamedTuple):
 NO_EPOCH = Epoch(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class IdBlock:
+class IdBlock(Struct, frozen=True):
     """Member ids to give out: `first`, `first + 1`, ... (`count` of them)."""
 
     first: MemberId
@@ -137,8 +137,7 @@ class Way(Enum):
     CATCH_UP = "catch-up"
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(Struct, frozen=True):
     """What the log keeps of an own message beside its text: who is to have it, who has it."""
 
     key: Key

@@ -13,7 +13,7 @@ Three things are known in more than one way, and are told in one sentence each:
   How many lines were on their way to it then, the notice of its end says.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ..core.effects import (
     Change,

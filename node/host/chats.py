@@ -8,10 +8,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from random import Random
 from typing import Protocol, assert_never
 from uuid import uuid4
+
+from msgspec import Struct
 
 from ..archive import Archive, uncollected
 from ..core.effects import (
@@ -75,8 +76,7 @@ class Tell(Protocol):
     def __call__(self, *happenings: Happening) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What all chats of a node share."""
 
     timing: Timing

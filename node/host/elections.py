@@ -10,8 +10,9 @@ leader that comes soon after belongs to it all the same.
 import json
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias, assert_never
+
+from msgspec import Struct, field
 
 from ..core.effects import ElectionMoved, LeaderChanged, Phase
 from ..core.types import MemberId, small
@@ -70,8 +71,7 @@ class Led(NamedTuple):
     provisional: bool = False
 
 
-@dataclass(slots=True)
-class _Record:
+class _Record(Struct):
     began_ms: int
     last_ms: int
     under_way: bool = False  # somebody stands, and how that ends is open

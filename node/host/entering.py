@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from .. import words
 from ..codec import Created

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from .. import profile as profiles
 from ..errors import DiskFull, DiskReadOnly, Unwritable
@@ -41,7 +42,7 @@ class Keeping:
         Raises:
             Unwritable: the disk refuses; nothing has changed.
         """
-        fresh = replace(self.profile, **changes)  # type: ignore[arg-type]
+        fresh = replace(self.profile, **changes)
         if fresh != self.profile or self.unsaved is not None:
             profiles.save(self.places.data, fresh, power=self.power)
             self.profile, self.unsaved = fresh, None
@@ -55,7 +56,7 @@ class Keeping:
             self.keep(**changes)
         except Unwritable as error:
             _log.error("%s", error)
-            self.profile = replace(self.profile, **changes)  # type: ignore[arg-type]
+            self.profile = replace(self.profile, **changes)
             if self.unsaved is None and not self.ended.is_set():
                 self.tasks.spawn(self._save_later(), "saving the profile")
             self.unsaved = error

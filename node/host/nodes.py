@@ -9,12 +9,12 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
 import grpc
+from msgspec.structs import replace
 
 from .. import logs, words
 from .. import profile as profiles

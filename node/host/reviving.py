@@ -6,8 +6,9 @@ death of the process: a new life, which catches up.  What was acknowledged is in
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ..errors import Complaint, DiskFailed, DiskFull, DiskReadOnly, Unwritable
 from ..happenings import ChatEvent, ErrorEvent
@@ -23,8 +24,7 @@ TRY_S = 2.0  # between two tries
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Unopened:
+class Unopened(Struct, frozen=True):
     """A chat of the profile whose log cannot be read."""
 
     entry: Entry

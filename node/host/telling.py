@@ -1,8 +1,10 @@
 """What faces are told of a group: pure functions of notices and a group."""
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .. import happenings
 from ..core import messages, types
@@ -229,8 +231,7 @@ def cursor(place: Place) -> str:
     return f"{hlc.ms}.{hlc.counter}.{source}.{stream.incarnation}.{stream.random}.{seq}"
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(Struct, frozen=True):
     """Whether a text names this nick."""
 
     nick: str

@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
+from msgspec import Struct
 
 from node.core.messages import Refusal
 from node.core.types import Address, WallMillis
@@ -15,8 +15,7 @@ from node.runner import Silenced
 SIZE = 200
 
 
-@dataclass(frozen=True, slots=True)
-class CallRow:
+class CallRow(Struct, frozen=True):
     """A call that has ended.  Its JSON is made when somebody asks."""
 
     path: str  # /p2pchat.v1.Node/Message

@@ -3,11 +3,12 @@
 By the clock and not by the processor's time, since what is waited for is the disk.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from node.archive import SqliteArchive
 from node.core.effects import Store, StoreMessages, StorePost

@@ -13,9 +13,10 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from node.words import Line, Page
 from tests.cli.fake_node import FakeNode, split
@@ -31,8 +32,7 @@ MEMBERS = ("alice", "bob", "carol", "dan", "erin", "you")
 TEXT = "the quick brown fox jumps over the lazy dog, and some more words to fill the row"
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Struct, frozen=True):
     """A figure with its goal; `run` gives it in words."""
 
     name: str

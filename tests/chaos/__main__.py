@@ -13,8 +13,9 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tests.arguments import seed, some
 from tests.chaos.cycle import Outcome, run
@@ -28,8 +29,7 @@ KEPT = Path("build/chaos")
 TRIES = 8
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """What was asked for, and what has come of it so far."""
 
     args: argparse.Namespace

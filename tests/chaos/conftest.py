@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from tests.chaos.checker import violations
 from tests.chaos.cycle import Cycle
@@ -30,8 +30,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     return report
 
 
-@dataclass(slots=True)
-class Town:
+class Town(Struct):
     """A cycle without an end of its own."""
 
     cycle: Cycle

@@ -5,11 +5,11 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 import grpc
+from msgspec import Struct, field
 
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Epoch, Evidence
@@ -30,8 +30,7 @@ LOOK_S = 0.005
 DRAIN_S = 30.0
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What a cycle came to."""
 
     schedule: Schedule

@@ -4,14 +4,14 @@ A line is known by its name, the first two words of its text: `n3 17` is the sev
 Some go on `re n1 12`: their author had that line of n1 before its eyes when it wrote.
 """
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 Epoch: TypeAlias = tuple[int, int]  # generation and n
 
 
-@dataclass(slots=True)
-class Said:
+class Said(Struct):
     """A line that somebody was told to send, and how far it is known to have come."""
 
     name: str
@@ -27,8 +27,7 @@ class Said:
         return f"{self.name} re {self.answers}" if self.answers else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A line that a node showed to who watches it; `watch` counts the times we began to watch."""
 
     at: float
@@ -37,8 +36,7 @@ class Shown:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Led:
+class Led(Struct, frozen=True):
     """Whom a node took for the leader from then on."""
 
     at: float
@@ -49,8 +47,7 @@ class Led:
     provisional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Healed:
+class Healed(Struct, frozen=True):
     """A node told that a split is over."""
 
     at: float
@@ -58,8 +55,7 @@ class Healed:
     messages: int
 
 
-@dataclass(frozen=True, slots=True)
-class Belongs:
+class Belongs(Struct, frozen=True):
     """A member as a node lists it: whose id."""
 
     node: str
@@ -68,16 +64,14 @@ class Belongs:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """An epoch that the discovery service issued, in the order in which it did."""
 
     epoch: Epoch
     leader: int
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A message in a node's database."""
 
     key: tuple[int, int, int, int]  # source, incarnation, random, seq
@@ -87,8 +81,7 @@ class Held:
     deps: tuple[tuple[int, int, int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What a node says in the end."""
 
     node: str
@@ -104,8 +97,7 @@ class View:
     held: tuple[Held, ...] = ()  # as its database has them, in display order
 
 
-@dataclass(slots=True)
-class Evidence:
+class Evidence(Struct):
     """All of a cycle."""
 
     said: dict[str, Said] = field(default_factory=dict)

@@ -1,21 +1,20 @@
 """How long things took, as percentiles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 STALL_S = 0.05  # beyond it a machine that had no time for us is part of what was measured
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """How long something took, and how long we ourselves stood still meanwhile."""
 
     seconds: float
     stall_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A figure that is wanted: the 99th percentile of what bears this name, in seconds."""
 
     name: str

@@ -1,8 +1,9 @@
 """Bugs to plant into a node or a discovery service, each of which the checker must find."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 
 def _forgets() -> None:

@@ -5,9 +5,11 @@ Whom a fault befalls is a host's name, or `leader`: whoever leads when it begins
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from tests.chaos.lab import Weather
 
@@ -51,8 +53,7 @@ LATE = 0.35  # how likely somebody joins while the storm rages
 KEPT = 0.65  # how likely a seed's mix has a kind
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that goes wrong, `at` seconds after the storm begins, for `lasts` seconds."""
 
     kind: str
@@ -77,8 +78,7 @@ class Fault:
         return ", ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """All that a seed decides about a cycle."""
 
     seed: int

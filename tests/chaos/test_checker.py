@@ -1,10 +1,10 @@
 """What the checker finds in evidence: one story that is well, and many that were doctored."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.chaos.checker import CHECKS, violations
 from tests.chaos.evidence import Belongs, Evidence, Grant, Held, Led, Said, Shown, View

@@ -4,9 +4,10 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from node import happenings as h
 from node import words as w

@@ -7,8 +7,10 @@ It decides nothing: acknowledgements, elections and losses come from the test.
 import asyncio
 from bisect import insort
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from node import errors, words
 from node.happenings import (

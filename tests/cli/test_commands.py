@@ -4,11 +4,11 @@ Tries node/cli/commands: table, parse, shape, chats, asking, choosing, quoting, 
 """
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node import words as w
 from node.cli.commands import (

@@ -3,11 +3,10 @@
 Tries node/cli/commands/complete.py.
 """
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node import words as w
 from node.cli.commands import TABLE, Candidate, Mistyped, complete, parse

@@ -7,11 +7,11 @@ terminals; it also has the lines of node/cli/stdin.py, which need a real stdin.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from node import words as w
 from node.cli import line as line_module

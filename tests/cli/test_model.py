@@ -4,9 +4,8 @@ The parts of the model have test files of their own; this one tries node/cli/mod
 node/cli/model/happened.py.
 """
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node import happenings as h
 from node.cli.model import (

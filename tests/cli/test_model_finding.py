@@ -1,8 +1,7 @@
 """Ways within a transcript.  Tries node/cli/model/finding.py."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.cli.model import (
     Refused,

@@ -3,9 +3,8 @@
 Tries node/cli/model/front.py and node/cli/model/hotlist.py.
 """
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node import happenings as h
 from node.cli.model import (

@@ -3,9 +3,8 @@
 Tries node/cli/model/paging.py.
 """
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.cli.model import (
     LINES_MAX,

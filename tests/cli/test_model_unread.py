@@ -1,8 +1,7 @@
 """What counts as unread, and where the marker stands.  Tries node/cli/model/unread.py."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node import happenings as h
 from node.cli.model import (

@@ -1,10 +1,9 @@
 """The status bar, and what it gives up first."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node import words as w
 from node.cli.model import Anchor, Level, State

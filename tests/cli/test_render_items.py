@@ -1,11 +1,11 @@
 """Items of a transcript as rows: node/cli/render/items.py and node/cli/render/drawing.py."""
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node import happenings as h
 from node import words as w

@@ -1,10 +1,9 @@
 """How the screen is divided."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node.cli.model import Page, Question, Settings, State
 from node.cli.render.layout import Layout, layout

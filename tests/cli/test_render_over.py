@@ -1,8 +1,7 @@
 """What stands between the transcript and the status bar."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.cli.model import Question, Search, State, Switcher
 from node.cli.render.over import LOST, MATCHES_MAX, NO_CHAT, NONE_OPEN, rows, urgent

@@ -1,11 +1,11 @@
 """Pages over the transcript.  The pictures of `tests/cli/pictures` show each whole."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node import words as w
 from node.cli.model import Page, State

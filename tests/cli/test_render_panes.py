@@ -1,10 +1,9 @@
 """The panes beside the transcript."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node import words as w
 from node.cli.model import State

@@ -1,10 +1,10 @@
 """The looks of every class, in every theme."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prompt_toolkit.styles import Style
 
 from node import words as w

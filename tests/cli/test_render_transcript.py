@@ -1,11 +1,11 @@
 """The window on a transcript, and where a scroll leads."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node import happenings as h
 from node import words as w

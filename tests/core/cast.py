@@ -3,8 +3,9 @@
 Members are small numbers, which stand for their ids.
 """
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

@@ -8,9 +8,10 @@ its effects in `said`.
 """
 
 from collections import deque
-from dataclasses import replace
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

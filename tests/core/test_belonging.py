@@ -1,9 +1,9 @@
 """Dialogues about node/core/belonging.py: exchanging the roster, suspecting, dropping, refuting."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

@@ -1,8 +1,7 @@
 """Dialogues about node/core/catching_up.py: whatever was missed comes by comparing logs."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.core import catching_up
 from node.core import effects as e

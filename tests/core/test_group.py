@@ -1,9 +1,9 @@
 """Dialogues about node/core/group.py: the door, lateness, who may be heard, what users change."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import events as v

@@ -1,11 +1,11 @@
 """Tries node/core/history.py."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node.core.history import History, content_hash
 from node.core.messages import ChatMessage, Kind

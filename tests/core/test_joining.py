@@ -1,8 +1,7 @@
 """Dialogues about node/core/joining.py: getting in, and letting others in."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

@@ -1,6 +1,6 @@
 """Dialogues about gaps, in node/core/catching_up.py: they are jumped when nobody can fill them."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

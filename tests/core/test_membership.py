@@ -1,11 +1,11 @@
 """Tries node/core/membership.py."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node.core.membership import Membership, merge, suspected, with_life
 from node.core.messages import Fact, Life, Member, Roster

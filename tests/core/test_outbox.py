@@ -1,8 +1,7 @@
 """Tries node/core/outbox.py."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.core.messages import ChatMessage
 from node.core.outbox import REMEMBERED, WINDOW_MIN, WINDOW_STEP, Outbox

@@ -1,8 +1,7 @@
 """Dialogues about node/core/reign.py: how a node comes to lead, learns of others, steps down."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

@@ -1,8 +1,7 @@
 """Dialogues about node/core/seeking.py: what nobody holds is declared lost, by the leader alone."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

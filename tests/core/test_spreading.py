@@ -3,9 +3,8 @@
 node/core/spreading.py and node/core/passing.py.
 """
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

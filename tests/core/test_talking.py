@@ -1,9 +1,9 @@
 """Dialogues about node/core/talking.py: storing, showing, sending, passing on, acknowledging."""
 
 import itertools
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

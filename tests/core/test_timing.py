@@ -1,8 +1,7 @@
 """Tries node/core/timing.py."""
 
-from dataclasses import fields, replace
-
 import pytest
+from msgspec.structs import fields, replace
 
 from node.core.timing import LAN, PRESETS, WAN, Timing
 

@@ -1,6 +1,6 @@
 """Dialogues about node/core/trimming.py: a log is bounded, and what may go is the oldest."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

@@ -10,11 +10,11 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
+from msgspec import Struct, field
 
 from node.background import is_running
 from p2pchat.v1 import control_pb2
@@ -30,8 +30,7 @@ DEAD = (  # what somebody hears whose node dies under the call
 )
 
 
-@dataclass(slots=True)
-class Life:
+class Life(Struct):
     """What carol was told in a life that ended somewhere, and what the others said meanwhile."""
 
     stored: list[str] = field(default_factory=list)  # her lines in #dev that were acknowledged

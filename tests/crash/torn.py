@@ -6,10 +6,11 @@ those states: a prefix of whole transactions, and the longest that is intact.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from node.archive import SqliteArchive, erase
 from node.core.effects import (
@@ -40,8 +41,7 @@ def state_of(remembered: Remembered) -> State:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Files of a log, the states it went through, and the size of the write-ahead log at each."""
 
     base: bytes

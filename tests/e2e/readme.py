@@ -12,8 +12,9 @@ a `…` stands for anything in its line, and a line that is nothing but `…` fo
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from node.cli.commands import TABLE, Command
 from node.cli.keys import TABLE as KEYS
@@ -34,8 +35,7 @@ ANY = "…"
 # ---- blocks --------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """One command or typed line of a block, with what is shown below it."""
 
     shell: str

@@ -1,13 +1,13 @@
 """Every method of every service, as the servers name them: a new one is fuzzed unasked."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from msgspec import Struct
 
 from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
 
@@ -16,8 +16,7 @@ KNOWN = (control_pb2, nds_pb2, node_pb2, health_pb2, reflection_pb2)
 OURS = "p2pchat.v1."
 
 
-@dataclass(frozen=True, slots=True)
-class Rpc:
+class Rpc(Struct, frozen=True):
     """One method."""
 
     service: str  # its full name

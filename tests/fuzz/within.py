@@ -6,11 +6,12 @@ seconds pass in a world that agrees, in which whatever was planted may go off.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from google.protobuf.message import Message
+from msgspec.structs import replace
 
 from node.codec import METHODS, Malformed, Method, parse
 from node.codec import facts as codec

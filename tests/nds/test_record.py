@@ -1,9 +1,9 @@
 """The decisions: tables of what is kept and what is then said.  Tries nds/record/decisions.py."""
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from nds import record as nds
 from nds.record import (

@@ -7,12 +7,12 @@ import asyncio
 import logging
 import random
 import socket
-from dataclasses import replace
 
 import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
 from google.rpc import code_pb2
+from msgspec.structs import replace
 
 from nds.errors import StoreFull, StoreUnusable
 from nds.record import Ask, Create, Epoch, create

@@ -5,9 +5,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from dataclasses import fields, replace
 
 import pytest
+from msgspec.structs import fields, replace
 
 from nds.errors import StoreDamaged, StoreFull, StoreTooNew, StoreUnusable
 from nds.record import Decision, Epoch, IdBlock, Record
@@ -239,7 +239,7 @@ def test_commits_are_written_through_to_the_disk(path):
 
 def test_an_update_survives_the_end_of_its_process_without_a_close(path):
     program = (
-        "import sys, os\nfrom pathlib import Path\nfrom dataclasses import replace\n"
+        "import sys, os\nfrom pathlib import Path\nfrom msgspec.structs import replace\n"
         "from tests.nds.test_store import SqliteStore, TEA, keep\n"
         "store = SqliteStore(Path(sys.argv[1]))\n"
         "keep(store, TEA)\nkeep(store, replace(TEA, leader=7))\nos._exit(9)\n"

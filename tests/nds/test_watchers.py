@@ -1,9 +1,9 @@
 """Watchers: what each is owed, and when it is let go."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from nds.watchers import Closed, TooMany, TooSlow, Watchers
 from tests.nds.test_store import TEA

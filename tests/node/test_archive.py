@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from uuid import UUID
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from node.archive import (
     Archive,
@@ -676,8 +677,7 @@ def _as_killed(path: Path, directory: Path) -> Path:
     return directory / path.name
 
 
-@dataclass(frozen=True)
-class Optional:
+class Optional(Struct, frozen=True):
     key: Key | None
     added: int = 5
 

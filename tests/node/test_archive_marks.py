@@ -3,11 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from node.archive import Archive, MemoryArchive, SqliteArchive, Unread
 from node.archive.files import open_database

@@ -6,8 +6,9 @@
 import asyncio
 import gc
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from node.host import entering
 from node.host.nodes import Node
@@ -19,8 +20,7 @@ SPARE = 4  # of files and of tasks: what comes and goes
 MEMORY_MIB = 4 + JOINS / 8  # lines of the log and records of members stay, at three nodes
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """What a process holds."""
 
     files: int

@@ -1,12 +1,12 @@
 """Tries node/codec/frames.py and node/codec/lines.py: the parts of a frame, there and back."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node.codec import CARRIED, AskWriter, Malformed, call_of, lines
 from node.codec.frames import (

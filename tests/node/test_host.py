@@ -6,11 +6,11 @@ Its pure parts (hub, elections, telling, views) by tables and small stories.
 import asyncio
 import resource
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from node import happenings as h
 from node import logs

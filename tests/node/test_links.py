@@ -4,10 +4,10 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from node import peers
 from node.core import messages as core
@@ -228,9 +228,7 @@ async def test_of_two_that_are_opened_at_once_the_one_from_the_lower_address_sta
 
 
 @pytest.fixture
-async def half_open(
-    houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
-) -> asyncio.Event:
+async def half_open(houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """The lower opens a link, and the higher one too; what comes to the lower by its own waits."""
     low, high = houses
     let_in, frames = asyncio.Event(), peers._frames

@@ -297,9 +297,20 @@ async def test_a_timer_that_rings_early_is_not_believed(
     assert [now for now, event in scene.group.seen if event == Woken()] == [due]
 
 
-async def test_a_deadline_that_moves_away_wakes_later_and_once(scene: Scene) -> None:
-    faults: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+@pytest.fixture
+async def faults() -> AsyncIterator[list[Any]]:
+    """What the loop tells of while this lives."""
+    found: list[Any] = []
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, fault: found.append(fault))
+    yield found
+    loop.set_exception_handler(before)
+
+
+async def test_a_deadline_that_moves_away_wakes_later_and_once(
+    scene: Scene, faults: list[Any]
+) -> None:
     scene.group.deadline = now_ms() + 2
     scene.runner.post(Challenged())
     await scene.settle()

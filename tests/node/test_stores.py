@@ -3,10 +3,10 @@
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from node import disk, profile, stores
 from node.archive import SqliteArchive

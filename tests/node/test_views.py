@@ -1,10 +1,10 @@
 """Tries the pure parts of node/host/views.py by tables; the rest is tried in test_host.py."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from node.archive import MemoryArchive
 from node.core.effects import StoreMessages

@@ -7,13 +7,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from node.archive import Archive, MemoryArchive, SqliteArchive
 from node.core.effects import (

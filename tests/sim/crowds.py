@@ -10,13 +10,15 @@ they share one roster, so that 5,000 fit into one process.  Bytes are those of t
 import argparse
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from node.codec import METHODS
 from node.core import effects as e
@@ -40,8 +42,7 @@ NAMES_MAX = 200  # members, each with a roster of its own
 CROWDS = replace(LAN, members_max=10_000)
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(Struct):
     """What was sent, requests and replies."""
 
     calls: int = 0
@@ -187,8 +188,7 @@ _REPLIES: dict[type, type] = {
 _REQUESTS = {reply: request for request, reply in _REPLIES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What one size costs."""
 
     size: int

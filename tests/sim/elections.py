@@ -8,10 +8,11 @@ python -m tests.sim.elections [--lives 20] [--write]
 import argparse
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import median
+
+from msgspec import Struct
 
 from node.core.messages import Coordinator, Elect, Ping
 from node.core.timing import LAN, WAN, Timing
@@ -31,8 +32,7 @@ PRESETS = {"lan": LAN, "lan x 2": LAN.scaled(2), "wan": WAN}
 IDLE_MEMBERS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """What one death of a leader cost."""
 
     took_ms: int

@@ -4,8 +4,10 @@ A swarm whose members all have every fault at once finds less than one whose mem
 (Groce et al. 2012, "Swarm testing").
 """
 
-from dataclasses import dataclass, replace
 from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from node.core.timing import LAN, Timing
 
@@ -68,8 +70,7 @@ NEAR_MS = {  # what a leg of a call takes: within a house, across a country, acr
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """All that is drawn once for a life."""
 
     timing: Timing

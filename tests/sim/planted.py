@@ -1,10 +1,9 @@
 """The planted bugs, as source text: where, what, and what stands there instead."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
+class Mutant(Struct, frozen=True):
     name: str
     path: str
     old: str

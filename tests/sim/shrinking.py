@@ -8,8 +8,9 @@ try counts as the same failure if it breaks the same promise in the same words, 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from .lives import Steps
 
@@ -24,8 +25,7 @@ class NoSchedule(ValueError):
     """The text is no schedule, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """A life as text: its seed, what was done at which instant, and as comments what came of it."""
 
     seed: int

@@ -14,9 +14,10 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+
+from msgspec import Struct
 
 from node.core.effects import Effect
 from node.core.events import Event
@@ -40,8 +41,7 @@ MUST_OCCUR = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of one life."""
 
     seed: int

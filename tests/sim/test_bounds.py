@@ -1,8 +1,7 @@
 """What the oracle says of a floor that is adopted while somebody has a line below it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from node.core.timing import LAN
 from node.core.types import Floor, Key, Stream

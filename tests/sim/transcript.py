@@ -27,9 +27,10 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m

@@ -7,11 +7,12 @@ hashes.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core.events import (

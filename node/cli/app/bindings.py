@@ -5,9 +5,9 @@ is asked, any key is its answer, and while readline searches, its keys are left 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
+from msgspec.structs import replace
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import DynamicKeyBindings, KeyBindings, KeyPressEvent

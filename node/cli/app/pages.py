@@ -1,8 +1,9 @@
 """Pages over the transcript: asked for once they are opened, and kept true while they are open."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ...errors import Complaint
 from ...happenings import ElectionEvent, Happening, LeaderEvent, QueueEvent, ReceiptEvent

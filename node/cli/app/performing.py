@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from ...errors import Complaint
 from ..commands import (

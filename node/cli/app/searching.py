@@ -3,7 +3,7 @@
 A hit that is not in the window brings a window of its own around it.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ...errors import Complaint
 from ...words import Line

@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 from ..keys import TABLE, Chords, Key
 from ..model import Event, State
@@ -56,16 +57,14 @@ class Forgetful:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
+class Extra(Struct, frozen=True):
     """A key beside those of the table, and what it does; what that gives is told in the chat."""
 
     key: Key
     work: Callable[[], Awaitable[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """All that a run of the app is given beside its node."""
 
     log: Path  # where tracebacks go, and whatever writes to stderr meanwhile

@@ -7,7 +7,8 @@ let us go because we were slow, is tried again until it is there; what was held 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ...errors import NO_PEER, Complaint
 from ...happenings import (

@@ -1,8 +1,9 @@
 """What a typed line asks for, as values that a face performs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from ...words import Kind
 from ..model.events import Event
@@ -11,8 +12,7 @@ from ..model.events import Event
 PageRow: TypeAlias = str | tuple[str] | tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Struct, frozen=True):
     """Send text to a chat."""
 
     chat: str  # as the node is told: its 16 hex digits
@@ -20,16 +20,14 @@ class Say:
     kind: Kind = Kind.TEXT
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """Ask the node: one of the names in `queries`; its answer goes below the conversation."""
 
     name: str
     args: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Struct, frozen=True):
     """Something of the face's own has changed: `event` is to be reduced."""
 
     event: Event
@@ -37,15 +35,13 @@ class Apply:
     then: Query | None = None  # what the node is to be told as well
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(Struct, frozen=True):
     """Print lines that the face has itself."""
 
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """Show a page: over the transcript where there is a screen, else below the conversation.
 
     Those of kind "help" and "keys" are made of rows: for "keys" what `keys.shown` gives.  All
@@ -58,33 +54,28 @@ class Open:
     lines: tuple[PageRow, ...] = ()  # of help
 
 
-@dataclass(frozen=True, slots=True)
-class Find:
+class Find(Struct, frozen=True):
     """Look for text in the chat in front."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """Put text into the clipboard of the terminal."""
 
     text: str
     said: str = ""  # whose it is
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(Struct, frozen=True):
     """Keep settings, mutes, aliases and the like for the next time, now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reload:
+class Reload(Struct, frozen=True):
     """Take settings, keys and aliases from the files again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quit:
+class Quit(Struct, frozen=True):
     """End the face."""
 
 

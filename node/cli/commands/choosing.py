@@ -1,7 +1,8 @@
 """Commands about the face itself: settings, themes, and slash commands of one's own."""
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ...errors import nearest
 from ...limits import line_fault

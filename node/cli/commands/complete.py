@@ -1,9 +1,10 @@
 """What a half typed line may become, from what the face knows by itself: nobody is asked."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from ...limits import nick_fault
 from ...options import SETTABLE, THEMES
@@ -24,8 +25,7 @@ RECENT_ITEMS = 300  # whose authors come first among nicks
 Found: TypeAlias = Iterator[tuple[str, str]]  # a word, and what it is
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """`text` in place of all that stands from `start` on."""
 
     text: str

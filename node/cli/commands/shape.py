@@ -1,8 +1,9 @@
 """What a slash command is made of: its row in the table, and the complaint about a wrong line."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from ..model.values import State
 from ..render.text import clean_line
@@ -27,8 +28,7 @@ def typed(text: str) -> str:
     return f"{shown}..." if len(text) > TYPED_MAX else shown
 
 
-@dataclass(frozen=True, slots=True)
-class Arg:
+class Arg(Struct, frozen=True):
     """One argument.
 
     `kind` says what completes it: chat, member, other (a member, not oneself), ignored (a nick),
@@ -47,8 +47,7 @@ class Arg:
         return "|".join(self.choices) or (f"{self.name}..." if self.rest else self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A row of the table, from which parsing, help, completion and the README are made."""
 
     name: str

@@ -1,8 +1,9 @@
 """What may happen to a face's state, beside the node's happenings and its status."""
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from ...happenings import Happening
 from ...words import Line, Member, Status
@@ -21,16 +22,14 @@ class Towards(Enum):
 # ---- what came from the node, when it was asked ------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Roster:
+class Roster(Struct, frozen=True):
     """The members of a chat."""
 
     chat_id: int
     members: tuple[Member, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Paged:
+class Paged(Struct, frozen=True):
     """Lines of the log, in display order."""
 
     chat_id: int
@@ -41,8 +40,7 @@ class Paged:
     asked: str = ""  # OLDER and NEWER: the cursor asked with; a page beside the window is ignored
 
 
-@dataclass(frozen=True, slots=True)
-class CountedBack:
+class CountedBack(Struct, frozen=True):
     """Lines of the log before the window, read to find where the unread ones begin."""
 
     chat_id: int
@@ -51,8 +49,7 @@ class CountedBack:
     asked: str  # the cursor asked with; any but the one that is wanted is ignored
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """Lines for the transcript: the answer of a slash command; chat_id 0 is the chat in front."""
 
     lines: tuple[str, ...]
@@ -61,8 +58,7 @@ class Told:
     tone: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The node did not take an own text."""
 
     chat_id: int
@@ -71,8 +67,7 @@ class Refused:
     at_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Delayed:
+class Delayed(Struct, frozen=True):
     """The node has not stored an own text for so long that it is to be seen."""
 
     chat_id: int
@@ -80,16 +75,14 @@ class Delayed:
     at_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The node has answered for a delayed text, whether it took it or not."""
 
     chat_id: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(Struct, frozen=True):
     """The node answers (again), or does not.  What was held is read anew after a loss."""
 
     up: bool
@@ -98,94 +91,81 @@ class Linked:
 # ---- what the user did -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Struct, frozen=True):
     """A chat was put in front; a closed one is listed again."""
 
     chat_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scrolled:
+class Scrolled(Struct, frozen=True):
     """The transcript was moved: `anchor` None is its end."""
 
     chat_id: int
     anchor: Anchor | None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """All of the chat counts as read; the marker goes."""
 
     chat_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(Struct, frozen=True):
     """The transcript was emptied; what was said stays in the log and can be scrolled to."""
 
     chat_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """The chat was taken off the list; the membership stays."""
 
     chat_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Muted:
+class Muted(Struct, frozen=True):
     chat_id: int
     muted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Leveled:
+class Leveled(Struct, frozen=True):
     chat_id: int
     level: Level
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """A nick's lines are hidden, or shown again."""
 
     nick: str
     ignored: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Aliased:
+class Aliased(Struct, frozen=True):
     """`name` stands for `text` from now on; empty text takes it away."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drafted:
+class Drafted(Struct, frozen=True):
     """What stands in the input of a chat that leaves the front."""
 
     chat_id: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chose:
+class Chose(Struct, frozen=True):
     """Settings were changed."""
 
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Hinted:
+class Hinted(Struct, frozen=True):
     """The newcomer's line; empty takes it away."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Showing:
+class Showing(Struct, frozen=True):
     """What lies over or beside the transcript from now on; None closes it."""
 
     what: Page | Search | Switcher | Question | None

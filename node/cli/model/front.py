@@ -1,7 +1,8 @@
 """Which chat is in front, which are listed, and how much of the others is held."""
 
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ...words import Chat
 from .transcript import anchored, fitted

@@ -1,6 +1,6 @@
 """What a happening at the node changes: lines, counts, facts about the chat, and what is told."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ...happenings import (
     ChatEvent,

@@ -1,6 +1,6 @@
 """Where something has come up, and the ways from one chat to another."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from .values import Level, State, Switcher, View
 

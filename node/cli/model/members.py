@@ -1,6 +1,6 @@
 """Who is in a chat, as far as happenings tell before the list of members is read again."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ...happenings import LeaderEvent, MemberEvent, SuspectEvent
 from ...words import Member

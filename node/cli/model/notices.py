@@ -1,7 +1,8 @@
 """Which happenings are told in a transcript, and which of them are told together."""
 
 from collections.abc import Hashable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ...happenings import (
     ChatEvent,

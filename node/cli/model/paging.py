@@ -4,8 +4,9 @@ A line keeps its item, and so its serial, wherever it is held already.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeAlias, assert_never
+
+from msgspec.structs import replace
 
 from ...words import Line
 from .events import Paged, Towards

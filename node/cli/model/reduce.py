@@ -1,7 +1,8 @@
 """`reduce(state, event) -> state`: the only way from one state of a face to the next."""
 
-from dataclasses import replace
 from typing import TypeAlias, assert_never
+
+from msgspec.structs import replace
 
 from ...happenings import Happening
 from ...words import Chat, Status

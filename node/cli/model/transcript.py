@@ -6,9 +6,10 @@ full stays where it is, cut off from the present; the newest of what comes then 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import Enum
 from itertools import islice
+
+from msgspec.structs import replace
 
 from ...happenings import ReceiptEvent
 from ...words import Line

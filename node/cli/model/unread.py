@@ -4,7 +4,7 @@ A line counts when it is another's, new, not of somebody ignored, and nobody is 
 to have the chat in front, at its end, with no page over it.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ...words import Chat, Line
 from .events import CountedBack

@@ -5,9 +5,11 @@ answers at the places where they came up.  Every item has a serial that is its o
 face lives, so that a scroll position or a marker stays where it is whatever comes and goes.
 """
 
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ...happenings import Happening, ReceiptEvent
 from ...words import NO_CHAT, Chat, DiscoveryService, Line, Member, halted
@@ -25,8 +27,7 @@ BEYOND = -1  # instead of a marker's serial: it stands in the log, before the wi
 # ---- what a transcript is made of --------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """What the system tells: one happening, or several alike that came close together."""
 
     happenings: tuple[Happening, ...]
@@ -37,8 +38,7 @@ class Notice:
         return self.happenings[0].at_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a slash command answered, or the face says of its own accord."""
 
     lines: tuple[str, ...]  # cleaned
@@ -46,8 +46,7 @@ class Reply:
     tone: str = ""  # "", "error" or "hint"
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
+class Unsent(Struct, frozen=True):
     """An own text that the node refused, or (without a reason) has not stored yet."""
 
     text: str
@@ -58,8 +57,7 @@ class Unsent:
 Entry: TypeAlias = Line | Notice | Reply | Unsent
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An entry at its place in a transcript."""
 
     serial: int  # unique in the face's life
@@ -68,13 +66,18 @@ class Item:
     shown_ms: int = 0  # when it came up here, or grew last; 0 for what was read from the log
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Struct, frozen=True, eq=False):
     """The last row on the screen while scrolled up: a row of an item, counted from its first."""
 
     serial: int
     row: int = 0
-    nick: int = field(default=0, compare=False)  # columns of authors then, which stay; 0 for any
+    nick: int = 0  # columns of authors then, which stay; 0 for any.  Places are equal without it
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Anchor) and (self.serial, self.row) == (other.serial, other.row)
+
+    def __hash__(self) -> int:
+        return hash((self.serial, self.row))
 
 
 class Level(Enum):
@@ -85,8 +88,7 @@ class Level(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """One chat as a face has it."""
 
     chat: Chat
@@ -141,8 +143,7 @@ LOBBY = View(NO_CHAT, older="")
 # ---- what the user has opened ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What covers the transcript: help, elections, a trace, ...; `content` is what it shows."""
 
     kind: str  # help, keys, elections, trace, queue, peers, rpc, check, bare
@@ -152,8 +153,7 @@ class Page:
     chat_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """A search of the transcript in front: matches are marked, one of them is looked at."""
 
     text: str
@@ -161,16 +161,14 @@ class Search:
     exhausted: bool = False  # nothing older matches
 
 
-@dataclass(frozen=True, slots=True)
-class Switcher:
+class Switcher(Struct, frozen=True):
     """The list of chats that match what was typed; Enter takes the picked one."""
 
     text: str = ""
     chat_id: int = 0  # the picked one; 0 for the first that matches
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """Something that is asked once before it is done; y does it, anything else does not."""
 
     kind: str  # paste, quit
@@ -178,8 +176,7 @@ class Question:
     payload: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What /set changes and /save keeps."""
 
     theme: str = "default"  # default, mono, high-contrast, light
@@ -192,8 +189,7 @@ class Settings:
     notify_command: str = ""  # gets JSON of a mention on stdin
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """All that a face knows."""
 
     nick: str = ""

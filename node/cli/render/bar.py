@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ...words import Chat, DiscoveryService
 from ..model import State, View
@@ -15,8 +16,7 @@ from .text import clean_name, duration, moment, shown_nick, width
 NAME_MAX = 24  # columns of a chat's name, here and in the prompt
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A word of the status bar."""
 
     text: str

@@ -1,6 +1,6 @@
 """How the screen is divided: which parts there are, how wide and how high."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ..model import State
 from . import over
@@ -11,8 +11,7 @@ TRANSCRIPT_MIN = 20  # columns that a forced pane leaves to the transcript
 TITLE_FROM = 8  # rows of the screen
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """From top to bottom: the title, the body (chats, transcript, members, with borders between),
     rows over the status bar, the status bar; the input follows.
     """

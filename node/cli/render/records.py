@@ -5,8 +5,9 @@
 """
 
 import json
-from dataclasses import fields, is_dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from ... import happenings, words
 from ...core.types import small
@@ -42,9 +43,9 @@ def epoch(value: Epoch) -> Row:
 def plain(value: Any, **more: Any) -> Row:
     """Any value of `node.words` by the names of its fields, as the rules above want them."""
     row: Row = dict(more)
-    for one in fields(value):
-        held = getattr(value, one.name)
-        match one.name:
+    for field in value.__struct_fields__:
+        held = getattr(value, field)
+        match field:
             case "member_id":
                 row |= {"id": small(held) if held else None, "member": held or None}
             case "epoch":
@@ -64,7 +65,7 @@ _LENGTHS = {"took_ms", "next_try_ms", "down_ms"}
 def _held(held: Any) -> Any:
     if isinstance(held, tuple):
         return [_held(one) for one in held]
-    return plain(held) if is_dataclass(held) else held
+    return plain(held) if isinstance(held, Struct) else held
 
 
 # ---- happenings --------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The answers of verbs and slash commands: of each reply its lines, rows and exit code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ... import errors, words
 from ...core.types import small
@@ -25,8 +26,7 @@ from .text import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What one verb or slash command has to say."""
 
     lines: tuple[str, ...] = ()  # for people, on stdout

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic_ns
 from types import TracebackType
 from typing import Any
+
+from msgspec import Struct
 
 from node.background import environment
 
@@ -139,8 +140,7 @@ class Group:
         return [one.answer(max(0.0, until - time.monotonic())) for one in self.members]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """How long each part of a contest takes."""
 
     flood_s: float = 3.0
@@ -181,8 +181,7 @@ def contest(name: str, size: int, plan: Plan) -> Outcome:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Phase:
+class _Phase(Struct, frozen=True):
     began: int  # on the clock of all processes of this machine
     said: list[int]  # of each member since its start
     told: list[dict[str, Any]]

@@ -6,14 +6,14 @@ something dies, `AWAY` to who was away.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 IN_FLIGHT = 1_024  # messages of the whole group that are said and not yet known to have come
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(Struct, frozen=True):
     """A member's place in its group."""
 
     index: int

@@ -1,15 +1,16 @@
 """What a contest came to, the medians of several, and whether all of it was kept."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
 from statistics import median
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 BASELINE = "raw-grpc"
 OURS = "ours"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One group of one contestant, measured once."""
 
     contestant: str
@@ -44,8 +45,7 @@ MEASURED = ("rate", "work_ms", "p50_ms", "p99_ms", "idle", "resident_mb")
 assert {*MEASURED} < {one.name for one in fields(Outcome)}
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """All runs of one contestant at one size."""
 
     runs: tuple[Outcome, ...]

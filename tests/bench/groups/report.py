@@ -3,8 +3,9 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
+
+from msgspec import Struct
 
 from .contest import Plan
 from .figures import BASELINE, OURS, Summary, faults, ratio, told
@@ -23,8 +24,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All that a run found."""
 
     summaries: Sequence[Summary]

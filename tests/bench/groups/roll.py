@@ -1,16 +1,16 @@
 """Who takes part, and what each needs to be there."""
 
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
+
+from msgspec import Struct
 
 from .contestant import Contestant
 from .servers import program
 
 
-@dataclass(frozen=True, slots=True)
-class Entrant:
+class Entrant(Struct, frozen=True):
     """A contestant before anything of it is imported."""
 
     name: str

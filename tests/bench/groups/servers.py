@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
+
+from msgspec import Struct
 
 from node.background import environment
 
@@ -20,8 +21,7 @@ TURN_S = 0.02
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """A server process; with pid 0 none at all, only an address that is free."""
 
     address: str = ""

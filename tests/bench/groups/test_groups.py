@@ -1,11 +1,11 @@
 """The comparison itself: what is lost or doubled is found, and figures become what is read."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 from . import __main__ as program
 from .contest import Plan

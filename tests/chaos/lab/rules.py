@@ -1,14 +1,15 @@
 """What the switch does to frames, as values that travel to it as JSON, one object a line."""
 
 import json
-from dataclasses import asdict, dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 Cut: TypeAlias = tuple[str, str]  # frames from the first host to the second vanish
 
 
-@dataclass(frozen=True, slots=True)
-class Weather:
+class Weather(Struct, frozen=True):
     """What befalls every frame alike."""
 
     loss: float = 0.0  # share that vanishes
@@ -26,8 +27,7 @@ class Weather:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """Which frames go where, and how."""
 
     weather: Weather = Weather()

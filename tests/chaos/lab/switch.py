@@ -14,8 +14,9 @@ import socket
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from random import Random
+
+from msgspec import Struct, field
 
 from tests.chaos.lab.rules import CALM, Rules
 
@@ -25,8 +26,7 @@ SENT_BY_US = 4  # PACKET_OUTGOING: what we put on a cable ourselves
 BURST = 64  # frames read from one cable before the others get their turn
 
 
-@dataclass(slots=True)
-class Fabric:
+class Fabric(Struct):
     """Where a frame goes and when: pure but for its generator, its counts and what it learns."""
 
     hosts: tuple[str, ...]

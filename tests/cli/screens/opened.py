@@ -1,6 +1,6 @@
 """Scenes of what is opened over the transcript: pages, menus, questions, searches."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from node.words import (
     CallMade,

@@ -1,7 +1,8 @@
 """What the scenes share: who is in which chat, and the story that is told in #dev."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from node.happenings import ElectionEvent, SuspectEvent
 from tests.cli.app_world import World
@@ -12,8 +13,7 @@ NOON = 12 * 3_600 + 60  # second of the day at which a world begins
 WIDTHS = "60x24 84x24 110x24 200x24"
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """How to come to a screen, and the sizes at which it is kept."""
 
     name: str
