@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 from msgspec.structs import asdict, replace
 
 from tests.chaos.lab import Weather
@@ -96,7 +96,7 @@ class Schedule(Struct, frozen=True):
         return replace(self, faults=tuple(one for one in self.faults if one not in faults))
 
     def dump(self) -> str:
-        return json.dumps(asdict(self), indent=1)
+        return json.dumps(to_builtins(self), indent=1)
 
     @classmethod
     def load(cls, text: str) -> "Schedule":
