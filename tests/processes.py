@@ -6,13 +6,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-READY_S = 20.0
-TURN_S = 0.02
+from tests.waiting import wait_for
 
 
 class Processes:
@@ -33,11 +31,14 @@ class Processes:
         with output.open("wb") as out:
             child = subprocess.Popen([*command, "--store", store], stdout=out, stderr=out)
         self._children.append(child)
-        until = time.monotonic() + READY_S
-        while not (found := re.search(r"\blistening address=(\S+)", output.read_text())):
-            assert child.poll() is None, output.read_text()
-            assert time.monotonic() < until, output.read_text()
-            time.sleep(TURN_S)
+
+        def listening() -> "re.Match[str] | None":
+            told = output.read_text()
+            assert child.poll() is None, told
+            return re.search(r"\blistening address=(\S+)", told)
+
+        found = wait_for(listening, "nds-server listens")
+        assert found is not None
         self.nds = found[1]
         return child.pid
 
@@ -120,15 +121,6 @@ def own_nds(profile: Path) -> int:
     from node.places import places
 
     return owned(places(profile.name, str(profile.parent), {}))[0]
-
-
-def wait_for(what: Any, wait_s: float = READY_S) -> Any:
-    """Calls `what` until it gives something true; fails with its last value when time is over."""
-    until = time.monotonic() + wait_s
-    while not (found := what()):
-        assert time.monotonic() < until, f"still {found!r} after {wait_s} s"
-        time.sleep(TURN_S)
-    return found
 
 
 def texts(lines: Sequence[str]) -> list[str]:

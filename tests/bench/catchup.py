@@ -20,7 +20,8 @@ from node.core.messages import ChatMessage
 from node.core.types import GENERATION, Epoch, Hlc, Key, Stream
 from tests.e2e.cluster import Cluster
 from tests.e2e.figures import resident_mb, worked_s
-from tests.e2e.programs import Member, wait_for
+from tests.e2e.programs import Member
+from tests.waiting import wait_for
 
 from .screen import Gauge
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from tests.e2e.cluster import Cluster
 from tests.e2e.figures import resident_mb, say_all, worked_s
 from tests.e2e.flood import Flood
-from tests.e2e.programs import Member, wait_for
+from tests.e2e.programs import Member
 from tests.e2e.terminal import Terminal
+from tests.waiting import wait_for
 
 from .screen import Gauge, percentiles
 

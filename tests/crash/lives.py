@@ -19,7 +19,8 @@ from msgspec import Struct, field
 from node.background import is_running
 from p2pchat.v1 import control_pb2
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import CALL_S, Member, wait_for
+from tests.e2e.programs import CALL_S, Member
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = ("alice", "bob")

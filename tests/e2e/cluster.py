@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from node.background import is_running
-from tests.e2e.programs import SMALL, WAIT_S, Leading, Member, Nds, at_once, digits, wait_for
+from tests.e2e.programs import SMALL, Leading, Member, Nds, at_once, digits
+from tests.waiting import WAIT_S, wait_for
 
 MARK = "P2PCHAT_E2E"
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.programs import Member, wait_for
+from tests.e2e.programs import Member
+from tests.waiting import wait_for
 
 SIZE = "12m"
 LEFT = 64 * 1024  # bytes that a full disk has left

@@ -6,7 +6,8 @@ from typing import Any, Self
 import grpc
 
 from p2pchat.v1 import control_pb2
-from tests.e2e.programs import Member, wait_for
+from tests.e2e.programs import Member
+from tests.waiting import wait_for
 
 
 class Ear:

@@ -22,7 +22,8 @@ import grpc
 
 from p2pchat.v1 import control_pb2, control_pb2_grpc
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import OPTIONS, Leading, Member, digits, program, wait_for
+from tests.e2e.programs import OPTIONS, Leading, Member, digits, program
+from tests.waiting import wait_for
 
 FOUR = ("alice", "bob", "carol", "dan")
 KILLS, FREEZES, STARTS = 20, 5, 5

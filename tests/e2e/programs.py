@@ -1,7 +1,4 @@
-"""One discovery service and one member as processes, driven as people drive them, and waiting.
-
-What is waited for is a fact, an answer of a node or of the discovery service; never a span of time.
-"""
+"""One discovery service and one member as processes, driven as people drive them, and waiting."""
 
 import json
 import os
@@ -9,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,12 +16,11 @@ import grpc
 
 from node.background import is_running
 from p2pchat.v1 import control_pb2, control_pb2_grpc, nds_pb2, nds_pb2_grpc
+from tests.waiting import WAIT_S, wait_for
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-WAIT_S = 30.0  # for what takes a second or two on an idle machine
-TURN_S = 0.02
 VERB_S = 60.0
 CALL_S = 5.0
 SMALL = 1_000_000  # a member id below this is what people see
@@ -58,15 +53,6 @@ def program(name: str) -> list[str]:
     script = Path(sys.executable).with_name(name)
     modules = {"p2pchat": "node", "nds-server": "nds"}
     return [str(script)] if script.exists() else [sys.executable, "-m", modules[name]]
-
-
-def wait_for(what: Callable[[], T], why: str, wait_s: float = WAIT_S) -> T:
-    """Asks until the answer is true; fails with `why` and the last answer when time is over."""
-    until = time.monotonic() + wait_s
-    while not (found := what()):
-        assert time.monotonic() < until, f"after {wait_s:g} s still not so: {why}; {found!r}"
-        time.sleep(TURN_S)
-    return found
 
 
 def at_once(what: Callable[[T], R], them: Iterable[T]) -> list[R]:

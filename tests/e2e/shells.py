@@ -24,9 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.display import Display, pressed
+from tests.waiting import LOOK_S, WAIT_S, pause_s
 
-WAIT_S = 30.0  # for what takes a second or two on an idle machine
-TURN_S = 0.02
 COLUMNS, ROWS = 110, 24
 MARK = "P2PCHAT_README"
 READY = re.compile(r"<<ready (\d+)>>")
@@ -175,10 +174,11 @@ class Shell:
 
     def wait(self, holds: Callable[[], bool], otherwise: str) -> None:
         """Waits until something holds."""
-        until = time.monotonic() + WAIT_S
+        began = time.monotonic()
         while not holds():
-            assert time.monotonic() < until, f"{otherwise} after {WAIT_S:g} s:\n{self.seen}"
-            time.sleep(TURN_S)
+            waited = time.monotonic() - began
+            assert waited < WAIT_S, f"{otherwise} after {WAIT_S:g} s:\n{self.seen}"
+            time.sleep(LOOK_S)
 
     def _write(self, text: str) -> None:
         os.write(self._master, text.encode())
@@ -238,15 +238,15 @@ class Shells:
 
     def close(self) -> None:
         """Ends every process that came out of a shell."""
-        until = time.monotonic() + WAIT_S
+        began = time.monotonic()
         while pids := self._living():
             for pid in pids:
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     continue
-            assert time.monotonic() < until, f"these do not end: {pids}"
-            time.sleep(TURN_S)
+            assert time.monotonic() < began + WAIT_S, f"these do not end: {pids}"
+            time.sleep(pause_s(began))
         for shell in self._shells.values():
             shell.close()
 

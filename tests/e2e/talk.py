@@ -7,7 +7,7 @@ from typing import Self
 import grpc
 
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import wait_for
+from tests.waiting import wait_for
 
 PACE_S = 0.2
 

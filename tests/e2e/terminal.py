@@ -23,9 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 from tests.display import Display, pasted, pressed
-
-WAIT_S = 20.0  # for what takes a second or two on an idle machine
-TURN_S = 0.02
+from tests.waiting import LOOK_S, WAIT_S, wait_for
 
 # The leader of a new session takes the terminal, so that it is hung up with it, and runs the rest.
 TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
@@ -76,10 +74,10 @@ class Screen(ABC):
     def until(self, what: "str | Callable[[str], bool]", wait_s: float = WAIT_S) -> str:
         """Waits until the screen holds a text, or is as a test of it wants; gives the screen."""
         holds = (lambda seen: what in seen) if isinstance(what, str) else what
-        end = time.monotonic() + wait_s
+        began = time.monotonic()
         while not holds(text := self.text):
-            assert time.monotonic() < end, f"after {wait_s:g} s no {what!r}:\n{text}"
-            time.sleep(TURN_S)
+            assert time.monotonic() < began + wait_s, f"after {wait_s:g} s no {what!r}:\n{text}"
+            time.sleep(LOOK_S)
         return text
 
 
@@ -186,10 +184,7 @@ class Terminal(Screen):
         """Waits for its end and for all that it wrote; the exit code."""
         code = self.process.wait(wait_s)
         os.write(self._theirs, END_MARK.encode())  # once it is read, all before it was
-        end = time.monotonic() + wait_s
-        while not self.raw.endswith(END_MARK):
-            assert time.monotonic() < end, f"it is still writing: {self.raw[-80:]!r}"
-            time.sleep(TURN_S)
+        wait_for(lambda: self.raw.endswith(END_MARK), "it has written all", wait_s)
         return code
 
     def left_behind(self) -> list[str]:

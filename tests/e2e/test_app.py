@@ -17,8 +17,9 @@ import pytest
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.flood import Flood
-from tests.e2e.programs import Member, wait_for
+from tests.e2e.programs import Member
 from tests.e2e.terminal import END_MARK, Screen, Terminal, Tmux, has_tmux
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 

@@ -19,7 +19,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.grpcurl import GRPCURL, Calls, Reply, call
 from tests.e2e.programs import OPTIONS, at_once
-from tests.processes import wait_for
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
 needs_grpcurl = pytest.mark.skipif(

@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import Member, at_once, wait_for
+from tests.e2e.programs import Member, at_once
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(120)]
 

@@ -12,7 +12,8 @@ import pytest
 from node.archive.rows import VERSION
 from node.errors import NO_PEER, OTHER
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import Member, wait_for
+from tests.e2e.programs import Member
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 

@@ -13,7 +13,8 @@ import pytest
 
 from p2pchat.v1 import control_pb2
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import Member, at_once, wait_for
+from tests.e2e.programs import Member, at_once
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.terminal import Terminal
-from tests.processes import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("e2e")
 

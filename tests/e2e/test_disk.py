@@ -11,7 +11,8 @@ import pytest
 from node.errors import OTHER
 from tests.e2e.cluster import Cluster
 from tests.e2e.disks import full, remount, small_disk
-from tests.e2e.programs import Member, wait_for
+from tests.e2e.programs import Member
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(180)]
 

@@ -10,7 +10,7 @@ from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.grpcurl import GRPCURL, Calls, Reply, Request, call
-from tests.e2e.programs import wait_for
+from tests.waiting import wait_for
 
 pytestmark = [
     pytest.mark.xdist_group("members"),

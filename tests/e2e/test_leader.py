@@ -10,8 +10,9 @@ import pytest
 from p2pchat.v1 import control_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
-from tests.e2e.programs import Leading, digits, wait_for
+from tests.e2e.programs import Leading, digits
 from tests.e2e.talk import Talk, others
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
 

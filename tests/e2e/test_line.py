@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Processes, texts, wait_for
+from tests.processes import Processes, texts
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("e2e")
 

@@ -6,8 +6,9 @@ import pytest
 
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
-from tests.e2e.programs import SMALL, at_once, wait_for
+from tests.e2e.programs import SMALL, at_once
 from tests.e2e.talk import Talk, all_of, others
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
 

@@ -14,8 +14,9 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.ears import Ear
 from tests.e2e.gates import Gate
-from tests.e2e.programs import Leading, Nds, at_once, wait_for
+from tests.e2e.programs import Leading, Nds, at_once
 from tests.e2e.talk import Talk, all_of, others
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 

@@ -7,8 +7,9 @@ import pytest
 
 from tests.e2e.cluster import Cluster
 from tests.e2e.ears import Ear
-from tests.e2e.programs import Leading, Nds, wait_for
+from tests.e2e.programs import Leading, Nds
 from tests.e2e.talk import all_of
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 

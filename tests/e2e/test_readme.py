@@ -30,7 +30,8 @@ from tests.e2e.readme import (
     steps,
     tables,
 )
-from tests.e2e.shells import WAIT_S, Shell, Shells, Sieve
+from tests.e2e.shells import Shell, Shells, Sieve
+from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.xdist_group("e2e")
 

@@ -11,8 +11,9 @@ import pytest
 
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
-from tests.e2e.programs import WAIT_S, at_once, wait_for
+from tests.e2e.programs import at_once
 from tests.e2e.shells import Shells
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import Member, wait_for
+from tests.e2e.programs import Member
 from tests.e2e.talk import all_of
 from tests.e2e.terminal import Terminal
 from tests.e2e.traces import left_in, marks
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
 

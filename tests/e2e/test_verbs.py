@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Processes, own_nds, texts, wait_for
+from tests.processes import Processes, own_nds, texts
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("members")
 

@@ -23,9 +23,10 @@ from google.protobuf.message import Message
 
 from p2pchat.v1 import common_pb2, control_pb2, nds_pb2, nds_pb2_grpc, node_pb2, node_pb2_grpc
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import OPTIONS, at_once, wait_for
+from tests.e2e.programs import OPTIONS, at_once
 from tests.fuzz.callers import Society
 from tests.fuzz.values import Facts
+from tests.waiting import wait_for
 
 TALKERS = ("alice", "bob", "carol")
 VICTIM = "mallory"

@@ -16,7 +16,7 @@ from node.cli.run import Run
 from node.cli.verbs_node import ensure
 from node.errors import NO_NDS, DiskReadOnly, NdsNotStarted
 from node.places import places
-from tests.processes import wait_for
+from tests.waiting import wait_for
 
 
 def test_an_nds_whose_place_is_taken_says_what_to_change(tmp_path: Path) -> None:
