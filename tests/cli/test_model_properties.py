@@ -117,6 +117,7 @@ class Faces(RuleBasedStateMachine):
         self.answers: list[Paged] = []
         self.linked = True
         self.patched: set[int] = set()  # chats whose window may lack lines that were missed
+        self.overtaken: set[int] = set()  # chats of which a page under way lacks such lines
         self.now_ms = 5_000
         chats = tuple(Chat(f"c{one}", one, ALICE, alive=2, known=2) for one in CHATS[:3])
         self.apply(Status(nick="alice", chats=chats))
@@ -212,6 +213,20 @@ class Faces(RuleBasedStateMachine):
             if isinstance(happening.what, h.ChatEvent) and happening.what.change == "closed":
                 self.answers = [one for one in self.answers if one.chat_id != happening.chat_id]
             self.apply(happening)
+            self.note_overtaken(happening.chat_id)
+
+    def note_overtaken(self, chat: int) -> None:
+        """A page that is under way lacks a line that came since, and so many more came that it is
+        held no more: it is there once the window is read again.
+        """
+        old, view = self.before.view(chat), self.state.view(chat)
+        for answer in self.answers:
+            if answer.chat_id == chat and answer.lines and old is not None and view is not None:
+                known = {item.place for item in held(view)}
+                gone = {item.place for item in old.earlier if item.place} - known
+                late = {place for place in gone if place < place_of(answer.lines[-1].place)}
+                self.logs[chat].missed |= late
+                self.overtaken |= {chat} if late else set()
 
     @rule()
     def all_arrives(self) -> None:
@@ -285,6 +300,8 @@ class Faces(RuleBasedStateMachine):
             view = self.state.view(answer.chat_id)
             if view is not None and self.makes_a_window(answer, view):
                 self.patched.discard(answer.chat_id)
+            self.patched |= self.overtaken & {answer.chat_id}
+            self.overtaken.discard(answer.chat_id)
             self.apply(answer)
 
     def makes_a_window(self, answer: Paged, view: View) -> bool:
