@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from node.background import is_running
-from tests.e2e.programs import SMALL, Leading, Member, Nds, at_once, digits
+from tests.e2e.programs import Leading, Member, Nds, at_once, digits
 from tests.waiting import WAIT_S, wait_for
 
 MARK = "P2PCHAT_E2E"
@@ -123,7 +123,7 @@ class Cluster:
         absent: int = 0,
         wait_s: float = WAIT_S,
     ) -> Leading:
-        """Waits until they are settled, then has it proved by their verbs.
+        """Waits until they are settled, then has it proved by verbs and by all their histories.
 
         Args:
             chat: which.
@@ -135,6 +135,7 @@ class Cluster:
         leader = self.settled(chat, *names, absent=absent, wait_s=wait_s)
         self._proved(chat, names, leader, absent)
         histories = at_once(partial(Member.history, chat=chat), [self[n] for n in names])
+        assert self[names[-1]].tail(chat) == histories[-1]
         for name, history in zip(names, histories, strict=True):
             assert history == histories[0], f"{name} and {names[0]} tell #{chat} differently"
         assert len({(line.member, line.id) for line in histories[0]}) == len(histories[0])
@@ -143,22 +144,19 @@ class Cluster:
         return leader
 
     def _proved(self, chat: str, names: Sequence[str], leader: Leading, absent: int) -> None:
-        """The same by `leader`, `check` and `list`."""
+        """The same by `check`, and by what the discovery service lists."""
         members = [self[name] for name in names]
-        row = members[0].row("leader", "-c", chat)
-        assert (row["member"], (row["generation"], row["epoch"])) == leader[:2], row
-        assert row["provisional"] is False
         checked = members[-1].row("check", "-c", chat)
         assert checked["same"] is True, checked
         assert len(checked["members"]) == len(names) + absent, checked
         same = [row for row in checked["members"] if row["same"] and row["fingerprint"]]
         assert len(same) == len(names), checked
-        listed = members[0].rows("list", "--nds", self.nds.address)
-        (record,) = [row for row in listed if row["chat"] == chat]
-        small = leader.member % SMALL
-        assert (record["leader"], record["generation"], record["epoch"]) == (small, *leader.epoch)
+        assert not leader.provisional
+        record = self.nds.network(chat)
+        assert record is not None
+        assert Leading(record.leader_id, digits(record.epoch)) == leader
         at = next(one for one in members if one.id(chat) == leader.member)
-        assert record["address"] == at.ask("GetStatus").advertise
+        assert record.leader_address == at.ask("GetStatus").advertise
 
     # ---- what went wrong, and the end
 

@@ -23,7 +23,6 @@ R = TypeVar("R")
 
 VERB_S = 60.0
 CALL_S = 5.0
-SMALL = 1_000_000  # a member id below this is what people see
 OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
@@ -292,17 +291,21 @@ class Member:
 
     def texts(self, chat: str) -> list[str]:
         """What its history says, in its order."""
-        found: list[str] = []
+        return [line.text for line in self.history(chat)]
+
+    def history(self, chat: str) -> list[Said]:
+        """All its lines."""
+        found: list[Said] = []
         cursor = ""
         while True:
             page = self.ask("ReadHistory", chat=chat, count=1_000, before=cursor)
-            found[:0] = [line.text for line in page.lines]
+            found[:0] = [Said(line.msg_id, line.source_id, line.text) for line in page.lines]
             cursor = page.cursor
             if not cursor:
                 return found
 
-    def history(self, chat: str) -> list[Said]:
-        """All its lines as `tail --json` tells them."""
+    def tail(self, chat: str) -> list[Said]:
+        """The same, as `tail --json` tells it."""
         rows = self.rows("tail", "-c", chat, "-n", "100000")
         return [Said(row["id"], row["from"]["member"], row["text"]) for row in rows]
 

@@ -4,9 +4,10 @@ import signal
 
 import pytest
 
+from node.core.types import GENERATION
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
-from tests.e2e.programs import SMALL, at_once
+from tests.e2e.programs import at_once
 from tests.e2e.talk import Talk, all_of, others
 from tests.waiting import wait_for
 
@@ -101,7 +102,7 @@ def test_one_joins_at_a_member_that_does_not_lead(square: Cluster) -> None:
     ids = [square[name].id("dev") for name in SQUARE]
     assert (joined["nick"], joined["already"]) == ("erin", False)
     assert joined["member"] > max(ids)
-    assert joined["id"] == joined["member"] % SMALL
+    assert joined["id"] == joined["member"] % GENERATION
     (service,) = erin.row("status")["nds"]
     assert service == {"address": square.nds.address, "state": "ok", "fault": None}, "at the door"
     sent = erin.row("send", "-c", "dev", "I came in by the side door")
