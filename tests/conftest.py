@@ -1,5 +1,7 @@
 """What all tests have in common: the order in which they are handed to the workers."""
 
+import gc
+
 import pytest
 
 
@@ -10,3 +12,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     that are handed out, all others wait for it at the end.
     """
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stand in memory to the end: the collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
