@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from node.background import is_running
+from p2pchat.v1 import common_pb2
 from tests.e2e.programs import Leading, Member, Nds, at_once, digits
 from tests.waiting import WAIT_S, wait_for
 
@@ -47,14 +48,15 @@ class Cluster:
     def raise_nodes(self, *names: str) -> None:
         """Starts a node for each name, all at once."""
         members = [self.members.get(name) or self.add(name) for name in names]
-        at_once(lambda one: one.up("--nick", one.name, "--nds", self.nds.address), members)
+        at_once(lambda one: one.begin("--nick", one.name, "--nds", self.nds.address), members)
 
     def gather(self, chat: str, *names: str) -> None:
         """The first makes the chat, the others join it in their order."""
         founder, *rest = names
-        line = self[founder].row("create", chat, "--nds", self.nds.address)["join"]
+        made = {"name": chat, "nds": self.nds.address, "mode": common_pb2.MODE_LOGGED}
+        line = self[founder].ask("CreateChat", wait_s=WAIT_S, **made).join_line
         for name in rest:
-            self[name].run("join", line, "--no-ui")
+            self[name].ask("JoinChat", wait_s=WAIT_S, line=line)
 
     # ---- what all of them know
 

@@ -225,6 +225,25 @@ class Member:
         """Starts the node; it enters its chats again."""
         self.pid = self.row("up", *flags)["pid"]
 
+    def begin(self, *flags: str) -> None:
+        """The same without a verb that does it; for a node that was not there before."""
+        self.socket.parent.mkdir(exist_ok=True)
+        command = ["setsid", "--fork", *self.command("_node", *flags)]
+        with (self.socket.parent / "node.out").open("ab") as out:
+            subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True,
+                env=self.environment,
+            )  # fmt: skip
+        self.pid = wait_for(self._answering, f"the node of {self.name} answers")
+
+    def _answering(self) -> int:
+        try:
+            return int(self.ask("GetStatus").pid)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                return 0
+            raise
+
     def down(self) -> None:
         """Stops it; leadership is handed over."""
         self.run("down")
@@ -250,10 +269,10 @@ class Member:
             self._channel = grpc.insecure_channel(f"unix:{self.socket}", options=OPTIONS)
         return control_pb2_grpc.ControlStub(self._channel)
 
-    def ask(self, method: str, **fields: Any) -> Any:
+    def ask(self, method: str, *, wait_s: float = CALL_S, **fields: Any) -> Any:
         """One unary call.  Raises grpc.RpcError."""
         request = getattr(control_pb2, f"{method}Request")(**fields)
-        return getattr(self.control, method)(request, timeout=CALL_S)
+        return getattr(self.control, method)(request, timeout=wait_s)
 
     def chat(self, name: str) -> control_pb2.Chat | None:
         """How it sees a chat; None while it does not answer, or is not in it."""
