@@ -227,14 +227,18 @@ class Member:
 
     def begin(self, *flags: str) -> None:
         """The same without a verb that does it; for a node that was not there before."""
-        self.socket.parent.mkdir(exist_ok=True)
         command = ["setsid", "--fork", *self.command("_node", *flags)]
-        with (self.socket.parent / "node.out").open("ab") as out:
+        with self._output.open("ab") as out:
             subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True,
                 env=self.environment,
             )  # fmt: skip
         self.pid = wait_for(self._answering, f"the node of {self.name} answers")
+
+    @property
+    def _output(self) -> Path:
+        """Of a node that was begun; the node makes the profile's directory itself."""
+        return self.home / f"{self.profile}.out"
 
     def _answering(self) -> int:
         try:
@@ -330,7 +334,7 @@ class Member:
 
     def logs(self) -> list[Path]:
         state = self.home / self.profile
-        return [state / "node.log", state / "node.out", state / "nds.log"]
+        return [state / "node.log", state / "node.out", state / "nds.log", self._output]
 
     def close(self) -> None:
         if self._channel is not None:
