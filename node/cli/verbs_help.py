@@ -9,6 +9,7 @@ from .. import errors as complaints
 from ..errors import DONE, Usage
 from .keys import spelled
 from .personal import Personal, personal
+from .render import records
 from .run import Run
 
 
@@ -95,14 +96,28 @@ def _completion(run: Run) -> int:
     return DONE
 
 
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
 def _log(run: Run) -> int:
     """The logs of several nodes as one, each line with the name of its profile."""
     files = [pair for home in run.args.homes for pair in _logs(Path(home))]
     if not run.args.homes:
         files = [(run.places.profile, run.places.log)]
-    streams = [_stamped(name, file) for name, file in files]
-    run.output.lines(line for _, line in heapq.merge(*streams, key=lambda pair: pair[0]))
+    merged = heapq.merge(*(_stamped(name, file) for name, file in files), key=lambda one: one[0])
+    if run.output.as_json:
+        run.output.rows(_parts(*one) for one in merged)
+    else:
+        run.output.lines(f"{stamp} {name:<10} {text}" for stamp, name, text in merged)
     return DONE
+
+
+def _parts(stamp: str, name: str, text: str) -> records.Row:
+    """{"ts","profile","level","text"}; no level where a line is none of ours."""
+    level, _, rest = text.partition(" ")
+    if level not in LEVELS:
+        return {"ts": stamp, "profile": name, "level": None, "text": text}
+    return {"ts": stamp, "profile": name, "level": level, "text": rest.strip()}
 
 
 def _logs(home: Path) -> list[tuple[str, Path]]:
@@ -118,15 +133,16 @@ def _logs(home: Path) -> list[tuple[str, Path]]:
     return [(f"{top}/{file.parent.name}", file) for file in found]
 
 
-def _stamped(name: str, file: Path) -> Iterator[tuple[str, str]]:
-    """Each line with its instant; one without belongs to the line before."""
+def _stamped(name: str, file: Path) -> Iterator[tuple[str, str, str]]:
+    """Each line as its instant, the name and what it says; one without is of the line before."""
     stamp = ""
     try:
         with file.open(encoding="utf-8", errors="backslashreplace") as lines:
             for line in lines:
+                text = line.rstrip()
                 if line[:4].isdecimal():
-                    stamp = line[:24]
-                yield stamp, f"{line[:24]} {name:<10} {line[25:].rstrip()}"
+                    stamp, text = line[:24], text[25:]
+                yield stamp, name, text
     except OSError as error:
         raise Usage(text=f"{file}: {error.strerror or error}") from error
 

@@ -218,6 +218,13 @@ def test_after_the_leaders_death_the_lowest_id_leads(dev: Processes) -> None:
     assert " bob " in told
     assert "leads epoch 2" in told
     assert [x[:24] for x in told.splitlines()] == sorted(x[:24] for x in told.splitlines())
+    with (dev.home("bob") / "default" / "node.log").open("a") as log:
+        log.write("a line of somebody else\n")
+    rows = [json.loads(x) for x in dev.lines("bob", "log", "--json", str(dev.home("bob")))]
+    assert [row["ts"] for row in rows] == sorted(row["ts"] for row in rows)
+    assert {row["profile"] for row in rows} == {"bob"}
+    assert any(row["level"] == "info" and "leads epoch 2" in row["text"] for row in rows)
+    assert (rows[-1]["level"], rows[-1]["text"]) == (None, "a line of somebody else")
 
 
 def test_leaving_and_the_last_to_leave(dev: Processes) -> None:
