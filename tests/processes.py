@@ -97,6 +97,18 @@ class Processes:
 
     # ---- the end ---------------------------------------------------------------------------------
 
+    def _none_left(self) -> bool:
+        """Ends those too that had been begun in vain, and find a home that is free again."""
+        mark, found = str(self.directory).encode(), False
+        for directory in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (directory / "cmdline").read_bytes():
+                    os.kill(int(directory.name), signal.SIGKILL)
+                    found = True
+            except OSError:
+                continue  # It has ended meanwhile.
+        return not found
+
     def close(self) -> None:
         """Ends every process that was started here, background ones included."""
         pids = [child.pid for child in self._children if child.poll() is None]
@@ -108,6 +120,7 @@ class Processes:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+        wait_for(self._none_left, "all processes have ended")
         for child in self._children:
             child.wait()
             for stream in (child.stdin, child.stdout, child.stderr):
