@@ -11,6 +11,8 @@ from node.archive.rows import APPLICATION, VERSION
 from node.disk import refusal
 from node.errors import DamagedLog, EmptyLog, NewerFile
 
+IN_RUNS = 5  # the version from which on a row of posts tells of several messages
+
 
 class Health(Struct, frozen=True):
     """What was found in a log; sizes in bytes."""
@@ -57,5 +59,6 @@ def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
     if fault := unsound(base):
         raise DamagedLog(file=path, text=fault)
     lines = base.execute("SELECT count(*) FROM message").fetchone()[0]
-    waiting = base.execute("SELECT count(*) FROM post WHERE settled = 0").fetchone()[0]
+    many = "coalesce(sum(last - first + 1), 0)" if version >= IN_RUNS else "count(*)"
+    waiting = base.execute(f"SELECT {many} FROM post WHERE settled = 0").fetchone()[0]
     return version, lines, waiting

@@ -84,15 +84,14 @@ class Lines:
             self._name((message,))
 
     def trim(self, last: Iterable[Key]) -> None:
-        """Remove those of the sources of these keys up to them, and their posts."""
+        """Remove those of the sources of these keys up to them."""
         bounds = list(map(rows.of_key, last))
         if self._names is not None:
             for bound in bounds:
                 gone = self._base.execute(rows.TRIMMED_IDS, bound)
                 for source, incarnation, random, seq, id in gone:
                     self._names.drop(id, rows.to_key((source, incarnation, random, seq)))
-        for statement in rows.TRIM:
-            self._base.executemany(statement, bounds)
+        self._base.executemany(rows.TRIM, bounds)
         self._base.execute(rows.TRIM_NAMESAKES)
         self._base.execute(rows.STILL_READ)
 

@@ -5,6 +5,8 @@ Each step leads from one version to the next, and is never changed once it was r
 
 import sqlite3
 
+from node.archive.posts import POSTS
+
 MARKS = (
     """CREATE TABLE floor (
         source INTEGER PRIMARY KEY,
@@ -18,7 +20,7 @@ MARKS = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-POSTS = (
+ONE_BY_ONE = (
     """CREATE TABLE post (
         source INTEGER NOT NULL, incarnation INTEGER NOT NULL, random INTEGER NOT NULL,
         seq INTEGER NOT NULL,
@@ -31,7 +33,7 @@ POSTS = (
 WHO_LACKS = (  # Members that do not count are listed too, where they have it or lack it.
     "DROP INDEX post_waiting",
     "ALTER TABLE post RENAME TO post_before",
-    *POSTS,
+    *ONE_BY_ONE,
     """INSERT INTO post SELECT *, (SELECT json_group_array(one.value)
         FROM json_each(counted) AS one
         WHERE one.value NOT IN (SELECT value FROM json_each(acked))) FROM post_before""",
@@ -51,10 +53,21 @@ IDS_IN_MEMORY = (  # In the file only those remain that several messages have.
     "DROP INDEX message_id",
 )
 
+POSTS_IN_RUNS = (  # What consecutive messages have in common stands in one row.
+    "DROP INDEX post_waiting",
+    "ALTER TABLE post RENAME TO post_before",
+    *POSTS,
+    """INSERT INTO post
+        SELECT source, incarnation, random, seq, seq, counted, acked, settled, lacking
+        FROM post_before""",
+    "DROP TABLE post_before",
+)
+
 STEPS = {
     1: MARKS,
     2: WHO_LACKS,
     3: IDS_IN_MEMORY,
+    4: POSTS_IN_RUNS,
 }  # statements, by the version that they start from
 
 

@@ -1,18 +1,18 @@
 """The tables of a log, and rows of them as values and back."""
 
 import gc
-import json
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from node.archive.migrations import MARKS, NAMESAKES, POSTS
-from node.archive.ports import LACKING_MAX, Place
+from node.archive.migrations import MARKS, NAMESAKES
+from node.archive.ports import Place
+from node.archive.posts import POSTS
 from node.core.messages import ChatMessage, Kind
-from node.core.types import Epoch, Floor, Hlc, Key, Post, Stream, WallMillis
+from node.core.types import Epoch, Floor, Hlc, Key, Stream, WallMillis
 
-VERSION = 4  # of these tables; a higher one in a file was written by a later program
+VERSION = 5  # of these tables; a higher one in a file was written by a later program
 APPLICATION = 0x70327063  # "p2pc", in the header of every log
 
 TABLES = (
@@ -56,7 +56,6 @@ PUT_NAMESAKE = (
 )
 DROP_NAMESAKE = "DELETE FROM namesake WHERE id = ? AND source = ? AND arrival = ?"
 TRIM_NAMESAKES = "DELETE FROM namesake WHERE arrival NOT IN (SELECT arrival FROM message)"
-PUT_POST = "INSERT OR REPLACE INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 PUT_MEMBER = "INSERT OR REPLACE INTO member VALUES (?, ?)"
 PUT_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
 ONE_STATE = "SELECT value FROM state WHERE name = ?"
@@ -67,7 +66,7 @@ MARK_READ = """INSERT OR REPLACE INTO state
 PUT_FLOOR = "INSERT OR REPLACE INTO floor VALUES (?, ?, ?, ?, ?)"
 PUT_HOLE = "INSERT OR IGNORE INTO hole VALUES (?, ?, ?, ?)"
 _TRIMMED = "WHERE source = ? AND (incarnation, random, seq) <= (?, ?, ?)"
-TRIM = tuple(f"DELETE FROM {table} {_TRIMMED}" for table in ("message", "post"))
+TRIM = f"DELETE FROM message {_TRIMMED}"
 # The numbers of the last messages to arrive are given again once those are gone: what has them then
 # is not read yet.
 STILL_READ = """UPDATE state SET value =
@@ -88,10 +87,6 @@ UNREAD_TEXTS = f"""SELECT text FROM message WHERE arrival >
     AND source <> ? AND {_FIRST}"""
 LAST_ARRIVAL = "SELECT coalesce(max(arrival), 0) FROM message"
 LATER_TEXTS = "SELECT text FROM message WHERE arrival > ? AND source <> ?"
-WAITING_POSTS = "SELECT * FROM post WHERE settled = 0"
-LACKING_POSTS = f"""SELECT * FROM post WHERE settled = 1 AND lacking <> '[]'
-    ORDER BY incarnation DESC, random, seq DESC LIMIT {LACKING_MAX}"""
-ONE_POST = f"SELECT * FROM post WHERE {_KEY}"
 ALL_FLOORS = "SELECT * FROM floor"
 ALL_HOLES = "SELECT * FROM hole"
 
@@ -175,22 +170,6 @@ def to_messages(found: Iterable[tuple[Any, ...]]) -> tuple[ChatMessage, ...]:
         hlc = _new(Hlc, (ms, counter))
         messages.append(ChatMessage(key, id, text, tuple(deps), hlc, sent, epoch, kinds[kind]))
     return tuple(messages)
-
-
-def of_post(post: Post) -> tuple[Any, ...]:
-    """The parameters of `PUT_POST`."""
-    source, (incarnation, random), seq = post.key
-    counted, acked, lacking = map(str, map(list, (post.counted, post.acked, post.lacking)))
-    return source, incarnation, random, seq, counted, acked, int(post.settled), lacking
-
-
-def to_post(row: tuple[Any, ...]) -> Post:
-    """A post from a row of its table."""
-    source, incarnation, random, seq, *lists, settled, lacking = row
-    key = Key(source, Stream(incarnation, random), seq)
-    counted, acked, lacks = (tuple(json.loads(one)) for one in (*lists, lacking))
-    away = tuple(sorted({*acked, *lacks}.difference(counted)))
-    return Post(key, counted, acked, bool(settled), away)
 
 
 def of_floor(floor: Floor) -> tuple[int, ...]:

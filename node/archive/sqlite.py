@@ -18,6 +18,7 @@ from node.archive import rows, values
 from node.archive.files import BUSY_S, FileInUse, Lock, connect, erase, open_database, prepared
 from node.archive.lines import Lines
 from node.archive.ports import Place, Unread, hex_digits
+from node.archive.posts import Posts
 from node.core.effects import (
     Meta,
     Remembered,
@@ -76,7 +77,7 @@ class SqliteArchive:
             if not path.exists():
                 erase(path)
             raise
-        self._lines = Lines(self._base)
+        self._lines, self._posts = Lines(self._base), Posts(self._base)
         self._members: dict[MemberId, Member] = {}
         self._topic = Fact()
         self._checkpoint: threading.Thread | None = None
@@ -108,6 +109,7 @@ class SqliteArchive:
                         self._base.executemany(rows.PUT_HOLE, map(rows.of_key, holes))
                     case Trim(last):
                         self._lines.trim(last)
+                        self._posts.trim(last)
                         self._counted = None
         if roster is not None:
             self._members = {member.id: member for member in roster.members}
@@ -122,9 +124,8 @@ class SqliteArchive:
         fresh = [m for store in stores if type(store) is StoreMessages for m in store.messages]
         if fresh and not self._lines.put(fresh):
             self._counted = None  # It is no sum any more.
-        posts = {store.post.key: store.post for store in stores if type(store) is StorePost}
-        if posts:
-            self._base.executemany(rows.PUT_POST, map(rows.of_post, posts.values()))
+        if posts := [store.post for store in stores if type(store) is StorePost]:
+            self._posts.put(posts)
 
     def _put_roster(self, roster: Roster) -> None:
         """Write the members that changed."""
@@ -219,11 +220,7 @@ class SqliteArchive:
                     values.read(Member, record)
                     for (record,) in self._base.execute("SELECT record FROM member ORDER BY id")
                 ]
-                posts = [
-                    rows.to_post(row)
-                    for query in (rows.WAITING_POSTS, rows.LACKING_POSTS)
-                    for row in self._base.execute(query)
-                ]
+                posts = self._posts.waiting() + self._posts.lacking()
                 messages = self._lines.load()
                 floors = tuple(map(rows.to_floor, self._base.execute(rows.ALL_FLOORS)))
                 holes = tuple(map(rows.to_key, self._base.execute(rows.ALL_HOLES)))
@@ -266,12 +263,8 @@ class SqliteArchive:
             return self._lines.brief(id)
 
     def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
-        found = {}
         with self._failing():
-            for key in keys:
-                for row in self._base.execute(rows.ONE_POST, rows.of_key(key)):
-                    found[key] = rows.to_post(row)
-        return found
+            return self._posts.find(keys)
 
     def stored_at(self, key: Key) -> WallMillis:
         with self._failing():
@@ -320,7 +313,7 @@ class SqliteArchive:
         fresh = prepared(fresh, self.path, power=self._power, check=check)
         old, self._base = self._base, fresh
         old.close()
-        self._lines = Lines(fresh)
+        self._lines, self._posts = Lines(fresh), Posts(fresh)
         self._counted = None
 
     def close(self) -> None:

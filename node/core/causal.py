@@ -10,7 +10,7 @@ all of them have been delivered.  A full vector clock would say the same in five
                              nothing is missing
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from .messages import ChatMessage
 from .types import Key, MemberId
@@ -66,6 +66,21 @@ class Causal:
                 self.heads.discard(before)
             self.heads.add(key)
         return [message]
+
+    @property
+    def is_free(self) -> bool:
+        """Does nobody wait for anything, and count nothing as delivered that is not held?"""
+        return not (self.pending or self.below or self._waiting or self._named)
+
+    def extend(self, messages: Sequence[ChatMessage]) -> None:
+        """Take in consecutive messages of one stream that lack nothing, while `is_free`."""
+        heads = self.heads
+        for message in messages:
+            if message.deps:
+                heads.difference_update(message.deps)
+        if (before := messages[0].key.before) is not None:
+            heads.discard(before)
+        heads.add(messages[-1].key)
 
     def replace(self, message: ChatMessage) -> None:
         """Another content stands under this key; if it still waits, it is the one to be shown."""

@@ -5,7 +5,7 @@ and the runs held of those find the messages (Demers and others 1987; Merkle 198
 The hashes are cumulative: what was trimmed stays in them, by way of its author's floor.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from heapq import merge
@@ -85,21 +85,47 @@ class History:
         key = message.key
         if key in self._index:
             return False
+        hash = self._keep(message)
+        self._runs_of(key[0], key[1]).add(key[2], hash)
+        if not self.marks.floors or not self.marks.covers(key):
+            self._mix(key[0], hash)
+        return True
+
+    def is_next(self, messages: Sequence[ChatMessage]) -> bool:
+        """Are these the next ones of one stream, above all that is held of it and its marks?"""
+        source, stream, seq = key = messages[0].key
+        if self.marks.holes.get(source) or (self.marks.floors and self.marks.covers(key)):
+            return False
+        runs = self._streams.get(source, {}).get(stream)
+        if (runs.last if runs else 0) != seq - 1:
+            return False
+        return all(m.key == (source, stream, n) for n, m in enumerate(messages, seq))
+
+    def extend(self, messages: Sequence[ChatMessage]) -> None:
+        """Take in messages for which `is_next` holds."""
+        source, stream, _ = messages[0].key
+        hash = 0
+        for message in messages:
+            hash ^= self._keep(message)
+        self._runs_of(source, stream).extend(messages[0].key[2], messages[-1].key[2], hash)
+        self._mix(source, hash)
+
+    def _keep(self, message: ChatMessage) -> int:
+        """Into the index; gives its hash."""
         hash, text = content_hash(message), message.text
         size = OVERHEAD + (len(text) if text.isascii() else len(text.encode()))
-        size += 40 * len(message.deps)
-        self._index[key] = _held(Held, (message.hlc, hash, size, message.id))
+        if message.deps:
+            size += 40 * len(message.deps)
+        self._index[message.key] = _held(Held, (message.hlc, hash, size, message.id))
         self.size += size
-        source, stream, seq = key
+        return hash
+
+    def _runs_of(self, source: MemberId, stream: Stream) -> Runs:
         if (streams := self._streams.get(source)) is None:
             streams = self._streams[source] = {}
         if (runs := streams.get(stream)) is None:
             runs = streams[stream] = Runs()
-        runs.add(seq, hash)
-        if not self.marks.floors or not self.marks.covers(key):
-            self._hashes[source] = self._hashes.get(source, 0) ^ hash
-            self.hash ^= hash
-        return True
+        return runs
 
     def knows_id(self, source: MemberId, id: str) -> bool:
         return id in self._ids.get(source, ())

@@ -52,7 +52,14 @@ class Entry(Struct):
         return tuple(sorted(m for m, delivery in self.to.items() if delivery.way is not None))
 
     @property
+    def is_everywhere(self) -> bool:
+        """Has everyone who is to have it acknowledged it?"""
+        return self.acks == len(self.to)
+
+    @property
     def lacking(self) -> tuple[MemberId, ...]:
+        if self.is_everywhere:
+            return ()
         return tuple(sorted(m for m, delivery in self.to.items() if delivery.way is None))
 
     @property
@@ -62,6 +69,8 @@ class Entry(Struct):
 
     @property
     def post(self) -> Post:
+        if self.is_everywhere:
+            return Post(self.message.key, self.counted, self.counted, not self.waits_for)
         away: tuple[MemberId, ...] = ()
         if len(self.to) > len(self.counted):
             away = tuple(sorted(m for m, delivery in self.to.items() if not delivery.counted))
@@ -125,10 +134,9 @@ class Outbox:
         to = {member: Delivery() for member in counted}
         entry = Entry(message, now, to, tuple(sorted(to)), set(to), through=dict(through or {}))
         self.entries[message.key] = entry
-        between = {member for members in entry.through.values() for member in members}
-        for member in to:
-            if member not in between:
-                self.lane(member).queue.append(message.key)
+        told = entry.waits_for.difference(*entry.through.values()) if through else to
+        for member in told:
+            self.lane(member).queue.append(message.key)
         for member in away:
             to[member] = Delivery(counted=False)
         if not entry.waits_for:
@@ -210,18 +218,19 @@ class Outbox:
         """A member that was to have our message has stored it; None: that is no news."""
         if (lane := self.lanes.get(by)) is not None:
             lane.flying.discard(key)
-        entry = self.find(key) or self._recalled.get(key)
-        if entry is None or by not in entry.to or entry.to[by].way is not None:
+        entry = self.entries.get(key) or self.settled.get(key) or self._recalled.get(key)
+        if entry is None or (delivery := entry.to.get(by)) is None or delivery.way is not None:
             return None
-        delivery = entry.to[by]
         delivery.way, delivery.took_ms = way, now - entry.stored_at
         if way is Way.SPREAD:
             took = delivery.took_ms
             self._spread_ms += (took - self._spread_ms) / 8 if self._spread_ms else took
         entry.acks += delivery.counted
         entry.waits_for.discard(by)
-        self._lacking.get(by, {}).pop(key, None)
-        self._alone.pop(key, None)
+        if by in self._lacking:
+            self._lacking[by].pop(key, None)
+        if self._alone:
+            self._alone.pop(key, None)
         if not entry.waits_for and key in self.entries:
             self._settle(key)
         return entry
@@ -397,9 +406,10 @@ class Outbox:
                 self._lacking[member].pop(oldest, None)
 
     def _note_lacking(self, entry: Entry) -> None:
-        for member in entry.lacking:
+        lacking = entry.lacking
+        for member in lacking:
             self._lacking.setdefault(member, {})[entry.message.key] = None
-        if entry.lacking and not entry.acked:
+        if lacking and not entry.acked:
             self._alone[entry.message.key] = entry
 
 

@@ -16,10 +16,8 @@ class Runs:
 
     def add(self, seq: int, hash: int) -> None:
         """Take `seq` in.  It must not be held yet."""
-        if self._last and self._last[-1] == seq - 1:  # The next one, as nearly always.
-            self._last[-1] = seq
-            self._hash[-1] ^= hash
-            return
+        if not self._last or self._last[-1] < seq:  # As nearly always.
+            return self.extend(seq, seq, hash)
         at = bisect_right(self._first, seq)
         joins_left = at > 0 and self._last[at - 1] == seq - 1
         joins_right = at < len(self._first) and self._first[at] == seq + 1
@@ -38,6 +36,17 @@ class Runs:
             self._first.insert(at, seq)
             self._last.insert(at, seq)
             self._hash.insert(at, hash)
+
+    def extend(self, first: int, last: int, hash: int) -> None:
+        """Take in the numbers from `first`, which is the next one or begins a run, to `last`."""
+        if self._last and self._last[-1] == first - 1:
+            self._last[-1] = last
+            self._hash[-1] ^= hash
+            return
+        assert not self._last or self._last[-1] < first, f"{first} is held already"
+        self._first.append(first)
+        self._last.append(last)
+        self._hash.append(hash)
 
     def rehash(self, seq: int, before: int, after: int) -> None:
         """The content of a held number has changed."""

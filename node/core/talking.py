@@ -7,7 +7,7 @@ members are told by others, whom the author asks to pass its lines on (`spreadin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from .alarms import Alarm
 from .belonging import Belonging
@@ -61,7 +61,7 @@ class Talking:
         s.history.is_repeat(message)
         s.causal.accept(message)
         s.last_own = message.key
-        s.latest_place, s.talked_at = max(s.latest_place, message.place), s.now
+        s.latest_place, s.talked_at = message.place, s.now
         through = self._through()
         entry = s.outbox.post(s.now, message, s.active_others, s.away, through)
         s.emit(StoreMessages((message,)))
@@ -105,6 +105,8 @@ class Talking:
         """A stream of this life, above what others may count as trimmed of an earlier one."""
         s = self._s
         known = s.history.marks.floors.get(s.me)
+        if s.stream is not None and known is None and not s.gaps:
+            return
         floors = [floor for floor in (known, *s.gaps) if floor is not None and floor.source == s.me]
         floor = max(floors, key=lambda floor: floor.at, default=None)
         if s.stream is not None and (floor is None or s.stream >= floor.stream):
@@ -329,15 +331,10 @@ class Talking:
             return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {request.to} here"))
         is_author = caller == request.messages[0].key.source
         way = Way.DIRECT if is_author else Way.RELAY
-        stored, s.talked_at = 0, s.now
-        for message in request.messages:
-            if (refusal := self.take(message, way)) is not None:
-                if not stored:
-                    return s.respond(call, refusal)
-                break  # What is acknowledged names the last one that there was room for.
-            stored += 1
-        self.tell_filled()
-        messages = request.messages[:stored]
+        s.talked_at = s.now
+        messages, refusal = self._take_each(request.messages, way)
+        if refusal is not None and not messages:
+            return s.respond(call, refusal)
         if request.to == s.me:
             s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me))
             if is_author and request.pass_on:
@@ -346,6 +343,44 @@ class Talking:
             self._pass_on(call, request.to, messages)
         else:  # One hop is enough: what comes by others is not passed on again.
             s.respond(call, Told(Receipt.RELAYING, messages[-1].id, s.me))
+
+    def _take_each(
+        self, messages: tuple[ChatMessage, ...], way: Way
+    ) -> tuple[tuple[ChatMessage, ...], Refusal | None]:
+        """Those up to the last one that there was room for, and why there was none for the next."""
+        if self._take_run(messages, way):
+            return messages, None
+        stored, refusal = 0, None
+        for message in messages:
+            if (refusal := self.take(message, way)) is not None:
+                break
+            stored += 1
+        self.tell_filled()
+        return messages[:stored], refusal
+
+    def _take_run(self, messages: tuple[ChatMessage, ...], way: Way) -> bool:
+        """Take them at once, as `take` would one by one, if they go on where their author's last
+        one ended and lack nothing: so it is nearly always.  False: nothing has happened.
+        """
+        s, first = self._s, messages[0].key
+        if first.source == s.me or not s.causal.is_free or not s.history.is_next(messages):
+            return False
+        hlc_of, latest = s.history.hlc, NO_HLC
+        if (before := first.before) is not None:
+            latest = hlc_of(before) or latest
+        for message in messages:
+            for dep in message.deps:
+                if (hlc := hlc_of(dep)) is None:
+                    return False
+                latest = max(latest, hlc)
+            if not follows(message.hlc, latest):
+                return False
+            latest = message.hlc
+        s.history.extend(messages)
+        s.emit(StoreMessages(messages))
+        s.causal.extend(messages)
+        self._show_all(messages, way)
+        return True
 
     def _take_acks(self, call: CallId, request: Acks) -> None:
         """Members have stored what the caller has passed on to them."""
@@ -392,15 +427,21 @@ class Talking:
 
         Of one (source, id) only the first is shown.
         """
+        self._show_all(sorted(messages, key=lambda m: m.place), way)
+
+    def _show_all(self, messages: Sequence[ChatMessage], way: Way) -> None:
+        """These are in display order."""
         s = self._s
-        for message in sorted(messages, key=lambda m: m.place) if len(messages) > 1 else messages:
-            late = message.place < s.latest_place
+        for message in messages:
+            place = message.place
+            late = place < s.latest_place
             if message.key.source == s.me and not late:
                 s.last_own = message.key
             if s.history.is_repeat(message):
                 s.drop("a message that was shown under another key")
             else:
-                s.latest_place = max(s.latest_place, message.place)
+                if not late:
+                    s.latest_place = place
                 s.emit(Deliver(message, way, late))
 
     def _orderly(self, message: ChatMessage) -> bool:

@@ -74,10 +74,10 @@ MUTANTS = [
     Mutant(
         "acknowledged before stored",
         "node/core/talking.py",
-        "        stored, s.talked_at = 0, s.now\n",
+        "        s.talked_at = s.now\n        messages, refusal =",
         "        if request.to == s.me:\n"
         "            s.respond(call, Told(Receipt.STORED, request.messages[-1].id, s.me))\n"
-        "        stored, s.talked_at = 0, s.now\n",
+        "        s.talked_at = s.now\n        messages, refusal =",
         (
             (
                 "        if request.to == s.me:\n"

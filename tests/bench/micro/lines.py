@@ -17,6 +17,7 @@ def line(seq: int, source: int = 2) -> ChatMessage:
     return ChatMessage(key, str(UUID(int=seq)), TEXT, (), Hlc(WALL + seq, 0), WALL + seq, EPOCH)
 
 
-def tell(seq: int) -> Tell:
-    """The same on its way to member 1."""
-    return Tell(Caller(CHAT, 2, WALL, Epoch(*EPOCH), 1), 1, line(seq))
+def tell(first: int, count: int = 1) -> Tell:
+    """So many on their way to member 1."""
+    lines = tuple(line(seq) for seq in range(first, first + count))
+    return Tell(Caller(CHAT, 2, WALL, Epoch(*EPOCH), 1), 1, lines)

@@ -25,6 +25,17 @@ def test_64_lines_received(benchmark: Any) -> None:
     benchmark.pedantic(receive, setup=batch, rounds=ROUNDS)
 
 
+def test_64_lines_received_together(benchmark: Any) -> None:
+    group = Circle(4).groups[1]
+    numbers = count(1)
+
+    def batch() -> tuple[tuple[Received], dict[str, Any]]:
+        first, *_ = take(numbers)
+        return (Received(first, tell(first, BATCH)),), {}
+
+    benchmark.pedantic(lambda event: group.handle(0, event), setup=batch, rounds=ROUNDS)
+
+
 def test_64_lines_said_and_acknowledged_by_three(benchmark: Any) -> None:
     circle, numbers = Circle(4), count(1)
 

@@ -1,0 +1,118 @@
+"""Tries node/core/talking.py and history.py: several lines in one call are taken as one by one."""
+
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from node.core import effects as e
+from node.core import messages as m
+from node.core.types import Floor, Hlc, Key
+
+from .cast import line, stream
+from .dialogue import Dialogue, follower
+from .laws import fixed
+
+Call: TypeAlias = tuple[int, int, int]  # author, first number, how many
+Marks: TypeAlias = tuple[int, int]  # a floor of one author, a hole of the other; 0 for none
+Heard: TypeAlias = list[object]
+
+LINES = 12  # of each author
+
+
+def conversation(answers: list[tuple[int, int]]) -> dict[Key, m.ChatMessage]:
+    """What two authors said; `answers` name the other's line that each of their lines had seen."""
+    said: dict[Key, m.ChatMessage] = {}
+    for n, (one, other) in enumerate(answers, 1):
+        for author, seen in ((2, one), (4, other)):
+            after = said.get(Key(6 - author, stream(), min(seen, n - 1)))
+            message = line(author, n, after=(after,) if after else (), ms=1_000 + 10 * n + author)
+            said[message.key] = message
+    return said
+
+
+def heard(
+    said: dict[Key, m.ChatMessage], calls: list[Call], marks: Marks, *, one_by_one: bool
+) -> Heard:
+    """All that a group stores, shows, answers and then holds."""
+    talk = follower(3, 1, 2, 4)
+    state = talk.group._s
+    floor, hole = marks
+    if floor:
+        state.history.adopt(Floor(2, stream(), floor, 77))
+    if hole:
+        state.history.open_hole(Key(4, stream(), hole))
+    if one_by_one:
+        talk.group._talking._take_run = lambda *_: False  # type: ignore[method-assign]
+    found: Heard = []
+    for author, first, count in calls:
+        keys = [Key(author, stream(), seq) for seq in range(first, first + count)]
+        if messages := tuple(said[key] for key in keys if key in said):
+            found.append(talk.hears(m.Tell(talk.caller(author), 3, messages)))
+            found += noticed(talk)
+    found += [state.history.hash, state.history.size, state.history.digests(), state.causal.heads]
+    return [*found, state.history.held((2, 4)), state.latest_place, state.causal.pending]
+
+
+def noticed(talk: Dialogue) -> Heard:
+    stores = [effect for effect in talk.said if isinstance(effect, e.StoreMessages)]
+    stored = [message for effect in stores for message in effect.messages]
+    told = e.Deliver | e.Dropped | e.HolesFilled
+    return [*stored, *(effect for effect in talk.said if isinstance(effect, told))]
+
+
+calls = st.tuples(st.sampled_from((2, 4)), st.integers(1, LINES), st.integers(1, 6))
+seen = st.integers(0, LINES)
+marks = st.tuples(st.integers(0, 5), st.integers(0, 5))
+
+
+@fixed
+@given(
+    st.lists(st.tuples(seen, seen), min_size=LINES, max_size=LINES),
+    st.lists(calls, max_size=12),
+    marks,
+)
+def test_lines_of_one_call_come_to_the_same_as_one_by_one(
+    answers: list[tuple[int, int]], calls: list[Call], marks: Marks
+) -> None:
+    said = conversation(answers)
+    order = [(author, n, 3) for n in range(1, LINES, 3) for author in (2, 4)]
+    for sent in (calls, order, calls + order):
+        assert heard(said, sent, marks, one_by_one=False) == heard(
+            said, sent, marks, one_by_one=True
+        )
+
+
+@pytest.mark.parametrize("marks", [(3, 0), (0, 2), (3, 2)])
+def test_lines_with_marks_among_them_come_to_the_same_as_one_by_one(marks: Marks) -> None:
+    said = conversation([(0, 0)] * LINES)
+    calls = [(2, 1, 6), (4, 1, 6), (2, 7, 4)]
+    together = heard(said, calls, marks, one_by_one=False)
+    assert together == heard(said, calls, marks, one_by_one=True)
+
+
+def test_a_line_that_is_not_later_than_what_it_answers_ends_what_is_taken() -> None:
+    talk = follower(3, 1, 2, 4)
+    other = line(4, ms=2_000)
+    talk.hears(m.Tell(talk.caller(4), 3, (other,)))
+    wrong = line(2, 2, after=(other,), ms=1_500)
+    reply = talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1), wrong)))
+    assert reply == m.Told(m.Receipt.STORED, line(2, 1).id, 3)
+
+
+def test_lines_that_go_on_are_stored_together() -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.hears(m.Tell(talk.caller(2), 3, tuple(line(2, n) for n in (1, 2))))
+    talk.hears(m.Tell(talk.caller(2), 3, tuple(line(2, n) for n in (3, 4, 5))))
+    assert [message.key.seq for message in talk.one(e.StoreMessages).messages] == [3, 4, 5]
+    assert talk.group._s.causal.heads == {line(2, 5).key}
+
+
+def test_a_line_that_is_not_later_ends_what_is_taken_of_its_call() -> None:
+    talk = follower(3, 1, 2, 4)
+    wrong = replace(line(2, 2), hlc=Hlc(500, 0))
+    reply = talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1), wrong, line(2, 3))))
+    assert reply == m.Told(m.Receipt.STORED, line(2, 1).id, 3)
+    assert [effect.message for effect in talk.of(e.Deliver)] == [line(2, 1)]
