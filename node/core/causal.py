@@ -11,9 +11,12 @@ all of them have been delivered.  A full vector clock would say the same in five
 """
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from typing import TypeAlias
 
 from .messages import ChatMessage
 from .types import Key, MemberId
+
+Run: TypeAlias = Sequence[ChatMessage]  # consecutive ones of one stream
 
 
 class Causal:
@@ -25,7 +28,7 @@ class Causal:
         self.pending: dict[Key, ChatMessage] = {}
         self.below: set[Key] = set()  # a newcomer's: taken for delivered, still to come
         self._named: set[Key] = set()  # of those: what somebody shown follows
-        self._waiting: dict[Key, list[Key]] = {}  # what is missing -> who waits for it
+        self._waiting: dict[Key, list[list[Key]]] = {}  # what is missing -> runs that wait for it
         self._load: dict[MemberId, tuple[int, int]] = {}  # pending messages and bytes by author
 
     def delivered(self, key: Key) -> bool:
@@ -49,38 +52,20 @@ class Causal:
         """Messages and bytes of this author that wait here."""
         return self._load.get(source, (0, 0))
 
-    def accept(self, message: ChatMessage) -> list[ChatMessage]:
-        """Take in a message that the log has just got; give what may be shown now, in order."""
-        key, deps = message.key, message.deps
-        before = key.before
-        if (missing := self._first_missing(before, deps)) is not None:
-            self._wait(message, missing)
-            return []
-        if self._waiting and key in self._waiting:
-            return self._deliver(message)
-        if self.below or self._named:
-            self._show(message)
-        else:  # Nobody waits for it and nothing is taken for delivered, as nearly always.
-            self.heads.difference_update(deps)
-            if before is not None:
-                self.heads.discard(before)
-            self.heads.add(key)
-        return [message]
-
-    @property
-    def is_free(self) -> bool:
-        """Does nobody wait for anything, and count nothing as delivered that is not held?"""
-        return not (self.pending or self.below or self._waiting or self._named)
-
-    def extend(self, messages: Sequence[ChatMessage]) -> None:
-        """Take in consecutive messages of one stream that lack nothing, while `is_free`."""
-        heads = self.heads
-        for message in messages:
-            if message.deps:
-                heads.difference_update(message.deps)
-        if (before := messages[0].key.before) is not None:
-            heads.discard(before)
-        heads.add(messages[-1].key)
+    def accept(self, *messages: ChatMessage) -> list[ChatMessage]:
+        """Take in consecutive messages of one stream that the log has just got; give what may be
+        shown now, in order.
+        """
+        ready = self._ready(messages)
+        if len(ready) < len(messages):
+            for message in messages[len(ready) :]:
+                self._load_one(message)
+            if not ready:
+                return []
+        if self._waiting:
+            return self._deliver(ready)
+        self._show(ready)
+        return list(ready)
 
     def replace(self, message: ChatMessage) -> None:
         """Another content stands under this key; if it still waits, it is the one to be shown."""
@@ -132,52 +117,72 @@ class Causal:
                     return False
         return True
 
-    def _deliver(self, message: ChatMessage) -> list[ChatMessage]:
+    def _deliver(self, run: Run) -> list[ChatMessage]:
         """Iterative, since one message may set thousands free."""
-        shown = []
-        ready = [message]
+        shown = list[ChatMessage]()
+        ready = [run]
         while ready:
             nearest = ready.pop()
             self._show(nearest)
-            shown.append(nearest)
-            ready += reversed(self._freed(nearest.key))
+            shown += nearest
+            for message in reversed(nearest):
+                if message.key in self._waiting:
+                    ready += reversed(self._freed(message.key))
         return shown
 
     def _release(self, key: Key) -> list[ChatMessage]:
         return [shown for free in self._freed(key) for shown in self._deliver(free)]
 
-    def _freed(self, key: Key) -> list[ChatMessage]:
-        """Those that waited for `key` and wait for nothing else; others wait on."""
-        free = []
-        for waiter in self._waiting.pop(key, ()):
-            message = self.pending[waiter]
-            if (missing := self.first_missing(message)) is not None:
-                self._waiting.setdefault(missing, []).append(waiter)
-            else:
-                free.append(message)  # Pending until it is shown: others may wait for it.
-        return free
+    def _freed(self, key: Key) -> list[Run]:
+        """Of the runs that waited for `key` what waits for nothing else; the rest waits on."""
+        runs = [[self.pending[waiter] for waiter in run] for run in self._waiting.pop(key, ())]
+        return [ready for run in runs if (ready := self._ready(run))]
 
-    def _show(self, message: ChatMessage) -> None:
-        if message.key in self.pending:
-            self._unload(message)
-        self.heads.difference_update(message.deps)
-        if (before := message.key.before) is not None:
+    def _ready(self, run: Run) -> Run:
+        """The first messages of a run, as many as lack nothing; the others wait from now on.
+
+        They are pending until they are shown: others may wait for them.
+        """
+        missing = self._first_missing(run[0].key.before, run[0].deps)
+        for n, message in enumerate(run):
+            if n and message.deps:
+                missing = self._first_missing(None, message.deps)
+            if missing is not None:
+                keys = [message.key for message in run[n:]]
+                self._waiting.setdefault(missing, []).append(keys)
+                return run[:n]
+        return run
+
+    def _show(self, run: Run) -> None:
+        if self.pending:
+            for message in run:
+                if message.key in self.pending:
+                    self._unload(message)
+        before = run[0].key.before
+        if self.below or self._named:
+            self._pass(run, before)
+        for message in run:
+            if message.deps:
+                self.heads.difference_update(message.deps)
+        if before is not None:
             self.heads.discard(before)
-        if below := self.below:
-            for dep in message.deps:
-                if dep in below:
-                    self._named.add(dep)
-            if before is not None and before in below:
-                self._named.add(before)
-            below.discard(message.key)
-        if message.key in self._named:
-            self._named.discard(message.key)  # Its successors have been shown: it is no head.
+        last = run[-1].key
+        if last in self._named:
+            self._named.discard(last)  # Its successors have been shown: it is no head.
         else:
-            self.heads.add(message.key)
+            self.heads.add(last)
 
-    def _wait(self, message: ChatMessage, missing: Key) -> None:
-        self._waiting.setdefault(missing, []).append(message.key)
-        self._load_one(message)
+    def _pass(self, run: Run, before: Key | None) -> None:
+        """Note what these follow of what was taken for delivered, and that they are here now."""
+        below = self.below
+        named = [dep for message in run for dep in message.deps]
+        if before is not None:
+            named.append(before)
+        self._named.update(key for key in named if key in below)
+        for message in run:
+            below.discard(message.key)
+            if message is not run[-1]:
+                self._named.discard(message.key)
 
     def _load_one(self, message: ChatMessage) -> None:
         self.pending[message.key] = message

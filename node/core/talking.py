@@ -7,7 +7,7 @@ members are told by others, whom the author asks to pass its lines on (`spreadin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from .alarms import Alarm
 from .belonging import Belonging
@@ -360,26 +360,29 @@ class Talking:
 
     def _take_run(self, messages: tuple[ChatMessage, ...], way: Way) -> bool:
         """Take them at once, as `take` would one by one, if they go on where their author's last
-        one ended and lack nothing: so it is nearly always.  False: nothing has happened.
+        one ended: so it is nearly always.  False: nothing has happened.
         """
         s, first = self._s, messages[0].key
-        if first.source == s.me or not s.causal.is_free or not s.history.is_next(messages):
+        if first.source == s.me or not s.history.is_next(messages):
             return False
+        count, size = s.causal.load(first.source)
+        most = size + 4 * sum(len(message.text) for message in messages)
+        if count + len(messages) > s.timing.pending_max or most > s.timing.pending_bytes_max:
+            return False  # There may be no room for all of them to wait.
         hlc_of, latest = s.history.hlc, NO_HLC
         if (before := first.before) is not None:
             latest = hlc_of(before) or latest
         for message in messages:
             for dep in message.deps:
-                if (hlc := hlc_of(dep)) is None:
+                if dep[:2] == first[:2]:
                     return False
-                latest = max(latest, hlc)
+                latest = max(latest, hlc_of(dep) or latest)
             if not follows(message.hlc, latest):
                 return False
             latest = message.hlc
         s.history.extend(messages)
         s.emit(StoreMessages(messages))
-        s.causal.extend(messages)
-        self._show_all(messages, way)
+        self.show(s.causal.accept(*messages), way)
         return True
 
     def _take_acks(self, call: CallId, request: Acks) -> None:
@@ -427,13 +430,8 @@ class Talking:
 
         Of one (source, id) only the first is shown.
         """
-        self._show_all(sorted(messages, key=lambda m: m.place), way)
-
-    def _show_all(self, messages: Sequence[ChatMessage], way: Way) -> None:
-        """These are in display order."""
         s = self._s
-        for message in messages:
-            place = message.place
+        for place, message in sorted([(message.place, message) for message in messages]):
             late = place < s.latest_place
             if message.key.source == s.me and not late:
                 s.last_own = message.key

@@ -57,10 +57,13 @@ def heard(
 
 
 def noticed(talk: Dialogue) -> Heard:
-    stores = [effect for effect in talk.said if isinstance(effect, e.StoreMessages)]
-    stored = [message for effect in stores for message in effect.messages]
-    told = e.Deliver | e.Dropped | e.HolesFilled
-    return [*stored, *(effect for effect in talk.said if isinstance(effect, told))]
+    """What was stored and shown, whatever the order, which is to be a causal one."""
+    stored = [message for effect in talk.of(e.StoreMessages) for message in effect.messages]
+    shown = [effect.message for effect in talk.of(e.Deliver)]
+    for n, message in enumerate(shown):
+        assert not {later.key for later in shown[n:]}.intersection(message.predecessors)
+    told = [effect for effect in talk.said if isinstance(effect, e.Dropped | e.HolesFilled)]
+    return [*stored, sorted(message.key for message in shown), *told]
 
 
 calls = st.tuples(st.sampled_from((2, 4)), st.integers(1, LINES), st.integers(1, 6))
@@ -100,6 +103,14 @@ def test_a_line_that_is_not_later_than_what_it_answers_ends_what_is_taken() -> N
     wrong = line(2, 2, after=(other,), ms=1_500)
     reply = talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1), wrong)))
     assert reply == m.Told(m.Receipt.STORED, line(2, 1).id, 3)
+
+
+def test_a_line_that_names_a_later_one_of_its_own_stream_waits_however_it_comes() -> None:
+    said = {line(2, n).key: line(2, n) for n in (1, 2, 3, 4)}
+    odd = replace(line(2, 2), deps=(line(2, 3).key,))
+    said[odd.key] = odd
+    together = heard(said, [(2, 1, 4)], (0, 0), one_by_one=False)
+    assert together == heard(said, [(2, 1, 4)], (0, 0), one_by_one=True)
 
 
 def test_lines_that_go_on_are_stored_together() -> None:

@@ -170,3 +170,24 @@ def test_a_lost_line_that_comes_before_any_that_follows_it_is_a_head() -> None:
     other.causal.assume([A1.key])
     other.take(B1, A1)
     assert other.causal.heads == {B1.key}
+
+
+def test_what_comes_together_below_a_cut_is_no_head_and_nothing_is_kept_of_it() -> None:
+    log = Log()
+    log.causal.assume([A1.key, A2.key])
+    log.take(line(2, 1, after=(A1,), ms=2_000), line(3, 1, after=(A2,), ms=3_000))
+    heads = set(log.causal.heads)
+    log.held |= {A1.key, A2.key}
+    assert log.causal.accept(A1, A2) == [A1, A2]
+    assert log.causal.heads == heads
+    assert (log.causal.below, log.causal._named) == (set(), set())
+
+
+def test_of_lines_that_come_together_those_wait_that_lack_something() -> None:
+    log = Log()
+    late = line(1, 2, after=(line(4),))
+    log.held |= {A1.key, late.key, A3.key}
+    assert log.causal.accept(A1, late, A3) == [A1]
+    assert log.causal.load(1)[0] == 2
+    assert log.take(line(4)) == ["4.1", "1.2", "1.3"]
+    assert log.causal.pending == {}
