@@ -2,7 +2,7 @@
 
 `python -m tests.bench rows` measures all rows of single parts, `python -m tests.bench WORD ...`
 those whose names hold one of the words, `python -m tests.bench micro` single steps of codec, core
-and archive (`tests.bench.micro`).
+and archive (`tests.bench.micro`), `python -m tests.bench crowd` groups of up to 200 members.
 
 Another part's figures are a module with `ROWS` here, or with `GAUGES` where each figure has a goal
 of its own, and its name below.
@@ -13,6 +13,7 @@ import sys
 
 from . import archive, catchup, core, disk, model, screen, simulator, terminal
 from .groups import __main__ as groups
+from .groups import crowd
 from .measure import ROUNDS, measure, table
 
 ROWS = [*archive.ROWS, *core.ROWS, *disk.ROWS, *model.ROWS, *simulator.ROWS]
@@ -27,6 +28,8 @@ GAUGES = [*catchup.GAUGES, *screen.GAUGES, *terminal.GAUGES]
 def main(words: list[str]) -> int:
     if not words or words[0].startswith("-"):
         return groups.main(words)
+    if words[0] == "crowd":
+        return crowd.main(words[1:])
     if words[0] == "micro":
         return subprocess.run([*MICRO, *words[1:]], check=False).returncode
     if words == ["rows"]:

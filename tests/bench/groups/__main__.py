@@ -21,7 +21,7 @@ from .roll import ENTRANTS, Entrant
 
 RUNS = 5
 SIZES = (4, 10, 50)
-QUICK = Plan(flood_s=2.0, talk_s=3.0, idle_s=1.0)
+QUICK = Plan(flood_s=2.0, talk_s=3.0, calm_s=1.0, idle_s=2.0)
 RESULTS = Path(__file__).parents[1] / "results.md"
 
 

@@ -33,16 +33,19 @@ class Failed(Exception):
 
 
 class Process:
-    """A member of a contestant as a process."""
+    """Members of a contestant in one process; `index` is that of the first."""
 
-    def __init__(self, name: str, index: int, size: int, directory: Path, server: str) -> None:
-        self.name, self.index = name, index
-        self._words = directory / "stderr"
-        directory.mkdir(exist_ok=True)
-        seat = {"index": index, "size": size, "directory": str(directory), "server": server}
+    def __init__(self, name: str, at: range, size: int, directory: Path, server: str) -> None:
+        self.name, self.index = name, at[0]
+        homes = [directory / f"m{index}" for index in at]
+        for home in homes:
+            home.mkdir(exist_ok=True)
+        self._words = homes[0] / "stderr"
+        places = list(zip(at, map(str, homes), strict=True))
+        seats = json.dumps({"size": size, "server": server, "seats": places})
         with self._words.open("ab") as words:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.bench.groups.member", name, json.dumps(seat)],
+                [sys.executable, "-m", "tests.bench.groups.member", name, seats],
                 cwd=ROOT,
                 env=environment(),
                 stdin=subprocess.PIPE,
@@ -61,7 +64,11 @@ class Process:
         except BrokenPipeError as error:
             raise self._fault("ended") from error
 
-    def answer(self, wait_s: float = ANSWER_S) -> dict[str, Any]:
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def answer(self, wait_s: float = ANSWER_S) -> Any:
         """The next line that it says.  Raises Failed."""
         until = time.monotonic() + wait_s
         while b"\n" not in self._unread:
@@ -73,8 +80,7 @@ class Process:
                 raise self._fault("ended")
             self._unread += piece
         line, _, self._unread = self._unread.partition(b"\n")
-        told: dict[str, Any] = json.loads(line)
-        return told
+        return json.loads(line)
 
     def _fault(self, what: str) -> Failed:
         words = self._words.read_text("utf-8", "replace").strip()[-2_000:]
@@ -93,10 +99,10 @@ class Process:
 
 
 class Group:
-    """The members of one contestant, who hear each other."""
+    """The members of one contestant, who hear each other; so many `each` process."""
 
-    def __init__(self, name: str, size: int) -> None:
-        self.name, self.size = name, size
+    def __init__(self, name: str, size: int, each: int = 1) -> None:
+        self.name, self.size, self._each = name, size, each
         self.members: list[Process] = []
         self._stack = contextlib.ExitStack()
 
@@ -120,7 +126,7 @@ class Group:
         self.directory = Path(self._stack.enter_context(temporary))
         self.server: Server = self._stack.enter_context(serving(self.name, self.directory))
         self._stack.callback(lambda: [one.kill() for one in self.members])
-        for index in range(self.size):
+        for index in range(0, self.size, self._each):
             self.members.append(self.process(index))
         self.addresses = [one["address"] for one in self.all("open")]
         self.members[0].order("found")
@@ -128,16 +134,17 @@ class Group:
         self.all("meet", addresses=self.addresses)
 
     def process(self, index: int) -> Process:
-        """A process of the member, also a second one on the files of the first."""
-        directory = self.directory / f"m{index}"
-        return Process(self.name, index, self.size, directory, self.server.address)
+        """A process of that member and those beside it, also a second one on the same files."""
+        at = range(index, min(index + self._each, self.size))
+        return Process(self.name, at, self.size, self.directory, self.server.address)
 
     def all(self, do: str, wait_s: float = ANSWER_S, **arguments: Any) -> list[dict[str, Any]]:
         """Orders it of all at once; their answers in the order of the members."""
         for one in self.members:
             one.order(do, **arguments)
         until = time.monotonic() + wait_s
-        return [one.answer(max(0.0, until - time.monotonic())) for one in self.members]
+        answers = [one.answer(max(0.0, until - time.monotonic())) for one in self.members]
+        return [told for answer in answers for told in answer]
 
 
 class Plan(Struct, frozen=True):
@@ -145,7 +152,8 @@ class Plan(Struct, frozen=True):
 
     flood_s: float = 3.0
     talk_s: float = 4.0
-    idle_s: float = 2.0
+    calm_s: float = 2.0  # until what the talk left is done
+    idle_s: float = 6.0
     rate: int = 30  # messages a second of the whole group, in the talk
     patience_s: float = 30.0  # nothing has come for so long: what is missing is lost ...
     limit_s: float = 60.0  # ... and so is what is not there so long after the last was said
@@ -155,11 +163,12 @@ def contest(name: str, size: int, plan: Plan) -> Outcome:
     """One group, measured.  Raises Failed where a member failed."""
     with Group(name, size) as group:
         period_ns = size * 1_000_000_000 // plan.rate
-        talked = _phase(group, "talk", plan, plan.talk_s, period_ns=period_ns)
+        talked = phase(group, "talk", plan, plan.talk_s, period_ns=period_ns)
+        time.sleep(plan.calm_s)
         worked = group.server.worked_s()
         idle = group.all("idle", seconds=plan.idle_s)
         worked = group.server.worked_s() - worked + sum(one["worked_s"] for one in idle)
-        flooded = _phase(group, "flood", plan, plan.flood_s)
+        flooded = phase(group, "flood", plan, plan.flood_s)
         accounts = group.all("account", said=flooded.said)
         resident_kb = group.server.resident_kb() + sum(one["resident_kb"] for one in accounts)
     latencies = sorted(us for one in talked.told for us in one["latencies_us"])
@@ -181,14 +190,14 @@ def contest(name: str, size: int, plan: Plan) -> Outcome:
     )
 
 
-class _Phase(Struct, frozen=True):
+class Phase(Struct, frozen=True):
     began: int  # on the clock of all processes of this machine
     said: list[int]  # of each member since its start
     told: list[dict[str, Any]]
     worked_s: float  # of all members and the server
 
 
-def _phase(group: Group, do: str, plan: Plan, seconds: float, **arguments: Any) -> _Phase:
+def phase(group: Group, do: str, plan: Plan, seconds: float, **arguments: Any) -> Phase:
     """All say something, from the same instant on, until everything has come."""
     worked = group.server.worked_s()
     began = monotonic_ns() + int(1e9 * (AHEAD_S + AHEAD_EACH_S * group.size))
@@ -197,4 +206,4 @@ def _phase(group: Group, do: str, plan: Plan, seconds: float, **arguments: Any) 
     limits = {"patience_s": plan.patience_s, "limit_s": plan.limit_s}
     told = group.all("settle", ANSWER_S + plan.limit_s, said=said, **limits)
     worked = group.server.worked_s() - worked + sum(one["worked_s"] for one in told)
-    return _Phase(began, said, told, worked)
+    return Phase(began, said, told, worked)

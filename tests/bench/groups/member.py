@@ -1,7 +1,8 @@
-"""`python -m tests.bench.groups.member CONTESTANT SEAT`: one member, told by lines on its stdin.
+"""`python -m tests.bench.groups.member CONTESTANT SEATS`: members, told by lines on their stdin.
 
-Each line is an order as JSON, each is answered by one line as JSON on stdout.  The instants in them
-are of the one monotonic clock that all processes of this machine share.
+Each line is an order to all of them as JSON, each is answered by one line as JSON on stdout: a list
+of what each has to say.  The instants in them are of the one monotonic clock that all processes of
+this machine share.
 """
 
 import asyncio
@@ -27,8 +28,9 @@ FOLLOW_S = 0.002
 class Member:
     """A contestant's member and its ledger; each public method is an order."""
 
-    def __init__(self, name: str, seat: Seat) -> None:
-        self._seat = seat
+    def __init__(self, name: str, seat: Seat, share: float) -> None:
+        """`share` of what this process costs is this member's."""
+        self._seat, self._share = seat, share
         self._ledger = Ledger(seat.index, seat.size)
         self._one = contestant(name).kind()(seat, self._ledger.note)
         self._said = 0
@@ -98,7 +100,7 @@ class Member:
         waiting.cancel()
         told = {
             "delivered": ledger.delivered - self._delivered,
-            "worked_s": process_time() - self._worked_s,
+            "worked_s": (process_time() - self._worked_s) * self._share,
             "last": ledger.last_ns,
             "settled": settled,
             "latencies_us": ledger.latencies_us or [],
@@ -109,7 +111,7 @@ class Member:
     async def idle(self, seconds: float) -> dict[str, Any]:
         began = process_time()
         await asyncio.sleep(seconds)
-        return {"worked_s": process_time() - began}
+        return {"worked_s": (process_time() - began) * self._share}
 
     async def account(self, said: list[int]) -> dict[str, Any]:
         """What the ledger says now."""
@@ -119,7 +121,7 @@ class Member:
             "doubled": ledger.doubled,
             "disordered": ledger.disordered,
             "damaged": ledger.damaged,
-            "resident_kb": _resident_kb(),
+            "resident_kb": _resident_kb() * self._share,
         }
 
     async def follow(self) -> dict[str, Any]:
@@ -149,12 +151,12 @@ def _resident_kb() -> int:
     return 0
 
 
-def _tell(answer: dict[str, Any]) -> None:
+def _tell(answer: object) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 
 
-async def serve(member: Member) -> None:
+async def serve(members: list[Member]) -> None:
     """Follows the orders until it is killed; what goes wrong ends the process at once."""
     orders = asyncio.StreamReader(limit=1 << 20)
     loop = asyncio.get_running_loop()
@@ -162,20 +164,25 @@ async def serve(member: Member) -> None:
     try:
         while line := await orders.readline():
             order = json.loads(line)
-            _tell(await getattr(member, order.pop("do"))(**order))
+            do = order.pop("do")
+            asked = members[:1] if do == "found" else members
+            _tell(await asyncio.gather(*(getattr(one, do)(**order) for one in asked)))
     except Exception:
         traceback.print_exc()
         os._exit(1)  # No contestant's own end is waited for: it may hang on what went wrong.
     os._exit(0)
 
 
-def main(name: str, seat: str) -> None:
+def main(name: str, seats: str) -> None:
     gc.set_threshold(*COLLECTED)  # as our program does: for everybody here
-    told = json.loads(seat)
-    place = Seat(told["index"], told["size"], Path(told["directory"]), told["server"])
+    told = json.loads(seats)
+    places = [
+        Seat(index, told["size"], Path(directory), told["server"])
+        for index, directory in told["seats"]
+    ]
 
     async def run() -> None:
-        await serve(Member(name, place))
+        await serve([Member(name, place, 1 / len(places)) for place in places])
 
     asyncio.run(run())
 

@@ -60,7 +60,7 @@ class Ours(Contestant):
         self._chat: Chat = self._node.chats[0]
         self._watching = asyncio.create_task(self._watch())
         while not self._complete():  # noqa: ASYNC110 nothing tells it
-            await asyncio.sleep(TURN_S)
+            await asyncio.sleep(TURN_S * max(1, self.seat.size // 10))
 
     async def _join(self) -> None:
         """They come one after the other: a newcomer is made known to all who are there."""

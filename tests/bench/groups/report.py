@@ -79,7 +79,8 @@ def _method(report: Report) -> str:
         f"- **p50, p99**: latency at {plan.rate} messages/s of the whole group, for"
         f" {plan.talk_s:g} s.\n"
         "- **idle CPU**: percent of a core per member, with a server's share, over"
-        f" {plan.idle_s:g} s without a word; **RSS** likewise, afterwards.\n\n"
+        f" {plan.idle_s:g} s without a word, {plan.calm_s:g} s after the talk; **RSS** likewise,"
+        " afterwards.\n\n"
         f"`{BASELINE}` is what Python's gRPC gives at best: bytes without protobuf in streams, 64"
         " messages to a frame, acknowledged in ranges that are held back up to 20 ms."
     )
