@@ -59,11 +59,14 @@ class Names:
 
     def brief(self, id: str) -> str:
         """The first digits of an id, as many as it takes to tell it from all others."""
+        part, least = self._parts.get(id[:DIGITS], {}), id[:BRIEF_LEAST]
+        near = [one for one in part if one.startswith(least) and one != id]
+        if not near:  # As nearly always.
+            return least
         digits = id.replace("-", "")
-        part = self._parts.get(id[:DIGITS], {})
-        for count in range(BRIEF_LEAST, len(digits), 2):
+        for count in range(BRIEF_LEAST + 2, len(digits), 2):
             beginning = dashed(digits[:count])
-            if not any(one.startswith(beginning) and one != id for one in part):
+            if not any(one.startswith(beginning) for one in near):
                 return digits[:count]
         return digits
 

@@ -3,7 +3,7 @@
 Every method gives plain values of `node.words` or raises a `Complaint` that can be shown as it is.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -228,14 +228,20 @@ class Client:
             raise complaint from error
 
     async def watch(
-        self, chat: str = "", history: int = 0, *, ready: Callable[[], None] | None = None
+        self,
+        chat: str = "",
+        history: int = 0,
+        *,
+        kinds: Sequence[str] = (),
+        ready: Callable[[], None] | None = None,
     ) -> AsyncIterator[Happening]:
         """Everything that happens, until the caller goes away or the node does (NodeDown).
 
+        `kinds` names those of `happenings.KINDS` that are wanted; none for all.
         `ready` is called once the node watches: what is asked of it from then on, and what comes
         here, leave no gap between them.
         """
-        call = self._stub.Watch(pb.WatchRequest(chat=chat, history=history))
+        call = self._stub.Watch(pb.WatchRequest(chat=chat, history=history, kinds=kinds))
         try:
             await call.initial_metadata()
             if ready is not None and not call.done():

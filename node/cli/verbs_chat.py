@@ -125,7 +125,8 @@ async def _follow(run: Run, since_ms: int) -> int:
             name = (await node.leader(run.args.chat)).chat
             _print_page(run, page, name)
             shown = {(line.source_id, line.msg_id) for line in page.lines}
-        stream = node.watch(run.args.chat, min(run.args.n, PAGE))
+        kinds = () if run.args.events else ("message",)
+        stream = node.watch(run.args.chat, min(run.args.n, PAGE), kinds=kinds)
         async for happening in _reading(run, stream):
             what = happening.what
             if isinstance(what, Line):

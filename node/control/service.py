@@ -4,7 +4,7 @@ What is malformed is refused with the field and its limit before the node sees i
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from enum import IntEnum
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from p2pchat.v1 import control_pb2_grpc as stubs
 from .. import background, words
 from ..core.messages import Kind
 from ..errors import BadField, Complaint
-from ..happenings import Happening
+from ..happenings import KINDS, Happening, What
 from ..host import asking, checks, entering, listing, views
 from ..host.chats import Chat, wall_ms
 from ..host.nodes import Node
@@ -269,7 +269,8 @@ class ControlService(stubs.ControlServicer):
         try:
             chats = self._chats(request.chat)
             count = _counted(request.history, "history", PAGE_MAX, 0)
-            watcher = self._node.hub.add(chats[0].group.chat if request.chat else 0)
+            kinds = _kinds(request.kinds)
+            watcher = self._node.hub.add(chats[0].group.chat if request.chat else 0, kinds)
             past = self._past(chats, count)
             # From now on nothing is missed, and what is said from now on is no past line.
             await context.send_initial_metadata(())
@@ -312,6 +313,15 @@ def _one_of(kind: type[_Choice], value: int, field: str, default: _Choice) -> _C
         choices = ", ".join(str(int(one)) for one in kind)
         raise BadField(field=field, text=f"must be one of {choices}, not {value}")
     return kind(value)
+
+
+def _kinds(names: Sequence[str]) -> list[type[What]]:
+    """The kinds of happenings that the caller named."""
+    for i, name in enumerate(names):
+        if name not in KINDS:
+            text = f"must be one of {', '.join(KINDS)}, not {name!r}"
+            raise BadField(field=f"kinds[{i}]", text=text)
+    return [KINDS[name] for name in names]
 
 
 def _counted(value: int, field: str, most: int, default: int) -> int:

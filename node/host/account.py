@@ -16,7 +16,9 @@ Three things are known in more than one way, and are told in one sentence each:
 from msgspec.structs import replace
 
 from ..core.effects import (
+    Acknowledged,
     Change,
+    Deliver,
     ElectionMoved,
     LeaderChanged,
     MemberChanged,
@@ -52,6 +54,8 @@ class Account:
     def told(self, group: Group, notice: Notice | Halted) -> list[telling.What]:
         """What watchers hear of a notice."""
         self._leader = self._leader or group.leader
+        if isinstance(notice, Deliver | Acknowledged):  # As nearly always.
+            return telling.told(group, notice)
         match notice:
             case ElectionMoved():
                 return [*self._before(group, notice), self._election(group, notice)]

@@ -42,12 +42,12 @@ from ..core.messages import TRANSIENT, Kind
 from ..core.timing import Timing
 from ..core.types import Key, MemberId, small
 from ..errors import Complaint, DiskFailed
-from ..happenings import Happening, QueueEvent
+from ..happenings import Happening, QueueEvent, ReceiptEvent
 from ..logs import chat_log
 from ..profile import Entry
 from ..runner import Halted, Nds, Peers, Runner, now_ms
 from ..tasks import Tasks
-from ..words import Epoch, Progress, Wait
+from ..words import Epoch, Line, Progress, Wait
 from . import telling
 from .account import Account
 from .elections import Elections
@@ -62,7 +62,12 @@ CAUGHT_UP: dict[type, str] = {
     HolesFilled: "%s lost messages of %s turned up",
     Jumped: "%s messages of %s were trimmed by all who were there",
 }
-USUAL = (Deliver, Acknowledged, Settled)  # notices that every line brings
+# Notices that every line brings, and what is told of them.
+TOLD: dict[type, type[telling.What]] = {
+    Deliver: Line,
+    Acknowledged: ReceiptEvent,
+    Settled: ReceiptEvent,
+}
 MEET_MAX = 64  # members all of whom are met; an election is no time to begin to
 HELD_MAX = 100_000  # notices that one waiter may leave unread
 
@@ -87,7 +92,7 @@ class Surroundings(Struct, frozen=True):
     unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
     halted: Callable[["Chat"], None]  # it is stalled, or has stopped by itself
     listed: Callable[["Chat", str], None]  # its discovery service has it under this name
-    watched: Callable[[], bool]  # does anybody hear what is told?
+    wants: Callable[[type[telling.What]], bool]  # does anybody hear of this kind?
     runner: type[Runner] = Runner
 
 
@@ -133,7 +138,7 @@ class Chat:
         self.unreadable = ""  # why its log could not be read the last time
         self._leaving = False
         self._unasked = world.unasked
-        self._watched = world.watched
+        self._wants = world.wants
         self._tell = world.tell
         self._listeners: set[asyncio.Queue[Notice | Halted]] = set()
         self._following = Following()
@@ -185,11 +190,11 @@ class Chat:
 
     def _notified(self, notices: Sequence[Notice | Halted]) -> None:
         """Takes the notices of one turn."""
-        heard = self._watched()
+        heard = {kind: self._wants(told) for kind, told in TOLD.items()}
         writes = self.log.isEnabledFor(logging.DEBUG)
         told: list[telling.What] = []
         for notice in notices:
-            is_usual = isinstance(notice, USUAL)
+            is_usual = type(notice) in heard
             if writes or not is_usual:
                 self._write_down(notice)
             self._following.noticed(notice)
@@ -199,7 +204,7 @@ class Chat:
             if not is_usual:
                 self._tell_all(told)
                 self._unusual(notice)
-            elif heard or isinstance(notice, Settled):
+            elif heard[type(notice)] or isinstance(notice, Settled):
                 told += self._account.told(self.group, notice)
         self._tell_all(told)
         if self.opened and self.group.outbox_size != self._outbox:

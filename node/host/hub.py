@@ -2,10 +2,10 @@
 
 from asyncio import Event
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from ..errors import Complaint
-from ..happenings import Happening
+from ..happenings import KINDS, Happening, What
 
 QUEUE_MAX = 4_096
 
@@ -18,10 +18,10 @@ class TooSlow(Complaint):
 
 
 class Watcher:
-    """One reader of happenings; `chat_id` 0 for all chats."""
+    """One reader of happenings of these kinds; `chat_id` 0 for all chats."""
 
-    def __init__(self, chat_id: int, queue_max: int) -> None:
-        self._chat_id = chat_id
+    def __init__(self, chat_id: int, kinds: frozenset[type[What]], queue_max: int) -> None:
+        self._chat_id, self.kinds = chat_id, kinds
         self._queue_max = queue_max
         self._queue: deque[Happening] = deque()
         self._news = Event()
@@ -34,6 +34,8 @@ class Watcher:
         if self._chat_id:
             mine = (0, self._chat_id)
             happenings = [one for one in happenings if one.chat_id in mine]
+        if len(self.kinds) < len(KINDS):
+            happenings = [one for one in happenings if type(one.what) in self.kinds]
         self._lost = len(self._queue) + len(happenings) > self._queue_max
         self._queue.extend(happenings[: self._queue_max - len(self._queue)])
         self._news.set()
@@ -68,18 +70,19 @@ class Hub:
         self._watchers: set[Watcher] = set()
         self._ended = False
 
-    def add(self, chat_id: int = 0) -> Watcher:
-        """A new watcher; one that comes too late is at its end at once."""
-        watcher = Watcher(chat_id, self._queue_max)
+    def add(self, chat_id: int = 0, kinds: Collection[type[What]] = ()) -> Watcher:
+        """A new watcher, of all kinds where none is named; one that comes too late is at its end at
+        once.
+        """
+        watcher = Watcher(chat_id, frozenset(kinds or KINDS.values()), self._queue_max)
         if self._ended:
             watcher.end()
         self._watchers.add(watcher)
         return watcher
 
-    @property
-    def watched(self) -> bool:
-        """Whether anybody hears what is told."""
-        return bool(self._watchers)
+    def wants(self, kind: type[What]) -> bool:
+        """Whether anybody hears of this kind."""
+        return any(kind in watcher.kinds for watcher in self._watchers)
 
     def remove(self, watcher: Watcher) -> None:
         self._watchers.discard(watcher)

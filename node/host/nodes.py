@@ -337,7 +337,7 @@ class Node(Keeping, Finding):
             unasked=self._unasked,
             halted=self._halted,
             listed=self.rename,
-            watched=lambda: self.hub.watched,
+            wants=self.hub.wants,
             runner=self.runner_class,
         )
         log = archive or self.archive_class(self.archive_path(entry), power=self.power)

@@ -395,6 +395,36 @@ async def test_a_watcher_is_told_when_nothing_more_is_missed(pair: tuple[Client,
     await happenings.aclose()  # type: ignore[attr-defined]
 
 
+async def test_a_watcher_hears_the_kinds_that_it_asks_for(pair: tuple[Client, Client]) -> None:
+    alice, _ = pair
+    ready = asyncio.Event()
+    stream = alice.watch(kinds=("queue", "message"), ready=ready.set)
+    heard: list[happenings.What] = []
+
+    async def hear() -> None:
+        async for one in stream:
+            heard.append(one.what)
+            if one.what == happenings.QueueEvent(0):
+                return
+
+    async with asyncio.timeout(10):
+        hearing = asyncio.create_task(hear())
+        await ready.wait()
+        async for _ in alice.send("", "hello"):
+            pass
+        await hearing
+    kinds = [type(one) for one in heard]
+    assert kinds == [words.Line, happenings.QueueEvent, happenings.QueueEvent]
+
+
+async def test_a_watcher_of_a_kind_that_there_is_not_is_told_which_there_are(
+    pair: tuple[Client, Client],
+) -> None:
+    said = r"kinds\[1\]: must be one of message, receipt, .*, not 'lines'"
+    with pytest.raises(errors.BadField, match=said):
+        await anext(pair[0].watch(kinds=("message", "lines")))
+
+
 async def test_a_watcher_of_what_is_not_there_is_refused_and_never_ready(
     pair: tuple[Client, Client], tmp_path: Path
 ) -> None:

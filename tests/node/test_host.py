@@ -18,7 +18,8 @@ from node import profile as profiles
 from node import words as w
 from node.config import load
 from node.control.running import running
-from node.core.effects import Departed, ElectionMoved, Phase, Stopped
+from node.core.effects import Acknowledged, Departed, ElectionMoved, Phase, Stopped
+from node.core.group import Group
 from node.core.messages import Kind, Life
 from node.core.types import Hlc, Silence, Stream
 from node.errors import (
@@ -906,6 +907,30 @@ async def test_a_slow_watcher_is_let_go_and_costs_nobody_else() -> None:
     hub.end()
     assert [one.chat_id async for one in quick.happenings()] == [7]
     assert [one async for one in hub.add().happenings()] == [], "who comes late is not kept waiting"
+
+
+async def test_only_kinds_that_somebody_hears_are_told_of(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, _ = await town.pair()
+    receipts: list[object] = []
+    written = telling._receipt
+
+    def receipt(group: Group, notice: Acknowledged) -> h.ReceiptEvent:
+        receipts.append(notice)
+        return written(group, notice)
+
+    monkeypatch.setattr(telling, "_receipt", receipt)
+    lines = alice.hub.add(kinds=(w.Line,))
+    await say(alice, "one")
+    assert (alice.hub.wants(w.Line), alice.hub.wants(h.ReceiptEvent)) == (True, False)
+    assert receipts == [], "nobody hears of them"
+    everything = alice.hub.add()
+    await say(alice, "two")
+    assert len(receipts) == 1
+    alice.hub.end()
+    assert [one.what.text async for one in lines.happenings()] == ["one", "two"]  # type: ignore[union-attr]
+    assert any([isinstance(one.what, h.ReceiptEvent) async for one in everything.happenings()])
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class Ours(Contestant):
         return seen.alive == seen.known == self.seat.size and bool(self.leader())
 
     async def _watch(self) -> None:
-        watcher = self._node.hub.add()
+        watcher = self._node.hub.add(kinds=(Line, QueueEvent))
         try:
             async for happening in watcher.happenings():
                 self._happened(happening)
