@@ -131,12 +131,25 @@ class CatchingUp:
             if not isinstance(outcome, Synced):
                 return self._end(session)
             self._note(outcome.floors)
-            if outcome.sources:
-                return self._fetch(session, outcome.sources)
+            if sources := self._silent_of(outcome.sources):
+                return self._fetch(session, sources)
             self._end(session, complete=True, equal=not outcome.partial)
 
         request = Sync(s.caller(session.peer), s.view(), digests=s.history.digests())
         s.call(session.peer, request, s.timing.sync_call_ms, ended)
+
+    def _silent_of(self, sources: tuple[MemberId, ...]) -> tuple[MemberId, ...]:
+        """Those of these authors whose lines have to be asked for.
+
+        Who has just told us a line that could be shown tells us what comes after it, too, until we
+        have it; and we have all that came before it, unless a part only counts as delivered.  Where
+        much is on its way, that is not to be fetched as well.
+        """
+        s = self._s
+        if s.backwards or not s.outbox.is_slow:
+            return sources
+        told, since = s.told_at, s.now - TALK_MS
+        return tuple(source for source in sources if told.get(source, since) <= since)
 
     def _fetch(self, session: Session, sources: tuple[MemberId, ...]) -> None:
         s, backwards = self._s, self._s.backwards

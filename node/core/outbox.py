@@ -103,6 +103,10 @@ class Lane(Struct):
         else:
             self.shrink()
 
+    def is_slow(self, timing: Timing) -> bool:
+        """Do answers take so long that lines come together meanwhile?"""
+        return self.srtt_ms > timing.quick_ms / 4
+
     def shrink(self) -> None:
         self.window = max(WINDOW_MIN, self.window - self.window // 4)
 
@@ -180,8 +184,7 @@ class Outbox:
             return ()
         timing, is_ill = self._timing, bool(lane.backoff_ms)
         # What comes meanwhile goes with the next call, where that is not soon.
-        is_busy = lane.srtt_ms > timing.quick_ms / 4
-        if lane.flights >= (1 if is_ill or is_busy else timing.flight_max):
+        if lane.flights >= (1 if is_ill or lane.is_slow(timing) else timing.flight_max):
             return ()
         free = lane.window - len(lane.flying)
         if free <= 0:
@@ -208,6 +211,11 @@ class Outbox:
             taken.append(entry.message)
         lane.flights += bool(taken)
         return tuple(taken)
+
+    @property
+    def is_slow(self) -> bool:
+        """Is what is said on its way for long, to somebody at least?"""
+        return any(lane.is_slow(self._timing) for lane in self.lanes.values())
 
     def landed(self, member: MemberId) -> None:
         """A call that carried messages to this member has ended, some way."""

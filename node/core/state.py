@@ -110,6 +110,7 @@ class State:
         self.stream_seq = 0
         self.last_own: Key | None = None
         self.talked_at: Millis | None = None  # when a line was said, or came from its author
+        self.told_at: dict[MemberId, Millis] = {}  # when one of theirs was shown that they told us
         self.latest_place: Place = (NO_HLC, 0, Stream(0, 0), 0)  # of what has been shown
         self.members = Membership(log.roster)
         self.history = History(log.floors, log.holes)

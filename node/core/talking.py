@@ -433,6 +433,8 @@ class Talking:
         s = self._s
         for place, message in sorted([(message.place, message) for message in messages]):
             late = place < s.latest_place
+            if way is not Way.CATCH_UP:
+                s.told_at[message.key.source] = s.now
             if message.key.source == s.me and not late:
                 s.last_own = message.key
             if s.history.is_repeat(message):

@@ -256,6 +256,26 @@ def test_logs_that_differ_while_lines_are_said_are_compared_only_now_and_then(ta
     assert since + gap_ms <= talk.now < since + gap_ms + 100
 
 
+@pytest.mark.parametrize("waited_ms", [0, catching_up.TALK_MS])
+@pytest.mark.parametrize("took_ms", [10, 200])
+def test_what_is_on_its_way_for_long_is_not_fetched_as_well(took_ms: int, waited_ms: int) -> None:
+    talk = follower(3, 1, 2)
+    talk.says("hello")
+    talk.wait(took_ms)
+    said = talk.call(m.Tell, to=2).request.messages[0]
+    for member in (1, 2):
+        talk.answer(m.Tell, m.Told(Receipt.STORED, said.id, member), to=member)
+    talk.hold(m.Sync)
+    ping(talk, 1, 77)
+    talk.wait_for(m.Sync, to=1)
+    talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1, after=(said,), ms=WALL + 1_000),)))
+    assert talk.shown == ["hello", "2.1"]
+    talk.wait(waited_ms)
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(2,)))
+    asked = [call.request.sources for call in talk.of(e.Call) if isinstance(call.request, m.Sync)]
+    assert asked == ([] if took_ms == 200 and not waited_ms else [(2,)])
+
+
 @pytest.mark.parametrize("how", ["equal logs", "it asks", "it answers"])
 def test_who_missed_a_line_and_is_seen_to_hold_it_has_acknowledged_it(how: str) -> None:
     talk, (said,) = missed("hello")

@@ -162,6 +162,12 @@ MUTANTS = [
         "        differs = view.history_hash == -1\n",
     ),
     Mutant(
+        "who has ever told a line is never asked for",
+        "node/core/catching_up.py",
+        "if told.get(source, since) <= since)",
+        "if source not in told)",
+    ),
+    Mutant(
         "rosters are not compared",
         "node/core/group.py",
         "        if view.roster_hash != s.members.hash:\n",
