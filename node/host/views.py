@@ -1,12 +1,12 @@
 """What faces are shown when they ask: a chat and its members, leader, history and messages."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .. import words
 from ..archive import Unread
 from ..core.group import Group
-from ..core.messages import Life, Member
+from ..core.messages import ChatMessage, Life, Member
 from ..core.readable import absence
 from ..core.types import Hlc, MemberId, Place, Stream, small
 from ..errors import (
@@ -26,6 +26,8 @@ from .elections import Led
 from .telling import Naming, leader_of, line
 
 STATES = {Life.ALIVE: "alive", Life.SUSPECT: "suspect", Life.DROPPED: "dropped"}
+PAGE_BYTES = 3 * 2**20  # of texts in a page of history ...
+LINE_BYTES = 512  # ... and what each line counts beside its text
 ACKED_OF = 500  # own lines that `members` counts acknowledgements of
 
 
@@ -180,6 +182,16 @@ def find_member(one: Chat, wanted: str) -> Member:
 # ---- history -----------------------------------------------------------------------------------
 
 
+def _within(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The first of them, at least one, that fit into a page."""
+    size = 0
+    for n, message in enumerate(messages):
+        size += LINE_BYTES + len(message.text.encode())
+        if n and size > PAGE_BYTES:
+            return list(messages[:n])
+    return list(messages)
+
+
 def page(
     one: Chat,
     *,
@@ -189,7 +201,8 @@ def page(
     after: str = "",
     contains: str = "",
 ) -> words.Page:
-    """A page of history, oldest first: the last lines before a place, or the first after one.
+    """A page of history, oldest first: the last lines before a place, or the first after one; fewer
+    where they are so long that a client with gRPC's usual limit could not receive them.
 
     What waits for a line that is missing is in nobody's history yet.
 
@@ -207,7 +220,10 @@ def page(
         contains=contains,
     )
     found = [message for message in stored if message.key not in waiting]
-    more, shown = len(found) > count, found[:count] if after else found[-count:]
+    shown = _within(found[:count] if after else found[: -count - 1 : -1])
+    more = len(found) > len(shown)
+    if not after:
+        shown.reverse()
     posts = one.archive.posts([m.key for m in shown if m.key.source == one.group.me])
     lines = []
     for message in shown:

@@ -1,10 +1,13 @@
-"""A member that gets no turn for a moment, just as the leader dies, is waited for."""
+"""Who has much to do is not taken for dead: neither a member that gets no turn for a moment, just
+as the leader dies, nor a leader whose links are full of what is said.
+"""
 
 import os
 import signal
 
 import pytest
 
+from node.limits import TEXT_MAX
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member, at_once
 from tests.waiting import wait_for
@@ -12,6 +15,7 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(120)]
 
 THREE = ("alice", "bob", "carol")
+HEAVY = 100  # lines of each that are as long as may be: 5 MB together
 
 
 def steps(member: Member, chat: str) -> list[str]:
@@ -43,3 +47,20 @@ def test_the_lowest_id_leads_though_it_stood_still_as_the_leader_died(
     assert leader.member == bob.id("dev")
     assert leader.epoch[1] == 2, "by one election"
     assert "carol (id 3) asked bob (id 2) again" in steps(carol, "dev")
+
+
+def test_heavy_talk_deposes_nobody(cluster: Cluster) -> None:
+    cluster.raise_nodes(*THREE)
+    cluster.gather("dev", *THREE)
+    before = cluster.settled("dev", *THREE)
+
+    said = {name: [f"{name} {n} ".ljust(TEXT_MAX, "x") for n in range(HEAVY)] for name in THREE}
+
+    def pour(name: str) -> None:
+        for text in said[name]:
+            cluster[name].post("dev", text)
+
+    at_once(pour, THREE)
+    texts = [text for name in THREE for text in said[name]]
+    assert cluster.agree("dev", *THREE, texts=texts) == before
+    assert [steps(cluster[name], "dev") for name in THREE[1:]] == [[], []], "nobody had a doubt"
