@@ -132,11 +132,11 @@ class Member:
     async def _follow(self) -> None:
         last: tuple[int, ...] | None = None
         while True:
+            await asyncio.sleep(FOLLOW_S)  # The order is answered first.
             if (leader := self._one.leader()) != last:
                 last = leader
                 at = monotonic_ns()
                 _tell({"leader": leader, "leads": self._one.leads(), "at": at})
-            await asyncio.sleep(FOLLOW_S)
 
 
 async def _sleep_until(at: int) -> None:
