@@ -6,7 +6,7 @@ It decides nothing: acknowledgements, elections and losses come from the test.
 
 import asyncio
 from bisect import insort
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -398,9 +398,15 @@ class FakeNode:
             yield Progress(line.id, line.msg_id, 0, of, done=True)
 
     async def watch(
-        self, chat: str = "", history: int = 0, *, ready: Callable[[], None] | None = None
+        self,
+        chat: str = "",
+        history: int = 0,
+        *,
+        kinds: Sequence[str] = (),
+        ready: Callable[[], None] | None = None,
     ) -> AsyncIterator[Happening]:
         """Everything that the test lets happen, after past lines where they are asked for."""
+        assert not kinds, "the app and line mode watch everything"
         self._called("watch", chat=chat, history=history)
         queue: asyncio.Queue[Happening | Exception] = asyncio.Queue()
         for town in self.towns.values():

@@ -128,6 +128,7 @@ def _dies_on_a_full_disk(cluster: Cluster, mounted: bool) -> None:
             assert "Traceback" not in up.stderr
             if up.returncode == 0:
                 alice.pid = json.loads(alice.run("status", "--json").stdout)["pid"]
+                stored += fill_up(alice)[0]  # Moving the log into its file may have made room.
                 wait_for(lambda: alice.ask("GetStatus").problems, "it says what is wrong")
             else:
                 assert "The disk is full" in up.stderr
