@@ -10,7 +10,7 @@ from msgspec import Struct
 from .words import NO_CHAT, NO_EPOCH, Chat, Epoch, Line
 
 
-class ReceiptEvent(Struct, frozen=True):
+class ReceiptEvent(Struct, frozen=True, gc=False):
     """A member acknowledged an own line, or (`later`) all have that are there."""
 
     msg_id: str = ""
@@ -144,7 +144,7 @@ What: TypeAlias = (
 )
 
 
-class Happening(Struct, frozen=True):
+class Happening(Struct, frozen=True, gc=False):
     """Something happened, in `chat` or (where that is empty) to the whole node."""
 
     what: What

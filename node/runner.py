@@ -13,10 +13,10 @@ is from then on as if this node were not in that chat: they go on without it, at
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count
-from typing import Protocol, TypeAlias, assert_never
+from itertools import count, groupby
+from typing import Any, Protocol, TypeAlias, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,7 +29,6 @@ from node.core.effects import (
     Notice,
     Respond,
     Serve,
-    Store,
     StoreMarks,
     StoreMessages,
     StoreMeta,
@@ -37,7 +36,7 @@ from node.core.effects import (
     StoreRoster,
     Trim,
 )
-from node.core.events import Answered, Event, Failed, Received, Started, Woken
+from node.core.events import Answered, Burst, Event, Failed, Received, Started, Submitted, Woken
 from node.core.messages import (
     Coordinator,
     Elect,
@@ -58,9 +57,9 @@ _log = logging.getLogger(__name__)
 
 ANSWERS_MAX = 2_048  # requests of others that wait, beside pings and elections
 
-STORES = (StoreMessages, StorePost, StoreMeta, StoreRoster, StoreMarks, Trim)
+STORES = {StoreMessages, StorePost, StoreMeta, StoreRoster, StoreMarks, Trim}
 Act: TypeAlias = Call | Ask | Respond | Serve
-ACTS = (Call, Ask, Respond, Serve)
+ACTS = {Call, Ask, Respond, Serve}
 URGENT = (Ping, Elect, Coordinator)
 
 
@@ -246,14 +245,15 @@ class Runner:
             return
         events, self._mailbox = self._mailbox, []
         now = now_ms()
-        stores: list[Store] = []
-        acts: list[Act] = []
-        notices: list[Notice | Halted] = []
-        for event in events:
+        stores: list[Any] = []  # by their types, as below
+        acts: list[Any] = []
+        notices: list[Any] = []
+        for event in _together(events):
             for effect in self._group.handle(now, event):
-                if isinstance(effect, STORES):
+                kind = type(effect)
+                if kind in STORES:
                     stores.append(effect)
-                elif isinstance(effect, ACTS):
+                elif kind in ACTS:
                     acts.append(effect)
                 else:
                     notices.append(effect)
@@ -350,3 +350,14 @@ class Runner:
         answers, self._answers = self._answers, {}
         for then in answers.values():
             then(Unanswered("the group has stopped"))
+
+
+def _together(events: list[Event]) -> Iterator[Event]:
+    """The same with lines that were written one after the other as one event."""
+    for _, run in groupby(events, lambda event: type(event) is Submitted):
+        part = list(run)
+        lines = tuple(event for event in part if isinstance(event, Submitted))
+        if len(lines) > 1:
+            yield Burst(lines)
+        else:
+            yield from part

@@ -191,7 +191,7 @@ class Progress(Struct, frozen=True):
     complete: bool = False
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     """A chat message as it is shown."""
 
     msg_id: str = ""

@@ -49,7 +49,7 @@ class Hello(Struct, frozen=True):
     addresses: tuple[Address, ...]
 
 
-class Asked(Struct, frozen=True):
+class Asked(Struct, frozen=True, gc=False):
     """A call that came in: the request, or what is wrong with it."""
 
     id: int
@@ -57,14 +57,14 @@ class Asked(Struct, frozen=True):
     request: Request | Malformed
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """An end that came in: the reply, the status, or what is wrong with it."""
 
     id: int
     reply: Reply | bytes | Malformed
 
 
-class Frame(Struct, frozen=True):
+class Frame(Struct, frozen=True, gc=False):
     hello: Hello | None
     asked: list[Asked]
     answers: list[Answer]

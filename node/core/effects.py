@@ -14,7 +14,7 @@ from .messages import NOBODY, ChatMessage, NdsRequest, Refusal, Reply, Request, 
 from .types import Address, CallId, Epoch, Floor, Incarnation, Key, MemberId, Millis, Post, Way
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """Call the node at `address`; `to` is its member id, 0 when that is unknown."""
 
     call: CallId
@@ -32,7 +32,7 @@ class Ask(Struct, frozen=True):
     deadline_ms: Millis
 
 
-class Respond(Struct, frozen=True):
+class Respond(Struct, frozen=True, gc=False):
     """Answer a request that came in as `Received(call, ...)`."""
 
     call: CallId
@@ -47,13 +47,13 @@ class Serve(Struct, frozen=True):
     keys: tuple[Key, ...]
 
 
-class StoreMessages(Struct, frozen=True):
+class StoreMessages(Struct, frozen=True, gc=False):
     """Append to the log.  Known keys are replaced."""
 
     messages: tuple[ChatMessage, ...]
 
 
-class StorePost(Struct, frozen=True):
+class StorePost(Struct, frozen=True, gc=False):
     """Insert or replace an entry of the outbox."""
 
     post: Post
@@ -113,7 +113,7 @@ class Trim(Struct, frozen=True):
 # ---- for the people who watch -----------------------------------------------------------------
 
 
-class Deliver(Struct, frozen=True):
+class Deliver(Struct, frozen=True, gc=False):
     """Show this line; everything its author had seen has been shown before.
 
     `late` marks a line that belongs before one already shown.
@@ -124,7 +124,7 @@ class Deliver(Struct, frozen=True):
     late: bool
 
 
-class Acknowledged(Struct, frozen=True):
+class Acknowledged(Struct, frozen=True, gc=False):
     """A member holds our message; `acked` and `of` are about those that count."""
 
     key: Key
@@ -134,7 +134,7 @@ class Acknowledged(Struct, frozen=True):
     of: int
 
 
-class Settled(Struct, frozen=True):
+class Settled(Struct, frozen=True, gc=False):
     """Nobody alive or suspect is waited for any more (`missing`: counted, dropped since)."""
 
     key: Key

@@ -40,13 +40,19 @@ class Woken(Struct, frozen=True):
     """The instant asked for by `Group.deadline` has come."""
 
 
-class Submitted(Struct, frozen=True):
+class Submitted(Struct, frozen=True, gc=False):
     """The user wrote a line.  `id` is a fresh UUID."""
 
     text: str
     id: str
     wall: WallMillis
     kind: Kind = Kind.TEXT
+
+
+class Burst(Struct, frozen=True, gc=False):
+    """Lines that were written within one turn: the same as one after the other."""
+
+    lines: tuple[Submitted, ...]  # one or more
 
 
 class Field(Enum):
@@ -69,7 +75,7 @@ class Challenged(Struct, frozen=True):
     """The user asked for an election: act as after a missed ping."""
 
 
-class Received(Struct, frozen=True):
+class Received(Struct, frozen=True, gc=False):
     """A request has arrived.  It may be late, repeated or out of order.
 
     `call` names it for the `Respond` that answers it.
@@ -79,7 +85,7 @@ class Received(Struct, frozen=True):
     request: Request
 
 
-class Answered(Struct, frozen=True):
+class Answered(Struct, frozen=True, gc=False):
     """The answer to our own call, from whoever was called."""
 
     call: CallId
@@ -115,6 +121,7 @@ Event: TypeAlias = (
     | Closing
     | Woken
     | Submitted
+    | Burst
     | Changed
     | Challenged
     | Received

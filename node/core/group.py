@@ -22,6 +22,7 @@ from .electing import Electing
 from .events import (
     Answered,
     AnsweredLate,
+    Burst,
     Challenged,
     Changed,
     Closing,
@@ -160,8 +161,9 @@ class Group(Readable):
             case Woken():
                 pass  # What is overdue is ended after every event.
             case Submitted():
-                s.wall_ahead = event.wall - s.now
                 self._talking.submit(event)
+            case Burst(lines):
+                self._talking.submit(*lines)
             case LinkBroken(address):
                 self._on_link_broken(address)
             case AnsweredLate(address, ms):

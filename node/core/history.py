@@ -5,21 +5,22 @@ and the runs held of those find the messages (Demers and others 1987; Merkle 198
 The hashes are cumulative: what was trimmed stays in them, by way of its author's floor.
 """
 
+import struct
 from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from heapq import merge
 from itertools import islice
-from struct import Struct
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from .marks import Marks, hole_hash, outranks
 from .messages import ChatMessage, Kind
 from .runs import Runs
-from .types import Floor, Hlc, Key, MemberId, Run, Stream
+from .types import NO_HLC, Floor, Hlc, Key, MemberId, Run, Stream
 
 
-class Held(NamedTuple):
+class Held(Struct, frozen=True, gc=False):
     """What the index keeps of a message."""
 
     hlc: Hlc
@@ -31,8 +32,7 @@ class Held(NamedTuple):
 OVERHEAD = 120  # bytes of a message beside its text
 NO_FLOOR = Stream(0, 0), 0
 _KINDS = {kind: str(int(kind)) for kind in Kind}
-_held = tuple.__new__  # without the function that a named tuple has for it
-_number = Struct(">Q").unpack
+_number = struct.Struct(">Q").unpack
 
 
 @lru_cache(maxsize=1_024)
@@ -116,7 +116,7 @@ class History:
         size = OVERHEAD + (len(text) if text.isascii() else len(text.encode()))
         if message.deps:
             size += 40 * len(message.deps)
-        self._index[message.key] = _held(Held, (message.hlc, hash, size, message.id))
+        self._index[message.key] = Held(message.hlc, hash, size, message.id)
         self.size += size
         return hash
 
@@ -150,14 +150,24 @@ class History:
         if hash >= held.hash:
             return False
         key = message.key
-        self._index[key] = held._replace(hlc=message.hlc, hash=hash, id=message.id)
+        self._index[key] = Held(message.hlc, hash, held.size, message.id)
         self._streams[key.source][key.stream].rehash(key.seq, held.hash, hash)
         self._mix(key.source, held.hash ^ hash)
         return True
 
     def hlc(self, key: Key) -> Hlc | None:
         held = self._index.get(key)
-        return held[0] if held is not None else None
+        return held.hlc if held is not None else None
+
+    def latest(self, deps: Iterable[Key], before: Key | None) -> Hlc:
+        """The latest clock among those of them that are held."""
+        hlc_of, latest = self.hlc, NO_HLC
+        if before is not None and (hlc := hlc_of(before)) is not None:
+            latest = hlc
+        for dep in deps:
+            if (hlc := hlc_of(dep)) is not None and hlc > latest:
+                latest = hlc
+        return latest
 
     def __contains__(self, key: object) -> bool:
         """Is it held, or does it count as held, lying at or below a floor?"""

@@ -119,7 +119,7 @@ class Kind(IntEnum):
     ACTION = 2
 
 
-class ChatMessage(Struct, frozen=True):
+class ChatMessage(Struct, frozen=True, gc=False):
     """One line of conversation."""
 
     key: Key
@@ -260,7 +260,7 @@ class Followed(Struct, frozen=True):
     view: View
 
 
-class Tell(Struct, frozen=True):
+class Tell(Struct, frozen=True, gc=False):
     """Chat messages on their way; where `to` is not the receiver, they are to be passed on.
 
     At least one; several are consecutive ones of one stream.  `pass_on`: others whom the receiver
@@ -278,7 +278,7 @@ class Receipt(IntEnum):
     RELAYING = 2
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """The answer to `Tell`.  STORED is the ACK of `node`, which after a relay is the target.
 
     Of several messages it is for the one with this id and those before it; there was no room for
@@ -290,7 +290,7 @@ class Told(Struct, frozen=True):
     node: MemberId
 
 
-class Acks(Struct, frozen=True):
+class Acks(Struct, frozen=True, gc=False):
     """Who has stored messages of this stream, the callee's, that the caller has passed on."""
 
     caller: Caller

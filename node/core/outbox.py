@@ -26,7 +26,7 @@ WINDOW_MIN = 32  # messages under way to one member that are never too many
 WINDOW_STEP = 4  # more of them after a quick answer
 
 
-class Delivery(Struct):
+class Delivery(Struct, gc=False):
     """One member's part in the way of one message."""
 
     way: Way | None = None  # None: not acknowledged
@@ -36,7 +36,7 @@ class Delivery(Struct):
     counted: bool = True  # False: it was dropped when the message was said
 
 
-class Entry(Struct):
+class Entry(Struct, gc=False):
     """An own message and who is to have it.  Its delivery to a member ends when `way` is set."""
 
     message: ChatMessage
@@ -49,6 +49,8 @@ class Entry(Struct):
 
     @property
     def acked(self) -> tuple[MemberId, ...]:
+        if len(self.waits_for) == len(self.to):  # As when it was said just now.
+            return ()
         return tuple(sorted(m for m, delivery in self.to.items() if delivery.way is not None))
 
     @property
@@ -136,7 +138,9 @@ class Outbox:
         `through`: who is to pass it on, and to whom; those need not be told themselves.
         """
         to = {member: Delivery() for member in counted}
-        entry = Entry(message, now, to, tuple(sorted(to)), set(to), through=dict(through or {}))
+        entry = Entry(message, now, to, tuple(sorted(to)), set(to))
+        if through:
+            entry.through.update(through)
         self.entries[message.key] = entry
         told = entry.waits_for.difference(*entry.through.values()) if through else to
         for member in told:
@@ -189,28 +193,33 @@ class Outbox:
         free = lane.window - len(lane.flying)
         if free <= 0:
             return ()
-        taken: list[ChatMessage] = []
-        others: tuple[MemberId, ...] = ()
-        room, most = timing.flight_chars, 1 if is_ill else min(free, timing.batch_max)
-        while lane.queue and len(taken) < most:
-            key = lane.queue[0]
-            entry = self.entries.get(key)
-            if entry is None or member not in entry.waits_for:
-                lane.queue.popleft()
-                continue
-            room -= len(entry.message.text)
-            if taken and (room < 0 or key.before != taken[-1].key):
-                break
-            theirs = entry.through.get(member, ())
-            if taken and theirs != others:
-                break
-            others = theirs
-            lane.queue.popleft()
-            lane.flying.add(key)
-            entry.to[member].tries += 1
-            taken.append(entry.message)
+        taken = self._take(lane, member, 1 if is_ill else min(free, timing.batch_max))
         lane.flights += bool(taken)
         return tuple(taken)
+
+    def _take(self, lane: Lane, member: MemberId, most: int) -> list[ChatMessage]:
+        queue, flying, entries = lane.queue, lane.flying, self.entries
+        taken: list[ChatMessage] = []
+        others: tuple[MemberId, ...] = ()
+        room, last = self._timing.flight_chars, None
+        while queue and len(taken) < most:
+            key = queue[0]
+            entry = entries.get(key)
+            if entry is None or member not in entry.waits_for:
+                queue.popleft()
+                continue
+            message, theirs = entry.message, entry.through.get(member, ())
+            room -= len(message.text)
+            if last is not None:
+                goes_on = key[2] == last[2] + 1 and key[1] == last[1] and key[0] == last[0]
+                if room < 0 or not goes_on or theirs != others:
+                    break
+            last, others = key, theirs
+            queue.popleft()
+            flying.add(key)
+            entry.to[member].tries += 1
+            taken.append(message)
+        return taken
 
     @property
     def is_slow(self) -> bool:

@@ -214,6 +214,12 @@ class Readable:
         entry = self._s.outbox.find(key)
         return self._trace(entry) if entry is not None else None
 
+    def states(self, key: Key) -> list[tuple[MemberId, str]]:
+        """How far each member that counts is with an own message, as `TraceRow.state`."""
+        if (entry := self._s.outbox.find(key)) is None:
+            return []
+        return [(member, self._state(entry, member)) for member in entry.counted]
+
     def reached(self, key: Key) -> tuple[int, int]:
         """How many have an own message, of how many that count; zeros where that is not known."""
         entry = self._s.outbox.find(key)
@@ -244,12 +250,7 @@ class Readable:
         s = self._s
         rows = []
         for member, delivery in sorted(entry.to.items()):
-            if delivery.way is not None:
-                state = "acked"
-            elif member in entry.waits_for:
-                state = "waiting"
-            else:
-                state = absence(s.members.life(member))
+            state = self._state(entry, member)
             next_at = s.alarms.at(Alarm.LANE, member) if state == "waiting" else None
             rows.append(
                 TraceRow(
@@ -264,3 +265,8 @@ class Readable:
                 )
             )
         return Trace(entry.message, entry.stored_at, tuple(rows))
+
+    def _state(self, entry: Entry, member: MemberId) -> str:
+        if entry.to[member].way is not None:
+            return "acked"
+        return "waiting" if member in entry.waits_for else absence(self._s.members.life(member))

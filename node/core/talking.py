@@ -7,12 +7,13 @@ members are told by others, whom the author asks to pass its lines on (`spreadin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
-from .clock import follows, tick
+from .clock import follows
+from .composing import Composing
 from .effects import Acknowledged, Deliver, HolesFilled, Settled, StoreMessages, StorePost
 from .events import Submitted
 from .messages import (
@@ -31,9 +32,8 @@ from .messages import (
 from .outbox import Entry, Lane
 from .passing import Passing
 from .state import Role, State
-from .types import NO_HLC, CallId, Hlc, Key, MemberId, Silence, Stream, Way, small
+from .types import NO_HLC, CallId, Key, MemberId, Silence, Way, small
 
-DEPS_MAX = 512  # of one message
 GAP_ROOM = 8  # times as much may wait of what was asked for at a gap: refused, it would be jumped
 
 
@@ -45,79 +45,52 @@ class Talking:
     ) -> None:
         self._s, self._belonging, self._settled = s, belonging, settled
         self._passing = passing
+        self._composing = Composing(s)
         self._filled: Counter[MemberId] = Counter()  # holes, not told yet
 
     # ---- our own -------------------------------------------------------------------------------
 
-    def submit(self, event: Submitted) -> None:
-        """Store, show, send."""
+    def submit(self, *lines: Submitted) -> None:
+        """Store, show, send; several as one after the other."""
         s = self._s
-        if s.role is Role.OUTSIDE or s.leaving:
-            return s.drop("a line from somebody who is no member")
-        if s.history.knows_id(s.me, event.id):
-            return s.drop("a line that was said before")  # Repeated, its fate being unknown.
-        message = self._compose(event)
-        s.history.add(message)
-        s.history.is_repeat(message)
-        s.causal.accept(message)
-        s.last_own = message.key
-        s.latest_place, s.talked_at = message.place, s.now
-        through = self._through()
-        entry = s.outbox.post(s.now, message, s.active_others, s.away, through)
-        s.emit(StoreMessages((message,)))
-        s.emit(StorePost(entry.post))
-        s.emit(Deliver(message, Way.DIRECT, late=False))
-        counted = entry.counted
-        if not counted:
-            s.emit(Settled(message.key, ()))
-        for member in counted:
-            self.send(member)
+        s.wall_ahead = lines[-1].wall - s.now
+        fresh: dict[str, Submitted] = {}
+        for line in lines:
+            if s.role is Role.OUTSIDE or s.leaving:
+                s.drop("a line from somebody who is no member")
+            elif line.id in fresh or s.history.knows_id(s.me, line.id):
+                s.drop("a line that was said before")  # Repeated, its fate being unknown.
+            else:
+                fresh[line.id] = line
+        todo = list(fresh.values())
+        while todo:
+            said = self._composing.compose(todo)
+            self._say(said)
+            todo = todo[len(said) :]
+        if fresh:
+            for member in s.active_others:
+                self.send(member)
 
-    def _compose(self, event: Submitted) -> ChatMessage:
-        s = self._s
-        self._open_stream()
-        s.stream_seq += 1
-        assert s.stream is not None
-        key = Key(s.me, s.stream, s.stream_seq)
-        heads = set(s.causal.heads)
-        own = s.last_own
-        if own is not None and own.stream != s.stream and s.causal.delivered(own):
-            heads.add(own)  # What an earlier life said comes before; unless it waits here, unseen.
-        before = key.before
-        heads.discard(before or key)
-        if len(heads) > DEPS_MAX:
-            heads = set(sorted(heads, key=self._recency, reverse=True)[:DEPS_MAX])
-        deps = sorted(heads)
-        # Later than all that was shown, too: what was trimmed since is named by nobody.
-        past = max(self._latest(deps, before), s.latest_place[0])
-        return ChatMessage(
-            key=key,
-            id=event.id,
-            text=event.text,
-            deps=tuple(deps),
-            hlc=tick(event.wall, past),
-            sent=event.wall,
-            epoch=s.epoch,
-            kind=event.kind,
-        )
-
-    def _open_stream(self) -> None:
-        """A stream of this life, above what others may count as trimmed of an earlier one."""
-        s = self._s
-        known = s.history.marks.floors.get(s.me)
-        if s.stream is not None and known is None and not s.gaps:
-            return
-        floors = [floor for floor in (known, *s.gaps) if floor is not None and floor.source == s.me]
-        floor = max(floors, key=lambda floor: floor.at, default=None)
-        if s.stream is not None and (floor is None or s.stream >= floor.stream):
-            return
-        incarnation = s.incarnation
-        if floor is not None:
-            incarnation = max(incarnation, floor.stream.incarnation + 1)
-        s.stream, s.stream_seq = Stream(incarnation, s.rng.getrandbits(32)), 0
-
-    def _recency(self, key: Key) -> tuple[Hlc, Key]:
-        return self._s.history.hlc(key) or NO_HLC, key
+    def _say(self, messages: tuple[ChatMessage, ...]) -> None:
+        """Store and show these, and let them wait for their turn to be sent."""
+        s, last = self._s, messages[-1]
+        if s.history.is_next(messages):
+            s.history.extend(messages)
+        else:
+            for message in messages:
+                s.history.add(message)
+        s.causal.accept(*messages)
+        s.last_own = last.key
+        s.latest_place, s.talked_at = last.place, s.now
+        others, away, through = s.active_others, s.away, self._through()
+        s.emit(StoreMessages(messages))
+        for message in messages:
+            s.history.is_repeat(message)
+            entry = s.outbox.post(s.now, message, others, away, through)
+            s.emit(StorePost(entry.post))
+            s.emit(Deliver(message, Way.DIRECT, late=False))
+            if not others:
+                s.emit(Settled(message.key, ()))
 
     # ---- sending -------------------------------------------------------------------------------
 
@@ -135,11 +108,12 @@ class Talking:
         s = self._s
         ms = s.outbox.deadline_ms(member) * (2 if relay else 1)
 
+        to = relay or member
+        others = s.outbox.others(messages[0].key, member)
+
         def ended(call: Outstanding, outcome: Outcome) -> None:
             self._told(call, outcome, messages, member, relay)
 
-        to = relay or member
-        others = s.outbox.others(messages[0].key, member)
         s.call(to, Tell(s.caller(to), member, messages, others), ms, ended)
 
     def _told(
@@ -446,17 +420,7 @@ class Talking:
 
     def _orderly(self, message: ChatMessage) -> bool:
         """Later than every predecessor that is held?"""
-        return follows(message.hlc, self._latest(message.deps, message.key.before))
-
-    def _latest(self, deps: Iterable[Key], before: Key | None) -> Hlc:
-        """The latest clock among those of them that are held."""
-        hlc_of, latest = self._s.history.hlc, NO_HLC
-        if before is not None and (hlc := hlc_of(before)) is not None:
-            latest = hlc
-        for dep in deps:
-            if (hlc := hlc_of(dep)) is not None and hlc > latest:
-                latest = hlc
-        return latest
+        return follows(message.hlc, self._s.history.latest(message.deps, message.key.before))
 
     def _has_room(self, message: ChatMessage, times: int) -> bool:
         s = self._s

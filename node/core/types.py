@@ -137,7 +137,7 @@ class Way(Enum):
     CATCH_UP = "catch-up"
 
 
-class Post(Struct, frozen=True):
+class Post(Struct, frozen=True, gc=False):
     """What the log keeps of an own message beside its text: who is to have it, who has it."""
 
     key: Key

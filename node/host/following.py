@@ -24,21 +24,26 @@ End: TypeAlias = Halted | Stopped | Departed
 class Followed:
     """A line by its id; `key` once it is stored, `end` where its chat ended before."""
 
-    __slots__ = ("_news", "end", "id", "key")
+    __slots__ = ("_has_news", "_waiter", "end", "id", "key")
 
     def __init__(self, id: str) -> None:
         self.id = id
         self.key: Key | None = None
         self.end: End | None = None
-        self._news = asyncio.Event()
+        self._has_news = False
+        self._waiter: asyncio.Future[None] | None = None
 
     def rouse(self) -> None:
-        self._news.set()
+        self._has_news = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def news(self) -> None:
-        """Returns when something has happened since this was called last."""
-        await self._news.wait()
-        self._news.clear()
+        """Returns when something has happened since this was called last; for one caller."""
+        if not self._has_news:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        self._has_news = False
 
 
 class Following:

@@ -260,11 +260,10 @@ def _in_word(char: str) -> bool:
 
 def progress(group: Group, key: Key, short: str, id: str, wait: Wait) -> Progress:
     """How far an own line has come, and whether what is waited for has come."""
-    trace = group.trace(key)
-    rows = [row for row in trace.rows if row.counted and row.state != "gone"] if trace else []
-    acked = [row.member for row in rows if row.state == "acked"]
-    waiting = [row.member for row in rows if row.state == "waiting"]
-    later = [row.member for row in rows if row.state in ("later", "behind")]
+    rows = [(member, state) for member, state in group.states(key) if state != "gone"]
+    acked = [member for member, state in rows if state == "acked"]
+    waiting = [member for member, state in rows if state == "waiting"]
+    later = [member for member, state in rows if state in ("later", "behind")]
     leader = leader_of(group)
     match wait:
         case Wait.NONE:

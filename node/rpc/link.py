@@ -1,7 +1,8 @@
 r"""One end of a stream between two nodes: calls of both sides, many to a frame.
 
 A frame takes whatever waits when the one before it has been written, so nothing waits for a clock
-and a busy link needs few frames.  What concerns leadership and members goes before what was said.
+and a busy link needs few frames; only acknowledgements of lines that pour in are held back for
+company.  What concerns leadership and members goes before what was said.
 A call ends with its answer, at its deadline, or with the link: then its fate is unknown.
 
                  ask                                 answer
@@ -38,6 +39,8 @@ QUEUE_BYTES_MAX = 4 * 2**20  # that wait to be written; a peer that reads no mor
 CLOSE_S = 2.0  # for the last answers
 EXPIRED_MAX = 256  # calls that have ended without an answer, and are remembered
 ANSWER_S = 10.0  # what a group does not answer is given up after this
+BUSY_S = 0.05  # several lines in one call, the last ones so short a time ago: they pour in ...
+HELD_S = 0.02  # ... and are acknowledged with what else is to be written, or after this
 ASKED_MAX = 512  # calls of the other side that are being answered; then it is not read on
 
 
@@ -84,6 +87,9 @@ class Link:
         self._expired: dict[int, float] = {}  # calls whose answers may still come: since when
         self._urgent: deque[tuple[int, bytes]] = deque()
         self._bulk: deque[tuple[int, bytes]] = deque()
+        self._held: deque[tuple[int, bytes]] = deque()  # acknowledgements, until something goes out
+        self._told_at = -BUSY_S  # when several lines were acknowledged last
+        self._holding: asyncio.TimerHandle | None = None
         self._queued = 0
         self._serving: dict[int, tuple[float, Asked, Forget]] = {}  # until when it is answered
         self._served: asyncio.Future[None] | None = None
@@ -176,6 +182,7 @@ class Link:
     async def _finish(self, writing: "asyncio.Task[None]") -> None:
         """Let out what waits, as far as the other side takes it."""
         self._closing = True
+        self._release()
         self._rouse()
         await asyncio.wait([writing], timeout=CLOSE_S)
 
@@ -218,7 +225,26 @@ class Link:
             self._serving[number] = until, asked, forget
 
     def _answer(self, asked: Asked, reply: Reply | bytes) -> None:
-        self._put(0, write_answer(asked, reply), urgent=asked.field != "lines")
+        part, request = write_answer(asked, reply), asked.request
+        now, before = self._loop.time(), self._told_at
+        if several := isinstance(request, Tell) and len(request.messages) > 1:
+            self._told_at = now
+        if not several or now - before >= BUSY_S or self._closing:
+            return self._put(0, part, urgent=asked.field != "lines")
+        self._held.append((0, part))
+        self._queued += len(part)
+        if self._holding is None:
+            self._holding = self._loop.call_at(now + HELD_S, self._release)
+
+    def _release(self) -> None:
+        """What was held back need not wait any longer."""
+        if self._holding is not None:
+            self._holding.cancel()
+            self._holding = None
+        self._bulk.extendleft(reversed(self._held))
+        self._held.clear()
+        if self._bulk:
+            self._rouse()
 
     def _sweep(self) -> None:
         """Give up what the groups do not answer."""
@@ -267,6 +293,8 @@ class Link:
 
     def _frame(self) -> bytes:
         """What goes out next; a call that has ended meanwhile does not."""
+        if self._held:
+            self._release()
         parts, size = [], 0
         for queue in (self._urgent, self._bulk):
             while queue and size < FRAME_BYTES:
@@ -288,8 +316,10 @@ class Link:
         self._tell_served()
         if self._sweeper is not None:
             self._sweeper.cancel()
-        self._urgent.clear()
-        self._bulk.clear()
+        if self._holding is not None:
+            self._holding.cancel()
+        for queue in (self._urgent, self._bulk, self._held):
+            queue.clear()
         self._queued = 0
 
 

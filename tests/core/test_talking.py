@@ -1,13 +1,13 @@
-"""Dialogues about node/core/talking.py: storing, showing, sending, passing on, acknowledging."""
+"""Dialogues about node/core/talking.py and node/core/composing.py: how lines are said and heard."""
 
 import itertools
 
 import pytest
 from msgspec.structs import replace
 
+from node.core import composing
 from node.core import effects as e
 from node.core import messages as m
-from node.core import talking
 from node.core.events import Started, Submitted
 from node.core.history import content_hash
 from node.core.messages import Life, Reason, Receipt
@@ -255,7 +255,7 @@ def test_a_message_not_later_than_the_one_before_it_is_refused_too() -> None:
 
 
 def test_of_too_many_heads_the_latest_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(talking, "DEPS_MAX", 2)
+    monkeypatch.setattr(composing, "DEPS_MAX", 2)
     talk = follower(50, 1, 2, 4)
     for author, ms in ((1, 9_000), (2, 7_000), (4, 8_000)):
         told(talk, line(author, ms=ms))

@@ -155,6 +155,80 @@ async def test_what_waits_goes_out_together_and_urgent_calls_first(ends: tuple[E
     assert [asked.request for asked in together.asked] == [PING, tell(2), tell(3)]
 
 
+def lines(first: int, count: int) -> core.Tell:
+    messages = (message for seq in range(first, first + count) for message in tell(seq).messages)
+    return replace(tell(first), messages=tuple(messages))
+
+
+async def said(end: End, request: core.Tell) -> float:
+    """How long the acknowledgement of these lines took."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    assert await end.link.ask(request, 5_000) == REPLIES[core.Told]
+    return loop.time() - began
+
+
+async def test_lines_that_pour_in_are_acknowledged_together(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "BUSY_S", 5.0)
+    one, two = ends
+    await said(one, lines(1, 2))
+    await passing(lambda: len(two.written) == 2)  # its hello, and this
+    later = [asyncio.create_task(said(one, lines(seq, 2))) for seq in (3, 5)]
+    assert min(await asyncio.gather(*later)) >= link.HELD_S
+    answers = [len(read_frame(data, Limits()).answers) for data in two.written]
+    assert answers == [0, 1, 2]
+
+
+async def test_what_is_held_back_goes_with_what_else_goes(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "BUSY_S", 5.0)
+    monkeypatch.setattr(link, "HELD_S", 5.0)
+    one, two = ends
+    await said(one, lines(1, 2))
+    held = asyncio.create_task(said(one, lines(3, 2)))
+    await passing(lambda: two.link._held)
+    assert await two.link.ask(tell(9), 5_000) == REPLIES[core.Told]
+    assert await held < 1
+    last = read_frame(two.written[-1], Limits())
+    assert [len(last.answers), len(last.asked)] == [1, 1]
+
+
+async def test_lines_one_by_one_and_lines_now_and_then_are_acknowledged_at_once(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "HELD_S", 5.0)
+    one, _ = ends
+    took = [await said(one, tell(seq)) for seq in range(1, 9)]
+    monkeypatch.setattr(link, "BUSY_S", 0.0)
+    took += [await said(one, lines(seq, 2)) for seq in range(9, 15, 2)]
+    assert max(took) < 1
+
+
+@pytest.mark.parametrize("writes", [False, True])
+async def test_what_is_held_back_is_not_lost_when_the_other_side_ends(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch, *, writes: bool
+) -> None:
+    monkeypatch.setattr(link, "BUSY_S", 5.0)
+    monkeypatch.setattr(link, "HELD_S", 5.0)
+    one, two = ends
+    await said(one, lines(1, 2))
+    if writes:
+        two.flowing.clear()
+        asking = asyncio.create_task(two.link.ask(PING, 5_000))
+        await passing(lambda: two.link.asking and not two.link._urgent)
+    held = asyncio.create_task(said(one, lines(3, 2)))
+    await passing(lambda: two.link._held)
+    two.frames.put_nowait(None)
+    await passing(lambda: two.link._closing)
+    two.flowing.set()
+    assert await held < 1
+    if writes:
+        await asking
+
+
 async def test_a_call_that_is_over_does_not_go_out(ends: tuple[End, End]) -> None:
     one, two = ends
     await one.link.ask(PING, 5_000)

@@ -19,7 +19,18 @@ from node.core.effects import (
     StoreMessages,
     StoreMeta,
 )
-from node.core.events import Answered, Challenged, Event, Failed, Leaving, Received, Started, Woken
+from node.core.events import (
+    Answered,
+    Burst,
+    Challenged,
+    Event,
+    Failed,
+    Leaving,
+    Received,
+    Started,
+    Submitted,
+    Woken,
+)
 from node.core.messages import (
     LeaveNoted,
     Lookup,
@@ -146,6 +157,14 @@ async def test_one_turn_takes_all_that_waits_with_one_now_and_one_commit(scene: 
     await scene.settle()
     assert len({now for now, _ in scene.group.seen}) == 1
     assert scene.log == [("stored", [StoreMeta(META)] * 3), *[Dropped("x")] * 3]
+
+
+async def test_lines_that_come_one_after_the_other_are_one_event(scene: Scene) -> None:
+    a, b, c = (Submitted(text, text, 1) for text in "abc")
+    for event in (a, b, Challenged(), c):
+        scene.runner.post(event)
+    await scene.settle()
+    assert scene.group.events == [Burst((a, b)), Challenged(), c]
 
 
 async def test_nothing_is_done_before_it_is_stored(scene: Scene) -> None:

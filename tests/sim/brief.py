@@ -114,7 +114,7 @@ def kept(record: m.Record) -> str:
     return f"{epoch(record.epoch)} led by {small(record.leader)}"
 
 
-def event(value: v.Event) -> str:
+def event(value: v.Event) -> str:  # noqa: PLR0911
     match value:
         case v.Received(call, asked):
             stranger = "a stranger" if isinstance(asked, m.Join) else "registry"
@@ -125,6 +125,8 @@ def event(value: v.Event) -> str:
             return f"<- [{call}] {how.name.lower()}"
         case v.Submitted(text=text):
             return f"user says {text!r}"
+        case v.Burst(lines):
+            return f"user says {', '.join(repr(line.text) for line in lines)}"
         case v.Changed(field=field, value=new):
             return f"user sets {field.name.lower()} {new!r}"
         case v.AnsweredLate(address, ms):

@@ -3,7 +3,8 @@
     new 5 [SKEW]            put up a machine that has never run a node, its clock SKEW ms ahead
     found 1                 its node makes the network
     start 5 [via 2]         from its disk, or joining (by name, or through machine 2)
-    say 2 [TEXT]   again 2  nick 2 bob   topic 2 news   away 2 lunch   leave 3   close 1
+    say 2 [TEXT]   again 2  paste 2 3: so many lines at once
+    nick 2 bob     topic 2 news   away 2 lunch   leave 3   close 1
     kill 1         freeze 1 thaw 1                      challenge 2    hint 1 2
     crash 1 after 3 [committed]                         orphan 4: crash as soon as it is admitted
     fill 3         empty 3  its disk is full; it has room again
@@ -196,6 +197,13 @@ class Hands:
         if (machine := self._machine(rest, runs=True)) is None:
             return False
         self.world.repeat(machine.number)
+        return True
+
+    def _paste(self, rest: str) -> bool:
+        number, _, count = rest.partition(" ")
+        if (machine := self._machine(number, runs=True)) is None:
+            return False
+        self.world.paste(machine.number, int(count))
         return True
 
     def _change(self, field: Field, rest: str) -> bool:

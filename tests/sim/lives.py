@@ -135,8 +135,10 @@ class Life(Endings):
             return
         number = rng.choice(speakers).number
         what = rng.random()
-        if what < 0.87:
+        if what < 0.8:
             self.do(f"say {number}")
+        elif what < 0.87:
+            self.do(f"paste {number} {2 + int(1_000 * what) % 3}")
         elif what < 0.9:
             self.do(f"again {number}")
         elif what < 0.94:

@@ -127,9 +127,19 @@ MUTANTS = [
     Mutant(
         "sent before stored",
         "node/core/talking.py",
-        "        s.emit(StoreMessages((message,)))\n        s.emit(StorePost(entry.post))\n",
-        "        for member in entry.to:\n            self.send(member)\n"
-        "        s.emit(StoreMessages((message,)))\n        s.emit(StorePost(entry.post))\n",
+        "        s.emit(StoreMessages(messages))\n        for message in messages:\n"
+        "            s.history.is_repeat(message)\n"
+        "            entry = s.outbox.post(s.now, message, others, away, through)\n",
+        "        for message in messages:\n            s.history.is_repeat(message)\n"
+        "            entry = s.outbox.post(s.now, message, others, away, through)\n"
+        "            for member in others:\n                self.send(member)\n"
+        "            s.emit(StoreMessages((message,)))\n",
+    ),
+    Mutant(
+        "lines of one turn of one instant",
+        "node/core/composing.py",
+        "            past = tick(line.wall, past)\n",
+        "            past = tick(line.wall, s.latest_place[0])\n",
     ),
     Mutant(
         "a repeat is taken for news",

@@ -46,4 +46,4 @@ def test_what_lives_do_not_reach_is_printed() -> None:
     assert done.returncode == 1, "two lives are too few"
     assert "2 lives in" in done.stdout
     assert "  node/core/readable.py Readable.trace: " in done.stdout
-    assert "message = self._compose(event)" not in done.stdout
+    assert "said = self._composing.compose(todo)" not in done.stdout

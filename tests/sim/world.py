@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core.events import (
+    Burst,
     Challenged,
     Changed,
     Closing,
@@ -262,10 +263,23 @@ class World:
     def tell(self, number: int, text: str = "") -> None:
         """Write a line."""
         machine = self.machines[number]
+        self._think_of(machine, text)
+        self.repeat(number)
+
+    def paste(self, number: int, count: int) -> None:
+        """Write so many lines at once."""
+        machine, lines = self.machines[number], []
+        for _ in range(count):
+            id, text = self._think_of(machine)
+            lines.append(Submitted(text, id, self.wall(machine)))
+        self._from_user(machine, Burst(tuple(lines)))
+
+    def _think_of(self, machine: Machine, text: str = "") -> tuple[str, str]:
+        """The next line of a machine: its id and its text."""
         n = next(self._said)
         machine.said = f"00000000-0000-4000-8000-{n:012x}", text or f"line {n}"
         self.count["lines"] += 1
-        self.repeat(number)
+        return machine.said
 
     def repeat(self, number: int) -> None:
         """Write the last line once more, as a face does that was not told what became of it."""

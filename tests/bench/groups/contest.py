@@ -23,6 +23,7 @@ from .servers import Server, serving
 
 ROOT = Path(__file__).parents[3]
 ANSWER_S = 120.0
+MEET_EACH_S = 2.0  # a member, beside that
 PAGE = 1 << 16
 AHEAD_S = 0.2  # a beginning that all members hear of in time ...
 AHEAD_EACH_S = 0.01  # ... and what each of them adds to it
@@ -131,7 +132,7 @@ class Group:
         self.addresses = [one["address"] for one in self.all("open")]
         self.members[0].order("found")
         self.members[0].answer()
-        self.all("meet", addresses=self.addresses)
+        self.all("meet", ANSWER_S + MEET_EACH_S * self.size, addresses=self.addresses)
 
     def process(self, index: int) -> Process:
         """A process of that member and those beside it, also a second one on the same files."""

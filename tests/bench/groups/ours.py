@@ -11,13 +11,14 @@ from collections.abc import Callable
 from node import profile as profiles
 from node.config import load
 from node.control.running import allow_many_files, running
+from node.core.messages import Kind
 from node.errors import Complaint
 from node.happenings import Happening, QueueEvent
 from node.host import entering, views
 from node.host.chats import Chat
 from node.host.nodes import Node
 from node.places import places
-from node.words import Kind, Line, Mode, Wait
+from node.words import Line, Mode, Wait
 
 from .contestant import Contestant, Seat
 
@@ -30,6 +31,7 @@ CHAT = "bench"
 AT_ONCE = 32
 TURN_S = 0.02
 JOIN_EACH_S = 0.1
+MANY = 40  # members, of whom each has so much to hear that they come more slowly
 STORED_MS = 60_000
 
 
@@ -68,7 +70,7 @@ class Ours(Contestant):
             known = await entering.networks_of(self._node, self.seat.server) or ()
             if known:
                 break
-        await asyncio.sleep(JOIN_EACH_S * self.seat.index)
+        await asyncio.sleep(JOIN_EACH_S * max(1, self.seat.size / MANY) * self.seat.index)
         for left in reversed(range(5)):
             try:
                 await entering.join(self._node, f"{self.seat.server}/{CHAT}", "", "")
