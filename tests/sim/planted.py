@@ -113,12 +113,6 @@ MUTANTS = [
         "            for member in ():\n",
     ),
     Mutant(
-        "who was not told is waited for to pass on",
-        "node/core/talking.py",
-        "        if way is not Way.DIRECT:",
-        "        if way is None:",
-    ),
-    Mutant(
         "who is dropped is waited for to pass on",
         "node/core/talking.py",
         "        lacking = s.outbox.without(member)\n",
