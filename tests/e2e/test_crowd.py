@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -24,20 +25,21 @@ PRESET = os.environ.get("P2PCHAT_CROWD_PRESET", "wan")
 WAIT_S = 90.0
 
 
-@pytest.fixture
-def crowd(cluster: Cluster) -> Iterator[list[Member]]:
-    """All but the leader, up and in no chat yet."""
-    nicks = [f"m{k:02}" for k in range(2, MEMBERS + 1)]
+@contextmanager
+def raised(
+    cluster: Cluster, nicks: list[str], processes: int, preset: str
+) -> Iterator[list[Member]]:
+    """Nodes of these names in so many processes, up and in no chat yet."""
     command = [sys.executable, "-m", "tests.e2e.crowd", str(cluster.directory)]
-    command += [cluster.nds.address, PRESET]
+    command += [cluster.nds.address, preset]
     running = [
         subprocess.Popen(
-            [*command, *nicks[at::PROCESSES]],
+            [*command, *nicks[at::processes]],
             stdout=subprocess.PIPE,
             env=cluster.environment,
             encoding="utf-8",
         )
-        for at in range(PROCESSES)
+        for at in range(processes)
     ]
     try:
         for process in running:
@@ -52,6 +54,14 @@ def crowd(cluster: Cluster) -> Iterator[list[Member]]:
             assert process.stdout is not None
             process.stdout.close()
             assert code == 0, "a node of the crowd has crashed"
+
+
+@pytest.fixture
+def crowd(cluster: Cluster) -> Iterator[list[Member]]:
+    """All but the leader."""
+    nicks = [f"m{k:02}" for k in range(2, MEMBERS + 1)]
+    with raised(cluster, nicks, PROCESSES, PRESET) as members:
+        yield members
 
 
 def joins(member: Member, line: str) -> None:
@@ -116,3 +126,35 @@ def test_fifty_members_talk_and_elect_once(cluster: Cluster, crowd: list[Member]
     assert sent(crowd[-1], "we go on") == (MEMBERS - 2, MEMBERS - 2)
     wait_for(lambda: settled(MEMBERS - 1, crowd), "all have it", WAIT_S)
     assert at_once(lambda one: one.texts("dev")[-1], crowd) == ["we go on"] * len(crowd)
+
+
+def test_eight_members_elect_once(cluster: Cluster) -> None:
+    """All of them see the leader's connections break at the same instant."""
+    first = cluster.add("m1")
+    first.up("--nick", "m1", "--nds", cluster.nds.address)
+    line = first.row("create", "dev")["join"]
+    with raised(cluster, [f"m{k}" for k in range(2, 9)], 7, "lan") as rest:
+        for member in rest:
+            joins(member, line)
+        every = [first, *rest]
+        wait_for(lambda: (view := one_view(every)) and view[2:4] == (8, 8), "all know all", WAIT_S)
+        assert sent(first, "before") == (7, 7)  # All have their ways to each other.
+        before = first.leading("dev")
+        assert before is not None
+        first.kill()
+        epoch = (before.epoch[0], before.epoch[1] + 1)
+
+        def followed() -> bool:
+            seen = {member.leading("dev") for member in rest}
+            return len(seen) == 1 and all(one and one.epoch == epoch for one in seen)
+
+        wait_for(followed, "all follow one leader, one epoch later", WAIT_S)
+        claims = 0
+        for member in rest:
+            request = control_pb2.ListElectionsRequest(chat="dev")
+            *_, last = member.control.ListElections(request).elections
+            assert (last.epoch.generation, last.epoch.n) == epoch
+            own = f"{member.name} (id {member.id('dev') % 1_000_000}) claims"
+            claims += sum(step.text.startswith(own) for step in last.steps)
+        assert 1 <= claims <= 2
+        assert sent(rest[-1], "after") == (6, 6)

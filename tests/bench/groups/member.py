@@ -8,6 +8,7 @@ this machine share.
 import asyncio
 import gc
 import json
+import logging
 import os
 import sys
 import traceback
@@ -176,6 +177,8 @@ async def serve(members: list[Member]) -> None:
 def main(name: str, seats: str) -> None:
     gc.set_threshold(*COLLECTED)  # as our program does: for everybody here
     told = json.loads(seats)
+    if len(told["seats"]) > 1:
+        logging.disable(logging.INFO)  # A process has one logger: each log would hold all of it.
     places = [
         Seat(index, told["size"], Path(directory), told["server"])
         for index, directory in told["seats"]
