@@ -13,7 +13,7 @@ import sys
 import time
 from typing import assert_never
 
-from ..errors import DONE, NO_PEER, PARTIAL, Complaint, NodeDown
+from ..errors import DONE, NO_PEER, NOT_FOUND, PARTIAL, USAGE, Complaint, NodeDown
 from ..happenings import ChatEvent, ErrorEvent, Happening, MemberEvent, ReceiptEvent
 from ..words import Kind, Line, Status, Wait
 from . import keys
@@ -78,6 +78,7 @@ class LineMode:
         self._burst = Burst()
         self._asking = 0  # queries under way that may open or close chats
         self._worst = DONE
+        self._first = 0  # the chat in which the first line was said; 0 for none yet
         self._watches = asyncio.Event()
         self._marking: set[asyncio.Task[None]] = set()
         self._unmarked: set[int] = set()  # chats of which lines were shown since the last mark
@@ -246,8 +247,12 @@ class LineMode:
 
     async def _read(self) -> None:
         await self._watches.wait()  # What is said before that would come back as a past line.
+        unsent = 0
         async for line in stdin_lines():
             if not line.strip():
+                continue
+            if not self._commands and not self._is_there():
+                unsent += 1
                 continue
             try:
                 action = parse(self._state, line) if self._commands else self._said(line)
@@ -255,16 +260,30 @@ class LineMode:
                     return
                 await self._do(action)
             except Mistyped as mistake:
-                self._out.complain(f"-- {mistake}")
+                self._complain(mistake, USAGE)
             except NodeDown:
                 raise
             except Complaint as complaint:
-                self._out.complain(f"-- {complaint}")
-                self._worst = max(self._worst, DONE if self._terminal else complaint.exit)
+                self._complain(complaint, complaint.exit)
+        if unsent:
+            lines = "line is" if unsent == 1 else "lines are"
+            why = "the chat was closed here" if self._first else "you are in no chat"
+            self._complain(f"{unsent:,} {lines} not sent: {why}", NOT_FOUND)
+
+    def _is_there(self) -> bool:
+        """Is the chat in front in which the first line was said?  Without commands the others are
+        for no other chat.
+        """
+        front = self._state.current if self._state.front is not None else 0
+        self._first = self._first or front
+        return bool(front) and front == self._first
+
+    def _complain(self, what: object, exit: int) -> None:
+        self._out.complain(f"-- {what}")
+        self._worst = max(self._worst, DONE if self._terminal else exit)
 
     def _said(self, line: str) -> Say:
-        if self._state.front is None:
-            raise Mistyped("you are in no chat; join one first")
+        assert self._state.front is not None, "there is a chat to talk in"
         return Say(f"{self._state.front.chat.chat_id:016x}", line)
 
     async def _do(self, action: Action) -> None:

@@ -209,6 +209,11 @@ class Readable:
             return False
         return (id == leader and s.liveness.silent_since is not None) or s.outbox.silent(id)
 
+    @property
+    def last_own(self) -> Key | None:
+        """Our message that is the last one in display order, if it has not been trimmed."""
+        return self._s.last_own
+
     def trace(self, key: Key) -> Trace | None:
         """Who has an own message of this life, or one that is still to be acknowledged."""
         entry = self._s.outbox.find(key)

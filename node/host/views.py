@@ -265,7 +265,7 @@ def trace(one: Chat, id: str) -> words.Tracing:
         if len({message.id for message in found}) > 1:
             raise AmbiguousMessage(id=id)
     else:
-        found = [m for m in archive.page(count=1_000) if m.key.source == group.me][-1:]
+        found = archive.read([group.last_own] if group.last_own is not None else [])
     if not found:
         raise NoSuchMessage(id=id or "of your own", chat=one.name)
     message = found[0]

@@ -120,6 +120,13 @@ def spot(tmp_path: Path) -> Places:
 
 
 @pytest.fixture
+def pipe(talk: "Talk", monkeypatch: pytest.MonkeyPatch) -> "Talk":
+    """The same with an input that is no terminal."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    return talk
+
+
+@pytest.fixture
 def talk(
     capsys: pytest.CaptureFixture[str], spot: Places, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Talk]:
@@ -439,6 +446,32 @@ def test_without_commands_every_line_is_text(talk: Talk) -> None:
     talk.type("/quit")
     talk.type("//x")
     assert [sent["text"] for sent in talk.node.asked("send")] == ["/quit", "//x"]
+
+
+def test_without_commands_what_is_left_when_the_chat_is_closed_goes_nowhere(pipe: Talk) -> None:
+    pipe.begin(commands=False)
+    pipe.type("one")
+    pipe.loop.create_task(pipe.node.leave("dev"))
+    assert pipe.shown().endswith("you talk in #ops now\n")
+    assert pipe.type("two") + pipe.type("") + pipe.type("three") == ""
+    assert pipe.end() == 3
+    assert pipe.shown() == "-- 2 lines are not sent: the chat was closed here\n"
+    assert [sent["text"] for sent in pipe.node.asked("send")] == ["one"]
+
+
+def test_without_commands_and_without_a_chat_nothing_is_sent(pipe: Talk) -> None:
+    pipe.node.towns.clear()
+    pipe.begin(commands=False)
+    assert pipe.type("one") == ""
+    assert pipe.end() == 3
+    assert pipe.shown() == "-- 1 line is not sent: you are in no chat\n"
+
+
+@pytest.mark.parametrize("line", ["/nosuch", "/join", "/reply hello"])
+def test_a_pipe_in_which_a_command_was_wrong_ends_as_a_wrong_usage(pipe: Talk, line: str) -> None:
+    pipe.begin()
+    assert pipe.type(line).startswith("-- ")
+    assert pipe.end() == 2
 
 
 @pytest.mark.parametrize("line", ["/quit", "/Q", "/exit"])

@@ -8,6 +8,7 @@ import resource
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from node import words as w
 from node.config import load
 from node.control.running import running
 from node.core.effects import Acknowledged, Departed, ElectionMoved, Phase, Stopped
+from node.core.events import Submitted
 from node.core.group import Group
 from node.core.messages import Kind, Life
 from node.core.types import Hlc, Silence, Stream
@@ -724,6 +726,17 @@ async def test_a_message_is_traced(town: Town) -> None:
     assert views.trace(alice.chat(""), sent.id).line.text == "second"
     with pytest.raises(NoSuchMessage):
         views.trace(alice.chat(""), "ffffffff00")
+
+
+async def test_the_last_own_message_is_traced_however_far_back_it_lies(town: Town) -> None:
+    alice, bob = await town.pair()
+    with pytest.raises(NoSuchMessage, match="no message of your own"):
+        views.trace(alice.chat(""), "")
+    await say(alice, "mine")
+    for n in range(1_001):
+        bob.chat("").runner.post(Submitted(f"line {n}", str(uuid4()), 1_750_000_000_000 + n))
+    await eventually(lambda: len(alice.chat("").archive.page(count=2_000)) == 1_002)
+    assert views.trace(alice.chat(""), "").line.text == "mine"
 
 
 async def test_who_was_gone_when_a_line_was_said_is_in_its_trace(town: Town) -> None:
