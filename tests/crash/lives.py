@@ -6,6 +6,7 @@ her own, joining one, leaving it, and the end of the node.  Wherever it ends, he
 find what she was told to be stored, and nothing twice.
 """
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -99,6 +100,8 @@ class Theatre:
             finally:
                 node.kill()
                 node.wait(30)
+        ends = 0, -signal.SIGKILL
+        assert node.returncode in ends, f"she ended by herself, with {node.returncode}: crash.out"
         life.points = trace.read_text().split() if trace.exists() else []
         trace.unlink(missing_ok=True)
         return life

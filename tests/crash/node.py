@@ -25,7 +25,7 @@ from node.control.running import run_node
 from node.core.effects import Effect, Store, StoreMessages
 from node.host.nodes import Node
 from node.places import places
-from node.runner import STORES, Runner
+from node.runner import Runner
 
 PLANT = os.environ.get("P2PCHAT_CRASH_PLANT", "")
 READS = ("SELECT", "PRAGMA")
@@ -76,8 +76,7 @@ class DyingRunner(Runner):
     """Passes a point before each effect, so between every two."""
 
     def _perform(self, effect: Effect) -> None:
-        if not isinstance(effect, STORES):
-            POINTS.pass_by(f"effect:{type(effect).__name__}")
+        POINTS.pass_by(f"effect:{type(effect).__name__}")
         super()._perform(effect)
 
 

@@ -91,7 +91,9 @@ def test_from_a_pipe_every_line_is_text(dev: Processes) -> None:
 
 
 def test_commands_from_a_pipe_only_when_asked_for(dev: Processes) -> None:
-    done = dev.run("bob", "--commands", stdin="hello\n/leader\n/nonsense\n/quit\nnever sent\n")
+    done = dev.run(
+        "bob", "--commands", stdin="hello\n/leader\n/nonsense\n/quit\nnever sent\n", code=2
+    )
     assert "alice (id 1) leads #dev" in done.stdout
     assert "-- there is no command /nonsense" in done.stderr
     assert texts(dev.lines("alice", "tail")) == ["#dev <bob> hello"]
