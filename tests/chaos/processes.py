@@ -75,6 +75,11 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     @property
+    def pid(self) -> int:
+        assert self._child is not None, f"{self.host} was not started"
+        return self._child.pid
+
+    @property
     def ended_by_itself(self) -> bool:
         """Whether it has ended and nobody told it to."""
         return self._child is not None and self._child.poll() is not None
@@ -115,8 +120,8 @@ class Process:
 
     def forbid_writing(self, forbidden: bool) -> None:
         """See the function of this name.  Harmless where it does not run."""
-        if self._child is not None and self.runs:
-            forbid_writing(self._child.pid, forbidden)
+        if self.runs:
+            forbid_writing(self.pid, forbidden)
 
     def freeze(self) -> None:
         if self.runs:

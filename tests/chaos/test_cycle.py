@@ -51,7 +51,7 @@ def test_what_was_frozen_and_set_going_by_somebody_else_is_seen(tmp_path: Path) 
     sleeper = Process("n1", tmp_path)
     sleeper.launch(["sleep", "60"])
     try:
-        (pid,) = processes(os.getpid())
+        pid = sleeper.pid
         sleeper.freeze()
         os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
         assert not sleeper.woken
