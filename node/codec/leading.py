@@ -47,12 +47,14 @@ def put_elect(elect: core.Elect) -> pb.ElectionRequest:
         caller=facts.put_caller(elect.caller),
         view=facts.put_view(elect.view),
         leaving=elect.leaving,
+        hand_over=elect.hand_over,
     )
 
 
 def get_elect(p: pb.ElectionRequest, check: Check) -> core.Elect:
     caller = facts.get_required_caller(p, check)
-    return core.Elect(caller, facts.get_required_view(p, check), p.leaving)
+    view = facts.get_required_view(p, check)
+    return core.Elect(caller, view, hand_over=p.hand_over, leaving=p.leaving)
 
 
 def put_elected(elected: core.Elected) -> pb.ElectionResponse:

@@ -95,9 +95,10 @@ class Answering:
         caller = request.caller
         if not s.leads:
             self._reign.redraw()
-        named = caller.node == s.leader and caller.epoch == s.epoch and s.role is Role.FOLLOWER
-        if named and not s.leaving:
-            return self._take_over(call, request)
+        if caller.node == s.leader and caller.epoch == s.epoch and s.role is Role.FOLLOWER:
+            if request.hand_over and not s.leaving:
+                return self._take_over(call, request)
+            s.liveness.silent(s.now)  # Who calls a round does not lead, or not in this life.
         vote = self._vote(request)
         lower = s.me < caller.node and not s.leaving  # Who is leaving stands for nothing.
         about_provisional = s.provisional != 0
@@ -133,7 +134,7 @@ class Answering:
         return Vote.ALIVE if s.liveness.fresh(s.now, s.epoch) else Vote.UNREACHABLE
 
     def _take_over(self, call: CallId, request: Elect) -> None:
-        """The leader itself calls the election: it goes, and names us.  Claim at once."""
+        """The leader goes, and names us.  Claim at once."""
         s = self._s
         answer = Elected(True, s.nds_up is not False, Vote.UNREACHABLE, s.view())
         s.respond(call, answer)

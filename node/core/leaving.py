@@ -98,9 +98,8 @@ class Leaving:
 
         s.alarms.set(Alarm.HAND_OVER, s.now + s.timing.wait_ms)
         s.emit(ElectionMoved(s.me, Phase.ASKED, rounds.TO_TAKE_OVER, heir))
-        s.call(
-            heir, Elect(s.caller(heir), s.view(), leaving=self._for_good), s.timing.ping_ms, ended
-        )
+        request = Elect(s.caller(heir), s.view(), hand_over=True, leaving=self._for_good)
+        s.call(heir, request, s.timing.ping_ms, ended)
 
     def on_hand_over(self) -> None:
         """The successor has not claimed in time."""

@@ -223,7 +223,8 @@ class Elect(Struct, frozen=True):
 
     caller: Caller
     view: View
-    leaving: bool = False  # the leader itself calls it, and leaves for good
+    hand_over: bool = False  # the leader itself asks the called one to take over
+    leaving: bool = False  # and leaves for good
 
 
 class Vote(IntEnum):

@@ -24,8 +24,8 @@ def do_you_lead(talk: Dialogue, epoch: Epoch = EPOCH, votes: tuple[int, ...] = (
     return standing
 
 
-def elect(talk: Dialogue, by: int, **view: object) -> m.Elected:
-    reply = talk.hears(m.Elect(talk.caller(by), talk.view(by, **view)))
+def elect(talk: Dialogue, by: int, *, hand_over: bool = False, **view: object) -> m.Elected:
+    reply = talk.hears(m.Elect(talk.caller(by), talk.view(by, **view), hand_over))
     assert isinstance(reply, m.Elected)
     return reply
 
@@ -284,21 +284,36 @@ def test_one_who_knows_of_no_leader_says_so_in_its_round() -> None:
 
 def test_a_successor_tells_that_it_was_asked_to_take_over() -> None:
     talk = follower(3, 1, 2)
-    elect(talk, 1)
+    elect(talk, 1, hand_over=True)
     assert told(talk)[:2] == [
         (1, "asked", "to take over", 3),
         (1, "answered", "yes, and takes over", 3),
     ]
 
 
-def test_election_by_the_leader_itself_names_its_successor() -> None:
+def test_the_leader_itself_names_its_successor() -> None:
     talk = follower(3, 1, 2)
-    reply = elect(talk, 1)
+    reply = elect(talk, 1, hand_over=True)
     assert (reply.ok, reply.vote) == (True, Vote.UNREACHABLE)
     assert talk.call(m.Claim).request.votes == ()
     talk.answer(m.Claim, talk.granted(NEXT))
     changed = talk.one(LeaderChanged)
     assert changed.handed_over_by == 1
+
+
+def test_nobody_but_the_leader_names_a_successor() -> None:
+    talk = follower(3, 1, 2)
+    elect(talk, 2, hand_over=True)
+    assert not talk.waits(m.Claim)
+
+
+def test_a_leader_by_name_that_calls_a_round_names_nobody() -> None:
+    """Its grant was lost, or it was granted in an earlier life.  All are asked, and one leads."""
+    talk = follower(3, 1, 2)
+    talk.wait(LAN.t2_ms)
+    assert elect(talk, 2).vote is Vote.ALIVE, "its own ping was answered LEADING"
+    assert elect(talk, 1).vote is Vote.UNREACHABLE
+    assert not talk.waits(m.Claim)
 
 
 # ---- COORDINATOR ---------------------------------------------------------------------------------

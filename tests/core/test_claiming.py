@@ -149,7 +149,7 @@ def test_a_claim_refused_since_the_leader_lives_waits_for_a_fresh_timer() -> Non
 
 def test_one_claim_is_in_flight_at_a_time() -> None:
     talk = claiming()
-    elect = m.Elect(talk.caller(1), talk.view(1))  # The leader after all: it names us.
+    elect = m.Elect(talk.caller(1), talk.view(1), hand_over=True)  # The leader lives, and goes.
     talk.hears(elect)
     talk.hears(elect)
     assert talk.sent(m.Claim) == []

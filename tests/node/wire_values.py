@@ -206,7 +206,7 @@ EXAMPLES: list[core.Request] = [
     core.Leave(CALLER, RECORD),
     core.Update(CALLER, ROSTER, want_roster=True),
     core.Ping(CALLER, VIEW, EPOCH, (1_000_002,), 1_000_003),
-    core.Elect(CALLER, VIEW, leaving=True),
+    core.Elect(CALLER, VIEW, hand_over=True, leaving=True),
     core.Coordinator(
         CALLER, VIEW, provisional=True, handed_over_by=1_000_001, handed_over_leaving=True
     ),

@@ -737,8 +737,11 @@ class ElectionRequest(_message.Message):
     CALLER_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
     LEAVING_FIELD_NUMBER: _builtins.int
+    HAND_OVER_FIELD_NUMBER: _builtins.int
     leaving: _builtins.bool
-    """From the leader itself, which names its successor: true when it leaves for good."""
+    """With hand_over: the caller leaves for good."""
+    hand_over: _builtins.bool
+    """The caller leads and asks whom it calls to take over."""
     @_builtins.property
     def caller(self) -> _common_pb2.Caller:
         """Who calls."""
@@ -753,10 +756,11 @@ class ElectionRequest(_message.Message):
         caller: _common_pb2.Caller | None = ...,
         view: _common_pb2.View | None = ...,
         leaving: _builtins.bool = ...,
+        hand_over: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "leaving", b"leaving", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "hand_over", b"hand_over", "leaving", b"leaving", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
