@@ -72,6 +72,7 @@ class LineMode:
         self._state = keeper.begin() if keeper else State()
         self._own: set[str] = set()  # ids of lines said here
         self._unnamed = 0  # lines said here whose ids are not known yet
+        self._stored = 0  # lines said here
         self._doubtful: list[tuple[Happening, State]] = []
         self._sending: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SENDING_MAX)
@@ -105,16 +106,21 @@ class LineMode:
                     await asyncio.wait(self._sending, timeout=SEND_WAIT_MS / 1000)
                 return self._worst
             watching.result()
-            self._out.note("the node has ended")
-            return NO_PEER
+            return self._without_a_node()
         except NodeDown:
-            self._out.note("the node has ended")
-            return NO_PEER
+            return self._without_a_node()
         finally:
             tasks = (watching, reading, *self._sending, *self._marking)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _without_a_node(self) -> int:
+        """The node ends before the input does: how far did that get?"""
+        lines = "line is" if self._stored == 1 else "lines are"
+        far = f": {self._stored:,} {lines} stored, what comes after is not sent"
+        self._out.note(f"the node has ended{'' if self._terminal else far}")
+        return NO_PEER
 
     async def _settled(self) -> Status:
         """The node's state, as soon as each chat has a leader; a node that just started looks."""
@@ -402,6 +408,7 @@ class LineMode:
                 say.chat, say.text, kind=Kind(say.kind), wait=Wait.ALL, wait_ms=SEND_WAIT_MS
             ):
                 if not stored.done():
+                    self._stored += 1
                     self._named(progress.msg_id)
                     stored.set_result(None)
                 if progress.done:

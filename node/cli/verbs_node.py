@@ -22,7 +22,7 @@ from ..words import Status
 from .render import records, shell, tables
 from .run import Run, wait
 
-UP_S = 15.0  # a loaded machine takes its time to start an interpreter
+UP_S = 60.0  # a loaded machine takes its time to start an interpreter, and to read a long log
 DOWN_S = 15.0  # handing over and closing each group has its own, shorter, deadlines
 START_FLAGS = ("listen", "advertise", "preset", "durability", "timing")  # of no use later on
 NODE_FLAGS = ("nick", "listen", "advertise", "preset", "durability", "log_level")
@@ -56,7 +56,8 @@ def ensure(run: Run, *, nick_later: bool = False) -> tuple[Status, bool]:
             if not isinstance(told, ProfileInUse) or time.monotonic() > until:
                 raise told  # else somebody else has just started it: it will be up
         elif time.monotonic() > until:
-            raise NotStarted(text=f"it was not ready after {UP_S:g} s.", log=run.places.log)
+            text = f"it is not ready after {UP_S:g} s, and process {process.pid} goes on."
+            raise NotStarted(text=text, log=run.places.log)
         time.sleep(background.TURN_S)
     return _status(run), False
 

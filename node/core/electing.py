@@ -393,6 +393,8 @@ class Electing:
     def on_wait(self) -> None:
         """The lower id has not claimed in time: ask the leader once more, then claim.
 
+        The votes are of a while ago by then, so one silence is not enough, as at the beginning.
+
         If only some of a large group were asked, all are before: more may hear the leader, which
         is why the lower one did not claim, or another may be lower.
         """
@@ -408,25 +410,30 @@ class Electing:
             else:
                 self._claim_for(look, look.votes, heard_lower=True)
 
+        if look.following not in (0, s.me):
+            self._ask_once_more(look, s.timing.ping_tries, go_on)
+        else:
+            go_on()
+
+    def _ask_once_more(self, look: Look, tries: int, go_on: Callable[[], None]) -> None:
+        s, leader = self._s, look.following
+
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if not self._current(look):
                 return
             if isinstance(outcome, Pong):
-                if self._reign.learn(look.following, outcome.view) or not self._current(look):
+                if self._reign.learn(leader, outcome.view) or not self._current(look):
                     return
                 if outcome.standing is Standing.LEADING or (
                     s.provisional and outcome.standing is Standing.PROVISIONAL
                 ):
                     s.liveness.leading(s.now, outcome.view.epoch)
                     return self._stay(look, "the leader answers")
+            elif tries > 1 and outcome is Silence.SILENT:
+                return self._ask_once_more(look, tries - 1, go_on)
             go_on()
 
-        if look.following not in (0, s.me):
-            s.call(
-                look.following, self._reign.ping_request(look.following), s.timing.ping_ms, ended
-            )
-        else:
-            go_on()
+        s.call(leader, self._reign.ping_request(leader), s.timing.ping_ms, ended)
 
     # ---- the claim -----------------------------------------------------------------------------
 

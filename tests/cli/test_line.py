@@ -489,6 +489,18 @@ def test_a_node_that_ends_is_told(talk: Talk) -> None:
     assert talk.end() == 5
 
 
+@pytest.mark.parametrize("many", [1, 2])
+def test_a_node_that_ends_under_a_pipe_leaves_word_of_how_far_it_got(pipe: Talk, many: int) -> None:
+    pipe.begin()
+    for count in range(many):
+        pipe.type(f"line {count}")
+    pipe.node.dies()
+    lines = "1 line is" if many == 1 else "2 lines are"
+    said = f"the node has ended: {lines} stored, what comes after is not sent\n"
+    assert pipe.shown().endswith(said)
+    assert pipe.end() == 5
+
+
 def test_what_the_node_refuses_is_told_and_the_view_goes_on(talk: Talk) -> None:
     talk.begin()
     talk.node.answers["ping"] = NoSuchMember(name="eve", chat="dev")

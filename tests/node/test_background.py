@@ -1,6 +1,7 @@
 """Why an NDS that is started beside a node did not start, in words that help."""
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Sequence
@@ -10,11 +11,11 @@ import pytest
 
 from node import background
 from node.background import start_nds
+from node.cli import verbs_node
 from node.cli.output import Output
 from node.cli.parser import parse
 from node.cli.run import Run
-from node.cli.verbs_node import ensure
-from node.errors import NO_NDS, DiskReadOnly, NdsNotStarted
+from node.errors import NO_NDS, DiskReadOnly, NdsNotStarted, NotStarted
 from node.places import places
 from tests.waiting import wait_for
 
@@ -63,6 +64,21 @@ def test_an_nds_that_is_not_ready_in_time_is_ended(
     assert not spot.nds_pid.exists()
 
 
+def test_a_node_that_takes_its_time_is_left_to_it_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spot = places("default", str(tmp_path), {})
+    monkeypatch.setattr(verbs_node, "UP_S", 0.0)
+    monkeypatch.setattr(background, "python", lambda *_: ["sleep", "60"])
+    with pytest.raises(NotStarted) as told:
+        verbs_node.ensure(Run(parse(["up", "--home", str(tmp_path)]), spot, Output()))
+    goes_on = re.search(r"it is not ready after 0 s, and process (\d+) goes on\.", str(told.value))
+    assert goes_on is not None, told.value
+    pid = int(goes_on[1])
+    os.kill(pid, signal.SIGKILL)
+    assert os.waitpid(pid, 0) == (pid, signal.SIGKILL), "it had not been ended"
+
+
 @pytest.mark.parametrize(("room", "why"), [(0, ": the disk is full"), (2**30, "")])
 def test_who_could_not_even_say_why_on_a_full_disk_had_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, why: str
@@ -84,4 +100,4 @@ def test_a_node_in_the_background_that_cannot_start_has_sent_nothing(
 
     monkeypatch.setattr(background, "spawn", spawn)
     with pytest.raises(DiskReadOnly, match="so the node does not start"):
-        ensure(Run(parse(["up", "--home", str(tmp_path)]), spot, Output()))
+        verbs_node.ensure(Run(parse(["up", "--home", str(tmp_path)]), spot, Output()))
