@@ -86,6 +86,7 @@ class Belonging:
                 self._tell_people(before, after, shown.get(after.id, ""), offline)
             if after.id != s.me and not (after.belongs and after.life is not Life.DROPPED):
                 s.alarms.cancel(Alarm.DROP, after.id)
+                s.liveness.checks.pop(after.id, None)  # A later life is looked into anew.
                 self._gone(after.id)
         if s.members.topic != topic and not quiet:
             s.emit(MemberChanged(s.members.topic.source, Change.TOPIC, s.members.topic.value))

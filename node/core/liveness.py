@@ -48,7 +48,7 @@ class Liveness:
         return (
             at is not None
             and heard is not None
-            and now - at < self._timing.t2_ms
+            and now - at < self._timing.heard_ms
             and heard >= epoch
         )
 

@@ -90,6 +90,13 @@ class Timing(Struct, frozen=True):
                 f"8 x ack_ms + 2 x sync_call_ms ({longest_ms})"
             )
 
+    @property
+    def heard_ms(self) -> Millis:
+        """So long an answer of the leader counts: the next ping goes out within t2, and has its way
+        there and back.
+        """
+        return self.t2_ms + self.ping_ms // 4
+
     def scaled(self, factor: int) -> "Timing":
         """Every duration `factor` times as long, but for renewals; bounds stay."""
         return replace(

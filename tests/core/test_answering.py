@@ -163,14 +163,23 @@ def test_ok_is_said_to_higher_ids_alone_with_whether_the_registry_is_reached() -
     assert not elect(talk, 4).reaches_nds
 
 
-def test_a_vote_is_alive_only_while_the_own_ping_was_answered_within_t2() -> None:
+def test_a_vote_is_alive_only_while_the_own_ping_was_answered_a_moment_ago() -> None:
     talk = follower(3, 1, 2)
     assert elect(talk, 2).vote is Vote.ALIVE
     talk.hold(m.Ping)
-    talk.wait(LAN.t2_ms - 1)
+    talk.wait(LAN.heard_ms - 1)
     assert elect(talk, 2).vote is Vote.ALIVE
     talk.wait(1)
     assert elect(talk, 2).vote is Vote.UNREACHABLE
+
+
+def test_who_is_just_asking_the_leader_again_has_not_lost_it() -> None:
+    """The latest that the next ping may be drawn for is t2 after the answer to the one before."""
+    talk = follower(3, 1, 2)
+    talk.hold(m.Ping)
+    talk.wait(LAN.t2_ms)
+    assert talk.waits(m.Ping, to=1)
+    assert elect(talk, 2).vote is Vote.ALIVE
 
 
 def test_a_broken_link_takes_the_vote_alive_back_at_once() -> None:

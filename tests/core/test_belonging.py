@@ -447,6 +447,18 @@ def test_a_word_from_a_suspect_ends_the_looking_into_and_tells_it() -> None:
     assert life(talk, 5) is ALIVE
 
 
+def test_a_suspect_whom_others_dropped_is_looked_into_again_in_its_later_life() -> None:
+    talk = leading(1, 2, 3, 4, 5)
+    talk.mute(5)
+    looked_into(talk, 5)
+    known = talk.group.member(5)
+    assert known is not None
+    tell(talk, 2, replace(known, life=DROPPED))
+    tell(talk, 3, replace(known, incarnation=101, life=SUSPECT))
+    assert life(talk, 5) is SUSPECT, "it was there for a moment"
+    talk.wait_for(m.Ping, to=5)
+
+
 def test_who_lived_where_we_live_now_is_dropped_though_nobody_else_is_left() -> None:
     talk = leading(1, person(2, Life.SUSPECT, address=address(1)))
     talk.wait(3 * LAN.t2_ms)

@@ -141,7 +141,7 @@ def test_a_broken_link_to_another_member_is_no_sign() -> None:
 def test_only_an_own_ping_answered_leading_counts_as_hearing_the_leader() -> None:
     talk = follower(3, 1, 2)
     talk.hold(m.Ping)
-    talk.wait(LAN.t2_ms)
+    talk.wait(LAN.heard_ms)
     talk.hears(m.Tell(talk.caller(1), 3, (line(1),)))
     talk.hears(m.Ping(talk.caller(1), talk.view(1)))
     vote = talk.hears(m.Elect(talk.caller(2), talk.view(2))).vote

@@ -13,13 +13,14 @@ E4, E5, E6 = (Epoch(1, n) for n in (4, 5, 6))
     ("heard", "now", "epoch", "fresh"),
     [
         (E5, 1_000, E5, True),
-        (E5, 1_999, E5, True),
-        (E5, 2_000, E5, False),  # t2 ago
+        (E5, 1_000 + LAN.t2_ms, E5, True),  # the next ping may be on its way
+        (E5, 999 + LAN.heard_ms, E5, True),
+        (E5, 1_000 + LAN.heard_ms, E5, False),
         (E6, 1_500, E5, True),
         (E4, 1_500, E5, False),  # another leader's word
     ],
 )
-def test_the_leader_is_heard_for_t2_after_it_answered_at_this_epoch(
+def test_the_leader_is_heard_until_the_next_ping_is_answered_at_this_epoch(
     heard: Epoch, now: int, epoch: Epoch, fresh: bool
 ) -> None:
     liveness = Liveness(LAN)
