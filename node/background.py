@@ -14,11 +14,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .disk import ROOM_MIN, refusal, room
+from .disk import ROOM_MIN, refusal, replace_file, room
 from .errors import Complaint, NdsNotStarted, NotStarted
 from .errors import retold as retell
 from .places import Places
-from .profile import replace_file
 
 TURN_S = 0.02  # between two looks at something that is about to be there
 

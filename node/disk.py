@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,3 +107,26 @@ def sign(descriptor: int) -> None:
     signed = f"{os.getpid()}\n".encode()
     os.pwrite(descriptor, signed, 0)
     os.ftruncate(descriptor, len(signed))
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Puts `content` in place of `file` at once, readable by its owner only.
+
+    Of several writers at once the last one's content stands, whole.
+
+    Raises:
+        Unwritable: the disk refuses.
+    """
+    fresh = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        fresh = Path(name)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(file)
+    except OSError as error:
+        if fresh is not None:
+            fresh.unlink(missing_ok=True)
+        raise refusal(file, error) from error

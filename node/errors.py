@@ -337,8 +337,9 @@ class ProfileInUse(Complaint):
 
 
 class OpenKey(Complaint):
-    """{file} can be read by others (mode {mode}), so the identity in it is not secret. Run
-    'chmod 600 {file}', or remove the file to begin as a new person.
+    """{file} can be read by others (mode {mode}), so the key in it is not secret. Run
+    'chmod 600 {file}', or remove the file to have another made; with another identity.key you are
+    another person.
     """
 
     reason = "OPEN_KEY"

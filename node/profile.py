@@ -1,16 +1,13 @@
 """A profile: who one is, and what one's node goes on with at its next start.
 
-`identity.key` holds the Ed25519 key that *is* the person; it is made once, and a file that others
-could read is refused.  `profile.json` is replaced as a whole, never half written, and never
-overwritten where it could not be understood.  `node.lock` keeps a second process out.
+`profile.json` is replaced as a whole, never half written, and never overwritten where it could not
+be understood.  `node.lock` keeps a second process out.  The keys beside them: `node.trust.keys`.
 """
 
 import fcntl
 import getpass
 import json
 import os
-import stat
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,12 +16,12 @@ from typing import Any
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import fields
 
-from .disk import refusal, sign, sync_directory, unread
-from .errors import DamagedFile, NewerFile, OpenKey, ProfileInUse
+from .disk import refusal, replace_file, sign, sync_directory, unread
+from .errors import DamagedFile, NewerFile, ProfileInUse
 from .names import nick_from_login
+from .trust import KEY_FILES
 
 VERSION = 1
-KEY_BYTES = 32
 
 
 class Entry(Struct, frozen=True):
@@ -141,100 +138,9 @@ def save(directory: Path, profile: Profile, *, power: bool = False) -> None:
 
 def tidy(directory: Path) -> None:
     """Removes what a process that died while it saved has left there; for the lock's owner."""
-    for file in ("profile.json", "identity.key"):
+    for file in ("profile.json", *KEY_FILES):
         for half in directory.glob(f".{file}.*"):
             half.unlink(missing_ok=True)
-
-
-def replace_file(file: Path, content: bytes) -> None:
-    """Puts `content` in place of `file` at once, readable by its owner only.
-
-    Of several writers at once the last one's content stands, whole.
-
-    Raises:
-        Unwritable: the disk refuses.
-    """
-    fresh = None
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        fresh = Path(name)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(file)
-    except OSError as error:
-        if fresh is not None:
-            fresh.unlink(missing_ok=True)
-        raise refusal(file, error) from error
-
-
-# ---- identity.key ------------------------------------------------------------------------------
-
-
-def identity(directory: Path) -> bytes:
-    """The public key of the profile (32 bytes); makes the key at the first call.
-
-    Raises:
-        OpenKey: others can read the file.
-        DamagedFile: it holds no Ed25519 key.
-        DiskUnreadable, Unreadable: it may be whole, and cannot be read now.
-        Unwritable: a new one cannot be stored.
-    """
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-    )
-
-    if (known := kept_identity(directory)) is not None:
-        return known
-    made = Ed25519PrivateKey.generate()
-    pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    replace_file(directory / "identity.key", pem)
-    return made.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def kept_identity(directory: Path) -> bytes | None:
-    """The public key of the profile where it has one; nothing is made.
-
-    Raises:
-        OpenKey, DamagedFile, DiskUnreadable, Unreadable: as of `identity`.
-    """
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        PublicFormat,
-        load_pem_private_key,
-    )
-
-    file = directory / "identity.key"
-    try:
-        pem, mode = file.read_bytes(), stat.S_IMODE(file.stat().st_mode)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise unread(file, error) from error
-    if mode & 0o077:
-        raise OpenKey(file=file, mode=f"{mode:04o}")
-    try:
-        key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
-        raise DamagedFile(file=file, text="it holds no key that can be read") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise DamagedFile(file=file, text="the key in it is not an Ed25519 one")
-    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def passing_identity() -> bytes:
-    """The public key (32 bytes) of a new identity that is kept nowhere but in memory."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    made = Ed25519PrivateKey.generate().public_key()
-    return made.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 # ---- node.lock ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from .archive.checkup import Health, examine
 from .archive.rows import VERSION
 from .errors import Complaint
 from .profile import Entry
+from .trust import keys
 from .words import Finding
 
 ROOM_LOW = 64 * 2**20  # bytes: less than that is said
@@ -32,15 +33,15 @@ def everything(data: Path) -> list[Finding]:
         chats = profile.load(data).chats
     except Complaint as error:
         wrong.append(Finding("profile", False, str(error)))
-    return [*wrong, *identity(data), *findings(data, chats)]
+    return [*wrong, *own_keys(data), *findings(data, chats)]
 
 
-def identity(data: Path) -> list[Finding]:
-    """What is wrong with the identity's key; nothing where it is sound, or not made yet."""
+def own_keys(data: Path) -> list[Finding]:
+    """What is wrong with the keys; nothing where they are sound, or not made yet."""
     try:
-        profile.kept_identity(data)
+        keys.check(data)
     except Complaint as error:
-        return [Finding("identity", False, str(error))]
+        return [Finding("keys", False, str(error))]
     return []
 
 

@@ -106,6 +106,7 @@ class Status(Struct, frozen=True):
     problems: tuple[str, ...] = ()
     durability: str = ""
     ended: str = ""
+    certificate: str = ""  # SHA-256 in hex
 
 
 class Created(Struct, frozen=True):
@@ -166,6 +167,7 @@ class Member(Struct, frozen=True):
     seen_ms: int = 0
     away: str = ""
     identity: str = ""
+    certificate: str = ""  # SHA-256 in hex; empty for one who has left or has not said
 
 
 class Members(Struct, frozen=True):

@@ -12,7 +12,7 @@ from node.archive.posts import POSTS
 from node.core.messages import ChatMessage, Kind
 from node.core.types import Epoch, Floor, Hlc, Key, Stream, WallMillis
 
-VERSION = 5  # of these tables; a higher one in a file was written by a later program
+VERSION = 6  # of these tables; a higher one in a file was written by a later program
 APPLICATION = 0x70327063  # "p2pc", in the header of every log
 
 TABLES = (

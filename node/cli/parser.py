@@ -70,7 +70,7 @@ VERBS: tuple[Verb, ...] = (
         '"chat_id","id","member","epoch","generation","leader","leader_nick","provisional",'
         '"alive","known","unread","mentions","outbox","lost","fingerprint","nds","topic","halt",'
         '"halt_reason"}],"nick","identity","version","log","started",'
-        '"problems","durability","ended"',
+        '"problems","durability","ended","certificate"',
     ),
     Verb(
         "send",
@@ -85,7 +85,7 @@ VERBS: tuple[Verb, ...] = (
         "members",
         "who is in a chat: * leads, ? silent, - gone",
         '"chat","id","member","nick","state","address","leader","self","acked","lacking",'
-        '"seen","away","identity"',
+        '"seen","away","identity","certificate"',
         "chat",
     ),
     Verb(

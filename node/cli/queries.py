@@ -118,6 +118,7 @@ def whois_of(found: words.Members, member: str) -> Answer:
                 f"state {one.state}{', leads' if one.leader else ''}{', you' if one.self else ''}",
                 f"address {clean_line(one.address)}",
                 f"identity {one.identity}",
+                *((f"certificate {one.certificate[:16]}",) if one.certificate else ()),
                 f"own lines acknowledged {one.acked}, lacking {one.lacking}",
                 *((f"away: {clean_line(one.away)}",) if one.away else ()),
             )

@@ -15,12 +15,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ..config import Config
-from ..disk import refusal
+from ..disk import refusal, replace_file
 from ..limits import nick_fault
 from ..names import is_number
 from ..options import BY_KEY, SETTABLE
 from ..places import Places
-from ..profile import replace_file
 from ..words import Mode
 from .commands import alias_fault
 from .keys import Chords

@@ -13,7 +13,18 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from node.codec.check import Check
-from node.core.messages import Caller, ChatMessage, Fact, Kind, Life, Member, Roster, View
+from node.core.messages import (
+    NO_CARD,
+    Caller,
+    Card,
+    ChatMessage,
+    Fact,
+    Kind,
+    Life,
+    Member,
+    Roster,
+    View,
+)
 from node.core.types import GENERATION, Epoch, Hlc, IdBlock, Key, Stream
 from node.limits import (
     AWAY_MAX,
@@ -30,7 +41,9 @@ from node.limits import (
     nick_fault,
     text_fault,
 )
+from node.trust.cards import fault as card_fault
 from p2pchat.v1 import common_pb2 as pb
+from p2pchat.v1 import node_pb2
 
 PROTOCOL = "1.0"  # of this program; sent with every call, another major is refused
 
@@ -202,6 +215,25 @@ def get_fact(p: pb.Fact, check: Check, at: str) -> Fact:
     return Fact(p.value, hlc, check.number(p.source_id, f"{at}.source_id"))
 
 
+def put_card(card: Card) -> pb.KeyCard | None:
+    """A card, or None for that of one who has not said its keys."""
+    if card == NO_CARD:
+        return None
+    return pb.KeyCard(
+        certificate=card.certificate, seal_key=card.seal_key, signature=card.signature
+    )
+
+
+def get_card(p: pb.MemberRecord | node_pb2.JoinNetworkRequest, check: Check, at: str = "") -> Card:
+    """The card in a record or request that names its identity too, which must have signed it."""
+    if not p.HasField("card"):
+        return NO_CARD
+    card = Card(p.card.certificate, p.card.seal_key, p.card.signature)
+    if len(p.identity) == IDENTITY_BYTES:
+        check.note(f"{at}card", card_fault(p.identity, card))
+    return card
+
+
 def put_member(member: Member) -> pb.MemberRecord:
     return pb.MemberRecord(
         member_id=member.id,
@@ -217,6 +249,7 @@ def put_member(member: Member) -> pb.MemberRecord:
         ends=[pb.StreamEnd(stream=put_stream(stream), seq=seq) for stream, seq in member.ends],
         nick=put_fact(member.nick),
         away=put_fact(member.away),
+        card=put_card(member.card),
     )
 
 
@@ -246,6 +279,7 @@ def get_member(p: pb.MemberRecord, check: Check, at: str) -> Member:
         ends=_get_ends(p, check, f"{at}.ends"),
         nick=nick,
         away=away,
+        card=get_card(p, check, f"{at}."),
     )
 
 

@@ -19,6 +19,7 @@ def put_join(join: core.Join) -> pb.JoinNetworkRequest:
         process=join.process,
         left_ids=join.left_ids,
         mode=common_pb2.Mode.ValueType(join.mode),
+        card=facts.put_card(join.card),
     )
 
 
@@ -41,6 +42,7 @@ def get_join(p: pb.JoinNetworkRequest, check: Check) -> core.Join:
         process=p.process,
         left_ids=facts.get_members(p.left_ids, check, "left_ids"),
         mode=facts.get_mode(p.mode, check, "mode"),
+        card=facts.get_card(p, check),
     )
 
 

@@ -15,6 +15,7 @@ from ..errors import DONE, OTHER, starting
 from ..host.nodes import Node
 from ..places import Places
 from ..service import build_server
+from ..trust import keys
 from .service import ControlService
 
 FILES_MAX = 16_384
@@ -53,9 +54,9 @@ async def _started(
     profile.tidy(places.data)
     log = logs.open_log(places.log, config.log_level)
     stack.callback(logs.close_log, log)
-    identity = profile.identity(places.data)
+    own = keys.load(places.data)
     kept = profile.load(places.data)
-    node = kind(places, config, kept, identity, nick_later=nick_later)
+    node = kind(places, config, kept, own, nick_later=nick_later)
     stack.push_async_callback(node.stop)
     await node.start()
     clear_socket(places)

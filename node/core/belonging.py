@@ -16,7 +16,7 @@ from .clock import tick
 from .effects import Change, Joined, MemberChanged, Stopped
 from .events import Changed, Field
 from .liveness import Check
-from .membership import suspected, with_life
+from .membership import at, suspected, with_life
 from .messages import (
     Caller,
     Fact,
@@ -165,6 +165,7 @@ class Belonging:
             mine.life is not Life.ALIVE
             or mine.incarnation < s.incarnation
             or mine.address != s.setup.address  # Another process drew the same incarnation.
+            or (mine.card != s.setup.card and mine.belongs)
         ):
             if mine.life is Life.DROPPED:
                 s.emit(MemberChanged(s.me, Change.REFUTED))
@@ -201,10 +202,11 @@ class Belonging:
         mine = s.members.get(s.me)
         assert mine is not None, f"{s.me} is not in its own roster"
         mine = with_life(mine, s.incarnation)
-        if mine.address != s.setup.address or mine.address_stamp[0] != s.incarnation:
+        said = (mine.address, mine.card, mine.address_stamp[0])
+        if said != (s.setup.address, s.setup.card, s.incarnation):
             s.address_seq += 1
             stamp = (s.incarnation, s.address_seq)
-            mine = replace(mine, address=s.setup.address, address_stamp=stamp)
+            mine = at(mine, s.setup.address, stamp, s.setup.card)
         s.members.put(mine)
         s.store_roster()
         self.tell(s.me)

@@ -14,8 +14,9 @@ from .calls import Outcome, Outstanding
 from .clock import tick
 from .effects import Joined, JoinFailed
 from .events import Founded
-from .membership import with_life
+from .membership import at, with_life
 from .messages import (
+    NO_CARD,
     TRANSIENT,
     Caller,
     Fact,
@@ -75,11 +76,7 @@ class Joining:
         s.me, s.role, s.ready = ids.first, Role.FOLLOWER, True
         s.created = s.created or s.wall
         s.epoch = record.epoch
-        s.members.put(
-            self._new_member(
-                ids.first, s.setup.identity, s.setup.nick, s.setup.address, s.incarnation
-            )
-        )
+        s.members.put(self._new_member(ids.first, self._request()))
         s.epoch = NO_EPOCH
         s.store_roster()
         s.nds_answered(True)
@@ -108,8 +105,11 @@ class Joining:
         self._s.alarms.cancel(Alarm.JOIN)
 
     def _ask(self, address: Address) -> None:
+        self._s.call(0, self._request(), self._s.timing.join_ms, self._answered, address)
+
+    def _request(self) -> Join:
         s = self._s
-        request = Join(
+        return Join(
             caller=Caller(s.chat, 0, s.incarnation, NO_EPOCH),
             name=s.name,
             identity=s.setup.identity,
@@ -118,8 +118,8 @@ class Joining:
             process=s.setup.process,
             left_ids=s.left_ids,
             mode=s.setup.mode,
+            card=s.setup.card,
         )
-        s.call(0, request, s.timing.join_ms, self._answered, address)
 
     def _answered(self, _: Outstanding, outcome: Outcome) -> None:
         s = self._s
@@ -281,10 +281,7 @@ class Joining:
             self._readmit(member, request)
         elif s.ids:
             member = s.ids.pop(0)
-            record = self._new_member(
-                member, request.identity, request.nick, request.address, request.caller.incarnation
-            )
-            self._belonging.absorb(Roster((record,)))
+            self._belonging.absorb(Roster((self._new_member(member, request),)))
         else:
             return s.respond(call, Refusal(Reason.NO_IDS, "no member ids left"))
         s.respond(
@@ -319,30 +316,26 @@ class Joining:
         assert known is not None
         incarnation = max(known.incarnation, request.caller.incarnation)
         alive = with_life(known, incarnation)
-        if request.address != known.address:
+        card = known.card if request.card == NO_CARD else request.card
+        if (request.address, card) != (known.address, known.card):
             stamp = (incarnation, known.address_stamp[1] + 1)
-            alive = _at(alive, request.address, stamp)
+            alive = at(alive, request.address, stamp, card)
         self._belonging.absorb(Roster((alive,)))
 
-    def _new_member(
-        self, id: MemberId, identity: bytes, nick: str, address: Address, incarnation: int
-    ) -> Member:
-        s = self._s
+    def _new_member(self, id: MemberId, request: Join) -> Member:
+        s, incarnation = self._s, request.caller.incarnation
         return Member(
             id=id,
-            identity=identity,
+            identity=request.identity,
             admitted=s.epoch,
             incarnation=incarnation,
             life=Life.ALIVE,
-            address=address,
+            address=request.address,
             address_stamp=(incarnation, 0),
-            nick=Fact(nick, tick(s.wall, NO_HLC), id),
+            nick=Fact(request.nick, tick(s.wall, NO_HLC), id),
+            card=request.card,
         )
 
 
 def _left(member: Member) -> Member:
     return replace(member, left=True)
-
-
-def _at(member: Member, address: Address, stamp: tuple[int, int]) -> Member:
-    return replace(member, address=address, address_stamp=stamp)

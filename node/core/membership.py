@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
-from .messages import NOBODY, Fact, Life, Member, Roster
+from .messages import NO_CARD, NOBODY, Card, Fact, Life, Member, Roster
 from .types import Address, Hlc, MemberId, small
 
 
@@ -22,7 +22,8 @@ def merge(a: Member, b: Member) -> Member:
     """The least record that says all that both say."""
     assert a.id == b.id
     life = max((a.incarnation, a.life), (b.incarnation, b.life))
-    home = max((a.address_stamp, a.address), (b.address_stamp, b.address))
+    home = max((a.address_stamp, a.address, a.card), (b.address_stamp, b.address, b.card))
+    gone = a.left or b.left or a.kicked or b.kicked
     ends = dict(a.ends)
     for stream, seq in b.ends:
         ends[stream] = max(seq, ends.get(stream, 0))
@@ -39,6 +40,7 @@ def merge(a: Member, b: Member) -> Member:
         ends=tuple(sorted(ends.items())),
         nick=max(a.nick, b.nick, key=lambda fact: fact.rank),
         away=max(a.away, b.away, key=lambda fact: fact.rank),
+        card=NO_CARD if gone else home[2],
     )
 
 
@@ -80,7 +82,7 @@ class Membership:
         before = self._records.get(member.id)
         if before == member:
             return None
-        after = member if before is None else merge(before, member)
+        after = merge(before or member, member)
         if after == before:
             return None
         self._records[after.id] = after
@@ -190,3 +192,8 @@ def suspected(member: Member, life: Life) -> Member:
 def with_life(member: Member, incarnation: int) -> Member:
     """The record with a new life that answers."""
     return replace(member, incarnation=incarnation, life=Life.ALIVE)
+
+
+def at(member: Member, address: Address, stamp: tuple[int, int], card: Card) -> Member:
+    """The record with where the member is to be called, and its keys, as of `stamp`."""
+    return replace(member, address=address, address_stamp=stamp, card=card)

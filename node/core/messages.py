@@ -5,7 +5,7 @@ happened), or not at all.  `codec` turns each into its protobuf and back.
 """
 
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 
@@ -80,6 +80,17 @@ class Fact(Struct, frozen=True):
         return self.hlc, self.source, self.value
 
 
+class Card(NamedTuple):
+    """The public keys that a person says are its own; empty where it has not said."""
+
+    certificate: bytes = b""  # of its node, X.509 in DER
+    seal_key: bytes = b""  # X25519
+    signature: bytes = b""  # of both, by the identity
+
+
+NO_CARD = Card()
+
+
 class Member(Struct, frozen=True):
     """All that is known of one member.  Merged field by field, see `membership.merge`."""
 
@@ -95,6 +106,7 @@ class Member(Struct, frozen=True):
     ends: tuple[tuple[Stream, int], ...] = ()
     nick: Fact = Fact()
     away: Fact = Fact()
+    card: Card = NO_CARD  # said together with the address; gone with the member
 
     @property
     def belongs(self) -> bool:
@@ -155,6 +167,7 @@ class Join(Struct, frozen=True):
     process: int
     left_ids: tuple[MemberId, ...] = ()
     mode: int = LOGGED  # how the joiner keeps what is said
+    card: Card = NO_CARD
 
 
 class Welcome(Struct, frozen=True):

@@ -32,7 +32,7 @@ from .history import History
 from .lateness import Lateness
 from .liveness import Liveness
 from .membership import Membership
-from .messages import Caller, Facts, NdsRequest, Refusal, Reply, Request, View
+from .messages import NO_CARD, Caller, Card, Facts, NdsRequest, Refusal, Reply, Request, View
 from .outbox import Outbox
 from .spreading import Grid, grid
 from .timing import Timing
@@ -74,6 +74,7 @@ class Setup(Struct, frozen=True):
     mode: int = 1
     created: WallMillis = 0
     nds: Address = ""
+    card: Card = NO_CARD
 
 
 class State:

@@ -39,7 +39,7 @@ async def diagnose(node: Node) -> words.Diagnosis:
     if not node.registries.in_use():
         text = "none is in use; name one with --nds HOST:PORT, or let 'p2pchat host' start one"
         rows.append(words.Finding("NDS", False, text))
-    rows += await asyncio.to_thread(stores.identity, node.places.data)
+    rows += await asyncio.to_thread(stores.own_keys, node.places.data)
     rows += await asyncio.to_thread(stores.findings, node.places.data, node.profile.chats)
     if node.unsaved is not None:
         rows.append(words.Finding("profile", False, said_of(node.unsaved)))

@@ -46,6 +46,9 @@ from ..rpc import CallLog
 from ..runner import Nds, Runner
 from ..service import Desk, NodeService, build_server
 from ..tasks import Tasks
+from ..trust.cards import fingerprint
+from ..trust.keys import Keys
+from ..trust.keys import make as make_keys
 from ..words import Mode
 from . import reviving, views
 from .chats import Chat, Surroundings, wall_ms
@@ -72,7 +75,7 @@ class Node(Keeping, Finding):
         places: Places,
         config: Config,
         profile: Profile,
-        identity: bytes,
+        keys: Keys,
         *,
         nick_later: bool = False,
     ) -> None:
@@ -82,13 +85,13 @@ class Node(Keeping, Finding):
             places: where its files are; the caller holds the profile's lock.
             config: its settings.
             profile: what it goes on with.
-            identity: its public key, 32 bytes.
+            keys: who its user is.
             nick_later: the nick that was given as a flag is that of the chat that comes first; the
                 node takes it on with the first one that is logged, and till then it may be one
                 that must not be written down.
         """
         super().__init__(places, profile, power=config.durability == "power")
-        self.config, self.identity = config, identity
+        self.config, self.keys = config, keys
         is_of_a_chat = nick_later and config.sources["nick"].startswith("flag ")
         given = profile.nick if is_of_a_chat else config.nick
         self.nick = given or profiles.login_nick()
@@ -308,18 +311,18 @@ class Node(Keeping, Finding):
     ) -> Chat:
         """A chat on its log, not started.  `anew`: the log's membership was ended.
 
-        A transient one has its log in memory and an identity of its own, and what this process
+        A transient one has its log in memory and keys of its own, and what this process
         says of errors is reticent from then on.
 
         Raises:
             Complaint: the log cannot be opened.
         """
-        identity = self.identity
+        keys = self.keys
         if mode is Mode.TRANSIENT:
             logs.be_reticent(True)
-            archive, identity = MemoryArchive(), profiles.passing_identity()
+            archive, keys = MemoryArchive(), make_keys()
         setup = Setup(
-            identity=identity,
+            identity=keys.identity,
             nick=nick or entry.nick or self.nick,
             address=self.advertised(entry.nds),
             process=self.process,
@@ -327,6 +330,7 @@ class Node(Keeping, Finding):
             name=entry.name,
             mode=mode,
             nds=entry.nds,
+            card=keys.card,
         )
         world = Surroundings(
             timing=self.timing,
@@ -471,11 +475,12 @@ class Node(Keeping, Finding):
             nds=self.registries.in_use(),
             chats=tuple(views.chat(one) for one in self.chats),
             nick=self.nick,
-            identity=views.identity_of(self.identity),
+            identity=views.identity_of(self.keys.identity),
             version=version("p2pchat"),
             log=str(self.places.log),
             started_ms=self.started_ms,
             problems=tuple(self._problems()),
             ended=ended(self.lost),
             durability=self.config.durability,
+            certificate=fingerprint(self.keys.card),
         )

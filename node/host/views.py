@@ -20,6 +20,7 @@ from ..errors import (
 from ..limits import NUMBER_MAX
 from ..peer import LinkFigures
 from ..runner import now_ms
+from ..trust.cards import fingerprint
 from ..words import Epoch, Mode
 from .chats import Chat, wall_ms
 from .elections import Led
@@ -136,6 +137,7 @@ def members(one: Chat, everyone: bool) -> words.Members:
             seen_ms=seen_ms(group, member.id),
             away=member.away.value,
             identity=identity_of(member.identity),
+            certificate=fingerprint(member.card),
         )
         for member in group.roster.members
         if everyone or member.belongs

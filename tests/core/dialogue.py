@@ -327,18 +327,19 @@ def returning(
     leader: MemberId,
     timing: Timing = LAN,
     seed: int = 1,
+    card: m.Card = m.NO_CARD,
     **rest: Any,
 ) -> Dialogue:
     """A member whose process has not started yet, with what its log kept."""
     mine = me if isinstance(me, m.Member) else person(me)
     known = [other if isinstance(other, m.Member) else person(other) for other in others]
     log = remembered(mine, *known, leader=leader, **rest)
-    group = Group(setup(mine.id, chat=CHAT), timing, Random(seed), log)
+    group = Group(setup(mine.id, chat=CHAT, card=card), timing, Random(seed), log)
     return Dialogue(group, mine.id)
 
 
 def follower(
-    me: MemberId, *others: MemberId | m.Member, leader: MemberId = 1, **rest: Any
+    me: MemberId | m.Member, *others: MemberId | m.Member, leader: MemberId = 1, **rest: Any
 ) -> Dialogue:
     """A member that has just heard its leader of EPOCH."""
     talk = returning(me, *others, leader=leader, **rest)

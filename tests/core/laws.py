@@ -2,8 +2,9 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from node.core.messages import ChatMessage, Fact, Life, Member
+from node.core.messages import NO_CARD, Card, ChatMessage, Fact, Life, Member
 from node.core.types import Epoch, Hlc, Stream
 
 from .cast import line
@@ -28,12 +29,13 @@ def members(id: int = 1) -> st.SearchStrategy[Member]:
         address_stamp=st.tuples(st.integers(1, 2), st.integers(0, 2)),
         left=st.booleans(),
         kicked=st.booleans(),
+        card=st.sampled_from([NO_CARD, Card(b"c"), Card(b"c", b"k")]),
         ends=st.lists(st.tuples(streams, st.integers(1, 3)), max_size=2).map(
             lambda ends: tuple(sorted(dict(ends).items()))
         ),
         nick=facts,
         away=facts,
-    )
+    ).map(lambda member: member if member.belongs else replace(member, card=NO_CARD))
 
 
 @st.composite

@@ -304,6 +304,31 @@ def test_a_later_life_of_ourselves_that_calls_is_looked_for() -> None:
     assert talk.one(e.Stopped).reason == "PROFILE_IN_USE"
 
 
+def test_who_has_said_no_card_yet_or_another_says_its_own_at_its_start() -> None:
+    """As a profile does that was made before there were cards, or that has lost a key."""
+    for known in (m.NO_CARD, m.Card(b"zz, and lost")):
+        talk = follower(person(3, card=known), 1, 2, card=m.Card(b"mine"))
+        (update,) = {one.request.roster for one in talk.of(e.Call) if type(one.request) is m.Update}
+        (record,) = update.members
+        assert (record.id, record.card) == (3, m.Card(b"mine"))
+
+
+def test_who_is_told_another_card_of_itself_says_its_own() -> None:
+    talk = follower(3, 1, 2, card=m.Card(b"mine"))
+    known = talk.group.member(3)
+    assert known is not None
+    tell(talk, 2, replace(known, card=m.Card(b"zz"), address_stamp=(WALL, 9)))
+    record = talk.group.member(3)
+    assert record is not None
+    assert record.card == m.Card(b"mine")
+
+
+def test_who_has_left_has_no_card() -> None:
+    talk = follower(3, 1, person(2, card=m.Card(b"c")))
+    tell(talk, 1, person(2, card=m.Card(b"c"), left=True))
+    assert [one.card for one in talk.group.roster.members if one.id == 2] == [m.NO_CARD]
+
+
 def test_an_incarnation_that_another_process_has_drawn_too_is_outdone_at_once() -> None:
     talk = follower(3, 1, 2)
     same = mine(talk, address="twin:7000", address_stamp=(WALL, 9))

@@ -159,6 +159,16 @@ def test_an_identity_that_is_in_comes_back_in_its_new_life_and_address() -> None
     assert (known.life, known.incarnation, known.address) == (m.Life.ALIVE, 900, "new:7000")
 
 
+def test_a_newcomer_is_admitted_with_its_card_and_may_come_back_with_another() -> None:
+    talk = leading(1, 2)
+    first, second = m.Card(b"one"), m.Card(b"another")
+    for card, known in ((first, first), (second, second), (m.NO_CARD, second)):
+        assert member_of(admit(talk, 9, card=card)) == 50
+        record = talk.group.member(50)
+        assert record is not None
+        assert record.card == known
+
+
 def test_one_identity_is_admitted_once_however_often_it_asks() -> None:
     talk = leading(1, 2)
     assert talk.hears(join(talk, 9)) is None

@@ -19,13 +19,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from node import config, profile
+from node import config, disk, profile
 from node.archive import SqliteArchive
 from node.control.running import run_node
 from node.core.effects import Effect, Store, StoreMessages
 from node.host.nodes import Node
 from node.places import places
 from node.runner import Runner
+from node.trust import keys
 
 PLANT = os.environ.get("P2PCHAT_CRASH_PLANT", "")
 READS = ("SELECT", "PRAGMA")
@@ -86,8 +87,8 @@ class DyingNode(Node):
 
 
 def watch_files() -> None:
-    """Passes points around each file that the profile puts in another's place."""
-    put, sync = profile.replace_file, os.fsync
+    """Passes points around each file of the profile that is put in place, keys among them."""
+    put, sync = disk.replace_file, os.fsync
 
     def dying_put(file: Path, content: bytes) -> None:
         POINTS.pass_by("file")
@@ -98,7 +99,7 @@ def watch_files() -> None:
         sync(descriptor)
         POINTS.pass_by("half")
 
-    profile.replace_file = dying_put
+    profile.replace_file = keys.replace_file = dying_put
     os.fsync = dying_sync  # type: ignore[assignment]
 
 

@@ -164,6 +164,9 @@ def _records(at: str) -> list[Row]:
     return [
         *every(f"{at}.member_id", (None, str(INTEGER)), f"{at}.member_id"),
         *every(f"{at}.identity", (None, "", short), f"{at}.identity"),
+        *every(f"{at}.card.certificate", (None, short), f"{at}.card"),
+        *every(f"{at}.card.seal_key", (None, "", short), f"{at}.card"),
+        *every(f"{at}.card.signature", (None, short), f"{at}.card"),
         *every(f"{at}.life", (None, 9), f"{at}.life"),
         *every(f"{at}.address", (None, "", "nowhere"), f"{at}.address"),
         *every(f"{at}.nick.value", ("", "x" * 25, "b\u202eob", "\x1b[2J"), f"{at}.nick.value"),
@@ -244,6 +247,7 @@ def of_node(calls: Calls, *, by: str, to: str) -> Iterator[Case]:
 
 def _of_join(join: Request) -> Iterator[Case]:
     new = base64.b64encode(uuid.uuid4().bytes * 2).decode()
+    short = base64.b64encode(b"x" * 31).decode()
     yield from cases(
         "Node/JoinNetwork",
         {**join, "identity": new, "address": NOWHERE},
@@ -255,6 +259,7 @@ def _of_join(join: Request) -> Iterator[Case]:
             ("caller.protocol", "9.0", "VERSION_MISMATCH"),
             *every("name", ODD_NAMES, "name"),
             *every("identity", (None, "", base64.b64encode(b"x" * 33).decode()), "identity"),
+            ("card", {"seal_key": short}, "card"),
             *every("nick", (None, "", "x" * 25, "b\u202eob", "two words"), "nick"),
             *every("address", (None, "", *ODD_ADDRESSES), "address"),
             ("address", NOWHERE, "CANNOT_REACH"),

@@ -17,6 +17,7 @@ from node.control.service import ControlService
 from node.host.nodes import Node
 from node.places import places
 from node.service import build_server
+from node.trust import keys
 
 
 async def raised(home: Path, nds: str, preset: str, nick: str) -> tuple[Node, grpc.aio.Server]:
@@ -24,7 +25,7 @@ async def raised(home: Path, nds: str, preset: str, nick: str) -> tuple[Node, gr
     spot = places(nick, str(home), {})
     spot.make()
     config = load(spot, {"nick": nick, "nds": [nds], "preset": preset}, {}, {})
-    node = Node(spot, config, profile.load(spot.data), profile.identity(spot.data))
+    node = Node(spot, config, profile.load(spot.data), keys.load(spot.data))
     await node.start()
     server, _ = await build_server(f"unix:{spot.socket}", [ControlService(node, node.ended.set)])
     await server.start()

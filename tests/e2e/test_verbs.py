@@ -41,6 +41,31 @@ def dev(town: Processes) -> Processes:
     return town
 
 
+def certificates(dev: Processes, by: str) -> dict[str, str]:
+    """What each node says of its certificate, as one of them knows it."""
+    rows = [json.loads(line) for line in dev.lines(by, "members", "--json")]
+    return {row["nick"]: row["certificate"] for row in rows}
+
+
+def test_everyone_knows_the_certificate_of_each_node_and_a_new_one_where_it_was_lost(
+    dev: Processes,
+) -> None:
+    own = {name: dev.json(name, "status")["certificate"] for name in ("alice", "bob")}
+    assert {len(bytes.fromhex(one)) for one in own.values()} == {32}
+    for name in own:
+        wait_for(lambda name=name: certificates(dev, name) == own)
+    dev.run("bob", "down")
+    for file in dev.home("bob").rglob("tls.pem"):
+        file.unlink()
+    dev.run("bob", "up")
+    new = dev.json("bob", "status")["certificate"]
+    assert new != own["bob"]
+    wait_for(lambda: certificates(dev, "alice") == own | {"bob": new})
+    assert dev.json("alice", "check")["members"]
+    rows = [json.loads(line) for line in dev.lines("alice", "members", "--all", "--json")]
+    assert [row["id"] for row in rows] == [1, 2], "bob is who he was"
+
+
 # ---- the first run -----------------------------------------------------------------------------
 
 

@@ -259,8 +259,11 @@ async def test_all_pages_of_a_history_are_read(pair: tuple[Client, Client]) -> N
 
 
 def test_nobody_of_that_name_is_said_with_the_nearest() -> None:
-    found = words.Members("dev", (words.Member(nick="alice", member_id=1),))
-    assert whois_of(found, "@alice").lines[0] == "alice (id 1) in #dev"
+    alice = words.Member(nick="alice", member_id=1, certificate="0123456789abcdef" * 4)
+    found = words.Members("dev", (alice,))
+    told = whois_of(found, "@alice").lines
+    assert told[0] == "alice (id 1) in #dev"
+    assert "certificate 0123456789abcdef" in told
     with pytest.raises(errors.NoSuchMember, match="Did you mean alice"):
         whois_of(found, "alise")
 

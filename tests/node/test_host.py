@@ -112,7 +112,7 @@ async def test_a_transient_chat_is_joined_without_a_word_about_its_kind(town: To
         chat = node.chat("")
         mine = chat.group.member(chat.group.me)
         assert mine is not None
-        assert mine.identity != node.identity
+        assert mine.identity != node.keys.identity
 
 
 async def test_a_chat_that_is_logged_is_joined_by_a_members_address_as_itself(town: Town) -> None:
@@ -126,7 +126,7 @@ async def test_a_chat_that_is_logged_is_joined_by_a_members_address_as_itself(to
     assert not [one for one in told if isinstance(one, h.NdsEvent)], "a member is no NDS"
     mine = carol.chat("").group.member(carol.chat("").group.me)
     assert mine is not None
-    assert mine.identity == carol.identity
+    assert mine.identity == carol.keys.identity
     await eventually(lambda: len(bob.chat("").group.roster.members) == 3)
     assert (carol.entering, len(carol.profile.chats)) == ([], 1)
     assert not logs._Line.reticent, "there is nothing to be silent about"

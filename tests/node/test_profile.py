@@ -17,7 +17,6 @@ from node.errors import (
     DiskFailed,
     DiskFull,
     NewerFile,
-    OpenKey,
     ProfileInUse,
     Unwritable,
 )
@@ -124,56 +123,19 @@ def test_a_profile_of_a_later_version_is_refused(tmp_path: Path) -> None:
         (errno.EACCES, "{} cannot be read: Permission denied. Nothing was changed"),
     ],
 )
-@pytest.mark.parametrize("file", ["profile.json", "identity.key"])
 def test_what_cannot_be_read_is_not_said_to_be_damaged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, code: int, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str
 ) -> None:
     profile.save(tmp_path, FULL)
-    profile.identity(tmp_path)
 
     def fails(*_: object, **__: object) -> bytes:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(Path, "read_text", fails)
-    monkeypatch.setattr(Path, "read_bytes", fails)
-    read = profile.load if file == "profile.json" else profile.identity
-    with pytest.raises(Complaint, match=said.format(file)) as told:
-        read(tmp_path)
+    with pytest.raises(Complaint, match=said.format("profile.json")) as told:
+        profile.load(tmp_path)
     assert not isinstance(told.value, DamagedFile)
     assert isinstance(told.value, DiskFailed) == (code == errno.EIO)
-
-
-# ---- identity ----------------------------------------------------------------------------------
-
-
-def test_the_identity_is_made_once_and_kept(tmp_path: Path) -> None:
-    key = profile.identity(tmp_path)
-    assert len(key) == 32
-    assert profile.identity(tmp_path) == key
-    assert stat.S_IMODE((tmp_path / "identity.key").stat().st_mode) == 0o600
-
-
-def test_two_profiles_are_two_people(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    assert profile.identity(tmp_path / "a") != profile.identity(tmp_path / "b")
-
-
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
-def test_a_key_that_others_can_read_is_refused_with_what_to_do(tmp_path: Path, mode: int) -> None:
-    profile.identity(tmp_path)
-    (tmp_path / "identity.key").chmod(mode)
-    with pytest.raises(OpenKey, match=r"chmod 600 .*identity\.key"):
-        profile.identity(tmp_path)
-
-
-def test_a_damaged_key_is_refused_and_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "identity.key"
-    file.write_bytes(b"noise")
-    file.chmod(0o600)
-    with pytest.raises(DamagedFile):
-        profile.identity(tmp_path)
-    assert file.read_bytes() == b"noise"
 
 
 # ---- the lock ----------------------------------------------------------------------------------

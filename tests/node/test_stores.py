@@ -16,6 +16,7 @@ from node.core.effects import StoreMessages, StorePost
 from node.core.types import Post
 from node.errors import DamagedLog, NewerFile
 from node.profile import Entry, Profile
+from node.trust import keys
 from tests.node.test_archive import BOB, line
 
 ENTRY = Entry(7, "dev", "127.0.0.1:5", "a.db")
@@ -185,13 +186,13 @@ def test_little_room_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_is_wrong_with_the_profiles_own_files_is_told_before_the_logs(tmp_path: Path) -> None:
-    profile.identity(tmp_path)
+    keys.load(tmp_path)
     profile.save(tmp_path, Profile())
     assert [one.check for one in stores.everything(tmp_path)] == ["disk"]
     (tmp_path / "identity.key").write_bytes(b"")
     (tmp_path / "profile.json").write_bytes(b"{")
     told = stores.everything(tmp_path)
-    assert [(one.check, one.ok) for one in told[:2]] == [("profile", False), ("identity", False)]
+    assert [(one.check, one.ok) for one in told[:2]] == [("profile", False), ("keys", False)]
     assert "profile.json is damaged" in told[0].text
     assert "identity.key is damaged: it holds no key that can be read" in told[1].text
 

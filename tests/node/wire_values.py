@@ -1,10 +1,14 @@
 """Strategies and examples of everything that travels, for the tests of the wire."""
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node.core import messages as core
 from node.core.types import Epoch, Floor, Hlc, IdBlock, Key, Run, Stored, Stream
 from node.limits import CHAT_MAX, COUNTER_MAX, HLC_MAX, LINES_MAX, NUMBER_MAX
+from node.trust.keys import make as make_keys
+
+OWN = make_keys()
 
 numbers = st.integers(0, NUMBER_MAX)
 members = st.integers(1, NUMBER_MAX)
@@ -52,6 +56,7 @@ records = st.builds(
     nick=st.builds(core.Fact, words, hlcs, numbers),
     away=st.builds(core.Fact, lines, hlcs, numbers),
 )
+records |= records.map(lambda record: replace(record, identity=OWN.identity, card=OWN.card))
 rosters = st.builds(
     core.Roster,
     st.lists(records, max_size=3, unique_by=lambda member: member.id).map(
@@ -187,7 +192,7 @@ TELL = core.Tell(CALLER, 1_000_001, (MESSAGE,), (1_000_003,))
 VIEW = core.View(EPOCH, 1_000_001, "127.0.0.1:5001", 0, 2, 11, 12, 1_700_000_000_000, 13)
 RECORD = core.Member(
     id=1_000_002,
-    identity=b"i" * 32,
+    identity=OWN.identity,
     admitted=EPOCH,
     incarnation=5,
     life=core.Life.ALIVE,
@@ -196,9 +201,12 @@ RECORD = core.Member(
     ends=((STREAM, 2),),
     nick=core.Fact("bob", Hlc(1, 0), 1_000_002),
     away=core.Fact("lunch", Hlc(2, 0), 1_000_002),
+    card=OWN.card,
 )
 ROSTER = core.Roster((RECORD,), core.Fact("tea", Hlc(3, 0), 1_000_002))
-JOIN = core.Join(CALLER, "tea", b"i" * 32, "bob", "127.0.0.1:5002", 99, (1_000_001,))
+JOIN = core.Join(
+    CALLER, "tea", OWN.identity, "bob", "127.0.0.1:5002", 99, (1_000_001,), card=OWN.card
+)
 RUN = Run(1_000_001, STREAM, 1, 9, 5)
 FLOOR = Floor(1_000_001, STREAM, 7, 2**64 - 1)
 EXAMPLES: list[core.Request] = [

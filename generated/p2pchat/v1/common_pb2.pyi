@@ -495,6 +495,40 @@ class StreamEnd(_message.Message):
 Global___StreamEnd: _TypeAlias = StreamEnd  # noqa: Y015
 
 @_typing.final
+class KeyCard(_message.Message):
+    """The public keys that a person says are its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    SEAL_KEY_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    certificate: _builtins.bytes
+    """The certificate that its node shows where connections are made: X.509 in DER, for a P-256 key,
+    at most 1,024 bytes.
+    """
+    seal_key: _builtins.bytes
+    """X25519 public key, 32 bytes: what is sealed with it the person alone can open."""
+    signature: _builtins.bytes
+    """Ed25519 signature of the identity, 64 bytes: over the 15 bytes "p2pchat card 1" and a zero, the
+    SHA-256 of `certificate`, and `seal_key`.
+    """
+    def __init__(
+        self,
+        *,
+        certificate: _builtins.bytes = ...,
+        seal_key: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "seal_key", b"seal_key", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyCard: _TypeAlias = KeyCard  # noqa: Y015
+
+@_typing.final
 class MemberRecord(_message.Message):
     """All that is known of one member.  Records merge: identity never changes, life and address grow,
     left and kicked only ever become true.
@@ -515,6 +549,7 @@ class MemberRecord(_message.Message):
     ENDS_FIELD_NUMBER: _builtins.int
     NICK_FIELD_NUMBER: _builtins.int
     AWAY_FIELD_NUMBER: _builtins.int
+    CARD_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Given by the leader out of a block that the discovery service issued."""
     identity: _builtins.bytes
@@ -549,6 +584,12 @@ class MemberRecord(_message.Message):
     def away(self) -> Global___Fact:
         """Empty, or why the member is away; at most 200 characters."""
 
+    @_builtins.property
+    def card(self) -> Global___KeyCard:
+        """Its keys, ordered together with the address; none where the member left, was kicked, or has not
+        said.
+        """
+
     def __init__(
         self,
         *,
@@ -565,10 +606,11 @@ class MemberRecord(_message.Message):
         ends: _abc.Iterable[Global___StreamEnd] | None = ...,
         nick: Global___Fact | None = ...,
         away: Global___Fact | None = ...,
+        card: Global___KeyCard | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "away", b"away", "nick", b"nick"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "away", b"away", "card", b"card", "nick", b"nick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admitted", b"admitted", "away", b"away", "ends", b"ends", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admitted", b"admitted", "away", b"away", "card", b"card", "ends", b"ends", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

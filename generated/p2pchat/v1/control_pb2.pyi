@@ -230,6 +230,7 @@ class GetStatusResponse(_message.Message):
     PROBLEMS_FIELD_NUMBER: _builtins.int
     DURABILITY_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     """Its process."""
     listen: _builtins.str
@@ -254,6 +255,8 @@ class GetStatusResponse(_message.Message):
     """How many transient chats ended with the node's last run, in words; empty once they were joined
     again, and for none.
     """
+    certificate: _builtins.str
+    """SHA-256 of the node's certificate in hex."""
     @_builtins.property
     def nds(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiscoveryService]:
         """The discovery services in use."""
@@ -283,10 +286,11 @@ class GetStatusResponse(_message.Message):
         problems: _abc.Iterable[_builtins.str] | None = ...,
         durability: _builtins.str = ...,
         ended: _builtins.str = ...,
+        certificate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advertise", b"advertise", "chats", b"chats", "control", b"control", "durability", b"durability", "ended", b"ended", "identity", b"identity", "listen", b"listen", "log", b"log", "nds", b"nds", "nick", b"nick", "pid", b"pid", "problems", b"problems", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advertise", b"advertise", "certificate", b"certificate", "chats", b"chats", "control", b"control", "durability", b"durability", "ended", b"ended", "identity", b"identity", "listen", b"listen", "log", b"log", "nds", b"nds", "nick", b"nick", "pid", b"pid", "problems", b"problems", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -625,6 +629,7 @@ class Member(_message.Message):
     SEEN_MS_FIELD_NUMBER: _builtins.int
     AWAY_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Its id."""
     nick: _builtins.str
@@ -649,6 +654,8 @@ class Member(_message.Message):
     """Why it is away; empty when it is not."""
     identity: _builtins.str
     """First 16 hex digits of its identity key's SHA-256."""
+    certificate: _builtins.str
+    """SHA-256 of its node's certificate in hex; empty for one who has left or has not said."""
     def __init__(
         self_,  # pyright: ignore[reportSelfClsParameterName]
         *,
@@ -663,10 +670,11 @@ class Member(_message.Message):
         seen_ms: _builtins.int = ...,
         away: _builtins.str = ...,
         identity: _builtins.str = ...,
+        certificate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "address", b"address", "away", b"away", "identity", b"identity", "lacking", b"lacking", "leader", b"leader", "member_id", b"member_id", "nick", b"nick", "seen_ms", b"seen_ms", "self", b"self", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "address", b"address", "away", b"away", "certificate", b"certificate", "identity", b"identity", "lacking", b"lacking", "leader", b"leader", "member_id", b"member_id", "nick", b"nick", "seen_ms", b"seen_ms", "self", b"self", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -431,6 +431,7 @@ class JoinNetworkRequest(_message.Message):
     PROCESS_FIELD_NUMBER: _builtins.int
     LEFT_IDS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    CARD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The network's name, where caller.chat_id is 0."""
     identity: _builtins.bytes
@@ -454,6 +455,10 @@ class JoinNetworkRequest(_message.Message):
     def left_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Member ids in this network that this identity has left; at most 4,096."""
 
+    @_builtins.property
+    def card(self) -> _common_pb2.KeyCard:
+        """The joiner's keys."""
+
     def __init__(
         self,
         *,
@@ -465,10 +470,11 @@ class JoinNetworkRequest(_message.Message):
         process: _builtins.int = ...,
         left_ids: _abc.Iterable[_builtins.int] | None = ...,
         mode: _common_pb2.Mode.ValueType = ...,
+        card: _common_pb2.KeyCard | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "card", b"card"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "identity", b"identity", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "process", b"process"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "card", b"card", "identity", b"identity", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "process", b"process"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

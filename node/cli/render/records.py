@@ -188,6 +188,7 @@ def status(value: Status) -> Row:
         "problems": list(value.problems),
         "durability": value.durability,
         "ended": value.ended or None,
+        "certificate": value.certificate,
     }
 
 
@@ -235,6 +236,7 @@ def chat_member(value: words.Member, chat_name: str) -> Row:
         "seen": iso(value.seen_ms),
         "away": value.away,
         "identity": value.identity,
+        "certificate": value.certificate or None,
     }
 
 

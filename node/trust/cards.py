@@ -1,0 +1,63 @@
+"""Cards: the public keys of a person, signed by its identity, so that nobody else can say them.
+
+A card goes with its member's record to everyone.  Its certificate is the one that the member's node
+shows where connections are made, `seal_key` what is sealed for the member alone.
+"""
+
+import hashlib
+from functools import lru_cache
+
+from node.core.messages import Card
+from node.limits import CERTIFICATE_MAX, SEAL_KEY_BYTES, SIGNATURE_BYTES
+
+PURPOSE = b"p2pchat card 1\0"  # no signature for anything else begins like this
+
+
+def signed_part(certificate: bytes, seal_key: bytes) -> bytes:
+    """What the identity signs: it says which keys are its own, and nothing else."""
+    return PURPOSE + hashlib.sha256(certificate).digest() + seal_key
+
+
+def fingerprint(card: Card) -> str:
+    """SHA-256 of the certificate in hex, as other tools show it; empty where there is no card."""
+    return hashlib.sha256(card.certificate).hexdigest() if card.certificate else ""
+
+
+@lru_cache(maxsize=4_096)
+def fault(identity: bytes, card: Card) -> str:
+    """What is wrong with a card that is said to be this identity's; empty: nothing.
+
+    One is looked at once, however often its record comes by.
+    """
+    if not 0 < len(card.certificate) <= CERTIFICATE_MAX:
+        return f"its certificate must have 1 to {CERTIFICATE_MAX} bytes"
+    if len(card.seal_key) != SEAL_KEY_BYTES:
+        return f"its seal_key must be {SEAL_KEY_BYTES} bytes, not {len(card.seal_key)}"
+    if len(card.signature) != SIGNATURE_BYTES:
+        return f"its signature must be {SIGNATURE_BYTES} bytes, not {len(card.signature)}"
+    return _signature_fault(identity, card) or _certificate_fault(card.certificate)
+
+
+def _signature_fault(identity: bytes, card: Card) -> str:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        key = Ed25519PublicKey.from_public_bytes(identity)
+        key.verify(card.signature, signed_part(card.certificate, card.seal_key))
+    except (InvalidSignature, ValueError):
+        return "it is not signed by the identity"
+    return ""
+
+
+def _certificate_fault(certificate: bytes) -> str:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except ValueError:
+        return "its certificate is no X.509 certificate in DER"
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+        return "its certificate is not for a P-256 key"
+    return ""
