@@ -58,6 +58,8 @@ def test_a_leader_that_goes_names_the_lowest_active_other_first(event: Leaving |
     talk = leading(2, person(1, Life.DROPPED), 3, 4)
     talk.hand(event)
     assert talk.callees(m.Elect) == [3]
+    asked = talk.call(m.Elect).request
+    assert (asked.hand_over, asked.leaving) == (True, isinstance(event, Leaving))
     assert not talk.waits(m.Leave)
 
 

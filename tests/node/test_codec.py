@@ -68,6 +68,12 @@ def test_every_field_of_a_request_is_carried(example: core.Request) -> None:
     assert unset == set()
 
 
+def test_a_leader_may_hand_over_and_stay() -> None:
+    elect = core.Elect(values.CALLER, values.VIEW, hand_over=True)
+    method = method_of(elect)
+    assert method.read_request(method.write_request(elect), LIMITS) == elect
+
+
 @pytest.mark.parametrize("reply", REPLIES, ids=name_of)
 def test_every_field_of_a_reply_is_carried(reply: core.Reply) -> None:
     kind = next(kind for kind, answer in values.REPLY_OF.items() if isinstance(reply, answer))

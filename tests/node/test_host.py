@@ -49,6 +49,7 @@ from node.host.hub import Hub, TooSlow
 from node.host.nodes import Node
 from node.places import places
 from node.runner import Silenced
+from node.trust.cards import fingerprint
 from node.words import Mode, Wait
 from tests.node.town import Town, eventually, lines, say
 from tests.processes import Processes
@@ -70,7 +71,11 @@ async def test_a_chat_is_made_led_joined_and_talked_in(town: Town) -> None:
     sent = await say(alice, "hello")
     assert (sent.acked, sent.of, sent.complete, sent.done) == (1, 1, True, True)
     assert lines(bob) == ["hello"]
-    assert [one.nick for one in views.members(bob.chat(""), False).members] == ["alice", "bob"]
+    members = views.members(bob.chat(""), False).members
+    assert [one.nick for one in members] == ["alice", "bob"]
+    assert [one.certificate for one in members] == [
+        fingerprint(node.keys.card) for node in (alice, bob)
+    ]
 
 
 async def test_a_name_that_differs_only_in_case_is_taken(town: Town) -> None:
