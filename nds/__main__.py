@@ -33,9 +33,11 @@ def _run(settings: config.Config) -> int:
     generation = store.start(unix_ms())
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     start_logging(settings.log)
+    from nds.certificates import load
     from nds.server import serve
 
-    asyncio.run(serve(settings, store, generation, f"nds-server/{version('p2pchat')}"))
+    tls = None if settings.insecure else load(config.key_file(settings))
+    asyncio.run(serve(settings, store, generation, f"nds-server/{version('p2pchat')}", tls))
     return 0
 
 

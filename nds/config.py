@@ -23,6 +23,7 @@ class Config(Struct, frozen=True):
     store: Path | None = None  # None: in memory
     is_usual_store: bool = False  # whose directory is made; any other must be there
     log: str = "text"  # or "json"
+    insecure: bool = False  # plain connections, on this machine alone
 
     @property
     def loopback(self) -> bool:
@@ -44,7 +45,20 @@ def parse(arguments: Sequence[str]) -> Config:
     given = parser.parse_args(arguments)
     host, port = _listen(given.listen)
     store, is_usual = _store(given.store), not given.store
-    return Config(host=host, port=port, store=store, is_usual_store=is_usual, log=given.log)
+    config = Config(host, port, store, is_usual, given.log, given.insecure)
+    if config.insecure and not config.loopback:
+        raise UsageError(
+            f"--insecure is for this machine alone: --listen must be 127.0.0.1, not {host}"
+        )
+    return config
+
+
+def key_file(config: Config) -> Path | None:
+    """Where the key of the service is kept: beside the store, which it outlives."""
+    store = config.store
+    if store is None:
+        return None
+    return store.with_suffix(".key.pem" if store.suffix == ".pem" else ".pem")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--insecure",
         action="store_true",
-        help="serve connections that are not secured (for now all are, with or without this)",
+        help="plain connections, which anybody on this machine may read and use; for lessons",
     )
     parser.add_argument(
         "--version",

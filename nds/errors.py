@@ -29,5 +29,9 @@ class StoreTooNew(NdsError):
     """The store was written by a newer version.  It is left as it is."""
 
 
+class KeyUnusable(NdsError):
+    """The key of this service cannot be used; a new one would be another service to all nodes."""
+
+
 class CannotListen(NdsError):
     """The address cannot be listened on: taken, not ours, or not allowed."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from nds.certificates import Tls
 from nds.clock import unix_ms, until_ms
 from nds.config import Config
 from nds.errors import CannotListen
@@ -44,12 +45,14 @@ OPTIONS = [
 class Server:
     """A server on one port.  `start` and `stop` are to be called once each."""
 
-    def __init__(self, config: Config, store: Store, generation: int, build: str) -> None:
-        self._config = config
+    def __init__(
+        self, config: Config, store: Store, generation: int, build: str, tls: Tls | None
+    ) -> None:
+        self._config, self._tls = config, tls
         self._generation = generation
         self._watchers = Watchers()
         self._ledger = Ledger(store, self._watchers, self._now)
-        self._questions = Questions(build)
+        self._questions = Questions(build, tls)
         self._health = health.aio.HealthServicer()
         self._sweeping: asyncio.Task[None] | None = None
         self._grpc = make_server([Noise()], OPTIONS)
@@ -67,7 +70,10 @@ class Server:
         """Take the port; the address that can be called.  Raises `CannotListen`."""
         host, port = self._config.host, self._config.port
         try:
-            port = self._grpc.add_insecure_port(f"{host}:{port}")
+            if self._tls is None:
+                port = self._grpc.add_insecure_port(f"{host}:{port}")
+            else:
+                port = self._grpc.add_secure_port(f"{host}:{port}", self._tls.server())
         except RuntimeError as error:
             raise CannotListen(_why_not(host, port)) from error
         return f"{host}:{port}"
@@ -135,30 +141,28 @@ def allow_many_files() -> None:
         say("few-files", soft=soft, why=str(error))
 
 
-async def serve(config: Config, store: Store, generation: int, build: str) -> None:
+async def serve(config: Config, store: Store, generation: int, build: str, tls: Tls | None) -> None:
     """Run a server until SIGTERM or SIGINT.
 
-    `generation` is what `store.start` gave.  Raises `CannotListen`.
+    `generation` is what `store.start` gave, `tls` its key, None for plain connections.  Raises
+    `CannotListen`.
     """
     allow_many_files()
     told_to_stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, told_to_stop.set)
-    server = Server(config, store, generation, build)
+    server = Server(config, store, generation, build, tls)
     address = server.bind()
-    if not config.loopback:
-        say(
-            "unsecured",
-            logging.WARNING,
-            text=f"connections are not secured yet: whoever reaches {address} may claim and delete",
-        )
+    if tls is None:
+        text = "connections are not secured: whoever is on this machine may claim and delete"
+        say("insecure", logging.WARNING, text=text)
     starting = asyncio.create_task(server.start())
     stopping = asyncio.create_task(told_to_stop.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            say("listening", address=address)
+            say("listening", address=address, key=tls.fingerprint if tls else "none")
             await stopping
             say("stopping")
     finally:

@@ -102,13 +102,16 @@ def last_words(output: Path, name: str, log: Path) -> Complaint:
 # ---- the NDS of `host` -------------------------------------------------------------------------
 
 
-def start_nds(places: Places, listen: str, wait_s: float = 10.0) -> str:
+def start_nds(places: Places, listen: str, *, insecure: bool, wait_s: float = 10.0) -> str:
     """Starts an NDS that listens at `listen`, keeps its pid, and gives its address when it serves.
+
+    `insecure`: its connections are plain.
 
     Raises:
         NdsNotStarted: it ended, or did not serve in time; its last line says why.
     """
-    command = python("nds", "--listen", listen, "--store", f"sqlite:{places.nds_store}")
+    flags = ["--insecure"] if insecure else []
+    command = python("nds", "--listen", listen, "--store", f"sqlite:{places.nds_store}", *flags)
     process = spawn(command, places.nds_log)
     until = time.monotonic() + wait_s
     while time.monotonic() < until:

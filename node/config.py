@@ -46,6 +46,7 @@ class Config(Struct, frozen=True):
     advertise: str
     nds_listen: str
     timeout: float
+    insecure: str
     preset: str
     durability: str
     color: str

@@ -28,11 +28,11 @@ from node.core.messages import Granted, Lookup, NdsReply, NdsRequest, Refusal
 from node.core.types import Address, Millis, Silence, WallMillis
 from node.errors import NdsCannotStore
 from node.limits import Limits
-from node.rpc import CallLog, CallRow, Line, status_of, told
+from node.rpc import CallLog, CallRow, status_of, told
 from node.rpc.options import grpc
 from node.runner import Silenced
-from node.tasks import Tasks
-from node.words import nds_fault
+from node.way import Distrusted, Way
+from node.words import OTHER_KEY, nds_fault
 from p2pchat.v1 import nds_pb2
 
 Reply = TypeVar("Reply")
@@ -50,19 +50,19 @@ class Discovery:
     def __init__(
         self,
         address: Address,
-        tasks: Tasks,
         log: CallLog,
         on_change: Callable[["Discovery"], None],
+        way: Way,
     ) -> None:
         self.address = address
         self.up: bool | None = None  # None before the first call has ended
         self.down_since_ms: WallMillis = 0  # 0 while it answers
-        self.fault = ""  # the reason why it can store nothing, though it answers
+        self.fault = ""  # the reason why it can store nothing, though somebody answers
         self.last_error = ""
         self.doubted = asyncio.Event()  # `check` is to find out whether it answers
         self._log = log
         self._on_change = on_change
-        self._line = Line(address, tasks, lambda: None)
+        self._way = way
 
     async def ask(self, request: NdsRequest, deadline_ms: Millis) -> NdsReply | Refusal | Silenced:
         """What a group asks.  The end comes within `deadline_ms`."""
@@ -115,7 +115,7 @@ class Discovery:
         """
         request = nds_pb2.WatchNetworksRequest(include_hidden=include_hidden)
         try:
-            async for payload in self._line.stream(WATCH, request.SerializeToString()):
+            async for payload in self._way.stream(WATCH, request.SerializeToString()):
                 self._heard("", self.fault)
                 check = Check(Limits())
                 change = get_change(_change(payload), check)
@@ -124,6 +124,9 @@ class Discovery:
         except grpc.aio.AioRpcError as error:
             self._heard(told(error))
             raise Gone(told(error)) from error
+        except Distrusted as error:
+            self._heard(str(error))
+            raise Gone(str(error)) from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -146,9 +149,7 @@ class Discovery:
         """The end of a call, and whether it came before its time was over."""
         method = NDS_METHODS[type(request)]
         at_ms, began = time.time_ns() // 1_000_000, time.perf_counter_ns()
-        outcome: Any = await self._line.call(
-            method.path, method.write_request(request), deadline_ms
-        )
+        outcome: Any = await self._way.call(method.path, method.write_request(request), deadline_ms)
         silence = outcome if isinstance(outcome, Silenced) else None
         in_time = silence is None or silence.how is Silence.REFUSED or bool(silence.reason)
         if isinstance(outcome, bytes):
@@ -193,6 +194,7 @@ class Discovery:
         up = not error
         if error:
             self.last_error = error
+            fault = OTHER_KEY if self._way.distrust else ""
         if up is self.up and fault == self.fault:
             return
         if up is not self.up:
@@ -200,8 +202,13 @@ class Discovery:
         self.up, self.fault = up, fault
         self._on_change(self)
 
+    @property
+    def distrust(self) -> str:
+        """Why whoever listens there is not spoken to; empty while it is."""
+        return self._way.distrust
+
     async def close(self) -> None:
-        await self._line.close()
+        await self._way.close()
 
 
 def _change(payload: bytes) -> nds_pb2.WatchNetworksResponse:

@@ -111,6 +111,12 @@ OPTIONS = (
     Option("advertise", _dialled, "", "the address that others are told; empty: found out"),
     Option("nds_listen", _listen, NDS_DEFAULT, "where `host` starts an NDS of its own"),
     Option("timeout", _seconds, 10.0, "seconds that a verb waits for an answer"),
+    _choice(
+        "insecure",
+        SWITCH,
+        "off",
+        "plain connections, on this machine alone: anybody here may read and use them",
+    ),
     _choice("preset", ("lan", "wan"), "lan", "timing: lan, or wan (four times as patient)"),
     _choice(
         "durability",

@@ -4,10 +4,15 @@ import asyncio
 import time
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from node.core.messages import Ping, Request, Tell
+from node.codec import Malformed, method_of
+from node.core.messages import Ping, Receipt, Refusal, Reply, Request, Tell, Told
+from node.core.types import Millis, Silence
+from node.limits import Limits
 from node.rpc import Line, Link
 from node.rpc.options import grpc
+from node.runner import Silenced
 
 
 class LinkFigures(Struct, frozen=True):
@@ -70,6 +75,51 @@ class Peer:
     def tell_greeted(self) -> None:
         if self.greeted is not None and not self.greeted.done():
             self.greeted.set_result(None)
+
+    async def call_alone(
+        self, request: Request, until: float, limits: Limits
+    ) -> Reply | Refusal | Silenced:
+        """Without a link: the end of the call, until that instant of the monotonic clock."""
+        outcome: Reply | Refusal | Silenced
+        deadline_ms = round((until - time.monotonic()) * 1000)
+        if deadline_ms <= 0:
+            return Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no connection in time")
+        if isinstance(request, Tell) and len(request.messages) > 1:
+            if not self.can_link:
+                outcome = await self._tell_each(request, deadline_ms, limits)
+            else:  # It is silent.  Whether anybody is there, one message tells as well as many.
+                first = replace(request, messages=request.messages[:1])
+                outcome = await self._call(first, deadline_ms, limits)
+        else:
+            outcome = await self._call(request, deadline_ms, limits)
+        return outcome
+
+    async def _call(
+        self, request: Request, deadline_ms: Millis, limits: Limits
+    ) -> Reply | Refusal | Silenced:
+        method = method_of(request)
+        answer = await self.line.call(method.path, method.write_request(request), deadline_ms)
+        if not isinstance(answer, bytes):
+            return answer
+        try:
+            return method.read_reply(answer, limits)
+        except Malformed as error:
+            return Silenced(Silence.SILENT, f"the answer is malformed: {error}"[:300])
+
+    async def _tell_each(
+        self, tell: Tell, deadline_ms: Millis, limits: Limits
+    ) -> Reply | Refusal | Silenced:
+        """Several messages without a link: the end of the last one before which all are stored."""
+        each = [Tell(tell.caller, tell.to, (message,)) for message in tell.messages]
+        calls = [self._call(one, deadline_ms, limits) for one in each]
+        ends = await asyncio.gather(*calls)
+        stored: Reply | None = None
+        for end in ends:
+            if not isinstance(end, Told) or end.receipt is not Receipt.STORED:
+                return stored or end
+            stored = end
+        assert stored is not None, "nothing was to be told"
+        return stored
 
 
 class Began:

@@ -9,6 +9,10 @@ beginning everybody calls everybody.  A link that is silent is passed by until i
 
 Each address has so many calls under way and no more: one slow peer costs its own queue only.  Pings
 and elections are never held up.
+
+Where connections are secured, a node is known by its certificate: the same address with another one
+is another line, a link is of the certificate that its connection proved, whatever addresses it
+claims, and whoever is not known is asked to let us in, or pinged, and told nothing else.
 """
 
 import asyncio
@@ -16,12 +20,10 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
-from msgspec.structs import replace
-
-from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of, method_of
-from node.core.messages import Receipt, Refusal, Reply, Request, Tell, Told
+from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of
+from node.core.messages import Join, Ping, Refusal, Reply, Request
 from node.core.types import Address, Millis, Silence
 from node.limits import Limits
 from node.peer import Began, LinkFigures, Peer, Turn
@@ -37,6 +39,7 @@ from node.rpc import (
     status_of,
 )
 from node.rpc.options import grpc
+from node.rpc.transport import Transport
 from node.runner import URGENT, Silenced
 from node.tasks import Tasks
 
@@ -49,8 +52,10 @@ OPENS_S = 10.0  # for the other side's hello; then calls are made alone until th
 AGAIN_S = 1.0  # from the end of a link to the next attempt at one ...
 GIVEN_UP_AGAIN_S = 10.0  # ... where none came about
 REFUSED_AGAIN_S = 60.0  # ... where the other side cannot
+FOR_STRANGERS = (Join, Ping)  # what is said to whom we do not know
 
 _LINK = "/p2pchat.v1.Node/Link"
+Whom: TypeAlias = tuple[Address, bytes]  # where, and the certificate of the node that is meant
 _log = logging.getLogger(__name__)
 
 
@@ -70,6 +75,7 @@ class Links:
         desk: Desk,
         addresses: Callable[[], tuple[Address, ...]],
         on_late: Callable[[Address, Millis], None],
+        transport: Transport,
         limits: Limits = Limits(),  # noqa: B008  frozen
     ) -> None:
         self._tasks = tasks
@@ -78,11 +84,13 @@ class Links:
         self._desk = desk
         self._addresses = addresses
         self._on_late = on_late
+        self._transport = transport
         self._limits = limits
         self._writer = AskWriter()
-        self._peers: dict[Address, Peer] = {}
-        self._accepted: dict[Address, Link] = {}  # opened by others
-        self._serving: set[asyncio.Task[Any]] = set()
+        self._peers: dict[Whom, Peer] = {}
+        self._accepted: dict[Whom, Link] = {}  # opened by others
+        self._serving: dict[Link, asyncio.Task[Any]] = {}
+        self._cut_off: set[Link] = set()
         self._alone: set[asyncio.Task[None]] = set()  # calls that go on without their link
         self._opening = asyncio.Semaphore(OPENING_MAX)
         self._closed = False
@@ -91,18 +99,24 @@ class Links:
     # ---- calls ---------------------------------------------------------------------------------
 
     async def call(
-        self, address: Address, request: Request, deadline_ms: Millis
+        self, address: Address, certificate: bytes, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:
-        """Call the node at `address`; the end comes within `deadline_ms`."""
-        peer, began = self._peer(address), Began()
+        """Call the node at `address` that has this certificate; empty: whichever is there.  The end
+        comes within `deadline_ms`.
+        """
+        whom = self._whom(address, certificate)
+        peer, began = self._peer(whom), Began()
         outcome: Reply | Refusal | Silenced
-        if peer.in_flight >= IN_FLIGHT_MAX and not isinstance(request, URGENT):
+        if self._is_strange(whom) and not isinstance(request, FOR_STRANGERS):
+            text = "UNAUTHENTICATED: nobody has said which certificate that member has"
+            outcome = Silenced(Silence.SILENT, text)
+        elif peer.in_flight >= IN_FLIGHT_MAX and not isinstance(request, URGENT):
             text = f"RESOURCE_EXHAUSTED: {IN_FLIGHT_MAX} calls to {address} are under way"
             outcome = Silenced(Silence.SILENT, text)
         else:
             peer.in_flight += 1
             try:
-                outcome = await self._call(address, peer, request, deadline_ms)
+                outcome = await self._call(whom, peer, request, deadline_ms)
             finally:
                 peer.in_flight -= 1
         self._note(address, peer, request, began, outcome)
@@ -111,6 +125,7 @@ class Links:
     def begin(
         self,
         address: Address,
+        certificate: bytes,
         request: Request,
         deadline_ms: Millis,
         then: Callable[[Reply | Refusal | Silenced], None],
@@ -119,10 +134,11 @@ class Links:
 
         False where none is, or it is silent, or too many calls are under way: nothing has happened.
         """
-        peer = self._peers.get(address)
+        whom = self._whom(address, certificate)
+        peer = self._peers.get(whom)
         if peer is None or type(request) not in CARRIED:
             return False
-        link = self._link(address, peer)
+        link = self._link(whom, peer)
         if link is None or link.doubtful:
             return False
         if peer.in_flight >= IN_FLIGHT_MAX and not isinstance(request, URGENT):
@@ -155,7 +171,7 @@ class Links:
     ) -> None:
         """The link has ended meanwhile."""
         try:
-            outcome = await self._call_without(peer, request, until)
+            outcome = await peer.call_alone(request, until, self._limits)
         finally:
             peer.in_flight -= 1
         self._note(address, peer, request, began, outcome)
@@ -176,118 +192,82 @@ class Links:
         path, put = call_of(request)
         self._log.add(CallRow(path, address, began.at_ms, took_us, status, request, put))
 
-    def prepare(self, address: Address) -> None:
-        """Open a link to the node at `address` where there is none, in its turn."""
-        if address not in self._accepted:
-            self._open_soon(address, self._peer(address))
+    def prepare(self, address: Address, certificate: bytes) -> None:
+        """Open a link to that node where there is none, in its turn."""
+        whom = self._whom(address, certificate)
+        if whom not in self._accepted and not self._is_strange(whom):
+            self._open_soon(whom, self._peer(whom))
+
+    def _whom(self, address: Address, certificate: bytes) -> Whom:
+        return address, certificate if self._transport.is_secured else b""
+
+    def _is_strange(self, whom: Whom) -> bool:
+        """Can nobody tell who that is?"""
+        return self._transport.is_secured and not whom[1]
 
     async def _call(
-        self, address: Address, peer: Peer, request: Request, deadline_ms: Millis
+        self, whom: Whom, peer: Peer, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced:
         """By the link; or one by one, also where the link ends meanwhile: calls may be repeated."""
         until = time.monotonic() + deadline_ms / 1000
-        is_carried = type(request) in CARRIED
-        link = await self._linked(address, peer, deadline_ms) if is_carried else None
+        by_link = type(request) in CARRIED and not self._is_strange(whom)
+        link = await self._linked(whom, peer, deadline_ms) if by_link else None
         if link is not None and not link.doubtful:
             outcome = await link.ask(request, max(1, round((until - time.monotonic()) * 1000)))
             if outcome is not None:
                 return outcome
-        return await self._call_without(peer, request, until)
-
-    async def _call_without(
-        self, peer: Peer, request: Request, until: float
-    ) -> Reply | Refusal | Silenced:
-        """Without a link."""
-        outcome: Reply | Refusal | Silenced
-        deadline_ms = round((until - time.monotonic()) * 1000)
-        if deadline_ms <= 0:
-            return Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no connection in time")
-        if isinstance(request, Tell) and len(request.messages) > 1:
-            if not peer.can_link:
-                outcome = await self._tell_each(peer, request, deadline_ms)
-            else:  # It is silent.  Whether anybody is there, one message tells as well as many.
-                first = replace(request, messages=request.messages[:1])
-                outcome = await self._call_alone(peer, first, deadline_ms)
-        else:
-            outcome = await self._call_alone(peer, request, deadline_ms)
-        return outcome
-
-    async def _call_alone(
-        self, peer: Peer, request: Request, deadline_ms: Millis
-    ) -> Reply | Refusal | Silenced:
-        method = method_of(request)
-        answer = await peer.line.call(method.path, method.write_request(request), deadline_ms)
-        if not isinstance(answer, bytes):
-            return answer
-        try:
-            return method.read_reply(answer, self._limits)
-        except Malformed as error:
-            return Silenced(Silence.SILENT, f"the answer is malformed: {error}"[:300])
-
-    async def _tell_each(
-        self, peer: Peer, tell: Tell, deadline_ms: Millis
-    ) -> Reply | Refusal | Silenced:
-        """Several messages without a link: the end of the last one before which all are stored."""
-        each = [Tell(tell.caller, tell.to, (message,)) for message in tell.messages]
-        calls = [self._call_alone(peer, one, deadline_ms) for one in each]
-        ends = await asyncio.gather(*calls)
-        stored: Reply | None = None
-        for end in ends:
-            if not isinstance(end, Told) or end.receipt is not Receipt.STORED:
-                return stored or end
-            stored = end
-        assert stored is not None, "nothing was to be told"
-        return stored
+        return await peer.call_alone(request, until, self._limits)
 
     # ---- links ---------------------------------------------------------------------------------
 
-    def _link(self, address: Address, peer: Peer) -> Link | None:
+    def _link(self, whom: Whom, peer: Peer) -> Link | None:
         """The one to ask over."""
-        taken = self._accepted.get(address)
+        taken = self._accepted.get(whom)
         if peer.link is None or taken is None:
             return peer.link or taken
         return peer.link if _opener(peer.link.addresses) <= _opener(_said(taken)) else taken
 
-    async def _linked(self, address: Address, peer: Peer, deadline_ms: Millis) -> Link | None:
+    async def _linked(self, whom: Whom, peer: Peer, deadline_ms: Millis) -> Link | None:
         """The link to ask over, opened where there is none; None if that cannot be had soon."""
-        if (link := self._link(address, peer)) is not None:
+        if (link := self._link(whom, peer)) is not None:
             return link
-        if (greeted := self._open_soon(address, peer)) is not None:
+        if (greeted := self._open_soon(whom, peer)) is not None:
             await asyncio.wait([greeted], timeout=deadline_ms / 1000)
-        return self._link(address, peer)
+        return self._link(whom, peer)
 
-    def _open_soon(self, address: Address, peer: Peer) -> "asyncio.Future[None] | None":
+    def _open_soon(self, whom: Whom, peer: Peer) -> "asyncio.Future[None] | None":
         """Open a link, if none is being opened; done with that, well or not, is what it gives."""
         if peer.linking is None:
             if self._closed or time.monotonic() < peer.again_at:
                 return None
             peer.greeted = asyncio.get_running_loop().create_future()
-            peer.linking = self._tasks.spawn(self._open(address, peer), f"link to {address}")
+            peer.linking = self._tasks.spawn(self._open(whom, peer), f"link to {whom[0]}")
         return peer.greeted
 
-    async def _open(self, address: Address, peer: Peer) -> None:
+    async def _open(self, whom: Whom, peer: Peer) -> None:
         """Keep a link on this line until it ends; only so many are begun at one time."""
         turn = Turn(self._opening)
         try:
             await turn.come()
-            await self._keep(address, peer, turn)
+            await self._keep(whom, peer, turn)
         finally:
             turn.over()
             peer.linking = None
             peer.tell_greeted()
 
-    async def _keep(self, address: Address, peer: Peer, turn: Turn) -> None:
+    async def _keep(self, whom: Whom, peer: Peer, turn: Turn) -> None:
         peer.stream = stream = peer.line.dialogue(_LINK)
+        address, certificate = whom
 
         def greeted(link: Link, hello: Hello) -> None:
             turn.over()
             _check(hello)
             peer.link, peer.can_link, peer.is_in_doubt = link, True, False
             peer.tell_greeted()
-            self._retire_second(address)
+            self._retire_second(whom)
 
         again_s = AGAIN_S
-        link = self._make(stream.write, greeted)
+        link = self._make(stream.write, greeted, certificate or None)
         patience = asyncio.get_running_loop().call_later(OPENS_S, _give_up, link, stream)
         try:
             await link.run(_frames(stream))
@@ -317,21 +297,24 @@ class Links:
                 self._on_broken(address)
 
     def _make(
-        self, write: Callable[[bytes], Awaitable[None]], greeted: Callable[[Link, Hello], None]
+        self,
+        write: Callable[[bytes], Awaitable[None]],
+        greeted: Callable[[Link, Hello], None],
+        certificate: bytes | None,
     ) -> Link:
         def late(link: Link, ms: Millis) -> None:
             self._on_late(_opener(_said(link)), ms)
 
         own = self._addresses()
-        return Link(write, self._desk, self._writer, own, self._limits, greeted, late)
+        return Link(write, self._desk, self._writer, own, self._limits, greeted, late, certificate)
 
-    def _retire_second(self, address: Address) -> None:
+    def _retire_second(self, whom: Whom) -> None:
         """Of two links to one node ours may be the one that is not asked over any more."""
-        peer = self._peers.get(address)
+        peer = self._peers.get(whom)
         if peer is None or peer.link is None or peer.stream is None:
             return
         link, stream = peer.link, peer.stream
-        if self._link(address, peer) is link:
+        if self._link(whom, peer) is link:
             return
 
         async def retire() -> None:
@@ -339,12 +322,15 @@ class Links:
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # It ended meanwhile.
                 await stream.done_writing()  # The other side answers what it was asked, and ends.
 
-        self._tasks.spawn(retire(), f"second link to {address}")
+        self._tasks.spawn(retire(), f"second link to {whom[0]}")
 
     async def accept(
-        self, frames: AsyncIterator[bytes], write: Callable[[bytes], Awaitable[None]]
+        self,
+        frames: AsyncIterator[bytes],
+        write: Callable[[bytes], Awaitable[None]],
+        certificate: bytes | None,
     ) -> None:
-        """Serve a link that another node has opened, until it ends.
+        """Serve a link that the node with this certificate has opened, until it ends.
 
         Raises `Malformed` and `Mismatched`.
         """
@@ -352,47 +338,61 @@ class Links:
         def greeted(link: Link, hello: Hello) -> None:
             _check(hello)
             for address in set(hello.addresses).difference(self._addresses()):
-                self._accepted[address] = link
-                if (peer := self._peers.get(address)) is not None:
+                whom = self._whom(address, certificate or b"")
+                self._accepted[whom] = link
+                if (peer := self._peers.get(whom)) is not None:
                     peer.tell_greeted()
-                self._retire_second(address)
+                self._retire_second(whom)
 
-        link = self._make(write, greeted)
+        link = self._make(write, greeted, certificate)
         serving = asyncio.current_task()
         assert serving is not None
-        self._serving.add(serving)
+        self._serving[link] = serving
         try:
             await link.run(frames)
         except asyncio.CancelledError:
-            if not self._closed:
+            if not self._closed and link not in self._cut_off:
                 raise  # The other side is gone.
             serving.uncancel()
         finally:
-            self._serving.discard(serving)
-            gone = [address for address, one in self._accepted.items() if one is link]
-            for address in gone:
-                del self._accepted[address]
-                self._ended(address)
+            del self._serving[link]
+            self._cut_off.discard(link)
+            for whom in [whom for whom, one in self._accepted.items() if one is link]:
+                del self._accepted[whom]
+                self._ended(whom)
 
-    def _ended(self, address: Address) -> None:
+    def cut_off(self, knows: Callable[[bytes], bool]) -> None:
+        """End the links and lines of nodes whose certificates nobody knows any more."""
+        for link, serving in self._serving.items():
+            if link.certificate is not None and not knows(link.certificate):
+                self._cut_off.add(link)
+                serving.cancel()
+        for whom in [whom for whom in self._peers if whom[1] and not knows(whom[1])]:
+            self._tasks.spawn(_let_go(self._peers.pop(whom)), f"line to {whom[0]}, nobody's")
+
+    def _ended(self, whom: Whom) -> None:
         """A link that was opened by others has ended: is there another, or is ours on its way?
 
         The other side ends its own once it has our hello.  Its own hello may come after that.
         """
-        peer = self._peers.get(address)
+        peer = self._peers.get(whom)
         if peer is not None and peer.stream is not None:
             peer.is_in_doubt = peer.link is None
         elif not self._closed:
-            self._on_broken(address)
+            self._on_broken(whom[0])
 
     # ---- lines ---------------------------------------------------------------------------------
 
-    def _peer(self, address: Address) -> Peer:
-        peer = self._peers.get(address)
+    def _peer(self, whom: Whom) -> Peer:
+        peer, (address, certificate) = self._peers.get(whom), whom
         if peer is None:
             self._make_room()
-            line = Line(address, self._tasks, lambda: self._on_broken(address))
-            peer = self._peers[address] = Peer(line)
+
+            def broken() -> None:
+                self._on_broken(address)
+
+            line = Line(address, self._tasks, broken, self._transport, certificate)
+            peer = self._peers[whom] = Peer(line)
         return peer
 
     def _make_room(self) -> None:
@@ -400,12 +400,13 @@ class Links:
         if len(self._peers) < LINKS_MAX:
             return
         idle = [(peer.used_at, at) for at, peer in self._peers.items() if not peer.in_flight]
-        for _, address in sorted(idle)[: len(self._peers) - LINKS_MAX + 1]:
-            self._tasks.spawn(_let_go(self._peers.pop(address)), f"old line {address}")
+        for _, whom in sorted(idle)[: len(self._peers) - LINKS_MAX + 1]:
+            self._tasks.spawn(_let_go(self._peers.pop(whom)), f"old line {whom[0]}")
 
-    def figures(self, address: Address) -> LinkFigures:
-        """How the way to `address` does; all zero where nobody was called there."""
-        peer, taken = self._peers.get(address), address in self._accepted
+    def figures(self, address: Address, certificate: bytes) -> LinkFigures:
+        """How the way to that node does; all zero where it was not called."""
+        whom = self._whom(address, certificate)
+        peer, taken = self._peers.get(whom), whom in self._accepted
         if peer is None:
             return LinkFigures("ready" if taken else "idle")
         return LinkFigures(
@@ -426,11 +427,11 @@ class Links:
         """Close lines that nobody has used for ten minutes."""
         before = time.monotonic() - UNUSED_S
         unused = [
-            address
-            for address, peer in self._peers.items()
+            whom
+            for whom, peer in self._peers.items()
             if not peer.in_flight and peer.used_at < before
         ]
-        for peer in [self._peers.pop(address) for address in unused]:
+        for peer in [self._peers.pop(whom) for whom in unused]:
             await _let_go(peer)
 
     async def close(self) -> None:
@@ -441,9 +442,9 @@ class Links:
         self._closed = True
         self._sweeper.cancel()
         while self._serving:
-            for serving in self._serving:
+            for serving in self._serving.values():
                 serving.cancel()
-            await asyncio.wait(self._serving)
+            await asyncio.wait(self._serving.values())
         while self._alone:
             for task in self._alone:
                 task.cancel()

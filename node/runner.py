@@ -90,15 +90,18 @@ class Unanswered(Exception):
 
 
 class Peers(Protocol):
-    """Calls to other nodes."""
+    """Calls to other nodes: at an address, to the node that has this certificate; empty: to whoever
+    listens there.
+    """
 
     async def call(
-        self, address: Address, request: Request, deadline_ms: Millis
+        self, address: Address, certificate: bytes, request: Request, deadline_ms: Millis
     ) -> Reply | Refusal | Silenced: ...
 
     def begin(
         self,
         address: Address,
+        certificate: bytes,
         request: Request,
         deadline_ms: Millis,
         then: Callable[[Reply | Refusal | Silenced], None],
@@ -109,7 +112,7 @@ class Peers(Protocol):
         """
         ...
 
-    def prepare(self, address: Address) -> None:
+    def prepare(self, address: Address, certificate: bytes) -> None:
         """Calls to there are to be expected."""
 
 
@@ -187,10 +190,13 @@ class Runner:
             self._loop.call_soon(self._guarded_turn)
 
     def ask(
-        self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]
+        self,
+        request: Request,
+        then: Callable[[Reply | Refusal | Unanswered], None],
+        certificate: bytes | None = None,
     ) -> Callable[[], object]:
-        """Hand in what another node asks.  `then` is called once, now or later, with the answer, if
-        there is one; not after what this gives has been called.
+        """Hand in what the node with this certificate asks.  `then` is called once, now or later,
+        with the answer, if there is one; not after what this gives has been called.
         """
         call = next(self._ids)
         if self.halted is not None and not isinstance(request, Join):
@@ -202,10 +208,10 @@ class Runner:
             then(Unanswered(f"{ANSWERS_MAX} requests are waiting"))
         else:
             self._answers[call] = then
-            self.post(Received(call, request))
+            self.post(Received(call, request, certificate))
         return lambda: self._answers.pop(call, None)
 
-    async def answer(self, request: Request) -> Reply | Refusal:
+    async def answer(self, request: Request, certificate: bytes | None = None) -> Reply | Refusal:
         """The same, for one who waits for the answer.  Raises `Unanswered`."""
         answer: asyncio.Future[Reply | Refusal | Unanswered] = self._loop.create_future()
 
@@ -213,7 +219,7 @@ class Runner:
             if not answer.done():
                 answer.set_result(reply)
 
-        forget = self.ask(request, answered)
+        forget = self.ask(request, answered, certificate)
         try:
             reply = await answer
         finally:
@@ -269,10 +275,9 @@ class Runner:
 
     def _perform(self, act: Act) -> None:
         match act:
-            case Call(call, _, address, request, deadline_ms):
-                if not self._peers.begin(
-                    address, request, deadline_ms, partial(self._end_call, call)
-                ):
+            case Call(call, _, address, request, deadline_ms, certificate):
+                then = partial(self._end_call, call)
+                if not self._peers.begin(address, certificate, request, deadline_ms, then):
                     self._spawn(act)
             case Ask():
                 self._spawn(act)
@@ -296,8 +301,8 @@ class Runner:
     async def _call(self, effect: Call | Ask) -> None:
         outcome: Reply | NdsReply | Refusal | Silenced
         match effect:
-            case Call(_, _, address, request, deadline_ms):
-                outcome = await self._peers.call(address, request, deadline_ms)
+            case Call(_, _, address, request, deadline_ms, certificate):
+                outcome = await self._peers.call(address, certificate, request, deadline_ms)
             case Ask(_, question, deadline_ms):
                 outcome = await self._nds.ask(question, deadline_ms)
             case _:

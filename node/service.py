@@ -28,6 +28,7 @@ from node.rpc import (
 )
 from node.rpc.options import RPCS_MAX, SERVER_OPTIONS, grpc
 from node.rpc.server import HungUp
+from node.rpc.transport import PLAIN, Transport
 from node.runner import Unanswered
 
 _log = logging.getLogger(__name__)
@@ -42,12 +43,15 @@ class Answerer(Protocol):
     """A group, as far as the service knows it."""
 
     def ask(
-        self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]
+        self,
+        request: Request,
+        then: Callable[[Reply | Refusal | Unanswered], None],
+        certificate: bytes | None,
     ) -> Callable[[], object]:
         """Hand it in; `then` is called with the answer, unless what this gives is called before."""
         ...
 
-    async def answer(self, request: Request) -> Reply | Refusal:
+    async def answer(self, request: Request, certificate: bytes | None) -> Reply | Refusal:
         """The group's answer.  Raises `Unanswered`."""
         ...
 
@@ -63,6 +67,14 @@ class Groups(Protocol):
         """Any group that is not a member yet: it answers a leader that calls it back."""
         ...
 
+    def knows(self, certificate: bytes) -> bool:
+        """Is this the certificate of a member of any of them?"""
+        ...
+
+    def is_registry(self, certificate: bytes) -> bool:
+        """Is this the certificate of a discovery service that this node knows?"""
+        ...
+
 
 class Service(Protocol):
     """What a server can serve."""
@@ -76,42 +88,60 @@ class Service(Protocol):
 
 
 class Desk:
-    """Hands each request to the group that it concerns."""
+    """Hands each request to the group that it concerns, with the certificate of who asks.
+
+    It is None where connections prove nothing.
+    """
 
     def __init__(self, groups: Groups) -> None:
         self._groups = groups
 
-    async def answer(self, request: Request, left_s: float | None = None) -> Reply | Refusal:
+    async def answer(
+        self, request: Request, certificate: bytes | None, left_s: float | None = None
+    ) -> Reply | Refusal:
         """The group's answer, within `left_s` and ten seconds.
 
         Raises `Unanswered`, and TimeoutError.
         """
-        group = self._group(request)
-        if group is None:
-            return Refusal(Reason.UNKNOWN_CHAT, "this node is not in that chat")
+        group = self._group(request, certificate)
+        if isinstance(group, Refusal):
+            return group
         async with asyncio.timeout(min(left_s or ANSWER_S, ANSWER_S)):
-            return await group.answer(request)
+            return await group.answer(request, certificate)
 
     def ask(
-        self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]
+        self,
+        request: Request,
+        then: Callable[[Reply | Refusal | Unanswered], None],
+        certificate: bytes | None,
     ) -> Callable[[], object]:
         """Hand it to the group; `then` is called with the answer, unless what this gives is called
         before.
         """
-        group = self._group(request)
-        if group is not None:
-            return group.ask(request, then)
-        then(Refusal(Reason.UNKNOWN_CHAT, "this node is not in that chat"))
+        group = self._group(request, certificate)
+        if not isinstance(group, Refusal):
+            return group.ask(request, then, certificate)
+        then(group)
         return _nothing
 
-    def _group(self, request: Request) -> Answerer | None:
-        caller = request.caller
-        if not caller.chat and isinstance(request, Join):
-            return self._groups.by_name(request.name)
-        group = self._groups.by_chat(caller.chat)
-        if group is None and isinstance(request, Ping) and not caller.callee:
-            return None if request.asks_leading else self._groups.joining()
-        return group
+    def knows(self, certificate: bytes | None) -> bool:
+        """Is this the certificate of a member of any group, or do connections prove nothing?"""
+        return certificate is None or self._groups.knows(certificate)
+
+    def _group(self, request: Request, certificate: bytes | None) -> Answerer | Refusal:
+        caller, groups = request.caller, self._groups
+        group = groups.by_chat(caller.chat)
+        if isinstance(request, Join) and not caller.chat:
+            group = groups.by_name(request.name)
+        elif isinstance(request, Ping) and request.asks_leading is not None:
+            is_known = certificate is None or groups.is_registry(certificate)
+            if not caller.node and not is_known:
+                text = "the certificate of this connection is not of an NDS that is known here"
+                return Refusal(Reason.WRONG_CERTIFICATE, text)
+        elif group is None and isinstance(request, Ping) and not caller.callee:
+            # A leader calls back whoever wants in.
+            group = groups.joining()
+        return group or Refusal(Reason.UNKNOWN_CHAT, "this node is not in that chat")
 
 
 def _nothing() -> None:
@@ -121,8 +151,10 @@ def _nothing() -> None:
 class Links(Protocol):
     """Whoever keeps the links of this node."""
 
-    async def accept(self, frames: AsyncIterator[bytes], write: Write) -> None:
-        """Serve a link that another node has opened, until it ends.
+    async def accept(
+        self, frames: AsyncIterator[bytes], write: Write, certificate: bytes | None
+    ) -> None:
+        """Serve a link that the node with this certificate has opened, until it ends.
 
         Raises `Malformed` and `Mismatched`.
         """
@@ -134,8 +166,15 @@ class NodeService:
 
     name = "p2pchat.v1.Node"
 
-    def __init__(self, desk: Desk, links: Links, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
+    def __init__(
+        self,
+        desk: Desk,
+        links: Links,
+        transport: Transport,
+        limits: Limits = Limits(),  # noqa: B008  frozen
+    ) -> None:
         self._desk, self._links, self._limits = desk, links, limits
+        self._transport = transport
 
     def add_to(self, server: grpc.aio.Server) -> None:
         handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
@@ -165,7 +204,8 @@ class NodeService:
         self, request: Request, context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> Reply | Refusal:
         try:
-            return await self._desk.answer(request, context.time_remaining())
+            caller = self._transport.caller(context)
+            return await self._desk.answer(request, caller, context.time_remaining())
         except TimeoutError:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the group gave no answer")
         except Unanswered as error:
@@ -176,8 +216,12 @@ class NodeService:
     async def _link(
         self, frames: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> None:
+        caller = self._transport.caller(context)
+        if not self._desk.knows(caller):  # It may be known in a moment, and need not wait for that.
+            text = "links are for members: the certificate of this connection is nobody's"
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, text)
         try:
-            await self._links.accept(frames, context.write)
+            await self._links.accept(frames, context.write, caller)
         except Malformed as error:
             await abort(context, malformed(error))
         except Mismatched as error:
@@ -186,16 +230,22 @@ class NodeService:
             _log.debug("a link has ended while something was written")
 
 
-async def build_server(listen: Address, services: Sequence[Service]) -> tuple[grpc.aio.Server, int]:
+async def build_server(
+    listen: Address,
+    services: Sequence[Service],
+    transport: Transport = PLAIN,
+    shows: Callable[[bytes | None], bool] = lambda _: True,
+) -> tuple[grpc.aio.Server, int]:
     """A server that listens, and its port; it serves once it is started.
 
     `listen` is HOST:PORT, port 0 for any free one, or unix:PATH.  Health and reflection come with
-    it.  Raises `PortInUse`.
+    it, for callers whose certificate `shows` takes.  Raises `PortInUse`.
     """
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
     from grpc_reflection.v1alpha import reflection
 
-    server = make_server([Guard()], SERVER_OPTIONS, RPCS_MAX)
+    guard = Guard(lambda context: shows(transport.caller(context)))
+    server = make_server([guard], SERVER_OPTIONS, RPCS_MAX)
     names = [service.name for service in services]
     for service in services:
         service.add_to(server)
@@ -208,7 +258,7 @@ async def build_server(listen: Address, services: Sequence[Service]) -> tuple[gr
         [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server
     )
     try:
-        port = server.add_insecure_port(listen)
+        port = transport.add_port(server, listen)
     except RuntimeError as error:
         raise PortInUse(address=listen, text=_why(listen)) from error
     return server, port

@@ -84,8 +84,13 @@ class DiscoveryService(Struct, frozen=True):
     fault: str = ""
 
 
+OTHER_KEY = "OTHER_KEY"  # the fault of an NDS that is not the one that was there before
+
+
 def nds_fault(reason: str) -> str:
     """Why an NDS that answers can store nothing, for people."""
+    if reason == OTHER_KEY:
+        return "it is not the one that was there, or its connections are plain"
     return "its disk is full" if reason == "STORE_FULL" else "its store fails"
 
 
@@ -307,10 +312,34 @@ class Unread(Struct, frozen=True):
 
 
 class Invitation(Struct, frozen=True):
-    """The join line."""
+    """The join line, and the invitation in it where it has one."""
 
     join_line: str = ""
     through: str = ""
+    id: str = ""
+    expires_ms: int = 0  # 0: never
+    once: bool = False
+
+
+class InviteRow(Struct, frozen=True):
+    """An invitation, without its secret."""
+
+    id: str = ""
+    by: str = ""
+    by_id: int = 0
+    made_ms: int = 0
+    expires_ms: int = 0  # 0: never
+    once: bool = False
+    state: str = ""  # good, revoked, expired, used
+    used: int = 0  # how many came by it
+
+
+class Invites(Struct, frozen=True):
+    """The invitations of a chat, the newest first."""
+
+    chat: str = ""
+    open: bool = False  # whoever asks is let in
+    invites: tuple[InviteRow, ...] = ()
 
 
 class ElectionStep(Struct, frozen=True):
@@ -399,6 +428,7 @@ class Calls(Struct, frozen=True):
     """The last calls, oldest first."""
 
     calls: tuple[CallMade, ...] = ()
+    keys: str = ""  # the directory of the keys to repeat them with; empty: connections are plain
 
 
 class QueueRow(Struct, frozen=True):

@@ -114,7 +114,7 @@ CORE_PARTS = names(
     "causal history gaps outbox membership liveness election clock calls", "node.core."
 )
 NODE_WIRE = names("codec rpc service peers discovery control host cli.client", "node.")
-NDS_WIRE = names("service server", "nds.")
+NDS_WIRE = names("certificates service server", "nds.")
 
 IMPORT_RULES = [
     ImportRule(

@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from nds.certificates import HOST, Tls
 from nds.logs import say
 from nds.record import Answer, Ask, Epoch, Word
 from nds.service.statuses import DOMAIN
@@ -39,8 +40,9 @@ Then = Callable[[Answer], Awaitable[object]]
 class Questions:
     """Puts questions, one per chat at a time; a claim's goes before one in the background."""
 
-    def __init__(self, build: str) -> None:
-        self._build = build
+    def __init__(self, build: str, tls: Tls | None) -> None:
+        """`tls` is what we show who is asked; None: connections are plain."""
+        self._build, self._tls = build, tls
         self._claims: set[int] = set()  # chats with a claim's question on its way
         self._background: dict[int, asyncio.Task[None]] = {}
 
@@ -91,7 +93,7 @@ class Questions:
         # With the scheme, so that a host called "unix" or "xds" is a host.
         target = f"dns:///{ask.address}"
         try:
-            async with grpc.aio.insecure_channel(target, options=OPTIONS) as channel:
+            async with self._channel(target) as channel:
                 stub = node_pb2_grpc.NodeStub(channel)
                 said = await stub.LivenessPing(request, timeout=QUESTION_MS / 1000)
         except grpc.aio.AioRpcError as error:
@@ -103,6 +105,12 @@ class Questions:
         epoch = Epoch(pong.view.epoch.generation, pong.view.epoch.n)
         word = WORDS.get(pong.standing, Word.NOT_LEADING)
         return Answer(word, epoch, pong.view.leader_id)
+
+    def _channel(self, target: str) -> grpc.aio.Channel:
+        if self._tls is None:
+            return grpc.aio.insecure_channel(target, options=OPTIONS)
+        options = [*OPTIONS, ("grpc.ssl_target_name_override", HOST)]
+        return grpc.aio.secure_channel(target, self._tls.client(), options=options)
 
 
 def _word_of(error: grpc.aio.AioRpcError) -> Word:

@@ -11,8 +11,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from node.archive import rows, values
 from node.archive.files import BUSY_S, FileInUse, Lock, connect, erase, open_database, prepared
@@ -30,7 +32,7 @@ from node.core.effects import (
     StoreRoster,
     Trim,
 )
-from node.core.messages import ChatMessage, Fact, Member, Roster
+from node.core.messages import NOBODY, ChatMessage, Fact, Invite, Member, Roster
 from node.core.types import Key, MemberId, Post, WallMillis
 from node.disk import ROOM_MIN, failure, refusal, room
 from node.errors import DamagedLog, DiskFull
@@ -41,6 +43,8 @@ _log = logging.getLogger(__name__)
 
 CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file ...
 CHECKPOINT_LEAST = 50  # ... or as few, where it has grown
+# What of a roster is nobody's alone, by the names of its fields, which are those of its rows.
+COMMON: dict[str, Any] = {"topic": Fact, "access": Fact, "invites": tuple[Invite, ...]}
 TRIED = 256 * 1024  # bytes that must find room before a log is gone on with
 WAL_MAX = 16 * 2**20  # bytes, then after each ...
 WAL_STEP = 4 * 2**20  # ... more, as long as nobody pauses: only then it begins anew
@@ -79,7 +83,7 @@ class SqliteArchive:
             raise
         self._lines, self._posts = Lines(self._base), Posts(self._base)
         self._members: dict[MemberId, Member] = {}
-        self._topic = Fact()
+        self._common = NOBODY
         self._checkpoint: threading.Thread | None = None
         self._unmoved = 0  # stores in the write-ahead log ...
         self._looked = 0  # ... and when it was looked at last
@@ -113,7 +117,7 @@ class SqliteArchive:
                         self._counted = None
         if roster is not None:
             self._members = {member.id: member for member in roster.members}
-            self._topic = roster.topic
+            self._common = replace(roster, members=())
         self._unmoved += len(stores)
         if self._unmoved >= self._looked + CHECKPOINT_LEAST:
             self._looked = self._unmoved
@@ -137,8 +141,10 @@ class SqliteArchive:
         self._base.executemany(rows.PUT_MEMBER, changed)
         gone = self._members.keys() - {member.id for member in roster.members}
         self._base.executemany("DELETE FROM member WHERE id = ?", [(id,) for id in sorted(gone)])
-        if roster.topic != self._topic:
-            self._base.execute(rows.PUT_STATE, ("topic", values.write(roster.topic)))
+        for name in COMMON:
+            value = getattr(roster, name)
+            if value != getattr(self._common, name):
+                self._base.execute(rows.PUT_STATE, (name, values.write(value)))
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -225,11 +231,16 @@ class SqliteArchive:
                 floors = tuple(map(rows.to_floor, self._base.execute(rows.ALL_FLOORS)))
                 holes = tuple(map(rows.to_key, self._base.execute(rows.ALL_HOLES)))
             self._members = {member.id: member for member in members}
-            self._topic = values.read(Fact, state["topic"]) if "topic" in state else Fact()
+            common = {
+                name: values.read(kind, state[name])
+                for name, kind in COMMON.items()
+                if name in state
+            }
+            self._common = Roster(**common)
             meta = values.read(Meta, state["meta"]) if "meta" in state else None
         except ValueError as error:
             raise DamagedLog(file=self.path, text=error) from error
-        roster = Roster(tuple(members), self._topic)
+        roster = replace(self._common, members=tuple(members))
         return Remembered(meta, roster, messages, tuple(posts), floors, holes)
 
     def read(self, keys: Sequence[Key]) -> list[ChatMessage]:

@@ -94,9 +94,15 @@ class Client:
     # ---- coming and going ------------------------------------------------------------------------
 
     async def create(
-        self, name: str, nds: str = "", nick: str = "", mode: words.Mode = words.Mode.LOGGED
+        self,
+        name: str,
+        nds: str = "",
+        nick: str = "",
+        mode: words.Mode = words.Mode.LOGGED,
+        is_open: bool = False,
     ) -> words.Created:
-        request = pb.CreateChatRequest(name=name, nds=nds, nick=nick, mode=int(mode))  # type: ignore[arg-type]
+        kept: Any = int(mode)
+        request = pb.CreateChatRequest(name=name, nds=nds, nick=nick, mode=kept, open=is_open)
         return await self._ask("CreateChat", words.Created, request, LONGER_S)
 
     async def join(self, line: str, nds: str = "", nick: str = "") -> words.Admitted:
@@ -107,8 +113,18 @@ class Client:
         request = pb.LeaveChatRequest(chat=chat)
         return await self._ask("LeaveChat", words.Departure, request, LONGER_S)
 
-    async def invite(self, chat: str) -> words.Invitation:
-        return await self._ask("Invite", words.Invitation, pb.InviteRequest(chat=chat))
+    async def invite(
+        self, chat: str, once: bool = False, expires_s: int = 0, lasting: bool = False
+    ) -> words.Invitation:
+        request = pb.InviteRequest(chat=chat, once=once, expires_s=expires_s, lasting=lasting)
+        return await self._ask("Invite", words.Invitation, request)
+
+    async def invites(self, chat: str) -> words.Invites:
+        return await self._ask("ListInvites", words.Invites, pb.ListInvitesRequest(chat=chat))
+
+    async def revoke_invite(self, chat: str, id: str) -> None:
+        request = pb.RevokeInviteRequest(chat=chat, id=id)
+        await self._ask("RevokeInvite", words.Nothing, request)
 
     async def networks(self, nds: str = "") -> words.Networks:
         return await self._ask("ListNetworks", words.Networks, pb.ListNetworksRequest(nds=nds))

@@ -52,6 +52,7 @@ class Story(Struct):
     lab: labs.Lab
     said: int = 0
     figures: dict[str, float] = field(default_factory=dict)
+    line: str = ""  # by which others join
     began: float = field(default_factory=time.monotonic)
 
     def tell(self, text: str) -> None:
@@ -117,6 +118,7 @@ async def _gather_them(story: Story) -> None:
     story.tell(f"NDS at {lab.nds} (pid {lab.pid('nds')})")
     nodes = [await lab.start_node(one) for one in PEERS]
     created = await nodes[0].create(CHAT)
+    story.line = created.join_line
     story.tell(f"alice made #{CHAT} and leads it (pid {lab.pid('alice')})")
     story.figures["ready"] = time.monotonic() - story.began
     for nick, node in zip(PEERS[1:], nodes[1:], strict=True):
@@ -221,7 +223,7 @@ async def _together(story: Story) -> int:
     async with running(mine, config), contextlib.AsyncExitStack() as stack:
         you = Client(mine.socket, profile="you", log=mine.log, timeout=5.0)
         await stack.enter_async_context(you)
-        joined = await you.join(f"{lab.nds}/{CHAT}")
+        joined = await you.join(story.line)
         nick, me = joined.nick, joined.chat.member_id
         company = Company(lab, PEERS, you, CHAT, nick, me)
         stack.push_async_callback(company.end)
@@ -291,7 +293,7 @@ def _things_to_try(story: Story, nick: str) -> tuple[str, ...]:
         f"you are in #{CHAT} as {nick}, with alice, bob and carol. Three things to try:",
         "  1. type a line, then /trace: who has it, and after how many ms",
         f"  2. in another terminal: kill -9 {lab.pid('alice')}  (alice leads), then /election",
-        f"  3. in another terminal: {program()} join {lab.nds}/{CHAT} --nick guest"
+        f"  3. in another terminal: {program()} join {story.line} --nick guest"
         f" --home {lab.home / 'guest'}",
         "/help lists all commands, /quit ends the demo and every process of it",
         "",

@@ -44,6 +44,7 @@ class Lab:
         output = self.home / "nds.log"
         store = f"sqlite:{self.home / 'nds.db'}"
         arguments = ["--listen", self.nds or "127.0.0.1:0", "--store", store]
+        arguments += ["--insecure"] if os.environ.get("P2PCHAT_INSECURE") == "on" else []
         self._start("nds", background.python("nds", *arguments), output)
         while not (found := re.search(r"\blistening address=(\S+)", _read(output))):
             await self._not_yet("nds", output)

@@ -101,7 +101,12 @@ VERBS: tuple[Verb, ...] = (
         '"chat","chat_id","leader","address","state","nds","seen","epoch","generation"',
         "nds",
     ),
-    Verb("invite", "the line that others run to join", '"chat","join","through"', "chat"),
+    Verb(
+        "invite",
+        "the line that others run to join: for a day and any number, unless flags say otherwise",
+        '"chat","join","through","id","expires","once"',
+        "chat",
+    ),
     Verb(
         "unread", "unread lines and mentions, as two numbers", '"chat","unread","mentions"', "chat"
     ),
@@ -209,6 +214,7 @@ class _NotGiven(str):
 
 
 NOT_GIVEN = _NotGiven()
+NEVER = -1  # of --expires
 
 
 def _add(verbs: "Subparsers[Parser]", verb: Verb) -> None:
@@ -268,7 +274,7 @@ def _node_flags(parser: argparse.ArgumentParser) -> None:
     )
     flag("--timing", action="append", default=hide, metavar="KEY=MS", help="one timing setting")
     flag("--log-level", default=hide, choices=["debug", "info", "warning"], help="of the log")
-    flag("--insecure", action="store_true", default=hide, help="accepted; nothing is secured yet")
+    flag("--insecure", action="store_true", default=hide, help="plain connections, on this machine")
 
 
 def _face_flags(parser: argparse.ArgumentParser) -> None:
@@ -284,18 +290,31 @@ def _face_flags(parser: argparse.ArgumentParser) -> None:
 def _host(one: argparse.ArgumentParser) -> None:
     one.add_argument("name", nargs="?", default="lobby", metavar="CHAT", help="its name (lobby)")
     one.add_argument("--no-ui", action="store_true", help="leave a background node and return")
-    one.add_argument("--transient", action="store_true", help="nothing of it is written to disk")
+    _made(one)
     _face_flags(one)
 
 
 def _create(one: argparse.ArgumentParser) -> None:
     one.add_argument("name", metavar="CHAT", help="its name")
-    one.add_argument("--transient", action="store_true", help="nothing of it is written to disk")
     one.add_argument("--no-ui", action="store_true", help="so it is already")
+    _made(one)
+
+
+def _made(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--transient", action="store_true", help="nothing of it is written to disk")
+    one.add_argument("--open", action="store_true", help="whoever asks is let in")
+
+
+def _invite(one: argparse.ArgumentParser) -> None:
+    what = one.add_mutually_exclusive_group()
+    what.add_argument("--once", action="store_true", help="for one only")
+    what.add_argument("--list", action="store_true", help="the invitations there are")
+    what.add_argument("--revoke", type=_given, default=NOT_GIVEN, metavar="ID", help="end one")
+    one.add_argument("--expires", type=_lasts, default=0, metavar="1d", help="30m, 12h, never")
 
 
 def _join(one: argparse.ArgumentParser) -> None:
-    one.add_argument("line", metavar="LINE", help="HOST:PORT/name, name@HOST:PORT, or a name")
+    one.add_argument("line", metavar="LINE", help="HOST:PORT/name#SECRET, as it was given to you")
     one.add_argument("--no-ui", action="store_true", help="leave a background node and return")
     _face_flags(one)
 
@@ -337,6 +356,13 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
     return int(text)
+
+
+def _lasts(text: str) -> int:
+    """Milliseconds, a second at least; or `NEVER`."""
+    if (span := NEVER if text == "never" else _span(text)) in range(1_000):
+        raise argparse.ArgumentTypeError("must be 1s at least, or never")
+    return span
 
 
 def _span(text: str) -> int:
@@ -452,6 +478,7 @@ _OWN = {
     "ping": _ping,
     "trace": _trace,
     "election": _election,
+    "invite": _invite,
     "bench": _bench,
     "watch": _watch,
     "rpc": _rpc,

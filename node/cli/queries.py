@@ -66,10 +66,15 @@ async def _join(node: "Client", line: str, nds: str = "", nick: str = "") -> Ans
 
 
 async def _create(
-    node: "Client", name: str, nds: str = "", nick: str = "", transient: bool = False
+    node: "Client",
+    name: str,
+    nds: str = "",
+    nick: str = "",
+    transient: bool = False,
+    is_open: bool = False,
 ) -> Answer:
     mode = words.Mode.TRANSIENT if transient else words.Mode.LOGGED
-    return tables.created(await node.create(name, nds, nick, mode))
+    return tables.created(await node.create(name, nds, nick, mode, is_open))
 
 
 async def _leave(node: "Client", chat: str) -> Answer:
@@ -81,8 +86,21 @@ async def _networks(node: "Client", nds: str = "") -> Answer:
     return tables.networks(await node.networks(nds), now_ms())
 
 
-async def _invite(node: "Client", chat: str) -> Answer:
-    return tables.invitation(await node.invite(chat), await chat_name(node, chat))
+async def _invite(
+    node: "Client", chat: str, once: bool = False, expires_s: int = 0, lasting: bool = False
+) -> Answer:
+    made = await node.invite(chat, once, expires_s, lasting)
+    return tables.invitation(made, await chat_name(node, chat))
+
+
+async def _invites(node: "Client", chat: str) -> Answer:
+    return tables.invites(await node.invites(chat), now_ms())
+
+
+async def _revoke(node: "Client", chat: str, id: str) -> Answer:
+    await node.revoke_invite(chat, id)
+    name = await chat_name(node, chat)
+    return tables.said(f"invitation {id} of #{name} is of no use any more", chat=name, id=id)
 
 
 async def _hosted(node: "Client", chat: str) -> Answer:
@@ -291,6 +309,8 @@ QUERIES: dict[str, Callable[..., Awaitable[Answer]]] = {
     "leave": _leave,
     "networks": _networks,
     "invite": _invite,
+    "invites": _invites,
+    "revoke": _revoke,
     "hosted": _hosted,
     "members": _members,
     "whois": _whois,

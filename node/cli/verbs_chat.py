@@ -211,6 +211,19 @@ async def _reading(
             loop.remove_reader(out)
 
 
+def _invite(run: Run) -> int:
+    from .parser import NEVER
+
+    args = run.args
+    if args.list:
+        return run.ask("invites", chat=args.chat)
+    if args.revoke:
+        return run.ask("revoke", chat=args.chat, id=args.revoke)
+    lasting = args.expires == NEVER
+    expires_s = 0 if lasting else args.expires // 1_000
+    return run.ask("invite", chat=args.chat, once=args.once, expires_s=expires_s, lasting=lasting)
+
+
 VERBS: dict[str, Callable[[Run], int]] = {
     "leave": lambda run: run.ask("leave", chat=run.args.name or run.args.chat),
     "list": _networks,
@@ -222,7 +235,7 @@ VERBS: dict[str, Callable[[Run], int]] = {
         "challenge" if run.args.start else "elections", chat=run.args.chat
     ),
     "leader": _chat("leader"),
-    "invite": _chat("invite"),
+    "invite": _invite,
     "unread": _chat("unread"),
     "peers": _chat("peers"),
     "check": _chat("check"),

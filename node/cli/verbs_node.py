@@ -24,7 +24,14 @@ from .run import Run, wait
 
 UP_S = 60.0  # a loaded machine takes its time to start an interpreter, and to read a long log
 DOWN_S = 15.0  # handing over and closing each group has its own, shorter, deadlines
-START_FLAGS = ("listen", "advertise", "preset", "durability", "timing")  # of no use later on
+START_FLAGS = (  # of no use later on
+    "listen",
+    "advertise",
+    "insecure",
+    "preset",
+    "durability",
+    "timing",
+)
 NODE_FLAGS = ("nick", "listen", "advertise", "preset", "durability", "log_level")
 
 
@@ -72,6 +79,7 @@ def _flags(run: Run, nick_later: bool) -> list[str]:
     """The command line of the node itself."""
     flags = ["_node", "--profile", run.places.profile]
     flags += ["--nick-later"] if nick_later else []
+    flags += ["--insecure"] if run.flag("insecure") else []
     flags += ["--home", str(run.places.home)] if run.places.home else []
     for name in NODE_FLAGS:
         if run.flag(name):
@@ -108,7 +116,8 @@ def _up(run: Run) -> int:
     chats = " ".join(f"#{chat.name}" for chat in status.chats)
     line = f"{status.nick}: node {status.pid} {verb}, listens on {status.listen}"
     notes = tuple(f"NDS {one.address} is {one.state}" for one in status.nds if one.down_since_ms)
-    notes += tuple(f"NDS {one.address} {one.state}" for one in status.nds if one.fault)
+    faults = [one for one in status.nds if one.fault and not one.down_since_ms]
+    notes += tuple(f"NDS {one.address} {one.state}" for one in faults)
     notes += news(status, already)
     told = (f"{line}, in {chats}" if chats else line,)
     return run.output.answer(tables.Answer(told, (row,), notes))
@@ -186,14 +195,16 @@ def _line(run: Run, service: str, name: str) -> str:
 
     async def work() -> int:
         async with run.client() as node:
-            calls = [one for one in (await node.calls(200)).calls if one.method == name]
+            made = await node.calls(200)
+            calls = [one for one in made.calls if one.method == name]
             status = await node.status()
             nds = status.nds[0].address if status.nds else "HOST:PORT"
             if calls:
-                found.append(shell.grpcurl(calls[-1].address, name, calls[-1].request_json))
+                asked = calls[-1].request_json
+                found.append(shell.grpcurl(calls[-1].address, name, asked, keys=made.keys))
             else:
                 address = status.listen if service == "Node" else nds
-                found.append(shell.grpcurl(address, name))
+                found.append(shell.grpcurl(address, name, keys=made.keys))
         return DONE
 
     wait(work())

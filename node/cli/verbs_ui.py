@@ -53,7 +53,8 @@ async def _make(run: Run, node: "Client", name: str) -> "Answer":
         pid, own = background.own_nds(run.places)
         if isinstance(silent, NdsUnreachable) and (pid or silent.facts.get("address") != own):
             raise
-        return await _made(run, node, name, _start_nds(run, own))
+        plain = not (await node.calls(1)).keys
+        return await _made(run, node, name, _start_nds(run, own, insecure=plain))
 
 
 async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
@@ -61,7 +62,10 @@ async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
 
     try:
         nick, transient = run.flag("nick", ""), run.flag("transient", False)
-        made = await ask(node, "create", name=name, nds=nds, nick=nick, transient=transient)
+        is_open = run.flag("open", False)
+        made = await ask(
+            node, "create", name=name, nds=nds, nick=nick, transient=transient, is_open=is_open
+        )
         run.output.note(*_passed_over(run.settings.nds, made))
         return made
     except NameTaken as taken:
@@ -80,14 +84,17 @@ def _passed_over(addresses: Sequence[str], made: "Answer") -> list[str]:
     return [f"no NDS answers at {one}; the chat was made at {at}" for one in silent]
 
 
-def _start_nds(run: Run, before: str) -> str:
-    """Starts this profile's own NDS, where it was `before`; its address as others call it."""
+def _start_nds(run: Run, before: str, *, insecure: bool) -> str:
+    """Starts this profile's own NDS, where it was `before`; its address as others call it.
+
+    `insecure`: its connections are plain, as the node's are.
+    """
     host, port = split_address(before or run.config.nds_listen)
-    listen_host, _ = split_address(run.config.listen)
-    if not before and run.config.sources["nds_listen"] == "default":
-        host = listen_host  # others are to reach it as they reach the node
+    if not before and run.config.sources["nds_listen"] == "default" and not insecure:
+        is_said = run.config.sources["listen"] not in ("default", "profile")
+        host = split_address(run.config.listen)[0] if is_said else "0.0.0.0"
     run.places.make()
-    address = background.start_nds(run.places, join_address(host, port))
+    address = background.start_nds(run.places, join_address(host, port), insecure=insecure)
     run.output.note(
         f"no NDS answered, so one was started at {address} (log {run.places.nds_log});"
         " 'p2pchat down --all' ends it"
@@ -109,8 +116,6 @@ def _join(run: Run) -> int:
         nds = ",".join(run.flag("nds") or ())
         return await ask(node, "join", line=run.args.line, nds=nds, nick=run.flag("nick", ""))
 
-    if "#" in run.args.line.rpartition("/")[2].removeprefix("#"):
-        run.output.note("connections are not secured yet: the secret after # has no effect")
     name = run.args.line.rpartition("/")[2].removeprefix("#").partition("#")[0].partition("@")[0]
     return _enter(run, first, name)
 

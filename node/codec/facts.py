@@ -19,6 +19,7 @@ from node.core.messages import (
     Card,
     ChatMessage,
     Fact,
+    Invite,
     Kind,
     Life,
     Member,
@@ -27,6 +28,7 @@ from node.core.messages import (
 )
 from node.core.types import GENERATION, Epoch, Hlc, IdBlock, Key, Stream
 from node.limits import (
+    ACCESS_MAX,
     AWAY_MAX,
     CHAT_MAX,
     COUNTER_MAX,
@@ -34,8 +36,11 @@ from node.limits import (
     ENDS_MAX,
     HLC_MAX,
     IDENTITY_BYTES,
+    INVITES_MAX,
     NUMBER_MAX,
+    PROOF_BYTES,
     ROSTER_MAX,
+    SIGNATURE_BYTES,
     TOPIC_MAX,
     line_fault,
     nick_fault,
@@ -250,6 +255,8 @@ def put_member(member: Member) -> pb.MemberRecord:
         nick=put_fact(member.nick),
         away=put_fact(member.away),
         card=put_card(member.card),
+        admitted_by_id=member.admitted_by,
+        admission=member.admission,
     )
 
 
@@ -280,7 +287,15 @@ def get_member(p: pb.MemberRecord, check: Check, at: str) -> Member:
         nick=nick,
         away=away,
         card=get_card(p, check, f"{at}."),
+        admitted_by=check.number(p.admitted_by_id, f"{at}.admitted_by_id"),
+        admission=_get_signature(p.admission, check, f"{at}.admission"),
     )
+
+
+def _get_signature(signature: bytes, check: Check, at: str) -> bytes:
+    if len(signature) not in (0, SIGNATURE_BYTES):
+        check.fail(at, f"must be {SIGNATURE_BYTES} bytes, or none, not {len(signature)}")
+    return signature
 
 
 def _get_ends(p: pb.MemberRecord, check: Check, at: str) -> tuple[tuple[Stream, int], ...]:
@@ -295,24 +310,74 @@ def _get_ends(p: pb.MemberRecord, check: Check, at: str) -> tuple[tuple[Stream, 
     )
 
 
+def put_invite(invite: Invite) -> pb.InviteRecord:
+    return pb.InviteRecord(
+        id=invite.id,
+        check=invite.check,
+        by_id=invite.by,
+        made_ms=invite.made,
+        expires_ms=invite.expires,
+        once=invite.once,
+        revoked=invite.revoked,
+        used_ids=invite.used,
+    )
+
+
+def get_invite(p: pb.InviteRecord, check: Check, at: str) -> Invite:
+    check.required(bool(p.id), f"{at}.id")
+    if len(p.check) != PROOF_BYTES:
+        check.fail(f"{at}.check", f"must be {PROOF_BYTES} bytes, not {len(p.check)}")
+    used = get_members(p.used_ids, check, f"{at}.used_ids")
+    if list(used) != sorted(set(used)):
+        check.fail(f"{at}.used_ids", "must ascend")
+    return Invite(
+        p.id,
+        p.check,
+        check.number(p.by_id, f"{at}.by_id", low=1),
+        check.number(p.made_ms, f"{at}.made_ms"),
+        check.number(p.expires_ms, f"{at}.expires_ms"),
+        p.once,
+        p.revoked,
+        used,
+    )
+
+
 def put_roster(roster: Roster) -> pb.Roster:
-    return pb.Roster(members=map(put_member, roster.members), topic=put_fact(roster.topic))
+    return pb.Roster(
+        members=map(put_member, roster.members),
+        topic=put_fact(roster.topic),
+        access=put_fact(roster.access),
+        invites=map(put_invite, roster.invites),
+    )
 
 
 def get_roster(p: pb.Roster, check: Check) -> Roster:
-    topic = Fact()
+    topic, access = Fact(), Fact()
     if p.HasField("topic"):
         topic = get_fact(p.topic, check, "roster.topic")
         check.note("roster.topic.value", line_fault(topic.value, TOPIC_MAX))
+    if p.HasField("access"):
+        access = get_fact(p.access, check, "roster.access")
+        check.note("roster.access.value", line_fault(access.value, ACCESS_MAX))
+    if not check.size(p.invites, "roster.invites", INVITES_MAX):
+        return Roster()
+    invites = tuple(
+        get_invite(invite, check, f"roster.invites[{i}]") for i, invite in enumerate(p.invites)
+    )
+    _check_order([one.id for one in invites], check, "roster.invites[%d].id")
     if not check.size(p.members, "roster.members", ROSTER_MAX):
         return Roster()
     members = tuple(
         get_member(member, check, f"roster.members[{i}]") for i, member in enumerate(p.members)
     )
-    for i in range(1, len(members)):
-        if members[i - 1].id >= members[i].id:
-            check.fail(f"roster.members[{i}].member_id", "must be above the one before it")
-    return Roster(members, topic)
+    _check_order([one.id for one in members], check, "roster.members[%d].member_id")
+    return Roster(members, topic, access, invites)
+
+
+def _check_order(ids: list[int], check: Check, at: str) -> None:
+    for i in range(1, len(ids)):
+        if ids[i - 1] >= ids[i]:
+            check.fail(at % i, "must be above the one before it")
 
 
 # ---- chat messages -----------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 from node.codec import facts
 from node.codec.check import Check
 from node.core import messages as core
-from node.limits import CHAT_MAX, IDENTITY_BYTES, name_fault, nick_fault
+from node.limits import CHAT_MAX, IDENTITY_BYTES, PROOF_BYTES, name_fault, nick_fault
 from p2pchat.v1 import common_pb2
 from p2pchat.v1 import node_pb2 as pb
 
@@ -20,6 +20,8 @@ def put_join(join: core.Join) -> pb.JoinNetworkRequest:
         left_ids=join.left_ids,
         mode=common_pb2.Mode.ValueType(join.mode),
         card=facts.put_card(join.card),
+        invite_id=join.invite,
+        proof=join.proof,
     )
 
 
@@ -43,6 +45,8 @@ def get_join(p: pb.JoinNetworkRequest, check: Check) -> core.Join:
         left_ids=facts.get_members(p.left_ids, check, "left_ids"),
         mode=facts.get_mode(p.mode, check, "mode"),
         card=facts.get_card(p, check),
+        invite=p.invite_id,
+        proof=_get_proof(p.proof, check),
     )
 
 
@@ -56,6 +60,7 @@ def put_welcome(welcome: core.Welcome) -> pb.JoinNetworkResponse:
         mode=common_pb2.Mode.ValueType(welcome.mode),
         created_ms=welcome.created,
         nds_address=welcome.nds,
+        proof=welcome.proof,
     )
 
 
@@ -70,7 +75,14 @@ def get_welcome(p: pb.JoinNetworkResponse, check: Check) -> core.Welcome:
         mode=facts.get_mode(p.mode, check, "mode"),
         created=check.number(p.created_ms, "created_ms"),
         nds=check.address(p.nds_address, "nds_address"),
+        proof=_get_proof(p.proof, check),
     )
+
+
+def _get_proof(proof: bytes, check: Check) -> bytes:
+    if len(proof) not in (0, PROOF_BYTES):
+        check.fail("proof", f"must be {PROOF_BYTES} bytes, or none, not {len(proof)}")
+    return proof
 
 
 def put_leave(leave: core.Leave) -> pb.LeaveNetworkRequest:

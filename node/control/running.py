@@ -15,7 +15,7 @@ from ..errors import DONE, OTHER, starting
 from ..host.nodes import Node
 from ..places import Places
 from ..service import build_server
-from ..trust import keys
+from ..trust import certificates, keys
 from .service import ControlService
 
 FILES_MAX = 16_384
@@ -55,6 +55,7 @@ async def _started(
     log = logs.open_log(places.log, config.log_level)
     stack.callback(logs.close_log, log)
     own = keys.load(places.data)
+    certificates.show_authority(places.data)
     kept = profile.load(places.data)
     node = kind(places, config, kept, own, nick_later=nick_later)
     stack.push_async_callback(node.stop)

@@ -17,7 +17,7 @@ from .. import background, words
 from ..core.messages import Kind
 from ..errors import BadField, Complaint
 from ..happenings import KINDS, Happening, What
-from ..host import asking, checks, entering, listing, views
+from ..host import asking, checks, entering, inviting, listing, views
 from ..host.chats import Chat, wall_ms
 from ..host.nodes import Node
 from ..limits import ADDRESS_MAX, NAME_MAX, NUMBER_MAX, text_fault
@@ -76,8 +76,10 @@ class ControlService(stubs.ControlServicer):
     async def ListCalls(self, request: pb.ListCallsRequest, context: Context) -> Any:
         async def work() -> words.Calls:
             count = _counted(request.count, "count", CALLS_MAX, 20)
+            is_secured = self._node.transport.is_secured
             return words.Calls(
-                tuple(
+                keys=str(self._node.places.data) if is_secured else "",
+                calls=tuple(
                     words.CallMade(
                         at_ms=row.at_ms,
                         method=row.path.removeprefix("/"),
@@ -87,7 +89,7 @@ class ControlService(stubs.ControlServicer):
                         took_ms=row.took_us // 1_000,
                     )
                     for row in self._node.calls.rows()[-count:]
-                )
+                ),
             )
 
         return await self._answer(context, work(), pb.ListCallsResponse())
@@ -105,7 +107,9 @@ class ControlService(stubs.ControlServicer):
     async def CreateChat(self, request: pb.CreateChatRequest, context: Context) -> Any:
         async def work() -> words.Created:
             mode = _one_of(Mode, request.mode, "mode", Mode.LOGGED)
-            return await entering.create(self._node, request.name, request.nds, request.nick, mode)
+            return await entering.create(
+                self._node, request.name, request.nds, request.nick, mode, is_open=request.open
+            )
 
         return await self._answer(context, work(), pb.CreateChatResponse())
 
@@ -121,9 +125,24 @@ class ControlService(stubs.ControlServicer):
 
     async def Invite(self, request: pb.InviteRequest, context: Context) -> Any:
         async def work() -> words.Invitation:
-            return await entering.invite(self._node, self._chat(request.chat))
+            expires_s = None if request.lasting else request.expires_s or inviting.DAY_S
+            chat = self._chat(request.chat)
+            return await inviting.invite(self._node, chat, once=request.once, expires_s=expires_s)
 
         return await self._answer(context, work(), pb.InviteResponse())
+
+    async def ListInvites(self, request: pb.ListInvitesRequest, context: Context) -> Any:
+        async def work() -> words.Invites:
+            return inviting.listed(self._node, self._chat(request.chat))
+
+        return await self._answer(context, work(), pb.ListInvitesResponse())
+
+    async def RevokeInvite(self, request: pb.RevokeInviteRequest, context: Context) -> Any:
+        async def work() -> words.Nothing:
+            await inviting.revoke(self._chat(request.chat), request.id)
+            return words.Nothing()
+
+        return await self._answer(context, work(), pb.RevokeInviteResponse())
 
     async def ListNetworks(self, request: pb.ListNetworksRequest, context: Context) -> Any:
         work = listing.networks(self._node, request.nds)

@@ -57,7 +57,7 @@ class Belonging:
         self._exchanging: dict[MemberId, int] = {}  # since when
         self._looking_for_twin = False
         self._news: set[MemberId] = set()  # about whom the others are to be told
-        self._topic_is_news = False
+        self._common_is_news = False
 
     # ---- merging -------------------------------------------------------------------------------
 
@@ -73,10 +73,9 @@ class Belonging:
             why: how a member that is dropped now was found to be gone.
         """
         s = self._s
-        topic = s.members.topic
-        shown = self._outgoing(roster)
+        common, shown = s.members.common, self._outgoing(roster)
         changes = s.members.absorb(roster)
-        if not changes and s.members.topic == topic:
+        if not changes and s.members.common == common:
             return False
         s.store_roster()
         for before, after in changes:
@@ -88,7 +87,7 @@ class Belonging:
                 s.alarms.cancel(Alarm.DROP, after.id)
                 s.liveness.checks.pop(after.id, None)  # A later life is looked into anew.
                 self._gone(after.id)
-        if s.members.topic != topic and not quiet:
+        if s.members.topic != common.topic and not quiet:
             s.emit(MemberChanged(s.members.topic.source, Change.TOPIC, s.members.topic.value))
         self.look_at_myself()
         return True
@@ -196,12 +195,13 @@ class Belonging:
         s.store_meta()
         self.announce()
 
-    def announce(self) -> None:
-        """Put our own record right and tell everyone."""
+    def announce(self) -> bool:
+        """Put our own record right and tell everyone.  True: nobody may know us by our card yet."""
         s = self._s
         mine = s.members.get(s.me)
         assert mine is not None, f"{s.me} is not in its own roster"
         mine = with_life(mine, s.incarnation)
+        is_new = mine.card != s.setup.card
         said = (mine.address, mine.card, mine.address_stamp[0])
         if said != (s.setup.address, s.setup.card, s.incarnation):
             s.address_seq += 1
@@ -210,6 +210,7 @@ class Belonging:
         s.members.put(mine)
         s.store_roster()
         self.tell(s.me)
+        return is_new
 
     def _is_outdone(self, mine: Member) -> None:
         """Somebody drew a higher incarnation of us: another process, or our store is old."""
@@ -243,12 +244,14 @@ class Belonging:
 
         # Not in our own name, of which the other may know a later life.
         nobody = Caller(s.chat, 0, 0, s.epoch, s.me)
-        s.call(0, Ping(nobody, None), s.timing.ping_ms, ended, address=address)
+        own = s.setup.card.certificate
+        s.call(0, Ping(nobody, None), s.timing.ping_ms, ended, address, own)
 
     def _tell_twin(self, address: Address) -> None:
         """Show an earlier life that still runs where we are: it asks us, and stops."""
         s = self._s
-        s.call(0, Update(s.caller(s.me), s.members.roster), REFRESH_MS, _nothing, address)
+        update, own = Update(s.caller(s.me), s.members.roster), s.setup.card.certificate
+        s.call(0, update, REFRESH_MS, _nothing, address, own)
 
     def change(self, event: Changed) -> None:
         """A fact that people change: our nick, that we are away, the topic."""
@@ -261,7 +264,7 @@ class Belonging:
         fact = Fact(event.value, tick(event.wall, before[event.field].hlc), s.me)
         if event.field is Field.TOPIC:
             self.absorb(Roster((), fact))
-            return self.tell(topic=True)
+            return self.tell(common=True)
         is_nick = event.field is Field.NICK
         mine = replace(mine, nick=fact) if is_nick else replace(mine, away=fact)
         self.absorb(Roster((mine,)))
@@ -269,7 +272,7 @@ class Belonging:
 
     # ---- telling -------------------------------------------------------------------------------
 
-    def tell(self, *ids: MemberId, topic: bool = False) -> None:
+    def tell(self, *ids: MemberId, common: bool = False) -> None:
         """Push these records to every member that is not dropped.  What is lost, pings repair.
 
         In a large group whoever leads, to whom all have a way, tells the others, and what comes
@@ -277,7 +280,7 @@ class Belonging:
         """
         s = self._s
         self._news.update(ids)
-        self._topic_is_news |= topic
+        self._common_is_news |= common
         if s.grid is None or not s.leads:
             self.on_news()
         else:
@@ -287,10 +290,10 @@ class Belonging:
         """Tell what is new."""
         s, leader = self._s, self._s.following
         part = s.members.part(*self._news)
-        if self._topic_is_news:
-            part = replace(part, topic=s.members.topic)
+        if self._common_is_news:
+            part = replace(s.members.common, members=part.members)
         self._news.clear()
-        self._topic_is_news = False
+        self._common_is_news = False
         if s.grid is None or s.leads:
             return self._tell(s.active_others, part)
 
@@ -331,11 +334,11 @@ class Belonging:
     def update(self, call: int, request: Update) -> None:
         """Somebody brings what it knows."""
         s = self._s
-        by, topic = request.caller.node, s.members.topic
+        by, common = request.caller.node, s.members.common
         known = {record.id: s.members.get(record.id) for record in request.roster.members}
         if self.absorb(request.roster, by=by) and s.leads and s.grid is not None:
             news = [id for id, record in known.items() if s.members.get(id) != record]
-            self.tell(*news, topic=s.members.topic != topic)
+            self.tell(*news, common=s.members.common != common)
         roster = s.members.roster if request.want_roster else Roster()
         s.respond(call, Updated(roster, s.view()))
 

@@ -15,13 +15,17 @@ from .types import Address, CallId, Epoch, Floor, Incarnation, Key, MemberId, Mi
 
 
 class Call(Struct, frozen=True, gc=False):
-    """Call the node at `address`; `to` is its member id, 0 when that is unknown."""
+    """Call the node at `address`; `to` is its member id, 0 when that is unknown.
+
+    Only the node with this certificate is meant; empty: whoever listens there.
+    """
 
     call: CallId
     to: MemberId
     address: Address
     request: Request
     deadline_ms: Millis
+    certificate: bytes = b""
 
 
 class Ask(Struct, frozen=True):

@@ -36,6 +36,7 @@ from .state import Role, State
 from .types import MemberId, Millis, Silence
 
 LOOKUPS_AT_START = 2
+STRANGE = (Reason.UNKNOWN_MEMBER, Reason.WRONG_CERTIFICATE)  # as a leader says who lost us
 
 
 class Look:
@@ -160,7 +161,7 @@ class Electing:
                 return
             if isinstance(outcome, Pong):
                 self._ponged(look, outcome)
-            elif isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_MEMBER:
+            elif isinstance(outcome, Refusal) and outcome.reason in STRANGE:
                 self._end(look)
                 if look.following == s.leader:
                     self._unknown()

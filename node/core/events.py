@@ -71,6 +71,30 @@ class Changed(Struct, frozen=True):
     wall: WallMillis
 
 
+class Invited(Struct, frozen=True):
+    """The user lets in whoever knows the secret of this check; `expires` 0: for good."""
+
+    id: int
+    check: bytes
+    wall: WallMillis
+    expires: WallMillis = 0
+    once: bool = False
+
+
+class Revoked(Struct, frozen=True):
+    """The user takes an invitation back."""
+
+    id: int
+    wall: WallMillis
+
+
+class Opened(Struct, frozen=True):
+    """The user has whoever asks let in, or only who is invited."""
+
+    is_open: bool
+    wall: WallMillis
+
+
 class Challenged(Struct, frozen=True):
     """The user asked for an election: act as after a missed ping."""
 
@@ -78,11 +102,13 @@ class Challenged(Struct, frozen=True):
 class Received(Struct, frozen=True, gc=False):
     """A request has arrived.  It may be late, repeated or out of order.
 
-    `call` names it for the `Respond` that answers it.
+    `call` names it for the `Respond` that answers it, `certificate` the node that it comes from, as
+    its connection proved; None where connections prove nothing.
     """
 
     call: CallId
     request: Request
+    certificate: bytes | None = None
 
 
 class Answered(Struct, frozen=True, gc=False):
@@ -123,6 +149,9 @@ Event: TypeAlias = (
     | Submitted
     | Burst
     | Changed
+    | Invited
+    | Revoked
+    | Opened
     | Challenged
     | Received
     | Answered

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from .alarms import Alarm
 from .answering import Answering
 from .belonging import Belonging
+from .callers import fault
 from .calls import Outcome
 from .catching_up import CatchingUp
 from .claiming import Claiming, nothing
@@ -29,18 +30,18 @@ from .events import (
     Event,
     Failed,
     Founded,
+    Invited,
     LinkBroken,
+    Opened,
     Received,
+    Revoked,
     Started,
     Submitted,
     Woken,
 )
-from .events import (
-    Joining as JoinWanted,
-)
-from .events import (
-    Leaving as LeaveWanted,
-)
+from .events import Joining as JoinWanted
+from .events import Leaving as LeaveWanted
+from .inviting import Inviting
 from .joining import Joining
 from .lateness import LATE_MS
 from .leaving import Leaving
@@ -110,7 +111,8 @@ class Group(Readable):
         self._talking = Talking(s, self._belonging, self._passing, self._leaving.outbox_emptied)
         self._catching_up = CatchingUp(s, self._talking)
         self._trimming = Trimming(s)
-        self._joining = Joining(s, self._reign, self._belonging, self._entered)
+        self._inviting = Inviting(s, self._belonging)
+        self._joining = Joining(s, self._reign, self._belonging, self._inviting, self._entered)
         self._answering = Answering(s, self._reign, self._claiming, self._provisional)
         self._rings = self._table()
         self._unsettled: list[tuple[ChatMessage, Post]] = []  # of earlier lives, until we start
@@ -152,8 +154,8 @@ class Group(Readable):
     def _dispatch(self, event: Event) -> None:
         s = self._s
         match event:
-            case Received(call, request):
-                self._on_request(call, request)
+            case Received(call, request, certificate):
+                self._on_request(call, request, certificate)
             case Answered(call, reply):
                 self._on_outcome(call, reply, "")
             case Failed(call, how, status):
@@ -168,8 +170,8 @@ class Group(Readable):
                 self._on_link_broken(address)
             case AnsweredLate(address, ms):
                 s.lateness.answered_late(s.now, address, ms)
-            case Changed():
-                self._belonging.change(event)
+            case Changed() | Invited() | Revoked() | Opened():
+                self._change(event)
             case Challenged():
                 s.election.summoned = True
                 self._electing.look()
@@ -187,6 +189,11 @@ class Group(Readable):
                 self._leaving.close()
             case _:
                 assert_never(event)
+
+    def _change(self, event: Changed | Invited | Revoked | Opened) -> None:
+        if isinstance(event, Changed):
+            return self._belonging.change(event)
+        self._inviting.wanted(event)
 
     # ---- time ------------------------------------------------------------------------------------
 
@@ -300,7 +307,7 @@ class Group(Readable):
                 s.emit(StorePost(entry.post))  # Those that lacked it were dropped meanwhile.
         self._unsettled.clear()
         self._electing.start()
-        self._belonging.announce()
+        is_strange = self._belonging.announce()
         for member in s.others:
             s.liveness.heard_at[member] = s.now
         self._note_absent()
@@ -310,6 +317,8 @@ class Group(Readable):
             self._talking.send(member)
         if s.leader not in (0, s.me):
             self._catching_up.want(s.leader)
+        if is_strange and s.leader != s.me:  # Nobody may know us by our certificate.
+            self._joining.begin("")
 
     def _note_absent(self) -> None:
         """Those who were gone when we came are gone since then, as far as we know."""
@@ -325,15 +334,15 @@ class Group(Readable):
 
     # ---- requests --------------------------------------------------------------------------------
 
-    def _on_request(self, call: CallId, request: Request) -> None:
+    def _on_request(self, call: CallId, request: Request, certificate: bytes | None) -> None:
         s = self._s
         if s.role is Role.OUTSIDE:
             return self._answer_outside(call, request)
         caller = request.caller
-        if caller.callee not in (0, s.me):
-            return s.respond(call, Refusal(Reason.WRONG_MEMBER, f"this is {s.me}"))
+        if (turned_down := fault(s, request, certificate)) is not None:
+            return s.respond(call, turned_down)
         if isinstance(request, Join):
-            return self._joining.asked(call, request)
+            return self._joining.asked(call, request, certificate)
         if isinstance(request, Ping) and not caller.node:
             return self._answering.ping(call, request)
         if (refusal := self._belonging.refusal(caller.node, caller.incarnation)) is not None:

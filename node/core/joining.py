@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from .admission import signed
 from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .clock import tick
 from .effects import Joined, JoinFailed
 from .events import Founded
+from .inviting import Inviting
 from .membership import at, with_life
 from .messages import (
     NO_CARD,
@@ -50,6 +52,8 @@ FINAL = frozenset(
         Reason.TOO_LONG,
         Reason.BAD_FIELD,
         Reason.WRONG_MODE,
+        Reason.NOT_INVITED,
+        Reason.WRONG_SECRET,
     }
 )
 
@@ -58,9 +62,15 @@ class Joining:
     """`entered`: we are a member now, with `through` to catch up from (0: nobody)."""
 
     def __init__(
-        self, s: State, reign: Reign, belonging: Belonging, entered: Callable[[MemberId], None]
+        self,
+        s: State,
+        reign: Reign,
+        belonging: Belonging,
+        inviting: Inviting,
+        entered: Callable[[MemberId], None],
     ) -> None:
         self._s, self._reign, self._belonging, self._entered = s, reign, belonging, entered
+        self._inviting = inviting
         self._until = 0
         self._redirects = 0
         self._under_way = False
@@ -205,35 +215,45 @@ class Joining:
 
     # ---- the leader ----------------------------------------------------------------------------
 
-    def asked(self, call: CallId, request: Join) -> None:
-        """Somebody wants in."""
-        if (refusal := self._refusal(request)) is not None:
+    def asked(self, call: CallId, request: Join, certificate: bytes | None) -> None:
+        """Somebody wants in, from the node with this certificate; None: nobody proved any."""
+        if (refusal := self._refusal(request, certificate)) is not None:
             return self._s.respond(call, refusal)
         self._admitting.add(request.identity)
-        self._call_back(call, request, CALL_BACKS)
+        self._call_back(call, request, certificate, CALL_BACKS)
 
-    def _call_back(self, call: CallId, request: Join, tries: int) -> None:
+    def _call_back(
+        self, call: CallId, request: Join, certificate: bytes | None, tries: int
+    ) -> None:
         """Others will call it there: so do we, and a moment's silence is no proof."""
         s, epoch = self._s, self._s.epoch
 
         def called_back(_: Outstanding, outcome: Outcome) -> None:
             if outcome is Silence.SILENT and tries > 1:
-                return self._call_back(call, request, tries - 1)
+                return self._call_back(call, request, certificate, tries - 1)
             self._admitting.discard(request.identity)
             right = isinstance(outcome, Pong) and outcome.view.process == request.process
             if not right:
                 text = f"nobody can reach you at {request.address}; see --advertise and --listen"
                 return s.respond(call, Refusal(Reason.CANNOT_REACH, text))
-            if s.epoch != epoch or (refusal := self._refusal(request)) is not None:
+            refusal = self._refusal(request, certificate)
+            if s.epoch != epoch or refusal is not None:
                 return s.respond(
                     call, refusal if s.epoch == epoch and refusal else self._not_leader()
                 )
             self._admit(call, request)
 
         ping = Ping(s.caller(), s.view())
-        s.call(0, ping, 2 * s.timing.ping_ms, called_back, request.address)
+        s.call(
+            0,
+            ping,
+            2 * s.timing.ping_ms,
+            called_back,
+            request.address,
+            request.card.certificate,
+        )
 
-    def _refusal(self, request: Join) -> Refusal | None:
+    def _refusal(self, request: Join, certificate: bytes | None) -> Refusal | None:
         s = self._s
         if request.mode != s.mode:  # It would keep what nobody may, or forget what everybody keeps.
             kept = "in memory alone" if s.mode == TRANSIENT else "on disk"
@@ -249,6 +269,8 @@ class Joining:
             return Refusal(Reason.LEAVING, "this identity is being admitted already")
         if s.members.of_identity(request.identity):
             return None
+        if (uninvited := self._inviting.refusal(request, certificate)) is not None:
+            return uninvited
         if len(s.members.belonging) >= s.timing.members_max:
             return Refusal(Reason.GROUP_FULL, f"the group has its {s.timing.members_max} members")
         if not s.ids:
@@ -282,6 +304,7 @@ class Joining:
         elif s.ids:
             member = s.ids.pop(0)
             self._belonging.absorb(Roster((self._new_member(member, request),)))
+            self._inviting.used(member, request)
         else:
             return s.respond(call, Refusal(Reason.NO_IDS, "no member ids left"))
         s.respond(
@@ -295,6 +318,7 @@ class Joining:
                 mode=s.mode,
                 created=s.created,
                 nds=s.nds,
+                proof=self._inviting.proof(request),
             ),
         )
         s.liveness.heard(s.now, member)
@@ -324,7 +348,7 @@ class Joining:
 
     def _new_member(self, id: MemberId, request: Join) -> Member:
         s, incarnation = self._s, request.caller.incarnation
-        return Member(
+        member = Member(
             id=id,
             identity=request.identity,
             admitted=s.epoch,
@@ -335,6 +359,7 @@ class Joining:
             nick=Fact(request.nick, tick(s.wall, NO_HLC), id),
             card=request.card,
         )
+        return signed(s, member)
 
 
 def _left(member: Member) -> Member:

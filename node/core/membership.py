@@ -14,8 +14,11 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
-from .messages import NO_CARD, NOBODY, Card, Fact, Life, Member, Roster
+from .messages import NO_CARD, NOBODY, Card, Fact, Invite, Life, Member, Roster
 from .types import Address, Hlc, MemberId, small
+
+INVITES_KEPT = 256
+KEPT_MS = 7 * 24 * 3_600_000  # an expired invitation, for people to see
 
 
 def merge(a: Member, b: Member) -> Member:
@@ -24,6 +27,7 @@ def merge(a: Member, b: Member) -> Member:
     life = max((a.incarnation, a.life), (b.incarnation, b.life))
     home = max((a.address_stamp, a.address, a.card), (b.address_stamp, b.address, b.card))
     gone = a.left or b.left or a.kicked or b.kicked
+    admission = max((a.admitted_by, a.admission), (b.admitted_by, b.admission))
     ends = dict(a.ends)
     for stream, seq in b.ends:
         ends[stream] = max(seq, ends.get(stream, 0))
@@ -41,7 +45,20 @@ def merge(a: Member, b: Member) -> Member:
         nick=max(a.nick, b.nick, key=lambda fact: fact.rank),
         away=max(a.away, b.away, key=lambda fact: fact.rank),
         card=NO_CARD if gone else home[2],
+        admitted_by=0 if gone else admission[0],
+        admission=b"" if gone else admission[1],
     )
+
+
+def merge_invites(a: Invite, b: Invite) -> Invite:
+    """The same for an invitation."""
+    said = min(_said(a), _said(b))
+    used = tuple(sorted({*a.used, *b.used}))
+    return Invite(a.id, *said, a.revoked or b.revoked, used)
+
+
+def _said(invite: Invite) -> tuple[bytes, MemberId, int, int, bool]:
+    return invite.check, invite.by, invite.made, invite.expires, invite.once
 
 
 def _hash(value: object) -> int:
@@ -55,7 +72,8 @@ class Membership:
     """
 
     def __init__(self, roster: Roster = NOBODY) -> None:
-        self.topic = Fact()
+        self.topic = self.access = Fact()
+        self.invites: dict[int, Invite] = {}
         self.hash = 0
         self.highest_n = 0  # among all who were ever admitted
         self._records: dict[MemberId, Member] = {}
@@ -72,10 +90,38 @@ class Membership:
         """Merge; gives (before, after) of each record that this changed."""
         changed = [pair for member in roster.members if (pair := self.put(member)) is not None]
         if roster.topic.rank > self.topic.rank:
-            self.hash ^= _hash(self.topic) if self.topic != Fact() else 0
+            self._rehash("topic", self.topic, roster.topic)
             self.topic = roster.topic
-            self.hash ^= _hash(self.topic)
+        if roster.access.rank > self.access.rank:
+            self._rehash("access", self.access, roster.access)
+            self.access = roster.access
+        for invite in roster.invites:
+            self._put_invite(invite)
+        if roster.invites:
+            self._forget_old_invites()
         return changed
+
+    def _rehash(self, what: str, before: Fact, after: Fact) -> None:
+        for fact in (before, after):
+            if fact != Fact():
+                self.hash ^= _hash(fact if what == "topic" else (what, fact))
+
+    def _put_invite(self, invite: Invite) -> None:
+        before = self.invites.get(invite.id)
+        after = merge_invites(before or invite, invite)
+        if after != before:
+            self.hash ^= _hash(after) ^ (_hash(before) if before is not None else 0)
+            self.invites[invite.id] = after
+
+    def _forget_old_invites(self) -> None:
+        """Those that had long expired when the latest one was made, and the oldest of too many:
+        alike at all who know the same.
+        """
+        ordered = sorted(self.invites.values(), key=lambda one: (one.made, one.id), reverse=True)
+        before = ordered[0].made - KEPT_MS
+        old = [one for one in ordered[:INVITES_KEPT] if 0 < one.expires < before]
+        for invite in (*old, *ordered[INVITES_KEPT:]):
+            self.hash ^= _hash(self.invites.pop(invite.id))
 
     def put(self, member: Member) -> tuple[Member | None, Member] | None:
         """Merge one record; None: nothing new."""
@@ -97,7 +143,14 @@ class Membership:
 
     @property
     def roster(self) -> Roster:
-        return Roster(tuple(self._records[id] for id in sorted(self._records)), self.topic)
+        members = tuple(self._records[id] for id in sorted(self._records))
+        return replace(self.common, members=members)
+
+    @property
+    def common(self) -> Roster:
+        """What is nobody's alone."""
+        invites = tuple(self.invites[id] for id in sorted(self.invites))
+        return Roster((), self.topic, self.access, invites)
 
     def get(self, id: MemberId) -> Member | None:
         return self._records.get(id)
@@ -148,6 +201,10 @@ class Membership:
 
     def is_kicked(self, identity: bytes) -> bool:
         return any(m.kicked and m.identity == identity for m in self._records.values())
+
+    def has(self, certificate: bytes) -> bool:
+        """Is this the certificate of a member that belongs?"""
+        return any(self._records[id].card.certificate == certificate for id in self.belonging)
 
     def at_address(self, address: Address) -> tuple[MemberId, ...]:
         return tuple(i for i in self.belonging if self._records[i].address == address)

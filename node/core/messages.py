@@ -107,6 +107,8 @@ class Member(Struct, frozen=True):
     nick: Fact = Fact()
     away: Fact = Fact()
     card: Card = NO_CARD  # said together with the address; gone with the member
+    admitted_by: MemberId = 0
+    admission: bytes = b""  # its signature, see `admission`
 
     @property
     def belongs(self) -> bool:
@@ -114,11 +116,26 @@ class Member(Struct, frozen=True):
         return not (self.left or self.kicked)
 
 
+class Invite(Struct, frozen=True):
+    """Whoever proves that it knows the secret behind `check` is let in."""
+
+    id: int  # 64 bits, drawn
+    check: bytes
+    by: MemberId
+    made: WallMillis
+    expires: WallMillis = 0  # 0: never
+    once: bool = False
+    revoked: bool = False
+    used: tuple[MemberId, ...] = ()  # by whom, in ascending order
+
+
 class Roster(Struct, frozen=True):
-    """Everyone who ever belonged, in ascending order of id."""
+    """Everyone who ever belonged, in ascending order of id, and what is the group's in common."""
 
     members: tuple[Member, ...] = ()
     topic: Fact = Fact()
+    access: Fact = Fact()  # who is let in: see `inviting`
+    invites: tuple[Invite, ...] = ()  # in ascending order of id
 
 
 NOBODY = Roster()
@@ -168,6 +185,8 @@ class Join(Struct, frozen=True):
     left_ids: tuple[MemberId, ...] = ()
     mode: int = LOGGED  # how the joiner keeps what is said
     card: Card = NO_CARD
+    invite: int = 0  # by which it comes, and the proof that it knows its secret
+    proof: bytes = b""
 
 
 class Welcome(Struct, frozen=True):
@@ -181,6 +200,7 @@ class Welcome(Struct, frozen=True):
     mode: int
     created: WallMillis
     nds: Address
+    proof: bytes = b""  # of who came by an invitation: that we know its secret, too
 
 
 class Leave(Struct, frozen=True):
@@ -358,6 +378,7 @@ class Reason:
     LEFT = "LEFT"
     KICKED = "KICKED"
     OLD_INCARNATION = "OLD_INCARNATION"
+    WRONG_CERTIFICATE = "WRONG_CERTIFICATE"
     NOT_LEADER = "NOT_LEADER"
     LEAVING = "LEAVING"
     NO_IDS = "NO_IDS"
@@ -371,6 +392,8 @@ class Reason:
     VERSION_MISMATCH = "VERSION_MISMATCH"
     TOO_LONG = "TOO_LONG"
     WRONG_MODE = "WRONG_MODE"
+    NOT_INVITED = "NOT_INVITED"
+    WRONG_SECRET = "WRONG_SECRET"
 
 
 class Refusal(Struct, frozen=True):

@@ -6,7 +6,8 @@ from collections.abc import Set
 from msgspec import Struct
 
 from .alarms import Alarm
-from .messages import ChatMessage, Life, Member, Roster
+from .inviting import OPEN
+from .messages import ChatMessage, Invite, Life, Member, Roster
 from .outbox import Entry
 from .state import Role, State
 from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis, Way
@@ -172,6 +173,20 @@ class Readable:
 
     def member(self, id: MemberId) -> Member | None:
         return self._s.members.get(id)
+
+    @property
+    def invites(self) -> tuple[Invite, ...]:
+        """Those that were ever made, but for old ones."""
+        return self._s.members.common.invites
+
+    @property
+    def is_open(self) -> bool:
+        """Is whoever asks let in?"""
+        return self._s.members.access.value == OPEN
+
+    def knows(self, certificate: bytes) -> bool:
+        """Is this the certificate of somebody who belongs?"""
+        return self._s.members.has(certificate)
 
     def life(self, id: MemberId) -> Life | None:
         """None for somebody who does not belong."""

@@ -75,6 +75,10 @@ class Setup(Struct, frozen=True):
     created: WallMillis = 0
     nds: Address = ""
     card: Card = NO_CARD
+    sign: Callable[[bytes], bytes] | None = None  # by the identity; None: nothing is proved
+    verify: Callable[[bytes, bytes, bytes], bool] | None = (
+        None  # identity, signature, what was said
+    )
 
 
 class State:
@@ -133,9 +137,17 @@ class State:
         self.out.append(effect)
 
     def call(
-        self, to: MemberId, request: Request, ms: Millis, then: Then, address: Address = ""
+        self,
+        to: MemberId,
+        request: Request,
+        ms: Millis,
+        then: Then,
+        address: Address = "",
+        certificate: bytes = b"",
     ) -> None:
-        """Call a member, or the stranger at `address`; `then` is called exactly once."""
+        """Call a member, or the stranger at `address`, who is to have this certificate if one is
+        given; `then` is called exactly once.
+        """
         assert to != self.me or not to, f"member {to} calls itself: {request}"
         ms = self.lateness.patient(self.now, ms)
         address = address or self.address_of(to)
@@ -144,7 +156,9 @@ class State:
             address, silence = "", Silence.REFUSED  # It lived here before us: nobody is there.
         call = self.calls.open(self.now, to, request, ms if address else 0, then, silence)
         if address:
-            self.emit(Call(call, to, address, request, ms))
+            record = self.members.get(to) if to else None
+            certificate = record.card.certificate if record is not None else certificate
+            self.emit(Call(call, to, address, request, ms, certificate))
 
     def call_each(
         self,

@@ -6,7 +6,7 @@ from collections import Counter
 
 from .. import words
 from ..core.effects import ElectionMoved, LeaderChanged, Phase
-from ..core.events import Challenged, Changed, Field
+from ..core.events import Challenged, Changed, Event, Field
 from ..core.messages import Caller, Life, Member, Ping, Pong, Standing
 from ..core.types import small
 from ..errors import BadField, NotAdmitted
@@ -49,7 +49,10 @@ async def _ping(node: Node, chat: Chat, member: Member) -> tuple[words.PingRow, 
     caller = Caller(group.chat, group.me, group.incarnation, group.epoch, member.id)
     began = time.perf_counter_ns()
     outcome = await node.links.call(
-        member.address, Ping(caller, None), node.timing.ping_ms * PATIENCE
+        member.address,
+        member.card.certificate,
+        Ping(caller, None),
+        node.timing.ping_ms * PATIENCE,
     )
     took_us = (time.perf_counter_ns() - began) // 1_000
     nick = group.shown_nick(member.id)
@@ -73,7 +76,8 @@ async def call_back(node: Node, chat: Chat, member: Member) -> bool | None:
     caller = Caller(group.chat, group.me, group.incarnation, group.epoch, member.id)
     request = Ping(caller, None, on_behalf=group.me)
     deadline_ms = node.timing.ping_ms * PATIENCE
-    outcome = await node.links.call(member.address, request, deadline_ms)
+    certificate = member.card.certificate
+    outcome = await node.links.call(member.address, certificate, request, deadline_ms)
     return outcome.reached if isinstance(outcome, Pong) else None
 
 
@@ -197,10 +201,19 @@ async def _change(chat: Chat, field: Field, value: str) -> None:
     Raises:
         Complaint: it cannot be stored.
     """
+    if _fact(chat, field) != value:
+        await settled(chat, Changed(field, value, wall_ms()))
     chat.check_writable()
-    if _fact(chat, field) == value:
-        return
-    chat.runner.post(Changed(field, value, wall_ms()))
+
+
+async def settled(chat: Chat, event: Event) -> None:
+    """Hands in what the user wants changed, and waits for the turn that does it.
+
+    Raises:
+        Complaint: it cannot be stored.
+    """
+    chat.check_writable()
+    chat.runner.post(event)
     for _ in range(TURNS):
         await asyncio.sleep(0)
     chat.check_writable()

@@ -17,6 +17,7 @@ from msgspec import Struct
 from ..archive import Archive, uncollected
 from ..core.effects import (
     Acknowledged,
+    Change,
     Deliver,
     Departed,
     Dropped,
@@ -68,6 +69,7 @@ TOLD: dict[type, type[telling.What]] = {
     Acknowledged: ReceiptEvent,
     Settled: ReceiptEvent,
 }
+GONE = (Change.LEFT, Change.KICKED)
 MEET_MAX = 64  # members all of whom are met; an election is no time to begin to
 HELD_MAX = 100_000  # notices that one waiter may leave unread
 
@@ -92,6 +94,7 @@ class Surroundings(Struct, frozen=True):
     unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
     halted: Callable[["Chat"], None]  # it is stalled, or has stopped by itself
     listed: Callable[["Chat", str], None]  # its discovery service has it under this name
+    parted: Callable[[], None]  # somebody is no member any more
     wants: Callable[[type[telling.What]], bool]  # does anybody hear of this kind?
     runner: type[Runner] = Runner
 
@@ -248,6 +251,9 @@ class Chat:
             self._leaving = isinstance(notice, Departed)
             self._unasked(self, notice)
         self._tell_all(told)
+        has_gone = isinstance(notice, MemberChanged) and notice.change in GONE
+        if has_gone or isinstance(notice, Departed):
+            self._world.parted()
         if isinstance(notice, Halted) or (isinstance(notice, Stopped) and notice.reason):
             self._world.halted(self)
 
@@ -258,7 +264,7 @@ class Chat:
         for member in group.active if few else group.near:
             record = group.member(member)
             if record is not None and member != group.me:
-                self._world.peers.prepare(record.address)
+                self._world.peers.prepare(record.address, record.card.certificate)
 
     def _note(self, name: str, text: str) -> None:
         try:

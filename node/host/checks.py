@@ -8,7 +8,7 @@ from ..codec import NetworkPage
 from ..core.messages import Life
 from ..errors import NobodyReachesYou
 from ..limits import split_address
-from ..names import is_everywhere, is_loopback
+from ..names import is_loopback
 from . import asking
 from .chats import Chat, wall_ms
 from .keeping import said_of
@@ -75,12 +75,12 @@ def _address(node: Node) -> words.Finding:
     advertised = node.advertise
     if node.config.advertise:
         why = "set with --advertise"
-    elif is_everywhere(node.listen_host):
-        why = "the address on the route towards the NDS"
-    else:
+    elif advertised == node.listening.address:
         why = "the address listened on"
+    else:
+        why = "the address on the route towards the NDS"
     if is_loopback(advertised):
-        why += "; only this machine can call it, use --listen for others"
+        why += "; only this machine can call it, until a chat is with others elsewhere"
     return words.Finding("address", True, f"others call {advertised}: {why}")
 
 
@@ -116,8 +116,11 @@ def _clock(ages: list[int]) -> words.Finding:
 async def _nds(node: Node, address: str) -> tuple[words.Finding, list[int]]:
     """The finding, and the ages in ms of the records that we have renewed there."""
     began = wall_ms()
-    outcome = await node.discovery(address).networks(page_size=1_000, deadline_ms=ASK_MS)
+    service = node.discovery(address)
+    outcome = await service.networks(page_size=1_000, deadline_ms=ASK_MS)
     took = wall_ms() - began
+    if service.distrust:
+        return words.Finding(f"NDS {address}", False, service.distrust), []
     if not isinstance(outcome, NetworkPage):
         text = "does not answer; chat works, creating waits. Is nds-server running there?"
         return words.Finding(f"NDS {address}", False, text), []

@@ -11,7 +11,7 @@ from ..codec import Created
 from ..config import NDS_DEFAULT
 from ..core.effects import Joined, JoinFailed
 from ..core.events import Founded, Joining
-from ..core.messages import Delete, Lookup, Reason, Record, RecordRead, Refusal
+from ..core.messages import Card, Delete, Lookup, Reason, Record, RecordRead, Refusal
 from ..core.types import Address, Silence
 from ..discovery import Discovery
 from ..errors import (
@@ -21,23 +21,27 @@ from ..errors import (
     Complaint,
     GroupFull,
     NameTaken,
+    NdsDistrusted,
     NdsUnreachable,
     NobodyAnswers,
     NobodyReachesYou,
     NoNds,
     NoSuchChat,
     NotAdmitted,
-    NotListening,
+    NotInvited,
     VersionMismatch,
     WrongMode,
+    WrongSecret,
 )
 from ..limits import name_fault, nick_fault, split_address
-from ..names import Target, is_everywhere, is_loopback, join_address, parse_target
+from ..names import Target, is_everywhere, join_address, parse_target
 from ..profile import Entry
-from ..runner import Halted, Silenced
+from ..runner import Halted, Peers, Silenced
+from ..way import DISTRUSTED
 from ..words import Mode
-from . import reviving, views
+from . import inviting, reviving, views
 from .chats import Chat
+from .inviting import Knocking, Secret
 from .listing import ASK_MS, addresses_in, networks_of
 from .nodes import Node
 
@@ -47,9 +51,11 @@ ENTER_S = 12.0  # the group gives up by itself before
 # ---- making ------------------------------------------------------------------------------------
 
 
-async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> words.Created:
+async def create(
+    node: Node, name: str, nds: str, nick: str, mode: Mode, *, is_open: bool = False
+) -> words.Created:
     """Makes a chat and leads it, at the first discovery service in `nds` that answers (HOST:PORT,
-    several with commas; empty: those configured).
+    several with commas; empty: those configured).  `is_open`: whoever asks is let in.
 
     Raises:
         Complaint: the name is bad or taken, or no discovery service answers.
@@ -60,14 +66,16 @@ async def create(node: Node, name: str, nds: str, nick: str, mode: Mode) -> word
     _check_nick(nick)
     given = addresses_in(nds)
     async with node.door(name):
-        return await _create(node, name, given, nick, mode)
+        made = await _create(node, name, given, nick, mode)
+    if is_open:
+        await inviting.open_to_all(made)
+    invitation = await inviting.invite(node, made)
+    return words.Created(views.chat(made), invitation.join_line)
 
 
-async def _create(
-    node: Node, name: str, given: tuple[Address, ...], nick: str, mode: Mode
-) -> words.Created:
+async def _create(node: Node, name: str, given: tuple[Address, ...], nick: str, mode: Mode) -> Chat:
     address = await _first_of(node, given) if given else await _usual_nds(node)
-    _check_listening(node, address)
+    await node.listening.reach(address)
     if mode is Mode.LOGGED:
         node.check_profile()
     for other in await networks_of(node, address) or ():
@@ -82,8 +90,7 @@ async def _create(
         if not isinstance(outcome, Silenced):
             break
     if isinstance(outcome, Silenced):
-        node.forget_discovery(address)
-        raise NdsUnreachable(address)
+        raise _no_answer(node, (address,))
     if isinstance(outcome, Refusal):
         raise _refused(outcome, name, address)
     record = outcome.network.record
@@ -94,7 +101,7 @@ async def _create(
     except BaseException:  # Nobody will ever be in it: free the name.
         node.tasks.spawn(_free(service, record), "freeing a name")
         raise
-    return words.Created(views.chat(chat), f"{address}/{name}")
+    return chat
 
 
 async def _free(service: Discovery, record: Record) -> None:
@@ -134,8 +141,19 @@ async def _first_to_answer(node: Node, addresses: Iterable[Address]) -> Address:
         outcome = await node.discovery(address).networks(page_size=1, deadline_ms=ASK_MS)
         if not isinstance(outcome, Silenced):
             return address
+        if distrust := node.discovery(address).distrust:
+            raise NdsDistrusted(text=distrust)
         node.forget_discovery(address)
     return ""
+
+
+def _no_answer(node: Node, addresses: Iterable[Address]) -> Complaint:
+    """What is said where none of these is heard; they are let go of."""
+    every = tuple(addresses)
+    distrust = next(filter(None, (node.discovery(one).distrust for one in every)), "")
+    for address in every:
+        node.forget_discovery(address)
+    return NdsDistrusted(text=distrust) if distrust else NdsUnreachable(*every)
 
 
 def _own_place(listen: str) -> list[Address]:
@@ -144,13 +162,6 @@ def _own_place(listen: str) -> list[Address]:
     if not port:
         return []
     return [join_address("127.0.0.1" if is_everywhere(host) else host, port)]
-
-
-def _check_listening(node: Node, address: Address) -> None:
-    """A node that only its own machine can call does not get into a chat of others."""
-    own = join_address(node.listen_host, node.port)
-    if is_loopback(own) and not is_loopback(address) and not node.config.advertise:
-        raise NotListening(listen=own, nds=address)
 
 
 def _refused(refusal: Refusal, name: str, address: Address) -> Complaint:
@@ -198,6 +209,9 @@ def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) ->
             return WrongMode(chat=name, text=notice.text, chat_id=str(chat.group.chat))
         case Reason.UNKNOWN_NETWORK | Reason.UNKNOWN_CHAT:
             return NoSuchChat(name)
+        case Reason.NOT_INVITED | Reason.WRONG_SECRET:
+            is_wrong = notice.reason == Reason.WRONG_SECRET
+            return WrongSecret(chat=name, text=notice.text) if is_wrong else NotInvited(chat=name)
         case _:
             return NotAdmitted(chat=name, text=notice.text or notice.reason)
 
@@ -217,13 +231,14 @@ async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
     except ValueError as error:
         raise BadField(field="line", text=str(error)) from error
     _check_nick(nick)
+    secret = inviting.parse(target.secret, target.name) if target.secret else None
     given = (target.hinted,) if target.hinted else addresses_in(nds)
     async with node.door(target.name):
-        return await _join(node, target, given, nick)
+        return await _join(node, target, given, nick, secret)
 
 
 async def _join(
-    node: Node, target: Target, given: tuple[Address, ...], nick: str
+    node: Node, target: Target, given: tuple[Address, ...], nick: str, secret: Secret | None
 ) -> words.Admitted:
     known = _member_of(node, target.name, given)
     if known is not None and await _is_another(node, known):
@@ -234,21 +249,24 @@ async def _join(
     if known is not None and known.group.me:
         return words.Admitted(views.chat(known), known.nick, already=True)
     if len(given) == 1:
-        _check_listening(node, given[0])
+        await node.listening.reach(given[0])
     entry, event, mode = await _way(node, target, given)
     if entry.nds:
-        _check_listening(node, entry.nds)
+        await node.listening.reach(entry.nds)
     try:
         # A member does not say beforehand: what is kept of a try in memory is nothing.
-        return await _join_as(node, replace(entry, nick=nick), event, mode or Mode.TRANSIENT)
+        first = replace(entry, nick=nick)
+        return await _join_as(node, first, event, mode or Mode.TRANSIENT, secret)
     except WrongMode as wrong:
         if mode:
             raise
         entry = replace(entry, nick=nick, chat_id=int(wrong.facts["chat_id"]))
-    return await _join_as(node, entry, event, Mode.LOGGED)
+    return await _join_as(node, entry, event, Mode.LOGGED, secret)
 
 
-async def _join_as(node: Node, entry: Entry, event: Joining, mode: Mode) -> words.Admitted:
+async def _join_as(
+    node: Node, entry: Entry, event: Joining, mode: Mode, secret: Secret | None
+) -> words.Admitted:
     for one in node.unopened:
         if entry.chat_id in (0, one.entry.chat_id) and one.entry.name == entry.name:
             raise one.error  # Its log is there and cannot be read: no second one beside it.
@@ -256,7 +274,7 @@ async def _join_as(node: Node, entry: Entry, event: Joining, mode: Mode) -> word
         return words.Admitted(views.chat(known), known.nick, already=True)
     if mode is Mode.LOGGED:
         node.check_profile()
-    chat = await _opened(node, entry, mode)
+    chat = await _opened(node, entry, mode, secret)
     await _enter(node, chat, event)
     return words.Admitted(views.chat(chat), chat.nick)
 
@@ -288,16 +306,20 @@ def _same(node: Node, entry: Entry) -> Chat | None:
     return next(chats, None)
 
 
-async def _opened(node: Node, entry: Entry, mode: Mode) -> Chat:
+async def _opened(node: Node, entry: Entry, mode: Mode, secret: Secret | None) -> Chat:
     """The chat on the log of an earlier membership where there is one, else on a new one."""
+
+    def knocks(peers: Peers, card: Card) -> Peers:
+        return Knocking(peers, secret, card) if secret and node.transport.is_secured else peers
+
     if mode is Mode.TRANSIENT:
-        return node.open(entry, nick=entry.nick, mode=mode)
+        return node.open(entry, nick=entry.nick, mode=mode, knocks=knocks)
     for old in node.profile.chats:
         if old.state != "in" and entry.chat_id and old.chat_id == entry.chat_id:
             await node.stop_leaving(old.archive)
             again = replace(old, name=entry.name, nds=entry.nds, nick=entry.nick)
-            return node.open(again, anew=True, nick=entry.nick)
-    return node.open(entry, nick=entry.nick)
+            return node.open(again, anew=True, nick=entry.nick, knocks=knocks)
+    return node.open(entry, nick=entry.nick, knocks=knocks)
 
 
 async def _way(
@@ -318,6 +340,8 @@ async def _way(
         raise await _unknown(node, target.name, [target.address])
     if isinstance(outcome, Silenced) and outcome.status.startswith("UNIMPLEMENTED"):
         return node.new_entry(target.name, ""), Joining(target.address), None
+    if isinstance(outcome, Silenced) and outcome.status.startswith(DISTRUSTED):
+        raise NdsDistrusted(text=outcome.status.removeprefix(DISTRUSTED))
     raise NobodyAnswers(address=target.address)
 
 
@@ -332,9 +356,8 @@ async def _look_up(node: Node, name: str, given: tuple[Address, ...]) -> tuple[A
     questions = (node.discovery(one).ask(Lookup(0, name), ASK_MS) for one in addresses)
     outcomes = dict(zip(addresses, await asyncio.gather(*questions), strict=True))
     found = {at: one.record for at, one in outcomes.items() if isinstance(one, RecordRead)}
-    for address, one in outcomes.items():
-        if isinstance(one, Silenced):
-            node.forget_discovery(address)
+    silent = [address for address, one in outcomes.items() if isinstance(one, Silenced)]
+    no_answer = _no_answer(node, silent) if silent else None
     if len(found) > 1:
         choices = " or ".join(f"{name}@{address}" for address in found)
         raise AmbiguousChat(choices=choices)
@@ -342,11 +365,11 @@ async def _look_up(node: Node, name: str, given: tuple[Address, ...]) -> tuple[A
         return next(iter(found.items()))
     answered = [address for address, one in outcomes.items() if isinstance(one, Refusal)]
     if answered:
-        silent = [address for address in addresses if address not in answered]
         raise await _unknown(node, name, answered, silent)
-    if not given and addresses == (NDS_DEFAULT,):
+    if not given and addresses == (NDS_DEFAULT,) and not isinstance(no_answer, NdsDistrusted):
         raise NoNds(address=NDS_DEFAULT)
-    raise NdsUnreachable(*addresses)
+    assert no_answer is not None, "somebody is known, refuses or is silent"
+    raise no_answer
 
 
 async def _unknown(
@@ -359,16 +382,3 @@ async def _unknown(
         names += [row.name for row in rows or ()]
     unasked = "".join(f"; no NDS answers at {address}" for address in silent)
     return NoSuchChat(name, f" at {' or '.join(addresses)}{unasked}", names)
-
-
-# ---- inviting ----------------------------------------------------------------------------------
-
-
-async def invite(node: Node, chat: Chat) -> words.Invitation:
-    """The line that others run: through the NDS while it answers, else through this node."""
-    group = chat.group
-    if group.nds:
-        outcome = await node.discovery(group.nds).ask(Lookup(group.chat, ""), ASK_MS)
-        if isinstance(outcome, RecordRead):
-            return words.Invitation(f"{group.nds}/{outcome.record.name}", "nds")
-    return words.Invitation(f"{node.advertised(group.nds)}/{chat.name}", "member")

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
@@ -23,41 +24,40 @@ from ..config import NDS_DEFAULT, Config
 from ..core.effects import Departed, Joined
 from ..core.events import AnsweredLate, Joining, LinkBroken
 from ..core.group import Setup
+from ..core.messages import Card
 from ..core.types import Address
 from ..discovery import Discovery
 from ..disk import refusal
 from ..errors import (
     Complaint,
     DiskFailed,
-    PortInUse,
+    NotListening,
+    PlainConnections,
 )
 from ..happenings import ChatEvent, ErrorEvent, Happening
-from ..limits import split_address
-from ..names import (
-    is_everywhere,
-    is_loopback,
-    join_address,
-    route_to,
-)
 from ..peers import Links
 from ..places import Places
 from ..profile import Entry, Profile
 from ..rpc import CallLog
-from ..runner import Nds, Runner
+from ..rpc.transport import Transport
+from ..runner import Nds, Peers, Runner
 from ..service import Desk, NodeService, build_server
 from ..tasks import Tasks
-from ..trust.cards import fingerprint
+from ..trust.cards import fingerprint, is_signed
 from ..trust.keys import Keys
 from ..trust.keys import make as make_keys
+from ..trust.known import Known
 from ..words import Mode
 from . import reviving, views
 from .chats import Chat, Surroundings, wall_ms
 from .finding import Finding
 from .hub import Hub
 from .keeping import Keeping, ended, said_of
+from .listening import Listening
 from .registries import Registries, Registry
 from .reviving import Unopened
 
+PARTED_S = 0.2  # for the last answers to somebody who is no member any more
 CLOSE_S = 4.0  # for handing over one group; all are closed side by side
 
 _log = logging.getLogger(__name__)
@@ -109,6 +109,7 @@ class Node(Keeping, Finding):
         self.started_ms = wall_ms()
         self.tasks = Tasks(self._crashed)
         self.desk = Desk(self)
+        self.transport = Transport(None if config.insecure == "on" else keys.tls)
         self.links = Links(
             self.tasks,
             self.calls,
@@ -116,12 +117,18 @@ class Node(Keeping, Finding):
             self.desk,
             self._own_addresses,
             self._answered_late,
+            self.transport,
         )
-        self.registries = Registries(self.tasks, self.calls, self.hub.tell, self.listed)
+        self.registries = Registries(
+            self.tasks,
+            self.calls,
+            self.hub.tell,
+            self.listed,
+            self.transport,
+            Known(places.data),
+        )
         self._lost_is_told, self._nick_later = False, nick_later
-        self.port = 0
-        self._server: grpc.aio.Server | None = None
-        self.listen_host = ""
+        self.listening = Listening(config, self._build_server)
 
     def _crashed(self, name: str, error: BaseException) -> None:
         self.crash = f"{name} failed: {logs.told(error)}"
@@ -143,14 +150,17 @@ class Node(Keeping, Finding):
 
         Raises:
             PortInUse: the address that was asked for is not to be had.
+            PlainConnections: others could reach connections that are not secured.
         """
-        await self._listen()
+        await self.listening.open()
+        self._keep_settings()
         for address in self._first_nds():
             self.discovery(address)
+            with suppress(NotListening, PlainConnections):  # So it was told, and so it says.
+                await self.listening.reach(address)
         for entry in self.profile.chats:
             self._reopen(entry)
-        assert self._server is not None, "nothing listens"
-        await self._server.start()
+        await self.listening.start()
         for chat in (*self.chats, *self.departing):
             self.begin(chat)
         _log.info("node listens on %s, %s chats", self.listen, len(self.chats))
@@ -160,29 +170,21 @@ class Node(Keeping, Finding):
         # A log that is lost has lost the membership: the leader gives the same id again.
         chat.runner.start(*([] if chat.group.me else [Joining("")]))
 
-    async def _listen(self) -> None:
-        self.listen_host, port = split_address(self.config.listen)
-        asked = self.config.sources["listen"] != "profile"
-        service = NodeService(self.desk, self.links)
-        try:
-            address = join_address(self.listen_host, port)
-            self._server, self.port = await build_server(address, [service])
-        except PortInUse:
-            if asked or not port:
-                raise
-            # The port of the last run was only drawn: another one will do.
-            address = join_address(self.listen_host, 0)
-            self._server, self.port = await build_server(address, [service])
+    def _keep_settings(self) -> None:
         self.keep_soon(
             transient=0,
             nick=self.profile.nick if self._nick_later else self.nick,
-            listen=join_address(self.listen_host, self.port),
+            listen=self.listening.address,
             advertise=self.config.advertise,
             nds=self.config.nds,
             preset=self.config.given("preset"),
             durability=self.config.given("durability"),
             timing=self.config.given_timing,
         )
+
+    async def _build_server(self, address: Address) -> tuple[grpc.aio.Server, int]:
+        service = NodeService(self.desk, self.links, self.transport)
+        return await build_server(address, [service], self.transport, self.desk.knows)
 
     def _first_nds(self) -> list[Address]:
         kept = [entry.nds for entry in self.profile.chats if entry.nds and entry.state != "left"]
@@ -247,8 +249,7 @@ class Node(Keeping, Finding):
         self.keep_soon(**changes)
         self.hub.end()
         await self.links.close()
-        if self._server is not None:
-            await self._server.stop(0.2)
+        await self.listening.stop(0.2)
         await self.registries.close()
         await self.tasks.close()
         _log.info("node has stopped")
@@ -258,17 +259,11 @@ class Node(Keeping, Finding):
     @property
     def listen(self) -> Address:
         """One HOST:PORT of this node that can be dialled from this machine."""
-        host = "127.0.0.1" if is_everywhere(self.listen_host) else self.listen_host
-        return join_address(host, self.port)
+        return self.listening.dialled
 
     def advertised(self, nds: Address) -> Address:
         """What others are told to call: as set, else the address on the route towards the NDS."""
-        if self.config.advertise:
-            return self.config.advertise
-        if not is_everywhere(self.listen_host):
-            return join_address(self.listen_host, self.port)
-        own = "127.0.0.1" if is_loopback(nds or self.listen) else route_to(nds)
-        return join_address(own, self.port)
+        return self.listening.advertised(nds)
 
     @property
     def advertise(self) -> Address:
@@ -308,8 +303,10 @@ class Node(Keeping, Finding):
         anew: bool = False,
         nick: str = "",
         mode: Mode = Mode.LOGGED,
+        knocks: Callable[[Peers, Card], Peers] = lambda peers, _: peers,
     ) -> Chat:
-        """A chat on its log, not started.  `anew`: the log's membership was ended.
+        """A chat on its log, not started.  `anew`: the log's membership was ended.  `knocks` gives
+        its calls to others what it takes to be let in.
 
         A transient one has its log in memory and keys of its own, and what this process
         says of errors is reticent from then on.
@@ -320,7 +317,7 @@ class Node(Keeping, Finding):
         keys = self.keys
         if mode is Mode.TRANSIENT:
             logs.be_reticent(True)
-            archive, keys = MemoryArchive(), make_keys()
+            archive, keys = MemoryArchive(), make_keys(self.keys.tls)
         setup = Setup(
             identity=keys.identity,
             nick=nick or entry.nick or self.nick,
@@ -331,16 +328,19 @@ class Node(Keeping, Finding):
             mode=mode,
             nds=entry.nds,
             card=keys.card,
+            sign=keys.signing.sign,
+            verify=is_signed,
         )
         world = Surroundings(
             timing=self.timing,
-            peers=self.links,
+            peers=knocks(self.links, keys.card),
             nds=self._registry,
             tasks=self.tasks,
             tell=self.hub.tell,
             unasked=self._unasked,
             halted=self._halted,
             listed=self.rename,
+            parted=self._parted,
             wants=self.hub.wants,
             runner=self.runner_class,
         )
@@ -351,6 +351,10 @@ class Node(Keeping, Finding):
             if archive is None:
                 log.close()
             raise
+
+    def _parted(self) -> None:
+        """Whoever is no member of any chat is cut off, once the last answers have gone out."""
+        asyncio.get_running_loop().call_later(PARTED_S, self.links.cut_off, self.knows)
 
     def _halted(self, chat: Chat) -> None:
         """It has stopped; where its log could not be written it goes on once that works."""
@@ -442,6 +446,15 @@ class Node(Keeping, Finding):
 
     def joining(self) -> Runner | None:
         return next((one.runner for one in self.entering), None)
+
+    def is_registry(self, certificate: bytes) -> bool:
+        return self.registries.has(certificate)
+
+    def knows(self, certificate: bytes) -> bool:
+        every = (*self.chats, *self.entering, *self.departing)
+        return certificate == self.keys.card.certificate or any(
+            one.group.knows(certificate) for one in every
+        )
 
     # ---- the whole node --------------------------------------------------------------------------
 

@@ -17,10 +17,14 @@ from ..core.group import Group
 from ..core.messages import NdsReply, NdsRequest, Record, Refusal
 from ..core.types import Address, ChatId, Millis, Silence
 from ..discovery import Discovery, Gone
+from ..errors import Complaint
 from ..happenings import Happening, NdsEvent
 from ..rpc import CallLog
+from ..rpc.transport import Transport
 from ..runner import Silenced
 from ..tasks import Tasks
+from ..trust.known import Known
+from ..way import Way
 from ..words import DiscoveryService, nds_fault
 
 PAUSE_S = 0.5  # between attempts at a service that does not answer ...
@@ -47,6 +51,8 @@ class Registries:
         calls: CallLog,
         tell: Callable[[Happening], None],
         listed: Callable[[Address, Record], None],
+        transport: Transport,
+        known: Known,
     ) -> None:
         """Asks nobody yet.
 
@@ -55,8 +61,11 @@ class Registries:
             calls: every call is written down there.
             tell: takes what watchers are to hear.
             listed: takes each record that a service at an address lists, and each change of it.
+            transport: how connections are made.
+            known: the services by their certificates.
         """
         self._tasks, self._calls, self._tell, self._listed = tasks, calls, tell, listed
+        self._transport, self.known = transport, known
         self._known: dict[Address, Watched] = {}
 
     @property
@@ -66,9 +75,15 @@ class Registries:
     def at(self, address: Address) -> Discovery:
         """The client of the service at `address`, watched from its first use on."""
         if address not in self._known:
-            made = Discovery(address, self._tasks, self._calls, self._changed)
+            made = self._client(address, self._changed, self.known)
             self._known[address] = Watched(made, self._tasks, self._listed)
         return self._known[address].discovery
+
+    def _client(
+        self, address: Address, changed: Callable[[Discovery], None], known: Known | None
+    ) -> Discovery:
+        way = Way(address, self._tasks, self._transport, known)
+        return Discovery(address, self._calls, changed, way)
 
     async def ask_once(
         self, address: Address, request: NdsRequest, deadline_ms: Millis
@@ -76,7 +91,8 @@ class Registries:
         """Asks what may be no service at all: nobody is told whether it answers."""
         if address in self._known:
             return await self._known[address].discovery.ask(request, deadline_ms)
-        asked = Discovery(address, self._tasks, self._calls, lambda _: None)
+        known = self.known if self.known.certificate(address) else None
+        asked = self._client(address, lambda _: None, known)
         try:
             return await asked.ask(request, deadline_ms)
         finally:
@@ -93,6 +109,14 @@ class Registries:
         for one in self._known.values():
             one.stop()
             await one.discovery.close()
+
+    def has(self, certificate: bytes) -> bool:
+        """Is this the certificate of one that is known?  No, where that cannot be looked up."""
+        try:
+            return self.known.has(certificate)
+        except Complaint as error:
+            _log.warning("%s", error)
+            return False
 
     def in_use(self) -> tuple[DiscoveryService, ...]:
         """Each as faces see it."""
@@ -186,6 +210,8 @@ class Registry:
 
 
 def _state(discovery: Discovery) -> str:
+    if discovery.distrust:
+        return "not trusted, 'p2pchat doctor' says why"
     if discovery.fault:
         return f"cannot store, {nds_fault(discovery.fault)}"
     since = discovery.down_since_ms

@@ -337,13 +337,13 @@ def queue(one: Chat) -> list[words.QueueRow]:
     return rows
 
 
-def peers(one: Chat, figures: Callable[[str], LinkFigures]) -> list[words.Peer]:
+def peers(one: Chat, figures: Callable[[str, bytes], LinkFigures]) -> list[words.Peer]:
     """The links to the other members."""
     group, rows = one.group, []
     for member in group.roster.members:
         if not member.belongs or member.id == group.me:
             continue
-        link = figures(member.address)
+        link = figures(member.address, member.card.certificate)
         rows.append(
             words.Peer(
                 chat=one.name,

@@ -8,6 +8,7 @@ have no deserializer, are left alone.
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -18,6 +19,8 @@ from node.rpc.server import HungUp
 from node.rpc.status import abort, malformed
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Shows = Callable[[Context], bool]
+Read = Callable[[Any, Context], Awaitable[Any]]
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +42,9 @@ def _lenient(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     return read
 
 
-async def _legible(request: Any, context: Context) -> Any:
+async def _legible(shows: Shows, request: Any, context: Context) -> Any:
+    if not shows(context):
+        await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this is shown to members only")
     if isinstance(request, _Noise):
         fault = f"the {request.size} bytes are no request of this call"
         await abort(context, malformed(Malformed((("", fault),))))
@@ -55,7 +60,10 @@ async def _bug(error: Exception, context: Context) -> None:
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """Goes before services, health and reflection alike."""
+    """Goes before services, health and reflection; the last two are for whom `shows` takes."""
+
+    def __init__(self, shows: Callable[[Context], bool] = lambda _: True) -> None:
+        self._shows = shows
 
     async def intercept_service(
         self,
@@ -67,18 +75,19 @@ class Guard(grpc.aio.ServerInterceptor):
         if handler is None or handler.request_deserializer is None:
             return handler
         codec = _lenient(handler.request_deserializer), handler.response_serializer
+        read = partial(_legible, self._shows)
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(_one(handler.unary_unary), *codec)
+            return grpc.unary_unary_rpc_method_handler(_one(handler.unary_unary, read), *codec)
         if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(_many(handler.unary_stream), *codec)
+            return grpc.unary_stream_rpc_method_handler(_many(handler.unary_stream, read), *codec)
         assert handler.stream_stream is not None, "no call here streams requests alone"
-        return grpc.stream_stream_rpc_method_handler(_dialogue(handler.stream_stream), *codec)
+        return grpc.stream_stream_rpc_method_handler(_dialogue(handler.stream_stream, read), *codec)
 
 
-def _one(serve: Callable[[Any, Context], Awaitable[Any]]) -> Any:
+def _one(serve: Callable[[Any, Context], Awaitable[Any]], read: Read) -> Any:
     async def unary(request: Any, context: Context) -> Any:
         try:
-            return await serve(await _legible(request, context), context)
+            return await serve(await read(request, context), context)
         except (grpc.aio.AbortError, HungUp):
             raise
         except Exception as error:
@@ -87,10 +96,10 @@ def _one(serve: Callable[[Any, Context], Awaitable[Any]]) -> Any:
     return unary
 
 
-def _many(serve: Callable[[Any, Context], Any]) -> Any:
+def _many(serve: Callable[[Any, Context], Any], read: Read) -> Any:
     async def stream(request: Any, context: Context) -> None:
         try:
-            await _send(serve(await _legible(request, context), context), context)
+            await _send(serve(await read(request, context), context), context)
         except (grpc.aio.AbortError, HungUp):
             raise
         except Exception as error:
@@ -99,10 +108,10 @@ def _many(serve: Callable[[Any, Context], Any]) -> Any:
     return stream
 
 
-def _dialogue(serve: Callable[[Any, Context], Any]) -> Any:
+def _dialogue(serve: Callable[[Any, Context], Any], read: Read) -> Any:
     async def legible(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         async for request in requests:
-            yield await _legible(request, context)
+            yield await read(request, context)
 
     async def dialogue(requests: AsyncIterator[Any], context: Context) -> None:
         await _send(serve(legible(requests, context), context), context)

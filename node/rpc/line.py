@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator, Callable
 from node.core.messages import Refusal
 from node.core.types import Address, Millis, Silence
 from node.limits import split_address
-from node.rpc.options import CHANNEL_OPTIONS, grpc, target
+from node.rpc.options import grpc
 from node.rpc.status import refusal_in, told, unable_in
+from node.rpc.transport import Transport
 from node.runner import Silenced
 from node.tasks import Tasks
 
@@ -32,16 +33,27 @@ STATES = {
 
 
 class Line:
-    """A channel to `address`.  `on_broken` is called each time it was ready and is no longer."""
+    """A channel to `address`, to the node there that has this certificate; empty: to whoever it is.
 
-    def __init__(self, address: Address, tasks: Tasks, on_broken: Callable[[], None]) -> None:
+    `on_broken` is called each time it was ready and is no longer.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        tasks: Tasks,
+        on_broken: Callable[[], None],
+        transport: Transport,
+        certificate: bytes = b"",
+    ) -> None:
         self.address = address
         self._tasks = tasks
         self._on_broken = on_broken
+        self._transport, self._certificate = transport, certificate
         self._open()
 
     def _open(self) -> None:
-        self._channel = grpc.aio.insecure_channel(target(self.address), options=CHANNEL_OPTIONS)
+        self._channel = self._transport.channel(self.address, self._certificate)
         self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
         self._watcher = self._tasks.spawn(self._watch(self._channel), f"link {self.address}")
 

@@ -52,8 +52,16 @@ Then: TypeAlias = Callable[[End], None]
 class Desk(Protocol):
     """Whoever answers what is asked."""
 
-    def ask(self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]) -> Forget:
-        """Hand it to the group that is meant; `then` is called with the answer, if there is one."""
+    def ask(
+        self,
+        request: Request,
+        then: Callable[[Reply | Refusal | Unanswered], None],
+        certificate: bytes | None,
+    ) -> Forget:
+        """Hand it to the group that is meant; `then` is called with the answer, if there is one.
+
+        `certificate`: of the node that asks, None where connections prove nothing.
+        """
         ...
 
 
@@ -61,7 +69,8 @@ class Link:
     """One end.  `write` sends a frame and is done when the next may follow.
 
     `on_hello` is called when the other side has said who it is, `on_late` with each answer that
-    comes after its call has ended, and by how many ms.
+    comes after its call has ended, and by how many ms.  `certificate` is the other side's, None
+    where connections prove nothing.
     """
 
     def __init__(
@@ -73,8 +82,10 @@ class Link:
         limits: Limits,
         on_hello: Callable[["Link", Hello], None],
         on_late: Callable[["Link", Millis], None],
+        certificate: bytes | None = None,
     ) -> None:
         self.addresses = addresses
+        self.certificate = certificate
         self.peer: Hello | None = None
         self.ended = self._closing = False
         self.doubtful = False  # a call ended at its deadline, and nothing came since
@@ -220,7 +231,7 @@ class Link:
                 self._answer(asked, reply)
             self._tell_served()
 
-        forget = self._desk.ask(request, then)
+        forget = self._desk.ask(request, then, self.certificate)
         if number in self._serving:
             self._serving[number] = until, asked, forget
 

@@ -32,6 +32,9 @@ CODES = {
     Reason.UNKNOWN_NETWORK: code_pb2.NOT_FOUND,
     Reason.KICKED: code_pb2.PERMISSION_DENIED,
     Reason.LEFT: code_pb2.PERMISSION_DENIED,
+    Reason.WRONG_CERTIFICATE: code_pb2.PERMISSION_DENIED,
+    Reason.NOT_INVITED: code_pb2.PERMISSION_DENIED,
+    Reason.WRONG_SECRET: code_pb2.PERMISSION_DENIED,
     Reason.GROUP_FULL: code_pb2.RESOURCE_EXHAUSTED,
     Reason.PENDING_FULL: code_pb2.RESOURCE_EXHAUSTED,
     Reason.BAD_FIELD: code_pb2.INVALID_ARGUMENT,
@@ -204,4 +207,7 @@ def _chat(digits: str) -> int:
 
 def told(error: grpc.aio.AioRpcError) -> str:
     """A status that says nothing definite, in one line for people."""
-    return f"{error.code().name}: {' '.join((error.details() or '').split())[:200]}"
+    text = " ".join((error.details() or "").split())
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        text = "another certificate is shown there"
+    return f"{error.code().name}: {text[:200]}"

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from node.core.messages import Card
 from node.limits import CERTIFICATE_MAX, SEAL_KEY_BYTES, SIGNATURE_BYTES
+from node.trust.known import fingerprint as of_certificate
 
 PURPOSE = b"p2pchat card 1\0"  # no signature for anything else begins like this
 
@@ -20,7 +21,7 @@ def signed_part(certificate: bytes, seal_key: bytes) -> bytes:
 
 def fingerprint(card: Card) -> str:
     """SHA-256 of the certificate in hex, as other tools show it; empty where there is no card."""
-    return hashlib.sha256(card.certificate).hexdigest() if card.certificate else ""
+    return of_certificate(card.certificate) if card.certificate else ""
 
 
 @lru_cache(maxsize=4_096)
@@ -38,25 +39,32 @@ def fault(identity: bytes, card: Card) -> str:
     return _signature_fault(identity, card) or _certificate_fault(card.certificate)
 
 
-def _signature_fault(identity: bytes, card: Card) -> str:
+def is_signed(identity: bytes, signature: bytes, said: bytes) -> bool:
+    """Is that this identity's signature of what was said?"""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        key = Ed25519PublicKey.from_public_bytes(identity)
-        key.verify(card.signature, signed_part(card.certificate, card.seal_key))
+        Ed25519PublicKey.from_public_bytes(identity).verify(signature, said)
     except (InvalidSignature, ValueError):
-        return "it is not signed by the identity"
-    return ""
+        return False
+    return True
+
+
+def _signature_fault(identity: bytes, card: Card) -> str:
+    said = signed_part(card.certificate, card.seal_key)
+    return "" if is_signed(identity, card.signature, said) else "it is not signed by the identity"
 
 
 def _certificate_fault(certificate: bytes) -> str:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
+    from node.trust.certificates import UNREADABLE
+
     try:
         key = x509.load_der_x509_certificate(certificate).public_key()
-    except ValueError:
+    except UNREADABLE:
         return "its certificate is no X.509 certificate in DER"
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
         return "its certificate is not for a P-256 key"

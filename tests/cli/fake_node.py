@@ -264,9 +264,15 @@ class FakeNode:
             await asyncio.sleep(0)
 
     async def create(
-        self, name: str, nds: str = "", nick: str = "", mode: words.Mode = words.Mode.LOGGED
+        self,
+        name: str,
+        nds: str = "",
+        nick: str = "",
+        mode: words.Mode = words.Mode.LOGGED,
+        is_open: bool = False,
     ) -> words.Created:
-        self._called("create", name=name, nds=nds, nick=nick, mode=mode)
+        opened = {"is_open": True} if is_open else {}
+        self._called("create", name=name, nds=nds, nick=nick, mode=mode, **opened)
         chat = self.town(self.add_chat(name, self.nick, leader=self.nick)).chat
         await self._heard(ChatEvent(chat, "opened"), chat.chat_id)
         return words.Created(chat, f"{NDS}/{name}")
@@ -285,9 +291,20 @@ class FakeNode:
         del self.towns[number]
         return words.Departure(told=2)
 
-    async def invite(self, chat: str) -> words.Invitation:
+    async def invite(
+        self, chat: str, once: bool = False, expires_s: int = 0, lasting: bool = False
+    ) -> words.Invitation:
         line = f"{NDS}/{self.town(chat).chat.name}"
-        return self._called("invite", words.Invitation(line, "nds"), chat=chat)  # type: ignore[no-any-return]
+        asked = {"once": once, "expires_s": expires_s, "lasting": lasting}
+        said = {name: value for name, value in asked.items() if value}
+        return self._called("invite", words.Invitation(line, "nds"), chat=chat, **said)  # type: ignore[no-any-return]
+
+    async def invites(self, chat: str) -> words.Invites:
+        name = self.town(chat).chat.name
+        return self._called("invites", words.Invites(name), chat=chat)  # type: ignore[no-any-return]
+
+    async def revoke_invite(self, chat: str, id: str) -> None:
+        self._called("revoke_invite", None, chat=chat, id=id)
 
     async def networks(self, nds: str = "") -> words.Networks:
         return self._called("networks", words.Networks(), nds=nds)  # type: ignore[no-any-return]

@@ -20,6 +20,7 @@ GIVEN: dict[str, Any] = {
     "nick": "eve",
     "away": "lunch",
     "chat": DEV,
+    "id": "0123",
 }
 NEEDS = {
     "join": ("line",),
@@ -28,6 +29,7 @@ NEEDS = {
     "search": ("chat", "text"),
     "nick": ("nick",),
     "away": ("away",),
+    "revoke": ("chat", "id"),
 }
 ALONE = ("networks", "back", "status", "version", "nds", "log", "rpc", "doctor")
 
@@ -69,6 +71,7 @@ def test_every_page_is_filled_with_a_value(node: FakeNode, kind: str) -> None:
         ("create", {"name": "lab"}, f"others run:  p2pchat join {NDS}/lab"),
         ("hosted", {"chat": DEV}, f"others run:  p2pchat join {NDS}/dev"),
         ("invite", {"chat": DEV}, f"{NDS}/dev"),
+        ("revoke", {"chat": DEV, "id": "0123"}, "invitation 0123 of #dev is of no use any more"),
         ("topic", {"chat": DEV}, "#dev has no topic"),
         ("nick", {"nick": "eve"}, "you are eve now"),
         ("whois", {"chat": DEV, "member": "@BOB"}, "bob (id 2) in #dev"),
@@ -77,6 +80,24 @@ def test_every_page_is_filled_with_a_value(node: FakeNode, kind: str) -> None:
 )
 def test_what_a_query_says(node: FakeNode, query: str, args: dict[str, Any], lines: str) -> None:
     assert lines in asked(node, query, **args).lines
+
+
+def test_invitations_are_listed_without_their_secrets(node: FakeNode) -> None:
+    assert asked(node, "invites", chat=DEV).notes == ("nobody is invited to #dev",)
+    one = w.InviteRow("0123456789abcdef", "bob", 2, NOON_MS, 0, True, "used", 1)
+    two = w.InviteRow("fedcba9876543210", "eve", 5, NOON_MS, NOON_MS + 60_000, False, "good", 3)
+    node.answers["invites"] = w.Invites("dev", False, (one, two))
+    answer = asked(node, "invites", chat=DEV)
+    assert [" ".join(line.split()) for line in answer.lines] == [
+        "0123456789abcdef used by bob for one for good 1 came by it",
+        "fedcba9876543210 good by eve for any number until 2026-01-15 12:02:00 3 came by it",
+    ]
+    assert [(row["id"], row["expires"], row["once"]) for row in answer.rows] == [
+        ("0123456789abcdef", None, True),
+        ("fedcba9876543210", "2026-01-15T12:02:00.000Z", False),
+    ]
+    node.answers["invites"] = w.Invites("dev", True)
+    assert asked(node, "invites", chat=DEV).notes == ("#dev lets in whoever asks",)
 
 
 def test_a_topic_is_told_with_its_author_and_can_be_set(node: FakeNode) -> None:

@@ -181,6 +181,12 @@ NOTICES: list[tuple[h.What, str]] = [
         h.NdsEvent("10.0.0.5:50050", True, fault="STORE_FULL"),
         "NDS 10.0.0.5:50050 cannot store (its disk is full). Chat works; creating waits.",
     ),
+    (
+        h.NdsEvent("10.0.0.5:50050", False, fault=w.OTHER_KEY),
+        "NDS 10.0.0.5:50050 is not spoken to: it is not the one that was there, or its"
+        " connections are plain. Chat works;"
+        " 'p2pchat doctor' says what to do.",
+    ),
     (h.MergeEvent(37, G + 2, "bob"), "caught up: 37 messages from bob"),
     (h.MergeEvent(1, G + 2, "bob"), "caught up: 1 message from bob"),
     (h.GapEvent(3, G + 4, "dan"), "3 messages of dan are missing: nobody who was here had them"),

@@ -360,6 +360,12 @@ def test_calls_can_be_pasted_the_last_one_first() -> None:
         'grpcurl -plaintext -d \'{"chat_id":"255"}\' 10.0.0.2:50061 p2pchat.v1.Node/Ping'
     )
     assert "no call" in text("rpc", w.Calls())
+    assert text("rpc", w.Calls(CALLS.calls[:1], keys="/home/al/p2pchat/default"), 78) == (
+        "# 12:01:07 OK, 3 ms\n"
+        "grpcurl -cacert /home/al/p2pchat/default/authority.pem -cert \\\n"
+        "/home/al/p2pchat/default/tls.pem -key /home/al/p2pchat/default/tls.pem \\\n"
+        '-authority p2pchat -d \'{"chat_id":"255"}\' 10.0.0.2:50061 p2pchat.v1.Node/Ping'
+    )
 
 
 # ---- whatever it says --------------------------------------------------------------------------

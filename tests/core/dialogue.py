@@ -8,6 +8,7 @@ its effects in `said`.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -328,13 +329,14 @@ def returning(
     timing: Timing = LAN,
     seed: int = 1,
     card: m.Card = m.NO_CARD,
+    signs: Mapping[str, Any] | None = None,
     **rest: Any,
 ) -> Dialogue:
     """A member whose process has not started yet, with what its log kept."""
     mine = me if isinstance(me, m.Member) else person(me)
     known = [other if isinstance(other, m.Member) else person(other) for other in others]
     log = remembered(mine, *known, leader=leader, **rest)
-    group = Group(setup(mine.id, chat=CHAT, card=card), timing, Random(seed), log)
+    group = Group(setup(mine.id, chat=CHAT, card=card, **signs or {}), timing, Random(seed), log)
     return Dialogue(group, mine.id)
 
 

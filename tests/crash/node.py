@@ -26,7 +26,7 @@ from node.core.effects import Effect, Store, StoreMessages
 from node.host.nodes import Node
 from node.places import places
 from node.runner import Runner
-from node.trust import keys
+from node.trust import certificates, keys, known
 
 PLANT = os.environ.get("P2PCHAT_CRASH_PLANT", "")
 READS = ("SELECT", "PRAGMA")
@@ -99,7 +99,8 @@ def watch_files() -> None:
         sync(descriptor)
         POINTS.pass_by("half")
 
-    profile.replace_file = keys.replace_file = dying_put
+    for module in (profile, keys, certificates, known):
+        module.replace_file = dying_put  # type: ignore[attr-defined]
     os.fsync = dying_sync  # type: ignore[assignment]
 
 

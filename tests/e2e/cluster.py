@@ -22,8 +22,14 @@ MARK = "P2PCHAT_E2E"
 class Cluster:
     """A discovery service and members under one directory."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, *, insecure: bool = False) -> None:
+        """Nothing runs yet.
+
+        Args:
+            directory: where all files will be.
+            insecure: whether all connections are plain, so that anybody may call as anybody.
+        """
+        self.directory, self.insecure = directory, insecure
         self._mark = uuid.uuid4().hex
         kept = {key: value for key, value in os.environ.items() if not key.startswith("P2PCHAT_")}
         self.environment = {
@@ -32,7 +38,9 @@ class Cluster:
             "TZ": "UTC",
             "P2PCHAT_NDS_LISTEN": "127.0.0.1:0",
         }
-        self.nds = Nds(directory, self.environment)
+        if insecure:
+            self.environment["P2PCHAT_INSECURE"] = "on"
+        self.nds = Nds(directory, self.environment, insecure=insecure)
         self.members: dict[str, Member] = {}
 
     def __getitem__(self, name: str) -> Member:
@@ -50,10 +58,11 @@ class Cluster:
         members = [self.members.get(name) or self.add(name) for name in names]
         at_once(lambda one: one.begin("--nick", one.name, "--nds", self.nds.address), members)
 
-    def gather(self, chat: str, *names: str) -> None:
+    def gather(self, chat: str, *names: str, is_open: bool = True) -> None:
         """The first makes the chat, the others join it in their order."""
         founder, *rest = names
-        made = {"name": chat, "nds": self.nds.address, "mode": common_pb2.MODE_LOGGED}
+        logged = common_pb2.MODE_LOGGED
+        made = {"name": chat, "nds": self.nds.address, "mode": logged, "open": is_open}
         line = self[founder].ask("CreateChat", wait_s=WAIT_S, **made).join_line
         for name in rest:
             self[name].ask("JoinChat", wait_s=WAIT_S, line=line)

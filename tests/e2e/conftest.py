@@ -25,8 +25,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
 class Town:
     """The square: four nodes in #dev and #ops, used again as long as tests leave it in order."""
 
-    def __init__(self, factory: pytest.TempPathFactory) -> None:
-        self._factory = factory
+    def __init__(self, factory: pytest.TempPathFactory, *, insecure: bool = False) -> None:
+        self._factory, self._insecure = factory, insecure
         self._cluster: Cluster | None = None
 
     def square(self) -> Cluster:
@@ -39,7 +39,7 @@ class Town:
         return self._cluster
 
     def _built(self) -> Cluster:
-        cluster = Cluster(self._factory.mktemp("square"))
+        cluster = Cluster(self._factory.mktemp("square"), insecure=self._insecure)
         try:
             cluster.nds.start()
             cluster.raise_nodes(*SQUARE)
@@ -65,9 +65,26 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     made.discard()
 
 
+@pytest.fixture(scope="session")
+def plain_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    made = Town(tmp_path_factory, insecure=True)
+    yield made
+    made.discard()
+
+
 @pytest.fixture
 def square(town: Town, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Four nodes and a discovery service, all of them in #dev and #ops."""
+    yield from _used(town, request)
+
+
+@pytest.fixture
+def plain(plain_town: Town, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The same with plain connections, for those who say what no member would."""
+    yield from _used(plain_town, request)
+
+
+def _used(town: Town, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     cluster = town.square()
     yield cluster
     if request.node.stash.get(FAILED, False):

@@ -73,6 +73,9 @@ class Gate:
         self._thread.join(10)
         self._loop.close()
 
+    def note(self, words: bytes) -> None:
+        """What came from either side, before it goes on."""
+
     async def _start(self) -> asyncio.Server:
         return await asyncio.start_server(self._called, "127.0.0.1", 0)
 
@@ -145,6 +148,7 @@ class Gate:
             both.create_task(hand_on())
             while True:
                 words = await source.read(CHUNK)
+                self.note(words)
                 due.put_nowait((time.monotonic() + self.delay_s, words))
                 if not words:
                     break

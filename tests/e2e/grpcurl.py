@@ -22,8 +22,9 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2  # noqa: F401  so that details can be read
 from grpc_status import rpc_status
 
+from node.trust.certificates import Tls
 from tests.e2e.cluster import Cluster
-from tests.e2e.programs import OPTIONS
+from tests.e2e.programs import OPTIONS, secured
 
 GRPCURL = Path(sys.executable).with_name("grpcurl")
 PACKAGE = "p2pchat.v1"
@@ -90,9 +91,11 @@ def call(
 class Channel:
     """The same calls without a program for each, where there are hundreds."""
 
-    def __init__(self, where: str | Path) -> None:
+    def __init__(self, where: str | Path, own: Tls | None = None) -> None:
+        """Plain to HOST:PORT or the path of a unix socket; with `own` secured by that."""
         target = f"unix:{where}" if isinstance(where, Path) else where
-        self._channel = grpc.insecure_channel(target, options=OPTIONS)
+        plain = own is None
+        self._channel = grpc.insecure_channel(target, OPTIONS) if plain else secured(target, own)
 
     def call(self, method: str, request: object = None, *, wait_s: float = TIME_S) -> Reply:
         """Calls SERVICE/METHOD of ours.  Raises ParseError for what is no request of it."""
@@ -161,19 +164,33 @@ def changed(request: Request, path: str, value: object) -> Request:
 
 
 class Calls:
-    """Good requests to the nodes of `chat`, said as if by another member."""
+    """Good requests to the nodes of `chat`, said as if by another member.
+
+    Where connections are secured, what they are made of is asked with the certificate of that one.
+    """
 
     def __init__(self, cluster: Cluster, chat: str, *names: str) -> None:
         self.cluster, self.chat = cluster, chat
         self.listen = {name: cluster[name].row("status")["listen"] for name in names}
-        record = call(cluster.nds.address, "NodeDiscovery/GetNetworkInformation", {"name": chat})
-        (self.network,) = record.answer["networks"]
+        record = cluster.nds.network(chat)
+        assert record is not None, f"#{chat} is not listed"
+        self.network: Request = MessageToDict(record, preserving_proto_field_name=True)
         self.ids = {name: cluster[name].id(chat) for name in names}
         self.views: dict[str, Request] = {}
         for name in names:
             anyone = {"chat_id": self.network["chat_id"]}
-            pong = call(self.listen[name], "Node/LivenessPing", {"caller": anyone})
+            pong = self.ask(name, name, "Node/LivenessPing", {"caller": anyone})
             self.views[name] = pong.answer["view"]
+
+    def ask(self, by: str, at: str, method: str, request: Request) -> Reply:
+        """Calls SERVICE/METHOD of a member's node, as another's node would."""
+        if self.cluster.insecure:
+            return call(self.listen[at], method, request)
+        channel = Channel(self.listen[at], self.cluster[by].tls)
+        try:
+            return channel.call(method, request)
+        finally:
+            channel.close()
 
     def caller(self, name: str) -> Request:
         """How a member introduces itself."""
@@ -210,7 +227,7 @@ class Calls:
     def roster(self, name: str, at: str) -> Request:
         """What `at` answers when `name` asks for the roster."""
         request = {"caller": self.caller(name), "roster": {}, "want_roster": True}
-        answer = call(self.listen[at], "Node/UpdateMembers", request).answer
+        answer = self.ask(name, at, "Node/UpdateMembers", request).answer
         return answer["roster"]  # type: ignore[no-any-return]
 
     def record(self, name: str, at: str) -> Request:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 import grpc
 
 from node.background import is_running
+from node.trust import keys
+from node.trust.certificates import HOST, Tls, authority, make
 from p2pchat.v1 import control_pb2, control_pb2_grpc, nds_pb2, nds_pb2_grpc
 from tests.waiting import WAIT_S, wait_for
 
@@ -61,6 +63,14 @@ def at_once(what: Callable[[T], R], them: Iterable[T]) -> list[R]:
         return list(pool.map(what, things))
 
 
+def secured(address: str, own: Tls | None = None) -> grpc.Channel:
+    """A channel to a port that takes whoever has a certificate: this one, or one that is new."""
+    own = own or make()
+    credentials = grpc.ssl_channel_credentials(authority(), own.key_pem, own.certificate_pem)
+    options = [*OPTIONS, ("grpc.ssl_target_name_override", HOST)]
+    return grpc.secure_channel(address, credentials, options=options)
+
+
 def digits(epoch: Any) -> tuple[int, int]:
     return (epoch.generation, epoch.n)
 
@@ -71,10 +81,19 @@ def digits(epoch: Any) -> tuple[int, int]:
 class Nds:
     """One nds-server with a store of its own; the second start is where the first was."""
 
-    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, directory: Path, environment: dict[str, str], *, insecure: bool = False
+    ) -> None:
+        """Does not run yet.
+
+        Args:
+            directory: where its files will be.
+            environment: what it inherits.
+            insecure: whether its connections are plain.
+        """
         self.store, self.log = directory / "nds.db", directory / "nds.log"
         self.address = ""
-        self._environment = environment
+        self._environment, self._insecure = environment, insecure
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: grpc.Channel | None = None
 
@@ -88,6 +107,7 @@ class Nds:
         """Starts it and waits until it serves."""
         listen = self.address or "127.0.0.1:0"
         command = [*program("nds-server"), "--listen", listen, "--store", f"sqlite:{self.store}"]
+        command += ["--insecure"] if self._insecure else []
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -107,7 +127,8 @@ class Nds:
         """Asks the one at `address`, whoever started it."""
         self.address = address
         if self._channel is None:
-            self._channel = grpc.insecure_channel(address, options=OPTIONS)
+            plain = self._insecure
+            self._channel = grpc.insecure_channel(address, OPTIONS) if plain else secured(address)
 
     def send(self, number: signal.Signals) -> None:
         """Signals it."""
@@ -262,6 +283,11 @@ class Member:
         return bool(self.pid) and is_running(self.pid)
 
     # ---- what it knows, asked on its control socket
+
+    @property
+    def tls(self) -> Tls:
+        """The key and the certificate of its connections."""
+        return keys.load(self.home / self.profile).tls
 
     @property
     def socket(self) -> Path:

@@ -27,6 +27,7 @@ from tests.display import Display, pressed
 from tests.waiting import LOOK_S, WAIT_S, pause_s
 
 COLUMNS, ROWS = 110, 24
+SECRET = r"(\S+:\d+/[\w.-]+)#[\w-]{32}"  # a join line
 MARK = "P2PCHAT_README"
 READY = re.compile(r"<<ready (\d+)>>")
 INPUT = re.compile(r"^\[#\S+\]$", re.MULTILINE)  # of the app, with a chat in front and empty
@@ -126,6 +127,12 @@ class Shell:
         with self._mutex:
             return self._printed[self._seen :]
 
+    def found(self, pattern: str) -> list[re.Match[str]]:
+        """Where something stands in what was printed, taken or not, or on the screen."""
+        with self._mutex:
+            text = f"{self._printed}\n{self._display.text}"
+        return list(re.finditer(pattern, text))
+
     def take(self, count: int) -> None:
         """That many characters have been looked at."""
         self._seen += count
@@ -207,12 +214,18 @@ class Shells:
     def here(self, text: str) -> str:
         """What README.md says, with addresses that this machine has to spare.
 
-        The NDS at 127.0.0.1:50050 and the one of another machine at 10.0.0.5:50050 get a free port
-        each on 127.0.0.1, and nothing listens on 0.0.0.0.
+        The NDS at 127.0.0.1:50050, which others know as 192.168.1.7:50050, and the one of another
+        machine at 10.0.0.5:50050 get a free port each on 127.0.0.1, and nothing listens on 0.0.0.0.
+        A join line gets the secret that some shell has shown for it last.
         """
-        text = text.replace("127.0.0.1:50050", self.local)
+        text = re.sub(r"(127\.0\.0\.1|192\.168\.1\.7):50050", self.local, text)
         text = re.sub(r"(10\.0\.0\.5|0\.0\.0\.0):50050", self.remote, text)
-        return text.replace("0.0.0.0", "127.0.0.1")
+        return re.sub(SECRET, self._secret, text.replace("0.0.0.0", "127.0.0.1"))
+
+    def _secret(self, line: re.Match[str]) -> str:
+        """The join line with the secret that goes with it here."""
+        shown = [found for shell in self._shells.values() for found in shell.found(SECRET)]
+        return next((one[0] for one in reversed(shown) if one[1] == line[1]), line[0])
 
     def __getitem__(self, name: str) -> Shell:
         if name not in self._shells:

@@ -6,6 +6,7 @@ many lines come while nobody looks: any number is promised.
 
 import os
 import random
+import re
 import shlex
 import signal
 import time
@@ -254,10 +255,10 @@ def test_host_and_join_open_the_chat_and_a_lost_terminal_hands_over(cluster: Clu
     alice, bob = cluster.add("alice"), cluster.add("bob")
     nds = ("--nds", cluster.nds.address)
     with opened(alice, "host", "dev", "--nick", "alice", *nds) as hers:
-        seen = hers.until("others run:")
-        line = next(row for row in seen.splitlines() if "others run:" in row)
-        assert f"p2pchat join {cluster.nds.address}/dev" in line
-        with opened(bob, "join", f"{cluster.nds.address}/dev", "--nick", "bob") as his:
+        seen = hers.until(f"{cluster.nds.address}/dev#")
+        line = re.search(rf"{cluster.nds.address}/dev#[\w-]{{32}}", seen)
+        assert line, "it stands on one row, to be copied"
+        with opened(bob, "join", line[0], "--nick", "bob") as his:
             his.until(row_with("1:#dev 2/2", "L:alice"))
             hers.until("bob joined (id 2)")
             hers.enter("hello bob")

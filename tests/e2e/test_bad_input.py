@@ -3,7 +3,7 @@
 import os
 import random
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,18 @@ def _lasting(value: Any) -> Any:
 
 
 @pytest.fixture
-def untouched(square: Cluster) -> Iterable[Cluster]:
+def untouched(square: Cluster) -> Iterator[Cluster]:
     """The square; at the end it is as it was, with every process alive and no traceback."""
+    yield from _watched(square)
+
+
+@pytest.fixture
+def plain_untouched(plain: Cluster) -> Iterator[Cluster]:
+    """The same with plain connections."""
+    yield from _watched(plain)
+
+
+def _watched(square: Cluster) -> Iterator[Cluster]:
     for chat in ("dev", "ops"):
         square.settled(chat, *SQUARE)
     texts, before = square["alice"].texts("dev"), state(square)
@@ -116,17 +126,17 @@ def try_all(where: str | Path, cases: Iterable[Case]) -> None:
 
 
 @needs_grpcurl
-def test_bad_requests_to_the_discovery_service(untouched: Cluster) -> None:
+def test_bad_requests_to_the_discovery_service(plain_untouched: Cluster) -> None:
     (network,) = call(
-        untouched.nds.address, "NodeDiscovery/GetNetworkInformation", {"name": "dev"}
+        plain_untouched.nds.address, "NodeDiscovery/GetNetworkInformation", {"name": "dev"}
     ).answer["networks"]
     cases = bad_requests.of_discovery(network, int(network["leader_id"]))
-    try_all(untouched.nds.address, cases)
+    try_all(plain_untouched.nds.address, cases)
 
 
 @needs_grpcurl
-def test_bad_requests_to_a_node(untouched: Cluster) -> None:
-    calls = Calls(untouched, "dev", *SQUARE)
+def test_bad_requests_to_a_node(plain_untouched: Cluster) -> None:
+    calls = Calls(plain_untouched, "dev", *SQUARE)
     leader = next(name for name in SQUARE if str(calls.ids[name]) == calls.network["leader_id"])
     other = next(name for name in SQUARE if name != leader)
     try_all(calls.listen[leader], bad_requests.of_node(calls, by=other, to=leader))
@@ -157,10 +167,10 @@ def refusal(channel: grpc.Channel, path: str, payload: bytes) -> grpc.RpcError:
     return caught.value
 
 
-def test_bytes_that_are_no_request_get_a_definite_error(untouched: Cluster) -> None:
+def test_bytes_that_are_no_request_get_a_definite_error(plain_untouched: Cluster) -> None:
     rng, wrong = random.Random(7), []
     noise = [b"\xff" * 40, b"\x0a\xff\xff\xff\xff\x0f" + rng.randbytes(300)]
-    for target, service in services(untouched):
+    for target, service in services(plain_untouched):
         paths = [f"/{service.full_name}/{method.name}" for method in service.methods]
         beside = [
             "/grpc.health.v1.Health/Check",
@@ -178,7 +188,9 @@ def test_bytes_that_are_no_request_get_a_definite_error(untouched: Cluster) -> N
     assert not wrong, "\n".join(wrong)
 
 
-def test_noise_on_a_port_harms_nobody(untouched: Cluster) -> None:
+@pytest.mark.parametrize("which", ["untouched", "plain_untouched"])
+def test_noise_on_a_port_harms_nobody(which: str, request: pytest.FixtureRequest) -> None:
+    cluster: Cluster = request.getfixturevalue(which)
     rng = random.Random(11)
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
     shouts: list[bytes] = [
@@ -190,7 +202,7 @@ def test_noise_on_a_port_harms_nobody(untouched: Cluster) -> None:
         b"",
     ]
     doors: list[Callable[[], socket.socket]] = []
-    for target, _ in services(untouched):
+    for target, _ in services(cluster):
         if target.startswith("unix:"):
             doors.append(partial(_unix, target.removeprefix("unix:")))
         else:

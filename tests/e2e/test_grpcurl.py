@@ -39,17 +39,17 @@ class Tried:
 
 
 @pytest.fixture
-def wire(square: Cluster) -> Iterator[Cluster]:
-    """The square, all of it in #wire too."""
-    square.gather("wire", *SQUARE)
-    yield square
+def wire(plain: Cluster) -> Iterator[Cluster]:
+    """The plain square, all of it in #wire too."""
+    plain.gather("wire", *SQUARE)
+    yield plain
     for name in SQUARE:
-        if square[name].is_up() and square[name].chat("wire"):
-            square[name].ask("LeaveChat", chat="wire")
+        if plain[name].is_up() and plain[name].chat("wire"):
+            plain[name].ask("LeaveChat", chat="wire")
 
 
-def test_every_call_of_node_discovery(square: Cluster) -> None:
-    nds = Tried("NodeDiscovery", square.nds.address)
+def test_every_call_of_node_discovery(plain: Cluster) -> None:
+    nds = Tried("NodeDiscovery", plain.nds.address)
     request = str(uuid.uuid4())
     made = nds("CreateNetwork", request_id=request, name="paper", leader_address=PAPER).answer
     again = nds("CreateNetwork", request_id=request, name="paper", leader_address=PAPER).answer
@@ -87,22 +87,22 @@ def test_every_call_of_node_discovery(square: Cluster) -> None:
     gone = nds("GetNetworkInformation", name="paper")
     assert (gone.code, gone.reason) == ("NOT_FOUND", "UNKNOWN_NETWORK")
     nds.check(nds_pb2)
-    square.agree("dev", *SQUARE)
+    plain.agree("dev", *SQUARE)
 
 
-def test_a_living_leader_is_not_claimed_away(square: Cluster) -> None:
-    before = square.leader("dev", *SQUARE)
-    record = square.nds.network("dev")
+def test_a_living_leader_is_not_claimed_away(plain: Cluster) -> None:
+    before = plain.leader("dev", *SQUARE)
+    record = plain.nds.network("dev")
     assert record is not None
     epoch = {"generation": str(record.epoch.generation), "n": str(record.epoch.n)}
     claim = {"chat_id": str(record.chat_id), "node_id": 999, "address": PAPER, "nonce": 9}
     refused = call(
-        square.nds.address, "NodeDiscovery/UpdateLeader", {**claim, "expected_epoch": epoch}
+        plain.nds.address, "NodeDiscovery/UpdateLeader", {**claim, "expected_epoch": epoch}
     )
     assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "LEADER_ALIVE")
     assert refused.facts is not None
     assert refused.facts["leader_id"] == str(before.member)
-    assert square.agree("dev", *SQUARE) == before
+    assert plain.agree("dev", *SQUARE) == before
 
 
 def test_every_call_of_node(wire: Cluster) -> None:
@@ -189,8 +189,13 @@ def test_every_call_of_control(square: Cluster) -> None:
     assert control("GetStatus").answer["pid"] == square["alice"].pid
     made = control("CreateChat", name="desk", nds=square.nds.address).answer
     line = made["join_line"]
-    assert line == f"{square.nds.address}/desk"
-    assert control("Invite", chat="desk").answer == {"join_line": line, "through": "nds"}
+    assert line.startswith(f"{square.nds.address}/desk#")
+    invited = control("Invite", chat="desk", once=True, expires_s=60).answer
+    assert (invited["through"], invited["once"]) == ("nds", True)
+    assert control("RevokeInvite", chat="desk", id=invited["id"]).answer == {}
+    rows = control("ListInvites", chat="desk").answer["invites"]
+    assert [row["state"] for row in rows] == ["revoked", "good"]
+    assert rows[0]["expires_ms"] == invited["expires_ms"]
     assert control("JoinChat", at=bob.socket, line=line).answer["nick"] == "bob"
     assert control("JoinChat", at=bob.socket, line=line).answer["already"] is True
     rows = control("ListNetworks").answer["networks"]

@@ -26,9 +26,9 @@ def dev(tmp_path: Path) -> Iterator[Processes]:
     """alice hosts #dev, bob has joined it; both nodes run in the background."""
     town = Processes(tmp_path)
     town.start_nds()
-    line = town.lines("alice", "create", "dev", "--nds", town.nds, "--nick", "alice")[-1].split()[
+    line = town.lines("alice", "create", "dev", "--open", "--nds", town.nds, "--nick", "alice")[
         -1
-    ]
+    ].split()[-1]
     town.run("bob", "join", line, "--no-ui", "--nick", "bob")
     yield town
     town.close()

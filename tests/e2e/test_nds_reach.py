@@ -89,6 +89,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walled]:
 def walled(built: Walled) -> Iterator[Walled]:
     """With everybody up and every gate open, before and after."""
     built.cluster.settled("dev", *SQUARE)
+    wait_for(all_of(list(SQUARE), lambda name: _reaches(built, name)), "all know that it is back")
     yield built
     built.open()
     for name in SQUARE:
@@ -96,6 +97,12 @@ def walled(built: Walled) -> Iterator[Walled]:
             returned(built, name)
     built.cluster.settled("dev", *SQUARE)
     built.cluster.check_logs()
+
+
+def _reaches(walled: Walled, name: str) -> bool:
+    """Whether the service answers, as this one tells it."""
+    (nds,) = walled.cluster[name].ask("GetStatus").nds
+    return nds.state == "ok"
 
 
 def returned(walled: Walled, name: str) -> None:

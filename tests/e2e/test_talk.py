@@ -203,7 +203,7 @@ def test_three_terminals_and_a_leader_that_is_killed(shells: Shells, empty: Clus
         shell = shells[name]
         wait_for(lambda: text in shell.printed or shell.printed == text, f"{name} reads {text!r}")
 
-    types("alice", "p2pchat host dev --nick alice --plain")
+    types("alice", "p2pchat host dev --open --nick alice --plain")
     sees("alice", f"others run:  p2pchat join {shells.local}/dev")
     sees("alice", "type to talk")
     for number, name in ((2, "bob"), (3, "carol")):

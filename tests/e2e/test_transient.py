@@ -61,7 +61,9 @@ def started(member: Member) -> Member:
 def haunted(cluster: Cluster) -> Haunted:
     found = Haunted(cluster)
     a, b, c = (cluster.add(name) for name in ("a", "b", "c"))
-    made = a.row("create", CHAT, "--transient", "--nds", cluster.nds.address, "--nick", NICKS[0])
+    made = a.row(
+        "create", CHAT, "--transient", "--open", "--nds", cluster.nds.address, "--nick", NICKS[0]
+    )
     b.run("join", made["join"], "--no-ui", "--nick", NICKS[1])
     # A member's address says nothing of the kind of chat: the leader's refusal does.
     line = f"{started(b).ask('GetStatus').advertise}/{CHAT}"

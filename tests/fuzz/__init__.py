@@ -15,6 +15,7 @@
 
 A case is its seed: `Random(f"{rpc} {seed}")` draws it, from what the group is like at that moment.
 Chats are kept apart by what their cases may do.  In `town` nobody who calls may be heard, so
-whatever changes there is a fault.  In `pit` anybody may call, and as calls are not authenticated
-yet, what a member says there counts: no process may die of it, and the town must not notice.
+whatever changes there is a fault.  In `pit` anybody may call, and as connections are plain
+(`--insecure`), what is said as a member there counts: no process may die of it, and the town must
+not notice.
 """

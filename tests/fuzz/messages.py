@@ -20,6 +20,7 @@ TEMPLATE = 0.7  # the share of messages that begin as a true one
 PRESENT, WHOLE = 0.9, 0.98  # of the fields of the others; where nothing is to be wrong
 DEEP = 8
 CROWDS = (16, 17, 100, 512, 513, 4_096, 4_097, 16_385)  # entries of a huge repeated field
+SIGNED = {"card", "admission"}  # only who has the key can make them: what is drawn is wrong
 CROWD = 0.01  # of hostile repeated fields; each costs as much as a hundred others
 
 
@@ -45,6 +46,8 @@ class Maker:
             oneof = one.containing_oneof
             if oneof is not None and chosen[oneof.name] != one.name:
                 continue  # Of several the last would stand.
+            if one.name in SIGNED and rng.random() >= self.mood:
+                continue
             if rng.random() < share and depth < DEEP:
                 self._fill(made, one, depth)
         if rng.random() >= self.mood:

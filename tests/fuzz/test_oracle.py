@@ -99,7 +99,7 @@ async def stage(directory: Path, *, guarded: bool = True) -> AsyncIterator[Stage
         store.update(wanted.chat, lambda kept, w=wanted: create(kept, w, NOW_MS), request=f"{i}")
     found = Stage(store, log)
     found.paper = [100, 101, 102, 103]
-    watchers, questions = Watchers(), Questions("test")
+    watchers, questions = Watchers(), Questions("test", None)
     ledger = Ledger(store, watchers, lambda: NOW_MS + generation * 0)
     service = NodeDiscovery(ledger, watchers, questions, lambda: NOW_MS)
     limit = [("grpc.max_receive_message_length", 512 * 1024)]

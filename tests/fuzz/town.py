@@ -47,7 +47,7 @@ class Town:
     """All processes of a campaign, under one directory."""
 
     def __init__(self, directory: Path) -> None:
-        self.cluster = Cluster(directory)
+        self.cluster = Cluster(directory, insecure=True)
         self.cluster.environment["P2PCHAT_PRESET"] = "wan"
         self.nds_address = ""
         self.listen: dict[str, str] = {}
@@ -342,17 +342,16 @@ class Town:
         victim = self.cluster[VICTIM]
         status = MessageToDict(victim.ask("GetStatus"))
         found: dict[str, Any] = {}
-        for chat in status.get("chats", ()):
-            if chat["name"].startswith("pit"):  # Others are at work there.
-                chat.clear()
-            else:
-                found[f"{chat['name']}: lines"] = chat.get("fingerprint")
+        status["chats"] = _without_pits(status.get("chats", []))
+        for chat in status["chats"]:
+            found[f"{chat['name']}: lines"] = chat.get("fingerprint")
         with suppress(grpc.RpcError):  # It may have left.
             rows = victim.ask("ListMembers", chat="den", all=True).members
             found["den"] = [_row(row) for row in rows]
         found["status"] = _lasting(status)
         found["status"].pop("nds", None)  # One of them may be down for a while.
-        found["profile"] = json.loads((victim.home / victim.profile / "profile.json").read_text())
+        profile = json.loads((victim.home / victim.profile / "profile.json").read_text())
+        found["profile"] = {**profile, "chats": _without_pits(profile["chats"])}
         return found
 
     # ---- putting right ---------------------------------------------------------------------------
@@ -409,6 +408,11 @@ def _few_files() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _without_pits(chats: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Others are at work there, and dig a new one at any time."""
+    return [one for one in chats if not one["name"].startswith("pit")]
 
 
 def _lasting(value: Any) -> Any:

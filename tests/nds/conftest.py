@@ -115,7 +115,7 @@ async def nds():
     clock, store = Clock(), MemoryStore()
     store.start(clock())
     watchers = Watchers(owed_max=64)
-    ledger, questions = Ledger(store, watchers, clock), Questions("test")
+    ledger, questions = Ledger(store, watchers, clock), Questions("test", None)
     service = NodeDiscovery(ledger, watchers, questions, clock)
     server = grpc.aio.server(interceptors=[Noise()], options=[*LIMIT, ("grpc.so_reuseport", 0)])
     nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, server)

@@ -1,5 +1,6 @@
 """The command line: what it means, and what it refuses."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nds.__main__ import main
-from nds.config import Config, parse
+from nds.config import Config, key_file, parse
 from nds.errors import UsageError
 
 
@@ -26,7 +27,9 @@ def test_defaults_are_loopback_and_the_users_data_directory(monkeypatch, tmp_pat
         (["--listen", "0.0.0.0:6000"], Config(host="0.0.0.0", port=6000)),
         (["--listen", "[::1]:0"], Config(host="[::1]", port=0)),
         (["--listen=nds.example.org:6000"], Config(host="nds.example.org", port=6000)),
-        (["--log", "json", "--insecure"], Config(log="json")),
+        (["--log", "json"], Config(log="json")),
+        (["--insecure"], Config(insecure=True)),
+        (["--insecure", "--listen", "[::1]:0"], Config(host="[::1]", port=0, insecure=True)),
         (["--store", "sqlite:/tmp/x.db"], Config(store=Path("/tmp/x.db"))),
         (["--store", "sqlite:a:b.db"], Config(store=Path("a:b.db"))),
     ],
@@ -57,6 +60,11 @@ def test_what_is_given_is_taken(arguments, expected):
         (["--log", "xml"], "invalid choice"),
         (["--lis", "127.0.0.1:0"], "unrecognized arguments"),
         (["extra"], "unrecognized arguments"),
+        (["--insecure", "--listen", "0.0.0.0:0"], "this machine alone: .* 127.0.0.1, not 0.0.0.0"),
+        (["--insecure", "--listen", "[::]:0"], r"this machine alone: .* not \[::\]"),
+        # Of loopback, but it does not look so.
+        (["--insecure", "--listen", "[::ffff:127.0.0.1]:0"], "this machine alone"),
+        (["--insecure", "--listen", "nds.example.org:6000"], "not nds.example.org"),
     ],
 )
 def test_nonsense_is_refused_in_one_line_with_exit_code_2(arguments, says, capsys):
@@ -66,7 +74,28 @@ def test_nonsense_is_refused_in_one_line_with_exit_code_2(arguments, says, capsy
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("nds-server: ")
+    assert re.search(says, captured.err)
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("store", "file"),
+    [
+        ("sqlite:/tmp/nds.db", Path("/tmp/nds.pem")),
+        ("sqlite:/tmp/a.b/nds", Path("/tmp/a.b/nds.pem")),
+        ("sqlite:x.sqlite", Path("x.pem")),
+        ("sqlite:x.pem", Path("x.key.pem")),
+        ("memory:", None),
+    ],
+)
+def test_the_key_is_beside_the_store(store, file):
+    assert key_file(parse(["--store", store])) == file
+
+
+def test_the_usual_key_is_beside_the_usual_store(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    config = parse([])
+    assert key_file(config) == config.store.parent / "nds.pem"
 
 
 @pytest.mark.parametrize(

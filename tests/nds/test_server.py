@@ -3,19 +3,15 @@
 import asyncio
 import json
 import logging
-import os
 import random
 import re
 import resource
 import shutil
 import signal
-import socket
 import sqlite3
 import sys
 import time
-import uuid
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -26,89 +22,14 @@ from nds.config import Config
 from nds.record import Create, Epoch, believable, create
 from nds.store import MemoryStore, open_store
 from nds.store.sqlite import SCHEMA
-from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
+from node.trust import certificates
+from p2pchat.v1 import common_pb2, nds_pb2
 from tests.fuzz import http2
 from tests.nds.conftest import LOCAL, until
+from tests.nds.programs import claim, client, creation, fails, launched, running
 from tests.nds.wire_errors import refusal, taken_apart
 
-ROOT = Path(__file__).parents[2]
 GRPCURL = Path(sys.executable).with_name("grpcurl")
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")])}
-
-
-@dataclass
-class Process:
-    """A running nds-server."""
-
-    process: asyncio.subprocess.Process
-    address: str = ""
-    lines: list[str] = field(default_factory=list)
-
-    def signal(self, sign: signal.Signals) -> None:
-        self.process.send_signal(sign)
-
-    async def line_with(self, text: str) -> str:
-        """The first line of the log that holds `text`."""
-        while line := (await self.process.stderr.readline()).decode():
-            self.lines.append(line)
-            if text in line:
-                return line
-        raise AssertionError(f"ended without {text!r}: {self.lines}")
-
-    async def ended(self) -> int:
-        """The exit code; `lines` is then the whole log."""
-        rest = (await self.process.stderr.read()).decode()
-        self.lines += rest.splitlines(keepends=True)
-        return await self.process.wait()
-
-
-@asynccontextmanager
-async def launched(*arguments):
-    """A process that has just been started, and is gone afterwards."""
-    made = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "nds", *map(str, arguments)),
-        stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
-    try:
-        yield Process(made)
-    finally:
-        if made.returncode is None:
-            made.kill()
-            await made.wait()
-
-
-@asynccontextmanager
-async def running(store="memory:", *more):
-    """A server on a free port that answers, and a client of it."""
-    async with launched("--listen", "127.0.0.1:0", "--store", store, *more) as process:
-        line = await process.line_with("listening")
-        process.address = re.search(r"127\.0\.0\.1:\d+", line)[0]
-        async with client(process.address) as stub:
-            yield process, stub
-
-
-@asynccontextmanager
-async def client(address):
-    async with grpc.aio.insecure_channel(address, options=LOCAL) as channel:
-        yield nds_pb2_grpc.NodeDiscoveryStub(channel)
-
-
-def creation(name):
-    return nds_pb2.CreateNetworkRequest(
-        request_id=str(uuid.uuid4()), name=name, leader_address="127.0.0.1:1024"
-    )
-
-
-def claim(network, node, nonce):
-    return nds_pb2.UpdateLeaderRequest(
-        chat_id=network.chat_id,
-        node_id=node,
-        address="127.0.0.1:1025",
-        expected_epoch=network.epoch,
-        nonce=nonce,
-    )
 
 
 # --- its life --------------------------------------------------------------------------------
@@ -116,7 +37,9 @@ def claim(network, node, nonce):
 
 async def test_the_real_address_is_told_in_one_line_once_it_answers():
     async with running() as (process, stub):
-        assert re.search(r" listening address=127\.0\.0\.1:[1-9]\d*$", process.lines[-1].rstrip())
+        (line,) = process.lines
+        told = r" listening address=127\.0\.0\.1:[1-9]\d* key=[0-9a-f]{64}$"
+        assert re.search(told, line.rstrip())
         made = await stub.CreateNetwork(creation("tea"))
         # It has served only once its clock had passed the second of its generation.
         assert made.network.seen_ms >= (made.network.epoch.generation + 1) * 1000
@@ -159,29 +82,29 @@ async def test_the_log_can_be_json():
         assert await process.ended() == 0
     events = [json.loads(line)["event"] for line in process.lines]
     assert events == ["listening", "created", "stopping", "stopped"]
-    assert json.loads(process.lines[0])["address"] == process.address
+    listening = json.loads(process.lines[0])
+    assert (listening["address"], listening["key"]) == (process.address, process.key)
 
 
-async def test_a_server_that_others_can_reach_says_that_it_is_not_secured():
-    # An address of loopback that does not look like one: no test listens on a real network.
-    if not socket.has_ipv6:
-        pytest.skip("this machine has no IPv6")
-    async with launched("--listen", "[::ffff:127.0.0.1]:0", "--store", "memory:") as process:
-        assert "connections are not secured yet" in await process.line_with("unsecured")
-    async with running() as (process, _):
-        assert len(process.lines) == 1
+async def test_plain_connections_are_warned_of():
+    async with running(secured=False) as (process, stub):
+        warning, listening = process.lines
+        assert " warning insecure " in warning
+        assert "connections are not secured: whoever is on this machine may claim" in warning
+        assert listening.rstrip().endswith(f" listening address={process.address} key=none")
+        assert (await stub.CreateNetwork(creation("tea"))).network.name == "tea"
 
 
 async def test_the_clock_of_a_service_never_shows_an_instant_before_its_start(monkeypatch):
     ahead = nds_server.unix_ms() // 1000 + 10_000
-    server = nds_server.Server(Config(port=0), MemoryStore(), ahead, "test")
+    server = nds_server.Server(Config(port=0), MemoryStore(), ahead, "test", None)
     assert believable(Epoch(ahead, 1), server._now()), "its own, the clock set back"
     assert not believable(Epoch(ahead + 10_000, 1), server._now())
 
 
 async def test_silent_leaders_are_looked_for_even_after_a_failure(monkeypatch, caplog):
     monkeypatch.setattr(nds_server, "SWEEP_S", 0)
-    server = nds_server.Server(Config(port=0), MemoryStore(), 1, "test")
+    server = nds_server.Server(Config(port=0), MemoryStore(), 1, "test", None)
     server.bind()
     sweeps = []
 
@@ -199,15 +122,6 @@ async def test_silent_leaders_are_looked_for_even_after_a_failure(monkeypatch, c
 
 
 # --- what stops it from starting ---------------------------------------------------------------
-
-
-async def fails(*arguments) -> str:
-    """The one line of a server that cannot run."""
-    async with launched(*arguments) as process:
-        code = await process.ended()
-    assert (code, len(process.lines)) == (1, 1), process.lines
-    assert process.lines[0].startswith("nds-server: ")
-    return process.lines[0]
 
 
 async def test_a_port_in_use_is_one_line():
@@ -261,20 +175,39 @@ async def test_a_store_that_cannot_be_read_is_one_line_and_left_alone(tmp_path, 
 # --- from outside --------------------------------------------------------------------------------
 
 
-async def grpcurl(*arguments) -> tuple[int, str]:
-    """Exit code and output of the real grpcurl."""
-    made = await asyncio.create_subprocess_exec(
-        *(str(GRPCURL), "-plaintext", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await made.communicate()
-    return made.returncode, output.decode()
+class Grpcurl:
+    """The real grpcurl, which knows nothing of us but what it is given."""
+
+    def __init__(self, directory: Path, *, secured: bool) -> None:
+        self.flags = ["-plaintext"]
+        if secured:
+            tls = certificates.make()
+            parts = {
+                "cacert": certificates.authority(),
+                "cert": tls.certificate_pem,
+                "key": tls.key_pem,
+            }
+            self.flags = ["-servername", certificates.HOST]
+            for name, pem in parts.items():
+                (directory / name).write_bytes(pem)
+                self.flags += [f"-{name}", str(directory / name)]
+
+    async def __call__(self, *arguments) -> tuple[int, str]:
+        """Exit code and output."""
+        made = await asyncio.create_subprocess_exec(
+            *(str(GRPCURL), *self.flags, *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await made.communicate()
+        return made.returncode, output.decode()
 
 
 @pytest.mark.skipif(not GRPCURL.exists(), reason="grpcurl comes for linux x86-64 alone")
-async def test_reflection_and_health_answer_grpcurl():
-    async with running() as (process, _):
+@pytest.mark.parametrize("secured", [True, False])
+async def test_reflection_and_health_answer_grpcurl(tmp_path, secured):
+    grpcurl = Grpcurl(tmp_path, secured=secured)
+    async with running(secured=secured) as (process, _):
         service = "p2pchat.v1.NodeDiscovery"
         code, output = await grpcurl(process.address, "list")
         assert output.split() == [
@@ -299,21 +232,37 @@ async def test_reflection_and_health_answer_grpcurl():
         assert (code, json.loads(output)) == (0, {})
 
 
-async def test_noise_on_the_port_disturbs_nobody():
-    draw = random.Random(7)
-    async with running() as (process, stub):
-        host, port = process.address.split(":")
-        for opening in (
-            b"",
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            b"GET / HTTP/1.1\r\n\r\n",
-            b"\x16\x03",
-        ):
-            reader, writer = await asyncio.open_connection(host, port)
-            writer.write(opening + draw.randbytes(4_000))
-            writer.write_eof()
+async def throw_noise_at(address):
+    """Openings that are none, each on a connection of its own."""
+    draw, (host, port) = random.Random(7), address.split(":")
+    for opening in (
+        b"",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\x03",
+        b"\x16\x03\x01\x0f\xa0\x01",  # a hello of TLS, as far as its length
+    ):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(opening + draw.randbytes(4_000))
+        writer.write_eof()
+        with suppress(ConnectionResetError):  # TLS may end without having read it all
             await reader.read()
-            writer.close()
+        writer.close()
+
+
+async def test_noise_on_a_secured_port_disturbs_nobody():
+    async with running() as (process, stub):
+        await throw_noise_at(process.address)
+        await stub.CreateNetwork(creation("tea"))
+        process.signal(signal.SIGTERM)
+        assert await process.ended() == 0
+    assert all(" info " in line for line in process.lines), process.lines
+
+
+async def test_noise_on_the_port_disturbs_nobody():
+    async with running(secured=False) as (process, stub):
+        await throw_noise_at(process.address)
+        host, port = process.address.split(":")
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(http2.OPENING + http2.request(1, "", path=b"/\xff\xfe") + http2.data(1, b""))
         await reader.readexactly(9)
@@ -343,7 +292,7 @@ async def test_noise_on_the_port_disturbs_nobody():
         await stub.CreateNetwork(creation("tea"))
         process.signal(signal.SIGTERM)
         assert await process.ended() == 0
-    assert all(" info " in line for line in process.lines), process.lines
+    assert all(" info " in line for line in process.lines[1:]), process.lines
 
 
 def test_the_service_takes_the_files_that_it_may_have():
@@ -418,6 +367,7 @@ class Lane:
         self.unanswered: list[nds_pb2.UpdateLeaderRequest] = []
         self.answers = 0
         self.number = 0
+        self.keys: set[str] = set()
 
     def took(self, network, ids) -> None:
         """Check an answer against all earlier ones, and remember it."""
@@ -482,9 +432,11 @@ class Lane:
     async def live(self, kills: int) -> None:
         for _ in range(kills):
             async with running(self.store) as (process, stub):
+                self.keys.add(process.key)
                 await self.check(stub)
                 await self.work_to_death(process, stub)
-        async with running(self.store) as (_, stub):
+        async with running(self.store) as (process, stub):
+            self.keys.add(process.key)
             await self.check(stub)
 
     async def work_to_death(self, process, stub) -> None:
@@ -507,6 +459,8 @@ async def test_kill_9_in_mid_load_again_and_again_loses_no_answered_change(tmp_p
     answers = sum(lane.answers for lane in lanes)
     print("answers", answers)
     assert answers > 250
+    assert all(len(lane.keys) == 1 for lane in lanes), "a server came back as another"
+    assert len({key for lane in lanes for key in lane.keys}) == len(lanes)
 
 
 def test_the_program_is_installed_under_its_name():

@@ -333,7 +333,7 @@ class Stuck(Questions):
     """Questions that nobody answers."""
 
     def __init__(self) -> None:
-        super().__init__("test")
+        super().__init__("test", None)
         self.put_so_far = 0
         self.ended = 0
 

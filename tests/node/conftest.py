@@ -1,10 +1,12 @@
 """What several tests of nodes need."""
 
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from node.host import listening
 from tests.node.town import Town
 from tests.processes import Processes
 
@@ -27,3 +29,15 @@ async def town(tmp_path: Path, nds: str) -> AsyncIterator[Town]:
     found = Town(tmp_path, nds)
     yield found
     await found.close()
+
+
+@pytest.fixture
+def abroad(monkeypatch: pytest.MonkeyPatch) -> str:
+    """An address that is of another machine, if one asks: the way there begins at 127.0.0.2."""
+    try:
+        socket.create_server(("127.0.0.2", 0)).close()
+    except OSError:
+        pytest.skip("this machine has one loopback address only")
+    monkeypatch.setattr(listening, "is_loopback", lambda address: address.startswith("127.0.0.1:"))
+    monkeypatch.setattr(listening, "route_to", lambda _: "127.0.0.2")
+    return "127.0.0.3:50050"

@@ -28,7 +28,7 @@ def test_an_nds_whose_place_is_taken_says_what_to_change(tmp_path: Path) -> None
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(NdsNotStarted) as told:
-            start_nds(spot, address)
+            start_nds(spot, address, insecure=False)
     assert str(told.value) == (
         f"The NDS of this profile did not start: cannot listen on {address}:"
         " Address already in use; name another with nds_listen in config.toml."
@@ -51,7 +51,7 @@ def test_an_nds_that_is_not_ready_in_time_is_ended(
     background_spawn = background.spawn
     monkeypatch.setattr(background, "spawn", spawn)
     with pytest.raises(NdsNotStarted) as told:
-        start_nds(spot, "127.0.0.1:0", wait_s=0.0)
+        start_nds(spot, "127.0.0.1:0", insecure=False, wait_s=0.0)
     assert str(told.value) == (
         "The NDS of this profile did not start: it was not ready after 0 s."
         f" Its log: {spot.nds_log}"

@@ -157,6 +157,8 @@ ANSWERS = [
     (words.Unread, pb.GetUnreadResponse),
     (words.Nothing, pb.MarkReadResponse),
     (words.Invitation, pb.InviteResponse),
+    (words.Invites, pb.ListInvitesResponse),
+    (words.Nothing, pb.RevokeInviteResponse),
     (words.Elections, pb.ListElectionsResponse),
     (words.Outcome, pb.StartElectionResponse),
     (words.Comparison, pb.CheckHistoryResponse),
@@ -230,8 +232,11 @@ async def test_every_query_of_the_faces_is_answered(pair: tuple[Client, Client])
     alice, _ = pair
     async for _ in alice.send("", "hello"):
         pass
+    joined = (await alice.status()).chats[0].name
+    closed = (await alice.create(f"c{uuid4().hex[:10]}")).chat.name
     needs: dict[str, dict[str, Any]] = {
-        "join": {"line": (await alice.invite("")).join_line},
+        "revoke": {"id": (await alice.invite(closed)).id, "chat": closed},
+        "join": {"line": (await alice.invite(joined)).join_line},
         "create": {"name": f"c{uuid4().hex[:10]}"},
         "whois": {"member": "bob"},
         "search": {"text": "HELLO"},
@@ -242,7 +247,7 @@ async def test_every_query_of_the_faces_is_answered(pair: tuple[Client, Client])
     free |= {"log", "rpc", "doctor"}
     chat = (await alice.status()).chats[0].name
     for name in [one for one in QUERIES if one != "leave"] + ["leave"]:
-        args = needs.get(name, {}) | ({} if name in free else {"chat": chat})
+        args = ({} if name in free else {"chat": chat}) | needs.get(name, {})
         answer = await ask(alice, name, **args)
         assert answer.exit == 0, (name, answer)
 
@@ -291,6 +296,8 @@ CASES: list[tuple[str, dict[str, Any], type[errors.Complaint], str]] = [
     ("set_nick", {"nick": ""}, errors.BadField, "nick: must be 1 to 24"),
     ("set_topic", {"chat": "", "topic": "x" * 301}, errors.BadField, "topic: must be at most 300"),
     ("set_away", {"away": "x\ny"}, errors.BadField, "away: must be one line"),
+    ("invite", {"chat": "", "expires_s": 2**32 - 1}, errors.BadField, "expires: must be 1 s to"),
+    ("revoke_invite", {"chat": "", "id": "ffff"}, errors.NoSuchInvite, "Not one invitation"),
 ]
 
 

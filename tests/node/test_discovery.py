@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,9 +26,14 @@ from node.discovery import Discovery, Gone
 from node.errors import NdsCannotStore
 from node.rpc import CallLog, abort, refused
 from node.rpc.options import SERVER_OPTIONS, grpc
+from node.rpc.transport import PLAIN, Transport
 from node.runner import Silenced
 from node.tasks import Tasks
+from node.trust.known import Known, fingerprint
+from node.way import DISTRUSTED, Way
+from node.words import OTHER_KEY
 from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
+from tests.node.holder import Holder
 from tests.node.test_rpc import tasks
 from tests.node.wire_values import EPOCH, FACTS
 
@@ -87,8 +93,11 @@ class FakeNds(nds_pb2_grpc.NodeDiscoveryServicer):
 
 
 class Scene:
-    def __init__(self, tasks: Tasks) -> None:
-        self.tasks = tasks
+    """`transport` is the service's; it is called with the same one."""
+
+    def __init__(self, tasks: Tasks, transport: Transport = PLAIN) -> None:
+        self.tasks, self.transport = tasks, transport
+        self.known: Known | None = None
         self.fake = FakeNds()
         self.changes: list[bool | None] = []
         self.log = CallLog()
@@ -97,13 +106,13 @@ class Scene:
     async def serve(self) -> None:
         self.server = grpc.aio.server(options=SERVER_OPTIONS)
         nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(self.fake, self.server)
-        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.port = self.transport.add_port(self.server, f"127.0.0.1:{self.port}")
         await self.server.start()
 
     def open(self) -> Discovery:
-        return Discovery(
-            f"127.0.0.1:{self.port}", self.tasks, self.log, lambda it: self.changes.append(it.up)
-        )
+        address = f"127.0.0.1:{self.port}"
+        self.way = Way(address, self.tasks, self.transport, self.known)
+        return Discovery(address, self.log, lambda it: self.changes.append(it.up), self.way)
 
 
 @pytest.fixture
@@ -153,12 +162,12 @@ def unable(reason: str) -> Any:
 
 async def test_a_service_that_cannot_store_answers_and_decides_nothing(scene: Any) -> None:
     await scene.discovery.ask(CLAIM, 2_000)
-    channel = scene.discovery._line._channel
+    channel = scene.way._line._channel
     scene.fake.refusal = unable("STORE_FULL")
     end = await scene.discovery.ask(CLAIM, 2_000)
     assert end == Silenced(Silence.SILENT, "UNAVAILABLE: the service cannot store", "STORE_FULL")
     assert len(scene.fake.seen) == 2, "it is not asked once more at once"
-    assert scene.discovery._line._channel is channel, "nothing is wrong with the connection"
+    assert scene.way._line._channel is channel, "nothing is wrong with the connection"
     assert (scene.discovery.up, scene.discovery.down_since_ms) == (True, 0)
     assert scene.discovery.fault == "STORE_FULL"
     assert scene.discovery.doubted.is_set(), "when it can again is found out"
@@ -246,7 +255,7 @@ async def test_a_watch_whose_connection_is_replaced_says_so(scene: Any) -> None:
     scene.fake.changes.put_nowait(nds_pb2.WatchNetworksResponse(caught_up=True))
     with pytest.raises(Gone):
         async for _ in scene.discovery.watch():
-            await scene.discovery._line._channel.close()
+            await scene.way._line._channel.close()
 
 
 async def test_it_is_known_since_when_the_service_is_down(scene: Any) -> None:
@@ -306,3 +315,65 @@ async def test_an_answer_that_comes_late_is_a_doubt_and_a_check_with_more_time_e
     lets.set()
     assert await scene.discovery.check(2_000)
     assert scene.changes == [True, False, True]
+
+
+# ---- who is there ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def secured(tasks: Tasks, tmp_path: Path) -> AsyncIterator[Scene]:
+    """A service that is known, and has answered once."""
+    made = Scene(tasks, Holder().transport)
+    made.known = Known(tmp_path)
+    await made.serve()
+    made.discovery = made.open()
+    await made.discovery.ask(Lookup(7), 2_000)
+    yield made
+    await made.discovery.close()
+    await made.server.stop(None)
+
+
+async def taken_over(scene: Scene) -> Holder:
+    """Another one is at its place."""
+    other = Holder()
+    await scene.server.stop(None)
+    scene.transport = other.transport
+    await scene.serve()
+    return other
+
+
+async def test_a_service_with_another_key_is_away_and_told_with_that_reason(secured: Any) -> None:
+    other = await taken_over(secured)
+    asked = len(secured.fake.seen)
+    await secured.discovery.ask(CLAIM, 2_000)
+    end = await secured.discovery.ask(CLAIM, 2_000)
+    assert isinstance(end, Silenced)
+    assert end.status == f"{DISTRUSTED}{secured.discovery.distrust}"
+    assert fingerprint(other.certificate) in secured.discovery.distrust
+    assert secured.discovery.doubted.is_set()
+    assert not await secured.discovery.check(2_000)
+    assert (secured.discovery.up, secured.discovery.fault) == (False, OTHER_KEY)
+    assert secured.changes == [True, False]
+    assert len(secured.fake.seen) == asked, "it has heard nothing"
+    secured.known.file.write_text("")
+    assert isinstance(await secured.discovery.ask(CLAIM, 2_000), Granted)
+    assert (secured.discovery.up, secured.discovery.fault) == (True, "")
+    assert secured.discovery.distrust == ""
+
+
+async def test_a_watch_alone_finds_another_key(secured: Any) -> None:
+    await taken_over(secured)
+    secured.discovery = secured.open()  # as after a restart of the node
+    with pytest.raises(Gone, match="shows another key than it had"):
+        await anext(secured.discovery.watch())
+    assert (secured.discovery.up, secured.discovery.fault) == (False, OTHER_KEY)
+    assert "shows another key" in secured.discovery.last_error
+
+
+async def test_a_watch_alone_finds_that_nobody_is_there(secured: Any) -> None:
+    await secured.server.stop(None)
+    secured.discovery = secured.open()
+    with pytest.raises(Gone):
+        await anext(secured.discovery.watch())
+    assert (secured.discovery.up, secured.discovery.fault) == (False, "")
+    assert secured.discovery.down_since_ms > 0

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from node.core.messages import Delete
-from node.errors import AmbiguousChat, NdsUnreachable, NoSuchChat
+from node.errors import AmbiguousChat, NdsDistrusted, NdsUnreachable, NoSuchChat
 from node.happenings import ChatEvent, ErrorEvent
-from node.host import entering, views
+from node.host import entering, inviting, views
 from node.host.nodes import Node
 from node.words import Mode
+from tests.node.holder import Holder
+from tests.node.test_way import serving
 from tests.node.town import Town, eventually
 
 
@@ -27,14 +29,16 @@ def dead() -> Iterator[str]:
 
 async def test_a_chat_is_made_at_the_first_service_that_answers(town: Town, dead: str) -> None:
     alice = await town.start("alice")
-    created = await entering.create(alice, town.chat, f"{dead},{town.nds}", "", Mode.LOGGED)
+    created = await entering.create(
+        alice, town.chat, f"{dead},{town.nds}", "", Mode.LOGGED, is_open=True
+    )
     assert (created.chat.nds, created.join_line) == (town.nds, f"{town.nds}/{town.chat}")
     assert alice.registries.addresses == (town.nds,)
 
 
 async def test_the_first_of_those_configured_that_answers_counts(town: Town, dead: str) -> None:
     alice = await town.start("alice", nds=[dead, town.nds])
-    created = await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    created = await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     assert created.chat.nds == town.nds
 
 
@@ -42,7 +46,7 @@ async def test_where_none_of_several_answers_all_are_named(town: Town, dead: str
     alice = await town.start("alice")
     other = "127.0.0.1:1"
     for entered in (
-        entering.create(alice, town.chat, f"{dead},{other}", "", Mode.LOGGED),
+        entering.create(alice, town.chat, f"{dead},{other}", "", Mode.LOGGED, is_open=True),
         entering.join(alice, town.chat, f"{dead},{other}", ""),
     ):
         with pytest.raises(NdsUnreachable, match=f"No NDS answers at {dead} or {other}. Start"):
@@ -51,12 +55,27 @@ async def test_where_none_of_several_answers_all_are_named(town: Town, dead: str
 
 async def test_a_name_that_any_of_the_services_knows_is_joined(town: Town, dead: str) -> None:
     alice, bob = await town.start("alice"), await town.start("bob", nds=[dead])
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     admitted = await entering.join(bob, town.chat, f"{dead},{town.nds}", "")
     assert (admitted.chat.name, admitted.chat.nds) == (town.chat, town.nds)
     assert (await entering.join(bob, town.chat, f"{dead},{town.nds}", "")).already
     with pytest.raises(NoSuchChat, match=f"at {town.nds}; no NDS answers at {dead}"):
         await entering.join(bob, "another", f"{dead},{town.nds}", "")
+
+
+async def test_a_service_with_another_key_is_named_and_not_passed_over(town: Town) -> None:
+    alice = await town.start("alice")
+    async with serving(Holder().transport) as (address, service):
+        alice.registries.known.keep(address, Holder().certificate)
+        for entered in (
+            entering.create(alice, town.chat, f"{address},{town.nds}", "", Mode.LOGGED),
+            entering.create(alice, town.chat, address, "", Mode.LOGGED),
+            entering.join(alice, town.chat, address, ""),
+            entering.join(alice, f"{address}/{town.chat}", "", ""),
+        ):
+            with pytest.raises(NdsDistrusted, match=f"{address} shows another key than it had"):
+                await entered
+    assert service.heard == 0
 
 
 # ---- another chat has the name -----------------------------------------------------------------
@@ -68,7 +87,7 @@ async def taken_over(town: Town) -> tuple[Node, Node, Node]:
     carol = await town.start("carol")
     old = alice.chats[0].group
     await alice.discovery(town.nds).ask(Delete(old.chat, old.epoch), 2_000)
-    await entering.create(carol, town.chat, "", "", Mode.LOGGED)
+    await entering.create(carol, town.chat, "", "", Mode.LOGGED, is_open=True)
     return alice, bob, carol
 
 
@@ -92,7 +111,7 @@ async def test_a_chat_is_called_as_the_service_lists_it_and_that_is_told_once(to
         assert node.chat(name) is node.chats[0]
         with pytest.raises(NoSuchChat, match=name):
             node.chat(town.chat)  # nothing said there goes to those of the old one
-    assert (await entering.invite(bob, bob.chat(name))).join_line == f"{town.nds}/{name}"
+    assert (await inviting.invite(bob, bob.chat(name))).join_line == f"{town.nds}/{name}"
     await entering.join(bob, f"{town.nds}/{town.chat}", "", "")
     assert bob.chat(town.chat) is bob.chats[1]
     for node in (alice, bob):
@@ -128,7 +147,8 @@ async def test_who_gets_in_opens_the_ways_to_all_who_are_there_before_anything_i
     """Else all are opened at one moment, when everybody answers the first line."""
     alice, bob = await town.pair()
     carol = await town.start("carol")
-    prepared: list[str] = []
-    monkeypatch.setattr(carol.links, "prepare", prepared.append)
+    prepared: list[tuple[str, bytes]] = []
+    monkeypatch.setattr(carol.links, "prepare", lambda *whom: prepared.append(whom))
     await entering.join(carol, f"{town.nds}/{town.chat}", "", "")
-    assert sorted(prepared) == sorted([alice.listen, bob.listen])
+    there = [(node.listen, node.keys.card.certificate) for node in (alice, bob)]
+    assert sorted(prepared) == sorted(there)

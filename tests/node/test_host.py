@@ -4,7 +4,9 @@ Its pure parts (hub, elections, telling, views) by tables and small stories.
 """
 
 import asyncio
+import os
 import resource
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +34,7 @@ from node.errors import (
     DamagedFile,
     NameTaken,
     NdsCannotStore,
+    NdsDistrusted,
     NdsUnreachable,
     NobodyAnswers,
     NoChat,
@@ -44,13 +47,13 @@ from node.errors import (
     ProfileInUse,
 )
 from node.happenings import Happening
-from node.host import asking, checks, entering, listing, telling, views
+from node.host import asking, checks, entering, inviting, listing, telling, views
 from node.host.hub import Hub, TooSlow
 from node.host.nodes import Node
 from node.places import places
 from node.runner import Silenced
 from node.trust.cards import fingerprint
-from node.words import Mode, Wait
+from node.words import OTHER_KEY, Mode, Wait
 from tests.node.town import Town, eventually, lines, say
 from tests.processes import Processes
 
@@ -80,15 +83,15 @@ async def test_a_chat_is_made_led_joined_and_talked_in(town: Town) -> None:
 
 async def test_a_name_that_differs_only_in_case_is_taken(town: Town) -> None:
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     with pytest.raises(NameTaken, match=f"a chat #{town.chat} already"):
-        await entering.create(alice, town.chat.upper(), "", "", Mode.LOGGED)
+        await entering.create(alice, town.chat.upper(), "", "", Mode.LOGGED, is_open=True)
 
 
 async def test_a_taken_name_is_refused(town: Town) -> None:
     alice, bob = await town.pair()
     with pytest.raises(NameTaken, match=f"p2pchat join {town.nds}/{town.chat}"):
-        await entering.create(bob, f"#{town.chat}", "", "", Mode.LOGGED)
+        await entering.create(bob, f"#{town.chat}", "", "", Mode.LOGGED, is_open=True)
     assert len(bob.chats) == 1
     assert bob.entering == []
     assert len(alice.profile.chats) == 1
@@ -98,14 +101,14 @@ async def test_a_taken_name_is_refused(town: Town) -> None:
 async def test_a_bad_name_is_refused_before_anybody_is_asked(town: Town, name: str) -> None:
     alice = await town.start("alice")
     with pytest.raises(BadField, match="name: must be 1 to 64"):
-        await entering.create(alice, name, "", "", Mode.LOGGED)
+        await entering.create(alice, name, "", "", Mode.LOGGED, is_open=True)
     assert alice.chats == []
 
 
 @pytest.mark.usefixtures("reticence")
 async def test_a_transient_chat_is_joined_without_a_word_about_its_kind(town: Town) -> None:
     alice, bob = await town.start("alice"), await town.start("bob")
-    made = await entering.create(alice, town.chat, "", "", Mode.TRANSIENT)
+    made = await entering.create(alice, town.chat, "", "", Mode.TRANSIENT, is_open=True)
     assert made.chat.mode == Mode.TRANSIENT
     admitted = await entering.join(bob, f"{alice.listen}/{town.chat}", "", "")
     assert admitted.chat.mode == Mode.TRANSIENT
@@ -141,7 +144,7 @@ async def test_a_chat_that_is_logged_is_joined_by_a_members_address_as_itself(to
 async def test_the_last_one_of_a_transient_chat_ends_it(town: Town) -> None:
     """Whoever was killed there is no member that could return."""
     alice, bob = await town.start("alice"), await town.start("bob")
-    await entering.create(alice, town.chat, "", "", Mode.TRANSIENT)
+    await entering.create(alice, town.chat, "", "", Mode.TRANSIENT, is_open=True)
     await entering.join(bob, f"{town.nds}/{town.chat}", "", "")
     for chat in bob.chats:  # as kill -9 would
         await chat.let_go()
@@ -161,20 +164,22 @@ async def test_a_nick_is_kept_with_the_first_chat_that_is_logged(town: Town) -> 
     config = load(spot, {"nick": "casper", "nds": [town.nds]}, {}, {})
     async with running(spot, config, nick_later=True) as node:
         assert node.nick != "casper"
-        await entering.create(node, town.chat, "", "casper", Mode.TRANSIENT)
+        await entering.create(node, town.chat, "", "casper", Mode.TRANSIENT, is_open=True)
         assert node.chats[0].nick == "casper"
         await asking.set_nick(node, node.chats, "casper2", everywhere=True)
         assert profiles.load(spot.data).nick == ""
-        await entering.create(node, f"{town.chat}-2", "", "lou", Mode.LOGGED)
+        await entering.create(node, f"{town.chat}-2", "", "lou", Mode.LOGGED, is_open=True)
         assert (profiles.load(spot.data).nick, node.nick) == ("lou", "lou")
-        await entering.create(node, f"{town.chat}-3", "", "max", Mode.LOGGED)
+        await entering.create(node, f"{town.chat}-3", "", "max", Mode.LOGGED, is_open=True)
         assert (profiles.load(spot.data).nick, node.nick) == ("lou", "lou")
 
 
 async def test_an_nds_that_is_not_there_is_named(town: Town, free_port: int) -> None:
     alice = await town.start("alice")
     with pytest.raises(NdsUnreachable, match=f"127.0.0.1:{free_port}"):
-        await entering.create(alice, town.chat, f"127.0.0.1:{free_port}", "", Mode.LOGGED)
+        await entering.create(
+            alice, town.chat, f"127.0.0.1:{free_port}", "", Mode.LOGGED, is_open=True
+        )
     with pytest.raises(NdsUnreachable):
         await entering.join(alice, f"{town.chat}@127.0.0.1:{free_port}", "", "")
     with pytest.raises(NobodyAnswers):
@@ -188,12 +193,12 @@ async def test_an_nds_that_never_answered_is_forgotten_unless_there_are_chats(
     nowhere = f"127.0.0.1:{free_port}"
     alice = await town.start("alice", nds=[nowhere])
     with pytest.raises(NdsUnreachable):
-        await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+        await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     assert profiles.load(alice.places.data).nds == (nowhere,)
     await town.stop("alice")
     assert profiles.load(alice.places.data).nds == ()
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     await town.stop("alice")
     assert profiles.load(alice.places.data).nds == (town.nds,)
     await town.start("alice", nds=[nowhere])
@@ -207,11 +212,11 @@ async def test_the_nds_at_the_place_of_ones_own_is_found(
     monkeypatch.setattr(entering, "NDS_DEFAULT", f"127.0.0.1:{free_port}")
     monkeypatch.setattr(Node, "nds_candidates", lambda _: (f"127.0.0.1:{free_port}",))
     alice = await town.start("alice", nds_listen=town.nds)
-    created = await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    created = await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     assert created.chat.nds == town.nds
     bob = await town.start("bob", nds_listen="127.0.0.1:0")
     with pytest.raises(NoNds):
-        await entering.create(bob, "another", "", "", Mode.LOGGED)
+        await entering.create(bob, "another", "", "", Mode.LOGGED, is_open=True)
     assert entering._own_place("0.0.0.0:50050") == ["127.0.0.1:50050"]
 
 
@@ -259,23 +264,25 @@ async def test_a_second_nick_of_the_same_name_gets_a_number(town: Town) -> None:
     assert (await entering.join(carol, town.chat, "", "bob")).nick == "bob2"
 
 
-async def test_a_remote_nds_needs_a_place_to_listen(town: Town) -> None:
-    alice = await town.start("alice")
+async def test_who_was_told_to_listen_here_alone_gets_into_no_chat_of_others(
+    town: Town, abroad: str
+) -> None:
+    alice = await town.start("alice", listen="127.0.0.1:0")
     with pytest.raises(NotListening, match="--listen"):
-        await entering.join(alice, "192.0.2.1:50050/dev", "", "")
+        await entering.join(alice, f"{abroad}/dev", "", "")
     with pytest.raises(NotListening, match="--listen"):
-        await entering.create(alice, town.chat, "192.0.2.1:50050", "", Mode.LOGGED)
+        await entering.create(alice, town.chat, abroad, "", Mode.LOGGED, is_open=True)
 
 
 async def test_the_invitation_leads_to_the_nds_or_else_to_this_node(town: Town) -> None:
     alice, bob = await town.pair()
-    through = await entering.invite(bob, bob.chat(""))
+    through = await inviting.invite(bob, bob.chat(""))
     assert (through.join_line, through.through) == (f"{town.nds}/{town.chat}", "nds")
     alone = w.Invitation(f"{alice.listen}/{town.chat}", "member")
     alice.registries.forget(town.nds)
     chat = alice.chat("")
     chat.group._s.nds = ""
-    assert await entering.invite(alice, chat) == alone
+    assert await inviting.invite(alice, chat) == alone
 
 
 async def test_the_list_shows_what_one_is_in(town: Town) -> None:
@@ -298,11 +305,11 @@ async def test_an_nds_that_does_not_answer_is_listed_as_such(town: Town, free_po
 async def test_a_restarted_node_is_the_same_member_with_its_history(town: Town) -> None:
     alice, bob = await town.pair()
     await say(bob, "before")
-    me, port = bob.chat("").group.me, bob.port
+    me, port = bob.chat("").group.me, bob.listening.port
     await town.stop("bob")
     await say(alice, "while away")
     again = await town.start("bob", listen=None)
-    assert (again.chat("").group.me, again.port) == (me, port)
+    assert (again.chat("").group.me, again.listening.port) == (me, port)
     await eventually(lambda: lines(again) == ["before", "while away"])
 
 
@@ -328,9 +335,25 @@ async def test_leaving_is_for_good_and_coming_back_is_a_new_member(town: Town) -
     assert len(bob.profile.chats) == 1
 
 
+async def test_whoever_leaves_is_cut_off_unless_it_is_in_another_chat(town: Town) -> None:
+    alice, bob = await town.pair()
+    await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED, is_open=True)
+    await entering.join(alice, f"{town.chat}-2", "", "")
+    whom = (bob.listen, bob.keys.card.certificate)
+    for name, stays in ((town.chat, True), (f"{town.chat}-2", False)):
+        assert alice.knows(whom[1])
+        await bob.leave(bob.chat(name))
+        assert alice.knows(whom[1]) == stays
+        if stays:
+            assert (await say(bob, "still here")).complete
+    await eventually(lambda: whom not in {*alice.links._accepted, *alice.links._peers})
+    assert not bob.knows(alice.keys.card.certificate)
+    assert bob.knows(bob.keys.card.certificate), "its own person may ask it"
+
+
 async def test_two_joins_at_once_make_one_chat(town: Town) -> None:
     alice, bob = await town.start("alice"), await town.start("bob")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     line = f"{town.nds}/{town.chat}"
     await asyncio.gather(*(entering.join(bob, line, "", "") for _ in range(3)))
     assert len(bob.chats) == 1
@@ -364,12 +387,12 @@ async def test_a_chat_whose_making_fails_here_leaves_its_name_free(
     with monkeypatch.context() as broken:
         broken.setattr(alice, "open", full)
         with pytest.raises(OSError, match="no space"):
-            await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+            await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     bob = await town.start("bob")
 
     async def made() -> bool:
         try:
-            await entering.create(bob, town.chat, "", "", Mode.LOGGED)
+            await entering.create(bob, town.chat, "", "", Mode.LOGGED, is_open=True)
         except NameTaken:
             return False
         return True
@@ -402,7 +425,7 @@ async def test_who_leaves_twice_at_once_has_left(town: Town) -> None:
 
 async def test_the_last_one_to_leave_ends_the_network(town: Town) -> None:
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     departure = await alice.leave(alice.chat(""))
     assert departure.deleted
     assert town.chat not in {row.name for row in (await listing.networks(alice, "")).networks}
@@ -416,7 +439,7 @@ async def test_a_profile_runs_once(town: Town) -> None:
 
 async def test_a_port_that_was_asked_for_and_is_taken_is_refused(town: Town) -> None:
     alice = await town.start("alice")
-    with pytest.raises(PortInUse, match=str(alice.port)):
+    with pytest.raises(PortInUse, match=str(alice.listening.port)):
         await town.start("bob", listen=alice.listen)
 
 
@@ -426,14 +449,14 @@ async def test_a_port_that_was_only_drawn_is_drawn_again(town: Town) -> None:
     await town.stop("bob")
     taker = await town.start("alice", listen=kept.listen)
     again = await town.start("bob", listen=None)
-    assert f"127.0.0.1:{taker.port}" == kept.listen
-    assert again.port not in (0, taker.port)
+    assert taker.listen == kept.listen
+    assert again.listening.port not in (0, taker.listening.port)
 
 
 async def test_a_damaged_log_is_named_and_the_other_chats_go_on(town: Town) -> None:
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
-    await entering.create(alice, f"{town.chat}-2", "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
+    await entering.create(alice, f"{town.chat}-2", "", "", Mode.LOGGED, is_open=True)
     broken = alice.archive_path(alice.chats[0].entry)
     await town.stop("alice")
     for file in broken.parent.glob(f"{broken.name}-*"):
@@ -460,11 +483,11 @@ async def test_chats_are_named_in_many_ways(town: Town) -> None:
     alice = await town.start("alice")
     with pytest.raises(NoChat):
         alice.chat("")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     one = alice.chat("")
     names = [town.chat, f"#{town.chat}", f"{town.chat}@{town.nds}", f"{one.group.chat:016x}"]
     assert all(alice.chat(name) is one for name in names)
-    await entering.create(alice, f"{town.chat}-2", "", "", Mode.LOGGED)
+    await entering.create(alice, f"{town.chat}-2", "", "", Mode.LOGGED, is_open=True)
     with pytest.raises(AmbiguousChat, match=f"-c {town.chat} or -c {town.chat}-2"):
         alice.chat("")
     for wrong in ("nope", "a b", f"{town.chat}@127.0.0.1:1", "0" * 16):
@@ -474,7 +497,7 @@ async def test_chats_are_named_in_many_ways(town: Town) -> None:
 
 async def test_two_groups_talk_at_once(town: Town) -> None:
     alice, bob = await town.pair()
-    await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+    await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED, is_open=True)
     await entering.join(alice, f"{town.chat}-2", "", "")
 
     async def talk(node: Node, name: str) -> None:
@@ -656,7 +679,7 @@ async def test_the_doctor_finds_what_is_wrong(town: Town, free_port: int) -> Non
 
 async def test_history_is_read_in_pages(town: Town) -> None:
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     for i in range(7):
         await say(alice, f"line {i}", Wait.NONE)
     read: list[str] = []
@@ -674,7 +697,7 @@ async def test_history_is_read_in_pages(town: Town) -> None:
 
 async def test_history_is_read_forwards_from_a_line(town: Town) -> None:
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     for i in range(7):
         await say(alice, f"line {i}", Wait.NONE)
     every = views.page(alice.chat(""), count=9).lines
@@ -796,7 +819,7 @@ async def test_a_trace_names_who_led_when_a_line_came_also_after_a_restart(town:
 
 async def test_a_beginning_that_several_messages_share_is_not_enough(town: Town) -> None:
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     seen: set[str] = set()
     while True:  # two ids with one first digit: at most 17 lines
         digit = (await say(alice, "x", Wait.NONE)).msg_id[0]
@@ -813,7 +836,7 @@ async def test_a_beginning_that_several_messages_share_is_not_enough(town: Town)
 async def test_what_happens_is_told_with_chat_and_epoch(town: Town) -> None:
     alice = await town.start("alice")
     watcher = alice.hub.add()
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     bob = await town.start("bob")
     await entering.join(bob, town.chat, "", "")
     await say(bob, "hi alice")
@@ -843,12 +866,9 @@ async def test_an_nds_that_goes_away_and_comes_back_is_told_once_each(tmp_path: 
     town = Town(tmp_path, own.nds)
     try:
         alice = await town.start("alice")
-        await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+        await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
         watcher = alice.hub.add()
         events = watcher.happenings()
-        import os
-        import signal
-
         os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(10):
             down = await _next_nds(events)
@@ -864,6 +884,59 @@ async def test_an_nds_that_goes_away_and_comes_back_is_told_once_each(tmp_path: 
         own.close()
 
 
+async def test_an_nds_with_another_key_is_not_spoken_to_until_people_say_so(tmp_path: Path) -> None:
+    own = Processes(tmp_path)
+    pid = own.start_nds()
+    town = Town(tmp_path, own.nds)
+    try:
+        alice, bob = await town.pair()
+        events = bob.hub.add().happenings()
+        os.kill(pid, signal.SIGKILL)
+        (tmp_path / "nds.pem").unlink()
+        async with asyncio.timeout(20):
+            await asyncio.to_thread(own.start_nds)
+            while (event := await _next_nds(events)).fault != OTHER_KEY:
+                assert not event.up
+            assert (event.address, event.up) == (own.nds, False)
+            known = bob.places.data / "known_nds"
+            found = await checks.diagnose(bob)
+            (row,) = (row for row in found.rows if row.check == f"NDS {own.nds}")
+            assert (row.ok, f"remove its line from {known}" in row.text) == (False, True)
+            for entered in (
+                entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED, is_open=True),
+                entering.join(bob, f"{own.nds}/{town.chat}-2", "", ""),
+                entering.join(bob, f"#{town.chat}-2", "", ""),
+            ):
+                with pytest.raises(NdsDistrusted, match="shows another key than it had"):
+                    await entered
+            assert (await say(bob, "chat works")).complete
+            for node in (alice, bob):
+                (node.places.data / "known_nds").unlink()
+            while not (event := await _next_nds(events)).up:
+                pass
+            assert (event.fault, event.down_ms > 0) == ("", True)
+        assert [one.state for one in bob.status().nds] == ["ok"]
+    finally:
+        await town.close()
+        own.close()
+
+
+async def test_where_it_cannot_be_looked_up_who_is_an_nds_nobody_is(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    """People edit that file, and may leave it so that the node cannot read it."""
+    alice = await town.start("alice")
+    known = alice.registries.known
+    await eventually(lambda: known.certificate(town.nds) != b"")
+    shown = known.certificate(town.nds)
+    assert alice.is_registry(shown)
+    assert not alice.is_registry(alice.keys.card.certificate)
+    known.file.unlink()
+    known.file.mkdir()
+    assert not alice.is_registry(shown)
+    assert f"{known.file} cannot be read" in caplog.text
+
+
 async def test_an_nds_that_cannot_store_is_told_from_a_silent_one(tmp_path: Path) -> None:
     own = Processes(tmp_path)
     pid = own.start_nds()
@@ -876,7 +949,7 @@ async def test_an_nds_that_cannot_store_is_told_from_a_silent_one(tmp_path: Path
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
         async with asyncio.timeout(20):
             with pytest.raises(NdsCannotStore) as caught:
-                await entering.create(carol, "full4", "", "", Mode.LOGGED)
+                await entering.create(carol, "full4", "", "", Mode.LOGGED, is_open=True)
             assert f"The NDS at {own.nds} cannot store (its store fails)" in str(caught.value)
             assert caught.value.exit == 4
             event = await _next_nds(events)
@@ -994,7 +1067,7 @@ async def test_transient_chats_that_ended_are_told_until_they_are_joined_again(
 ) -> None:
     alice, bob = await town.start("alice"), await town.start("bob")
     line = f"{town.nds}/{town.chat}"
-    await entering.create(alice, town.chat, "", "", Mode.TRANSIENT)
+    await entering.create(alice, town.chat, "", "", Mode.TRANSIENT, is_open=True)
     await entering.join(bob, line, "", "")
     assert bob.status().ended == ""
     await town.stop("bob")
@@ -1020,7 +1093,7 @@ async def test_transient_chats_that_ended_are_told_until_they_are_joined_again(
 
 async def test_a_group_that_stopped_by_itself_says_why(town: Town) -> None:
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     watcher = alice.hub.add()
     alice.chat("")._notified([Stopped("PROFILE_IN_USE")])
     with pytest.raises(telling.Ended, match="another process runs with this profile"):

@@ -26,14 +26,16 @@ class Desk(Answerer):
 
     def __init__(self) -> None:
         self.seen: list[Request] = []
+        self.callers: list[bytes | None] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.script: Callable[[Request], Reply | Refusal] = lambda request: REPLIES[
             REPLY_OF[type(request)]
         ]
 
-    async def answer(self, request: Request) -> Reply | Refusal:
+    async def answer(self, request: Request, certificate: bytes | None) -> Reply | Refusal:
         self.seen.append(request)
+        self.callers.append(certificate)
         await self.gate.wait()
         return self.script(request)
 
@@ -41,7 +43,8 @@ class Desk(Answerer):
 class End:
     """One end of a link, and the frames that come to it."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, certificate: bytes | None = None) -> None:
+        """`certificate`: of the other side."""
         self.desk = Desk()
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.written: list[bytes] = []
@@ -52,7 +55,7 @@ class End:
         self.other: End | None = None
         own, limits = (address,), Limits()
         self.link = Link(
-            self._write, self.desk, AskWriter(), own, limits, self._greeted, self._late
+            self._write, self.desk, AskWriter(), own, limits, self._greeted, self._late, certificate
         )
         self.run = asyncio.create_task(self.link.run(self._frames()))
 
@@ -77,7 +80,7 @@ class End:
 
 @pytest.fixture
 async def ends() -> AsyncIterator[tuple[End, End]]:
-    one, two = End("127.0.0.1:1"), End("127.0.0.1:2")
+    one, two = End("127.0.0.1:1", b"of two"), End("127.0.0.1:2")
     one.other, two.other = two, one
     yield one, two
     for end in (one, two):
@@ -106,6 +109,15 @@ async def test_both_ends_say_who_they_are_and_ask(ends: tuple[End, End]) -> None
         assert asked.desk.seen == [PING]
     assert [hello.addresses for hello in one.hellos] == [("127.0.0.1:2",)]
     assert [hello.addresses for hello in two.hellos] == [("127.0.0.1:1",)]
+
+
+async def test_a_group_is_told_the_certificate_of_the_link_that_it_is_asked_over(
+    ends: tuple[End, End],
+) -> None:
+    one, two = ends
+    await one.link.ask(TELL, 5_000)
+    await two.link.ask(TELL, 5_000)
+    assert (one.desk.callers, two.desk.callers) == ([b"of two"], [None])
 
 
 async def test_a_refusal_is_an_answer(ends: tuple[End, End]) -> None:

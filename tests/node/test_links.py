@@ -19,8 +19,9 @@ from node.rpc.options import grpc
 from node.runner import Silenced
 from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
+from tests.node.holder import Holder
 from tests.node.village import REPLIES, Village
-from tests.node.wire_values import CALLER, EXAMPLES, JOIN, MESSAGE, TELL
+from tests.node.wire_values import CALLER, EXAMPLES, JOIN, MESSAGE, REPLY_OF, TELL
 
 PING = next(one for one in EXAMPLES if isinstance(one, Ping))
 ID = "0f8fad5b-d9cb-469f-a165-7086772895{:02x}"
@@ -36,10 +37,11 @@ def several(count: int) -> core.Tell:
 
 
 class House(Village):
-    """A node as far as others can call it."""
+    """A node as far as others can call it, with a key of its own."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.holder = Holder()
         self.crashes: list[BaseException] = []
         self.late: list[tuple[str, int]] = []
         self.address = ""
@@ -50,10 +52,18 @@ class House(Village):
         self.tasks = Tasks(lambda _, error: self.crashes.append(error))
         desk = Desk(self)
         self.log = CallLog()
+        transport = self.holder.transport
         self.links = Links(
-            self.tasks, self.log, self.broken.append, desk, lambda: (self.address,), self._late
+            self.tasks,
+            self.log,
+            self.broken.append,
+            desk,
+            lambda: (self.address,),
+            self._late,
+            transport,
         )
-        self.server, port = await build_server(f"127.0.0.1:{port}", [NodeService(desk, self)])
+        service = NodeService(desk, self, transport)
+        self.server, port = await build_server(f"127.0.0.1:{port}", [service], transport)
         self.address = f"127.0.0.1:{port}"
         await self.server.start()
 
@@ -61,27 +71,35 @@ class House(Village):
         self.late.append((address, ms))
 
     async def accept(
-        self, frames: AsyncIterator[bytes], write: Callable[[bytes], Awaitable[None]]
+        self,
+        frames: AsyncIterator[bytes],
+        write: Callable[[bytes], Awaitable[None]],
+        certificate: bytes | None,
     ) -> None:
         self.asked_for_links += 1
         if not self.linkable:
             raise Mismatched("0.1")
         if self.mute:
             await asyncio.Event().wait()
-        await self.links.accept(frames, write)
+        await self.links.accept(frames, write, certificate)
+
+    @property
+    def whom(self) -> tuple[str, bytes]:
+        """As others call it."""
+        return self.address, self.holder.certificate
 
     def linked(self, other: "House") -> bool:
         """Has this one opened a link to the other that was answered with a hello?"""
-        peer = self.links._peers.get(other.address)
+        peer = self.links._peers.get(other.whom)
         return peer is not None and peer.link is not None
 
     async def call(self, other: "House", request: Request, ms: int = 5_000) -> Any:
-        return await self.links.call(other.address, request, ms)
+        return await self.links.call(*other.whom, request, ms)
 
     def begin(self, other: "House", request: Request, ms: int = 5_000) -> "asyncio.Future[Any]":
         """The end of a call by a link that is there; cancelled where none is."""
         end = asyncio.get_running_loop().create_future()
-        if not self.links.begin(other.address, request, ms, end.set_result):
+        if not self.links.begin(*other.whom, request, ms, end.set_result):
             end.cancel()
         return end
 
@@ -94,8 +112,10 @@ class House(Village):
 
 @pytest.fixture
 async def houses() -> AsyncIterator[tuple[House, House]]:
-    """The first has the lower address."""
+    """The first has the lower address; they are members of one group."""
     made = House(), House()
+    for house, other in (made, made[::-1]):
+        house.members.add(other.holder.certificate)
     for house in made:
         await house.build()
     low, high = sorted(made, key=lambda house: house.address)
@@ -108,6 +128,18 @@ async def until(what: Callable[[], Any]) -> None:
     async with asyncio.timeout(5):
         while not what():  # noqa: ASYNC110  both nodes run on this loop
             await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+async def mallory(houses: tuple[House, House]) -> AsyncIterator[House]:
+    """A third member, that says that it lives where the first one does."""
+    one, two = houses
+    made = House()
+    await made.build()
+    made.address = one.address
+    two.members.add(made.holder.certificate)
+    yield made
+    await made.end()
 
 
 @pytest.fixture
@@ -145,9 +177,9 @@ async def test_a_way_that_is_prepared_is_linked_with_nothing_asked(
     houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = houses
-    one.links.prepare(two.address)
-    await until(lambda: one.linked(two) and one.address in two.links._accepted)
-    two.links.prepare(one.address)
+    one.links.prepare(*two.whom)
+    await until(lambda: one.linked(two) and one.whom in two.links._accepted)
+    two.links.prepare(*one.whom)
     assert two.links._peers == {}, "there is a link already"
     assert two.seen == []
 
@@ -161,9 +193,9 @@ async def test_only_so_many_links_are_begun_at_one_time(
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        one.links.prepare(f"127.0.0.1:{silent.getsockname()[1]}")
+        one.links.prepare(f"127.0.0.1:{silent.getsockname()[1]}", two.holder.certificate)
         await asyncio.sleep(0)
-        one.links.prepare(two.address)
+        one.links.prepare(*two.whom)
         assert one.links._opening.locked()
         await asyncio.sleep(0.2)
         assert not two.asked_for_links
@@ -182,7 +214,7 @@ async def test_where_no_link_comes_about_calls_are_made_alone_and_one_message_te
     assert await one.call(two, several(3), 5_000) == REPLIES[core.Told]
     assert alone == ["/p2pchat.v1.Node/Message"]
     assert [len(request.messages) for request in two.seen] == [1]
-    assert one.links._peers[two.address].again_at > time.monotonic() + 5
+    assert one.links._peers[two.whom].again_at > time.monotonic() + 5
     assert await one.call(two, PING) == REPLIES[core.Pong]
 
 
@@ -191,10 +223,10 @@ async def test_the_other_side_asks_over_the_same_link(
 ) -> None:
     one, two = houses
     await one.call(two, PING)
-    await until(lambda: one.address in two.links._accepted)
+    await until(lambda: one.whom in two.links._accepted)
     assert await two.call(one, TELL) == REPLIES[core.Told]
     assert alone == []
-    assert two.links.figures(one.address).link == "ready"
+    assert two.links.figures(*one.whom).link == "ready"
     assert not two.linked(one)
 
 
@@ -215,10 +247,10 @@ async def test_of_two_that_are_opened_at_once_the_one_from_the_lower_address_sta
 ) -> None:
     low, high = houses
     for one, other in ((low, high), (high, low)):
-        one.links._open_soon(other.address, one.links._peer(other.address))
-    opened = high.links._peers[low.address].linking
+        one.links._open_soon(other.whom, one.links._peer(other.whom))
+    opened = high.links._peers[low.whom].linking
     assert opened is not None
-    await until(lambda: low.linked(high) and low.address in high.links._accepted)
+    await until(lambda: low.linked(high) and low.whom in high.links._accepted)
     await until(opened.done)
     assert not low.links._accepted
     assert await high.call(low, TELL) == REPLIES[core.Told]
@@ -239,11 +271,11 @@ async def half_open(houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
             yield frame
 
     monkeypatch.setattr(peers, "_frames", held)
-    low.links._open_soon(high.address, low.links._peer(high.address))
-    await until(lambda: low.address in high.links._accepted)
+    low.links._open_soon(high.whom, low.links._peer(high.whom))
+    await until(lambda: low.whom in high.links._accepted)
     monkeypatch.undo()
-    assert high.links._open_soon(low.address, high.links._peer(low.address)) is not None
-    await until(lambda: high.links._peers[low.address].linking is None)
+    assert high.links._open_soon(low.whom, high.links._peer(low.whom)) is not None
+    await until(lambda: high.links._peers[low.whom].linking is None)
     return let_in
 
 
@@ -264,10 +296,10 @@ async def test_when_the_second_link_ends_and_the_first_is_never_greeted_it_is_to
 ) -> None:
     low, high = houses
     await until(lambda: not low.links._accepted)
-    for serving in high.links._serving:
+    for serving in high.links._serving.values():
         serving.cancel()
     await until(lambda: not high.links._accepted)
-    low.links._peers[high.address].stream.cancel()  # type: ignore[union-attr]
+    low.links._peers[high.whom].stream.cancel()  # type: ignore[union-attr]
     half_open.set()
     await until(lambda: low.broken)
     assert set(low.broken) == {high.address}
@@ -306,7 +338,7 @@ async def test_where_there_is_a_link_a_call_needs_no_task(
     assert isinstance(silenced, Silenced)
     assert one.begin(two, TELL).cancelled(), "it is silent"
     two.gate.set()
-    assert one.links.figures(two.address).in_flight == 0
+    assert one.links.figures(*two.whom).in_flight == 0
 
 
 async def test_where_the_link_ends_meanwhile_the_call_is_made_alone(
@@ -317,13 +349,13 @@ async def test_where_the_link_ends_meanwhile_the_call_is_made_alone(
     two.gate.clear()
     waiting = one.begin(two, TELL)
     await until(lambda: TELL in two.seen)
-    link = one.links._peers[two.address].link
+    link = one.links._peers[two.whom].link
     assert link is not None
     link.end()
     two.gate.set()
     assert await waiting == REPLIES[core.Told]
     assert alone == ["/p2pchat.v1.Node/Message"]
-    assert one.links.figures(two.address).in_flight == 0
+    assert one.links.figures(*two.whom).in_flight == 0
 
 
 async def test_who_closes_down_gives_up_calls_that_go_on_without_their_link(
@@ -334,7 +366,7 @@ async def test_who_closes_down_gives_up_calls_that_go_on_without_their_link(
     two.gate.clear()
     waiting = one.begin(two, TELL, 60_000)
     await until(lambda: TELL in two.seen)
-    link = one.links._peers[two.address].link
+    link = one.links._peers[two.whom].link
     assert link is not None
     link.end()
     await until(lambda: two.seen.count(TELL) == 2)
@@ -349,7 +381,7 @@ async def test_who_accepted_a_link_hears_that_the_other_is_gone(
 ) -> None:
     one, two = houses
     await one.call(two, PING)
-    await until(lambda: one.address in two.links._accepted)
+    await until(lambda: one.whom in two.links._accepted)
     await one.links.close()
     await until(lambda: two.broken)
     assert two.broken == [one.address]
@@ -385,7 +417,7 @@ async def test_where_there_is_no_link_several_messages_go_one_by_one(
     for _ in range(2):
         assert await one.call(two, several(3)) == Told(Receipt.STORED, ID.format(3), 1_000_001)
     assert len(alone) == 6
-    peer = one.links._peers[two.address]
+    peer = one.links._peers[two.whom]
     await until(lambda: peer.again_at > time.monotonic() + 10)  # It is not asked all the time.
 
 
@@ -430,7 +462,7 @@ async def test_a_link_that_is_silent_is_passed_by_until_it_speaks_again(
     await until(lambda: alone == ["/p2pchat.v1.Node/LivenessPing"])
     two.gate.set()
     assert await waiting == REPLIES[core.Pong]
-    link = one.links._peers[two.address].link
+    link = one.links._peers[two.whom].link
     await until(lambda: link is None or not link.doubtful)  # The late answer has come.
     assert [address for address, _ in one.late] == [two.address]
     alone.clear()
@@ -465,7 +497,7 @@ async def test_a_link_is_closed_with_its_line(
     monkeypatch.setattr(peers, "UNUSED_S", 0.0)
     one, two = houses
     await one.call(two, PING)
-    await until(lambda: one.address in two.links._accepted)
+    await until(lambda: one.whom in two.links._accepted)
     await one.links.close_unused()
     await until(lambda: not two.links._accepted)
     assert one.links._peers == {}
@@ -486,8 +518,8 @@ async def test_a_hello_from_our_own_address_leads_nowhere(houses: tuple[House, H
 async def test_noise_ends_a_link_with_a_definite_error(
     houses: tuple[House, House], noise: bytes
 ) -> None:
-    _, two = houses
-    async with grpc.aio.insecure_channel(two.address) as channel:
+    one, two = houses
+    async with one.holder.transport.channel(*two.whom) as channel:
         call: grpc.aio.StreamStreamCall[bytes, bytes]
         call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=5)
         await call.write(noise)
@@ -495,3 +527,106 @@ async def test_noise_ends_a_link_with_a_definite_error(
             while await call.read() is not grpc.aio.EOF:
                 pass
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+# ---- who is who --------------------------------------------------------------------------------
+
+
+async def test_a_link_is_of_the_node_whose_key_it_proved_whatever_it_says_where_it_lives(
+    houses: tuple[House, House], mallory: House
+) -> None:
+    one, two = houses
+    assert await mallory.call(two, PING) == REPLIES[core.Pong]
+    claimed = (one.address, mallory.holder.certificate)
+    await until(lambda: claimed in two.links._accepted)
+    assert one.whom not in two.links._accepted
+    assert two.begin(one, TELL).cancelled(), "there is no link to it"
+    assert await two.call(one, TELL) == REPLIES[core.Told]
+    assert (one.seen, mallory.seen) == ([TELL], [])
+    assert two.linked(one)
+    assert two.links.figures(*one.whom).calls == 1
+    assert two.links.figures(*claimed).calls == 0
+
+
+async def test_what_is_asked_by_a_link_is_asked_with_its_own_certificate(
+    houses: tuple[House, House], mallory: House
+) -> None:
+    one, two = houses
+    assert await mallory.call(two, TELL) == REPLIES[core.Told]
+    assert await one.call(two, TELL) == REPLIES[core.Told]
+    await until(lambda: one.whom in two.links._accepted)
+    assert await two.call(one, TELL) == REPLIES[core.Told], "by the link that the other opened"
+    assert two.callers == [mallory.holder.certificate, one.holder.certificate]
+    assert one.callers == [two.holder.certificate]
+
+
+async def test_whom_we_do_not_know_we_ask_to_let_us_in_or_ping_and_tell_nothing_else(
+    houses: tuple[House, House], alone: list[str]
+) -> None:
+    one, two = houses
+    stranger = (two.address, b"")
+    for request in EXAMPLES:
+        outcome = await one.links.call(*stranger, request, 5_000)
+        if type(request) in peers.FOR_STRANGERS:
+            assert outcome == REPLIES[REPLY_OF[type(request)]]
+            continue
+        assert outcome == Silenced(
+            Silence.SILENT,
+            "UNAUTHENTICATED: nobody has said which certificate that member has",
+        )
+    said = [request for request in EXAMPLES if isinstance(request, core.Join | Ping)]
+    assert two.seen == said
+    assert {path.rpartition("/")[2] for path in alone} == {"JoinNetwork", "LivenessPing"}
+    assert two.asked_for_links == 0, "and no link is opened for a ping"
+    figures = one.links.figures(*stranger)
+    assert (figures.calls, figures.failures) == (len(EXAMPLES), len(EXAMPLES) - len(said))
+
+
+async def test_no_link_is_for_whom_we_do_not_know(houses: tuple[House, House]) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    assert one.linked(two)
+    stranger = (two.address, b"")
+    one.links.prepare(*stranger)
+    assert set(one.links._peers) == {two.whom}, "nothing is opened before it is known"
+    await one.links.call(*stranger, PING, 5_000)
+    assert not one.links.begin(*stranger, TELL, 5_000, lambda _: None)
+    assert TELL not in two.seen
+
+
+async def test_another_node_at_the_address_of_one_is_told_nothing(
+    houses: tuple[House, House],
+) -> None:
+    one, two = houses
+    meant = (two.address, Holder().certificate)
+    outcome = await one.links.call(*meant, TELL, 5_000)
+    assert outcome == Silenced(Silence.SILENT, "UNAVAILABLE: another certificate is shown there")
+    assert two.seen == []
+    assert await one.call(two, TELL) == REPLIES[core.Told], "which is another line"
+
+
+async def test_whom_nobody_knows_any_more_is_cut_off_and_nobody_else(
+    houses: tuple[House, House], mallory: House
+) -> None:
+    one, two = houses
+    await mallory.call(two, PING)
+    await one.call(two, PING)
+    await until(lambda: len(two.links._accepted) == 2)
+    two.members.discard(mallory.holder.certificate)
+    two.links.cut_off(two.knows)
+    await until(lambda: not mallory.linked(two))
+    assert set(two.links._accepted) == {one.whom}
+    assert one.linked(two)
+    mallory.links._peers[two.whom].again_at = 0.0
+    asked = two.asked_for_links
+    await mallory.call(two, TELL)
+    assert two.asked_for_links == asked, "it has no other link"
+
+
+async def test_what_we_opened_ourselves_ends_too(houses: tuple[House, House]) -> None:
+    one, two = houses
+    await one.call(two, PING)
+    await until(lambda: one.whom in two.links._accepted)
+    one.links.cut_off(lambda certificate: certificate != two.holder.certificate)
+    await until(lambda: not two.links._accepted)
+    assert one.links._peers == {}

@@ -17,7 +17,7 @@ def texts(node: object) -> list[str]:
 async def test_a_chat_keeps_its_last_lines_and_all_agree_on_them(town: Town) -> None:
     alice = await town.start("alice", timing=SMALL)
     bob = await town.start("bob", timing=SMALL)
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     await entering.join(bob, f"{town.nds}/{town.chat}", "", "")
     for n in range(30):
         await say((alice, bob)[n % 2], f"line {n}")
@@ -47,7 +47,7 @@ async def test_who_was_away_for_longer_than_the_others_keep_is_told_what_is_miss
 ) -> None:
     alice = await town.start("alice", timing=SMALL)
     bob = await town.start("bob", timing=SMALL)
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     carol = await town.start("carol")
     for node in (bob, carol):
         await entering.join(node, f"{town.nds}/{town.chat}", "", "")

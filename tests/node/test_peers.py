@@ -13,6 +13,7 @@ from node.core.messages import Ping, Pong, Reason, Refusal, Request, Told
 from node.core.types import Silence
 from node.peers import LinkFigures, Links
 from node.rpc import CallLog
+from node.rpc.transport import PLAIN
 from node.runner import Silenced
 from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
@@ -37,8 +38,10 @@ async def living(village: Village, port: int = 0) -> AsyncIterator[str]:
     crashes: list[BaseException] = []
     tasks = Tasks(lambda _, error: crashes.append(error))
     desk, own = Desk(village), [f"127.0.0.1:{port}"]
-    links = Links(tasks, CallLog(), village.broken.append, desk, lambda: tuple(own), _never_late)
-    server, port = await build_server(own[0], [NodeService(desk, links)])
+    links = Links(
+        tasks, CallLog(), village.broken.append, desk, lambda: tuple(own), _never_late, PLAIN
+    )
+    server, port = await build_server(own[0], [NodeService(desk, links, PLAIN)])
     own[:] = [f"127.0.0.1:{port}"]
     await server.start()
     try:
@@ -70,9 +73,8 @@ async def links(
     log: CallLog,
     broken: "asyncio.Queue[str]",
 ) -> AsyncIterator[Links]:
-    made = Links(
-        tasks, log, broken.put_nowait, Desk(Village()), lambda: ("127.0.0.1:1",), _never_late
-    )
+    desk = Desk(Village())
+    made = Links(tasks, log, broken.put_nowait, desk, lambda: ("127.0.0.1:1",), _never_late, PLAIN)
     yield made
     await made.close()
 
@@ -81,7 +83,7 @@ async def links(
 async def test_every_call_goes_there_and_back(links: Links, request_: Request) -> None:
     village = Village()
     async with living(village) as address:
-        reply = await links.call(address, request_, 5_000)
+        reply = await links.call(address, b"", request_, 5_000)
     assert village.seen == [request_]
     assert reply == REPLIES[REPLY_OF[type(request_)]]
 
@@ -91,8 +93,8 @@ async def test_a_refusal_is_an_answer(links: Links, log: CallLog) -> None:
     refusal = Refusal(Reason.OLD_INCARNATION, "there is a later life of yours")
     village.script = lambda _: refusal
     async with living(village) as address:
-        assert await links.call(address, TELL, 5_000) == refusal
-    figures = links.figures(address)
+        assert await links.call(address, b"", TELL, 5_000) == refusal
+    figures = links.figures(address, b"")
     assert (figures.calls, figures.failures) == (1, 1)
     assert figures.last_error == "OLD_INCARNATION: there is a later life of yours"
     assert log.rows()[0].status == figures.last_error
@@ -103,26 +105,26 @@ async def test_an_error_is_shown_while_it_is_the_latest_that_came_of_a_call(link
     refusal = Refusal(Reason.OLD_INCARNATION, "there is a later life of yours")
     village.script = lambda _: refusal
     async with living(village) as address:
-        await links.call(address, TELL, 5_000)
+        await links.call(address, b"", TELL, 5_000)
         village.script = lambda request: REPLIES[REPLY_OF[type(request)]]
-        await links.call(address, TELL, 5_000)
-        figures = links.figures(address)
+        await links.call(address, b"", TELL, 5_000)
+        figures = links.figures(address, b"")
     assert (figures.calls, figures.failures, figures.last_error) == (2, 1, "")
 
 
 async def test_figures_tell_of_each_address(links: Links, log: CallLog) -> None:
-    assert links.figures("127.0.0.1:9") == LinkFigures("idle")
+    assert links.figures("127.0.0.1:9", b"") == LinkFigures("idle")
     village = Village()
     async with living(village) as address:
-        await links.call(address, TELL, 5_000)
-        figures = links.figures(address)
+        await links.call(address, b"", TELL, 5_000)
+        figures = links.figures(address, b"")
         assert (figures.link, figures.calls, figures.failures) == ("ready", 1, 0)
         assert figures.rtt_us > 0
         village.gate.clear()
-        waiting = asyncio.create_task(links.call(address, TELL, 5_000))
+        waiting = asyncio.create_task(links.call(address, b"", TELL, 5_000))
         while len(village.seen) < 2:  # noqa: ASYNC110  the server runs on this loop
             await asyncio.sleep(0.001)
-        assert links.figures(address).in_flight == 1
+        assert links.figures(address, b"").in_flight == 1
         village.gate.set()
         await waiting
     (first, second) = log.rows()
@@ -133,30 +135,30 @@ async def test_figures_tell_of_each_address(links: Links, log: CallLog) -> None:
 
 async def test_an_indirect_ping_is_no_round_trip(links: Links) -> None:
     async with living(Village()) as address:
-        await links.call(address, Ping(CALLER, VIEW, on_behalf=1_000_003), 5_000)
-        assert links.figures(address).rtt_us == 0
-        await links.call(address, Ping(CALLER, VIEW), 5_000)
-        assert links.figures(address).rtt_us > 0
+        await links.call(address, b"", Ping(CALLER, VIEW, on_behalf=1_000_003), 5_000)
+        assert links.figures(address, b"").rtt_us == 0
+        await links.call(address, b"", Ping(CALLER, VIEW), 5_000)
+        assert links.figures(address, b"").rtt_us > 0
 
 
 async def test_a_dead_peer_breaks_the_link_and_refuses(
     links: Links, broken: "asyncio.Queue[str]"
 ) -> None:
     async with living(Village()) as address:
-        await links.call(address, TELL, 5_000)
+        await links.call(address, b"", TELL, 5_000)
     assert await asyncio.wait_for(broken.get(), 5) == address
-    end = await links.call(address, TELL, 5_000)
+    end = await links.call(address, b"", TELL, 5_000)
     assert isinstance(end, Silenced)
     assert end.how is Silence.REFUSED
-    assert links.figures(address).link == "failing"
+    assert links.figures(address, b"").link == "failing"
 
 
 async def test_a_restarted_peer_is_reached_by_the_next_call(links: Links) -> None:
     async with living(Village()) as address:
-        await links.call(address, TELL, 5_000)
-    assert isinstance(await links.call(address, TELL, 5_000), Silenced)
+        await links.call(address, b"", TELL, 5_000)
+    assert isinstance(await links.call(address, b"", TELL, 5_000), Silenced)
     async with living(Village(), int(address.rpartition(":")[2])):
-        assert await links.call(address, TELL, 250) == TOLD
+        assert await links.call(address, b"", TELL, 250) == TOLD
 
 
 async def test_a_full_line_fails_at_once_but_for_pings_and_elections(
@@ -166,9 +168,9 @@ async def test_a_full_line_fails_at_once_but_for_pings_and_elections(
     village = Village()
     village.gate.clear()
     async with living(village) as address:
-        waiting = [asyncio.create_task(links.call(address, TELL, 5_000)) for _ in range(2)]
+        waiting = [asyncio.create_task(links.call(address, b"", TELL, 5_000)) for _ in range(2)]
         await asyncio.sleep(0)
-        end = await links.call(address, TELL, 5_000)
+        end = await links.call(address, b"", TELL, 5_000)
         assert isinstance(end, Silenced)
         assert end.how is Silence.SILENT
         assert "2 calls" in end.status
@@ -176,16 +178,16 @@ async def test_a_full_line_fails_at_once_but_for_pings_and_elections(
         village.script = lambda request: (
             TOLD if isinstance(request, core.Tell) else REPLIES[core.Pong]
         )
-        assert isinstance(await links.call(address, Ping(CALLER, VIEW), 5_000), Pong)
+        assert isinstance(await links.call(address, b"", Ping(CALLER, VIEW), 5_000), Pong)
         assert await asyncio.gather(*waiting) == [TOLD, TOLD]
-        assert await links.call(address, TELL, 5_000) == TOLD
+        assert await links.call(address, b"", TELL, 5_000) == TOLD
 
 
 async def test_a_malformed_answer_says_nothing_definite(links: Links) -> None:
     village = Village()
     village.script = lambda _: Told(core.Receipt.STORED, "no id", 0)
     async with living(village) as address:
-        end = await links.call(address, TELL, 5_000)
+        end = await links.call(address, b"", TELL, 5_000)
     assert isinstance(end, Silenced)
     assert "msg_id" in end.status
     assert end.how is Silence.SILENT
@@ -198,7 +200,7 @@ async def test_a_call_of_another_version_is_refused(
         monkeypatch.setattr(f"node.codec.{part}.PROTOCOL", "7.2")
     village = Village()
     async with living(village) as address:
-        end = await links.call(address, TELL, 5_000)
+        end = await links.call(address, b"", TELL, 5_000)
     assert isinstance(end, Refusal)
     assert end.reason == Reason.VERSION_MISMATCH
     assert village.seen == []
@@ -208,13 +210,13 @@ async def test_unused_lines_are_closed_and_used_ones_kept(
     links: Links, broken: "asyncio.Queue[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with living(Village()) as address:
-        await links.call(address, TELL, 5_000)
+        await links.call(address, b"", TELL, 5_000)
         await links.close_unused()
-        assert links.figures(address).link == "ready"
+        assert links.figures(address, b"").link == "ready"
         monkeypatch.setattr(peers, "UNUSED_S", -1.0)
         await links.close_unused()
-        assert links.figures(address) == LinkFigures("idle")
-        assert await links.call(address, TELL, 5_000) == TOLD
+        assert links.figures(address, b"") == LinkFigures("idle")
+        assert await links.call(address, b"", TELL, 5_000) == TOLD
     await asyncio.wait_for(broken.get(), 5)
     assert broken.empty()
 
@@ -225,10 +227,10 @@ async def test_of_too_many_lines_the_least_used_are_closed(
     monkeypatch.setattr(peers, "LINKS_MAX", 4)
     async with living(Village()) as address:
         for stranger in range(1, 11):
-            assert await links.call(address, TELL, 2_000) == TOLD
-            await links.call(f"127.0.0.1:{stranger}", TELL, 2_000)
-        assert links.figures(address).calls == 10, "a line that is used is kept"
-    known = [at for at in range(1, 11) if links.figures(f"127.0.0.1:{at}").calls]
+            assert await links.call(address, b"", TELL, 2_000) == TOLD
+            await links.call(f"127.0.0.1:{stranger}", b"", TELL, 2_000)
+        assert links.figures(address, b"").calls == 10, "a line that is used is kept"
+    known = [at for at in range(1, 11) if links.figures(f"127.0.0.1:{at}", b"").calls]
     assert known == [8, 9, 10]
 
 
@@ -239,7 +241,7 @@ async def test_a_line_with_a_call_under_way_is_used(
     village = Village()
     village.gate.clear()
     async with living(village) as address:
-        call = asyncio.create_task(links.call(address, TELL, 5_000))
+        call = asyncio.create_task(links.call(address, b"", TELL, 5_000))
         while not village.seen:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         await links.close_unused()
@@ -251,17 +253,17 @@ async def test_a_cancelled_call_leaves_nothing_behind(links: Links) -> None:
     village = Village()
     village.gate.clear()
     async with living(village) as address:
-        call = asyncio.create_task(links.call(address, TELL, 5_000))
+        call = asyncio.create_task(links.call(address, b"", TELL, 5_000))
         while not village.seen:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert links.figures(address).in_flight == 0
+        assert links.figures(address, b"").in_flight == 0
 
 
 async def test_a_frozen_peer_costs_its_deadline(links: Links) -> None:
     with socket.create_server(("127.0.0.1", 0)) as frozen:
-        end = await links.call(f"127.0.0.1:{frozen.getsockname()[1]}", TELL, 50)
+        end = await links.call(f"127.0.0.1:{frozen.getsockname()[1]}", b"", TELL, 50)
     assert isinstance(end, Silenced)
     assert end.how is Silence.SILENT

@@ -215,7 +215,7 @@ async def test_a_line_that_was_stored_before_the_disk_was_full_is_sent_once_it_w
 async def test_another_chat_of_the_node_knows_nothing_of_it(town: Town) -> None:
     alice, bob = await town.pair()
     with full_disk(bob):
-        await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+        await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED, is_open=True)
         first, second = bob.chats
         with pytest.raises(DiskFull):
             for _ in range(20):
@@ -313,13 +313,14 @@ async def test_a_chat_that_could_not_be_kept_is_not_entered(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = await town.start("alice")
-    await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
     bob = await town.start("bob")
+    await eventually(lambda: bob.registries.known.certificate(town.nds) != b"")
     with full_profile(monkeypatch):
         with pytest.raises(DiskFull, match=r"profile\.json"):
             await entering.join(bob, town.chat, "", "")
         with pytest.raises(DiskFull):
-            await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+            await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED, is_open=True)
         assert not any("CreateNetwork" in row.path for row in bob.calls.rows()), "nobody is asked"
         with pytest.raises(DiskFull):
             await asking.set_nick(bob, [], "bobby", everywhere=True)
@@ -327,7 +328,7 @@ async def test_a_chat_that_could_not_be_kept_is_not_entered(
     assert views.chat(alice.chat("")).known == 1, "nobody was let in"
     assert list(bob.archive_path(alice.chats[0].entry).parent.iterdir()) == []
     await entering.join(bob, town.chat, "", "")
-    made = await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED)
+    made = await entering.create(bob, f"{town.chat}-2", "", "", Mode.LOGGED, is_open=True)
     assert made.chat.leader_nick == "bob", "the name was free"
 
 

@@ -31,6 +31,7 @@ from node.rpc import (
     target,
 )
 from node.rpc.options import grpc
+from node.rpc.transport import PLAIN
 from node.runner import Silenced
 from node.tasks import Tasks
 from p2pchat.v1 import common_pb2, nds_pb2
@@ -78,7 +79,7 @@ async def end_of(status: status_pb2.Status, tasks: Tasks) -> bytes | Refusal | S
         await abort(context, status)
 
     async with serving(handler) as port:
-        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None, PLAIN)
         try:
             return await line.call(PATH, b"", 2_000)
         finally:
@@ -212,7 +213,7 @@ async def test_details_that_are_no_status_are_read_past(tasks: Tasks) -> None:
         return b""
 
     async with serving(handler) as port:
-        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None, PLAIN)
         assert await line.call(PATH, b"", 2_000) == Silenced(Silence.SILENT, "NOT_FOUND: x")
         await line.close()
 
@@ -239,7 +240,7 @@ def test_an_address_is_dialled_as_the_machine_that_it_names(address: str, dialle
 
 async def test_a_call_brings_the_reply(tasks: Tasks) -> None:
     async with serving(echo) as port:
-        line = Line(f"localhost:{port}", tasks, lambda: None)
+        line = Line(f"localhost:{port}", tasks, lambda: None, PLAIN)
         assert line.state == "idle"
         assert await line.call(PATH, b"hello", 2_000) == b"hello"
         assert line.state == "ready"
@@ -248,7 +249,7 @@ async def test_a_call_brings_the_reply(tasks: Tasks) -> None:
 
 
 async def test_nobody_listening_is_told_from_no_answer(tasks: Tasks, silent_port: int) -> None:
-    line = Line(f"127.0.0.1:{silent_port}", tasks, lambda: None)
+    line = Line(f"127.0.0.1:{silent_port}", tasks, lambda: None, PLAIN)
     for _ in range(3):
         end = await line.call(PATH, b"", 2_000)
         assert isinstance(end, Silenced)
@@ -259,7 +260,7 @@ async def test_nobody_listening_is_told_from_no_answer(tasks: Tasks, silent_port
 
 
 async def test_a_peer_that_is_back_is_reached_at_once(tasks: Tasks, silent_port: int) -> None:
-    line = Line(f"127.0.0.1:{silent_port}", tasks, lambda: None)
+    line = Line(f"127.0.0.1:{silent_port}", tasks, lambda: None, PLAIN)
     assert isinstance(await line.call(PATH, b"", 2_000), Silenced)
     async with serving(echo, silent_port):
         async with asyncio.timeout(0.15):  # the back-off of a channel is 200 ms
@@ -269,7 +270,7 @@ async def test_a_peer_that_is_back_is_reached_at_once(tasks: Tasks, silent_port:
 
 async def test_a_peer_that_accepts_and_says_nothing_is_silent(tasks: Tasks) -> None:
     with socket.create_server(("127.0.0.1", 0)) as frozen:
-        line = Line(f"127.0.0.1:{frozen.getsockname()[1]}", tasks, lambda: None)
+        line = Line(f"127.0.0.1:{frozen.getsockname()[1]}", tasks, lambda: None, PLAIN)
         end = await line.call(PATH, b"", 100)
         assert isinstance(end, Silenced)
         assert end.how is Silence.SILENT
@@ -287,7 +288,7 @@ async def test_a_slow_answer_is_given_up_at_the_deadline(tasks: Tasks) -> None:
         return payload
 
     async with serving(handler) as port:
-        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None, PLAIN)
         end = await line.call(PATH, b"", 100)
         assert end == Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: Deadline Exceeded")
         await asyncio.wait_for(gone.wait(), 5)
@@ -303,7 +304,7 @@ async def test_a_call_on_a_line_that_is_closed_comes_to_an_end(tasks: Tasks) -> 
         raise AssertionError("it was answered")
 
     async with serving(never) as port:
-        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None, PLAIN)
         call = asyncio.create_task(line.call(PATH, b"x", 30_000))
         await began.wait()
         await line.close()
@@ -320,7 +321,7 @@ async def test_a_call_that_we_give_up_is_given_up(tasks: Tasks) -> None:
         raise AssertionError("it was answered")
 
     async with serving(never) as port:
-        line = Line(f"127.0.0.1:{port}", tasks, lambda: None)
+        line = Line(f"127.0.0.1:{port}", tasks, lambda: None, PLAIN)
         call = asyncio.create_task(line.call(PATH, b"x", 30_000))
         await began.wait()
         call.cancel()
@@ -338,7 +339,7 @@ async def test_a_line_that_was_ready_and_breaks_is_told_once(tasks: Tasks) -> No
         broken.set()
 
     async with serving(echo) as port:
-        line = Line(f"127.0.0.1:{port}", tasks, on_broken)
+        line = Line(f"127.0.0.1:{port}", tasks, on_broken, PLAIN)
         await line.call(PATH, b"", 2_000)
         assert not times
     await asyncio.wait_for(broken.wait(), 5)
@@ -353,7 +354,7 @@ async def test_a_line_that_was_ready_and_breaks_is_told_once(tasks: Tasks) -> No
 
 async def test_a_line_renewed_is_watched_anew(tasks: Tasks, silent_port: int) -> None:
     broken = asyncio.Event()
-    line = Line(f"127.0.0.1:{silent_port}", tasks, broken.set)
+    line = Line(f"127.0.0.1:{silent_port}", tasks, broken.set, PLAIN)
     await line.call(PATH, b"", 2_000)
     async with serving(echo, silent_port):
         await line.call(PATH, b"", 2_000)

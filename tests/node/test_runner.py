@@ -107,17 +107,22 @@ class Scene:
             tasks=self.tasks,
         )
 
-    async def call(self, address: str, request: Any, deadline_ms: int) -> Any:
-        self.log.append(("call", address, request, deadline_ms))
+    async def call(self, address: str, certificate: bytes, request: Any, deadline_ms: int) -> Any:
+        self.log.append(("call", address, certificate, request, deadline_ms))
         if self.holding is not None:
             await self.holding.wait()
         return self.outcome
 
     def begin(
-        self, address: str, request: Any, deadline_ms: int, then: Callable[[Any], None]
+        self,
+        address: str,
+        certificate: bytes,
+        request: Any,
+        deadline_ms: int,
+        then: Callable[[Any], None],
     ) -> bool:
         if self.is_linked:
-            self.log.append(("begin", address, request, deadline_ms))
+            self.log.append(("begin", address, certificate, request, deadline_ms))
             then(self.outcome)
         return self.is_linked
 
@@ -174,7 +179,7 @@ async def test_nothing_is_done_before_it_is_stored(scene: Scene) -> None:
         match event:
             case Received(call, _):
                 return [
-                    Call(1, 2, "h:1", TELL, 600),
+                    Call(1, 2, "h:1", TELL, 600, b"theirs"),
                     Respond(call, TOLD),
                     Dropped("late"),
                     StoreMessages((message,)),
@@ -187,13 +192,13 @@ async def test_nothing_is_done_before_it_is_stored(scene: Scene) -> None:
     assert scene.log == [
         ("stored", [StoreMessages((message,))]),
         Dropped("late"),
-        ("call", "h:1", TELL, 600),
+        ("call", "h:1", b"theirs", TELL, 600),
     ]
 
 
 async def test_answers_and_failures_come_back_under_the_name_of_their_call(scene: Scene) -> None:
     scene.group.script = lambda event: (
-        [Call(7, 2, "h:1", TELL, 600)] if event == Challenged() else []
+        [Call(7, 2, "h:1", TELL, 600, b"theirs")] if event == Challenged() else []
     )
     scene.runner.post(Challenged())
     await scene.settle()
@@ -228,6 +233,16 @@ async def test_catch_up_is_served_from_the_log(scene: Scene) -> None:
     )
     answer = await scene.runner.answer(TELL)
     assert answer == Synced(VIEW, messages=(line(2), line(1)), more=True)
+
+
+async def test_a_group_is_told_with_which_certificate_it_is_asked(scene: Scene) -> None:
+    scene.group.script = lambda event: (
+        [Respond(event.call, TOLD)] if isinstance(event, Received) else []
+    )
+    await scene.runner.answer(TELL, b"theirs")
+    await scene.runner.answer(TELL)
+    asked = [event for event in scene.group.events if isinstance(event, Received)]
+    assert [event.certificate for event in asked] == [b"theirs", None]
 
 
 async def test_an_answer_may_come_later(scene: Scene) -> None:
@@ -377,7 +392,7 @@ async def test_a_log_that_fails_stops_the_group_before_anything_is_said(scene: S
                 return [
                     StoreMessages((line(1),)),
                     Respond(call, TOLD),
-                    Call(1, 2, "h:1", TELL, 600),
+                    Call(1, 2, "h:1", TELL, 600, b"theirs"),
                     Dropped("shown"),
                 ]
         return []
@@ -438,12 +453,12 @@ async def test_a_bug_in_the_group_is_a_crash_of_the_node(scene: Scene) -> None:
 async def test_a_call_that_can_go_by_a_link_costs_no_task(scene: Scene) -> None:
     scene.is_linked = True
     scene.group.script = lambda event: (
-        [Call(7, 2, "h:1", TELL, 600)] if event == Challenged() else []
+        [Call(7, 2, "h:1", TELL, 600, b"theirs")] if event == Challenged() else []
     )
     scene.runner.post(Challenged())
     await scene.settle()
     assert [entry for entry in scene.log if entry[0] in ("begin", "call")] == [
-        ("begin", "h:1", TELL, 600)
+        ("begin", "h:1", b"theirs", TELL, 600)
     ]
     assert scene.group.seen[-1][1] == Answered(7, TOLD)
 
@@ -454,7 +469,7 @@ async def test_a_bug_in_a_port_is_a_crash_of_the_node(scene: Scene) -> None:
 
     scene.call = call  # type: ignore[method-assign]
     scene.group.script = lambda event: (
-        [Call(7, 2, "h:1", TELL, 600)] if event == Challenged() else []
+        [Call(7, 2, "h:1", TELL, 600, b"theirs")] if event == Challenged() else []
     )
     scene.runner.post(Challenged())
     await scene.settle()
@@ -463,7 +478,7 @@ async def test_a_bug_in_a_port_is_a_crash_of_the_node(scene: Scene) -> None:
 
 async def test_stopping_gives_calls_up_and_ends_the_timer(scene: Scene) -> None:
     scene.holding = asyncio.Event()
-    scene.group.script = lambda event: [Call(7, 2, "h:1", TELL, 600)]
+    scene.group.script = lambda event: [Call(7, 2, "h:1", TELL, 600, b"theirs")]
     scene.group.deadline = now_ms() + 60_000  # far enough for any machine; nobody waits for it
     scene.runner.post(Challenged())
     await scene.settle()

@@ -18,8 +18,10 @@ from node.core.types import NO_EPOCH, Epoch
 from node.errors import PortInUse
 from node.rpc import Mismatched
 from node.rpc.options import grpc
+from node.rpc.transport import PLAIN, Transport
 from node.runner import Unanswered
 from node.service import Desk, NodeService, build_server
+from tests.node.holder import Holder
 from tests.node.village import Answerer
 from tests.node.wire_values import CALLER, EXAMPLES, ID, JOIN, TELL, VIEW
 
@@ -31,11 +33,13 @@ class Group(Answerer):
     def __init__(self, name: str) -> None:
         self.name = name
         self.seen: list[Request] = []
+        self.callers: list[bytes | None] = []
         self.outcome: Any = TOLD
         self.cancelled = asyncio.Event()
 
-    async def answer(self, request: Request) -> Any:
+    async def answer(self, request: Request, certificate: bytes | None) -> Any:
         self.seen.append(request)
+        self.callers.append(certificate)
         if self.outcome is None:
             try:
                 await asyncio.Event().wait()
@@ -52,6 +56,8 @@ class Node:
     def __init__(self) -> None:
         self.tea, self.rum, self.newcomer = Group("tea"), Group("rum"), Group("newcomer")
         self.stranger = True
+        self.members: set[bytes] = set()
+        self.registries: set[bytes] = set()
 
     def by_chat(self, chat: int) -> Group | None:
         return {7: self.tea, 8: self.rum}.get(chat)
@@ -62,12 +68,22 @@ class Node:
     def joining(self) -> Group | None:
         return self.newcomer if self.stranger else None
 
+    def knows(self, certificate: bytes) -> bool:
+        return certificate in self.members
+
+    def is_registry(self, certificate: bytes) -> bool:
+        return certificate in self.registries
+
 
 class Unlinked:
     """Takes no link."""
 
-    async def accept(self, frames: object, write: object) -> None:
+    async def accept(self, frames: object, write: object, certificate: object) -> None:
         raise Mismatched("0.1")
+
+
+def serving(node: Node, transport: Transport = PLAIN) -> NodeService:
+    return NodeService(Desk(node), Unlinked(), transport)
 
 
 @pytest.fixture
@@ -77,7 +93,7 @@ async def node() -> Node:
 
 @pytest.fixture
 async def channel(node: Node) -> AsyncIterator[grpc.aio.Channel]:
-    server, port = await build_server("127.0.0.1:0", [NodeService(Desk(node), Unlinked())])
+    server, port = await build_server("127.0.0.1:0", [serving(node)])
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as made:
         yield made
@@ -288,6 +304,136 @@ async def test_a_method_that_does_not_exist(channel: Any) -> None:
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+# ---- who asks ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def member() -> Holder:
+    return Holder()
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Holder:
+    return Holder()
+
+
+@pytest.fixture
+async def secured(node: Node, member: Holder) -> AsyncIterator[str]:
+    """The address of a node whose connections are secured."""
+    own = Holder().transport
+    desk = Desk(node)
+    node.members.add(member.certificate)
+    service = NodeService(desk, Unlinked(), own)
+    server, port = await build_server("127.0.0.1:0", [service], own, desk.knows)
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(None)
+
+
+async def test_a_group_is_told_with_which_certificate_it_is_asked(
+    node: Node, secured: str, channel: Any, member: Holder, stranger: Holder
+) -> None:
+    for holder in (member, stranger):
+        async with holder.transport.channel(secured) as made:
+            assert await send(made, TELL)
+    assert await send(channel, TELL)
+    assert node.tea.callers == [member.certificate, stranger.certificate, None]
+
+
+def question(chat: int, node: int = 0) -> Ping:
+    """What a discovery service asks."""
+    return Ping(Caller(chat, node, 0, NO_EPOCH), None, asks_leading=Epoch(1, 1))
+
+
+async def test_only_a_discovery_service_that_is_known_may_ask_who_leads(
+    node: Node, secured: str, member: Holder, stranger: Holder
+) -> None:
+    node.tea.outcome, asked = PONG, question(7)
+    for holder in (stranger, member):
+        async with holder.transport.channel(secured) as made:
+            error = await error_of(made, METHODS[Ping].path, METHODS[Ping].write_request(asked))
+        assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert info_of(error).reason == Reason.WRONG_CERTIFICATE
+        assert "not of an NDS that is known here" in (error.details() or "")
+    assert node.tea.seen == []
+    node.registries.add(stranger.certificate)
+    async with stranger.transport.channel(secured) as made:
+        assert await send(made, asked)
+    assert node.tea.seen == [asked]
+
+
+async def test_what_a_discovery_service_may_ask_is_told_from_what_members_say(
+    node: Node, secured: str, member: Holder, stranger: Holder
+) -> None:
+    """Whether it is that member, its group looks at; other pings are for whoever is known there."""
+    node.registries.add(stranger.certificate)
+    node.tea.outcome = PONG
+    asked = [question(7, 1_000_002), Ping(Caller(7, 0, 0, NO_EPOCH), VIEW)]
+    async with member.transport.channel(secured) as made:
+        for one in asked:
+            assert await send(made, one)
+    assert node.tea.seen == asked
+
+
+async def test_where_nothing_is_proved_whoever_asks_is_the_discovery_service(
+    node: Node, channel: Any
+) -> None:
+    node.tea.outcome = PONG
+    assert await send(channel, question(7))
+    assert node.tea.seen == [question(7)]
+
+
+async def link_error(channel: grpc.aio.Channel) -> grpc.aio.AioRpcError:
+    call: grpc.aio.StreamStreamCall[bytes, bytes]
+    call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=5)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    return caught.value
+
+
+async def test_a_link_is_for_members_alone(
+    node: Node, secured: str, channel: Any, member: Holder, stranger: Holder
+) -> None:
+    async with stranger.transport.channel(secured) as made:
+        error = await link_error(made)
+        assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert error.details() == (
+            "links are for members: the certificate of this connection is nobody's"
+        )
+        node.members.add(stranger.certificate)
+        taken = await link_error(made)
+        node.members.discard(stranger.certificate)
+        assert (await link_error(made)).code() is grpc.StatusCode.UNAUTHENTICATED
+    async with member.transport.channel(secured) as made:
+        also = await link_error(made)
+    plain = await link_error(channel)
+    for error in (taken, also, plain):
+        assert info_of(error).reason == "VERSION_MISMATCH", "as what takes them here says"
+
+
+async def test_what_a_node_offers_is_shown_to_members_alone(
+    secured: str, member: Holder, stranger: Holder
+) -> None:
+    ask = health_pb2.HealthCheckRequest()
+    listing = reflection_pb2.ServerReflectionRequest(list_services="")
+    for holder, shows in ((member, True), (stranger, False)):
+        async with holder.transport.channel(secured) as made:
+            health = health_pb2_grpc.HealthStub(made)
+            reflection = reflection_pb2_grpc.ServerReflectionStub(made)
+            for call in (
+                health.Check(ask, timeout=5),
+                health.Watch(ask, timeout=5).read(),
+                reflection.ServerReflectionInfo(iter([listing]), timeout=5).read(),
+            ):
+                if shows:
+                    assert await call
+                    continue
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await call
+                assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+                assert caught.value.details() == "this is shown to members only"
+
+
 # ---- the server --------------------------------------------------------------------------------
 
 
@@ -307,19 +453,19 @@ async def test_the_server_tells_what_it_serves(channel: Any) -> None:
 
 
 async def test_a_port_in_use_is_named(node: Node) -> None:
-    server, port = await build_server("127.0.0.1:0", [NodeService(Desk(node), Unlinked())])
+    server, port = await build_server("127.0.0.1:0", [serving(node)])
     with pytest.raises(PortInUse, match=rf"127\.0\.0\.1:{port} .*in use"):
-        await build_server(f"127.0.0.1:{port}", [NodeService(Desk(node), Unlinked())])
+        await build_server(f"127.0.0.1:{port}", [serving(node)])
     await server.stop(None)
     with pytest.raises(PortInUse, match=r"198\.51\.100\.1:5 "):
-        await build_server("198.51.100.1:5", [NodeService(Desk(node), Unlinked())])
+        await build_server("198.51.100.1:5", [serving(node)])
 
 
 async def test_a_server_may_listen_on_a_socket(node: Node, tmp_path: Any) -> None:
-    server, _ = await build_server(f"unix:{tmp_path}/s", [NodeService(Desk(node), Unlinked())])
+    server, _ = await build_server(f"unix:{tmp_path}/s", [serving(node)])
     await server.start()
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
         assert await send(channel, core.Tell(CALLER, TELL.to, TELL.messages))
     await server.stop(None)
     with pytest.raises(PortInUse):
-        await build_server(f"unix:{tmp_path}/none/s", [NodeService(Desk(node), Unlinked())])
+        await build_server(f"unix:{tmp_path}/none/s", [serving(node)])

@@ -20,7 +20,7 @@ NICKS = ["alice", "bob", "carol", "dan", "erin", "frank", "gina", "hugo", "ivan"
 
 async def crowd(town: Town) -> list[Node]:
     nodes = [await town.start(nick, timing=LARGE) for nick in NICKS]
-    await entering.create(nodes[0], town.chat, "", "", Mode.LOGGED)
+    await entering.create(nodes[0], town.chat, "", "", Mode.LOGGED, is_open=True)
     for node in nodes[1:]:
         await entering.join(node, f"{town.nds}/{town.chat}", "", "")
     await eventually(lambda: all(len(node.chat("").group.active) == 9 for node in nodes), 10)
@@ -70,7 +70,7 @@ async def test_who_gets_into_a_group_of_very_many_opens_the_ways_to_its_neighbou
     monkeypatch.setattr(chats, "MEET_MAX", 8)
     prepared: dict[str, set[str]] = {}
 
-    def prepare(links: Links, address: str) -> None:
+    def prepare(links: Links, address: str, _: bytes) -> None:
         prepared.setdefault(links._addresses()[0], set()).add(address)
 
     monkeypatch.setattr(Links, "prepare", prepare)

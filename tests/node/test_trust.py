@@ -139,26 +139,6 @@ def test_a_look_at_the_keys_makes_none(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-# ---- the certificate ---------------------------------------------------------------------------
-
-
-def test_the_certificate_says_its_key_and_nothing_of_its_owner(own: keys.Keys) -> None:
-    certificate = own.tls.certificate
-    assert certificate.subject == certificate.issuer
-    (name,) = certificate.subject
-    assert name.oid == x509.NameOID.COMMON_NAME
-    assert len(bytes.fromhex(str(name.value))) == 32
-    (only,) = certificate.extensions
-    assert isinstance(only.value, x509.KeyUsage)
-    assert only.critical
-    assert only.value.digital_signature
-    assert not only.value.key_cert_sign
-    assert (certificate.not_valid_before_utc.year, certificate.not_valid_after_utc.year) == (
-        1970,
-        9999,
-    )
-
-
 # ---- cards -------------------------------------------------------------------------------------
 
 
@@ -192,6 +172,11 @@ def signed(own: keys.Keys, certificate: bytes) -> Card:
 
 def test_a_card_is_for_a_certificate_that_connections_can_be_made_with(own: keys.Keys) -> None:
     assert "no X.509" in cards.fault(own.identity, signed(own, b"noise"))
+    version, kind = bytes.fromhex("a003020102"), bytes.fromhex("06072a8648ce3d0201")
+    for part in (version, kind):  # Of a card that comes from anybody: nothing may fail by it.
+        assert own.card.certificate.count(part) == 1
+        strange = own.card.certificate.replace(part, part[:-1] + b"\x09")
+        assert "no X.509" in cards.fault(own.identity, signed(own, strange))
     wide = generate_private_key(SECP384R1())
     name = x509.Name([])
     builder = x509.CertificateBuilder(name, name, wide.public_key(), 1)

@@ -25,7 +25,15 @@ from node.core.effects import (
     MemberChanged,
     Settled,
 )
-from node.core.events import AnsweredLate, Closing, Founded, Joining, LinkBroken, Submitted
+from node.core.events import (
+    AnsweredLate,
+    Closing,
+    Founded,
+    Joining,
+    LinkBroken,
+    Opened,
+    Submitted,
+)
 from node.core.group import Group, Setup
 from node.core.messages import (
     Claim,
@@ -42,9 +50,12 @@ from node.core.timing import LAN
 from node.core.types import Epoch, IdBlock
 from node.peers import Links
 from node.rpc import CallLog
+from node.rpc.transport import Transport
 from node.runner import Runner
 from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
+from node.trust import keys
+from node.trust.keys import Keys
 
 CHAT = 0x0123456789ABCDEF
 GENERATION = 1_700_000_000
@@ -87,32 +98,44 @@ class Registry:
 class Node:
     """One node with one group; `notices` is what its user would see."""
 
-    def __init__(self, name: str, registry: Registry, archive: Archive) -> None:
+    def __init__(self, name: str, registry: Registry, archive: Archive, own: Keys) -> None:
         self.name, self.registry, self.archive = name, registry, archive
         self.notices: list[Any] = []
         self.crashes: list[BaseException] = []
         self.tasks = Tasks(lambda _, error: self.crashes.append(error))
         self.log = CallLog()
         self.desk = Desk(self)
+        self.keys = own
+        self.transport = Transport(self.keys.tls)
         self.links = Links(
-            self.tasks, self.log, self._broken, self.desk, lambda: (self.address,), self._late
+            self.tasks,
+            self.log,
+            self._broken,
+            self.desk,
+            lambda: (self.address,),
+            self._late,
+            self.transport,
         )
         self.lines = 0
         self._changed = asyncio.Event()
 
     async def open(self, port: int = 0) -> None:
         self.server, port = await build_server(
-            f"127.0.0.1:{port}", [NodeService(self.desk, self.links)]
+            f"127.0.0.1:{port}",
+            [NodeService(self.desk, self.links, self.transport)],
+            self.transport,
+            self.desk.knows,
         )
         await self.server.start()
         self.address = f"127.0.0.1:{port}"
         seed = sum(self.name.encode())
         setup = Setup(
-            identity=self.name.encode().ljust(32, b"."),
+            identity=self.keys.identity,
             nick=self.name,
             address=self.address,
             process=seed * 1_000 + port,
             name="tea",
+            card=self.keys.card,
         )
         self.group = Group(setup, LAN, Random(seed), self.archive.load())
         self.runner = Runner(
@@ -140,6 +163,12 @@ class Node:
 
     def joining(self) -> Runner | None:
         return None if self.group.me else self.runner
+
+    def knows(self, certificate: bytes) -> bool:
+        return self.group.knows(certificate)
+
+    def is_registry(self, certificate: bytes) -> bool:
+        return False
 
     def _notify(self, notices: Any) -> None:
         self.notices.extend(notices)
@@ -189,16 +218,18 @@ class Scene:
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
         self.registry = Registry()
+        self._keys: dict[str, Keys] = {}
 
     async def node(self, name: str, archive: Archive | None = None, port: int = 0) -> Node:
-        node = Node(name, self.registry, archive or MemoryArchive())
+        own = self._keys.setdefault(name, keys.make())
+        node = Node(name, self.registry, archive or MemoryArchive(), own)
         await node.open(port)
         self._stack.push_async_callback(node.kill)
         return node
 
     async def founder(self, name: str, archive: Archive | None = None) -> Node:
         node = await self.node(name, archive)
-        node.runner.start(self.registry.found(node.address))
+        node.runner.start(self.registry.found(node.address), Opened(True, 1))
         await node.seen(Joined)
         return node
 
@@ -230,7 +261,7 @@ async def test_two_nodes_found_join_and_talk(scene: Scene) -> None:
     assert anna.group.fingerprint == bob.group.fingerprint
     reply = bob.archive.page(count=1)[0]
     assert reply.deps == (anna.archive.page(count=9)[0].key,)
-    assert bob.links.figures(anna.address).link == "ready"
+    assert bob.links.figures(anna.address, anna.keys.card.certificate).link == "ready"
     assert {row.path.rpartition("/")[2] for row in bob.log.rows()} >= {"JoinNetwork", "Message"}
 
 

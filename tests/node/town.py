@@ -43,7 +43,7 @@ class Town:
     async def pair(self) -> tuple[Node, Node]:
         """alice, who made the chat, and bob, who joined it."""
         alice, bob = await self.start("alice"), await self.start("bob")
-        await entering.create(alice, self.chat, "", "", Mode.LOGGED)
+        await entering.create(alice, self.chat, "", "", Mode.LOGGED, is_open=True)
         await entering.join(bob, f"{self.nds}/{self.chat}", "", "")
         return alice, bob
 

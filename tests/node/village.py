@@ -14,15 +14,18 @@ REPLIES = {type(reply): reply for reply in values.REPLIES}
 class Answerer:
     """What answers in a coroutine is asked by those who wait for no coroutine, too."""
 
-    async def answer(self, request: Request) -> Reply | Refusal:
+    async def answer(self, request: Request, certificate: bytes | None) -> Reply | Refusal:
         raise NotImplementedError
 
     def ask(
-        self, request: Request, then: Callable[[Reply | Refusal | Unanswered], None]
+        self,
+        request: Request,
+        then: Callable[[Reply | Refusal | Unanswered], None],
+        certificate: bytes | None,
     ) -> Callable[[], object]:
         async def answering() -> None:
             try:
-                then(await self.answer(request))
+                then(await self.answer(request, certificate))
             except Unanswered as error:
                 then(error)
 
@@ -30,10 +33,12 @@ class Answerer:
 
 
 class Village(Answerer):
-    """Groups of which each question is answered by `script`."""
+    """Groups of which each question is answered by `script`; `members` are certificates."""
 
     def __init__(self) -> None:
         self.seen: list[Request] = []
+        self.callers: list[bytes | None] = []  # of what was seen: with which certificate
+        self.members: set[bytes] = set()
         self.broken: list[str] = []
         self.script: Callable[[Request], Reply | Refusal] = lambda request: REPLIES[
             REPLY_OF[type(request)]
@@ -41,8 +46,9 @@ class Village(Answerer):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def answer(self, request: Request) -> Reply | Refusal:
+    async def answer(self, request: Request, certificate: bytes | None) -> Reply | Refusal:
         self.seen.append(request)
+        self.callers.append(certificate)
         await self.gate.wait()
         return self.script(request)
 
@@ -54,3 +60,9 @@ class Village(Answerer):
 
     def joining(self) -> None:
         return None
+
+    def knows(self, certificate: bytes) -> bool:
+        return certificate in self.members
+
+    def is_registry(self, certificate: bytes) -> bool:
+        return False

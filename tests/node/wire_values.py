@@ -55,6 +55,20 @@ records = st.builds(
     ends=st.lists(st.tuples(streams, members), max_size=3).map(tuple),
     nick=st.builds(core.Fact, words, hlcs, numbers),
     away=st.builds(core.Fact, lines, hlcs, numbers),
+    admitted_by=numbers,
+    admission=st.sampled_from([b"", b"a" * 64]),
+)
+proofs = st.sampled_from([b"", b"p" * 32])
+invites = st.builds(
+    core.Invite,
+    id=st.integers(1, 2**64 - 1),
+    check=st.binary(min_size=32, max_size=32),
+    by=members,
+    made=numbers,
+    expires=numbers,
+    once=st.booleans(),
+    revoked=st.booleans(),
+    used=st.sets(members, max_size=3).map(lambda used: tuple(sorted(used))),
 )
 records |= records.map(lambda record: replace(record, identity=OWN.identity, card=OWN.card))
 rosters = st.builds(
@@ -63,6 +77,10 @@ rosters = st.builds(
         lambda them: tuple(sorted(them, key=lambda member: member.id))
     ),
     st.builds(core.Fact, lines, hlcs, numbers),
+    st.builds(core.Fact, st.sampled_from(["", "open"]), hlcs, numbers),
+    st.lists(invites, max_size=3, unique_by=lambda invite: invite.id).map(
+        lambda them: tuple(sorted(them, key=lambda invite: invite.id))
+    ),
 )
 chat_messages = st.builds(
     core.ChatMessage,
@@ -103,6 +121,8 @@ requests = st.one_of(
         hashes,
         member_lists,
         st.sampled_from([core.LOGGED, core.TRANSIENT]),
+        invite=hashes,
+        proof=proofs,
     ),
     st.builds(core.Leave, callers, records),
     st.builds(core.Update, callers, rosters, st.booleans()),
@@ -202,10 +222,23 @@ RECORD = core.Member(
     nick=core.Fact("bob", Hlc(1, 0), 1_000_002),
     away=core.Fact("lunch", Hlc(2, 0), 1_000_002),
     card=OWN.card,
+    admitted_by=1_000_001,
+    admission=b"a" * 64,
 )
-ROSTER = core.Roster((RECORD,), core.Fact("tea", Hlc(3, 0), 1_000_002))
+INVITE = core.Invite(9, b"c" * 32, 1_000_001, 5, 6, True, True, (1_000_002,))
+OPEN = core.Fact("open", Hlc(4, 0), 1_000_002)
+ROSTER = core.Roster((RECORD,), core.Fact("tea", Hlc(3, 0), 1_000_002), OPEN, (INVITE,))
 JOIN = core.Join(
-    CALLER, "tea", OWN.identity, "bob", "127.0.0.1:5002", 99, (1_000_001,), card=OWN.card
+    CALLER,
+    "tea",
+    OWN.identity,
+    "bob",
+    "127.0.0.1:5002",
+    99,
+    (1_000_001,),
+    card=OWN.card,
+    invite=9,
+    proof=b"p" * 32,
 )
 RUN = Run(1_000_001, STREAM, 1, 9, 5)
 FLOOR = Floor(1_000_001, STREAM, 7, 2**64 - 1)
@@ -236,7 +269,7 @@ IDS = IdBlock(1_000_001, 8)
 NETWORK = core.Record(CHAT, "tea", EPOCH, 1_000_001, "127.0.0.1:5001")
 FACTS = core.Facts("tea", 1, 1_700_000_000_000, EPOCH, 1_000_001, "127.0.0.1:5001", 5)
 REPLIES: list[core.Reply] = [
-    core.Welcome(1_000_002, ROSTER, VIEW, 7, "tea", 1, 5, NETWORK.address),
+    core.Welcome(1_000_002, ROSTER, VIEW, 7, "tea", 1, 5, NETWORK.address, b"p" * 32),
     core.LeaveNoted(VIEW),
     core.Updated(ROSTER, VIEW),
     core.Pong(core.Standing.LEADING, VIEW, reached=True, refused=True),

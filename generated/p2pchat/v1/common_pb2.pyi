@@ -550,6 +550,8 @@ class MemberRecord(_message.Message):
     NICK_FIELD_NUMBER: _builtins.int
     AWAY_FIELD_NUMBER: _builtins.int
     CARD_FIELD_NUMBER: _builtins.int
+    ADMITTED_BY_ID_FIELD_NUMBER: _builtins.int
+    ADMISSION_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Given by the leader out of a block that the discovery service issued."""
     identity: _builtins.bytes
@@ -568,6 +570,13 @@ class MemberRecord(_message.Message):
     """Said by the member itself."""
     kicked: _builtins.bool
     """Said by an admin."""
+    admitted_by_id: _builtins.int
+    """Who let it in, 0 where that was not written down ..."""
+    admission: _builtins.bytes
+    """... and says so: its identity's signature, 64 bytes, of "p2pchat admission 1", a zero byte,
+    chat_id, member_id, admitted.generation and admitted.n (64 bits each, the highest first), and
+    the identity.
+    """
     @_builtins.property
     def admitted(self) -> Global___Epoch:
         """The epoch in which it was admitted."""
@@ -607,10 +616,12 @@ class MemberRecord(_message.Message):
         nick: Global___Fact | None = ...,
         away: Global___Fact | None = ...,
         card: Global___KeyCard | None = ...,
+        admitted_by_id: _builtins.int = ...,
+        admission: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "away", b"away", "card", b"card", "nick", b"nick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admitted", b"admitted", "away", b"away", "card", b"card", "ends", b"ends", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admission", b"admission", "admitted", b"admitted", "admitted_by_id", b"admitted_by_id", "away", b"away", "card", b"card", "ends", b"ends", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -624,6 +635,8 @@ class Roster(_message.Message):
 
     MEMBERS_FIELD_NUMBER: _builtins.int
     TOPIC_FIELD_NUMBER: _builtins.int
+    ACCESS_FIELD_NUMBER: _builtins.int
+    INVITES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberRecord]:
         """In ascending order of member_id, at most 4,096; a leader admits nobody beyond 256 that neither
@@ -634,16 +647,78 @@ class Roster(_message.Message):
     def topic(self) -> Global___Fact:
         """What the group is about; at most 300 characters."""
 
+    @_builtins.property
+    def access(self) -> Global___Fact:
+        """Who is let in: "open", whoever asks; empty, who is invited."""
+
+    @_builtins.property
+    def invites(self) -> _containers.RepeatedCompositeFieldContainer[Global___InviteRecord]:
+        """The invitations, in ascending order of id; at most 256."""
+
     def __init__(
         self,
         *,
         members: _abc.Iterable[Global___MemberRecord] | None = ...,
         topic: Global___Fact | None = ...,
+        access: Global___Fact | None = ...,
+        invites: _abc.Iterable[Global___InviteRecord] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["topic", b"topic"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "topic", b"topic"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["members", b"members", "topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "invites", b"invites", "members", b"members", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Roster: _TypeAlias = Roster  # noqa: Y015
+
+@_typing.final
+class InviteRecord(_message.Message):
+    """An invitation: whoever proves that it knows its secret is let in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
+    BY_ID_FIELD_NUMBER: _builtins.int
+    MADE_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_MS_FIELD_NUMBER: _builtins.int
+    ONCE_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
+    USED_IDS_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Drawn.  Required."""
+    check: _builtins.bytes
+    """BLAKE2b of the secret, 32 bytes, keyed with "p2pchat invite 1"; the secret itself is never sent."""
+    by_id: _builtins.int
+    """Who invited."""
+    made_ms: _builtins.int
+    """When, unix time."""
+    expires_ms: _builtins.int
+    """When it ends, unix time; 0 for never."""
+    once: _builtins.bool
+    """Good for one only."""
+    revoked: _builtins.bool
+    """Taken back."""
+    @_builtins.property
+    def used_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Who came by it, in ascending order."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        check: _builtins.bytes = ...,
+        by_id: _builtins.int = ...,
+        made_ms: _builtins.int = ...,
+        expires_ms: _builtins.int = ...,
+        once: _builtins.bool = ...,
+        revoked: _builtins.bool = ...,
+        used_ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "check", b"check", "expires_ms", b"expires_ms", "id", b"id", "made_ms", b"made_ms", "once", b"once", "revoked", b"revoked", "used_ids", b"used_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InviteRecord: _TypeAlias = InviteRecord  # noqa: Y015

@@ -306,6 +306,7 @@ class CreateChatRequest(_message.Message):
     NDS_FIELD_NUMBER: _builtins.int
     NICK_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     nds: _builtins.str
@@ -316,6 +317,8 @@ class CreateChatRequest(_message.Message):
     """The own name in it; empty for the profile's."""
     mode: _common_pb2.Mode.ValueType
     """How it keeps what is said."""
+    open: _builtins.bool
+    """Whoever asks is let in; else who is invited."""
     def __init__(
         self,
         *,
@@ -323,10 +326,11 @@ class CreateChatRequest(_message.Message):
         nds: _builtins.str = ...,
         nick: _builtins.str = ...,
         mode: _common_pb2.Mode.ValueType = ...,
+        open: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "name", b"name", "nds", b"nds", "nick", b"nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "name", b"name", "nds", b"nds", "nick", b"nick", "open", b"open"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -341,7 +345,7 @@ class CreateChatResponse(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     JOIN_LINE_FIELD_NUMBER: _builtins.int
     join_line: _builtins.str
-    """HOST:PORT/name, for others to join."""
+    """HOST:PORT/name#SECRET, for others to join: an invitation for a day, where one is needed."""
     @_builtins.property
     def chat(self) -> Global___Chat:
         """The chat."""
@@ -2076,16 +2080,28 @@ class InviteRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CHAT_FIELD_NUMBER: _builtins.int
+    ONCE_FIELD_NUMBER: _builtins.int
+    EXPIRES_S_FIELD_NUMBER: _builtins.int
+    LASTING_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat."""
+    once: _builtins.bool
+    """Good for one only."""
+    expires_s: _builtins.int
+    """After how many seconds it ends; 0 for a day, at most ten years."""
+    lasting: _builtins.bool
+    """It never ends."""
     def __init__(
         self,
         *,
         chat: _builtins.str = ...,
+        once: _builtins.bool = ...,
+        expires_s: _builtins.int = ...,
+        lasting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "expires_s", b"expires_s", "lasting", b"lasting", "once", b"once"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2099,23 +2115,182 @@ class InviteResponse(_message.Message):
 
     JOIN_LINE_FIELD_NUMBER: _builtins.int
     THROUGH_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    EXPIRES_MS_FIELD_NUMBER: _builtins.int
+    ONCE_FIELD_NUMBER: _builtins.int
     join_line: _builtins.str
-    """HOST:PORT/name."""
+    """HOST:PORT/name#SECRET, without the secret where whoever asks is let in."""
     through: _builtins.str
     """What the line leads to: "nds" or "member"."""
+    id: _builtins.str
+    """The invitation, 16 hex digits; empty where none is needed."""
+    expires_ms: _builtins.int
+    """When it ends, unix time; 0 for never."""
+    once: _builtins.bool
+    """Good for one only."""
     def __init__(
         self,
         *,
         join_line: _builtins.str = ...,
         through: _builtins.str = ...,
+        id: _builtins.str = ...,
+        expires_ms: _builtins.int = ...,
+        once: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["join_line", b"join_line", "through", b"through"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_ms", b"expires_ms", "id", b"id", "join_line", b"join_line", "once", b"once", "through", b"through"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InviteResponse: _TypeAlias = InviteResponse  # noqa: Y015
+
+@_typing.final
+class ListInvitesRequest(_message.Message):
+    """Asks for the invitations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    chat: _builtins.str
+    """The chat."""
+    def __init__(
+        self,
+        *,
+        chat: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInvitesRequest: _TypeAlias = ListInvitesRequest  # noqa: Y015
+
+@_typing.final
+class InviteRow(_message.Message):
+    """An invitation, without its secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    BY_ID_FIELD_NUMBER: _builtins.int
+    MADE_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_MS_FIELD_NUMBER: _builtins.int
+    ONCE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """16 hex digits."""
+    by: _builtins.str
+    """Who invited."""
+    by_id: _builtins.int
+    """The same by number."""
+    made_ms: _builtins.int
+    """When, unix time."""
+    expires_ms: _builtins.int
+    """When it ends, unix time; 0 for never."""
+    once: _builtins.bool
+    """Good for one only."""
+    state: _builtins.str
+    """good, revoked, expired or used."""
+    used: _builtins.int
+    """How many came by it."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        by: _builtins.str = ...,
+        by_id: _builtins.int = ...,
+        made_ms: _builtins.int = ...,
+        expires_ms: _builtins.int = ...,
+        once: _builtins.bool = ...,
+        state: _builtins.str = ...,
+        used: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "by_id", b"by_id", "expires_ms", b"expires_ms", "id", b"id", "made_ms", b"made_ms", "once", b"once", "state", b"state", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InviteRow: _TypeAlias = InviteRow  # noqa: Y015
+
+@_typing.final
+class ListInvitesResponse(_message.Message):
+    """The invitations, the newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    INVITES_FIELD_NUMBER: _builtins.int
+    chat: _builtins.str
+    """The chat."""
+    open: _builtins.bool
+    """Whoever asks is let in."""
+    @_builtins.property
+    def invites(self) -> _containers.RepeatedCompositeFieldContainer[Global___InviteRow]:
+        """All but those that ended a week before the newest was made."""
+
+    def __init__(
+        self,
+        *,
+        chat: _builtins.str = ...,
+        open: _builtins.bool = ...,
+        invites: _abc.Iterable[Global___InviteRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "invites", b"invites", "open", b"open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInvitesResponse: _TypeAlias = ListInvitesResponse  # noqa: Y015
+
+@_typing.final
+class RevokeInviteRequest(_message.Message):
+    """Takes an invitation back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    chat: _builtins.str
+    """The chat."""
+    id: _builtins.str
+    """How its id begins, four digits at least."""
+    def __init__(
+        self,
+        *,
+        chat: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeInviteRequest: _TypeAlias = RevokeInviteRequest  # noqa: Y015
+
+@_typing.final
+class RevokeInviteResponse(_message.Message):
+    """Done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeInviteResponse: _TypeAlias = RevokeInviteResponse  # noqa: Y015
 
 @_typing.final
 class ListElectionsRequest(_message.Message):
@@ -2498,6 +2673,11 @@ class ListCallsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CALLS_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    keys: _builtins.str
+    """The directory of the keys with which they can be repeated: authority.pem, which takes any node
+    and discovery service, and tls.pem, this node's own.  Empty: connections are plain.
+    """
     @_builtins.property
     def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallRecord]:
         """The calls."""
@@ -2506,10 +2686,11 @@ class ListCallsResponse(_message.Message):
         self,
         *,
         calls: _abc.Iterable[Global___CallRecord] | None = ...,
+        keys: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "keys", b"keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -115,6 +115,16 @@ class ControlStub:
                 request_serializer=p2pchat_dot_v1_dot_control__pb2.InviteRequest.SerializeToString,
                 response_deserializer=p2pchat_dot_v1_dot_control__pb2.InviteResponse.FromString,
                 _registered_method=True)
+        self.ListInvites = channel.unary_unary(
+                '/p2pchat.v1.Control/ListInvites',
+                request_serializer=p2pchat_dot_v1_dot_control__pb2.ListInvitesRequest.SerializeToString,
+                response_deserializer=p2pchat_dot_v1_dot_control__pb2.ListInvitesResponse.FromString,
+                _registered_method=True)
+        self.RevokeInvite = channel.unary_unary(
+                '/p2pchat.v1.Control/RevokeInvite',
+                request_serializer=p2pchat_dot_v1_dot_control__pb2.RevokeInviteRequest.SerializeToString,
+                response_deserializer=p2pchat_dot_v1_dot_control__pb2.RevokeInviteResponse.FromString,
+                _registered_method=True)
         self.ListElections = channel.unary_unary(
                 '/p2pchat.v1.Control/ListElections',
                 request_serializer=p2pchat_dot_v1_dot_control__pb2.ListElectionsRequest.SerializeToString,
@@ -278,7 +288,21 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Invite(self, request, context):
-        """The line that others run to join.
+        """The line that others run to join: a new invitation, where one is needed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInvites(self, request, context):
+        """The invitations of a chat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeInvite(self, request, context):
+        """Takes an invitation back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -436,6 +460,16 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.Invite,
                     request_deserializer=p2pchat_dot_v1_dot_control__pb2.InviteRequest.FromString,
                     response_serializer=p2pchat_dot_v1_dot_control__pb2.InviteResponse.SerializeToString,
+            ),
+            'ListInvites': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInvites,
+                    request_deserializer=p2pchat_dot_v1_dot_control__pb2.ListInvitesRequest.FromString,
+                    response_serializer=p2pchat_dot_v1_dot_control__pb2.ListInvitesResponse.SerializeToString,
+            ),
+            'RevokeInvite': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeInvite,
+                    request_deserializer=p2pchat_dot_v1_dot_control__pb2.RevokeInviteRequest.FromString,
+                    response_serializer=p2pchat_dot_v1_dot_control__pb2.RevokeInviteResponse.SerializeToString,
             ),
             'ListElections': grpc.unary_unary_rpc_method_handler(
                     servicer.ListElections,
@@ -921,6 +955,60 @@ class Control:
             '/p2pchat.v1.Control/Invite',
             p2pchat_dot_v1_dot_control__pb2.InviteRequest.SerializeToString,
             p2pchat_dot_v1_dot_control__pb2.InviteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInvites(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/p2pchat.v1.Control/ListInvites',
+            p2pchat_dot_v1_dot_control__pb2.ListInvitesRequest.SerializeToString,
+            p2pchat_dot_v1_dot_control__pb2.ListInvitesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeInvite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/p2pchat.v1.Control/RevokeInvite',
+            p2pchat_dot_v1_dot_control__pb2.RevokeInviteRequest.SerializeToString,
+            p2pchat_dot_v1_dot_control__pb2.RevokeInviteResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,7 +58,11 @@ class ControlStub:
     MarkRead: _aio.UnaryUnaryMultiCallable[_control_pb2.MarkReadRequest, _control_pb2.MarkReadResponse]
     """Moves the read marker to the end."""
     Invite: _aio.UnaryUnaryMultiCallable[_control_pb2.InviteRequest, _control_pb2.InviteResponse]
-    """The line that others run to join."""
+    """The line that others run to join: a new invitation, where one is needed."""
+    ListInvites: _aio.UnaryUnaryMultiCallable[_control_pb2.ListInvitesRequest, _control_pb2.ListInvitesResponse]
+    """The invitations of a chat."""
+    RevokeInvite: _aio.UnaryUnaryMultiCallable[_control_pb2.RevokeInviteRequest, _control_pb2.RevokeInviteResponse]
+    """Takes an invitation back."""
     ListElections: _aio.UnaryUnaryMultiCallable[_control_pb2.ListElectionsRequest, _control_pb2.ListElectionsResponse]
     """The last elections."""
     StartElection: _aio.UnaryUnaryMultiCallable[_control_pb2.StartElectionRequest, _control_pb2.StartElectionResponse]
@@ -211,7 +215,23 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.InviteRequest,
         context: _aio.ServicerContext[_control_pb2.InviteRequest, _abc.Awaitable[_control_pb2.InviteResponse]],
     ) -> _abc.Awaitable[_control_pb2.InviteResponse]:
-        """The line that others run to join."""
+        """The line that others run to join: a new invitation, where one is needed."""
+
+    @_abc_1.abstractmethod
+    def ListInvites(
+        self,
+        request: _control_pb2.ListInvitesRequest,
+        context: _aio.ServicerContext[_control_pb2.ListInvitesRequest, _abc.Awaitable[_control_pb2.ListInvitesResponse]],
+    ) -> _abc.Awaitable[_control_pb2.ListInvitesResponse]:
+        """The invitations of a chat."""
+
+    @_abc_1.abstractmethod
+    def RevokeInvite(
+        self,
+        request: _control_pb2.RevokeInviteRequest,
+        context: _aio.ServicerContext[_control_pb2.RevokeInviteRequest, _abc.Awaitable[_control_pb2.RevokeInviteResponse]],
+    ) -> _abc.Awaitable[_control_pb2.RevokeInviteResponse]:
+        """Takes an invitation back."""
 
     @_abc_1.abstractmethod
     def ListElections(

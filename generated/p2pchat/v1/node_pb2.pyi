@@ -432,6 +432,8 @@ class JoinNetworkRequest(_message.Message):
     LEFT_IDS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     CARD_FIELD_NUMBER: _builtins.int
+    INVITE_ID_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The network's name, where caller.chat_id is 0."""
     identity: _builtins.bytes
@@ -446,6 +448,12 @@ class JoinNetworkRequest(_message.Message):
     """How the joiner is going to keep what is said; where the network is of another kind, the answer
     is FAILED_PRECONDITION, reason WRONG_MODE (metadata: chat_id), at every member, before anything
     else is looked at.
+    """
+    invite_id: _builtins.int
+    """The invitation by which it comes; 0 for none."""
+    proof: _builtins.bytes
+    """BLAKE2b, 32 bytes, keyed with the invitation's check, of the hashes of "p2pchat join 1", the
+    identity, the joiner's certificate and that of the node that is asked.
     """
     @_builtins.property
     def caller(self) -> _common_pb2.Caller:
@@ -471,10 +479,12 @@ class JoinNetworkRequest(_message.Message):
         left_ids: _abc.Iterable[_builtins.int] | None = ...,
         mode: _common_pb2.Mode.ValueType = ...,
         card: _common_pb2.KeyCard | None = ...,
+        invite_id: _builtins.int = ...,
+        proof: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "card", b"card"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "card", b"card", "identity", b"identity", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "process", b"process"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "card", b"card", "identity", b"identity", "invite_id", b"invite_id", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "process", b"process", "proof", b"proof"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -494,6 +504,7 @@ class JoinNetworkResponse(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     CREATED_MS_FIELD_NUMBER: _builtins.int
     NDS_ADDRESS_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """The joiner's own id."""
     chat_id: _builtins.int
@@ -506,6 +517,10 @@ class JoinNetworkResponse(_message.Message):
     """When it was created, unix time."""
     nds_address: _builtins.str
     """The group's discovery service, HOST:PORT; empty where there is none."""
+    proof: _builtins.bytes
+    """To who came by an invitation: the same as its proof, of "p2pchat welcome 1", the identity, its
+    certificate and the answerer's.
+    """
     @_builtins.property
     def roster(self) -> _common_pb2.Roster:
         """Everyone, the joiner included."""
@@ -525,10 +540,11 @@ class JoinNetworkResponse(_message.Message):
         mode: _common_pb2.Mode.ValueType = ...,
         created_ms: _builtins.int = ...,
         nds_address: _builtins.str = ...,
+        proof: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "roster", b"roster", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,8 @@ if _version_not_supported:
 class NodeStub:
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
     WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
-    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
+    being fetched), LEFT, KICKED, OLD_INCARNATION, WRONG_CERTIFICATE (the connection is not of the node
+    that the caller says it is), VERSION_MISMATCH.
     """
 
     def __init__(self, channel):
@@ -92,13 +93,15 @@ class NodeStub:
 class NodeServicer:
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
     WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
-    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
+    being fetched), LEFT, KICKED, OLD_INCARNATION, WRONG_CERTIFICATE (the connection is not of the node
+    that the caller says it is), VERSION_MISMATCH.
     """
 
     def JoinNetwork(self, request, context):
         """Lets a node into the network.  FAILED_PRECONDITION: NOT_LEADER (metadata: leader_id,
         leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back);
-        RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED.
+        RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED,
+        WRONG_SECRET (also of an invitation that was revoked, has expired, or was for one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -237,7 +240,8 @@ def add_NodeServicer_to_server(servicer, server):
 class Node:
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
     WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
-    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
+    being fetched), LEFT, KICKED, OLD_INCARNATION, WRONG_CERTIFICATE (the connection is not of the node
+    that the caller says it is), VERSION_MISMATCH.
     """
 
     @staticmethod

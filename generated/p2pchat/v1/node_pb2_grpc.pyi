@@ -19,14 +19,16 @@ GRPC_VERSION: str
 class NodeStub:
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
     WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
-    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
+    being fetched), LEFT, KICKED, OLD_INCARNATION, WRONG_CERTIFICATE (the connection is not of the node
+    that the caller says it is), VERSION_MISMATCH.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     JoinNetwork: _aio.UnaryUnaryMultiCallable[_node_pb2.JoinNetworkRequest, _node_pb2.JoinNetworkResponse]
     """Lets a node into the network.  FAILED_PRECONDITION: NOT_LEADER (metadata: leader_id,
     leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back);
-    RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED.
+    RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED,
+    WRONG_SECRET (also of an invitation that was revoked, has expired, or was for one).
     """
     LeaveNetwork: _aio.UnaryUnaryMultiCallable[_node_pb2.LeaveNetworkRequest, _node_pb2.LeaveNetworkResponse]
     """The caller leaves for good.  Any member takes it, whether it leads or not."""
@@ -58,7 +60,8 @@ class NodeStub:
 class NodeServicer(metaclass=_abc_1.ABCMeta):
     """A member of groups.  Definite errors of every call: UNKNOWN_CHAT (this node is not in that chat),
     WRONG_MEMBER (another member lives at this address now), UNKNOWN_MEMBER (retryable: the roster is
-    being fetched), LEFT, KICKED, OLD_INCARNATION, VERSION_MISMATCH.
+    being fetched), LEFT, KICKED, OLD_INCARNATION, WRONG_CERTIFICATE (the connection is not of the node
+    that the caller says it is), VERSION_MISMATCH.
     """
 
     @_abc_1.abstractmethod
@@ -69,7 +72,8 @@ class NodeServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_node_pb2.JoinNetworkResponse]:
         """Lets a node into the network.  FAILED_PRECONDITION: NOT_LEADER (metadata: leader_id,
         leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back);
-        RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED.
+        RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED,
+        WRONG_SECRET (also of an invitation that was revoked, has expired, or was for one).
         """
 
     @_abc_1.abstractmethod

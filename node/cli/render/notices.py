@@ -172,6 +172,11 @@ def _nds(event: NdsEvent) -> str:
             f"NDS {clean_line(event.address)} cannot store ({nds_fault(event.fault)}). Chat works;"
             " creating waits."
         )
+    if event.fault:
+        return (
+            f"NDS {clean_line(event.address)} is not spoken to: {nds_fault(event.fault)}."
+            " Chat works; 'p2pchat doctor' says what to do."
+        )
     if event.up:
         return f"NDS is back (down {seconds(event.down_ms)})."
     return (

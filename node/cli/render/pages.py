@@ -362,8 +362,9 @@ def _calls(value: words.Calls, _: State, columns: int, now_ms: int) -> list[Row]
         status = clean_line(one.status)
         said = f"# {clock(one.at_ms, now_ms)} {status}, {one.took_ms} ms"
         drawn += paragraph("page.dim" if status == "OK" else "page.bad", said, columns)
+        asked = clean_line(one.request_json)
         line = grpcurl(
-            clean_line(one.address), clean_line(one.method), clean_line(one.request_json)
+            clean_line(one.address), clean_line(one.method), asked, keys=clean_line(value.keys)
         )
         drawn += [fitted((("page", row),), columns) for row in shell_rows(line, columns)]
     return drawn

@@ -34,11 +34,20 @@ class _State(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def grpcurl(address: str, method: str, request: str = "", unix: bool = False) -> str:
-    """A line to be pasted into a shell."""
+def grpcurl(
+    address: str, method: str, request: str = "", unix: bool = False, keys: str = ""
+) -> str:
+    """A line to be pasted into a shell; `keys`: the directory of those that secure the call."""
     body = f" -d {_quoted(request)}" if request and request != "{}" else ""
     how = "-plaintext -unix" if unix else "-plaintext"
+    if keys and not unix:
+        own = _path(f"{keys}/tls.pem")
+        how = f"-cacert {_path(f'{keys}/authority.pem')} -cert {own} -key {own} -authority p2pchat"
     return f"grpcurl {how}{body} {address} {method}"
+
+
+def _path(text: str) -> str:
+    return text if re.fullmatch(r"[\w./~+@%:,=-]+", text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -317,7 +317,38 @@ def unread(value: words.Unread, chat: str) -> Answer:
 
 def invitation(value: words.Invitation, chat: str) -> Answer:
     """The join line alone."""
-    return said(value.join_line, chat=chat or None, join=value.join_line, through=value.through)
+    return said(
+        value.join_line,
+        chat=chat or None,
+        join=value.join_line,
+        through=value.through,
+        id=value.id or None,
+        expires=records.plain(value)["expires"],
+        once=value.once,
+    )
+
+
+def invites(value: words.Invites, now_ms: int) -> Answer:
+    """Every invitation, without its secret."""
+    if value.open:
+        note = f"#{clean_name(value.chat)} lets in whoever asks"
+    else:
+        note = "" if value.invites else f"nobody is invited to #{clean_name(value.chat)}"
+    lines = table(
+        [
+            (
+                clean_line(one.id),
+                clean_line(one.state),
+                f"by {shown_nick(one.by)}",
+                "for one" if one.once else "for any number",
+                f"until {clock(one.expires_ms, now_ms)}" if one.expires_ms else "for good",
+                f"{one.used} came by it",
+            )
+            for one in value.invites
+        ]
+    )
+    rows = tuple(records.plain(one, chat=value.chat) for one in value.invites)
+    return Answer(lines, rows, (note,) if note else ())
 
 
 def elections(value: words.Elections, now_ms: int) -> Answer:
@@ -392,7 +423,8 @@ def calls(value: words.Calls, now_ms: int) -> Answer:
     lines: list[str] = []
     for one in value.calls:
         when = f"# {clock(one.at_ms, now_ms)} {clean_line(one.status)}, {one.took_ms} ms"
-        lines += [when, grpcurl(one.address, one.method, clean_line(one.request_json))]
+        asked = clean_line(one.request_json)
+        lines += [when, grpcurl(one.address, one.method, asked, keys=value.keys)]
     return Answer(tuple(lines), tuple(map(records.plain, value.calls)))
 
 

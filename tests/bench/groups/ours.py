@@ -56,7 +56,7 @@ class Ours(Contestant):
         return self._node.listen
 
     async def found(self) -> None:
-        await entering.create(self._node, CHAT, "", "", Mode.LOGGED)
+        await entering.create(self._node, CHAT, "", "", Mode.LOGGED, is_open=True)
 
     async def meet(self, addresses: list[str]) -> None:
         if not self._node.chats:

@@ -1,0 +1,132 @@
+"""What is said of files and of the disk that holds them (tests/node/test_errors.py)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .complaints import Complaint, Facts, retold
+
+
+class OpenKey(Complaint):
+    """{file} can be read by others (mode {mode}), so the key in it is not secret. Run
+    'chmod 600 {file}', or remove the file to have another made; with another identity.key you are
+    another person.
+    """
+
+    reason = "OPEN_KEY"
+    status = "FAILED_PRECONDITION"
+
+
+class DamagedFile(Complaint):
+    """{file} is damaged: {text}. Nothing was changed. Bring it back from a backup, or move it away
+    to begin anew.
+    """
+
+    reason = "DAMAGED_FILE"
+    status = "FAILED_PRECONDITION"
+
+
+class DamagedLog(DamagedFile):
+    """{file} is damaged: {text}. Nothing was changed. Bring it back from a backup; or move it away
+    and start the node again: then the other members give you what they have.
+    """
+
+    reason = "DAMAGED_LOG"
+
+
+class EmptyLog(Complaint):
+    """{file} is empty. If it held lines, bring it back from a backup; else start the node: then the
+    other members give you what they have.
+    """
+
+    reason = "EMPTY_LOG"
+    status = "FAILED_PRECONDITION"
+
+
+class NewerFile(Complaint):
+    """{file} was written by a newer p2pchat: {text}. Nothing was changed. Update this one."""
+
+    reason = "NEWER_FILE"
+    status = "FAILED_PRECONDITION"
+
+
+class Unwritable(Complaint):
+    """{file} cannot be written: {text}. Choose another place with --home DIR."""
+
+    reason = "UNWRITABLE"
+    status = "FAILED_PRECONDITION"
+
+
+class DiskFailed(Unwritable):
+    """The disk fails: {file}: {text}. Nothing of this was sent, and perhaps it is not stored: look
+    before you repeat it. Chats go on by themselves once the disk works.
+    """
+
+    reason = "DISK_FAILED"
+    status = "UNAVAILABLE"
+    start = "The disk fails: {file}: {text}. So the node does not start: try again once it works."
+
+
+class DiskFull(DiskFailed):
+    """The disk is full: {file} cannot be written. Nothing of this was stored or sent. Make room:
+    chats go on by themselves then.
+    """
+
+    reason = "DISK_FULL"
+    status = "RESOURCE_EXHAUSTED"
+    start = (
+        "The disk is full: {file} cannot be written, so the node does not start. Make room first."
+    )
+
+
+class DiskReadOnly(DiskFailed):
+    """The disk can only be read: {file} cannot be written. Nothing of this was stored or sent. Make
+    it writable: chats go on by themselves then.
+    """
+
+    reason = "DISK_READ_ONLY"
+    status = "FAILED_PRECONDITION"
+    start = (
+        "The disk can only be read: {file} cannot be written, so the node does not start. Make it"
+        " writable first."
+    )
+
+
+class DiskUnreadable(DiskFailed):
+    """The disk fails: {file} cannot be read: {text}. Nothing was changed, so leave the file where
+    it is, and try again once the disk works.
+    """
+
+    reason = "DISK_UNREADABLE"
+    start = ""  # it says so already
+
+
+class Unreadable(Complaint):
+    """{file} cannot be read: {text}. Nothing was changed. Make it readable, and try again."""
+
+    reason = "UNREADABLE"
+    status = "FAILED_PRECONDITION"
+
+
+class OpenDirectory(Complaint):
+    """{file} belongs to somebody else or is open to others, so a control socket is not safe in it.
+    Remove it, or choose a shorter --home.
+    """
+
+    reason = "OPEN_DIRECTORY"
+    status = "FAILED_PRECONDITION"
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """What the disk refuses meanwhile is told of a node that does not start: nothing was said yet.
+
+    Raises:
+        DiskFailed: of the same kind, in other words.
+    """
+    try:
+        yield
+    except DiskFailed as failed:
+        if not failed.start:
+            raise
+        text = failed.start.format_map(Facts(failed.facts))
+        raise retold(failed.reason, text, failed.facts) from failed

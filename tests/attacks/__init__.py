@@ -1,0 +1,1 @@
+"""Attacks on real processes: each is tried, refused with a definite error, and changes nothing."""

@@ -1,0 +1,180 @@
+"""What is attacked, and by whom: three honest members of #dev, and whoever else reaches them.
+
+An attacker is a key of its own, which anybody can make, and requests as only our own nodes write
+them: it knows everything that members know, but for their keys.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from msgspec import Struct
+from msgspec.structs import replace
+
+from node.codec import method_of
+from node.core import messages as m
+from node.core.types import Epoch, Hlc, Key, Stored, Stream
+from node.limits import Limits
+from node.rpc.status import refusal_of
+from node.trust import keys
+from node.trust.certificates import HOST, Tls, authority
+from tests.e2e.cluster import Cluster
+from tests.e2e.programs import OPTIONS
+
+HONEST = ("alice", "bob", "carol")
+CHAT = "dev"
+CALL_S = 5.0
+
+
+class Refused(Struct, frozen=True):
+    """A definite no: the gRPC code, and the reason where one was given."""
+
+    code: str
+    reason: str = ""
+
+
+def channel(address: str, tls: Tls | None) -> grpc.Channel:
+    """A connection as a node makes it, or a plain one; it takes whoever is there for the node."""
+    if tls is None:
+        return grpc.insecure_channel(address, OPTIONS)
+    options = [*OPTIONS, ("grpc.ssl_target_name_override", HOST)]
+    credentials = grpc.ssl_channel_credentials(authority(), tls.key_pem, tls.certificate_pem)
+    return grpc.secure_channel(address, credentials, options=options)
+
+
+def call(address: str, tls: Tls | None, request: m.Request) -> Any:
+    """The reply, or how it was refused."""
+    method = method_of(request)
+    with channel(address, tls) as made:
+        try:
+            answer = made.unary_unary(method.path)(method.write_request(request), timeout=CALL_S)
+        except grpc.RpcError as error:
+            return refused(error)
+    return method.read_reply(answer, Limits())
+
+
+def refused(error: Any) -> Refused:
+    refusal = None
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            from google.rpc import status_pb2
+
+            refusal = refusal_of(status_pb2.Status.FromString(value))
+    return Refused(error.code().name, refusal.reason if refusal is not None else "")
+
+
+class Site:
+    """The square that is attacked."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.listen = {name: cluster[name].ask("GetStatus").listen for name in HONEST}
+        self.keys = {name: keys.load(cluster[name].home / "default") for name in HONEST}
+        self.stranger = keys.make()
+        self.id = {name: cluster[name].id(CHAT) for name in HONEST}
+        self.chat = int(cluster["alice"].chat(CHAT).chat_id)  # type: ignore[union-attr]
+        self.roster, self.view = self._known()
+        self._lines = 0
+
+    def _known(self) -> tuple[m.Roster, m.View]:
+        """What a member knows."""
+        request = m.Update(self.caller("carol"), m.Roster(), want_roster=True)
+        answer = call(self.listen["bob"], self.keys["carol"].tls, request)
+        assert isinstance(answer, m.Updated), answer
+        return answer.roster, answer.view
+
+    def caller(self, name: str, callee: int = 0) -> m.Caller:
+        """That member, calling."""
+        return self.caller_of(self.id[name], callee)
+
+    def caller_of(self, member: int, callee: int = 0) -> m.Caller:
+        known = getattr(self, "roster", None)
+        record = next((r for r in known.members if r.id == member), None) if known else None
+        lives = record.incarnation if record is not None else 2**41
+        epoch = self.view.epoch if known else Epoch(0, 0)
+        return m.Caller(self.chat, member, lives, epoch, callee)
+
+    def record(self, name: str) -> m.Member:
+        return next(one for one in self.roster.members if one.id == self.id[name])
+
+    # ---- what a member might say, in its own name ------------------------------------------------
+
+    def line(self, author: int, text: str = "forged") -> m.ChatMessage:
+        key = Key(author, Stream(2**41, 7), 1)
+        at = Hlc(2**42, 0)
+        return m.ChatMessage(key, str(uuid.uuid4()), text, (), at, 1, self.view.epoch)
+
+    def requests(self, member: int, to: str) -> dict[str, m.Request]:
+        """A call of every kind, as that member, to another."""
+        caller, view = self.caller_of(member, self.id[to]), self.view
+        record = next((r for r in self.roster.members if r.id == member), None)
+        mine = record or self.forged(member, self.stranger)
+        higher = replace(view, epoch=Epoch(view.epoch.generation, view.epoch.n + 1), leader=member)
+        return {
+            "update": m.Update(caller, m.Roster((mine,)), want_roster=True),
+            "leave": m.Leave(caller, replace(mine, left=True, card=m.NO_CARD)),
+            "ping": m.Ping(caller, view),
+            "elect": m.Elect(caller, view),
+            "hand over": m.Elect(caller, view, hand_over=True),
+            "coordinator": m.Coordinator(caller, higher, provisional=False),
+            "tell": m.Tell(caller, self.id[to], (self.line(member),)),
+            "relay": m.Tell(caller, self.id["alice"], (self.line(member),)),
+            "acks": m.Acks(caller, self.id[to], Stream(1, 1), (Stored(member, 1, 1),)),
+            "sync": m.Sync(caller, view, digests=((member, 1),)),
+            "read": m.Sync(caller, view, sources=(self.id["alice"],), held=()),
+        }
+
+    def forged(self, member: int, own: keys.Keys) -> m.Member:
+        """The record of somebody who was let in by nobody."""
+        known = self.record("carol")
+        return replace(
+            known, id=member, identity=own.identity, card=own.card, address="127.0.0.1:9"
+        )
+
+    def join(self, own: keys.Keys, **rest: Any) -> m.Join:
+        caller = m.Caller(self.chat, 0, 2**41, Epoch(0, 0))
+        asked = m.Join(caller, CHAT, own.identity, "mallory", "127.0.0.1:9", 7, card=own.card)
+        return replace(asked, **rest)
+
+    # ---- what must not change --------------------------------------------------------------------
+
+    def state(self) -> dict[str, object]:
+        """All that members could tell of the group, one after the other."""
+        told: dict[str, object] = {}
+        for name in HONEST:
+            member = self.cluster[name]
+            seen = member.chat(CHAT)
+            assert seen is not None
+            rows = member.ask("ListMembers", chat=CHAT, all=True).members
+            told[name] = (
+                [(one.member_id, one.nick, one.address, one.state) for one in rows],
+                (seen.leader_id, seen.epoch.generation, seen.epoch.n),
+                member.texts(CHAT),
+            )
+        return told
+
+    @contextmanager
+    def unharmed(self) -> Iterator[None]:
+        """Nothing has changed for the honest, and a line of theirs reaches all."""
+        before = self.state()
+        yield
+        after = self.state()
+        assert after == before, f"before {before}\nafter {after}"
+        self._lines += 1
+        text = f"all is well {self._lines}"
+        self.cluster["bob"].run("send", "-c", CHAT, text)
+        for name in HONEST:
+            assert self.cluster[name].texts(CHAT)[-1] == text
+
+
+def build(directory: Path) -> Site:
+    """Three members, and a discovery service."""
+    cluster = Cluster(directory)
+    cluster.nds.start()
+    cluster.raise_nodes(*HONEST)
+    cluster.gather(CHAT, *HONEST, is_open=False)
+    cluster["alice"].run("send", "-c", CHAT, "the secret plan")
+    return Site(cluster)

@@ -1,0 +1,57 @@
+"""The NDS that `host` starts: where it listens, and where others are told to call it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node import background
+from node.cli.output import Output
+from node.cli.parser import parse
+from node.cli.run import Run
+from node.cli.verbs_ui import _start_nds
+from node.names import route_to
+from node.places import places
+
+OWN = route_to("192.0.2.1:9")
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "before", "asked", "told"),
+    [
+        ([], {}, "", ("0.0.0.0:50050", False), f"{OWN}:50050"),
+        ([], {}, "10.0.0.5:4711", ("10.0.0.5:4711", False), "10.0.0.5:4711"),
+        ([], {"NDS_LISTEN": "127.0.0.1:4711"}, "", ("127.0.0.1:4711", False), "127.0.0.1:4711"),
+        ([], {"NDS_LISTEN": "0.0.0.0:4711"}, "", ("0.0.0.0:4711", False), f"{OWN}:4711"),
+        (["--insecure"], {}, "", ("127.0.0.1:50050", True), "127.0.0.1:50050"),
+        ([], {"INSECURE": "on"}, "", ("127.0.0.1:50050", True), "127.0.0.1:50050"),
+        (["--listen", "127.0.0.1"], {}, "", ("127.0.0.1:50050", False), "127.0.0.1:50050"),
+        (["--listen", "10.0.0.7:9"], {}, "", ("10.0.0.7:50050", False), "10.0.0.7:50050"),
+    ],
+)
+def test_an_nds_of_ones_own_is_there_for_others_unless_its_connections_are_plain(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    environ: dict[str, str],
+    before: str,
+    asked: tuple[str, bool],
+    told: str,
+) -> None:
+    started: list[tuple[str, bool]] = []
+
+    def start(_: Any, at: str, *, insecure: bool) -> str:
+        started.append((at, insecure))
+        return at
+
+    monkeypatch.setattr(background, "start_nds", start)
+    for name in ("LISTEN", "NDS_LISTEN", "INSECURE"):
+        monkeypatch.delenv(f"P2PCHAT_{name}", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(f"P2PCHAT_{name}", value)
+    spot = places("default", str(tmp_path), {})
+    run = Run(parse(["host", "dev", "--home", str(tmp_path), *flags]), spot, Output())
+    assert _start_nds(run, before, insecure=run.config.insecure == "on") == told
+    assert started == [asked]
+    assert f"one was started at {asked[0]} (log" in capsys.readouterr().err

@@ -1,0 +1,226 @@
+"""Who is let in: node/core/inviting.py, and invitations as members merge them."""
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from node.core import messages as m
+from node.core.events import Invited, Opened, Received, Revoked
+from node.core.inviting import check_of, joiner_proof, leader_proof
+from node.core.membership import INVITES_KEPT, KEPT_MS, Membership
+from node.core.messages import Reason
+from node.core.types import NO_EPOCH
+
+from .cast import CHAT, WALL, address, identity, person
+from .dialogue import STRANGER, Dialogue, follower, leading
+from .laws import fixed
+
+SECRET, OTHER = b"s" * 16, b"t" * 16
+CHECK = check_of(SECRET)
+OWN, THEIRS, ANOTHER = b"leader's", b"joiner's", b"another's"
+ID = 7
+MINUTE = 60_000
+
+
+def led(**rest: Any) -> Dialogue:
+    """A group that we lead, with a certificate of ours."""
+    return leading(1, 2, first=50, card=m.Card(OWN), **rest)
+
+
+def proof(secret: bytes = SECRET, by: int = 9, own: bytes = THEIRS, leader: bytes = OWN) -> bytes:
+    return joiner_proof(check_of(secret), identity(by), own, leader)
+
+
+def asks(talk: Dialogue, certificate: bytes | None = THEIRS, by: int = 9, **rest: Any) -> Any:
+    """Somebody asks to be let in, is called back and answered."""
+    caller = m.Caller(CHAT, 0, 100, NO_EPOCH)
+    shown = m.Card(certificate or b"")
+    join = m.Join(caller, "den", identity(by), f"user{by}", address(by), by, card=shown)
+    talk.hand(Received(1_000_000 + by, replace(join, **rest), certificate))
+    if (answer := talk.reply(1_000_000 + by)) is None:
+        talk.answer(m.Ping, talk.pong(member=by), to=STRANGER)
+        answer = talk.reply(1_000_000 + by)
+    return answer
+
+
+def invited(talk: Dialogue, **rest: Any) -> None:
+    talk.hand(Invited(ID, CHECK, WALL + talk.now, **rest))
+
+
+# ---- the leader ----------------------------------------------------------------------------------
+
+
+def test_who_proves_that_it_knows_the_secret_is_let_in_and_is_proved_the_same() -> None:
+    talk = led()
+    invited(talk)
+    answer = asks(talk, invite=ID, proof=proof())
+    assert answer.member == 50
+    assert answer.proof == leader_proof(CHECK, identity(9), THEIRS, OWN)
+    assert answer.proof not in (b"", proof()), "the one proof is no use as the other"
+    (invite,) = talk.group.invites
+    assert (invite.by, invite.used) == (1, (50,))
+
+
+def test_who_is_not_invited_stays_out() -> None:
+    talk = led()
+    invited(talk)
+    refusal = asks(talk)
+    assert (refusal.reason, talk.group.belonging) == (Reason.NOT_INVITED, (1, 2))
+    assert not talk.waits(m.Ping, to=STRANGER), "it is not even called back"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"invite": ID, "proof": b""},
+        {"invite": ID, "proof": proof(OTHER)},
+        {"invite": ID + 1, "proof": proof()},
+        {"invite": ID, "proof": proof(by=8)},  # of another person
+        {"invite": ID, "proof": proof(own=ANOTHER)},  # on another's connection
+        {"invite": ID, "proof": proof(leader=ANOTHER)},  # made for another node, and passed on
+        {"invite": ID, "proof": leader_proof(CHECK, identity(9), THEIRS, OWN)},
+        {"invite": ID, "proof": CHECK},
+    ],
+)
+def test_a_proof_that_is_not_for_this_secret_person_and_connection_is_none(
+    said: dict[str, Any],
+) -> None:
+    talk = led()
+    invited(talk)
+    assert asks(talk, **said).reason == Reason.WRONG_SECRET
+    assert talk.group.belonging == (1, 2)
+    assert talk.group.invites[0].used == ()
+
+
+def test_an_invitation_that_was_revoked_or_has_expired_is_of_no_use() -> None:
+    talk = led()
+    invited(talk, expires=WALL + MINUTE)
+    talk.wait(MINUTE + 10)
+    assert "expired" in asks(talk, invite=ID, proof=proof()).text
+    talk = led()
+    invited(talk)
+    talk.hand(Revoked(ID, WALL))
+    assert "revoked" in asks(talk, invite=ID, proof=proof()).text
+    invited(talk)
+    assert "revoked" in asks(talk, invite=ID, proof=proof()).text, "it does not come back"
+
+
+def test_an_invitation_for_one_lets_in_one_and_any_other_any_number() -> None:
+    for once in (True, False):
+        talk = led()
+        invited(talk, once=once)
+        assert asks(talk, invite=ID, proof=proof()).member == 50
+        second = asks(talk, by=8, invite=ID, proof=proof(by=8))
+        if once:
+            assert "for one" in second.text
+            again = asks(talk, invite=ID, proof=proof())
+            assert again.member == 50, "who lost the answer is in all the same"
+        else:
+            assert second.member == 51
+            assert talk.group.invites[0].used == (50, 51)
+
+
+def test_whoever_asks_is_let_in_where_the_group_is_open_and_where_nothing_is_proved() -> None:
+    talk = led()
+    assert asks(talk, certificate=None).member == 50
+    talk.hand(Opened(True, WALL))
+    assert talk.group.is_open
+    assert asks(talk, by=8).member == 51
+    talk.hand(Opened(False, WALL + 1))
+    assert asks(talk, by=7).reason == Reason.NOT_INVITED
+
+
+def test_a_member_needs_no_invitation_to_come_back() -> None:
+    talk = led()
+    assert asks(talk, by=2).member == 2
+
+
+def test_who_left_needs_one() -> None:
+    talk = leading(1, person(2, left=True), first=50, card=m.Card(OWN))
+    assert asks(talk, by=2).reason == Reason.NOT_INVITED
+
+
+# ---- all members ---------------------------------------------------------------------------------
+
+
+def test_whoever_leads_next_knows_the_invitations_that_any_member_made() -> None:
+    one = follower(2, 1, card=m.Card(OWN))
+    one.hold(m.Update)
+    invited(one)
+    told = one.call(m.Update, to=1).request.roster
+    assert [invite.check for invite in told.invites] == [CHECK]
+    talk = led()
+    talk.hears(m.Update(m.Caller(CHAT, 2, 100, NO_EPOCH), told))
+    assert asks(talk, invite=ID, proof=proof()).member == 50
+    assert talk.group.invites[0].by == 2
+
+
+def test_who_is_no_member_invites_nobody() -> None:
+    talk = leading(1, 2, first=50, card=m.Card(OWN))
+    talk.hand(Invited(ID, CHECK, WALL))
+    assert talk.group.invites
+    alone = Membership()
+    assert not alone.invites
+
+
+invites = st.integers(1, 4).flatmap(
+    lambda id: st.builds(
+        m.Invite,
+        id=st.just(id),
+        check=st.just(bytes([id]) * 32),
+        by=st.just(id),
+        made=st.just(id * KEPT_MS),
+        expires=st.just(0 if id == 3 else id * KEPT_MS + 1),
+        once=st.just(id % 2 == 0),
+        revoked=st.booleans(),
+        used=st.sets(st.integers(1, 3)).map(lambda used: tuple(sorted(used))),
+    )
+)
+
+
+@fixed
+@given(
+    st.lists(st.tuples(invites, st.builds(m.Fact, st.sampled_from(["", "open"]))), max_size=8),
+    st.randoms(use_true_random=False),
+)
+def test_halves_of_a_split_agree_on_invitations_whatever_came_in_which_order(
+    news: list[tuple[m.Invite, m.Fact]], rng: Random
+) -> None:
+    one, other = Membership(), Membership()
+    for invite, access in news:
+        one.absorb(m.Roster(access=access, invites=(invite,)))
+    rng.shuffle(news)
+    for invite, access in (*news, *news):
+        other.absorb(m.Roster(access=access, invites=(invite,)))
+    assert (one.common, one.hash) == (other.common, other.hash)
+    assert Membership(one.roster).hash == one.hash
+    assert not [i for i in one.invites.values() if i.revoked and not _was_revoked(i, news)]
+
+
+def _was_revoked(invite: m.Invite, news: list[tuple[m.Invite, m.Fact]]) -> bool:
+    return any(one.revoked for one, _ in news if one.id == invite.id)
+
+
+def test_an_invitation_that_ended_long_before_the_latest_was_made_is_forgotten() -> None:
+    members = Membership()
+    old = m.Invite(1, CHECK, 1, made=1, expires=2)
+    lasting = m.Invite(2, CHECK, 1, made=1)
+    members.absorb(m.Roster(invites=(old, lasting)))
+    assert set(members.invites) == {1, 2}
+    members.absorb(m.Roster(invites=(m.Invite(3, CHECK, 1, made=3 + KEPT_MS),)))
+    assert set(members.invites) == {2, 3}
+    members.absorb(m.Roster(invites=(old,)))
+    assert set(members.invites) == {2, 3}
+
+
+def test_of_too_many_invitations_the_latest_are_kept() -> None:
+    members = Membership()
+    many = tuple(m.Invite(id, CHECK, 1, made=id) for id in range(1, INVITES_KEPT + 4))
+    members.absorb(m.Roster(invites=many[: INVITES_KEPT - 1]))
+    members.absorb(m.Roster(invites=many[INVITES_KEPT - 1 :]))
+    assert sorted(members.invites) == list(range(4, INVITES_KEPT + 4))
+    assert Membership(members.roster).hash == members.hash
