@@ -107,7 +107,9 @@ class Links:
         whom = self._whom(address, certificate)
         peer, began = self._peer(whom), Began()
         outcome: Reply | Refusal | Silenced
-        if self._is_strange(whom) and not isinstance(request, FOR_STRANGERS):
+        if fault := self._transport.fault(address):
+            outcome = Silenced(Silence.SILENT, f"UNAVAILABLE: {fault}")
+        elif self._is_strange(whom) and not isinstance(request, FOR_STRANGERS):
             text = "UNAUTHENTICATED: nobody has said which certificate that member has"
             outcome = Silenced(Silence.SILENT, text)
         elif peer.in_flight >= IN_FLIGHT_MAX and not isinstance(request, URGENT):
@@ -195,7 +197,8 @@ class Links:
     def prepare(self, address: Address, certificate: bytes) -> None:
         """Open a link to that node where there is none, in its turn."""
         whom = self._whom(address, certificate)
-        if whom not in self._accepted and not self._is_strange(whom):
+        is_called = not self._is_strange(whom) and not self._transport.fault(address)
+        if whom not in self._accepted and is_called:
             self._open_soon(whom, self._peer(whom))
 
     def _whom(self, address: Address, certificate: bytes) -> Whom:

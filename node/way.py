@@ -82,6 +82,9 @@ class Way:
     async def _opened(self) -> Line | Silence | None:
         """The line; how nobody answers, or None for somebody who is not spoken to."""
         async with self._opening:
+            if fault := self._transport.fault(self._address):
+                self.distrust = f"the NDS at {self._address} is not called: {fault}"
+                return None
             if self._line is None:
                 certificate = await self._certificate() if self._known is not None else b""
                 if not isinstance(certificate, bytes):

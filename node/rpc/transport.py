@@ -13,6 +13,7 @@ from typing import Any
 
 from node.core.types import Address, Silence
 from node.limits import split_address
+from node.names import is_loopback
 from node.rpc.options import CHANNEL_OPTIONS, grpc, target
 from node.trust.certificates import HOST, Tls, authority, pem_of
 
@@ -28,6 +29,14 @@ class Transport:
     @property
     def is_secured(self) -> bool:
         return self._tls is not None
+
+    def fault(self, address: Address) -> str:
+        """Why nobody is called at `address`; empty: somebody is.  Plain connections do not leave
+        this machine.
+        """
+        if self.is_secured or is_loopback(address):
+            return ""
+        return "with --insecure connections are plain, and stay on this machine"
 
     def add_port(self, server: grpc.aio.Server, address: Address) -> int:
         """Have `server` listen at HOST:PORT; the port.  Raises RuntimeError."""

@@ -61,7 +61,7 @@ class Site:
         for node in (first, *rest):
             node.start(self.nds.address)
         await asyncio.gather(*(node.ready() for node in (first, *rest)))
-        await first.ask("CreateChat", 20.0, name=CHAT)
+        await first.ask("CreateChat", 20.0, name=CHAT, open=True)
         for node in rest:
             await self.join(node)
         await self.settled(node.host for node in (first, *rest))

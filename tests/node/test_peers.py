@@ -267,3 +267,13 @@ async def test_a_frozen_peer_costs_its_deadline(links: Links) -> None:
         end = await links.call(f"127.0.0.1:{frozen.getsockname()[1]}", b"", TELL, 50)
     assert isinstance(end, Silenced)
     assert end.how is Silence.SILENT
+
+
+async def test_a_member_on_another_machine_is_not_called_by_plain_connections(
+    links: Links,
+) -> None:
+    ping = next(one for one in EXAMPLES if isinstance(one, Ping))
+    silenced = await links.call("10.0.0.5:1", b"", ping, 1_000)
+    assert isinstance(silenced, Silenced)
+    assert silenced.status.startswith("UNAVAILABLE: with --insecure connections are plain")
+    assert not links.begin("10.0.0.5:1", b"", ping, 1_000, lambda _: None)

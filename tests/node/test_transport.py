@@ -217,3 +217,17 @@ async def test_nobody_there_is_told_from_no_answer(silent_port: int) -> None:
         address = f"127.0.0.1:{frozen.getsockname()[1]}"
         async with asyncio.timeout(5):
             assert await shown(address, 0.05) is Silence.SILENT
+
+
+@pytest.mark.parametrize(
+    ("address", "is_called"),
+    [
+        ("127.0.0.1:1", True),
+        ("localhost:1", True),
+        ("10.0.0.5:1", False),
+        ("chat.example:1", False),
+    ],
+)
+def test_plain_connections_do_not_leave_this_machine(address: str, is_called: bool) -> None:
+    assert (PLAIN.fault(address) == "") is is_called
+    assert not Transport(certificates.make()).fault(address)
