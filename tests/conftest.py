@@ -3,10 +3,6 @@
 import gc
 
 import pytest
-from hypothesis import settings
-
-settings.register_profile("here", deadline=None)  # a machine that is busy fails no test
-settings.load_profile("here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,5 +10,5 @@ def test_all_measures_work() -> None:
     run = subprocess.run(
         [*options, "--benchmark-disable"], capture_output=True, text=True, check=False
     )
-    assert run.returncode == 0, run.stdout
+    assert run.returncode == 0, run.stdout + run.stderr
     assert " passed" in run.stdout
