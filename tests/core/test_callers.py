@@ -335,3 +335,34 @@ def test_what_another_member_takes_us_for_does_not_matter(den: Dialogue) -> None
     den.answer(m.Tell, m.Refusal(Reason.WRONG_CERTIFICATE), to=2)
     den.wait(2_000)
     assert not den.waits(m.Join)
+
+
+# ---- who has a new certificate -------------------------------------------------------------------
+
+
+def renewed(**rest: Any) -> m.Member:
+    return replace(carded(2), card=card(22), address_stamp=(101, 0), **rest)
+
+
+def test_a_member_says_by_its_identity_that_it_has_another_certificate(den: Dialogue) -> None:
+    update = m.Update(den.caller(2), m.Roster((renewed(),)))
+    assert isinstance(ask(den, update, certificate(22)), m.Updated)
+    assert isinstance(ask(den, elect(den, 2), certificate(22)), m.Elected)
+    assert_unheard(den, ask(den, elect(den, 2), certificate(2)), Reason.WRONG_CERTIFICATE)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        replace(renewed(), identity=identity(9)),  # whose card it is, the codec has looked at
+        replace(renewed(), address_stamp=(100, 0)),  # as known: an old one, said again
+        replace(renewed(), address_stamp=(99, 9)),
+        replace(renewed(), card=card(2)),  # of another certificate than the connection's
+        replace(renewed(), id=6),
+    ],
+    ids=["another's identity", "no news", "older", "another card", "another member"],
+)
+def test_nobody_else_says_it(den: Dialogue, record: m.Member) -> None:
+    update = m.Update(den.caller(2), m.Roster((record,)))
+    assert_unheard(den, ask(den, update, certificate(22)), Reason.WRONG_CERTIFICATE)
+    assert own(den, 2).card == card(2)

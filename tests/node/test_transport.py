@@ -231,3 +231,16 @@ async def test_nobody_there_is_told_from_no_answer(silent_port: int) -> None:
 def test_plain_connections_do_not_leave_this_machine(address: str, is_called: bool) -> None:
     assert (PLAIN.fault(address) == "") is is_called
     assert not Transport(certificates.make()).fault(address)
+
+
+async def test_who_breaks_the_handshake_off_says_nothing_of_how_it_is_secured() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1_000)
+        writer.write(b"\x15\x03\x03\x00\x02\x02\x28")  # an alert: no handshake
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        assert await shown(f"127.0.0.1:{port}", 5.0) is Silence.SILENT
