@@ -37,7 +37,7 @@ run: $(STAMP)  ## the demo: an NDS, three peers and you in #demo; without a term
 test: $(STAMP)  ## every test, on WORKERS=3 processes (ARGS='-k name' chooses)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-check: $(STAMP)  ## lint, format, types, protos, generated code, import rules, spelling
+check: $(STAMP)  ## lint, format, types, protos, generated code, import rules, locks, spelling
 	@echo '== ruff check'; $(BIN)/ruff check --quiet
 	@echo '== ruff format'; $(BIN)/ruff format --quiet --check
 	@echo '== mypy --strict'; $(BIN)/mypy --no-error-summary
@@ -45,6 +45,7 @@ check: $(STAMP)  ## lint, format, types, protos, generated code, import rules, s
 	@echo '== generated code'; $(call generate,diff -rq -x __pycache__ generated/p2pchat $$fresh/p2pchat \
 	  || { echo 'generated/ is out of date: run make proto'; exit 1; })
 	@echo '== import rules'; $(BIN)/python -m pytest -q --no-header --tb=short -p no:cacheprovider tests/test_architecture.py
+	@echo '== lock files'; $(BIN)/python -m tests.locks
 	@echo '== codespell'; $(BIN)/codespell
 	@echo 'all checks passed'
 

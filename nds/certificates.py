@@ -8,6 +8,7 @@ the one that a service had.
 
 import hashlib
 import os
+import ssl
 import stat
 from datetime import UTC, datetime
 from functools import cache
@@ -59,9 +60,10 @@ class Tls(Struct, frozen=True):
         own = [(self.key, self.certificate)]
         return grpc.ssl_server_credentials(own, authority(), require_client_auth=True)
 
-    def client(self) -> grpc.ChannelCredentials:
-        """For calls to whoever has a certificate."""
-        return grpc.ssl_channel_credentials(authority(), self.key, self.certificate)
+    def client(self, certificate: bytes = b"") -> grpc.ChannelCredentials:
+        """For calls to who has this certificate (DER), and to no other; empty: to any."""
+        taken = ssl.DER_cert_to_PEM_cert(certificate).encode() if certificate else authority()
+        return grpc.ssl_channel_credentials(taken, self.key, self.certificate)
 
 
 def load(file: Path | None) -> Tls:

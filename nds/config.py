@@ -78,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
         "--store",
         metavar="sqlite:PATH|memory:",
         default="",
-        help="where to keep the networks (default: nds.db in this user's data directory)",
+        help="where to keep the networks (default: nds.db in this user's data directory), with the"
+        " key of the service beside it; memory: has a new key at each start, and nodes that know"
+        " the old one refuse it until its line is taken out of their known_nds",
     )
     parser.add_argument(
         "--log",

@@ -111,4 +111,5 @@ def shown(record: Record | None, now_ms: int) -> tuple[Record, bool] | None:
     if record is None:
         return None
     public = replace(record, seen_ms=0, next_n=0, nonce=0, ids=NO_IDS, answered=False)
+    public = replace(public, owner=b"", certificate=b"", host="")
     return public, is_idle(record, now_ms)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from nds.budget import Budget
 from nds.certificates import Tls
 from nds.clock import unix_ms, until_ms
 from nds.config import Config
@@ -18,6 +19,7 @@ from nds.ledger import Ledger
 from nds.logs import say
 from nds.record import serves_at
 from nds.service import NodeDiscovery
+from nds.service.grants import Grants
 from nds.service.listener import make_server
 from nds.service.noise import Noise
 from nds.service.questions import Questions
@@ -30,6 +32,8 @@ GRACE_S = 1.0  # for calls that are being answered when the server is told to st
 SWEEP_S = 5.0  # how often silent leaders are looked for
 WAIT_MS = 2_000  # a start that must wait longer than this for its clock says so
 FILES_MAX = 16_384
+CONNECTIONS_MAX = 8_192  # half of the files
+RPCS_MAX = 16_384  # at one time, watches included
 OPTIONS = [
     ("grpc.so_reuseport", 0),  # or two servers share a port without a word
     ("grpc.enable_http_proxy", 0),
@@ -39,6 +43,14 @@ OPTIONS = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # A node has one watch and few calls under way; what is more waits at the node.
+    ("grpc.max_concurrent_streams", 128),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_allowed_incoming_connections", CONNECTIONS_MAX),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    # Nobody here compresses: a kilobyte could be made to stand for a megabyte.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
 ]
 
 
@@ -55,8 +67,12 @@ class Server:
         self._questions = Questions(build, tls)
         self._health = health.aio.HealthServicer()
         self._sweeping: asyncio.Task[None] | None = None
-        self._grpc = make_server([Noise()], OPTIONS)
-        service = NodeDiscovery(self._ledger, self._watchers, self._questions, self._now)
+        # Without security all who call are on this machine, and can do more harm than by calling.
+        budget = Budget() if tls is not None else None
+        self._grpc = make_server([Noise(budget)], OPTIONS, RPCS_MAX)
+        service = NodeDiscovery(
+            self._ledger, self._watchers, self._questions, self._now, Grants(tls)
+        )
         nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         names = [SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME]

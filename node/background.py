@@ -69,7 +69,7 @@ def spawn(command: Sequence[str], output: Path) -> Spawned:
         raise refusal(output, error) from error
     try:
         return Spawned(
-            subprocess.Popen(
+            subprocess.Popen(  # noqa: S603  our own program; no shell reads it
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=descriptor,
@@ -163,8 +163,11 @@ def _born(pid: int) -> str:
     except OSError:
         pass
     try:
-        asked = subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        asked = subprocess.run(  # noqa: S603  a number is all that is put in
+            ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607  it has no one place
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except OSError:
         return ""

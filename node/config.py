@@ -95,6 +95,15 @@ class Config(Struct, frozen=True):
             raise BadTiming(text=error, file=self.file) from error
 
 
+_PART = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+_ASSIGNED = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a name in TOML, which has dots between them."""
+    return [part.strip("\"'") for part in re.split(r"\s*\.\s*", name.strip())]
+
+
 class _File(Struct):
     """config.toml as read: its tables, and complaints about it with their lines."""
 
@@ -131,11 +140,15 @@ class _File(Struct):
 
     def line_of(self, key: str, table: str = "") -> int:
         """The line on which `key` of `table` is set, 1 if it cannot be found."""
-        inside = not table
+        wanted = [*filter(None, table.split(".")), *key.split(".")]
+        inside: list[str] = []
         for number, text in enumerate(self.text.splitlines(), 1):
-            if header := re.fullmatch(r"\s*\[\s*([^\]]+?)\s*\]\s*(#.*)?", text):
-                inside = header[1].replace('"', "") == table
-            elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*(=|\.)", text):
+            if header := re.fullmatch(r"\s*\[([^\]]+)\]\s*(#.*)?", text):
+                inside = found = _parts(header[1])
+            else:
+                assigned = _ASSIGNED.match(text)
+                found = [*inside, *_parts(assigned[1])] if assigned else []
+            if found[: len(wanted)] == wanted:
                 return number
         return 1
 

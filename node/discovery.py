@@ -27,12 +27,12 @@ from node.codec import (
 from node.core.messages import Granted, Lookup, NdsReply, NdsRequest, Refusal
 from node.core.types import Address, Millis, Silence, WallMillis
 from node.errors import NdsCannotStore
+from node.faults import OTHER_KEY, nds_fault
 from node.limits import Limits
 from node.rpc import CallLog, CallRow, status_of, told
 from node.rpc.options import grpc
 from node.runner import Silenced
 from node.way import Distrusted, Way
-from node.words import OTHER_KEY, nds_fault
 from p2pchat.v1 import nds_pb2
 
 Reply = TypeVar("Reply")
@@ -71,17 +71,13 @@ class Discovery:
             return Granted(answer.record, answer.ids, getattr(request, "nonce", 0))
         return answer
 
-    async def create(
-        self, name: str, address: Address, mode: int, request_id: str, deadline_ms: Millis
-    ) -> Created | Refusal | Silenced:
-        """Make a network led from `address`.  Repeated with one `request_id`, answered alike.
+    async def create(self, request: Create, deadline_ms: Millis) -> Created | Refusal | Silenced:
+        """Make a network.  Repeated with one `request_id`, answered alike.
 
         Raises:
             NdsCannotStore: it answers that it cannot.
         """
-        answer: Created | Refusal | Silenced = await self._call(
-            Create(request_id, name, address, mode), deadline_ms
-        )
+        answer: Created | Refusal | Silenced = await self._call(request, deadline_ms)
         if isinstance(answer, Silenced) and answer.reason:
             raise NdsCannotStore(address=self.address, text=nds_fault(answer.reason))
         return answer

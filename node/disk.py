@@ -12,6 +12,7 @@ from .errors import (
     DiskFull,
     DiskReadOnly,
     DiskUnreadable,
+    ForeignLog,
     Unreadable,
     Unwritable,
 )
@@ -20,11 +21,13 @@ if TYPE_CHECKING:  # Not every face needs it.
     import sqlite3
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+LOGS = "chats"  # the directory of a profile that its logs are in
 ROOM_MIN = 2**20  # bytes: with less than that a disk counts as full
+
+_PLAIN = b"SQLite format 3\0"  # how a file begins that is not encrypted
 
 # Primary result codes of SQLite.
 _PERM, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _AUTH, _NOTADB = 3, 8, 10, 11, 13, 14, 23, 26
-_DAMAGED = (_CORRUPT, _NOTADB)
 _PLACE = (_CANTOPEN, _PERM, _AUTH)
 
 
@@ -50,12 +53,23 @@ def refusal(file: Path, error: "OSError | sqlite3.Error") -> Unwritable | Damage
             return failure(file, error)
         return Unwritable(file=file, text=error.strerror or error)
     code = _code(error)
-    if code in _DAMAGED:
+    if code == _NOTADB:
+        return ForeignLog(file=file)
+    if code == _CORRUPT:
         return DamagedLog(file=file, text=error)
     if code in _PLACE:
         full = room(file) < ROOM_MIN
         return DiskFull(file=file, text=error) if full else Unwritable(file=file, text=error)
     return failure(file, error)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether there is a file that is not encrypted."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_PLAIN)) == _PLAIN
+    except OSError:
+        return False
 
 
 def unread(file: Path, error: OSError) -> DiskUnreadable | Unreadable:

@@ -24,6 +24,14 @@ class ReceiptEvent(Struct, frozen=True, gc=False):
     later: tuple[str, ...] = ()  # who gets it when they are back
 
 
+class ChangeEvent(Struct, frozen=True):
+    """A line was edited or redacted, and is this now."""
+
+    line: Line = Line()
+    by_id: int = 0
+    by: str = ""
+
+
 class MemberEvent(Struct, frozen=True):
     """Something about a member."""
 
@@ -32,6 +40,8 @@ class MemberEvent(Struct, frozen=True):
     change: str = ""
     detail: str = ""
     quiet: bool = False  # another happening says so
+    by_id: int = 0
+    by_nick: str = ""
 
 
 class SuspectEvent(Struct, frozen=True):
@@ -129,6 +139,7 @@ class ChatEvent(Struct, frozen=True):
 
 What: TypeAlias = (
     Line
+    | ChangeEvent
     | ReceiptEvent
     | MemberEvent
     | SuspectEvent
@@ -158,6 +169,7 @@ class Happening(Struct, frozen=True, gc=False):
 # The field of WatchResponse that carries each kind of happening; also its type in JSON.
 KINDS: dict[str, type[What]] = {
     "message": Line,
+    "change": ChangeEvent,
     "receipt": ReceiptEvent,
     "member": MemberEvent,
     "suspect": SuspectEvent,

@@ -1,6 +1,6 @@
 """Names that people type: addresses, nicks, chats, and the line that others run to join.
 
-`HOST:PORT/name[#secret]` is a join line; `name@HOST:PORT` says which discovery service is meant;
+`HOST:PORT/name[#mark]` is a join line; `name@HOST:PORT` says which discovery service is meant;
 `#name` and `name` are one chat.  Pure but for `route_to`, which asks the kernel.
 """
 

@@ -2,15 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from node.codec import Malformed, method_of
+from node.codec import Hello, Malformed, Seals, method_of
 from node.core.messages import Ping, Receipt, Refusal, Reply, Request, Tell, Told
-from node.core.types import Millis, Silence
+from node.core.types import Address, Millis, Silence
 from node.limits import Limits
-from node.rpc import Line, Link
+from node.rpc import Line, Link, Mismatched, is_spoken
 from node.rpc.options import grpc
 from node.runner import Silenced
 
@@ -24,12 +25,14 @@ class LinkFigures(Struct, frozen=True):
     failures: int = 0
     last_error: str = ""
     in_flight: int = 0
+    held_ms: int = 0  # for so long its link was not read on, as more came than may
 
 
 class Peer:
     """A line, the link upon it, and their figures."""
 
     __slots__ = (
+        "_seals",
         "again_at",
         "calls",
         "can_link",
@@ -46,8 +49,8 @@ class Peer:
         "used_at",
     )
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
+    def __init__(self, line: Line, seals: Seals | None = None) -> None:
+        self.line, self._seals = line, seals
         self.link: Link | None = None  # opened by us, and answered with a hello
         self.stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None  # carries it, or is to
         self.linking: asyncio.Task[None] | None = None
@@ -98,11 +101,12 @@ class Peer:
         self, request: Request, deadline_ms: Millis, limits: Limits
     ) -> Reply | Refusal | Silenced:
         method = method_of(request)
-        answer = await self.line.call(method.path, method.write_request(request), deadline_ms)
+        asks = method.write_request(request, self._seals)
+        answer = await self.line.call(method.path, asks, deadline_ms)
         if not isinstance(answer, bytes):
             return answer
         try:
-            return method.read_reply(answer, limits)
+            return method.read_reply(answer, limits, request.caller, self._seals)
         except Malformed as error:
             return Silenced(Silence.SILENT, f"the answer is malformed: {error}"[:300])
 
@@ -146,3 +150,39 @@ class Turn:
         if self._has:
             self._has = False
             self._turns.release()
+
+
+async def let_go(peer: Peer) -> None:
+    """Close its line, and the link upon it."""
+    if peer.linking is not None:
+        peer.linking.cancel()
+        await asyncio.wait([peer.linking])
+    await peer.line.close()
+
+
+def give_up(link: Link, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
+    """No hello came: something on the way lets no stream through."""
+    if link.peer is None:
+        stream.cancel()
+
+
+async def frames_of(stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> AsyncIterator[bytes]:
+    """What comes by a stream, until its end."""
+    while isinstance(data := await stream.read(), bytes):
+        yield data
+
+
+def check(hello: Hello) -> None:
+    """Raises `Mismatched` for who speaks another version of the protocol."""
+    if not is_spoken(hello.protocol):
+        raise Mismatched(hello.protocol)
+
+
+def said(link: Link) -> tuple[Address, ...]:
+    """The addresses that the other side says it has."""
+    return link.peer.addresses if link.peer is not None else ()
+
+
+def opener(addresses: tuple[Address, ...]) -> Address:
+    """By which of two links at once it is told which one stays."""
+    return addresses[0] if addresses else ""

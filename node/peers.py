@@ -22,11 +22,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from node.codec import CARRIED, AskWriter, Hello, Malformed, call_of
+from node.codec import CARRIED, AskWriter, Hello, Malformed, Seals, call_of
 from node.core.messages import Join, Ping, Refusal, Reply, Request
 from node.core.types import Address, Millis, Silence
 from node.limits import Limits
-from node.peer import Began, LinkFigures, Peer, Turn
+from node.peer import (
+    Began,
+    LinkFigures,
+    Peer,
+    Turn,
+    check,
+    frames_of,
+    give_up,
+    let_go,
+    opener,
+    said,
+)
 from node.rpc import (
     CallLog,
     CallRow,
@@ -34,10 +45,12 @@ from node.rpc import (
     Line,
     Link,
     Mismatched,
-    is_spoken,
+    TooMany,
+    come_again_s,
     refusal_in,
     status_of,
 )
+from node.rpc.budget import LINKS_EACH_MAX
 from node.rpc.options import grpc
 from node.rpc.transport import Transport
 from node.runner import URGENT, Silenced
@@ -64,7 +77,8 @@ class Links:
 
     `desk` answers what comes by links; `addresses()` are ours, the lowest first.
     `on_broken(address)`: a connection that was there is so no longer.  `on_late(address, ms)`: an
-    answer came by a link so long after its call had ended.
+    answer came by a link so long after its call had ended.  `on_flood(certificate)`: so much comes
+    from that node that its link is read more slowly.  `seals` close and open what is said.
     """
 
     def __init__(
@@ -76,17 +90,18 @@ class Links:
         addresses: Callable[[], tuple[Address, ...]],
         on_late: Callable[[Address, Millis], None],
         transport: Transport,
-        limits: Limits = Limits(),  # noqa: B008  frozen
+        seals: Seals | None = None,
     ) -> None:
         self._tasks = tasks
+        self.on_flood: Callable[[bytes], object] = _nothing_of
         self._log = log
         self._on_broken = on_broken
         self._desk = desk
         self._addresses = addresses
         self._on_late = on_late
         self._transport = transport
-        self._limits = limits
-        self._writer = AskWriter()
+        self._limits = Limits()
+        self._writer = AskWriter(seals)
         self._peers: dict[Whom, Peer] = {}
         self._accepted: dict[Whom, Link] = {}  # opened by others
         self._serving: dict[Link, asyncio.Task[Any]] = {}
@@ -228,7 +243,7 @@ class Links:
         taken = self._accepted.get(whom)
         if peer.link is None or taken is None:
             return peer.link or taken
-        return peer.link if _opener(peer.link.addresses) <= _opener(_said(taken)) else taken
+        return peer.link if opener(peer.link.addresses) <= opener(said(taken)) else taken
 
     async def _linked(self, whom: Whom, peer: Peer, deadline_ms: Millis) -> Link | None:
         """The link to ask over, opened where there is none; None if that cannot be had soon."""
@@ -264,22 +279,24 @@ class Links:
 
         def greeted(link: Link, hello: Hello) -> None:
             turn.over()
-            _check(hello)
+            check(hello)
             peer.link, peer.can_link, peer.is_in_doubt = link, True, False
             peer.tell_greeted()
             self._retire_second(whom)
 
         again_s = AGAIN_S
         link = self._make(stream.write, greeted, certificate or None)
-        patience = asyncio.get_running_loop().call_later(OPENS_S, _give_up, link, stream)
+        patience = asyncio.get_running_loop().call_later(OPENS_S, give_up, link, stream)
         try:
-            await link.run(_frames(stream))
+            await link.run(frames_of(stream))
         except (Malformed, Mismatched) as error:
             again_s, peer.can_link = REFUSED_AGAIN_S, False
             _log.warning("the link to %s makes no sense: %s", address, error)
         except grpc.aio.AioRpcError as error:
             is_definite = refusal_in(error) is not None
-            if is_definite or error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            if (wait_s := come_again_s(error)) is not None:
+                again_s = max(wait_s, AGAIN_S)
+            elif is_definite or error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 again_s, peer.can_link = REFUSED_AGAIN_S, False
             _log.debug("the link to %s has ended: %s", address, error.code())
         except asyncio.InvalidStateError:
@@ -306,10 +323,12 @@ class Links:
         certificate: bytes | None,
     ) -> Link:
         def late(link: Link, ms: Millis) -> None:
-            self._on_late(_opener(_said(link)), ms)
+            self._on_late(opener(said(link)), ms)
 
-        own = self._addresses()
-        return Link(write, self._desk, self._writer, own, self._limits, greeted, late, certificate)
+        given = self._desk, self._writer, self._addresses(), self._limits
+        link = Link(write, *given, greeted, late, certificate)
+        link.on_flood = lambda link: self.on_flood(link.certificate or b"")
+        return link
 
     def _retire_second(self, whom: Whom) -> None:
         """Of two links to one node ours may be the one that is not asked over any more."""
@@ -335,11 +354,15 @@ class Links:
     ) -> None:
         """Serve a link that the node with this certificate has opened, until it ends.
 
-        Raises `Malformed` and `Mismatched`.
+        Raises `Malformed`, `Mismatched` and `TooMany`.
         """
+        if certificate is not None:
+            open_ = sum(link.certificate == certificate for link in self._serving)
+            if open_ >= LINKS_EACH_MAX:
+                raise TooMany(f"{LINKS_EACH_MAX} links of a member", AGAIN_S)
 
         def greeted(link: Link, hello: Hello) -> None:
-            _check(hello)
+            check(hello)
             for address in set(hello.addresses).difference(self._addresses()):
                 whom = self._whom(address, certificate or b"")
                 self._accepted[whom] = link
@@ -371,7 +394,7 @@ class Links:
                 self._cut_off.add(link)
                 serving.cancel()
         for whom in [whom for whom in self._peers if whom[1] and not knows(whom[1])]:
-            self._tasks.spawn(_let_go(self._peers.pop(whom)), f"line to {whom[0]}, nobody's")
+            self._tasks.spawn(let_go(self._peers.pop(whom)), f"line to {whom[0]}, nobody's")
 
     def _ended(self, whom: Whom) -> None:
         """A link that was opened by others has ended: is there another, or is ours on its way?
@@ -395,7 +418,7 @@ class Links:
                 self._on_broken(address)
 
             line = Line(address, self._tasks, broken, self._transport, certificate)
-            peer = self._peers[whom] = Peer(line)
+            peer = self._peers[whom] = Peer(line, self._writer.seals)
         return peer
 
     def _make_room(self) -> None:
@@ -404,14 +427,18 @@ class Links:
             return
         idle = [(peer.used_at, at) for at, peer in self._peers.items() if not peer.in_flight]
         for _, whom in sorted(idle)[: len(self._peers) - LINKS_MAX + 1]:
-            self._tasks.spawn(_let_go(self._peers.pop(whom)), f"old line {whom[0]}")
+            self._tasks.spawn(let_go(self._peers.pop(whom)), f"old line {whom[0]}")
 
     def figures(self, address: Address, certificate: bytes) -> LinkFigures:
         """How the way to that node does; all zero where it was not called."""
         whom = self._whom(address, certificate)
         peer, taken = self._peers.get(whom), whom in self._accepted
+        links = {one for one in self._serving if certificate and one.certificate == certificate}
+        ours = peer.link if peer is not None else None
+        links.update(link for link in (ours, self._accepted.get(whom)) if link is not None)
+        held_ms = round(1000 * sum(link.pace.held_s for link in links))
         if peer is None:
-            return LinkFigures("ready" if taken else "idle")
+            return LinkFigures("ready" if taken else "idle", held_ms=held_ms)
         return LinkFigures(
             "ready" if taken else peer.line.state,
             round(peer.rtt_us),
@@ -419,7 +446,14 @@ class Links:
             peer.failures,
             peer.last_error,
             peer.in_flight,
+            held_ms,
         )
+
+    def flooding(self) -> set[bytes]:
+        """The certificates of nodes whose links are read slowly, as they flood."""
+        now = asyncio.get_running_loop().time()
+        links = [*self._serving, *(peer.link for peer in self._peers.values() if peer.link)]
+        return {link.certificate or b"" for link in links if link.pace.floods(now)}
 
     async def _sweep(self) -> None:
         while True:
@@ -435,7 +469,7 @@ class Links:
             if not peer.in_flight and peer.used_at < before
         ]
         for peer in [self._peers.pop(whom) for whom in unused]:
-            await _let_go(peer)
+            await let_go(peer)
 
     async def close(self) -> None:
         """End every link, whoever opened it, and close every line; calls under way are cancelled.
@@ -454,35 +488,8 @@ class Links:
             await asyncio.wait(self._alone)
         peers, self._peers = self._peers, {}
         for peer in peers.values():
-            await _let_go(peer)
+            await let_go(peer)
 
 
-async def _let_go(peer: Peer) -> None:
-    if peer.linking is not None:
-        peer.linking.cancel()
-        await asyncio.wait([peer.linking])
-    await peer.line.close()
-
-
-def _give_up(link: Link, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
-    """No hello came: something on the way lets no stream through."""
-    if link.peer is None:
-        stream.cancel()
-
-
-async def _frames(stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> AsyncIterator[bytes]:
-    while isinstance(data := await stream.read(), bytes):
-        yield data
-
-
-def _check(hello: Hello) -> None:
-    if not is_spoken(hello.protocol):
-        raise Mismatched(hello.protocol)
-
-
-def _said(link: Link) -> tuple[Address, ...]:
-    return link.peer.addresses if link.peer is not None else ()
-
-
-def _opener(addresses: tuple[Address, ...]) -> Address:
-    return addresses[0] if addresses else ""
+def _nothing_of(_: bytes) -> None:
+    """Nobody wants to know."""

@@ -88,7 +88,7 @@ def short_directory() -> Path:
     """Where stand-ins for too long socket paths are: the same for every process of ours."""
     root = Path(tempfile.gettempdir())
     if len(os.fsencode(root)) > 60:
-        root = Path("/tmp")
+        root = Path("/tmp")  # noqa: S108  the directory in it is ours alone, or not used
     return root / f"p2pchat-{os.getuid()}"
 
 

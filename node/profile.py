@@ -190,8 +190,10 @@ def holder(directory: Path) -> int:
     """Pid of the process that holds the lock of the profile in `directory`; 0 for nobody."""
     try:
         descriptor = os.open(directory / "node.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
+    except OSError as error:
+        raise unread(directory / "node.lock", error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return 0

@@ -26,6 +26,7 @@ from node.core.effects import (
     Ask,
     Call,
     Effect,
+    Erase,
     Notice,
     Respond,
     Serve,
@@ -44,11 +45,11 @@ from node.core.messages import (
     NdsReply,
     NdsRequest,
     Ping,
-    Reason,
     Refusal,
     Reply,
     Request,
 )
+from node.core.reasons import Reason
 from node.core.types import Address, CallId, Millis, Silence
 from node.errors import DiskFailed
 from node.tasks import Tasks
@@ -57,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 ANSWERS_MAX = 2_048  # requests of others that wait, beside pings and elections
 
-STORES = {StoreMessages, StorePost, StoreMeta, StoreRoster, StoreMarks, Trim}
+STORES = {StoreMessages, Erase, StorePost, StoreMeta, StoreRoster, StoreMarks, Trim}
 Act: TypeAlias = Call | Ask | Respond | Serve
 ACTS = {Call, Ask, Respond, Serve}
 URGENT = (Ping, Elect, Coordinator)
@@ -283,8 +284,8 @@ class Runner:
                 self._spawn(act)
             case Respond(call, reply):
                 self._respond(call, reply)
-            case Serve(call, synced, keys):
-                messages = tuple(self.archive.read(keys))
+            case Serve(call, synced, keys, since):
+                messages = tuple(one.veiled(since) for one in self.archive.read(keys))
                 self._respond(call, replace(synced, messages=messages))
             case _:
                 assert_never(act)

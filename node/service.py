@@ -11,22 +11,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from node.codec import METHODS, Malformed, Method, parse
-from node.core.messages import Join, Ping, Reason, Refusal, Reply, Request
+from node.codec import METHODS, Malformed, Method, Seals, parse
+from node.core.messages import Join, Ping, Refusal, Reply, Request
+from node.core.reasons import Reason
 from node.core.types import Address, ChatId
 from node.errors import PortInUse
 from node.limits import Limits, split_address
 from node.rpc import (
+    Gate,
     Guard,
     Mismatched,
+    TooMany,
     abort,
     is_spoken,
     make_server,
     malformed,
     mismatched,
     refused,
+    too_many,
 )
-from node.rpc.options import RPCS_MAX, SERVER_OPTIONS, grpc
+from node.rpc.options import BOUNDED_OPTIONS, RPCS_MAX, SERVER_OPTIONS, grpc
 from node.rpc.server import HungUp
 from node.rpc.transport import PLAIN, Transport
 from node.runner import Unanswered
@@ -156,7 +160,7 @@ class Links(Protocol):
     ) -> None:
         """Serve a link that the node with this certificate has opened, until it ends.
 
-        Raises `Malformed` and `Mismatched`.
+        Raises `Malformed`, `Mismatched` and `TooMany`.
         """
         ...
 
@@ -171,10 +175,13 @@ class NodeService:
         desk: Desk,
         links: Links,
         transport: Transport,
+        gate: Gate | None = None,
         limits: Limits = Limits(),  # noqa: B008  frozen
+        seals: Seals | None = None,
     ) -> None:
         self._desk, self._links, self._limits = desk, links, limits
-        self._transport = transport
+        self._transport, self._seals = transport, seals
+        self._gate = gate or Gate(transport, desk.knows)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
@@ -192,13 +199,16 @@ class NodeService:
             theirs = message.caller.protocol  # type: ignore[attr-defined]
             if not is_spoken(theirs):
                 await abort(context, mismatched(theirs))
-            request = method.decode_request(message, self._limits)
+            request = method.decode_request(message, self._limits, self._seals)
         except Malformed as error:
+            self._gate.senseless(context)
             await abort(context, malformed(error))
         answer = await self._answer(request, context)
         if isinstance(answer, Refusal):
+            if answer.reason == Reason.UNKNOWN_CHAT:
+                self._gate.senseless(context)
             await abort(context, refused(answer))
-        return method.write_reply(answer)
+        return method.write_reply(answer, request.caller, self._seals)
 
     async def _answer(
         self, request: Request, context: grpc.aio.ServicerContext[bytes, bytes]
@@ -226,6 +236,8 @@ class NodeService:
             await abort(context, malformed(error))
         except Mismatched as error:
             await abort(context, mismatched(error.theirs))
+        except TooMany as error:
+            await abort(context, too_many(error.limit, error.wait_s))
         except HungUp:
             _log.debug("a link has ended while something was written")
 
@@ -235,17 +247,20 @@ async def build_server(
     services: Sequence[Service],
     transport: Transport = PLAIN,
     shows: Callable[[bytes | None], bool] = lambda _: True,
+    gate: Gate | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """A server that listens, and its port; it serves once it is started.
 
     `listen` is HOST:PORT, port 0 for any free one, or unix:PATH.  Health and reflection come with
-    it, for callers whose certificate `shows` takes.  Raises `PortInUse`.
+    it, for callers whose certificate `shows` takes; `gate` comes before all.  Raises `PortInUse`.
     """
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
     from grpc_reflection.v1alpha import reflection
 
-    guard = Guard(lambda context: shows(transport.caller(context)))
-    server = make_server([guard], SERVER_OPTIONS, RPCS_MAX)
+    guard = Guard(lambda context: shows(transport.caller(context)), gate)
+    admits = gate.admits if gate is not None else None
+    options = SERVER_OPTIONS if listen.startswith("unix:") else BOUNDED_OPTIONS
+    server = make_server([guard], options, RPCS_MAX, admits)
     names = [service.name for service in services]
     for service in services:
         service.add_to(server)

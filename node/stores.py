@@ -14,12 +14,13 @@ from .words import Finding
 ROOM_LOW = 64 * 2**20  # bytes: less than that is said
 
 
-def findings(data: Path, entries: Iterable[Entry]) -> list[Finding]:
-    """One for the log of each chat, one for the disk; `data` is the profile's directory.
+def findings(data: Path, key: bytes | None, entries: Iterable[Entry]) -> list[Finding]:
+    """One for the log of each chat, one for the disk; `data` is the profile's directory, and `key`
+    opens its logs.
 
     Takes its time with long logs.
     """
-    rows = [_log(data, one) for one in entries if one.state != "left"]
+    rows = [_log(data, key, one) for one in entries if one.state != "left"]
     return [*rows, _room(data)]
 
 
@@ -33,22 +34,26 @@ def everything(data: Path) -> list[Finding]:
         chats = profile.load(data).chats
     except Complaint as error:
         wrong.append(Finding("profile", False, str(error)))
-    return [*wrong, *own_keys(data), *findings(data, chats)]
+    key, unsound = own_keys(data)
+    return [*wrong, *unsound, *findings(data, key, chats)]
 
 
-def own_keys(data: Path) -> list[Finding]:
-    """What is wrong with the keys; nothing where they are sound, or not made yet."""
+def own_keys(data: Path) -> tuple[bytes | None, list[Finding]]:
+    """The key of the logs, if there is one, and what is wrong with the keys; nothing where they are
+    sound, or not made yet.
+    """
     try:
-        keys.check(data)
+        return keys.check(data), []
     except Complaint as error:
-        return [Finding("keys", False, str(error))]
-    return []
+        return None, [Finding("keys", False, str(error))]
 
 
-def _log(data: Path, entry: Entry) -> Finding:
+def _log(data: Path, key: bytes | None, entry: Entry) -> Finding:
     check = f"log of #{entry.name}"
+    if key is None:
+        return Finding(check, False, "cannot be read: the profile has no identity that opens it")
     try:
-        health = examine(data / "chats" / entry.archive)
+        health = examine(data / disk.LOGS / entry.archive, key)
     except Complaint as error:
         return Finding(check, False, str(error))
     return Finding(check, True, _told(health))

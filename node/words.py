@@ -69,12 +69,6 @@ class Chat(Struct, frozen=True):
 NO_CHAT = Chat()
 
 
-def halted(halt: str, reason: str) -> str:
-    """Of a chat that does not go on here, "stalled: disk full"; empty for one that does."""
-    text = f"{halt}: {reason.replace('_', ' ').lower()}" if halt else ""
-    return text if text.isprintable() else ""
-
-
 class DiscoveryService(Struct, frozen=True):
     """A discovery service as a node sees it."""
 
@@ -82,16 +76,6 @@ class DiscoveryService(Struct, frozen=True):
     state: str = ""
     down_since_ms: int = 0
     fault: str = ""
-
-
-OTHER_KEY = "OTHER_KEY"  # the fault of an NDS that is not the one that was there before
-
-
-def nds_fault(reason: str) -> str:
-    """Why an NDS that answers can store nothing, for people."""
-    if reason == OTHER_KEY:
-        return "it is not the one that was there, or its connections are plain"
-    return "its disk is full" if reason == "STORE_FULL" else "its store fails"
 
 
 class Status(Struct, frozen=True):
@@ -156,6 +140,7 @@ class Networks(Struct, frozen=True):
 
     networks: tuple[Network, ...] = ()
     unreachable: tuple[str, ...] = ()
+    distrusted: tuple[str, ...] = ()  # why others are not trusted, a sentence each
 
 
 class Member(Struct, frozen=True):
@@ -173,6 +158,8 @@ class Member(Struct, frozen=True):
     away: str = ""
     identity: str = ""
     certificate: str = ""  # SHA-256 in hex; empty for one who has left or has not said
+    role: str = ""
+    removed_by: str = ""
 
 
 class Members(Struct, frozen=True):
@@ -183,6 +170,8 @@ class Members(Struct, frozen=True):
     mode: int = 0
     halt: str = ""
     halt_reason: str = ""
+    admins_invite: bool = False
+    admins_topic: bool = False
 
 
 class Progress(Struct, frozen=True):
@@ -215,6 +204,15 @@ class Line(Struct, frozen=True, gc=False):
     of: int = 0
     mention: bool = False
     place: str = ""
+    edited: bool = False
+    erased: bool = False
+    redacted_by: str = ""
+
+
+class Changed(Struct, frozen=True):
+    """The line as it is now."""
+
+    line: Line = Line()
 
 
 class Page(Struct, frozen=True):
@@ -254,6 +252,7 @@ class Peer(Struct, frozen=True):
     state: str = ""
     in_flight: int = 0
     watch: str = ""
+    held_ms: int = 0
 
 
 class Peers(Struct, frozen=True):
@@ -321,6 +320,16 @@ class Invitation(Struct, frozen=True):
     once: bool = False
 
 
+class PasswordKey(Struct, frozen=True):
+    """What a node is told of a password: what was made of it, and how; empty for none."""
+
+    salt: bytes = b""
+    log_n: int = 0
+    r: int = 0
+    p: int = 0
+    seed: bytes = b""
+
+
 class InviteRow(Struct, frozen=True):
     """An invitation, without its secret."""
 
@@ -340,6 +349,7 @@ class Invites(Struct, frozen=True):
     chat: str = ""
     open: bool = False  # whoever asks is let in
     invites: tuple[InviteRow, ...] = ()
+    password: bool = False  # who knows the chat's password is let in, too
 
 
 class ElectionStep(Struct, frozen=True):

@@ -108,10 +108,13 @@ PURE_LIBRARY = names(
     " operator random struct typing"
 )
 WIRE = names("google grpc grpc_health grpc_reflection grpc_status p2pchat")
-CORE_FACTS = names("types messages timing runs marks", "node.core.")
+CORE_FACTS = names(
+    "types access clock conversation deciding messages reasons timing runs marks", "node.core."
+)
 CORE_WORDS = CORE_FACTS | names("events effects errors", "node.core.")
 CORE_PARTS = names(
-    "causal history gaps outbox membership liveness election clock calls", "node.core."
+    "causal changes history gaps outbox membership liveness election calls guessing",
+    "node.core.",
 )
 NODE_WIRE = names("codec rpc service peers discovery control host cli.client", "node.")
 NDS_WIRE = names("certificates service server", "nds.")
@@ -175,12 +178,12 @@ IMPORT_RULES = [
     ImportRule(
         "what a face knows stands on the node's words alone",
         who=names("node.cli.model"),
-        only=PURE_LIBRARY | names("node.cli.model node.happenings node.words"),
+        only=PURE_LIBRARY | names("node.cli.model node.faults node.happenings node.words"),
     ),
     ImportRule(
         "what a face knows, and what may happen to it, know nothing of what reduces them",
         who=names("values events", "node.cli.model."),
-        only=PURE_LIBRARY | names("node.cli.model.values node.happenings node.words"),
+        only=PURE_LIBRARY | names("node.cli.model.values node.faults node.happenings node.words"),
     ),
     ImportRule(
         "drawing knows the state, and nothing of what is typed or asked",
@@ -188,7 +191,7 @@ IMPORT_RULES = [
         only=PURE_LIBRARY
         | names("datetime json re unicodedata wcwidth")
         | names("node.cli.model node.cli.render node.core.types node.errors")
-        | names("node.happenings node.words"),
+        | names("node.faults node.happenings node.words"),
     ),
     ImportRule(
         "commands know the state and clean text, and perform nothing",
@@ -316,6 +319,14 @@ def is_nothing(statement: ast.stmt) -> bool:
             return False
 
 
+def unexplained_exceptions(source: Source) -> Iterator[str]:
+    """Rules of the linter that are set aside without a word why."""
+    for line, text in enumerate(source.text.splitlines(), 1):
+        for said in re.findall(r"# (?:ruff: )?noqa\b(.*)", text):
+            if not re.fullmatch(r": [A-Z]+\d+(, [A-Z]+\d+)*(  | - | )[A-Za-z].*", said):
+                yield f"{source.path}:{line} does not say why"
+
+
 STYLE_RULES: list[Callable[[Source], Iterator[str]]] = [
     impure_core,
     long_functions,
@@ -323,12 +334,13 @@ STYLE_RULES: list[Callable[[Source], Iterator[str]]] = [
     missing_docstring,
     unfinished_work,
     swallowed_errors,
+    unexplained_exceptions,
 ]
 
 # --- a test file per source file -------------------------------------------------------------
 
 # Files of these names hold words and no behaviour, or are tried through the programs they start.
-WITHOUT_A_TEST = names("__init__ __main__ effects errors events messages timing types")
+WITHOUT_A_TEST = names("__init__ __main__ effects errors events messages reasons timing types")
 # The directory of tests that mirrors a package; the longest that fits counts.
 MIRRORS = {
     "node.core": "tests/core",
@@ -380,6 +392,13 @@ def test_every_import_keeps_the_rules() -> None:
 @READS_ALL
 def test_every_source_keeps(rule: Callable[[Source], Iterator[str]]) -> None:
     complaints = [said for source in sources_under("nds", "node") for said in rule(source)]
+    assert not complaints, "\n".join(complaints)
+
+
+@READS_ALL
+def test_every_test_says_why_it_sets_a_rule_of_the_linter_aside() -> None:
+    sources = [one for one in sources_under("tests") if one.path.name != "test_architecture.py"]
+    complaints = [said for source in sources for said in unexplained_exceptions(source)]
     assert not complaints, "\n".join(complaints)
 
 
@@ -524,6 +543,9 @@ def test_an_allowed_import_is_let_through(path: str, text: str) -> None:
             "while f():\n try:\n  f()\n except Exception:\n  continue",
         ),
         (swallowed_errors, "node/host.py", "with contextlib.suppress(Exception):\n  f()"),
+        (unexplained_exceptions, "node/host.py", "f()  # " + "noqa"),
+        (unexplained_exceptions, "node/host.py", "f()  # " + "noqa: S603"),
+        (unexplained_exceptions, "node/host.py", "# ruff: " + "noqa: D103"),
     ],
 )
 def test_a_breach_of_style_is_found(
@@ -542,6 +564,7 @@ def test_good_style_is_let_through(rule: Callable[[Source], Iterator[str]]) -> N
         * 49
         + "try:\n  f(Random(1))\nexcept OSError:\n  pass\n"
         "try:\n  f(Random(1))\nexcept Exception as error:\n  report(error)\n"
+        "f('0.0.0.0')  # noqa: S104  nothing listens there\n"
     )
     assert list(rule(parse("node/core/group.py", text))) == []
 

@@ -22,7 +22,8 @@ atomic step; only a decision that has been kept may be answered.
 
 The rules: a record changes hands only by compare-and-set on its epoch; epochs and ids never repeat,
 since a service that forgot starts with a higher generation and takes over what its callers know
-(`_recall`); a leader that says that it leads stays.
+(`_recall`); a leader that says that it leads stays; and a network that has a claim key is changed
+by nobody who has not proved that, or its owner's.  What a caller has proved is looked at before.
 """
 
 from nds.record.decisions import (
@@ -34,6 +35,7 @@ from nds.record.decisions import (
     heard,
     is_hidden,
     is_idle,
+    known_by_leader,
     remove,
     renew,
     serves_at,
@@ -48,6 +50,8 @@ from nds.record.values import (
     NAME_MAX,
     NO_EPOCH,
     NO_IDS,
+    NOBODY,
+    NOBODY_EXPELLED,
     RENEWAL_MS,
     SILENCE_MS,
     Answer,
@@ -57,8 +61,10 @@ from nds.record.values import (
     Create,
     Decision,
     Epoch,
+    Expelled,
     Facts,
     Granted,
+    HandOver,
     IdBlock,
     Kept,
     Noted,
@@ -69,6 +75,7 @@ from nds.record.values import (
     Removed,
     Renewal,
     Renewed,
+    Speaker,
     Word,
     nobody,
 )
@@ -80,6 +87,8 @@ __all__ = [
     "HIDDEN_MS",
     "IDLE_MS",
     "NAME_MAX",
+    "NOBODY",
+    "NOBODY_EXPELLED",
     "NO_EPOCH",
     "NO_IDS",
     "RENEWAL_MS",
@@ -91,8 +100,10 @@ __all__ = [
     "Create",
     "Decision",
     "Epoch",
+    "Expelled",
     "Facts",
     "Granted",
+    "HandOver",
     "IdBlock",
     "Kept",
     "Noted",
@@ -103,6 +114,7 @@ __all__ = [
     "Removed",
     "Renewal",
     "Renewed",
+    "Speaker",
     "Word",
     "believable",
     "claim_begin",
@@ -112,6 +124,7 @@ __all__ = [
     "heard",
     "is_hidden",
     "is_idle",
+    "known_by_leader",
     "nobody",
     "remove",
     "renew",

@@ -34,8 +34,11 @@ from nds.record.values import (
     Removed,
     Renewal,
     Renewed,
+    Speaker,
     Word,
 )
+
+NO_FACTS = Facts()
 
 
 def start_generation(stored: int, now_ms: int) -> int:
@@ -95,6 +98,10 @@ def create(kept: Kept, request: Create, now_ms: int) -> Decision[Granted | Refus
         seen_ms=now_ms,
         ids=ids,
         request=request.request,
+        claim_key=request.by.claim_key,
+        owner=request.by.owner,
+        certificate=request.by.certificate,
+        host=request.by.host,
     )
     return Decision(record, kept.generation, Granted(record, ids, _question(record)))
 
@@ -102,16 +109,20 @@ def create(kept: Kept, request: Create, now_ms: int) -> Decision[Granted | Refus
 def claim_begin(kept: Kept, claim: Claim, now_ms: int) -> Decision[Begun]:
     """Decide a claim as far as that goes without the old leader; `Ask` where it must be asked.
 
-    The record's own leader, claiming after a restart, is not asked about itself.
+    The record's own leader, claiming after a restart, is not asked about itself; nor is one that is
+    shown to be a member no longer: whatever it says, it leads nobody.
     """
-    record, generation = _recall(kept, claim.chat, claim.facts, now_ms)
+    if (refused := _unproved(kept, claim.by, claim.facts)) is not None:
+        return refused
+    record, generation = _recall(kept, claim.chat, claim.facts, claim.by, now_ms)
     if record is None:
         return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
     if record.nonce == claim.nonce != 0 and record.leader == claim.node:
         return Decision(record, generation, Granted(record, record.ids))
     if record.epoch != claim.expected or claim.only_fate:
         return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
-    if record.address and record.leader != claim.node:
+    unasked = record.leader == claim.node or _is_expelled(record, claim)
+    if record.address and not unasked:
         return Decision(record, generation, _question(record, claim.votes))
     return _grant(replace(kept, record=record, generation=generation), record, claim, now_ms)
 
@@ -123,6 +134,8 @@ def claim_finish(
 
     `kept` is read anew: renewals and deletions may have come between.
     """
+    if (refused := _unproved(kept, claim.by)) is not None:
+        return refused
     noted = heard(kept, ask, answer, now_ms)
     record, generation = noted.record, noted.generation
     if record is None:
@@ -142,7 +155,10 @@ def renew(kept: Kept, renewal: Renewal, now_ms: int) -> Decision[Renewed | Refus
     A deleted network is unknown to its leader: only a claim revives it, so that a renewal which was
     long on its way does not.
     """
-    record, generation = _recall(kept, renewal.chat, _known_by_leader(renewal), now_ms)
+    facts = known_by_leader(renewal)
+    if (refused := _unproved(kept, renewal.by, facts)) is not None:
+        return refused
+    record, generation = _recall(kept, renewal.chat, facts, renewal.by, now_ms)
     if record is None or record.deleted:
         return Decision(record, generation, Refused(Reason.UNKNOWN_NETWORK))
     if record.epoch != renewal.epoch:
@@ -155,6 +171,10 @@ def renew(kept: Kept, renewal: Renewal, now_ms: int) -> Decision[Renewed | Refus
         address=renewal.address,
         seen_ms=now_ms,
         answered=record.answered and record.address == renewal.address,
+        claim_key=renewal.by.claim_key or record.claim_key,
+        owner=record.owner or renewal.by.owner,
+        certificate=renewal.by.certificate,
+        host=renewal.by.host,
     )
     ids = NO_IDS
     if renewal.want_ids:
@@ -176,6 +196,8 @@ def heard(kept: Kept, ask: Ask, answer: Answer, now_ms: int) -> Decision[Noted]:
         if answer.epoch > record.epoch:
             leader = answer.leader or record.leader
             record = replace(record, epoch=answer.epoch, leader=leader, nonce=0, ids=NO_IDS)
+            if leader != ask.leader:
+                record = replace(record, certificate=b"")
             generation = max(generation, answer.epoch.generation + 1)
     return Decision(record, generation, Noted())
 
@@ -185,6 +207,8 @@ def remove(kept: Kept, removal: Removal, now_ms: int) -> Decision[Removed | Refu
     record, generation = kept.record, kept.generation
     if record is None:
         return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
+    if (refused := _unproved(kept, removal.by)) is not None:
+        return refused
     if record.epoch > removal.epoch and not record.deleted:
         return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
     if removal.epoch > record.epoch:
@@ -203,7 +227,28 @@ def free_name(name: str, chat: int, taken: Callable[[str], bool]) -> str:
     return next(free for free in chain([stem], later) if not taken(free))
 
 
-def _recall(kept: Kept, chat: int, facts: Facts, now_ms: int) -> tuple[Record | None, int]:
+def _unproved(kept: Kept, by: Speaker, facts: Facts = NO_FACTS) -> Decision[Refused] | None:
+    """The refusal of a caller that does not speak for the network; None: it does.
+
+    Looked at first of all: nothing that a stranger knows, or pretends to, repairs a record.  Where
+    we have forgotten, our own word says who speaks for it.
+    """
+    record, key = kept.record, facts.claim_key
+    if record is None and not facts.is_sworn:
+        return Decision(None, kept.generation, Refused(Reason.UNKNOWN_NETWORK))
+    if record is None and (not key or key in by.proved):
+        return None
+    if record is None:
+        return Decision(None, kept.generation, Refused(Reason.WRONG_CLAIM_KEY))
+    if record.is_spoken_for(by) or (key in by.proved and facts.epoch > record.epoch):
+        return None
+    shown = None if record.deleted else record
+    return Decision(record, kept.generation, Refused(Reason.WRONG_CLAIM_KEY, shown))
+
+
+def _recall(
+    kept: Kept, chat: int, facts: Facts, by: Speaker, now_ms: int
+) -> tuple[Record | None, int]:
     """The record and generation, repaired by what a caller knows that we forgot.
 
     An epoch above the record's, or no record, proves that this service lost its disk or got an old
@@ -215,13 +260,23 @@ def _recall(kept: Kept, chat: int, facts: Facts, now_ms: int) -> tuple[Record | 
         if record is None or facts.epoch > record.epoch:
             if record is None or record.deleted:
                 record = _revived(record, chat, facts, kept.taken)
+            if facts.claim_key:
+                record = replace(record, claim_key=facts.claim_key)
+            if kept.record is None:
+                key = record.claim_key or by.claim_key
+                record = replace(record, claim_key=key, owner=by.owner)
             record = replace(record, epoch=facts.epoch, leader=leader, address=address)
             record = replace(record, seen_ms=0, nonce=0, ids=NO_IDS, answered=False)
+            record = replace(record, certificate=b"", host=by.host)
             generation = max(generation, facts.epoch.generation + 1)
         elif facts.epoch == record.epoch and not record.leader and not record.deleted:
             record = replace(record, leader=leader, address=address)
+            record = replace(record, certificate=b"", host=by.host)
     if record is not None and record.next_n <= facts.highest_n:
         record = replace(record, next_n=min(facts.highest_n + 1, GENERATION))
+    if record is not None and by.handovers:
+        *former, owner = record.owners(by)
+        record = replace(record, owner=owner, former=tuple(former))
     return record, generation
 
 
@@ -246,7 +301,7 @@ def _revived(
     )
 
 
-def _known_by_leader(renewal: Renewal) -> Facts:
+def known_by_leader(renewal: Renewal) -> Facts:
     """The facts of a renewal: its sender leads the epoch that it renews."""
     facts = renewal.facts
     if facts.epoch > renewal.epoch:
@@ -265,13 +320,20 @@ def _created_before(record: Record, request: Create) -> Granted | Refused:
 
 
 def _question(record: Record, votes: tuple[int, ...] = ()) -> Ask:
-    return Ask(record.leader, record.address, record.epoch, votes)
+    return Ask(record.leader, record.address, record.epoch, votes, record.certificate, record.host)
 
 
 def _leads(answer: Answer, ask: Ask, now_ms: int) -> bool:
     """Whether the asked one leads the epoch that it was asked about, or a later one."""
     leading = answer.word is Word.LEADING and answer.epoch >= ask.epoch
     return leading and believable(answer.epoch, now_ms)
+
+
+def _is_expelled(record: Record, claim: Claim) -> bool:
+    """Was the leader removed, by one that had the right to it?  Who owns it now is by nobody."""
+    member, person, by = claim.expelled
+    known = by != b"" and by in record.owners()
+    return known and member == record.leader and person != record.owner
 
 
 def _believed(record: Record, claim: Claim, now_ms: int) -> bool:
@@ -299,6 +361,10 @@ def _grant(kept: Kept, record: Record, claim: Claim, now_ms: int) -> Decision[Gr
         seen_ms=now_ms,
         nonce=claim.nonce,
         answered=False,
+        claim_key=record.claim_key or claim.by.claim_key,
+        owner=record.owner or claim.by.owner,
+        certificate=claim.by.certificate,
+        host=claim.by.host,
     )
     record, ids = _block(record, kept.generation)
     record = replace(record, ids=ids)

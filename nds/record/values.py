@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum, StrEnum, auto
+from itertools import pairwise
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ RENEWAL_MS = 3_000  # how often a leader renews
 SILENCE_MS = 2 * RENEWAL_MS  # how long a leader that we never reached is believed by its renewals
 IDLE_MS = 60_000  # without renewal: listed as idle
 HIDDEN_MS = 24 * 3_600_000  # without renewal: listed no more
+OWNERS_MAX = 16  # that are remembered, the present one among them
 AHEAD_S = 3_600  # generations further ahead of the clock than this are nobody's honest memory
 
 
@@ -36,6 +38,38 @@ class IdBlock(Struct, frozen=True):
 NO_IDS = IdBlock(0, 0)
 
 
+class HandOver(NamedTuple):
+    """An owner has handed a network on, and signed that."""
+
+    by: bytes
+    owner: bytes  # from then on
+
+
+class Expelled(NamedTuple):
+    """A member was removed, on the word of who owned the network, or of its admin."""
+
+    member: int
+    person: bytes  # its identity
+    by: bytes  # the owner's
+
+
+NOBODY_EXPELLED = Expelled(0, b"", b"")
+
+
+class Speaker(Struct, frozen=True):
+    """For what a caller speaks, and what it has proved."""
+
+    claim_key: bytes = b""  # to be registered; empty: as it is
+    owner: bytes = b""  # of the network, to be registered where none is
+    proved: frozenset[bytes] = frozenset()  # the public keys by which the request is signed
+    certificate: bytes = b""  # of its connection, in DER; empty: that proves none
+    host: str = ""  # the IP address that it comes from
+    handovers: tuple[HandOver, ...] = ()  # that it has shown, in their order
+
+
+NOBODY = Speaker()
+
+
 class Record(Struct, frozen=True):
     """All that is kept of a network.  A deleted one stays as a tombstone."""
 
@@ -53,6 +87,29 @@ class Record(Struct, frozen=True):
     answered: bool = False  # whether the leader has answered a question of ours in this epoch
     request: str = ""  # the id of the request that created the network
     deleted: bool = False
+    claim_key: bytes = b""  # public; who has proved it speaks for the network; empty: anybody does
+    owner: bytes = b""  # so does who has proved this identity
+    certificate: bytes = b""  # that the leader's connection proved, in DER; empty: it proved none
+    host: str = ""  # the IP address from which `address` was named
+    former: tuple[bytes, ...] = ()  # who owned it before `owner`, in their order
+
+    def is_spoken_for(self, by: Speaker) -> bool:
+        """May this caller change it?"""
+        if not self.claim_key:
+            return True
+        owner = self.owners(by)[-1]
+        return self.claim_key in by.proved or bool(owner and owner in by.proved)
+
+    def owners(self, by: Speaker = NOBODY) -> tuple[bytes, ...]:
+        """Who owned it, the last one now, by what this caller shows, too.
+
+        From one to another it goes once: whoever had it and gave it back takes it by no old word.
+        """
+        owners = [*self.former, self.owner]
+        for step in by.handovers:
+            if step.by == owners[-1] and step not in pairwise(owners):
+                owners.append(step.owner)
+        return tuple(owners[-OWNERS_MAX:])
 
 
 class Facts(Struct, frozen=True):
@@ -65,6 +122,8 @@ class Facts(Struct, frozen=True):
     leader: int = 0  # of that epoch; 0: unknown
     address: str = ""
     highest_n: int = 0  # of any member id ever given
+    is_sworn: bool = True  # false: this service would have signed it, and has not
+    claim_key: bytes = b""  # of the network, as this service has signed; empty: it has said nothing
 
 
 class Create(Struct, frozen=True):
@@ -75,6 +134,7 @@ class Create(Struct, frozen=True):
     name: str
     address: str
     mode: int = 1
+    by: Speaker = NOBODY
 
 
 class Claim(Struct, frozen=True):
@@ -89,6 +149,8 @@ class Claim(Struct, frozen=True):
     electorate: int = 0  # members that could have voted
     only_fate: bool = False  # only: did this nonce win?
     facts: Facts = Facts()
+    by: Speaker = NOBODY  # its claim key is for a network that has none
+    expelled: Expelled = NOBODY_EXPELLED  # whom it has shown to be a member no longer
 
 
 class Renewal(Struct, frozen=True):
@@ -100,6 +162,7 @@ class Renewal(Struct, frozen=True):
     address: str
     want_ids: bool = False
     facts: Facts = Facts()
+    by: Speaker = NOBODY
 
 
 class Removal(Struct, frozen=True):
@@ -107,6 +170,7 @@ class Removal(Struct, frozen=True):
 
     chat: int
     epoch: Epoch  # that the caller knows
+    by: Speaker = NOBODY
 
 
 class Reason(StrEnum):
@@ -118,6 +182,7 @@ class Reason(StrEnum):
     STALE_EPOCH = "STALE_EPOCH"  # the record's epoch is not the expected one; or the nonce lost
     LEADER_ALIVE = "LEADER_ALIVE"
     NOT_LEADER = "NOT_LEADER"  # somebody else leads that very epoch
+    WRONG_CLAIM_KEY = "WRONG_CLAIM_KEY"  # the caller has not proved that it speaks for the network
 
 
 class Ask(Struct, frozen=True):
@@ -127,6 +192,8 @@ class Ask(Struct, frozen=True):
     address: str
     epoch: Epoch
     votes: tuple[int, ...] = ()
+    certificate: bytes = b""  # of whom alone is asked; empty: of whoever is there
+    host: str = ""  # from where the address was named
 
 
 class Word(Enum):

@@ -7,6 +7,8 @@ from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+from msgspec.structs import replace
+
 from nds.ledger import Ledger
 from nds.logs import say
 from nds.record import (
@@ -23,10 +25,13 @@ from nds.record import (
     create,
     heard,
     is_hidden,
+    known_by_leader,
     remove,
     renew,
 )
 from nds.service import wire
+from nds.service.grants import Grants
+from nds.service.proofs import Caller
 from nds.service.questions import Questions
 from nds.service.statuses import Refusal, store_fault, streaming, unary
 from nds.store import Changed
@@ -47,21 +52,23 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
         watchers: Watchers,
         questions: Questions,
         now: Callable[[], int],
+        grants: Grants,
         draw: Callable[[], int] = lambda: secrets.randbelow(wire.CHAT_MAX) + 1,
     ) -> None:
         self._ledger = ledger
         self._watchers = watchers
         self._questions = questions
         self._now = now
+        self._grants = grants
         self._draw = draw
         self._claiming: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     @unary
     async def CreateNetwork(
-        self, request: nds_pb2.CreateNetworkRequest
+        self, request: nds_pb2.CreateNetworkRequest, caller: Caller
     ) -> nds_pb2.CreateNetworkResponse:
         now_ms = self._now()
-        wanted = wire.creation(request, now_ms, self._draw)
+        wanted = wire.creation(request, now_ms, self._draw, caller)
         decide = partial(create, request=wanted, now_ms=now_ms)
         changed = await self._ledger.change(wanted.chat, decide, request=wanted.request)
         granted = self._unrefused(changed.reply)
@@ -69,17 +76,17 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
             say("created", about=_about(granted.record))
         self._call_back(granted.record.chat, granted.ask)
         return nds_pb2.CreateNetworkResponse(
-            network=self._network(granted.record), ids=wire.ids_of(granted.ids)
+            network=self._told(granted.record), ids=wire.ids_of(granted.ids)
         )
 
     @unary
     async def GetNetworkInformation(
-        self, request: nds_pb2.GetNetworkInformationRequest
+        self, request: nds_pb2.GetNetworkInformationRequest, _: Caller
     ) -> nds_pb2.GetNetworkInformationResponse:
         after, size = wire.reading(request, self._now())
         if request.chat_id or request.name:
             record = await self._read(request.chat_id, request.name)
-            return nds_pb2.GetNetworkInformationResponse(networks=[self._network(record)])
+            return nds_pb2.GetNetworkInformationResponse(networks=[self._told(record)])
         page = await self._ledger.page(after, size + 1, self._seen_from(request.include_hidden))
         fault = await self._ledger.fault()
         return nds_pb2.GetNetworkInformationResponse(
@@ -90,36 +97,41 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
 
     @unary
     async def UpdateLeader(
-        self, request: nds_pb2.UpdateLeaderRequest
+        self, request: nds_pb2.UpdateLeaderRequest, caller: Caller
     ) -> nds_pb2.UpdateLeaderResponse:
-        claim = wire.claim(request, self._now())
+        claim = wire.claim(request, self._now(), caller)
+        facts = self._grants.looked_at(claim.chat, claim.facts, request.facts.grant)
+        claim = replace(claim, facts=facts)
         async with self._claiming.setdefault(claim.chat, asyncio.Lock()):
             reply = await self._claim(claim)
         granted = self._unrefused(reply)
         self._call_back(claim.chat, granted.ask)
         return nds_pb2.UpdateLeaderResponse(
-            network=self._network(granted.record), ids=wire.ids_of(granted.ids)
+            network=self._told(granted.record), ids=wire.ids_of(granted.ids)
         )
 
     @unary
-    async def Renew(self, request: nds_pb2.RenewRequest) -> nds_pb2.RenewResponse:
+    async def Renew(self, request: nds_pb2.RenewRequest, caller: Caller) -> nds_pb2.RenewResponse:
         now_ms = self._now()
-        renewal = wire.renewal(request, now_ms)
+        renewal = wire.renewal(request, now_ms, caller)
+        known = known_by_leader(renewal)
+        facts = self._grants.looked_at(renewal.chat, known, request.facts.grant)
+        renewal = replace(renewal, facts=facts)
         decide = partial(renew, renewal=renewal, now_ms=now_ms)
         changed = await self._ledger.change(renewal.chat, decide)
         _log_recall(changed)
         renewed = self._unrefused(changed.reply)
         self._call_back(renewal.chat, renewed.ask)
         return nds_pb2.RenewResponse(
-            network=self._network(renewed.record), ids=wire.ids_of(renewed.ids)
+            network=self._told(renewed.record), ids=wire.ids_of(renewed.ids)
         )
 
     @unary
     async def DeleteNetwork(
-        self, request: nds_pb2.DeleteNetworkRequest
+        self, request: nds_pb2.DeleteNetworkRequest, caller: Caller
     ) -> nds_pb2.DeleteNetworkResponse:
         now_ms = self._now()
-        removal = wire.removal(request, now_ms)
+        removal = wire.removal(request, now_ms, caller)
         decide = partial(remove, removal=removal, now_ms=now_ms)
         changed = await self._ledger.change(removal.chat, decide)
         removed = self._unrefused(changed.reply)
@@ -199,9 +211,14 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
     def _network(self, record: Record) -> nds_pb2.NetworkInformation:
         return wire.network_of(record, self._now())
 
+    def _told(self, record: Record) -> nds_pb2.NetworkInformation:
+        """With the grant, for who asks for this one."""
+        return wire.network_of(record, self._now(), self._grants.of(record))
+
     def _unrefused(self, reply: T | Refused) -> T:
         if isinstance(reply, Refused):
-            raise Refusal(reply, self._now())
+            grant = self._grants.of(reply.record) if reply.record is not None else None
+            raise Refusal(reply, self._now(), grant)
         return reply
 
 

@@ -1,11 +1,13 @@
 """Questions to leaders: "do you lead this chat at this epoch?"
 
-The addresses come from clients, so they are called with care: unprivileged ports only, one call per
-chat at a time, a short deadline, and nothing of what came back is told to whoever caused the call.
+The addresses come from clients, so they are called with care: only those that `reach` lets through,
+unprivileged ports, one call per chat at a time, a short deadline, and nothing of what came back is
+told to whoever caused the call.
 """
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -16,10 +18,12 @@ from google.rpc import error_details_pb2, status_pb2
 from nds.certificates import HOST, Tls
 from nds.logs import say
 from nds.record import Answer, Ask, Epoch, Word
+from nds.service.reach import Allowance, may_call
 from nds.service.statuses import DOMAIN
 from p2pchat.v1 import common_pb2, node_pb2, node_pb2_grpc
 
 QUESTION_MS = 400
+LOOK_UP_MS = 200  # for a name
 PROTOCOL = "1.0"  # sent with every call; nodes refuse another major
 AT_ONCE_MAX = 128  # calls in the background
 OPTIONS = [
@@ -40,9 +44,12 @@ Then = Callable[[Answer], Awaitable[object]]
 class Questions:
     """Puts questions, one per chat at a time; a claim's goes before one in the background."""
 
-    def __init__(self, build: str, tls: Tls | None) -> None:
-        """`tls` is what we show who is asked; None: connections are plain."""
+    def __init__(self, build: str, tls: Tls | None, allowance: Allowance | None = None) -> None:
+        """`tls` is what we show who is asked; None: connections are plain.  `allowance`: how many
+        questions clients may cause.
+        """
         self._build, self._tls = build, tls
+        self._allowance = allowance or Allowance()
         self._claims: set[int] = set()  # chats with a claim's question on its way
         self._background: dict[int, asyncio.Task[None]] = {}
 
@@ -90,10 +97,11 @@ class Questions:
             asks_leading=common_pb2.Epoch(generation=ask.epoch.generation, n=ask.epoch.n),
             votes=ask.votes,
         )
-        # With the scheme, so that a host called "unix" or "xds" is a host.
-        target = f"dns:///{ask.address}"
+        target = await self._target(ask)
+        if not target:
+            return Answer(Word.SILENT)
         try:
-            async with self._channel(target) as channel:
+            async with self._channel(target, ask.certificate) as channel:
                 stub = node_pb2_grpc.NodeStub(channel)
                 said = await stub.LivenessPing(request, timeout=QUESTION_MS / 1000)
         except grpc.aio.AioRpcError as error:
@@ -106,11 +114,29 @@ class Questions:
         word = WORDS.get(pong.standing, Word.NOT_LEADING)
         return Answer(word, epoch, pong.view.leader_id)
 
-    def _channel(self, target: str) -> grpc.aio.Channel:
+    async def _target(self, ask: Ask) -> str:
+        """Where the leader is called; empty: nowhere."""
+        if not ask.host or not self._allowance.take(ask.host):
+            return ""
+        host, _, port = ask.address.rpartition(":")
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(LOOK_UP_MS / 1000):
+                found = await loop.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        except (OSError, TimeoutError, UnicodeError):
+            return ""
+        for family, _, _, _, there in found:
+            if may_call(ask.host, str(there[0])):
+                # As it was looked at: nothing is looked up again.
+                is_six = family == socket.AF_INET6
+                return f"ipv6:[{there[0]}]:{port}" if is_six else f"ipv4:{there[0]}:{port}"
+        return ""
+
+    def _channel(self, target: str, certificate: bytes) -> grpc.aio.Channel:
         if self._tls is None:
             return grpc.aio.insecure_channel(target, options=OPTIONS)
         options = [*OPTIONS, ("grpc.ssl_target_name_override", HOST)]
-        return grpc.aio.secure_channel(target, self._tls.client(), options=options)
+        return grpc.aio.secure_channel(target, self._tls.client(certificate), options=options)
 
 
 def _word_of(error: grpc.aio.AioRpcError) -> Word:

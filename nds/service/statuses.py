@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import wraps
+from math import ceil
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
@@ -19,8 +20,10 @@ from grpc_status import rpc_status
 from nds.errors import NdsError, StoreFull
 from nds.logs import say
 from nds.record import Reason, Refused
+from nds.service.proofs import Caller, caller_of
 from nds.service.wire import BadInput, network_of
 from nds.watchers import Closed, TooMany, TooSlow
+from p2pchat.v1 import common_pb2
 
 DOMAIN = "p2pchat.v1"
 
@@ -31,6 +34,7 @@ CODES = {
     Reason.STALE_EPOCH: code_pb2.FAILED_PRECONDITION,
     Reason.LEADER_ALIVE: code_pb2.FAILED_PRECONDITION,
     Reason.NOT_LEADER: code_pb2.FAILED_PRECONDITION,
+    Reason.WRONG_CLAIM_KEY: code_pb2.PERMISSION_DENIED,
 }
 TEXTS = {
     Reason.UNKNOWN_NETWORK: "no such network",
@@ -39,6 +43,7 @@ TEXTS = {
     Reason.STALE_EPOCH: "the network is at another epoch",
     Reason.LEADER_ALIVE: "the leader says that it leads",
     Reason.NOT_LEADER: "another member leads this epoch",
+    Reason.WRONG_CLAIM_KEY: "no proof is by the network's claim key, or by its owner",
 }
 STORE_TEXTS = {
     "STORE_FULL": "the service cannot store: its disk is full",
@@ -49,10 +54,13 @@ STORE_TEXTS = {
 class Refusal(Exception):
     """A definite no, with the record that stands instead."""
 
-    def __init__(self, refused: Refused, now_ms: int) -> None:
+    def __init__(
+        self, refused: Refused, now_ms: int, grant: common_pb2.Grant | None = None
+    ) -> None:
         super().__init__(refused.reason)
         self.refused = refused
         self.now_ms = now_ms
+        self.grant = grant  # of the record
 
 
 def status(code: int, text: str, reason: str, *more: Message, **metadata: str) -> status_pb2.Status:
@@ -75,7 +83,7 @@ def _refused(refusal: Refusal) -> status_pb2.Status:
         CODES[reason],
         TEXTS[reason],
         reason,
-        network_of(record, refusal.now_ms),
+        network_of(record, refusal.now_ms, refusal.grant),
         leader_id=str(record.leader),
         leader_address=record.address,
         epoch=f"{record.epoch.generation}.{record.epoch.n}",
@@ -99,6 +107,16 @@ def _bad_input(bad: BadInput) -> status_pb2.Status:
     )
 
 
+def too_many(limit: str, wait_s: float) -> status_pb2.Status:
+    """The status for a caller over a limit, which may come again after that time."""
+    wait_ms = max(1, ceil(1000 * wait_s))
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromMilliseconds(wait_ms)
+    text = f"too many: over {limit}; come again in {wait_ms} ms"
+    facts = {"limit": limit, "come_again_ms": str(wait_ms)}
+    return status(code_pb2.RESOURCE_EXHAUSTED, text, "TOO_MANY_CALLS", retry, **facts)
+
+
 def store_fault(error: NdsError) -> str:
     """For programs: what is wrong with the store."""
     return "STORE_FULL" if isinstance(error, StoreFull) else "STORE_FAILED"
@@ -110,13 +128,15 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-def unary(method: Callable[[Self, Q], Awaitable[A]]) -> Callable[[Self, Q, Context], Awaitable[A]]:
+def unary(
+    method: Callable[[Self, Q, Caller], Awaitable[A]],
+) -> Callable[[Self, Q, Context], Awaitable[A]]:
     """A handler whose exceptions become the status that the caller gets."""
 
     @wraps(method)
     async def handler(self: Self, request: Q, context: Context) -> A:
         try:
-            return await method(self, request)
+            return await method(self, request, caller_of(context))
         except Exception as error:
             await _abort(context, error)
 

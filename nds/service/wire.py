@@ -11,22 +11,35 @@ from nds.record import (
     GENERATION,
     NAME_MAX,
     NO_EPOCH,
+    NOBODY_EXPELLED,
     Claim,
     Create,
     Epoch,
+    Expelled,
     Facts,
+    HandOver,
     IdBlock,
     Record,
     Removal,
     Renewal,
+    Speaker,
     believable,
     is_idle,
 )
+from nds.service.owning import expelled, handed_over
+from nds.service.proofs import Caller, Changing, proved
 from p2pchat.v1 import common_pb2, nds_pb2
 
 CHAT_MAX = 2**63 - 1
 INTEGER_MAX = 2**53 - 1  # exact in JSON
 ADDRESS_MAX = 255
+KEY_BYTES, SIGNATURE_BYTES = 32, 64  # of Ed25519
+GRANT_MAX = 72  # bytes of a signature of our own
+PROOFS_MAX = 8
+HAND_OVERS_MAX = 16
+REMOVALS_MAX = 2
+VALUE_MAX = 300  # characters of a decision
+AFTER_MAX, DECISION_BYTES = 512, 16  # decisions that one follows, and of the id of each
 PORT_MIN = 1024  # no privileged service is to be called on a stranger's word
 VOTES_MAX = 4_096
 PAGE_MAX = 1_000
@@ -38,7 +51,8 @@ HOST = r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?"
 IPV6 = r"\[[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9._-]{1,32})?\]"
 HOST_PORT = re.compile(f"(?P<host>{HOST}|{IPV6}):(?P<port>[0-9]{{4,5}})")
 UNSEEN = "\u115f\u1160\u3164\uffa0"  # letters by category that nobody can see
-EVERYWHERE = {"0.0.0.0", "[::]"}  # where one listens, not where one is called
+# Where one listens, not where one is called.
+EVERYWHERE = {"0.0.0.0", "[::]"}  # noqa: S104  nothing listens here: it is refused
 
 
 class BadInput(Exception):
@@ -102,11 +116,73 @@ class Check:
         self.require(f"{field}.generation", limit, holds=believable(epoch, self._now_ms))
         return epoch
 
+    def key(self, field: str, value: bytes) -> bytes:
+        self.require(field, f"{KEY_BYTES} bytes, or empty", holds=len(value) in {0, KEY_BYTES})
+        return value
+
+    def speaker(
+        self, request: nds_pb2.UpdateLeaderRequest | nds_pb2.RenewRequest, caller: Caller
+    ) -> Speaker:
+        return Speaker(
+            self.key("claim_key", request.claim_key),
+            self.key("owner", request.owner),
+            self.proofs(request, caller),
+            caller.certificate,
+            caller.host,
+            self.handovers(request),
+        )
+
+    def handovers(
+        self, request: nds_pb2.UpdateLeaderRequest | nds_pb2.RenewRequest
+    ) -> tuple[HandOver, ...]:
+        """Those that hold."""
+        limit = (
+            f"at most {HAND_OVERS_MAX}, each with two identities of {KEY_BYTES} bytes"
+            f" and a signature of {SIGNATURE_BYTES}"
+        )
+        sizes = {(len(one.by), len(one.owner), len(one.signature)) for one in request.handovers}
+        fits = sizes <= {(KEY_BYTES, KEY_BYTES, SIGNATURE_BYTES)}
+        fits = fits and len(request.handovers) <= HAND_OVERS_MAX
+        self.require("handovers", limit, holds=fits)
+        is_one = fits and 0 < request.chat_id <= CHAT_MAX
+        return handed_over(request.chat_id, request.handovers) if is_one else ()
+
+    def removals(self, request: nds_pb2.UpdateLeaderRequest, by: Speaker) -> Expelled:
+        """Whom they show to be removed, on the word of the owner that is named or one before."""
+        limit = (
+            f"at most {REMOVALS_MAX} decisions, each with a person of {KEY_BYTES} bytes or none, a"
+            f" value of {VALUE_MAX} characters, at most {AFTER_MAX} ids of {DECISION_BYTES} bytes"
+            f" that it follows, and a signature of {SIGNATURE_BYTES}"
+        )
+        fits = len(request.removals) <= REMOVALS_MAX and all(map(_is_decision, request.removals))
+        self.require("removals", limit, holds=fits)
+        if not fits or not 0 < request.chat_id <= CHAT_MAX:
+            return NOBODY_EXPELLED
+        owners = dict.fromkeys((by.owner, *(step.by for step in by.handovers)))
+        return expelled(request.chat_id, list(request.removals), owners)
+
+    def proofs(self, request: Changing, caller: Caller) -> frozenset[bytes]:
+        """The keys by which the request is signed; what is not by the key that it names is none."""
+        limit = (
+            f"at most {PROOFS_MAX} proofs, each with a key of {KEY_BYTES} bytes"
+            f" and a signature of {SIGNATURE_BYTES}"
+        )
+        sizes = {(len(one.key), len(one.signature)) for one in request.proofs}
+        fits = len(request.proofs) <= PROOFS_MAX and sizes <= {(KEY_BYTES, SIGNATURE_BYTES)}
+        self.require("proofs", limit, holds=fits)
+        return proved(request, caller.certificate) if fits else frozenset()
+
     def facts(self, sent: nds_pb2.Facts) -> Facts:
         if sent.name:
             self.name("facts.name", sent.name)
         if sent.leader_address:
             self.address("facts.leader_address", sent.leader_address)
+        hash, key, signature = map(
+            len, (sent.grant.certificate_hash, sent.grant.claim_key, sent.grant.signature)
+        )
+        limit = f"a hash and a key of {KEY_BYTES} bytes each, and at most {GRANT_MAX} of signature"
+        fits = hash in {0, KEY_BYTES} and key in {0, KEY_BYTES} and signature <= GRANT_MAX
+        self.require("facts.grant", limit, holds=fits)
         return Facts(
             name=sent.name,
             mode=self.mode("facts.mode", sent.mode),
@@ -116,6 +192,12 @@ class Check:
             address=sent.leader_address,
             highest_n=self.integer("facts.highest_n", sent.highest_n, 0, GENERATION - 1),
         )
+
+
+def _is_decision(sent: common_pb2.Decision) -> bool:
+    after = len(sent.after) <= AFTER_MAX and {len(id) for id in sent.after} <= {DECISION_BYTES}
+    person = len(sent.person) in {0, KEY_BYTES} and len(sent.value) <= VALUE_MAX
+    return after and person and len(sent.signature) == SIGNATURE_BYTES
 
 
 def _is_name(text: str) -> bool:
@@ -133,7 +215,9 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def creation(sent: nds_pb2.CreateNetworkRequest, now_ms: int, draw: Callable[[], int]) -> Create:
+def creation(
+    sent: nds_pb2.CreateNetworkRequest, now_ms: int, draw: Callable[[], int], caller: Caller
+) -> Create:
     """A request for a network; `draw` gives its number.  Raises `BadInput`."""
     check = Check(now_ms)
     uuid_ = "a UUID in its usual 36 characters"
@@ -144,14 +228,23 @@ def creation(sent: nds_pb2.CreateNetworkRequest, now_ms: int, draw: Callable[[],
         name=check.name("name", sent.name),
         address=check.address("leader_address", sent.leader_address),
         mode=check.mode("mode", sent.mode),
+        by=Speaker(
+            check.key("claim_key", sent.claim_key),
+            check.key("owner", sent.owner),
+            certificate=caller.certificate,
+            host=caller.host,
+        ),
     )
+    known = bool(sent.claim_key) or not sent.owner
+    check.require("owner", "empty where claim_key is", holds=known)
     check.done()
     return create
 
 
-def claim(sent: nds_pb2.UpdateLeaderRequest, now_ms: int) -> Claim:
+def claim(sent: nds_pb2.UpdateLeaderRequest, now_ms: int, caller: Caller) -> Claim:
     """A claim on the leadership.  Raises `BadInput`."""
     check = Check(now_ms)
+    by = check.speaker(sent, caller)
     claimed = Claim(
         chat=check.integer("chat_id", sent.chat_id, 1, CHAT_MAX),
         node=check.integer("node_id", sent.node_id, 1, INTEGER_MAX),
@@ -162,6 +255,8 @@ def claim(sent: nds_pb2.UpdateLeaderRequest, now_ms: int) -> Claim:
         electorate=check.integer("electorate", sent.electorate, 0, VOTES_MAX),
         only_fate=sent.only_fate,
         facts=check.facts(sent.facts),
+        by=by,
+        expelled=check.removals(sent, by),
     )
     members = all(1 <= vote <= INTEGER_MAX for vote in sent.votes)
     limit = f"at most {VOTES_MAX} member ids of 1 to {INTEGER_MAX}"
@@ -170,7 +265,7 @@ def claim(sent: nds_pb2.UpdateLeaderRequest, now_ms: int) -> Claim:
     return claimed
 
 
-def renewal(sent: nds_pb2.RenewRequest, now_ms: int) -> Renewal:
+def renewal(sent: nds_pb2.RenewRequest, now_ms: int, caller: Caller) -> Renewal:
     """A leader's sign of life.  Raises `BadInput`."""
     check = Check(now_ms)
     renewed = Renewal(
@@ -180,17 +275,19 @@ def renewal(sent: nds_pb2.RenewRequest, now_ms: int) -> Renewal:
         address=check.address("address", sent.address),
         want_ids=sent.want_ids,
         facts=check.facts(sent.facts),
+        by=check.speaker(sent, caller),
     )
     check.done()
     return renewed
 
 
-def removal(sent: nds_pb2.DeleteNetworkRequest, now_ms: int) -> Removal:
+def removal(sent: nds_pb2.DeleteNetworkRequest, now_ms: int, caller: Caller) -> Removal:
     """The end of a network.  Raises `BadInput`."""
     check = Check(now_ms)
     removed = Removal(
         chat=check.integer("chat_id", sent.chat_id, 1, CHAT_MAX),
         epoch=check.epoch("epoch", sent),
+        by=Speaker(proved=check.proofs(sent, caller)),
     )
     check.done()
     return removed
@@ -226,7 +323,9 @@ def _token_name(token: str) -> str:
     return name if _is_name(name) else " "
 
 
-def network_of(record: Record, now_ms: int) -> nds_pb2.NetworkInformation:
+def network_of(
+    record: Record, now_ms: int, grant: common_pb2.Grant | None = None
+) -> nds_pb2.NetworkInformation:
     """A record as callers see it."""
     return nds_pb2.NetworkInformation(
         chat_id=record.chat,
@@ -238,6 +337,8 @@ def network_of(record: Record, now_ms: int) -> nds_pb2.NetworkInformation:
         seen_ms=record.seen_ms,
         idle=is_idle(record, now_ms),
         created_ms=record.created_ms,
+        claim_key=record.claim_key,
+        grant=grant,
     )
 
 

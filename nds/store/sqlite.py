@@ -21,7 +21,8 @@ from nds.store.ports import Changed, Decide
 T = TypeVar("T")
 
 APPLICATION = 0x70326E64  # "p2nd": tells our files from other programs'
-SCHEMA = 1
+SCHEMA = 2
+OWNER_BYTES = 32  # an identity
 ROOM_MIN = 2**20  # bytes: with less than that a disk counts as full
 
 TABLES = """
@@ -43,18 +44,32 @@ create table network (
   id_count integer not null,
   answered integer not null,
   request text not null,
-  deleted integer not null
+  deleted integer not null,
+  claim_key blob not null,
+  owner blob not null,        -- and before it who owned it earlier, 32 bytes each
+  certificate blob not null,
+  host text not null
 ) strict;
 create unique index living_name on network (name) where not deleted;
 create unique index creation on network (request) where request <> '';
 """
+# From each schema to the next one.
+MIGRATIONS = {
+    1: (
+        "alter table network add column claim_key blob not null default x''",
+        "alter table network add column owner blob not null default x''",
+        "alter table network add column certificate blob not null default x''",
+        "alter table network add column host text not null default ''",
+    ),
+}
 COLUMNS = re.findall(r"^  (\w+) ", TABLES, re.MULTILINE)
 # Not "insert or replace": that would push out another network of the same name without a word.
+_NAMES, _MARKS = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
 KEEP = (
-    f"insert into network ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})"
+    f"insert into network ({_NAMES}) values ({_MARKS})"  # noqa: S608  names of the tables above
     f" on conflict (chat) do update set {', '.join(f'{c} = excluded.{c}' for c in COLUMNS[1:])}"
 )
-READ = f"select {', '.join(COLUMNS)} from network where "
+READ = f"select {_NAMES} from network where "  # noqa: S608  the same names
 
 
 class SqliteStore:
@@ -149,18 +164,22 @@ class SqliteStore:
                 raise sqlite3.DatabaseError(found.splitlines()[-1])
             db.execute("pragma journal_mode = wal")
             db.execute("pragma synchronous = full")
-            self._create(db, empty=empty)
+            self._create(db, SCHEMA if empty else schema, empty=empty)
         except sqlite3.DatabaseError as error:
             raise self._failed(error) from error
 
-    def _create(self, db: sqlite3.Connection, *, empty: bool) -> None:
-        """Make the tables in an empty file; take the lock in any."""
+    def _create(self, db: sqlite3.Connection, schema: int, *, empty: bool) -> None:
+        """Make the tables in an empty file, bring those of before up to date; take the lock."""
         db.execute("begin exclusive")
         if empty:
             db.execute(f"pragma application_id = {APPLICATION}")
             db.execute(f"pragma user_version = {SCHEMA}")
             for statement in TABLES.split(";\n"):
                 db.execute(statement)
+        for older in range(schema, SCHEMA):
+            for statement in MIGRATIONS[older]:
+                db.execute(statement)
+            db.execute(f"pragma user_version = {older + 1}")
         db.execute("select generation from service").fetchone()
         db.execute("commit")
 
@@ -220,7 +239,7 @@ _KEPT = (
 )
 
 
-def _row(record: Record) -> tuple[int | str, ...]:
+def _row(record: Record) -> tuple[int | str | bytes, ...]:
     return (
         record.chat,
         record.name,
@@ -237,10 +256,16 @@ def _row(record: Record) -> tuple[int | str, ...]:
         record.answered,
         record.request,
         record.deleted,
+        record.claim_key,
+        b"".join((*record.former, record.owner)),
+        record.certificate,
+        record.host,
     )
 
 
 def _record(row: tuple[Any, ...]) -> Record:
+    owners, size = row[17], OWNER_BYTES
+    *former, owner = (owners[i : i + size] for i in range(0, len(owners) or 1, size))
     return Record(
         chat=row[0],
         name=row[1],
@@ -256,4 +281,9 @@ def _record(row: tuple[Any, ...]) -> Record:
         answered=bool(row[13]),
         request=row[14],
         deleted=bool(row[15]),
+        claim_key=row[16],
+        owner=owner,
+        certificate=row[18],
+        host=row[19],
+        former=tuple(former),
     )

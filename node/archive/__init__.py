@@ -5,7 +5,7 @@ a file for each group; one suite of tests holds for both.
 """
 
 from node.archive.memory import MemoryArchive
-from node.archive.ports import Archive, Place, Unread
+from node.archive.ports import Archive, Unread
 from node.archive.rows import uncollected
 from node.archive.sqlite import FileInUse, SqliteArchive, erase
 
@@ -13,7 +13,6 @@ __all__ = [
     "Archive",
     "FileInUse",
     "MemoryArchive",
-    "Place",
     "SqliteArchive",
     "Unread",
     "erase",

@@ -1,17 +1,22 @@
 """Whether a log is sound, and how large: read only, beside a node that runs, or with none."""
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct
 
-from node.archive.files import connect, refuse_orphan, size_of, unsound
+from node.archive.cipher import connect, sqlite3
+from node.archive.files import refuse_orphan, size_of, unsound
 from node.archive.rows import APPLICATION, VERSION
+from node.core.conversation import Kind
 from node.disk import refusal
 from node.errors import DamagedLog, EmptyLog, NewerFile
 
-IN_RUNS = 5  # the version from which on a row of posts tells of several messages
+IN_RUNS = 5  # the version from which on a row of posts tells of several messages ...
+OF_LINES = 7  # ... and a message has several lines
+_WAITS = """SELECT 1 FROM post WHERE settled = 0 AND post.source = message.source
+    AND post.incarnation = message.incarnation AND post.random = message.random
+    AND post.last >= message.seq AND post.first <= message.seq"""
 
 
 class Health(Struct, frozen=True):
@@ -24,8 +29,8 @@ class Health(Struct, frozen=True):
     wal: int  # what is still to be moved into the file
 
 
-def examine(path: Path) -> Health:
-    """Looks through the whole log at `path`, and changes nothing in it.
+def examine(path: Path, key: bytes) -> Health:
+    """Looks through the whole log at `path`, which this key opens, and changes nothing in it.
 
     Raises:
         DamagedLog, NewerFile: it cannot be gone on with.
@@ -39,7 +44,7 @@ def examine(path: Path) -> Health:
     # With nothing beside it the file is all there is, and nothing has to be made there to read it.
     alone = not wal and not path.with_name(f"{path.name}-shm").exists()
     mode = "ro&immutable=1" if alone else "ro"
-    with closing(connect(path, mode)) as base:
+    with closing(connect(path, key, mode)) as base:
         try:
             version, lines, waiting = _read(base, path)
         except sqlite3.Error as error:
@@ -58,7 +63,12 @@ def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
         raise NewerFile(file=path, text=f"its tables have version {version}, known is {VERSION}")
     if fault := unsound(base):
         raise DamagedLog(file=path, text=fault)
-    lines = base.execute("SELECT count(*) FROM message").fetchone()[0]
-    many = "coalesce(sum(last - first + 1), 0)" if version >= IN_RUNS else "count(*)"
-    waiting = base.execute(f"SELECT {many} FROM post WHERE settled = 0").fetchone()[0]
+    each = "coalesce(sum(json_array_length(texts)), 0)" if version >= OF_LINES else "count(*)"
+    said = f"kind <= {int(Kind.ACTION)}"  # and not a change of what was
+    lines = base.execute(f"SELECT {each} FROM message WHERE {said}").fetchone()[0]
+    if version >= OF_LINES:
+        waiting = base.execute(f"SELECT {each} FROM message WHERE EXISTS ({_WAITS})").fetchone()[0]
+    else:
+        many = "coalesce(sum(last - first + 1), 0)" if version >= IN_RUNS else "count(*)"
+        waiting = base.execute(f"SELECT {many} FROM post WHERE settled = 0").fetchone()[0]
     return version, lines, waiting

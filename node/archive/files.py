@@ -1,17 +1,16 @@
 """The files of a log: opened or made, checked, locked, removed."""
 
 import os
-import sqlite3
+from contextlib import closing
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from pathlib import Path
-from urllib.parse import quote
 
+from node.archive.cipher import connect, encrypt, sqlite3
 from node.archive.migrations import migrate
-from node.archive.rows import APPLICATION, TABLES, VERSION
-from node.disk import refusal, sign, sync_directory
+from node.archive.rows import APPLICATION, TABLES, VERSION, holds
+from node.disk import is_plain, refusal, sign, sync_directory
 from node.errors import Complaint, DamagedLog, NewerFile
 
-BUSY_S = 5.0
 WAL_KEPT = 4 * 2**20  # bytes that an emptied write-ahead log keeps
 
 
@@ -54,8 +53,8 @@ class Lock:
         os.close(self._fd)
 
 
-def open_database(path: Path, *, power: bool = False) -> sqlite3.Connection:
-    """The log at `path`, made if it is not there.
+def open_database(path: Path, key: bytes, *, power: bool = False) -> sqlite3.Connection:
+    """The log at `path`, encrypted with that key; made if it is not there.
 
     `power`: what is committed survives the loss of power, not only the death of the process.
     Raises `DamagedLog`, `NewerFile` or `Unwritable`, and has changed nothing then.  No connection
@@ -71,7 +70,11 @@ def open_database(path: Path, *, power: bool = False) -> sqlite3.Connection:
                 sync_directory(path.parent)
         with path.open("r+b"):
             pass  # may it be written?
-        return prepared(connect(path), path, power=power, check=True)
+        if is_plain(path):
+            with closing(connect(path, key)) as plain:
+                _check_ours(plain, path, check=True)
+            encrypt(path, key)
+        return prepared(connect(path, key), path, power=power, check=True)
     except BaseException as error:
         if new:
             remove(path)
@@ -92,16 +95,6 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
-    """A connection to the file at `path`, which must be there.  Raises `Unwritable`."""
-    try:
-        return sqlite3.connect(
-            f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_S
-        )
-    except sqlite3.Error as error:
-        raise refusal(path, error) from error
-
-
 def prepared(
     base: sqlite3.Connection, path: Path, *, power: bool, check: bool
 ) -> sqlite3.Connection:
@@ -120,7 +113,8 @@ def prepared(
     return base
 
 
-def _prepare(base: sqlite3.Connection, path: Path, power: bool, check: bool) -> None:
+def _check_ours(base: sqlite3.Connection, path: Path, *, check: bool) -> tuple[bool, int]:
+    """Whether there are tables in it, and of which version.  Raises `DamagedLog` or `NewerFile`."""
     tables = {name for (name,) in base.execute("SELECT name FROM sqlite_schema")}
     application = base.execute("PRAGMA application_id").fetchone()[0]
     version = base.execute("PRAGMA user_version").fetchone()[0]
@@ -130,12 +124,17 @@ def _prepare(base: sqlite3.Connection, path: Path, power: bool, check: bool) -> 
         raise NewerFile(file=path, text=f"its tables have version {version}, known is {VERSION}")
     if tables and check and (fault := unsound(base)):
         raise DamagedLog(file=path, text=fault)
+    return bool(tables), version
+
+
+def _prepare(base: sqlite3.Connection, path: Path, power: bool, check: bool) -> None:
+    has_tables, version = _check_ours(base, path, check=check)
     base.execute("PRAGMA journal_mode = WAL")
     base.execute(f"PRAGMA synchronous = {'FULL' if power else 'NORMAL'}")
     base.execute("PRAGMA wal_autocheckpoint = 0")
     base.execute(f"PRAGMA journal_size_limit = {WAL_KEPT}")
-    base.create_function("folded", 1, str.casefold, deterministic=True)
-    if not tables:
+    base.create_function("holds", 2, holds, deterministic=True)
+    if not has_tables:
         base.execute("BEGIN IMMEDIATE")
         for table in TABLES:
             base.execute(table)

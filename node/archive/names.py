@@ -4,40 +4,46 @@ An index in the file would be written to at another place for every line: one pa
 where all else that a turn stores shares a few.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
-from node.core.messages import ChatMessage
-from node.core.types import Key
+from node.core.conversation import ChatMessage, Line, lines_of
+from node.core.types import Key, Place
 
 BRIEF_LEAST = 4  # digits of an id that people quote
 DIGITS = 3  # of an id, by which they are kept apart: a few dozen together in a long log
 
 
 class Names:
-    """The keys of all messages of a log, by id."""
+    """The keys of all messages of a log, by the ids of their lines."""
 
     def __init__(self) -> None:
         self._parts: dict[str, dict[str, Key]] = {}  # by the beginning of the id, then by the id
         self._others: dict[str, dict[Key, None]] = {}  # where an id has several keys: all but one
 
-    def add(self, messages: Iterable[ChatMessage]) -> list[Key]:
-        """Note messages that are new here; gives the keys of those whose id another one has, and of
-        one that had it before.
-        """
-        parts, repeated = self._parts, []
-        for message in messages:
-            id, key = message.id, message.key
-            part = parts.get(id[:DIGITS])
-            if part is None:
-                part = parts[id[:DIGITS]] = {}
-            if (first := part.setdefault(id, key)) is not key:
-                self._others.setdefault(id, {})[key] = None
-                repeated += [first, key]
-        return repeated
+    @property
+    def are_unique(self) -> bool:
+        """Has every line an id of its own?"""
+        return not self._others
 
-    def drop(self, id: str, key: Key) -> None:
-        """That message is gone, or has this id no more."""
+    def add(self, messages: Iterable[ChatMessage]) -> None:
+        """Note messages that are new here."""
+        parts = self._parts
+        for message in messages:
+            key = message.key
+            for id in message.ids:
+                part = parts.get(id[:DIGITS])
+                if part is None:
+                    part = parts[id[:DIGITS]] = {}
+                if part.setdefault(id, key) is not key:
+                    self._others.setdefault(id, {})[key] = None
+
+    def drop(self, message: ChatMessage) -> None:
+        """That message is gone."""
+        for id in message.ids:
+            self._drop(id, message.key)
+
+    def _drop(self, id: str, key: Key) -> None:
         part, others = self._parts[id[:DIGITS]], self._others.get(id)
         if others is None:
             del part[id]
@@ -51,11 +57,27 @@ class Names:
             del self._others[id]
 
     def find(self, beginning: str) -> list[Key]:
-        """Of all messages whose id begins so."""
+        """Of all messages with a line whose id begins so."""
         near = self._near(beginning[:DIGITS])
         ids = [id for part in near for id in part if id.startswith(beginning)]
-        first = [self._parts[id[:DIGITS]][id] for id in ids]
-        return first + [key for id in ids for key in self._others.get(id, ())]
+        return list(dict.fromkeys(key for id in ids for key in self._keys(id)))
+
+    def _keys(self, id: str) -> list[Key]:
+        first = self._parts[id[:DIGITS]].get(id)
+        return [first, *self._others.get(id, ())] if first is not None else []
+
+    def shown(self, message: ChatMessage, place_of: Callable[[Key], Place | None]) -> list[Line]:
+        """Its lines, without those whose id another message of its author has at a lower place."""
+        if self.are_unique:  # As nearly always.
+            return lines_of(message)
+        return [line for line in lines_of(message) if not self._is_hidden(line, place_of)]
+
+    def _is_hidden(self, line: Line, place_of: Callable[[Key], Place | None]) -> bool:
+        if line.id not in self._others:
+            return False
+        key, place = line.message.key, line.message.place
+        rivals = (one for one in self._keys(line.id) if one != key and one.source == key.source)
+        return any((theirs := place_of(one)) is not None and theirs < place for one in rivals)
 
     def brief(self, id: str) -> str:
         """The first digits of an id, as many as it takes to tell it from all others."""

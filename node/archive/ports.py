@@ -1,15 +1,13 @@
 """What a group's log promises, whatever keeps it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from msgspec import Struct
 
+from node.core.conversation import ChatMessage, Line
 from node.core.effects import Remembered, Store
-from node.core.messages import ChatMessage
-from node.core.types import Hlc, Key, MemberId, Post, Stream, WallMillis
-
-Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]  # the display key of a message
+from node.core.types import Key, LinePlace, MemberId, Post, WallMillis
 
 
 class Unread(Struct, frozen=True):
@@ -24,8 +22,9 @@ class Archive(Protocol):
 
     Nothing was changed then.  One that failed in `append` is to be opened anew before the next.
 
-    Of two messages of one author with one id, `page`, `find` and `unread` know only the one at the
-    lower place; `load` and `read` know both.
+    Of two lines of one author with one id, `page`, `find` and `unread` know only the one at the
+    lower place; `load` and `read` know both.  They show a line that was edited with the text that
+    stands in its place, one that was redacted without a text, and no message that changes lines.
     """
 
     def load(self) -> Remembered:
@@ -47,26 +46,28 @@ class Archive(Protocol):
         self,
         *,
         count: int,
-        before: Place | None = None,
-        after: Place | None = None,
+        before: LinePlace | None = None,
+        after: LinePlace | None = None,
         since_ms: WallMillis = 0,
         contains: str = "",
-    ) -> list[ChatMessage]:
-        """The last `count` messages before a place, or the first after one; the oldest first.
+        from_ms: WallMillis = 0,
+    ) -> list[Line]:
+        """The last `count` lines before a place, or the first after one; the oldest first.
 
-        `since_ms` bounds their place in time, `contains` is found whatever its case.
+        `since_ms` bounds when they were said, `from_ms` where they stand by the group's clock;
+        `contains` is found whatever its case.
         """
         ...
 
-    def find(self, prefix: str) -> list[ChatMessage]:
-        """Messages whose id begins with these hex digits, at most 100, in display order.
+    def find(self, prefix: str) -> list[Line]:
+        """Lines whose id begins with these hex digits, at most 100, in display order.
 
         Dashes and case do not matter; what is not hex finds nothing.
         """
         ...
 
     def brief(self, id: str) -> str:
-        """The first digits of a message id, at least 4, with which no other id here begins."""
+        """The first digits of a line's id, at least 4, with which no other id here begins."""
         ...
 
     def posts(self, keys: Iterable[Key]) -> dict[Key, Post]:
@@ -110,18 +111,29 @@ class Archive(Protocol):
 
 
 def hex_digits(prefix: str) -> str:
-    """The digits of a part of a message id, without dashes; empty for what is no such part."""
+    """The digits of a part of a line's id, without dashes; empty for what is no such part."""
     digits = prefix.replace("-", "").lower()
     good = 0 < len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits)
     return digits if good else ""
 
 
-def first_of_each(messages: Iterable[ChatMessage]) -> list[ChatMessage]:
-    """Of two messages of one author with one id the first: `messages` are in display order."""
-    first: dict[tuple[MemberId, str], ChatMessage] = {}
-    for message in messages:
-        first.setdefault((message.key.source, message.id), message)
-    return list(first.values())
+class Wanted(Struct, frozen=True):
+    """Which lines a page is to hold, beside how many: see `Archive.page`."""
+
+    before: LinePlace | None = None
+    after: LinePlace | None = None
+    since_ms: WallMillis = 0
+    contains: str = ""  # in small letters
+    from_ms: WallMillis = 0
+
+    def has(self, line: Line) -> bool:
+        return (
+            (self.before is None or line.place < self.before)
+            and (self.after is None or line.place > self.after)
+            and line.message.sent >= self.since_ms
+            and line.message.hlc.ms >= self.from_ms
+            and (not self.contains or self.contains in line.text.casefold())
+        )
 
 
 FOUND_MAX = 100

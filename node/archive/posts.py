@@ -4,11 +4,11 @@ Many are said to the same members and acknowledged together, so that a long talk
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from node.archive.cipher import sqlite3
 from node.archive.ports import LACKING_MAX
 from node.core.types import Key, MemberId, Post, Stream
 

@@ -6,7 +6,6 @@ into the file waits for the disk, so it happens on a thread of its own and never
 """
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +16,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from node.archive import rows, values
-from node.archive.files import BUSY_S, FileInUse, Lock, connect, erase, open_database, prepared
+from node.archive.cipher import BUSY_S, connect, sqlite3
+from node.archive.files import FileInUse, Lock, erase, open_database, prepared
 from node.archive.lines import Lines
-from node.archive.ports import Place, Unread, hex_digits
+from node.archive.ports import Unread, Wanted, hex_digits
 from node.archive.posts import Posts
+from node.core.access import ClaimKey, Invite, Password
+from node.core.conversation import ChatMessage, Line
+from node.core.deciding import Decision
 from node.core.effects import (
+    Erase,
     Meta,
     Remembered,
     Store,
@@ -32,10 +36,10 @@ from node.core.effects import (
     StoreRoster,
     Trim,
 )
-from node.core.messages import NOBODY, ChatMessage, Fact, Invite, Member, Roster
-from node.core.types import Key, MemberId, Post, WallMillis
+from node.core.messages import NOBODY, Fact, Member, Roster
+from node.core.types import Key, LinePlace, MemberId, Post, WallMillis
 from node.disk import ROOM_MIN, failure, refusal, room
-from node.errors import DamagedLog, DiskFull
+from node.errors import DamagedLog, DiskFull, Unwritable
 
 __all__ = ["FileInUse", "SqliteArchive", "erase"]
 
@@ -44,7 +48,14 @@ _log = logging.getLogger(__name__)
 CHECKPOINT_STORES = 2_000  # stores between two moves of the write-ahead log into the file ...
 CHECKPOINT_LEAST = 50  # ... or as few, where it has grown
 # What of a roster is nobody's alone, by the names of its fields, which are those of its rows.
-COMMON: dict[str, Any] = {"topic": Fact, "access": Fact, "invites": tuple[Invite, ...]}
+COMMON: dict[str, Any] = {
+    "topic": Fact,
+    "access": Fact,
+    "invites": tuple[Invite, ...],
+    "password": Password,
+    "decisions": tuple[Decision, ...],
+    "claim_keys": tuple[ClaimKey, ...],
+}
 TRIED = 256 * 1024  # bytes that must find room before a log is gone on with
 WAL_MAX = 16 * 2**20  # bytes, then after each ...
 WAL_STEP = 4 * 2**20  # ... more, as long as nobody pauses: only then it begins anew
@@ -63,19 +74,20 @@ class _Counted(Struct, frozen=True):
 
 
 class SqliteArchive:
-    """See `Archive`.  Opens or creates the file at `path`, and locks it against other processes.
+    """See `Archive`.  Opens or creates the file at `path`, and locks it against other processes; it
+    is encrypted with `key`, of 32 bytes.
 
     `power`: what `append` returned from survives the loss of power too.  Raises `FileInUse`,
     `DamagedLog`, `NewerFile` or `Unwritable`; the file is then as it was.
     """
 
-    def __init__(self, path: Path, *, power: bool = False) -> None:
+    def __init__(self, path: Path, key: bytes, *, power: bool = False) -> None:
         self.path = path
-        self._power = power
+        self._key, self._power = key, power
         self._lock = Lock(path)
         left = self._wal_size()
         try:
-            self._base = open_database(path, power=power)
+            self._base = open_database(path, key, power=power)
         except BaseException:
             self._lock.release()
             if not path.exists():
@@ -97,12 +109,16 @@ class SqliteArchive:
 
     def append(self, stores: Sequence[Store]) -> None:
         roster: Roster | None = None
+        erased = False
         with self._failing(), self._transaction():
             self._put_lines(stores)
             for store in stores:
                 match store:
                     case StoreMessages() | StorePost():
                         pass  # What a turn stores it does not trim: all at once, before.
+                    case Erase(texts):
+                        self._lines.erase(texts)
+                        self._counted, erased = None, True
                     case StoreMeta(meta):
                         self._base.execute(rows.PUT_STATE, ("meta", values.write(meta)))
                     case StoreRoster():
@@ -119,6 +135,8 @@ class SqliteArchive:
             self._members = {member.id: member for member in roster.members}
             self._common = replace(roster, members=())
         self._unmoved += len(stores)
+        if erased:  # SQLCipher overwrites what goes; older pages are in the write-ahead log.
+            return self._cut_off()
         if self._unmoved >= self._looked + CHECKPOINT_LEAST:
             self._looked = self._unmoved
             if self._unmoved >= CHECKPOINT_STORES or self._is_large():
@@ -194,12 +212,12 @@ class SqliteArchive:
 
     def _move_now(self) -> None:
         try:
-            base = sqlite3.connect(self.path, isolation_level=None)
+            base = connect(self.path, self._key)
             try:
                 base.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             finally:
                 base.close()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Unwritable) as error:
             self._stays(error)
 
     def _cut_off(self) -> None:
@@ -213,7 +231,7 @@ class SqliteArchive:
         finally:
             self._base.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
 
-    def _stays(self, error: sqlite3.Error) -> None:
+    def _stays(self, error: sqlite3.Error | Unwritable) -> None:
         _log.warning("the write-ahead log of %s stays for now: %s", self.path, error)
 
     # ---- reading ------------------------------------------------------------------------------
@@ -252,19 +270,17 @@ class SqliteArchive:
         self,
         *,
         count: int,
-        before: Place | None = None,
-        after: Place | None = None,
+        before: LinePlace | None = None,
+        after: LinePlace | None = None,
         since_ms: WallMillis = 0,
         contains: str = "",
-    ) -> list[ChatMessage]:
-        where, given = rows.bounds(before, after, since_ms, contains)
-        order = rows.DESCENDING if after is None else rows.PLACE
-        query = f"{rows.SHOWN} {where} ORDER BY {order} LIMIT ?"
+        from_ms: WallMillis = 0,
+    ) -> list[Line]:
         with self._failing():
-            found = rows.to_messages(self._base.execute(query, [*given, max(count, 0)]))
-        return list(found if after is not None else reversed(found))
+            wanted = Wanted(before, after, since_ms, contains.casefold(), from_ms)
+            return self._lines.page(count, wanted)
 
-    def find(self, prefix: str) -> list[ChatMessage]:
+    def find(self, prefix: str) -> list[Line]:
         digits = hex_digits(prefix)
         with self._failing():
             return self._lines.find(digits) if digits else []
@@ -297,14 +313,15 @@ class SqliteArchive:
         self._counted = None
 
     def unread(self, me: MemberId, mentions: Callable[[str], bool]) -> Unread:
-        count, mentioned, query, given = 0, 0, rows.UNREAD_TEXTS, [me]
+        count = mentioned = 0
         with self._failing():
             last = int(self._base.execute(rows.LAST_ARRIVAL).fetchone()[0])
             counted = self._counted
             if counted is not None and (counted.me, counted.mentions) == (me, mentions):
                 count, mentioned = counted.unread.count, counted.unread.mentions
-                query, given = rows.LATER_TEXTS, [counted.last, me]
-            texts = [text for (text,) in self._base.execute(query, given)]
+                texts = self._lines.later(counted.last, me)
+            else:
+                texts = self._lines.unread(me)
         unread = Unread(count + len(texts), mentioned + sum(map(mentions, texts)))
         self._counted = _Counted(me, mentions, last, unread)
         return unread
@@ -314,7 +331,7 @@ class SqliteArchive:
     def reopen(self, *, check: bool) -> None:
         if room(self.path) < ROOM_MIN:
             raise DiskFull(file=self.path, text="there is no room")
-        fresh = connect(self.path)
+        fresh = connect(self.path, self._key)
         try:
             fresh.execute(rows.PUT_STATE, ("tried", "." * TRIED))
             fresh.execute(rows.DROP_STATE, ("tried",))

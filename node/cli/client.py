@@ -9,12 +9,13 @@ from typing import Any, Self, TypeVar, cast
 
 import grpc
 
+from p2pchat.v1 import common_pb2 as common
 from p2pchat.v1 import control_pb2 as pb
 from p2pchat.v1 import control_pb2_grpc as rpc
 
 from .. import errors, words
 from ..control.complaints import from_error
-from ..control.values import from_proto, happening_from_proto
+from ..control.values import from_proto, happening_from_proto, to_proto
 from ..happenings import Happening
 from ..limits import TEXT_MAX, text_fault
 
@@ -100,13 +101,25 @@ class Client:
         nick: str = "",
         mode: words.Mode = words.Mode.LOGGED,
         is_open: bool = False,
+        password: words.PasswordKey = words.PasswordKey(),  # noqa: B008  frozen
+        hides_history: bool = False,
     ) -> words.Created:
         kept: Any = int(mode)
         request = pb.CreateChatRequest(name=name, nds=nds, nick=nick, mode=kept, open=is_open)
+        request.hides_history = hides_history
+        to_proto(password, request.password)
         return await self._ask("CreateChat", words.Created, request, LONGER_S)
 
-    async def join(self, line: str, nds: str = "", nick: str = "") -> words.Admitted:
-        request = pb.JoinChatRequest(line=line, nds=nds, nick=nick)
+    async def join(
+        self,
+        line: str,
+        nds: str = "",
+        nick: str = "",
+        by_password: bool = False,
+        password: words.PasswordKey = words.PasswordKey(),  # noqa: B008  frozen
+    ) -> words.Admitted:
+        request = pb.JoinChatRequest(line=line, nds=nds, nick=nick, by_password=by_password)
+        to_proto(password, request.password)
         return await self._ask("JoinChat", words.Admitted, request, LONGER_S)
 
     async def leave(self, chat: str) -> words.Departure:
@@ -125,6 +138,11 @@ class Client:
     async def revoke_invite(self, chat: str, id: str) -> None:
         request = pb.RevokeInviteRequest(chat=chat, id=id)
         await self._ask("RevokeInvite", words.Nothing, request)
+
+    async def set_password(self, chat: str, password: words.PasswordKey) -> None:
+        request = pb.SetPasswordRequest(chat=chat)
+        to_proto(password, request.password)
+        await self._ask("SetPassword", words.Nothing, request)
 
     async def networks(self, nds: str = "") -> words.Networks:
         return await self._ask("ListNetworks", words.Networks, pb.ListNetworksRequest(nds=nds))
@@ -169,6 +187,19 @@ class Client:
         )
         return await self._ask("ReadHistory", words.Page, request)
 
+    async def edit(self, chat: str, id: str, text: str) -> words.Line:
+        """Put a text in the place of an own line; with no id, of the last one."""
+        if (size := len(text.encode("utf-8", "surrogatepass"))) > TEXT_MAX:
+            raise errors.TooLong(size=size, limit=TEXT_MAX)
+        if fault := text_fault(text):
+            raise errors.BadField(field="text", text=fault)
+        request = pb.EditRequest(chat=chat, id=id, text=text)
+        return (await self._ask("Edit", words.Changed, request)).line
+
+    async def redact(self, chat: str, id: str) -> words.Line:
+        request = pb.RedactRequest(chat=chat, id=id)
+        return (await self._ask("Redact", words.Changed, request)).line
+
     async def trace(self, chat: str, id: str = "") -> words.Tracing:
         request = pb.TraceMessageRequest(chat=chat, id=id)
         return await self._ask("TraceMessage", words.Tracing, request)
@@ -204,6 +235,19 @@ class Client:
     async def set_topic(self, chat: str, topic: str) -> None:
         request = pb.SetTopicRequest(chat=chat, topic=topic)
         await self._ask("SetTopic", words.Nothing, request)
+
+    async def decide(self, chat: str, act: str, member: str = "", value: str = "") -> words.NickSet:
+        """Decides as owner or admin; gives the name of whom it is about.
+
+        Args:
+            chat: where.
+            act: kick, ban, unban, op, deop, owner; or invites and topic, the rights.
+            member: about whom.
+            value: of a right: admins or all.
+        """
+        decided: Any = common.Act.Value(f"ACT_{act.upper()}")
+        request = pb.DecideRequest(chat=chat, act=decided, member=member, value=value)
+        return await self._ask("Decide", words.NickSet, request)
 
     # ---- streams ---------------------------------------------------------------------------------
 

@@ -11,9 +11,10 @@ everyone.
 import asyncio
 import sys
 import time
+from functools import partial
 from typing import assert_never
 
-from ..errors import DONE, NO_PEER, NOT_FOUND, PARTIAL, USAGE, Complaint, NodeDown
+from ..errors import DONE, NO_PEER, NOT_FOUND, PARTIAL, USAGE, Complaint, NodeDown, NodeLost
 from ..happenings import ChatEvent, ErrorEvent, Happening, MemberEvent, ReceiptEvent
 from ..words import Kind, Line, Status, Wait
 from . import keys
@@ -24,6 +25,7 @@ from .commands import (
     Apply,
     Copy,
     Find,
+    Latest,
     Mistyped,
     Open,
     Query,
@@ -32,12 +34,15 @@ from .commands import (
     Save,
     Say,
     Show,
+    about,
+    of_another,
     parse,
     plain,
 )
 from .model import Chose, Cleared, Selected, State, Told, reduce
 from .output import Output
-from .queries import ask, entered, now_ms
+from .passwords import unseen
+from .queries import ask, entered, latest, now_ms
 from .render import notices
 from .render.text import clean_line
 from .settings import Keeper
@@ -50,6 +55,7 @@ SETTLE_STEP_S = 0.05
 BACKLOG = 10  # past lines that a terminal is shown
 SENDING_MAX = 64  # own lines of a pipe that wait for their acknowledgements side by side
 SEND_WAIT_MS = 10_000
+LAST_S = 2.0  # for what the node still tells of lines under way when it ends
 
 
 class LineMode:
@@ -68,11 +74,13 @@ class LineMode:
         """
         self._node, self._out, self._commands = node, output, commands
         self._terminal = sys.stdin.isatty()
+        self._lines = stdin_lines()
         self._keeper = keeper
         self._state = keeper.begin() if keeper else State()
         self._own: set[str] = set()  # ids of lines said here
         self._unnamed = 0  # lines said here whose ids are not known yet
         self._stored = 0  # lines said here
+        self._unsure = 0  # others, of which the node did not tell before it ended
         self._doubtful: list[tuple[Happening, State]] = []
         self._sending: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SENDING_MAX)
@@ -106,19 +114,23 @@ class LineMode:
                     await asyncio.wait(self._sending, timeout=SEND_WAIT_MS / 1000)
                 return self._worst
             watching.result()
-            return self._without_a_node()
+            return await self._without_a_node(reading)
         except NodeDown:
-            return self._without_a_node()
+            return await self._without_a_node(reading)
         finally:
             tasks = (watching, reading, *self._sending, *self._marking)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _without_a_node(self) -> int:
+    async def _without_a_node(self, reading: "asyncio.Future[None]") -> int:
         """The node ends before the input does: how far did that get?"""
+        reading.cancel()
+        if self._sending:  # what is under way may have been stored all the same
+            await asyncio.wait(self._sending, timeout=LAST_S)
         lines = "line is" if self._stored == 1 else "lines are"
-        far = f": {self._stored:,} {lines} stored, what comes after is not sent"
+        unsure = f", of {self._unsure:,} more that is not known" if self._unsure else ""
+        far = f": {self._stored:,} {lines} stored{unsure}, what comes after is not sent"
         self._out.note(f"the node has ended{'' if self._terminal else far}")
         return NO_PEER
 
@@ -254,7 +266,7 @@ class LineMode:
     async def _read(self) -> None:
         await self._watches.wait()  # What is said before that would come back as a past line.
         unsent = 0
-        async for line in stdin_lines():
+        async for line in self._lines:
             if not line.strip():
                 continue
             if not self._commands and not self._is_there():
@@ -309,6 +321,9 @@ class LineMode:
                 await self._ask(Query("search", {"text": text, "chat": here}))
             case Copy():
                 self._out.note("-- only the full screen can copy")
+            case Latest(chat=chat):
+                line = await latest(self._node, chat, partial(of_another, self._state))
+                await self._do(about(action, line))
             case Save():
                 self._save()
             case Reload():
@@ -322,7 +337,8 @@ class LineMode:
         before, changing = self._state, query.name in CHANGING
         self._asking += changing
         try:
-            answer = await ask(self._node, query.name, **query.args)
+            asks = {"asks": self._asks} if query.name == "join" and self._terminal else {}
+            answer = await ask(self._node, query.name, **query.args, **asks)
             self._out.answer(answer)
             self._state = reduce(self._state, await self._node.status())
         finally:
@@ -332,6 +348,12 @@ class LineMode:
             self._keep()
         elif self._state.current != before.current:  # that chat is left
             self._where()
+
+    async def _asks(self, asked: str) -> str:
+        """The next line of the terminal, unseen."""
+        told = f"-- {asked} (it is not shown; nothing gives up):"
+        with unseen(sys.stdin.fileno(), lambda: self._out.note(told)):
+            return await anext(self._lines, "")
 
     async def _open(self, page: Open) -> None:
         """What is a page elsewhere is printed."""
@@ -403,14 +425,17 @@ class LineMode:
     async def _send(self, say: Say, stored: "asyncio.Future[None]") -> None:
         chat = self._state.front.name if self._state.front else ""
         self._unnamed += 1
+        is_stored = False
         try:
             async for progress in self._node.send(
                 say.chat, say.text, kind=Kind(say.kind), wait=Wait.ALL, wait_ms=SEND_WAIT_MS
             ):
-                if not stored.done():
+                if not is_stored:
+                    is_stored = True
                     self._stored += 1
                     self._named(progress.msg_id)
-                    stored.set_result(None)
+                    if not stored.done():
+                        stored.set_result(None)
                 if progress.done:
                     missing = () if progress.complete else progress.missing
                     later = () if self._terminal else progress.later
@@ -420,11 +445,14 @@ class LineMode:
                     if not progress.complete:
                         self._worst = max(self._worst, PARTIAL)
         except Complaint as complaint:
-            if not stored.done():
-                self._named("")
-                stored.set_exception(complaint)
+            if is_stored and not isinstance(complaint, NodeDown):  # whose end is told once
+                self._out.complain(f"-- {complaint}")
+            if is_stored:
                 return
-            self._out.complain(f"-- {complaint}")
+            self._named("")
+            self._unsure += isinstance(complaint, NodeLost)
+            if not stored.done():
+                stored.set_exception(complaint)
         finally:
             if not stored.done():
                 stored.cancel()

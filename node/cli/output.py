@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Iterable
 
+from ..errors import OutputFailed
 from .render import records, tables
 from .render.text import clean
+from .streams import silence
 
 
 class ReaderGone(Exception):
@@ -32,13 +34,17 @@ class Output:
 
         Raises:
             ReaderGone: nobody reads any more.
+            OutputFailed: it cannot be written, and no later line will be.
         """
-        try:
-            for line in lines:
+        for line in lines:
+            try:
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
-        except BrokenPipeError as error:
-            raise ReaderGone from error
+            except BrokenPipeError as error:
+                raise ReaderGone from error
+            except OSError as error:
+                silence(1)  # it is said once
+                raise OutputFailed(text=error.strerror) from error
 
     def rows(self, rows: Iterable[records.Row]) -> None:
         """Data for programs."""
@@ -55,9 +61,8 @@ class Output:
             for line in lines:
                 sys.stderr.write(clean(line) + "\n")
                 sys.stderr.flush()
-        except BrokenPipeError:
-            devnull = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(devnull, sys.stderr.fileno())
+        except OSError:  # nobody can be told that
+            silence(2)
 
     def answer(self, answer: tables.Answer) -> int:
         """All of an answer; its exit code."""
@@ -72,9 +77,3 @@ def wants_color(choice: str) -> bool:
         return choice == "always"
     able = os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
     return able and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
-
-
-def leave_quietly() -> None:
-    """Points stdout at nothing, so that the interpreter's last flush does not fail."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())

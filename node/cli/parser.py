@@ -2,13 +2,13 @@
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 from msgspec import Struct
 
 from ..errors import EXIT_CODES, Usage, nearest
-from ..limits import TEXT_MAX
+from .flags import NOT_GIVEN, OWN, face_flags, given
 
 Subparsers = argparse._SubParsersAction  # the only name that argparse has for it
 
@@ -35,10 +35,11 @@ class Verb(Struct, frozen=True):
     more: str = ""
 
 
+DECIDED = '"chat","act","nick"'
 CHAT_ROW = '"chat","chat_id","id","member","epoch","generation"'
 LINE_ROW = (
     '"v","type","chat","id","short","epoch","generation","from":{"id","member","nick"},"ts",'
-    '"text","kind","backlog","own","mention"'
+    '"text","edited","erased","redacted_by","kind","backlog","own","mention"'
 )
 
 VERBS: tuple[Verb, ...] = (
@@ -68,8 +69,8 @@ VERBS: tuple[Verb, ...] = (
         "the node and its chats",
         '"pid","listen","advertise","control","nds":[{"address","state","fault"}],"chats":[{"name",'
         '"chat_id","id","member","epoch","generation","leader","leader_nick","provisional",'
-        '"alive","known","unread","mentions","outbox","lost","fingerprint","nds","topic","halt",'
-        '"halt_reason"}],"nick","identity","version","log","started",'
+        '"alive","known","unread","mentions","outbox","lost","fingerprint","nds","topic",'
+        '"transient","halt","halt_reason"}],"nick","identity","version","log","started",'
         '"problems","durability","ended","certificate"',
     ),
     Verb(
@@ -79,13 +80,38 @@ VERBS: tuple[Verb, ...] = (
         "chat",
         "Exits when it is acknowledged (see --wait) or --timeout is over; prints 4f2a 3/3.",
     ),
+    Verb("edit", "put another text in the place of a line of your own", LINE_ROW, "chat"),
+    Verb(
+        "redact",
+        "erase a line, of your own or as owner or admin anybody's, at all members",
+        LINE_ROW,
+        "chat",
+    ),
     Verb("tail", "the last lines of a chat, in display order", LINE_ROW, "chat"),
     Verb("search", "the lines that hold a text", LINE_ROW, "chat"),
     Verb(
         "members",
         "who is in a chat: * leads, ? silent, - gone",
         '"chat","id","member","nick","state","address","leader","self","acked","lacking",'
-        '"seen","away","identity","certificate"',
+        '"seen","away","identity","certificate","role","removed_by"',
+        "chat",
+    ),
+    Verb(
+        "kick",
+        "remove a member, who is not let in again: the owner's and admins' to say",
+        DECIDED,
+        "chat",
+        "WHO is a nick, nick#id, an id, or the first digits of an identity; exit 7 where refused.",
+    ),
+    Verb("ban", "do not let in somebody, who may have left: theirs, too", DECIDED, "chat"),
+    Verb("unban", "let in again who was removed, as a new member: theirs, too", DECIDED, "chat"),
+    Verb("op", "make a member an admin: the owner's to say", DECIDED, "chat"),
+    Verb("deop", "make an admin a member like others: the owner's", DECIDED, "chat"),
+    Verb("owner", "make a member the owner, and oneself an admin: the owner's", DECIDED, "chat"),
+    Verb(
+        "rights",
+        "who may invite and set the topic; with RIGHT and VALUE, that from now on",
+        '"chat","owner","admins":[nick],"invite","topic"',
         "chat",
     ),
     Verb(
@@ -98,7 +124,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "list",
         "the chats that the discovery services know",
-        '"chat","chat_id","leader","address","state","nds","seen","epoch","generation"',
+        '"chat","chat_id","leader","address","state","nds","seen","epoch","generation","transient"',
         "nds",
     ),
     Verb(
@@ -108,13 +134,19 @@ VERBS: tuple[Verb, ...] = (
         "chat",
     ),
     Verb(
+        "password",
+        "let in who knows a password, too: set it, change it, or take it away with --none",
+        '"chat","password"',
+        "chat",
+    ),
+    Verb(
         "unread", "unread lines and mentions, as two numbers", '"chat","unread","mentions"', "chat"
     ),
     Verb(
         "peers",
         "the links to the other members",
         '"chat","id","member","nick","address","link","rtt_us","calls","failures","last_error",'
-        '"state","in_flight"',
+        '"state","in_flight","watch","held_ms"',
         "chat",
     ),
     Verb(
@@ -190,7 +222,7 @@ def build() -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     _common(parser)
     _node_flags(parser)
-    _face_flags(parser)
+    face_flags(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     for verb in VERBS:
         _add(verbs, verb)
@@ -209,14 +241,6 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-class _NotGiven(str):
-    """A default that argparse converts as if it had been typed."""
-
-
-NOT_GIVEN = _NotGiven()
-NEVER = -1  # of --expires
-
-
 def _add(verbs: "Subparsers[Parser]", verb: Verb) -> None:
     epilog = [verb.more] if verb.more else []
     epilog += [f"--json: one object a line: {{{verb.json}}}"] if verb.json else []
@@ -229,15 +253,15 @@ def _add(verbs: "Subparsers[Parser]", verb: Verb) -> None:
         one.add_argument(
             "-c",
             "--chat",
-            type=_given,
+            type=given,
             default=NOT_GIVEN,
             metavar="CHAT",
             help="which chat; not needed with only one",
         )
     if verb.flags == "nds":
         one.add_argument("--nds", action="append", metavar="HOST:PORT", help="only this one's")
-    if verb.name in _OWN:
-        _OWN[verb.name](one)
+    if verb.name in OWN:
+        OWN[verb.name](one)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -275,219 +299,6 @@ def _node_flags(parser: argparse.ArgumentParser) -> None:
     flag("--timing", action="append", default=hide, metavar="KEY=MS", help="one timing setting")
     flag("--log-level", default=hide, choices=["debug", "info", "warning"], help="of the log")
     flag("--insecure", action="store_true", default=hide, help="plain connections, on this machine")
-
-
-def _face_flags(parser: argparse.ArgumentParser) -> None:
-    flag = parser.add_argument
-    flag("--plain", action="store_true", help="line mode: append only, for pipes and readers")
-    flag("--commands", action="store_true", help="line mode: obey slash commands from a pipe")
-    flag("--color", default=None, choices=["auto", "always", "never"], help="colour (auto)")
-
-
-# ---- what single verbs take --------------------------------------------------------------------
-
-
-def _host(one: argparse.ArgumentParser) -> None:
-    one.add_argument("name", nargs="?", default="lobby", metavar="CHAT", help="its name (lobby)")
-    one.add_argument("--no-ui", action="store_true", help="leave a background node and return")
-    _made(one)
-    _face_flags(one)
-
-
-def _create(one: argparse.ArgumentParser) -> None:
-    one.add_argument("name", metavar="CHAT", help="its name")
-    one.add_argument("--no-ui", action="store_true", help="so it is already")
-    _made(one)
-
-
-def _made(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--transient", action="store_true", help="nothing of it is written to disk")
-    one.add_argument("--open", action="store_true", help="whoever asks is let in")
-
-
-def _invite(one: argparse.ArgumentParser) -> None:
-    what = one.add_mutually_exclusive_group()
-    what.add_argument("--once", action="store_true", help="for one only")
-    what.add_argument("--list", action="store_true", help="the invitations there are")
-    what.add_argument("--revoke", type=_given, default=NOT_GIVEN, metavar="ID", help="end one")
-    one.add_argument("--expires", type=_lasts, default=0, metavar="1d", help="30m, 12h, never")
-
-
-def _join(one: argparse.ArgumentParser) -> None:
-    one.add_argument("line", metavar="LINE", help="HOST:PORT/name#SECRET, as it was given to you")
-    one.add_argument("--no-ui", action="store_true", help="leave a background node and return")
-    _face_flags(one)
-
-
-def _leave(one: argparse.ArgumentParser) -> None:
-    one.add_argument("name", nargs="?", default="", metavar="CHAT", help="which chat")
-
-
-def _down(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--all", action="store_true", help="also the NDS that host started")
-
-
-def _send(one: argparse.ArgumentParser) -> None:
-    one.add_argument("text", nargs="*", metavar="TEXT", help="the line; - or nothing reads stdin")
-    one.add_argument(
-        "--wait", choices=["none", "leader", "all"], default="all", help="for whose ACK (all)"
-    )
-    one.add_argument("--whole", action="store_true", help="stdin is one message")
-    one.add_argument("--me", action="store_true", help="say what you do")
-
-
-def _tail(one: argparse.ArgumentParser) -> None:
-    one.add_argument("-n", type=_count, default=20, metavar="N", help="how many lines (20)")
-    one.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
-    one.add_argument("--since", type=_span, default=0, metavar="1h", help="no older lines: 30s 5m")
-    one.add_argument("--events", action="store_true", help="with -f: notices too")
-
-
-def _given(text: str) -> str:
-    """What was given; an empty variable of a script is not taken for nothing given."""
-    if text is NOT_GIVEN:
-        return ""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("must not be empty: leave it out, or name one")
-    return text
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
-    return int(text)
-
-
-def _lasts(text: str) -> int:
-    """Milliseconds, a second at least; or `NEVER`."""
-    if (span := NEVER if text == "never" else _span(text)) in range(1_000):
-        raise argparse.ArgumentTypeError("must be 1s at least, or never")
-    return span
-
-
-def _span(text: str) -> int:
-    """Milliseconds of 30s, 5m, 1h, 2d."""
-    units = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
-    if not number.isdecimal() or int(number) == 0:
-        raise argparse.ArgumentTypeError(f"must be a span like 30s, 5m, 1h or 2d, not {text!r}")
-    return int(number) * units[unit]
-
-
-def _search(one: argparse.ArgumentParser) -> None:
-    one.add_argument("text", nargs="+", metavar="TEXT", help="whatever its case")
-
-
-def _members(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--all", action="store_true", help="also those that left")
-
-
-def _ping(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "member", nargs="?", type=_given, default=NOT_GIVEN, metavar="MEMBER", help="nick or id"
-    )
-
-
-def _trace(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "id",
-        nargs="?",
-        type=_given,
-        default=NOT_GIVEN,
-        metavar="ID",
-        help="first digits, at least 4",
-    )
-
-
-def _election(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--start", action="store_true", help="stand; a living leader stays")
-
-
-def _bench(one: argparse.ArgumentParser) -> None:
-    flag = one.add_argument
-    flag("--count", type=_within(1, 100_000), default=100, metavar="N", help="lines (100)")
-    flag(
-        "--rate",
-        type=_within(0, 10_000),
-        default=30,
-        metavar="N",
-        help="lines a second (30); 0: as fast as they are acknowledged",
-    )
-    flag("--size", type=_within(32, TEXT_MAX), default=200, metavar="N", help="bytes each (200)")
-    flag("--yes", action="store_true", help="do not ask")
-
-
-def _within(low: int, high: int) -> Callable[[str], int]:
-    """What takes a number from `low` to `high`."""
-
-    def number(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
-            must = f"must be a whole number from {low} to {high}"
-            raise argparse.ArgumentTypeError(f"{must}, not {text!r}")
-        return int(text)
-
-    return number
-
-
-def _watch(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--history", type=_count, default=0, metavar="N", help="begin with past lines")
-
-
-def _rpc(one: argparse.ArgumentParser) -> None:
-    one.add_argument("method", nargs="?", default="", metavar="SERVICE/METHOD", help="or METHOD")
-
-
-def _log(one: argparse.ArgumentParser) -> None:
-    one.add_argument("homes", nargs="*", metavar="HOME", help="homes, profiles' or log files")
-
-
-def _config(one: argparse.ArgumentParser) -> None:
-    one.add_argument("what", choices=["path", "show"], help="of config.toml, or every setting")
-
-
-def _completion(one: argparse.ArgumentParser) -> None:
-    one.add_argument("shell", choices=["bash", "zsh", "fish"])
-
-
-def _errors(one: argparse.ArgumentParser) -> None:
-    one.add_argument("code", nargs="?", type=_exit, choices=sorted(EXIT_CODES), metavar="CODE")
-
-
-def _exit(text: str) -> int:
-    if not text.isdecimal() or int(text) not in EXIT_CODES:
-        known = ", ".join(map(str, sorted(EXIT_CODES)))
-        raise argparse.ArgumentTypeError(f"must be an exit code, one of {known}, not {text!r}")
-    return int(text)
-
-
-def _demo(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--auto", action="store_true", help="play the whole story and exit")
-    one.add_argument("--plain", action="store_true", help="you in line mode, and not in the app")
-
-
-_OWN = {
-    "host": _host,
-    "create": _create,
-    "join": _join,
-    "leave": _leave,
-    "down": _down,
-    "send": _send,
-    "tail": _tail,
-    "search": _search,
-    "members": _members,
-    "ping": _ping,
-    "trace": _trace,
-    "election": _election,
-    "invite": _invite,
-    "bench": _bench,
-    "watch": _watch,
-    "rpc": _rpc,
-    "log": _log,
-    "config": _config,
-    "completion": _completion,
-    "errors": _errors,
-    "demo": _demo,
-}
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -16,9 +16,10 @@ from .render.tables import Answer, said
 from .render.text import clean_line, clean_name
 
 if TYPE_CHECKING:
+    from . import passwords
     from .client import Client
 
-PAGE = 1_000
+PAGE, FEW = 1_000, 50  # lines
 
 
 def now_ms() -> int:
@@ -52,8 +53,17 @@ async def chat_of(node: "Client", chat: str) -> words.Chat:
 # ---- coming and going --------------------------------------------------------------------------
 
 
-async def _join(node: "Client", line: str, nds: str = "", nick: str = "") -> Answer:
-    admitted = await node.join(line, nds, nick)
+async def _join(
+    node: "Client",
+    line: str,
+    nds: str = "",
+    nick: str = "",
+    password: str | None = None,
+    asks: "passwords.Ask | None" = None,
+) -> Answer:
+    from . import passwords
+
+    admitted = await passwords.join(node, line, nds, nick, password, asks)
     answer = tables.joined(admitted)
     try:
         wanted = nick or (await node.status()).nick
@@ -72,9 +82,13 @@ async def _create(
     nick: str = "",
     transient: bool = False,
     is_open: bool = False,
+    password: words.PasswordKey = words.PasswordKey(),  # noqa: B008  frozen
+    hides_history: bool = False,
 ) -> Answer:
     mode = words.Mode.TRANSIENT if transient else words.Mode.LOGGED
-    return tables.created(await node.create(name, nds, nick, mode, is_open))
+    return tables.created(
+        await node.create(name, nds, nick, mode, is_open, password, hides_history)
+    )
 
 
 async def _leave(node: "Client", chat: str) -> Answer:
@@ -103,11 +117,32 @@ async def _revoke(node: "Client", chat: str, id: str) -> Answer:
     return tables.said(f"invitation {id} of #{name} is of no use any more", chat=name, id=id)
 
 
-async def _hosted(node: "Client", chat: str) -> Answer:
-    """The invitation to a chat that was to be made and is there already, told as at its making."""
-    line = (await node.invite(chat)).join_line
-    name = await chat_name(node, chat)
-    return Answer((f"others run:  p2pchat join {line}",), ({"chat": name, "join": line},))
+async def _password(node: "Client", chat: str, password: words.PasswordKey) -> Answer:
+    await node.set_password(chat, password)
+    name, is_set = await chat_name(node, chat), password != words.PasswordKey()
+    told = f"who knows the password gets into #{name} from now on, or has a line ('p2pchat invite')"
+    gone = f"#{name} has no password any more; who has a line gets in ('p2pchat invite')"
+    return tables.said(told if is_set else gone, chat=name, password=is_set)
+
+
+async def _hosted(
+    node: "Client", chat: str, transient: bool = False, is_open: bool = False
+) -> Answer:
+    """The invitation to a chat that was to be made and is there already, told as at its making.
+
+    Raises:
+        Usage: it was to be made as it is not.
+    """
+    about = await chat_of(node, chat)
+    there = f"you are in #{about.name} already, and it"
+    if transient and about.mode != words.Mode.TRANSIENT:
+        raise errors.Usage(text=f"--transient is for a new chat: {there} is kept on disk.")
+    if is_open and not (await node.invites(chat)).open:
+        raise errors.Usage(text=f"--open is for a new chat: {there} lets in who is invited.")
+    try:
+        return tables.hosted(about, (await node.invite(chat)).join_line)
+    except errors.TooManyInvites as full:
+        return tables.hosted(about, "", str(full))
 
 
 # ---- a chat ------------------------------------------------------------------------------------
@@ -134,6 +169,8 @@ def whois_of(found: words.Members, member: str) -> Answer:
             lines = (
                 f"{clean_name(one.nick)} (id {small(one.member_id)}) in #{clean_name(found.chat)}",
                 f"state {one.state}{', leads' if one.leader else ''}{', you' if one.self else ''}",
+                *((f"role {one.role}",) if one.role else ()),
+                *((f"removed by {clean_name(one.removed_by)}",) if one.removed_by else ()),
                 f"address {clean_line(one.address)}",
                 f"identity {one.identity}",
                 *((f"certificate {one.certificate[:16]}",) if one.certificate else ()),
@@ -143,6 +180,34 @@ def whois_of(found: words.Members, member: str) -> Answer:
             return Answer(lines)
     near = errors.nearest(wanted, [one.nick for one in found.members], mark="")
     raise errors.NoSuchMember(name=member, chat=found.chat, near=near)
+
+
+async def _decide(node: "Client", chat: str, act: str, member: str) -> Answer:
+    """One of `DECIDED`."""
+    nick = (await node.decide(chat, act, member)).nick
+    name = await chat_name(node, chat)
+    text = DECIDED[act].format(nick=clean_name(nick), chat=clean_name(name))
+    return said(text, chat=name, act=act, nick=nick)
+
+
+DECIDED = {
+    "kick": "{nick} is removed from #{chat}, and not let in again ('unban' takes that back)",
+    "ban": "{nick} is not let into #{chat}",
+    "unban": "{nick} may be let into #{chat} again, as a new member",
+    "op": "{nick} is an admin of #{chat} now",
+    "deop": "{nick} is no admin of #{chat} any more",
+    "owner": "{nick} owns #{chat} now, and you are an admin",
+}
+
+
+async def _rights(node: "Client", chat: str, right: str = "", value: str = "") -> Answer:
+    """Who may invite and set the topic; with a right and a value, that from now on."""
+    if right:
+        await node.decide(chat, RIGHTS[right], value=value)
+    return tables.rights(await node.members(chat))
+
+
+RIGHTS = {"invite": "invites", "topic": "topic"}  # and what is decided about them
 
 
 async def _topic(node: "Client", chat: str, topic: str = "") -> Answer:
@@ -194,6 +259,28 @@ async def read(
         if not cursor:
             break
     return words.Page(lines, cursor)
+
+
+async def _edit(node: "Client", chat: str, text: str, id: str = "") -> Answer:
+    return tables.changed(await node.edit(chat, id, text), await chat_name(node, chat))
+
+
+async def _redact(node: "Client", chat: str, id: str) -> Answer:
+    return tables.changed(await node.redact(chat, id), await chat_name(node, chat))
+
+
+async def latest(
+    node: "Client", chat: str, wanted: Callable[[words.Line], bool]
+) -> words.Line | None:
+    """The newest line that is wanted; None where the chat has none.  Raises Complaint."""
+    cursor, count = "", FEW
+    while True:
+        page = await node.history(chat, count=count, before=cursor)
+        if found := [line for line in page.lines if wanted(line)]:
+            return found[-1]
+        cursor, count = page.cursor, PAGE
+        if not cursor:
+            return None
 
 
 async def _unread(node: "Client", chat: str = "") -> Answer:
@@ -311,12 +398,17 @@ QUERIES: dict[str, Callable[..., Awaitable[Answer]]] = {
     "invite": _invite,
     "invites": _invites,
     "revoke": _revoke,
+    "password": _password,
     "hosted": _hosted,
     "members": _members,
     "whois": _whois,
     "topic": _topic,
+    "decide": _decide,
+    "rights": _rights,
     "search": _search,
     "history": _history,
+    "edit": _edit,
+    "redact": _redact,
     "unread": _unread,
     "missed": _missed,
     "read": _mark_read,

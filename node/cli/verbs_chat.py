@@ -3,19 +3,22 @@
 import asyncio
 import contextlib
 import os
+import signal
 import stat
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any, TextIO
 
-from ..errors import DONE, BadField, NodeDown, TooLong
+from ..errors import DONE, BadField, Complaint, NodeDown, TooLong, Usage
 from ..limits import TEXT_MAX
 from .run import Run, wait
 
 if TYPE_CHECKING:
     from ..happenings import Happening
     from ..words import Page
+
+TAIL = 20  # lines, where it is not said how many
 
 
 def _networks(run: Run) -> int:
@@ -50,6 +53,8 @@ async def _send_all(run: Run) -> int:
     async with run.client() as node:
         async for text in _texts(run):
             number += 1
+            if not text.strip():
+                raise Usage(text="There is nothing to say: the text is blank.")
             try:
                 told = node.send(
                     run.args.chat, text, kind=kind, wait=how, wait_ms=min(limit, 3_600_000)
@@ -89,7 +94,8 @@ async def _texts(run: Run) -> AsyncIterator[str]:
         yield everything.decode("utf-8", "replace").removesuffix("\n")
         return
     while line := await asyncio.to_thread(sys.stdin.buffer.readline):
-        if text := line.decode("utf-8", "replace").rstrip("\r\n"):
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        if text.strip():
             yield text
 
 
@@ -106,36 +112,121 @@ def _rest() -> int:
 
 def _tail(run: Run) -> int:
     """The last lines; with -f also those to come."""
-    since = _now_ms() - run.args.since if run.args.since else 0
+    since = max(1, _now_ms() - run.args.since) if run.args.since else 0
+    if run.args.export:
+        return _exported(run, since)
+    count = TAIL if run.args.n is None else run.args.n
     if run.args.follow:
-        return wait(_follow(run, since))
+        return wait(_follow(run, count, since))
     if run.args.events:
         run.output.note("events are told from now on, with -f: earlier ones are not kept")
-    return run.ask("history", chat=run.args.chat, count=run.args.n, since_ms=since)
+    return run.ask("history", chat=run.args.chat, count=count, since_ms=since)
 
 
-async def _follow(run: Run, since_ms: int) -> int:
+async def _follow(run: Run, count: int, since_ms: int) -> int:
+    from ..happenings import ChangeEvent
     from ..words import Line
     from .queries import PAGE, read
 
     async with run.client() as node:
         shown: set[tuple[int, str]] = set()
-        if run.args.n > PAGE:  # more than a stream begins with
-            page = await read(node, run.args.chat, count=run.args.n, since_ms=since_ms)
+        if count > PAGE:  # more than a stream begins with
+            page = await read(node, run.args.chat, count=count, since_ms=since_ms)
             name = (await node.leader(run.args.chat)).chat
             _print_page(run, page, name)
             shown = {(line.source_id, line.msg_id) for line in page.lines}
-        kinds = () if run.args.events else ("message",)
-        stream = node.watch(run.args.chat, min(run.args.n, PAGE), kinds=kinds)
+        kinds = () if run.args.events else ("message", "change")
+        stream = node.watch(run.args.chat, min(count, PAGE), kinds=kinds)
         async for happening in _reading(run, stream):
             what = happening.what
             if isinstance(what, Line):
                 old = what.backlog and what.sent_ms < since_ms
                 if old or (what.source_id, what.msg_id) in shown:
                     continue
-            if isinstance(what, Line) or run.args.events:
+            if isinstance(what, Line | ChangeEvent) or run.args.events:
                 _print(run, happening)
     return DONE
+
+
+def _exported(run: Run, since_ms: int) -> int:
+    """Exports; what ends the program ends it after the unfinished file is gone.
+
+    Raises:
+        BadField: the flags do not fit together, or the file cannot be made.
+        Complaint: it cannot be written.
+    """
+    args = run.args
+    for flag, is_given in (("-f", args.follow), ("-n", args.n is not None)):
+        if is_given:
+            raise BadField(field="--export", text=f"cannot be given together with {flag}")
+    if args.export == "-":
+        text = "needs the name of a file; 'p2pchat tail --json -n 1000' writes lines to stdout"
+        raise BadField(field="--export", text=text)
+    told: list[signal.Signals] = []
+
+    async def work() -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"
+
+        def end(number: signal.Signals) -> None:
+            told.append(number)
+            task.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, end, number)
+        return await _export(run, since_ms)
+
+    try:
+        return wait(work())
+    except asyncio.CancelledError:
+        for number in told:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        raise
+
+
+async def _export(run: Run, since_ms: int) -> int:
+    """Writes all lines that the log has, in the clear, into a file of its owner's alone."""
+    from ..words import Mode
+    from .model.places import BEGINNING
+    from .queries import PAGE
+    from .render.records import dumped
+    from .render.tables import history
+
+    path, count, after = run.args.export, 0, BEGINNING
+    async with run.client() as node:
+        seen = await node.members(run.args.chat)
+        if seen.mode == Mode.TRANSIENT:
+            text = f"#{seen.chat} is transient: nothing of it is written to a disk"
+            raise BadField(field="--export", text=text)
+        with _new_file(path) as out:
+            while after:
+                page = await node.history(seen.chat, count=PAGE, after=after, since_ms=since_ms)
+                for row in history(page, seen.chat, _now_ms()).rows:
+                    out.write(dumped(row) + "\n")
+                count, after = count + len(page.lines), page.after_cursor
+    lines = "1 line" if count == 1 else f"{count:,} lines"
+    run.output.note(f"{lines} of #{seen.chat} in {path}, which is not encrypted")
+    return DONE
+
+
+@contextlib.contextmanager
+def _new_file(path: str) -> Iterator[TextIO]:
+    """A file that was not there; gone again where it could not be written to its end."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        raise BadField(field="--export", text=f"{path} is there already: name another") from error
+    except OSError as error:
+        raise BadField(field="--export", text=f"{path} cannot be made: {error.strerror}") from error
+    try:
+        with open(descriptor, "w", encoding="utf-8") as out:
+            yield out
+    except BaseException as error:
+        os.unlink(path)
+        if isinstance(error, OSError) and error.strerror:
+            raise Complaint(text=f"{path} cannot be written: {error.strerror}.") from error
+        raise
 
 
 def _print_page(run: Run, page: "Page", name: str) -> None:
@@ -171,7 +262,7 @@ async def _watch_all(run: Run) -> int:
 
     async with run.client() as node:
         with contextlib.suppress(TimeoutError):  # an end that was asked for
-            async with asyncio.timeout(run.flag("timeout")):
+            async with asyncio.timeout(run.settings.timeout if run.flag("timeout") else None):
                 stream = node.watch(run.args.chat, run.args.history)
                 async for happening in _reading(run, stream):
                     run.output.rows([records.event(happening)])
@@ -212,7 +303,7 @@ async def _reading(
 
 
 def _invite(run: Run) -> int:
-    from .parser import NEVER
+    from .flags import NEVER
 
     args = run.args
     if args.list:
@@ -224,18 +315,57 @@ def _invite(run: Run) -> int:
     return run.ask("invite", chat=args.chat, once=args.once, expires_s=expires_s, lasting=lasting)
 
 
+def _password(run: Run) -> int:
+    """Sets the password of a chat, or takes it away."""
+    from ..words import PasswordKey
+    from . import passwords
+
+    chat, key = run.args.name or run.args.chat, PasswordKey()
+    if not run.args.none:
+        password = passwords.chosen(run, asyncio.run(_names(run, chat)))
+        key = asyncio.run(passwords.key_of(password))
+    return run.ask("password", chat=chat, password=key)
+
+
+async def _names(run: Run, chat: str) -> list[str]:
+    """Those of the chat and of oneself, which everybody would guess."""
+    async with run.client() as node:
+        found, nick = await node.members(chat), (await node.status()).nick
+    return [found.chat, nick, *(one.nick for one in found.members if one.self)]
+
+
+def _rights(run: Run) -> int:
+    from ..errors import Usage
+
+    args = run.args
+    if args.right and not args.value:
+        raise Usage(text=f"Who may? For example: p2pchat rights {args.right} admins, or all")
+    return run.ask("rights", chat=args.chat, right=args.right or "", value=args.value or "")
+
+
+def _decide(act: str) -> Callable[[Run], int]:
+    return lambda run: run.ask("decide", chat=run.args.chat, act=act, member=run.args.member)
+
+
 VERBS: dict[str, Callable[[Run], int]] = {
+    **{act: _decide(act) for act in ("kick", "ban", "unban", "op", "deop", "owner")},
+    "rights": _rights,
     "leave": lambda run: run.ask("leave", chat=run.args.name or run.args.chat),
     "list": _networks,
     "search": lambda run: run.ask("search", chat=run.args.chat, text=" ".join(run.args.text)),
     "members": lambda run: run.ask("members", chat=run.args.chat, everyone=run.args.all),
     "ping": lambda run: run.ask("ping", chat=run.args.chat, member=run.args.member),
+    "edit": lambda run: run.ask(
+        "edit", chat=run.args.chat, id=run.args.id, text=" ".join(run.args.text)
+    ),
+    "redact": lambda run: run.ask("redact", chat=run.args.chat, id=run.args.id),
     "trace": lambda run: run.ask("trace", chat=run.args.chat, id=run.args.id),
     "election": lambda run: run.ask(
         "challenge" if run.args.start else "elections", chat=run.args.chat
     ),
     "leader": _chat("leader"),
     "invite": _invite,
+    "password": _password,
     "unread": _chat("unread"),
     "peers": _chat("peers"),
     "check": _chat("check"),

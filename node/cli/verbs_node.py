@@ -161,9 +161,11 @@ def stop(run: Run) -> int:
 
 SERVICES = {
     "Control": (
-        "GetStatus CreateChat JoinChat LeaveChat ListNetworks ListMembers Send ReadHistory Watch"
-        " GetLeader ListPeers PingMembers TraceMessage GetUnread MarkRead Invite ListElections"
-        " StartElection CheckHistory ListCalls ListQueue SetNick SetAway SetTopic Diagnose StopNode"
+        "GetStatus CreateChat JoinChat LeaveChat ListNetworks ListMembers Send Edit Redact"
+        " ReadHistory Watch"
+        " GetLeader ListPeers PingMembers TraceMessage GetUnread MarkRead Invite SetPassword"
+        " ListElections StartElection CheckHistory ListCalls ListQueue SetNick SetAway SetTopic"
+        " Decide Diagnose StopNode"
     ),
     "Node": (
         "JoinNetwork LeaveNetwork UpdateMembers LivenessPing Election Coordinator Message"

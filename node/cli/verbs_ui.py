@@ -15,7 +15,8 @@ from .. import background
 from ..errors import DONE, Complaint, NameTaken, NdsUnreachable, NoNds, Usage
 from ..limits import split_address
 from ..names import is_everywhere, join_address, route_to
-from . import verbs_node
+from ..words import PasswordKey
+from . import passwords, verbs_node
 from .output import Output, wants_color
 from .run import Run, wait
 
@@ -37,34 +38,44 @@ def _stays(run: Run) -> bool:
 
 def _host(run: Run) -> int:
     name = run.args.name.removeprefix("#")
+    password = None
+    if run.flag("password") or run.flag("password_file"):
+        password = passwords.chosen(run, (name, run.config.nick))
 
     async def first(node: "Client") -> "Answer":
-        return await _make(run, node, name)
+        key = await passwords.key_of(password) if password is not None else PasswordKey()
+        return await _make(run, node, name, key)
 
     return _enter(run, first, name)
 
 
-async def _make(run: Run, node: "Client", name: str) -> "Answer":
+async def _make(run: Run, node: "Client", name: str, key: PasswordKey) -> "Answer":
     """Makes the chat, with an NDS of our own where none answers; again is harmless."""
     nds = ",".join(run.flag("nds") or ())
     try:
-        return await _made(run, node, name, nds)
+        return await _made(run, node, name, key, nds)
     except (NoNds, NdsUnreachable) as silent:
         pid, own = background.own_nds(run.places)
         if isinstance(silent, NdsUnreachable) and (pid or silent.facts.get("address") != own):
             raise
         plain = not (await node.calls(1)).keys
-        return await _made(run, node, name, _start_nds(run, own, insecure=plain))
+        return await _made(run, node, name, key, _start_nds(run, own, insecure=plain))
 
 
-async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
+async def _made(run: Run, node: "Client", name: str, key: PasswordKey, nds: str) -> "Answer":
     from .queries import ask
 
     try:
-        nick, transient = run.flag("nick", ""), run.flag("transient", False)
-        is_open = run.flag("open", False)
         made = await ask(
-            node, "create", name=name, nds=nds, nick=nick, transient=transient, is_open=is_open
+            node,
+            "create",
+            name=name,
+            nds=nds,
+            nick=run.flag("nick", ""),
+            transient=run.flag("transient", False),
+            is_open=run.flag("open", False),
+            hides_history=run.flag("history", "all") == "none",
+            password=key,
         )
         run.output.note(*_passed_over(run.settings.nds, made))
         return made
@@ -72,8 +83,16 @@ async def _made(run: Run, node: "Client", name: str, nds: str) -> "Answer":
         at = taken.facts.get("nds")
         for chat in (await node.status()).chats:
             if chat.name == name and chat.nds == at:
-                run.output.note(f"you are in #{name} already")
-                return await ask(node, "hosted", chat=f"{chat.chat_id:016x}")
+                same = "; 'p2pchat password' changes its password" if key != PasswordKey() else ""
+                answer = await ask(
+                    node,
+                    "hosted",
+                    chat=f"{chat.chat_id:016x}",
+                    transient=run.flag("transient", False),
+                    is_open=run.flag("open", False),
+                )
+                run.output.note(f"you are in #{name} already{same}")
+                return answer
         raise
 
 
@@ -92,7 +111,8 @@ def _start_nds(run: Run, before: str, *, insecure: bool) -> str:
     host, port = split_address(before or run.config.nds_listen)
     if not before and run.config.sources["nds_listen"] == "default" and not insecure:
         is_said = run.config.sources["listen"] not in ("default", "profile")
-        host = split_address(run.config.listen)[0] if is_said else "0.0.0.0"
+        everywhere = "0.0.0.0"  # noqa: S104  others are to come, and it is said
+        host = split_address(run.config.listen)[0] if is_said else everywhere
     run.places.make()
     address = background.start_nds(run.places, join_address(host, port), insecure=insecure)
     run.output.note(
@@ -110,11 +130,20 @@ def _create(run: Run) -> int:
 
 
 def _join(run: Run) -> int:
+    password = passwords.given(run)
+
     async def first(node: "Client") -> "Answer":
         from .queries import ask
 
-        nds = ",".join(run.flag("nds") or ())
-        return await ask(node, "join", line=run.args.line, nds=nds, nick=run.flag("nick", ""))
+        return await ask(
+            node,
+            "join",
+            line=run.args.line,
+            nds=",".join(run.flag("nds") or ()),
+            nick=run.flag("nick", ""),
+            password=password,
+            asks=passwords.typed if sys.stdin.isatty() else None,
+        )
 
     name = run.args.line.rpartition("/")[2].removeprefix("#").partition("#")[0].partition("@")[0]
     return _enter(run, first, name)

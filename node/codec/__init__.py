@@ -21,6 +21,7 @@ from node.codec.nds import (
     get_change,
     get_network,
 )
+from node.codec.sealing import Seals
 
 __all__ = [
     "CARRIED",
@@ -39,6 +40,7 @@ __all__ = [
     "Network",
     "NetworkChange",
     "NetworkPage",
+    "Seals",
     "call_of",
     "get_change",
     "get_network",

@@ -6,11 +6,13 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 from msgspec import Struct
 
-from node.codec import joining, leading, talking
+from node.codec import conversation, joining, leading, talking
 from node.codec.check import Check, Malformed
+from node.codec.sealing import SEALED, Seals, seal, unseal
 from node.core import messages as core
 from node.core.messages import Reply, Request
 from node.limits import Limits
+from p2pchat.v1 import common_pb2 as common
 from p2pchat.v1 import node_pb2 as pb
 
 
@@ -29,27 +31,51 @@ class Method(Struct, frozen=True):
     def path(self) -> str:
         return f"/p2pchat.v1.Node/{self.name}"
 
-    def write_request(self, request: Request) -> bytes:
-        return self.put_request(request).SerializeToString()
+    def write_request(self, request: Request, seals: Seals | None = None) -> bytes:
+        message, caller = self.put_request(request), request.caller
+        if seals is not None and self.request in SEALED:
+            seal(message, seals, caller.chat, caller.callee)
+        return message.SerializeToString()
 
-    def read_request(self, payload: bytes, limits: Limits) -> Request:
+    def read_request(self, payload: bytes, limits: Limits, seals: Seals | None = None) -> Request:
         """The request.  Raises `Malformed`, with every violation found."""
-        return self.decode_request(parse(self.request, payload), limits)
+        return self.decode_request(parse(self.request, payload), limits, seals)
 
-    def decode_request(self, message: Message, limits: Limits) -> Request:
+    def decode_request(
+        self, message: Message, limits: Limits, seals: Seals | None = None
+    ) -> Request:
         """The request in a protobuf that has been parsed.  Raises `Malformed`."""
-        check = Check(limits)
+        if seals is not None and self.request in SEALED:
+            caller: common.Caller = message.caller  # type: ignore[attr-defined]
+            unseal(message, seals, caller.chat_id, caller.node_id)
+        check = Check(limits, seals)
         request = self.get_request(message, check)
         check.done()
         return request
 
-    def write_reply(self, reply: Reply) -> bytes:
-        return self.put_reply(reply).SerializeToString()
+    def write_reply(
+        self, reply: Reply, caller: core.Caller | None = None, seals: Seals | None = None
+    ) -> bytes:
+        """`caller`: whoever is answered."""
+        message = self.put_reply(reply)
+        if seals is not None and caller is not None and self.reply in SEALED:
+            seal(message, seals, caller.chat, caller.node)
+        return message.SerializeToString()
 
-    def read_reply(self, payload: bytes, limits: Limits) -> Reply:
-        """The reply.  Raises `Malformed`."""
+    def read_reply(
+        self,
+        payload: bytes,
+        limits: Limits,
+        asked: core.Caller | None = None,
+        seals: Seals | None = None,
+    ) -> Reply:
+        """The reply; `asked`: what the request said of who called whom.  Raises `Malformed`."""
+        message = parse(self.reply, payload)
+        is_sealed = seals is not None and self.reply in SEALED
+        if seals and is_sealed and asked and not unseal(message, seals, asked.chat, asked.callee):
+            raise Malformed((("sealed", "must be sealed by the member that answers"),))
         check = Check(limits)
-        reply = self.get_reply(parse(self.reply, payload), check)
+        reply = self.get_reply(message, check)
         check.done()
         return reply
 
@@ -66,7 +92,7 @@ def parse(kind: type[Message], payload: bytes) -> Message:
 METHODS: dict[type[Any], Method] = {
     core.Join: Method(
         "JoinNetwork", pb.JoinNetworkRequest, pb.JoinNetworkResponse,
-        joining.put_join, joining.get_join, joining.put_welcome, joining.get_welcome,
+        joining.put_join, joining.get_join, joining.put_entry, joining.get_entry,
     ),
     core.Leave: Method(
         "LeaveNetwork", pb.LeaveNetworkRequest, pb.LeaveNetworkResponse,
@@ -91,7 +117,7 @@ METHODS: dict[type[Any], Method] = {
     ),
     core.Tell: Method(
         "Message", pb.MessageRequest, pb.MessageResponse,
-        talking.put_tell, talking.get_tell, talking.put_told, talking.get_told,
+        conversation.put_tell, conversation.get_tell, talking.put_told, talking.get_told,
     ),
     core.Acks: Method(
         "Acknowledge", pb.AcknowledgeRequest, pb.AcknowledgeResponse,

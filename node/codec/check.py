@@ -4,6 +4,7 @@ from collections.abc import Sized
 from enum import IntEnum
 from typing import TypeVar
 
+from node.codec.sealing import Seals
 from node.limits import NUMBER_MAX, Limits, address_fault
 
 Option = TypeVar("Option", bound=IntEnum)
@@ -20,12 +21,15 @@ class Malformed(Exception):
 
 
 class Check:
-    """Takes down violations.  What it returns after one is of the right type and never used."""
+    """Takes down violations.  What it returns after one is of the right type and never used.
 
-    __slots__ = ("limits", "violations")
+    `seals` opens what is said, where that must be sealed.
+    """
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    __slots__ = ("limits", "seals", "violations")
+
+    def __init__(self, limits: Limits, seals: Seals | None = None) -> None:
+        self.limits, self.seals = limits, seals
         self.violations: list[tuple[str, str]] = []
 
     def done(self) -> None:

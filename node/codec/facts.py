@@ -7,52 +7,44 @@
 
 import re
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 from node.codec.check import Check
 from node.core.messages import (
     NO_CARD,
+    NO_GRANT,
     Caller,
     Card,
-    ChatMessage,
     Fact,
-    Invite,
-    Kind,
+    Grant,
     Life,
     Member,
-    Roster,
     View,
 )
 from node.core.types import GENERATION, Epoch, Hlc, IdBlock, Key, Stream
 from node.limits import (
-    ACCESS_MAX,
     AWAY_MAX,
     CHAT_MAX,
     COUNTER_MAX,
-    DEPS_MAX,
+    DECISION_BYTES,
     ENDS_MAX,
+    GRANT_MAX,
+    HASH_BYTES,
     HLC_MAX,
     IDENTITY_BYTES,
-    INVITES_MAX,
     NUMBER_MAX,
-    PROOF_BYTES,
     ROSTER_MAX,
     SIGNATURE_BYTES,
-    TOPIC_MAX,
     line_fault,
     nick_fault,
-    text_fault,
 )
 from node.trust.cards import fault as card_fault
 from p2pchat.v1 import common_pb2 as pb
 from p2pchat.v1 import node_pb2
 
 PROTOCOL = "1.0"  # of this program; sent with every call, another major is refused
-
-KINDS = {kind: pb.Kind.ValueType(kind) for kind in Kind}
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -121,6 +113,14 @@ def get_members(
     return members
 
 
+def check_decisions(ids: tuple[bytes, ...], check: Check, at: str) -> None:
+    """Ids of decisions, each once and in order."""
+    if any(len(id) != DECISION_BYTES for id in ids):
+        check.fail(at, f"must each have {DECISION_BYTES} bytes")
+    if list(ids) != sorted(set(ids)):
+        check.fail(at, "must ascend")
+
+
 def get_mode(value: int, check: Check, at: str) -> int:
     """How a group keeps what is said; not said means logged."""
     return check.number(value, at, high=2) or 1
@@ -181,7 +181,28 @@ def put_view(view: View) -> pb.View:
         history_hash=view.history_hash,
         incarnation=view.incarnation,
         process=view.process,
+        grant=put_grant(view.grant),
     )
+
+
+def put_grant(grant: Grant) -> pb.Grant | None:
+    """A grant, or None for none."""
+    if grant == NO_GRANT:
+        return None
+    return pb.Grant(
+        certificate_hash=grant.certificate_hash,
+        signature=grant.signature,
+        claim_key=grant.claim_key,
+    )
+
+
+def get_grant(p: pb.Grant, check: Check, at: str) -> Grant:
+    for name, value in (("certificate_hash", p.certificate_hash), ("claim_key", p.claim_key)):
+        if len(value) not in (0, HASH_BYTES):
+            check.fail(f"{at}.{name}", f"must be {HASH_BYTES} bytes or none, not {len(value)}")
+    if len(p.signature) > GRANT_MAX:
+        check.fail(f"{at}.signature", f"must be at most {GRANT_MAX} bytes, not {len(p.signature)}")
+    return Grant(p.certificate_hash, p.signature, p.claim_key)
 
 
 def get_view(p: pb.View, check: Check) -> View:
@@ -195,6 +216,7 @@ def get_view(p: pb.View, check: Check) -> View:
         history_hash=p.history_hash,
         incarnation=check.number(p.incarnation, "view.incarnation"),
         process=p.process,
+        grant=get_grant(p.grant, check, "view.grant"),
     )
 
 
@@ -257,6 +279,8 @@ def put_member(member: Member) -> pb.MemberRecord:
         card=put_card(member.card),
         admitted_by_id=member.admitted_by,
         admission=member.admission,
+        farewell=member.farewell,
+        since_ms=member.since,
     )
 
 
@@ -288,11 +312,14 @@ def get_member(p: pb.MemberRecord, check: Check, at: str) -> Member:
         away=away,
         card=get_card(p, check, f"{at}."),
         admitted_by=check.number(p.admitted_by_id, f"{at}.admitted_by_id"),
-        admission=_get_signature(p.admission, check, f"{at}.admission"),
+        admission=get_signature(p.admission, check, f"{at}.admission"),
+        farewell=get_signature(p.farewell, check, f"{at}.farewell") if p.left else b"",
+        since=check.number(p.since_ms, f"{at}.since_ms"),
     )
 
 
-def _get_signature(signature: bytes, check: Check, at: str) -> bytes:
+def get_signature(signature: bytes, check: Check, at: str) -> bytes:
+    """A signature, or none."""
     if len(signature) not in (0, SIGNATURE_BYTES):
         check.fail(at, f"must be {SIGNATURE_BYTES} bytes, or none, not {len(signature)}")
     return signature
@@ -310,100 +337,6 @@ def _get_ends(p: pb.MemberRecord, check: Check, at: str) -> tuple[tuple[Stream, 
     )
 
 
-def put_invite(invite: Invite) -> pb.InviteRecord:
-    return pb.InviteRecord(
-        id=invite.id,
-        check=invite.check,
-        by_id=invite.by,
-        made_ms=invite.made,
-        expires_ms=invite.expires,
-        once=invite.once,
-        revoked=invite.revoked,
-        used_ids=invite.used,
-    )
-
-
-def get_invite(p: pb.InviteRecord, check: Check, at: str) -> Invite:
-    check.required(bool(p.id), f"{at}.id")
-    if len(p.check) != PROOF_BYTES:
-        check.fail(f"{at}.check", f"must be {PROOF_BYTES} bytes, not {len(p.check)}")
-    used = get_members(p.used_ids, check, f"{at}.used_ids")
-    if list(used) != sorted(set(used)):
-        check.fail(f"{at}.used_ids", "must ascend")
-    return Invite(
-        p.id,
-        p.check,
-        check.number(p.by_id, f"{at}.by_id", low=1),
-        check.number(p.made_ms, f"{at}.made_ms"),
-        check.number(p.expires_ms, f"{at}.expires_ms"),
-        p.once,
-        p.revoked,
-        used,
-    )
-
-
-def put_roster(roster: Roster) -> pb.Roster:
-    return pb.Roster(
-        members=map(put_member, roster.members),
-        topic=put_fact(roster.topic),
-        access=put_fact(roster.access),
-        invites=map(put_invite, roster.invites),
-    )
-
-
-def get_roster(p: pb.Roster, check: Check) -> Roster:
-    topic, access = Fact(), Fact()
-    if p.HasField("topic"):
-        topic = get_fact(p.topic, check, "roster.topic")
-        check.note("roster.topic.value", line_fault(topic.value, TOPIC_MAX))
-    if p.HasField("access"):
-        access = get_fact(p.access, check, "roster.access")
-        check.note("roster.access.value", line_fault(access.value, ACCESS_MAX))
-    if not check.size(p.invites, "roster.invites", INVITES_MAX):
-        return Roster()
-    invites = tuple(
-        get_invite(invite, check, f"roster.invites[{i}]") for i, invite in enumerate(p.invites)
-    )
-    _check_order([one.id for one in invites], check, "roster.invites[%d].id")
-    if not check.size(p.members, "roster.members", ROSTER_MAX):
-        return Roster()
-    members = tuple(
-        get_member(member, check, f"roster.members[{i}]") for i, member in enumerate(p.members)
-    )
-    _check_order([one.id for one in members], check, "roster.members[%d].member_id")
-    return Roster(members, topic, access, invites)
-
-
-def _check_order(ids: list[int], check: Check, at: str) -> None:
-    for i in range(1, len(ids)):
-        if ids[i - 1] >= ids[i]:
-            check.fail(at % i, "must be above the one before it")
-
-
-# ---- chat messages -----------------------------------------------------------------------------
-
-
-def put_header(message: ChatMessage) -> pb.Header:
-    return pb.Header(
-        stream=put_stream(message.key.stream),
-        seq=message.key.seq,
-        deps=[put_key(dep) for dep in message.deps],
-        hlc=pb.Hlc(ms=message.hlc.ms, counter=message.hlc.counter),
-        sent_ms=message.sent,
-        epoch=put_epoch(message.epoch),
-        kind=pb.Kind.ValueType(message.kind),
-    )
-
-
-def put_message(message: ChatMessage) -> pb.ChatMessage:
-    return pb.ChatMessage(
-        msg_id=message.id,
-        source_id=message.key.source,
-        msg=message.text,
-        header=put_header(message),
-    )
-
-
 def get_id(value: str, check: Check, at: str) -> str:
     """A UUID, in small letters whatever it came in."""
     if not _UUID.fullmatch(value):
@@ -411,68 +344,3 @@ def get_id(value: str, check: Check, at: str) -> str:
         if not _UUID.fullmatch(value):
             check.fail(at, f"must be a UUID of 36 characters, not {value[:40]!r}")
     return value
-
-
-def get_message(
-    id: str, source: int, text: str, header: pb.Header, check: Check, at: str
-) -> ChatMessage:
-    """A chat message from the fields that carry it, whichever message they stand in."""
-    paths = _paths(at)
-    if not 0 < source <= NUMBER_MAX:
-        check.number(source, paths.source, low=1)
-    if fault := text_fault(text, check.limits.text_max):
-        check.fail(paths.text, fault)
-    if not header.HasField("hlc"):
-        check.fail(paths.hlc, "is required")
-    seq, sent, kind = header.seq, header.sent_ms, header.kind
-    if not (0 < seq <= NUMBER_MAX and sent <= NUMBER_MAX):
-        check.number(seq, paths.seq, low=1)
-        check.number(sent, paths.sent)
-    deps: tuple[Key, ...] = ()
-    if header.deps and check.size(header.deps, paths.deps, DEPS_MAX):
-        deps = tuple(map(get_key, header.deps, repeat(check), paths.each_dep))
-    return ChatMessage(
-        Key(source, get_stream(header.stream, check, paths.stream), seq),
-        get_id(id, check, paths.id),
-        text,
-        deps,
-        get_hlc(header.hlc, check, paths.hlc),
-        sent,
-        get_epoch(header.epoch, check, paths.epoch),
-        Kind.TEXT if kind in (0, 1) else check.option(Kind, kind, paths.kind),
-    )
-
-
-class _Paths(NamedTuple):
-    """What the fields of a chat message are called."""
-
-    source: str
-    text: str
-    id: str
-    stream: str
-    seq: str
-    deps: str
-    each_dep: tuple[str, ...]
-    hlc: str
-    sent: str
-    epoch: str
-    kind: str
-
-
-@lru_cache(maxsize=16)
-def _paths(at: str) -> _Paths:
-    header = f"{at}header"
-    deps = f"{header}.deps"
-    return _Paths(
-        source=f"{at}source_id",
-        text=f"{at}msg",
-        id=f"{at}msg_id",
-        stream=f"{header}.stream",
-        seq=f"{header}.seq",
-        deps=deps,
-        each_dep=tuple(f"{deps}[{i}]" for i in range(DEPS_MAX)),
-        hlc=f"{header}.hlc",
-        sent=f"{header}.sent_ms",
-        epoch=f"{header}.epoch",
-        kind=f"{header}.kind",
-    )

@@ -1,7 +1,7 @@
 """What goes over a link: hello, calls and their ends, each a part of a frame.
 
 A frame of several parts is their bytes one after the other, so a part is written without knowing
-with what it goes out, and the columns of chat messages once for all members that are told them.
+with what it goes out, and chat messages once for all members that are told them.
 """
 
 from collections import OrderedDict
@@ -12,22 +12,24 @@ from typing import Any
 from google.protobuf.message import Message
 from msgspec import Struct
 
-from node.codec import lines
+from node.codec import conversation
 from node.codec.calls import METHODS, parse
 from node.codec.check import Check, Malformed
 from node.codec.facts import PROTOCOL, program
+from node.codec.sealing import Seals
 from node.core import messages as core
-from node.core.messages import ChatMessage, Reply, Request
+from node.core.conversation import ChatMessage
+from node.core.messages import Reply, Request
 from node.core.types import Address, Key, MemberId
 from node.limits import Limits
 from p2pchat.v1 import node_pb2 as pb
 
 ADDRESSES_MAX = 16
-BODIES = 64  # columns that are kept for the next member
+BODIES = 64  # calls' messages that are kept for the next member
 
 # Which calls go over links: the fields of Ask and Answer that carry them.
 CARRIED: dict[type[Any], tuple[str, str]] = {
-    core.Tell: ("lines", "told"),
+    core.Tell: ("messages", "told"),
     core.Ping: ("ping", "ping"),
     core.Elect: ("election", "election"),
     core.Coordinator: ("coordinator", "coordinator"),
@@ -39,7 +41,10 @@ _BY_ANSWER = {answer: METHODS[kind] for kind, (_, answer) in CARRIED.items()}
 _ANSWERS = dict(CARRIED.values())
 
 _ASKS = pb.Frame.DESCRIPTOR.fields_by_name["asks"].number
-_LINES = pb.Ask.DESCRIPTOR.fields_by_name["lines"].number
+_MESSAGES = pb.Ask.DESCRIPTOR.fields_by_name["messages"].number
+_SEALED = pb.Messages.DESCRIPTOR.fields_by_name["sealed"].number
+_CONTENT = pb.Sealed.DESCRIPTOR.fields_by_name["content"].number
+_WRAP = pb.Sealed.DESCRIPTOR.fields_by_name["wrap"].number
 
 
 class Hello(Struct, frozen=True):
@@ -77,40 +82,52 @@ def write_hello(addresses: tuple[Address, ...]) -> bytes:
 
 
 class AskWriter:
-    """Writes calls; remembers the columns written last."""
+    """Writes calls; remembers the messages written last, for the next who is told them.
 
-    def __init__(self) -> None:
-        self._bodies: OrderedDict[tuple[Key, int], tuple[tuple[ChatMessage, ...], bytes]]
+    `seals`: what is said goes out sealed with them, and must come so.
+    """
+
+    def __init__(self, seals: Seals | None = None) -> None:
+        self.seals = seals
+        self._bodies: OrderedDict[tuple[Key, int], tuple[tuple[ChatMessage, ...], bytes, bytes]]
         self._bodies = OrderedDict()
 
     def write(self, id: int, request: Request) -> bytes:
         """The part of a frame that asks this; the kind of request must be among `CARRIED`."""
         if isinstance(request, core.Tell):
-            head = _head(request.caller, request.to, request.pass_on)
-            told = head + self._body(request.messages)
-            ask = pb.Ask(id=id).SerializeToString() + _delimited(_LINES, told)
+            caller = request.caller
+            body, key = self._body(request.messages)
+            if self.seals is not None:
+                wrap = self.seals.wrap(key, caller.chat, caller.callee)
+                body = _delimited(_SEALED, body + _delimited(_WRAP, wrap))
+            told = _head(caller, request.to, request.pass_on) + body
+            ask = pb.Ask(id=id).SerializeToString() + _delimited(_MESSAGES, told)
             return _delimited(_ASKS, ask)
         field, _ = CARRIED[type(request)]
         method = METHODS[type(request)]
         asked: dict[str, Any] = {"id": id, field: method.put_request(request)}
         return pb.Frame(asks=[pb.Ask(**asked)]).SerializeToString()
 
-    def _body(self, messages: tuple[ChatMessage, ...]) -> bytes:
+    def _body(self, messages: tuple[ChatMessage, ...]) -> tuple[bytes, bytes]:
+        """The messages as they go out, and the key that opens them where they are sealed."""
         name = messages[0].key, len(messages)
         kept = self._bodies.get(name)
         if kept is not None and kept[0] == messages:
-            return kept[1]
-        body = lines.put_columns(messages).SerializeToString()
-        self._bodies[name] = messages, body
+            return kept[1:]
+        body, key = conversation.put_body(messages).SerializeToString(), b""
+        if self.seals is not None:
+            content, key = self.seals.close(body)
+            body = _delimited(_CONTENT, content)
+        self._bodies[name] = messages, body, key
         if len(self._bodies) > BODIES:
             self._bodies.popitem(last=False)
-        return body
+        return body, key
 
 
 @lru_cache(maxsize=1_024)
 def _head(caller: core.Caller, to: MemberId, pass_on: tuple[MemberId, ...]) -> bytes:
     """The same for line after line."""
-    return lines.put_head(caller, to, pass_on).SerializeToString()
+    return conversation.put_head(caller, to, pass_on).SerializeToString()
 
 
 def call_of(request: Request) -> tuple[str, Callable[[Any], Message]]:
@@ -122,9 +139,9 @@ def call_of(request: Request) -> tuple[str, Callable[[Any], Message]]:
 
 
 def _frame_of(tell: core.Tell) -> Message:
-    told = lines.put_columns(tell.messages)
-    told.MergeFrom(lines.put_head(tell.caller, tell.to, tell.pass_on))
-    return pb.Frame(asks=[pb.Ask(id=1, lines=told)])
+    told = conversation.put_body(tell.messages)
+    told.MergeFrom(conversation.put_head(tell.caller, tell.to, tell.pass_on))
+    return pb.Frame(asks=[pb.Ask(id=1, messages=told)])
 
 
 def write_answer(asked: Asked, reply: Reply | bytes) -> bytes:
@@ -136,12 +153,14 @@ def write_answer(asked: Asked, reply: Reply | bytes) -> bytes:
     return pb.Frame(answers=[pb.Answer(**answer)]).SerializeToString()
 
 
-def read_frame(data: bytes, limits: Limits) -> Frame:
-    """What came.  Raises `Malformed` where it is no frame; a part that is wrong says so itself."""
+def read_frame(data: bytes, limits: Limits, seals: Seals | None = None) -> Frame:
+    """What came; what is said must be sealed for `seals`, where there are any.  Raises `Malformed`
+    where it is no frame; a part that is wrong says so itself.
+    """
     frame = parse(pb.Frame, data)
     assert isinstance(frame, pb.Frame)
     hello = _hello(frame.hello) if frame.HasField("hello") else None
-    asked = [_asked(ask, limits) for ask in frame.asks]
+    asked = [_asked(ask, limits, seals) for ask in frame.asks]
     return Frame(hello, asked, [_answer(answer, limits) for answer in frame.answers])
 
 
@@ -155,16 +174,18 @@ def _hello(p: pb.Hello) -> Hello:
     return Hello(p.protocol, addresses)
 
 
-def _asked(p: pb.Ask, limits: Limits) -> Asked:
+def _asked(p: pb.Ask, limits: Limits, seals: Seals | None) -> Asked:
     field = p.WhichOneof("request") or ""
-    check = Check(limits)
+    check = Check(limits, seals)
     check.required(bool(p.id), "id")
     check.required(bool(field), "request")
     if check.violations:
         return Asked(p.id, field, Malformed(tuple(check.violations)))
     part: Message = getattr(p, field)
     get: Callable[[Any, Check], Request] = _BY_ASK[field].get_request
-    request = get(part, check) if field != "lines" else lines.get_lines(p.lines, check)
+    if field == "messages":
+        get = conversation.get_several
+    request = get(part, check)
     if check.violations:
         return Asked(p.id, field, Malformed(tuple(check.violations)))
     return Asked(p.id, field, request)

@@ -1,10 +1,20 @@
 """Joining, leaving and the exchange of rosters: each request and reply, both ways."""
 # ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
 
-from node.codec import facts
+from node.codec import facts, rosters
 from node.codec.check import Check
 from node.core import messages as core
-from node.limits import CHAT_MAX, IDENTITY_BYTES, PROOF_BYTES, name_fault, nick_fault
+from node.core.access import Challenge, Knows
+from node.limits import (
+    CHAT_MAX,
+    ELEMENT_BYTES,
+    IDENTITY_BYTES,
+    PROOF_BYTES,
+    ROSTER_MAX,
+    SIGNATURE_BYTES,
+    name_fault,
+    nick_fault,
+)
 from p2pchat.v1 import common_pb2
 from p2pchat.v1 import node_pb2 as pb
 
@@ -18,11 +28,17 @@ def put_join(join: core.Join) -> pb.JoinNetworkRequest:
         address=join.address,
         process=join.process,
         left_ids=join.left_ids,
+        farewells=join.farewells,
         mode=common_pb2.Mode.ValueType(join.mode),
         card=facts.put_card(join.card),
         invite_id=join.invite,
         proof=join.proof,
+        password=put_knows(join.knows) if join.knows is not None else None,
     )
+
+
+def put_knows(knows: Knows) -> pb.PasswordStep:
+    return pb.PasswordStep(element=knows.element, session=knows.session, proof=knows.proof)
 
 
 def get_join(p: pb.JoinNetworkRequest, check: Check) -> core.Join:
@@ -43,17 +59,61 @@ def get_join(p: pb.JoinNetworkRequest, check: Check) -> core.Join:
         address=check.address(p.address, "address", required=True),
         process=p.process,
         left_ids=facts.get_members(p.left_ids, check, "left_ids"),
+        farewells=_get_farewells(p, check),
         mode=facts.get_mode(p.mode, check, "mode"),
         card=facts.get_card(p, check),
         invite=p.invite_id,
         proof=_get_proof(p.proof, check),
+        knows=_get_knows(p.password, check) if p.HasField("password") else None,
     )
+
+
+def _get_farewells(p: pb.JoinNetworkRequest, check: Check) -> tuple[bytes, ...]:
+    if not p.farewells:
+        return ()
+    if len(p.farewells) != len(p.left_ids):
+        check.fail("farewells", f"must have {len(p.left_ids)} entries, as left_ids has, or none")
+    for i, word in enumerate(p.farewells[:ROSTER_MAX]):
+        if len(word) != SIGNATURE_BYTES:
+            check.fail(f"farewells[{i}]", f"must be {SIGNATURE_BYTES} bytes, not {len(word)}")
+    return tuple(p.farewells)
+
+
+def _get_knows(p: pb.PasswordStep, check: Check) -> Knows:
+    _check_element(p.element, check, "password.element", least=0)
+    if len(p.proof) not in (0, PROOF_BYTES):
+        fault = f"must be {PROOF_BYTES} bytes, or none, not {len(p.proof)}"
+        check.fail("password.proof", fault)
+    if bool(p.session) != bool(p.proof):
+        check.fail("password.session", "goes with password.proof")
+    if p.element and p.proof:
+        check.fail("password.element", "must be none where there is a proof")
+    return Knows(p.element, p.session, p.proof)
+
+
+def _check_element(element: bytes, check: Check, at: str, least: int = ELEMENT_BYTES) -> None:
+    if len(element) not in (least, ELEMENT_BYTES):
+        none = "" if least else ", or none"
+        check.fail(at, f"must be {ELEMENT_BYTES} bytes{none}, not {len(element)}")
+
+
+def put_entry(entry: core.Entry) -> pb.JoinNetworkResponse:
+    if isinstance(entry, Challenge):
+        return pb.JoinNetworkResponse(session=entry.session, element=entry.element)
+    return put_welcome(entry)
+
+
+def get_entry(p: pb.JoinNetworkResponse, check: Check) -> core.Entry:
+    if not p.session:
+        return get_welcome(p, check)
+    _check_element(p.element, check, "element")
+    return Challenge(p.session, p.element)
 
 
 def put_welcome(welcome: core.Welcome) -> pb.JoinNetworkResponse:
     return pb.JoinNetworkResponse(
         member_id=welcome.member,
-        roster=facts.put_roster(welcome.roster),
+        roster=rosters.put_roster(welcome.roster),
         view=facts.put_view(welcome.view),
         chat_id=welcome.chat,
         name=welcome.name,
@@ -68,7 +128,7 @@ def get_welcome(p: pb.JoinNetworkResponse, check: Check) -> core.Welcome:
     check.note("name", name_fault(p.name))
     return core.Welcome(
         member=check.number(p.member_id, "member_id", low=1),
-        roster=facts.get_roster(p.roster, check),
+        roster=rosters.get_roster(p.roster, check),
         view=facts.get_required_view(p, check),
         chat=check.number(p.chat_id, "chat_id", low=1, high=CHAT_MAX),
         name=p.name,
@@ -109,21 +169,21 @@ def get_leave_noted(p: pb.LeaveNetworkResponse, check: Check) -> core.LeaveNoted
 def put_update(update: core.Update) -> pb.UpdateMembersRequest:
     return pb.UpdateMembersRequest(
         caller=facts.put_caller(update.caller),
-        roster=facts.put_roster(update.roster),
+        roster=rosters.put_roster(update.roster),
         want_roster=update.want_roster,
     )
 
 
 def get_update(p: pb.UpdateMembersRequest, check: Check) -> core.Update:
     caller = facts.get_required_caller(p, check)
-    return core.Update(caller, facts.get_roster(p.roster, check), p.want_roster)
+    return core.Update(caller, rosters.get_roster(p.roster, check), p.want_roster)
 
 
 def put_updated(updated: core.Updated) -> pb.UpdateMembersResponse:
     return pb.UpdateMembersResponse(
-        roster=facts.put_roster(updated.roster), view=facts.put_view(updated.view)
+        roster=rosters.put_roster(updated.roster), view=facts.put_view(updated.view)
     )
 
 
 def get_updated(p: pb.UpdateMembersResponse, check: Check) -> core.Updated:
-    return core.Updated(facts.get_roster(p.roster, check), facts.get_required_view(p, check))
+    return core.Updated(rosters.get_roster(p.roster, check), facts.get_required_view(p, check))

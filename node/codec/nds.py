@@ -2,7 +2,7 @@
 # ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from google.protobuf.message import Message
@@ -11,10 +11,12 @@ from msgspec import Struct
 from node.codec import facts
 from node.codec.calls import parse
 from node.codec.check import Check
+from node.codec.rosters import put_decision
 from node.core import messages as core
 from node.core.messages import NdsReply, NdsRequest
+from node.core.reasons import Reason
 from node.core.types import Address, IdBlock, WallMillis
-from node.limits import CHAT_MAX, Limits
+from node.limits import CHAT_MAX, CLAIM_KEY_BYTES, Limits
 from p2pchat.v1 import common_pb2
 from p2pchat.v1 import nds_pb2 as pb
 
@@ -52,6 +54,8 @@ class Create(Struct, frozen=True):
     name: str
     address: Address
     mode: int = 1
+    claim_key: bytes = b""  # public
+    owner: bytes = b""
 
 
 class Created(Struct, frozen=True):
@@ -81,6 +85,7 @@ def put_facts(known: core.Facts) -> pb.Facts:
         leader_id=known.leader,
         leader_address=known.leader_address,
         highest_n=known.highest_n,
+        grant=facts.put_grant(known.grant),
     )
 
 
@@ -93,9 +98,25 @@ def get_network(p: pb.NetworkInformation, check: Check, at: str = "network") -> 
         leader=check.number(p.leader_id, f"{at}.leader_id"),
         address=check.address(p.leader_address, f"{at}.leader_address"),
         mode=facts.get_mode(p.mode, check, f"{at}.mode"),
+        claim_key=get_claim_key(p.claim_key, check, f"{at}.claim_key"),
+        grant=facts.get_grant(p.grant, check, f"{at}.grant"),
     )
     seen = check.number(p.seen_ms, f"{at}.seen_ms")
     return Network(record, seen, p.idle, check.number(p.created_ms, f"{at}.created_ms"))
+
+
+def get_claim_key(key: bytes, check: Check, at: str) -> bytes:
+    if len(key) not in (0, CLAIM_KEY_BYTES):
+        check.fail(at, f"must be {CLAIM_KEY_BYTES} bytes or none, not {len(key)}")
+    return key
+
+
+def put_proofs(proofs: Iterable[core.Proof]) -> Iterator[pb.ClaimProof]:
+    return (pb.ClaimProof(key=one.key, signature=one.signature) for one in proofs)
+
+
+def put_handovers(steps: Iterable[core.HandedOver]) -> Iterator[pb.HandOver]:
+    return (pb.HandOver(by=one.by, owner=one.owner, signature=one.signature) for one in steps)
 
 
 def get_record(p: pb.NetworkInformation, check: Check) -> core.Record:
@@ -112,9 +133,7 @@ def put_lookup(lookup: core.Lookup) -> pb.GetNetworkInformationRequest:
 
 def get_looked_up(p: pb.GetNetworkInformationResponse, check: Check) -> NdsReply | core.Refusal:
     if not p.networks:
-        return core.Refusal(
-            core.Reason.UNKNOWN_NETWORK, "the discovery service has no such network"
-        )
+        return core.Refusal(Reason.UNKNOWN_NETWORK, "the discovery service has no such network")
     return core.RecordRead(get_network(p.networks[0], check, "networks[0]").record)
 
 
@@ -129,6 +148,11 @@ def put_claim(claim: core.Claim) -> pb.UpdateLeaderRequest:
         electorate=claim.electorate,
         only_fate=claim.only_fate,
         facts=put_facts(claim.facts),
+        claim_key=claim.claim_key,
+        owner=claim.owner,
+        proofs=put_proofs(claim.proofs),
+        removals=map(put_decision, claim.removals),
+        handovers=put_handovers(claim.handovers),
     )
 
 
@@ -144,6 +168,10 @@ def put_renew(renew: core.Renew) -> pb.RenewRequest:
         address=renew.address,
         want_ids=renew.want_ids,
         facts=put_facts(renew.facts),
+        claim_key=renew.claim_key,
+        owner=renew.owner,
+        proofs=put_proofs(renew.proofs),
+        handovers=put_handovers(renew.handovers),
     )
 
 
@@ -154,7 +182,11 @@ def get_renewed(p: pb.RenewResponse, check: Check) -> core.RecordRead:
 
 
 def put_delete(delete: core.Delete) -> pb.DeleteNetworkRequest:
-    return pb.DeleteNetworkRequest(chat_id=delete.chat, epoch=facts.put_epoch(delete.epoch))
+    return pb.DeleteNetworkRequest(
+        chat_id=delete.chat,
+        epoch=facts.put_epoch(delete.epoch),
+        proofs=put_proofs(delete.proofs),
+    )
 
 
 def get_deleted(p: pb.DeleteNetworkResponse, check: Check) -> core.Deleted:
@@ -167,6 +199,8 @@ def put_create(create: Create) -> pb.CreateNetworkRequest:
         name=create.name,
         leader_address=create.address,
         mode=common_pb2.Mode.ValueType(create.mode),
+        claim_key=create.claim_key,
+        owner=create.owner,
     )
 
 

@@ -1,59 +1,22 @@
-"""Chat messages and catch-up: each request and reply, both ways."""
+"""Acknowledgements and catch-up: each request and reply, both ways."""
 # ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
 
 from collections.abc import Sequence
 
-from node.codec import facts
+from node.codec import conversation, facts
 from node.codec.check import Check
 from node.core import messages as core
 from node.core.types import Floor, Key, Run, Stored
 from node.limits import (
-    CHAT_MAX,
     DIGESTS_MAX,
     HELD_MAX,
-    LINES_MAX,
     MARKS_MAX,
+    MESSAGES_MAX,
     NUMBER_MAX,
-    PASS_ON_MAX,
     STORED_MAX,
 )
 from p2pchat.v1 import common_pb2 as common
 from p2pchat.v1 import node_pb2 as pb
-
-
-def put_tell(tell: core.Tell) -> pb.MessageRequest:
-    """The call that carries one message; several go over a link, or call by call."""
-    (message,) = tell.messages
-    return pb.MessageRequest(
-        chat_id=tell.caller.chat,
-        msg_id=message.id,
-        source_id=message.key.source,
-        destination_id=tell.to,
-        msg=message.text,
-        header=facts.put_header(message),
-        caller=facts.put_caller(tell.caller, build=""),
-        pass_on=tell.pass_on,
-    )
-
-
-def get_tell(p: pb.MessageRequest, check: Check) -> core.Tell:
-    chat = p.chat_id
-    if not 0 < chat <= CHAT_MAX:
-        check.number(chat, "chat_id", low=1, high=CHAT_MAX)
-    elif p.caller.chat_id not in (0, chat):
-        check.fail("caller.chat_id", f"must be chat_id or 0, not {p.caller.chat_id}")
-    if not (p.HasField("caller") and p.HasField("header")):
-        check.required(p.HasField("caller"), "caller")
-        check.required(p.HasField("header"), "header")
-    to = p.destination_id
-    if not 0 < to <= NUMBER_MAX:
-        check.number(to, "destination_id", low=1)
-    return core.Tell(
-        caller=facts.get_caller(p.caller, check, chat=chat),
-        to=to,
-        messages=(facts.get_message(p.msg_id, p.source_id, p.msg, p.header, check, ""),),
-        pass_on=facts.get_members(p.pass_on, check, "pass_on", PASS_ON_MAX),
-    )
 
 
 def put_told(told: core.Told) -> pb.MessageResponse:
@@ -92,8 +55,8 @@ def get_acks(p: pb.AcknowledgeRequest, check: Check) -> core.Acks:
 
 
 def _get_stored(p: pb.Stored, check: Check, at: str) -> Stored:
-    first = check.number(p.first, f"{at}.first", low=1, high=NUMBER_MAX - LINES_MAX)
-    last = check.number(p.last, f"{at}.last", low=first, high=first + LINES_MAX - 1)
+    first = check.number(p.first, f"{at}.first", low=1, high=NUMBER_MAX - MESSAGES_MAX)
+    last = check.number(p.last, f"{at}.last", low=first, high=first + MESSAGES_MAX - 1)
     return Stored(check.number(p.member_id, f"{at}.member_id", low=1), first, last)
 
 
@@ -188,7 +151,7 @@ def _get_run(p: pb.Range, check: Check, at: str) -> Run:
 def put_synced(synced: core.Synced) -> pb.SyncResponse:
     return pb.SyncResponse(
         sources=synced.sources,
-        messages=map(facts.put_message, synced.messages),
+        messages=map(conversation.put_message, synced.messages),
         more=synced.more,
         view=facts.put_view(synced.view),
         behind=synced.behind,
@@ -200,22 +163,11 @@ def put_synced(synced: core.Synced) -> pb.SyncResponse:
     )
 
 
-def _get_messages(p: pb.SyncResponse, check: Check) -> tuple[core.ChatMessage, ...]:
-    """The messages of a page.  Only where one is wrong their numbers are needed, to name it."""
-    get = facts.get_message
-    quick = Check(check.limits)
-    found = [get(m.msg_id, m.source_id, m.msg, m.header, quick, "messages.") for m in p.messages]
-    if quick.violations:
-        for i, m in enumerate(p.messages):
-            get(m.msg_id, m.source_id, m.msg, m.header, check, f"messages[{i}].")
-    return tuple(found)
-
-
 def get_synced(p: pb.SyncResponse, check: Check) -> core.Synced:
     return core.Synced(
         view=facts.get_required_view(p, check),
         sources=facts.get_members(p.sources, check, "sources"),
-        messages=_get_messages(p, check),
+        messages=conversation.get_messages(p.messages, check, "messages"),
         more=p.more,
         behind=p.behind,
         partial=p.partial,

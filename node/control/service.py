@@ -14,16 +14,17 @@ from p2pchat.v1 import control_pb2 as pb
 from p2pchat.v1 import control_pb2_grpc as stubs
 
 from .. import background, words
-from ..core.messages import Kind
+from ..core.conversation import Kind
+from ..core.deciding import Act
 from ..errors import BadField, Complaint
 from ..happenings import KINDS, Happening, What
-from ..host import asking, checks, entering, inviting, listing, views
+from ..host import asking, changing, checks, entering, inviting, listing, passwords, ruling, views
 from ..host.chats import Chat, wall_ms
 from ..host.nodes import Node
 from ..limits import ADDRESS_MAX, NAME_MAX, NUMBER_MAX, text_fault
 from ..words import Mode, Wait
 from .complaints import refuse
-from .values import happening_to_proto, to_proto
+from .values import from_proto, happening_to_proto, to_proto
 
 PAGE_MAX = 1_000
 CALLS_MAX = 200
@@ -108,14 +109,31 @@ class ControlService(stubs.ControlServicer):
         async def work() -> words.Created:
             mode = _one_of(Mode, request.mode, "mode", Mode.LOGGED)
             return await entering.create(
-                self._node, request.name, request.nds, request.nick, mode, is_open=request.open
+                self._node,
+                request.name,
+                request.nds,
+                request.nick,
+                mode,
+                is_open=request.open,
+                hides_history=request.hides_history,
+                password=passwords.key_of(from_proto(words.PasswordKey, request.password)),
             )
 
         return await self._answer(context, work(), pb.CreateChatResponse())
 
     async def JoinChat(self, request: pb.JoinChatRequest, context: Context) -> Any:
-        work = entering.join(self._node, request.line, request.nds, request.nick)
-        return await self._answer(context, work, pb.JoinChatResponse())
+        async def work() -> words.Admitted:
+            key = passwords.key_of(from_proto(words.PasswordKey, request.password))
+            return await entering.join(
+                self._node,
+                request.line,
+                request.nds,
+                request.nick,
+                by_password=request.by_password or key is not None,
+                password=key,
+            )
+
+        return await self._answer(context, work(), pb.JoinChatResponse())
 
     async def LeaveChat(self, request: pb.LeaveChatRequest, context: Context) -> Any:
         async def work() -> words.Departure:
@@ -143,6 +161,14 @@ class ControlService(stubs.ControlServicer):
             return words.Nothing()
 
         return await self._answer(context, work(), pb.RevokeInviteResponse())
+
+    async def SetPassword(self, request: pb.SetPasswordRequest, context: Context) -> Any:
+        async def work() -> words.Nothing:
+            key = passwords.key_of(from_proto(words.PasswordKey, request.password))
+            await passwords.set_password(self._node, self._chat(request.chat), key)
+            return words.Nothing()
+
+        return await self._answer(context, work(), pb.SetPasswordResponse())
 
     async def ListNetworks(self, request: pb.ListNetworksRequest, context: Context) -> Any:
         work = listing.networks(self._node, request.nds)
@@ -176,6 +202,20 @@ class ControlService(stubs.ControlServicer):
 
         return await self._answer(context, work(), pb.PingMembersResponse())
 
+    async def Edit(self, request: pb.EditRequest, context: Context) -> Any:
+        async def work() -> words.Changed:
+            id = _id(request.id)
+            return words.Changed(await changing.edit(self._chat(request.chat), id, request.text))
+
+        return await self._answer(context, work(), pb.EditResponse())
+
+    async def Redact(self, request: pb.RedactRequest, context: Context) -> Any:
+        async def work() -> words.Changed:
+            id = _id(request.id)
+            return words.Changed(await changing.redact(self._chat(request.chat), id))
+
+        return await self._answer(context, work(), pb.RedactResponse())
+
     async def ReadHistory(self, request: pb.ReadHistoryRequest, context: Context) -> Any:
         async def work() -> words.Page:
             return views.page(
@@ -191,11 +231,7 @@ class ControlService(stubs.ControlServicer):
 
     async def TraceMessage(self, request: pb.TraceMessageRequest, context: Context) -> Any:
         async def work() -> words.Tracing:
-            digits = request.id.replace("-", "")
-            hexadecimal = all(digit in "0123456789abcdefABCDEF" for digit in digits)
-            if digits and not (4 <= len(digits) <= 32 and hexadecimal):
-                raise BadField(field="id", text=f"must be 4 to 32 hex digits, not {request.id!r}")
-            return views.trace(self._chat(request.chat), digits.lower())
+            return views.trace(self._chat(request.chat), _id(request.id))
 
         return await self._answer(context, work(), pb.TraceMessageResponse())
 
@@ -259,6 +295,14 @@ class ControlService(stubs.ControlServicer):
 
         return await self._answer(context, work(), pb.SetTopicResponse())
 
+    async def Decide(self, request: pb.DecideRequest, context: Context) -> Any:
+        async def work() -> words.NickSet:
+            chat = self._chat(request.chat)
+            act = _one_of(Act, request.act, "act", None)
+            return words.NickSet(await ruling.decide(chat, act, request.member, request.value))
+
+        return await self._answer(context, work(), pb.DecideResponse())
+
     # ---- streams ---------------------------------------------------------------------------------
 
     async def Send(
@@ -271,7 +315,7 @@ class ControlService(stubs.ControlServicer):
             if request.wait_ms > WAIT_MAX_MS:
                 limit = f"must be 0 to {WAIT_MAX_MS}, not {request.wait_ms}"
                 raise BadField(field="wait_ms", text=limit)
-            kind = _one_of(Kind, request.kind, "kind", Kind.TEXT)
+            kind = Kind(_one_of(words.Kind, request.kind, "kind", words.Kind.TEXT))
             wait = _one_of(Wait, request.wait, "wait", Wait.ALL)
             wait_ms = request.wait_ms or WAIT_MS
             async for progress in chat.send(request.text, kind, wait, wait_ms):
@@ -324,14 +368,23 @@ class ControlService(stubs.ControlServicer):
 _Choice = TypeVar("_Choice", bound=IntEnum)
 
 
-def _one_of(kind: type[_Choice], value: int, field: str, default: _Choice) -> _Choice:
-    """The choice that the caller made; 0 leaves it to us."""
-    if not value:
+def _one_of(kind: type[_Choice], value: int, field: str, default: _Choice | None) -> _Choice:
+    """The choice that the caller made; 0 leaves it to us, where there is a default."""
+    if not value and default is not None:
         return default
     if value not in set(map(int, kind)):
         choices = ", ".join(str(int(one)) for one in kind)
         raise BadField(field=field, text=f"must be one of {choices}, not {value}")
     return kind(value)
+
+
+def _id(text: str) -> str:
+    """The digits of a line's id, or of its beginning; empty where none was given."""
+    digits = text.replace("-", "")
+    hexadecimal = all(digit in "0123456789abcdefABCDEF" for digit in digits)
+    if digits and not (4 <= len(digits) <= 32 and hexadecimal):
+        raise BadField(field="id", text=f"must be 4 to 32 hex digits, not {text!r}")
+    return digits.lower()
 
 
 def _kinds(names: Sequence[str]) -> list[type[What]]:

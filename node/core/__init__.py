@@ -34,12 +34,15 @@ Who leads
 Who belongs
     The roster has one record per member id and merges as a join-semilattice: halves of a split and
     late messages cannot disagree for long.  Ids come in blocks from the registry, with each epoch,
-    and are never used twice.  Only the certified leader admits: it calls the joiner back, stores,
-    answers, then tells everyone.  Whoever leads pings members it has not heard, lets three others
+    and are never used twice.  Only the certified leader admits, whoever shows that it knows the
+    secret of an invitation or the password: it calls the joiner back, stores, answers, then tells
+    everyone.  Whoever leads pings members it has not heard, lets three others
     try, then suspects, then drops.  Dropped says unreachable: the member itself refutes it with a
     higher incarnation, keeps its id and catches up.  Only left and kicked are for ever.
 
 What is said
+    The lines that a member says at once, in one turn, are one message: one value all the way, in
+    calls, logs and notices.  Its author signs it; what does not hold is taken from nobody.
     A message is named by (source, stream, seq); a stream is new with each process.  It names its
     direct causal predecessors and waits for them; it carries a hybrid clock greater than theirs,
     and is displayed in the order of (clock, source, stream, seq), which extends causality and is
@@ -69,14 +72,16 @@ What was missed
     all is shown at its place.
 
 Where things stand
-    types messages events effects timing    the vocabulary
-    calls alarms clock runs marks causal history gaps outbox membership liveness election
+    types access conversation messages events effects timing
+                                            the vocabulary
+    calls alarms clock runs marks causal history gaps outbox membership liveness election guessing
                                             parts: facts that know nothing of each other
     state                                   all of them together, and the pen for effects
     reign claiming provisional electing answering
                                             flows: who leads; rounds: what people are told of it
-    joining belonging leaving               flows: who belongs
-    talking catching_up                     flows: what is said, what was missed
+    joining inviting passwords belonging leaving
+                                            flows: who belongs, and who is let in
+    talking composing vouching catching_up  flows: what is said, by whom, what was missed
     trimming seeking                        flows: what may go, what is lost
     readable group                          what faces may read; the door
 """

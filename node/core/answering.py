@@ -8,19 +8,9 @@ from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
 from .claiming import Claiming, nothing
 from .effects import ElectionMoved, Phase
-from .messages import (
-    Coordinator,
-    Elect,
-    Elected,
-    Followed,
-    Ping,
-    Pong,
-    Reason,
-    Refusal,
-    Standing,
-    Vote,
-)
+from .messages import Coordinator, Elect, Elected, Followed, Ping, Pong, Refusal, Standing, Vote
 from .provisional import Provisional
+from .reasons import Reason
 from .reign import NO_HAND_OVER, HandOver, Reign
 from .state import Role, State
 from .types import CallId, MemberId, Silence
@@ -43,7 +33,8 @@ class Answering:
             return s.respond(call, refusal)
         if request.on_behalf not in (0, s.me):
             return self._ping_for(call, request)
-        s.respond(call, Pong(self.standing(request), s.view(), reached=True))
+        view = s.view(request.caller.epoch)
+        s.respond(call, Pong(self.standing(request), view, reached=True))
 
     def refusal(self, request: Ping) -> Refusal | None:
         """Why it is not answered; to be asked before anything is learnt from it."""
@@ -102,7 +93,8 @@ class Answering:
         vote = self._vote(request)
         lower = s.me < caller.node and not s.leaving  # Who is leaving stands for nothing.
         about_provisional = s.provisional != 0
-        answer = Elected(lower, s.nds_up is not False, vote, s.view(), about_provisional)
+        view = s.view(caller.epoch)
+        answer = Elected(lower, s.nds_up is not False, vote, view, about_provisional)
         s.respond(call, answer)
         if vote is Vote.UNREACHABLE and e.agree(caller.node, s.epoch, s.following):
             about = request.view.provisional or request.view.leader
@@ -131,6 +123,8 @@ class Answering:
             return Vote.LEADING
         if s.role is Role.PROVISIONAL:
             return Vote.PROVISIONAL
+        if s.members.is_kicked(s.following):
+            return Vote.UNREACHABLE
         return Vote.ALIVE if s.liveness.fresh(s.now, s.epoch) else Vote.UNREACHABLE
 
     def _take_over(self, call: CallId, request: Elect) -> None:
@@ -151,7 +145,8 @@ class Answering:
         if not stale and not request.provisional:
             self._reign.handed_over = HandOver(request.handed_over_by, request.handed_over_leaving)
             address = request.view.leader_address
-            self._reign.adopt(caller.epoch, caller.node, address)
+            grant = request.view.grant
+            self._reign.adopt(caller.epoch, caller.node, address, grant=grant)
             self._reign.handed_over = NO_HAND_OVER
             if (caller.epoch, caller.node) == (s.epoch, s.leader):
                 s.leader_address = address
@@ -159,6 +154,6 @@ class Answering:
                 self._provisional.end()
         elif not stale:
             view = request.view
-            self._reign.adopt(caller.epoch, view.leader, view.leader_address)
+            self._reign.adopt(caller.epoch, view.leader, view.leader_address, grant=view.grant)
             self._provisional.coordinated(caller.node, request)
-        s.respond(call, Followed(stale, s.view()))
+        s.respond(call, Followed(stale, s.view(caller.epoch)))

@@ -12,29 +12,20 @@ from msgspec.structs import replace
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
-from .clock import tick
-from .effects import Change, Joined, MemberChanged, Stopped
-from .events import Changed, Field
+from .effects import Change, Joined, MemberChanged
+from .events import Changed
 from .liveness import Check
 from .membership import at, suspected, with_life
-from .messages import (
-    Caller,
-    Fact,
-    Life,
-    Member,
-    Ping,
-    Pong,
-    Reason,
-    Refusal,
-    Roster,
-    Update,
-    Updated,
-    View,
-)
+from .messages import Life, Member, Ping, Pong, Refusal, Roster, Update, Updated, View
+from .reasons import Reason
+from .removing import Removing
+from .ruling import Ruling
 from .state import Role, State
-from .types import Address, Incarnation, MemberId, Silence
+from .twins import REFRESH_MS, Twins
+from .types import Incarnation, MemberId, Silence
+from .vetting import vetted
 
-REFRESH_MS = 500  # deadline of an exchange
+NEW_KEY_MS = 300  # after somebody has gone the group has another claim key; several go together
 NEWS_MS = 50  # in a large group what is new about members is told together
 
 
@@ -54,8 +45,9 @@ class Belonging:
     ) -> None:
         self._s = s
         self._learn, self._gone, self._returned, self._expelled = learn, gone, returned, expelled
+        self._ruling, self.removing = Ruling(s), Removing(s)
         self._exchanging: dict[MemberId, int] = {}  # since when
-        self._looking_for_twin = False
+        self.twins = Twins(s, self.refute)
         self._news: set[MemberId] = set()  # about whom the others are to be told
         self._common_is_news = False
 
@@ -73,7 +65,10 @@ class Belonging:
             why: how a member that is dropped now was found to be gone.
         """
         s = self._s
-        common, shown = s.members.common, self._outgoing(roster)
+        if by:
+            roster = vetted(s, roster, by)
+        roster, order = self._ruling.looked_at(roster), s.members.decisions.order
+        common, shown, about = s.members.common, self._outgoing(roster), s.members.about
         changes = s.members.absorb(roster)
         if not changes and s.members.common == common:
             return False
@@ -87,20 +82,25 @@ class Belonging:
                 s.alarms.cancel(Alarm.DROP, after.id)
                 s.liveness.checks.pop(after.id, None)  # A later life is looked into anew.
                 self._gone(after.id)
-        if s.members.topic != common.topic and not quiet:
-            s.emit(MemberChanged(s.members.topic.source, Change.TOPIC, s.members.topic.value))
+            if s.role is Role.LEADER and not after.belongs:
+                s.alarms.set_earlier(Alarm.RENEW, s.now + NEW_KEY_MS)
+        if (fresh := s.members.about) != about and not quiet:
+            s.emit(MemberChanged(fresh.source or about.source, Change.TOPIC, fresh.value))
+        self._ruling.tell(order, quiet=quiet)
+        self.removing.follow_nobody_removed()
         self.look_at_myself()
         return True
 
     def _outgoing(self, roster: Roster) -> dict[MemberId, str]:
         """The names that are shown until now of those that may have another, or none, hereafter."""
         members = self._s.members
-        pairs = [(members.get(record.id), record) for record in roster.members]
-        return {
-            known.id: members.shown_nick(known.id)
-            for known, record in pairs
-            if known and (known.nick != record.nick or (known.belongs and not record.belongs))
-        }
+        known = members.decisions.all if roster.decisions else ()
+        ids = {one.whom for one in (*known, *roster.decisions)}
+        for record in roster.members:
+            had = members.get(record.id)
+            if had and (had.nick != record.nick or (had.belongs and not record.belongs)):
+                ids.add(had.id)
+        return {id: members.shown_nick(id) for id in ids}
 
     def _tell_people(self, before: Member | None, after: Member, shown: str, gone: str) -> None:
         """`shown`: the name until now, where it may have ended.  `gone`: why, for one dropped."""
@@ -113,9 +113,12 @@ class Belonging:
         if after.left and not before.left:
             return s.emit(MemberChanged(id, Change.LEFT, shown))
         if after.kicked and not before.kicked:
-            return s.emit(MemberChanged(id, Change.KICKED, shown))
+            change = Change.BANNED if before.left else Change.KICKED
+            return s.emit(MemberChanged(id, change, shown, s.members.removed_by(id)))
         if not after.belongs:
             return
+        if before.kicked:  # What removed it does not count after all.
+            return s.emit(MemberChanged(id, Change.JOINED))
         was, now = before.life, after.life
         if now is Life.SUSPECT and was is Life.ALIVE:
             s.emit(MemberChanged(id, Change.SUSPECT))
@@ -216,59 +219,18 @@ class Belonging:
         """Somebody drew a higher incarnation of us: another process, or our store is old."""
         if mine.address == self._s.setup.address or not mine.address:
             return self.refute(mine.incarnation)
-        self.look_for_twin(mine.address, mine.incarnation)
+        self.twins.look_for(mine.address, mine.incarnation)
 
-    def look_for_twin(self, address: Address, above: Incarnation = 0) -> None:
-        """Does another process answer as this member at `address`?  The lower incarnation stops.
-
-        `above`: an incarnation of ours that we never drew; where there is no other process, our
-        store is old, and we draw a higher one.
-        """
-        s = self._s
-        if self._looking_for_twin:
-            return
-        self._looking_for_twin = True
-
-        def ended(_: Outstanding, outcome: Outcome) -> None:
-            self._looking_for_twin = False
-            if s.role is Role.OUTSIDE:
-                return
-            if isinstance(outcome, Pong) and outcome.view.process != s.setup.process:
-                if outcome.view.incarnation > s.incarnation:
-                    s.role = Role.OUTSIDE
-                    s.alarms.clear()
-                    return s.emit(Stopped("PROFILE_IN_USE"))
-                self._tell_twin(address)
-            if above > s.incarnation:
-                self.refute(above)
-
-        # Not in our own name, of which the other may know a later life.
-        nobody = Caller(s.chat, 0, 0, s.epoch, s.me)
-        own = s.setup.card.certificate
-        s.call(0, Ping(nobody, None), s.timing.ping_ms, ended, address, own)
-
-    def _tell_twin(self, address: Address) -> None:
-        """Show an earlier life that still runs where we are: it asks us, and stops."""
-        s = self._s
-        update, own = Update(s.caller(s.me), s.members.roster), s.setup.card.certificate
-        s.call(0, update, REFRESH_MS, _nothing, address, own)
+    def share(self, roster: Roster) -> None:
+        """What is the group's in common is different from now on."""
+        self.absorb(roster)
+        self.tell(common=True)
 
     def change(self, event: Changed) -> None:
-        """A fact that people change: our nick, that we are away, the topic."""
-        s = self._s
-        mine = s.members.get(s.me)
-        if mine is None or s.role is Role.OUTSIDE:
-            return s.drop("a change by somebody who is no member")
-        s.wall_ahead = event.wall - s.now
-        before = {Field.NICK: mine.nick, Field.AWAY: mine.away, Field.TOPIC: s.members.topic}
-        fact = Fact(event.value, tick(event.wall, before[event.field].hlc), s.me)
-        if event.field is Field.TOPIC:
-            self.absorb(Roster((), fact))
-            return self.tell(common=True)
-        is_nick = event.field is Field.NICK
-        mine = replace(mine, nick=fact) if is_nick else replace(mine, away=fact)
-        self.absorb(Roster((mine,)))
-        self.tell(s.me)
+        """A fact that people change."""
+        if (roster := self._ruling.changed(event)) is not None:
+            self.absorb(roster)
+            self.tell(*(one.id for one in roster.members), common=not roster.members)
 
     # ---- telling -------------------------------------------------------------------------------
 
@@ -315,6 +277,8 @@ class Belonging:
         """Give our roster for theirs, soon; at most a few times a second with one member."""
         s = self._s
         since = self._exchanging.get(member)
+        if s.members.is_kicked(member):
+            return
         if member == s.me or (since is not None and s.now - since < s.timing.roster_ms):
             return
         if s.grid is not None:  # Where many differ from us, a few at a time.
@@ -327,7 +291,7 @@ class Belonging:
 
     def _updated(self, call: Outstanding, outcome: Outcome) -> None:
         if isinstance(outcome, Updated):
-            self.absorb(outcome.roster)
+            self.absorb(outcome.roster, by=call.to)
             self._s.liveness.heard(self._s.now, call.to)
             self._learn(call.to, outcome.view)
 
@@ -340,7 +304,7 @@ class Belonging:
             news = [id for id, record in known.items() if s.members.get(id) != record]
             self.tell(*news, common=s.members.common != common)
         roster = s.members.roster if request.want_roster else Roster()
-        s.respond(call, Updated(roster, s.view()))
+        s.respond(call, Updated(roster, s.view(request.caller.epoch)))
 
     # ---- looking after members, for whoever leads ------------------------------------------------
 

@@ -5,7 +5,8 @@ connections that are open still.  Where connections prove nothing, whoever calls
 """
 
 from .admission import is_proved
-from .messages import Coordinator, Join, Member, Ping, Reason, Refusal, Request, Update
+from .messages import Coordinator, Join, Member, Ping, Refusal, Request, Update
+from .reasons import Reason
 from .state import State
 from .types import MemberId
 

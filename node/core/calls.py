@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from .messages import NdsReply, NdsRequest, Reason, Refusal, Reply, Request
+from .messages import NdsReply, NdsRequest, Refusal, Reply, Request
+from .reasons import Reason
 from .types import FOREVER, CallId, MemberId, Millis, Silence
 
 Outcome: TypeAlias = Reply | NdsReply | Refusal | Silence

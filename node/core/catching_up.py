@@ -15,12 +15,13 @@ for what it still has, backwards like a newcomer's pages; only then the floor is
 
 from collections import Counter
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
 from .effects import Jumped, Merged, Serve, SplitHealed, StoreMarks
 from .messages import Life, Ping, Pong, Sync, Synced, View
+from .reasons import Reason
 from .seeking import Seeking
 from .state import State
 from .talking import Talking
@@ -29,6 +30,7 @@ from .types import CallId, Epoch, Floor, Key, MemberId, Millis, Run, Stream, Way
 GAP_MS = 1_000  # two nodes compare at most this often
 TALK_MS = 300  # a line was said so lately: what differs is on its way, as a rule
 SOON_MS = 30  # what is still under way may make the comparison needless
+SOON_KNOWN = (Reason.UNKNOWN_AUTHOR, Reason.UNKNOWN_DECISION)
 RUNS_MAX = 4_096  # told in one call; authors beyond it wait for the next comparison
 
 
@@ -41,6 +43,13 @@ class Session(Struct):
     cut: bool = False  # too much to tell at once: some authors are left for the next time
 
 
+class Doubt(Struct):
+    """Messages that came erased for no reason that is known, and who was asked for them since."""
+
+    keys: frozenset[Key] = frozenset()
+    asked: set[MemberId] = field(default_factory=set)
+
+
 class CatchingUp:
     def __init__(self, s: State, talking: Talking) -> None:
         self._s, self._talking = s, talking
@@ -48,6 +57,7 @@ class CatchingUp:
         self.seeking = Seeking(s, talking, self.want, self._note_sought)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
         self._given: Counter[MemberId] = Counter()  # how often one has given all that it had
+        self._doubt = Doubt()
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
 
     # ---- when ----------------------------------------------------------------------------------
@@ -133,10 +143,22 @@ class CatchingUp:
             self._note(outcome.floors)
             if sources := self._silent_of(outcome.sources):
                 return self._fetch(session, sources)
+            if session.peer in self._unasked():
+                self._doubt.asked.add(session.peer)
+                return self._fetch(session, tuple(sorted({key.source for key in self._doubt.keys})))
             self._end(session, complete=True, equal=not outcome.partial)
 
         request = Sync(s.caller(session.peer), s.view(), digests=s.history.digests())
         s.call(session.peer, request, s.timing.sync_call_ms, ended)
+
+    def _unasked(self) -> tuple[MemberId, ...]:
+        """Who may have the texts that came to us erased for no reason that is known."""
+        s = self._s
+        if not s.changes.doubted:
+            return ()
+        if self._doubt.keys != s.changes.doubted.keys():
+            self._doubt = Doubt(frozenset(s.changes.doubted))
+        return tuple(m for m in s.active_others if m not in self._doubt.asked)
 
     def _silent_of(self, sources: tuple[MemberId, ...]) -> tuple[MemberId, ...]:
         """Those of these authors whose lines have to be asked for.
@@ -159,7 +181,7 @@ class CatchingUp:
                 return
             if not isinstance(outcome, Synced):
                 return self._end(session)
-            taken = self._take_page(outcome, backwards)
+            taken = self._take_page(outcome, backwards, session)
             session.merged += taken
             self.seeking.learn(outcome.holes)
             self._note(outcome.floors)
@@ -168,10 +190,11 @@ class CatchingUp:
             complete = not outcome.more
             self._end(session, complete=complete, equal=complete and not outcome.partial)
 
-        held, holes = s.history.held(sources), s.history.marks.holes_of(sources)
+        doubted = s.changes.doubted  # As if they were not here.
+        held, holes = s.history.held(sources, doubted), s.history.marks.holes_of(sources)
         while max(len(held), len(holes)) > RUNS_MAX and len(sources) > 1:
             sources = sources[: len(sources) // 2]
-            held, holes = s.history.held(sources), s.history.marks.holes_of(sources)
+            held, holes = s.history.held(sources, doubted), s.history.marks.holes_of(sources)
             session.cut = True
         request = Sync(
             s.caller(session.peer),
@@ -184,16 +207,19 @@ class CatchingUp:
         )
         s.call(session.peer, request, s.timing.sync_call_ms, ended)
 
-    def _take_page(self, synced: Synced, backwards: bool) -> int:
-        """Store and show a page; gives how many of its messages were new."""
+    def _take_page(self, synced: Synced, backwards: bool, session: Session) -> int:
+        """Store and show a page; gives how many of its lines were new."""
         s = self._s
         new = 0
         if backwards and s.backwards and synced.messages:
             self._lower_cut(synced)
         for message in synced.messages:
             known = message.key in s.history
-            if self._talking.take(message, Way.CATCH_UP) is None and not known:
-                new += 1
+            refusal = self._talking.take(message, Way.CATCH_UP, session.peer)
+            if refusal is None and not known:
+                new += len(message.ids)
+            elif refusal is not None and refusal.reason in SOON_KNOWN:
+                session.cut = True  # It will be taken in a moment.
         self._talking.tell_filled()
         return new
 
@@ -236,6 +262,8 @@ class CatchingUp:
             equal = self._close_gaps(session.peer if complete else 0) and equal
         if complete:
             self._given[session.peer] += 1
+        if unasked := self._unasked():
+            self.want(unasked[0])
         if s.partial and (equal or self._has_all()):
             s.partial = False
             s.store_meta()
@@ -354,7 +382,7 @@ class CatchingUp:
             request.held,
             newest_first=request.newest_first,
             bytes_max=s.timing.page_bytes,
-            without=s.causal.pending if request.newest_first else (),
+            without=s.causal.pending.keys() | s.unproved if request.newest_first else s.unproved,
             floors=request.floors,
         )
         delivered: tuple[Run, ...] = ()
@@ -376,7 +404,8 @@ class CatchingUp:
             floors=marks.floors_of(request.sources),
             holes=marks.holes_of(request.sources)[:RUNS_MAX],
         )
-        s.emit(Serve(call, reply, keys))
+        record = s.members.get(peer)
+        s.emit(Serve(call, reply, keys, record.since if record is not None else 0))
 
     def _is_partial(self) -> bool:
         """Is something lacking here that others may have?"""

@@ -13,7 +13,7 @@ all of them have been delivered.  A full vector clock would say the same in five
 from collections.abc import Callable, Container, Iterable, Sequence
 from typing import TypeAlias
 
-from .messages import ChatMessage
+from .conversation import ChatMessage
 from .types import Key, MemberId
 
 Run: TypeAlias = Sequence[ChatMessage]  # consecutive ones of one stream
@@ -187,7 +187,7 @@ class Causal:
     def _load_one(self, message: ChatMessage) -> None:
         self.pending[message.key] = message
         count, size = self.load(message.key.source)
-        self._load[message.key.source] = count + 1, size + len(message.text.encode())
+        self._load[message.key.source] = count + 1, size + message.size
 
     def _unload(self, message: ChatMessage) -> None:
         del self.pending[message.key]
@@ -195,4 +195,4 @@ class Causal:
         if count == 1:
             del self._load[message.key.source]
         else:
-            self._load[message.key.source] = count - 1, size - len(message.text.encode())
+            self._load[message.key.source] = count - 1, size - message.size

@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 from .alarms import Alarm
 from .calls import Outcome
+from .deciding import Decision
 from .effects import ElectionMoved, Phase
 from .election import Stage
-from .messages import Claim, Granted, Reason, Refusal
+from .messages import Claim, Granted, Refusal
+from .proving import Proving
+from .reasons import Reason
 from .reign import Reign
 from .state import Role, State
 from .types import MemberId, Silence
@@ -22,6 +25,7 @@ AWAY_COUNTS_MS = 600_000  # a member that was dropped since counts among those w
 class Claiming:
     def __init__(self, s: State, reign: Reign) -> None:
         self._s, self._reign = s, reign
+        self._proving = Proving(s)
 
     def claim(
         self,
@@ -51,24 +55,28 @@ class Claiming:
                 s.alarms.set(Alarm.CLAIM, s.now + (0 if granted else REPEAT_MS))
                 return unanswered()
             self._claimed(outcome, pending.nonce, votes is not None)
-            ended()
+            useless = isinstance(outcome, Refusal) and outcome.reason == Reason.WRONG_CLAIM_KEY
+            (unanswered if useless else ended)()
 
-        s.ask(
-            Claim(
-                chat=s.chat,
-                node=s.me,
-                address=s.setup.address,
-                expected=pending.expected,
-                nonce=pending.nonce,
-                votes=pending.votes,
-                electorate=pending.electorate,
-                only_fate=pending.only_fate,
-                facts=s.facts(),
-            ),
-            s.timing.claim_ms,
-            answered,
+        claim = Claim(
+            chat=s.chat,
+            node=s.me,
+            address=s.setup.address,
+            expected=pending.expected,
+            nonce=pending.nonce,
+            votes=pending.votes,
+            electorate=pending.electorate,
+            only_fate=pending.only_fate,
+            facts=s.facts(),
+            claim_key=self._proving.newest,
+            removals=self._removals(),
         )
+        s.ask(self._proving.proved(claim), s.timing.claim_ms, answered)
         return True
+
+    def _removals(self) -> tuple[Decision, ...]:
+        """What has the registry not ask the leader, which is a member no longer."""
+        return self._s.members.decisions.shown_removal(self._s.leader)
 
     def _electorate(self) -> int:
         """Of how many members the votes are.
@@ -88,20 +96,28 @@ class Claiming:
         if isinstance(outcome, Granted):
             if outcome.record.leader != s.me:
                 return s.drop("a grant that names another")
+            s.registered = outcome.record.claim_key
             mine = outcome.record.epoch == s.epoch and s.leader == s.me and s.role is Role.FOLLOWER
             if outcome.record.epoch > s.epoch or mine:
                 ids = range(outcome.ids.first, outcome.ids.first + outcome.ids.count)
-                self._reign.lead(outcome.record.epoch, list(ids))
+                self._reign.lead(outcome.record.epoch, list(ids), outcome.record.grant)
             return
         e.claim = None
         if not isinstance(outcome, Refusal):
             return s.drop("a claim answered with nonsense")
-        s.emit(ElectionMoved(s.me, Phase.REFUSED, outcome.reason))
+        if outcome.record is not None:
+            s.registered = outcome.record.claim_key
+        if by_round:
+            s.emit(ElectionMoved(s.me, Phase.REFUSED, outcome.reason))
         if outcome.record is not None and self._reign.adopt(
-            outcome.record.epoch, outcome.record.leader, outcome.record.address, sure=True
+            outcome.record.epoch,
+            outcome.record.leader,
+            outcome.record.address,
+            sure=True,
+            grant=outcome.record.grant,
         ):
             return
-        if by_round:
+        if by_round and outcome.reason != Reason.WRONG_CLAIM_KEY:  # That is as good as silence.
             alive = outcome.reason == Reason.LEADER_ALIVE
             why = "the leader answers the NDS" if alive else "the NDS refused the claim"
             s.emit(ElectionMoved(s.me, Phase.ENDED, why))

@@ -10,8 +10,22 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from .messages import NOBODY, ChatMessage, NdsRequest, Refusal, Reply, Request, Roster, Synced
-from .types import Address, CallId, Epoch, Floor, Incarnation, Key, MemberId, Millis, Post, Way
+from .access import Terms
+from .conversation import ChatMessage, Erased, Kind, Line, Spot
+from .messages import NO_GRANT, NOBODY, Grant, NdsRequest, Refusal, Reply, Request, Roster, Synced
+from .types import (
+    Address,
+    CallId,
+    Epoch,
+    Floor,
+    Incarnation,
+    Key,
+    MemberId,
+    Millis,
+    Post,
+    WallMillis,
+    Way,
+)
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -44,17 +58,29 @@ class Respond(Struct, frozen=True, gc=False):
 
 
 class Serve(Struct, frozen=True):
-    """Answer a `Sync`: `reply` with the messages of `keys`, read from the log in this order."""
+    """Answer a `Sync`: `reply` with the messages of `keys`, read from the log in this order; those
+    from before `since` without their texts.
+    """
 
     call: CallId
     reply: Synced
     keys: tuple[Key, ...]
+    since: WallMillis = 0
 
 
 class StoreMessages(Struct, frozen=True, gc=False):
     """Append to the log.  Known keys are replaced."""
 
     messages: tuple[ChatMessage, ...]
+
+
+class Erase(Struct, frozen=True):
+    """Erase these texts and their salts, for good; messages that are not there are passed over.
+
+    Where an edit is named, its text is the line's from now on; where none is, it has none.
+    """
+
+    texts: tuple[Erased, ...]
 
 
 class StorePost(Struct, frozen=True, gc=False):
@@ -80,6 +106,7 @@ class Meta(Struct, frozen=True):
     highest_n: int
     partial: bool  # a newcomer that has not yet got the oldest messages ...
     below: tuple[Key, ...]  # ... and dependencies that it takes for delivered
+    grant: Grant = NO_GRANT  # of the epoch
 
 
 class Remembered(Struct, frozen=True):
@@ -118,14 +145,34 @@ class Trim(Struct, frozen=True):
 
 
 class Deliver(Struct, frozen=True, gc=False):
-    """Show this line; everything its author had seen has been shown before.
+    """Show these lines; everything their author had seen has been shown before.
 
-    `late` marks a line that belongs before one already shown.
+    `late` marks those that belong before one already shown; `hidden` are numbers of lines that were
+    shown under another key.
     """
 
     message: ChatMessage
     way: Way
     late: bool
+    hidden: tuple[int, ...] = ()
+
+    @property
+    def shown(self) -> list[int]:
+        """The numbers of those to be shown."""
+        return [at for at in range(len(self.message.ids)) if at not in self.hidden]
+
+    @property
+    def lines(self) -> list[Line]:
+        """Those to be shown."""
+        return [Line(self.message, at) for at in self.shown]
+
+
+class LineChanged(Struct, frozen=True):
+    """A line that is here, and may have been shown, has another text now, or none."""
+
+    spot: Spot
+    by: MemberId
+    kind: Kind  # EDIT or REDACT; TEXT: it came erased, and now its text has come
 
 
 class Acknowledged(Struct, frozen=True, gc=False):
@@ -154,6 +201,7 @@ class Joined(Struct, frozen=True):
 class JoinFailed(Struct, frozen=True):
     reason: str
     text: str
+    terms: Terms | None = None  # of the password that is asked for
 
 
 class Departed(Struct, frozen=True):
@@ -186,14 +234,23 @@ class Change(Enum):
     AWAY = "away"
     BACK = "back"
     TOPIC = "topic"
+    OWNER = "owner"
+    ADMIN = "admin"
+    NO_ADMIN = "no_admin"  # nor the owner
+    BANNED = "banned"  # who was no member any more
+    PARDONED = "pardoned"  # may be let in again
+    RIGHTS = "rights"  # who may invite or set the topic; the detail says which, and who
 
 
 class MemberChanged(Struct, frozen=True):
-    """`detail`: the name shown until now (renamed, left, kicked), or why it is gone (dropped)."""
+    """`detail`: the name shown until now (renamed, left, kicked, banned), or why it is gone
+    (dropped).  `by`: who decided that; 0 where nobody did.
+    """
 
     member: MemberId
     change: Change
     detail: str = ""
+    by: MemberId = 0
 
 
 class LeaderChanged(Struct, frozen=True):
@@ -284,15 +341,23 @@ class HolesFilled(Struct, frozen=True):
     count: int
 
 
+class Forged(Struct, frozen=True):
+    """A member handed on what the one whom it names as the author has not signed; told once."""
+
+    by: MemberId
+    source: MemberId
+
+
 class Dropped(Struct, frozen=True):
     """A peer's nonsense was thrown away and counted."""
 
     reason: str
 
 
-Store: TypeAlias = StoreMessages | StorePost | StoreMeta | StoreRoster | StoreMarks | Trim
+Store: TypeAlias = StoreMessages | Erase | StorePost | StoreMeta | StoreRoster | StoreMarks | Trim
 Notice: TypeAlias = (
     Deliver
+    | LineChanged
     | Acknowledged
     | Settled
     | Joined
@@ -309,6 +374,7 @@ Notice: TypeAlias = (
     | HolesDeclared
     | HolesFilled
     | Jumped
+    | Forged
     | Dropped
 )
 Effect: TypeAlias = Call | Ask | Respond | Serve | Store | Notice

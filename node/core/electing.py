@@ -18,19 +18,9 @@ from .calls import Outcome, Outstanding, absent
 from .claiming import Claiming
 from .effects import ElectionMoved, Phase
 from .election import Round, Stage, unreachable
-from .messages import (
-    Elect,
-    Elected,
-    Life,
-    Lookup,
-    Pong,
-    Reason,
-    Refusal,
-    Standing,
-    Update,
-    Vote,
-)
+from .messages import Elect, Elected, Life, Lookup, Pong, Refusal, Standing, Update, Vote
 from .provisional import Provisional
+from .reasons import Reason
 from .reign import Reign
 from .state import Role, State
 from .types import MemberId, Millis, Silence
@@ -127,7 +117,8 @@ class Electing:
             e.claim_anew = False
             return
         self._look = look
-        if look.following not in (0, s.me):
+        look.refused = s.members.is_kicked(look.following)  # Whatever it would answer.
+        if look.following not in (0, s.me) and not look.refused:
             e.stage = Stage.PINGING
             self._ping(look, s.timing.ping_tries)
         else:
@@ -411,7 +402,7 @@ class Electing:
             else:
                 self._claim_for(look, look.votes, heard_lower=True)
 
-        if look.following not in (0, s.me):
+        if look.following not in (0, s.me) and not s.members.is_kicked(look.following):
             self._ask_once_more(look, s.timing.ping_tries, go_on)
         else:
             go_on()

@@ -5,8 +5,11 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from .messages import Kind, NdsReply, Record, Refusal, Reply, Request
-from .types import Address, CallId, IdBlock, Millis, Silence, WallMillis
+from .access import Terms
+from .conversation import Kind, Spot
+from .deciding import Act
+from .messages import NdsReply, Record, Refusal, Reply, Request
+from .types import Address, CallId, IdBlock, MemberId, Millis, Silence, WallMillis
 
 
 class Started(Struct, frozen=True):
@@ -20,6 +23,8 @@ class Founded(Struct, frozen=True):
 
     record: Record
     ids: IdBlock
+    claim_key: bytes = b""  # the secret of the one that it was made with
+    hides_history: bool = False  # newcomers are given no text of what was said before
 
 
 class Joining(Struct, frozen=True):
@@ -41,12 +46,13 @@ class Woken(Struct, frozen=True):
 
 
 class Submitted(Struct, frozen=True, gc=False):
-    """The user wrote a line.  `id` is a fresh UUID."""
+    """The user wrote a line, or changes one: `about` is that line.  `id` is a fresh UUID."""
 
     text: str
     id: str
     wall: WallMillis
     kind: Kind = Kind.TEXT
+    about: Spot | None = None
 
 
 class Burst(Struct, frozen=True, gc=False):
@@ -93,6 +99,24 @@ class Opened(Struct, frozen=True):
 
     is_open: bool
     wall: WallMillis
+
+
+class PasswordSet(Struct, frozen=True):
+    """The user gives the group another password, or (without terms and seed) takes it away."""
+
+    terms: Terms | None
+    seed: bytes
+    wall: WallMillis
+
+
+class Decided(Struct, frozen=True):
+    """The user, owner or admin, decides this: see `deciding`."""
+
+    act: Act
+    wall: WallMillis
+    whom: MemberId = 0
+    person: bytes = b""
+    value: str = ""
 
 
 class Challenged(Struct, frozen=True):
@@ -152,6 +176,8 @@ Event: TypeAlias = (
     | Invited
     | Revoked
     | Opened
+    | PasswordSet
+    | Decided
     | Challenged
     | Received
     | Answered

@@ -18,6 +18,7 @@ from .callers import fault
 from .calls import Outcome
 from .catching_up import CatchingUp
 from .claiming import Claiming, nothing
+from .conversation import ChatMessage
 from .effects import Departed, Effect, Remembered, Stopped, StorePost
 from .electing import Electing
 from .events import (
@@ -27,12 +28,14 @@ from .events import (
     Challenged,
     Changed,
     Closing,
+    Decided,
     Event,
     Failed,
     Founded,
     Invited,
     LinkBroken,
     Opened,
+    PasswordSet,
     Received,
     Revoked,
     Started,
@@ -41,20 +44,19 @@ from .events import (
 )
 from .events import Joining as JoinWanted
 from .events import Leaving as LeaveWanted
-from .inviting import Inviting
+from .governing import Governing
+from .inviting import Inviting, Wanted
 from .joining import Joining
 from .lateness import LATE_MS
 from .leaving import Leaving
 from .messages import (
     Acks,
-    ChatMessage,
     Coordinator,
     Elect,
     Join,
     Leave,
     Life,
     Ping,
-    Reason,
     Refusal,
     Request,
     Sync,
@@ -65,6 +67,7 @@ from .messages import (
 from .passing import Passing
 from .provisional import Provisional
 from .readable import Readable, Trace, TraceRow
+from .reasons import Reason
 from .reign import Reign
 from .state import Role, Setup, State
 from .talking import Talking
@@ -89,16 +92,13 @@ class Group(Readable):
             overhear=self._learn,
             led=self._led,
             met=self._met,
-            twin=self._twin,
             unlisted=self._unlisted,
         )
         self._claiming = Claiming(s, self._reign)
         self._provisional = Provisional(s, self._reign, self._claiming)
 
-        def unknown() -> None:  # The leader does not know us.
-            self._joining.begin("")
-
-        self._electing = Electing(s, self._reign, self._claiming, self._provisional, unknown)
+        parts = self._reign, self._claiming, self._provisional
+        self._electing = Electing(s, *parts, unknown=lambda: self._joining.begin(""))
         self._belonging = Belonging(
             s,
             learn=self._reign.learn,
@@ -106,24 +106,26 @@ class Group(Readable):
             returned=self._returned,
             expelled=self._expelled,
         )
-        self._leaving = Leaving(s, self._belonging)
+        self._reign.share, self._reign.twin = self._belonging.share, self._belonging.twins.look_for
+        self._governing = Governing(s, self._belonging)
+        self._leaving = Leaving(s, self._belonging, self._governing)
         self._passing = Passing(s)
         self._talking = Talking(s, self._belonging, self._passing, self._leaving.outbox_emptied)
         self._catching_up = CatchingUp(s, self._talking)
         self._trimming = Trimming(s)
-        self._inviting = Inviting(s, self._belonging)
+        self._inviting = Inviting(s, self._belonging, self._governing)
         self._joining = Joining(s, self._reign, self._belonging, self._inviting, self._entered)
         self._answering = Answering(s, self._reign, self._claiming, self._provisional)
         self._rings = self._table()
         self._unsettled: list[tuple[ChatMessage, Post]] = []  # of earlier lives, until we start
+        self._unsigned: list[ChatMessage] = []  # likewise: ours, that others may lack
         self._remember(remembered)
 
     # ---- the whole interface ---------------------------------------------------------------------
 
     def handle(self, now: Millis, event: Event) -> list[Effect]:
-        """Take one event at the instant `now`; give what the shell must do, in order.
-
-        Effects that store are durable before any later effect of the list is performed.
+        """Take one event at the instant `now`; give what the shell must do, in order.  Effects that
+        store are durable before any later effect of the list is performed.
         """
         s = self._s
         calls, alarms = s.calls, s.alarms
@@ -170,7 +172,7 @@ class Group(Readable):
                 self._on_link_broken(address)
             case AnsweredLate(address, ms):
                 s.lateness.answered_late(s.now, address, ms)
-            case Changed() | Invited() | Revoked() | Opened():
+            case Changed() | Invited() | Revoked() | Opened() | PasswordSet() | Decided():
                 self._change(event)
             case Challenged():
                 s.election.summoned = True
@@ -190,7 +192,7 @@ class Group(Readable):
             case _:
                 assert_never(event)
 
-    def _change(self, event: Changed | Invited | Revoked | Opened) -> None:
+    def _change(self, event: Changed | Wanted) -> None:
         if isinstance(event, Changed):
             return self._belonging.change(event)
         self._inviting.wanted(event)
@@ -262,18 +264,19 @@ class Group(Readable):
         if log.meta is not None:
             s.causal.below.update(log.meta.below)
         s.causal.below.update(log.holes)
-        by_key = {}
-        latest: ChatMessage | None = None
+        by_key, covers = {}, s.history.marks.covers
         for message in sorted(log.messages, key=lambda m: m.place):
             s.history.add(message)
             for shown in s.causal.accept(message):
-                if not s.history.is_repeat(shown) and (not latest or latest.place < shown.place):
-                    latest = shown
+                is_new = len(s.history.repeats(shown)) < len(shown.ids)
+                s.latest_place = max(s.latest_place, shown.place if is_new else s.latest_place)
+                self._talking.changing.recall(shown)
             if message.key.source == s.me:
                 s.last_own = message.key
+                if message.key in s.unproved and not covers(message.key):
+                    self._unsigned.append(message)
             by_key[message.key] = message
-        if latest is not None:
-            s.latest_place = latest.place
+        self._talking.changing.recalled(by_key)
         for post in sorted(log.posts, key=lambda p: p.key):
             if not post.settled and post.key in by_key:
                 self._unsettled.append((by_key[post.key], post))
@@ -300,6 +303,8 @@ class Group(Readable):
             self._belonging.look_at_myself()
             if s.role is Role.OUTSIDE:
                 return
+        self._talking.changing.resume()
+        self._talking.prove(tuple(self._unsigned))
         for message, post in self._unsettled:
             stored_at = s.now - max(0, wall - message.sent)
             entry = s.outbox.restore(stored_at, message, post, s.active_others)
@@ -340,7 +345,7 @@ class Group(Readable):
             return self._answer_outside(call, request)
         caller = request.caller
         if (turned_down := fault(s, request, certificate)) is not None:
-            return s.respond(call, turned_down)
+            return self._belonging.removing.refuse(call, request, turned_down)
         if isinstance(request, Join):
             return self._joining.asked(call, request, certificate)
         if isinstance(request, Ping) and not caller.node:
@@ -370,7 +375,7 @@ class Group(Readable):
                 if self._closes(request):
                     self._reign.say_good_bye(caller.node, caller.epoch, leaving=False)
                 self._belonging.update(call, request)
-                self._reign.hear_of(caller.epoch, 0, "")
+                self._reign.hear_of(caller.node, caller.epoch)
             case Leave():
                 self._reign.say_good_bye(caller.node, caller.epoch, leaving=True)
                 self._leaving.left(call, request)
@@ -397,7 +402,8 @@ class Group(Readable):
             if isinstance(request, Coordinator):
                 self._answering.coordinator(call, request)
                 return self._belonging.exchange(node, request.view.leader_address)
-            if isinstance(request, Update) and _introduces(request):
+            # It brings its own record, maybe: its admission is a fact.
+            if isinstance(request, Update) and any(m.id == node for m in request.roster.members):
                 return self._belonging.update(call, request)
             if s.leader not in (0, s.me):
                 self._belonging.exchange(s.leader)
@@ -405,14 +411,14 @@ class Group(Readable):
             return self._belonging.update(call, request)
         elif isinstance(request, Leave) and refusal.reason == Reason.LEFT:
             return self._leaving.left(call, request)
-        s.respond(call, refusal)
+        self._belonging.removing.refuse(call, request, refusal)
 
     def _overhear(self, member: MemberId, view: View | None) -> None:
         """A caller's view: its epoch is checked at the registry before it is believed."""
         if view is None:
             return
         self._learn(member, view)
-        self._reign.hear_of(view.epoch, view.leader, view.leader_address)
+        self._reign.hear_of(member, view.epoch, view.leader, view.leader_address)
 
     def _learn(self, member: MemberId, view: View) -> None:
         """All that a view tells beside leadership."""
@@ -473,9 +479,6 @@ class Group(Readable):
         if not (self._s.leaving or self._s.closing):
             self._claiming.claim((), nothing, nothing)
 
-    def _twin(self, address: Address) -> None:
-        self._belonging.look_for_twin(address)
-
     def _gone(self, member: MemberId) -> None:
         self._talking.forget(member)
 
@@ -489,10 +492,4 @@ class Group(Readable):
         s.alarms.clear()
         s.left_ids = tuple(sorted({*s.left_ids, s.me}))
         s.store_meta()
-        mine = s.members.get(s.me)
-        s.emit(Departed(0, 0, deleted=False, kicked=bool(mine and mine.kicked)))
-
-
-def _introduces(request: Update) -> bool:
-    """Does a caller whom we do not know bring its own record?  Its admission is a fact."""
-    return any(record.id == request.caller.node for record in request.roster.members)
+        s.emit(Departed(0, 0, deleted=False, kicked=s.members.is_kicked(s.me)))

@@ -5,17 +5,13 @@ and the runs held of those find the messages (Demers and others 1987; Merkle 198
 The hashes are cumulative: what was trimmed stays in them, by way of its author's floor.
 """
 
-import struct
 from collections.abc import Container, Iterable, Iterator, Sequence
-from functools import lru_cache
-from hashlib import blake2b
 from heapq import merge
-from itertools import islice
 
 from msgspec import Struct
 
+from .conversation import ChatMessage
 from .marks import Marks, hole_hash, outranks
-from .messages import ChatMessage, Kind
 from .runs import Runs
 from .types import NO_HLC, Floor, Hlc, Key, MemberId, Run, Stream
 
@@ -26,38 +22,12 @@ class Held(Struct, frozen=True, gc=False):
     hlc: Hlc
     hash: int
     size: int  # bytes, about
-    id: str
+    ids: tuple[str, ...]
 
 
-OVERHEAD = 120  # bytes of a message beside its text
+OVERHEAD = 160  # bytes of a message beside its lines ...
+LINE = 60  # ... and of a line beside its text
 NO_FLOOR = Stream(0, 0), 0
-_KINDS = {kind: str(int(kind)) for kind in Kind}
-_number = struct.Struct(">Q").unpack
-
-
-@lru_cache(maxsize=1_024)
-def _words(pair: tuple[int, int]) -> str:
-    """Two numbers that many messages have in common."""
-    return f"{pair[0]}|{pair[1]}"
-
-
-def content_hash(message: ChatMessage) -> int:
-    """64 bits over everything that a message says.
-
-    The same at all members, of whatever version: the floors of old logs are made of it.
-    """
-    source, stream, seq = message.key
-    ms, counter = message.hlc
-    deps = ""
-    for of, (incarnation, random), n in message.deps:
-        deps += f"{of}.{incarnation}.{random}.{n};"
-    said = (
-        f"{source}|{_words(stream)}|{seq}|{message.id}|{ms}|{counter}|{deps}"
-        f"|{message.sent}|{_words(message.epoch)}|{_KINDS[message.kind]}|{message.text}"
-    )
-    (number,) = _number(blake2b(said.encode(), digest_size=8).digest())
-    hash: int = number
-    return hash
 
 
 class History:
@@ -65,7 +35,8 @@ class History:
 
     def __init__(self, floors: Iterable[Floor] = (), holes: Iterable[Key] = ()) -> None:
         self.hash = 0  # over all that is held
-        self.size = 0  # bytes of all that is held, about
+        self.size = 0  # bytes of all that is held, about ...
+        self.lines = 0  # ... and in how many lines
         self.marks = Marks()
         self._index: dict[Key, Held] = {}
         self._streams: dict[MemberId, dict[Stream, Runs]] = {}
@@ -112,12 +83,13 @@ class History:
 
     def _keep(self, message: ChatMessage) -> int:
         """Into the index; gives its hash."""
-        hash, text = content_hash(message), message.text
-        size = OVERHEAD + (len(text) if text.isascii() else len(text.encode()))
+        hash, count = message.hash, len(message.ids)
+        size = OVERHEAD + LINE * count + message.size
         if message.deps:
             size += 40 * len(message.deps)
-        self._index[message.key] = Held(message.hlc, hash, size, message.id)
+        self._index[message.key] = Held(message.hlc, hash, size, message.ids)
         self.size += size
+        self.lines += count
         return hash
 
     def _runs_of(self, source: MemberId, stream: Stream) -> Runs:
@@ -130,13 +102,19 @@ class History:
     def knows_id(self, source: MemberId, id: str) -> bool:
         return id in self._ids.get(source, ())
 
-    def is_repeat(self, message: ChatMessage) -> bool:
-        """Is another message of this author shown under the same id?  Notes the first one."""
+    def repeats(self, message: ChatMessage) -> tuple[int, ...]:
+        """The numbers of its lines whose ids other messages of this author were shown with.  Notes
+        the others.
+        """
         key = message.key
+        found: tuple[int, ...] = ()
         if (ids := self._ids.get(key[0])) is None:
             ids = self._ids[key[0]] = {}
-        first = ids.setdefault(message.id, key)
-        return first is not key and first != key
+        for at, id in enumerate(message.ids):
+            first = ids.setdefault(id, key)
+            if first is not key and first != key:
+                found = (*found, at)
+        return found
 
     def supersedes(self, message: ChatMessage) -> bool:
         """Of two contents under one key the lower hash stands.  True: from now on this one.
@@ -146,14 +124,25 @@ class History:
         held = self._index.get(message.key)
         if held is None or self.marks.covers(message.key):
             return False
-        hash = content_hash(message)
+        hash = message.hash
         if hash >= held.hash:
             return False
         key = message.key
-        self._index[key] = Held(message.hlc, hash, held.size, message.id)
+        self._index[key] = Held(message.hlc, hash, held.size, message.ids)
+        self.lines += len(message.ids) - len(held.ids)
         self._streams[key.source][key.stream].rehash(key.seq, held.hash, hash)
         self._mix(key.source, held.hash ^ hash)
         return True
+
+    def same(self, message: ChatMessage) -> bool:
+        """Is it held, with this content?"""
+        held = self._index.get(message.key)
+        return held is not None and held.hash == message.hash
+
+    def lines_of(self, key: Key) -> int:
+        """How many lines a message that is here has; 0 for one that is not."""
+        held = self._index.get(key)
+        return len(held.ids) if held is not None else 0
 
     def hlc(self, key: Key) -> Hlc | None:
         held = self._index.get(key)
@@ -215,13 +204,19 @@ class History:
                         return
                     yield (self._index[key].hlc, key), key
 
-    def trim(self, count: int, keep: Iterable[Key]) -> tuple[Key, ...]:
-        """Give the oldest messages up, `count` at most; gives the last one of each author.
+    def trim(self, lines: int, keep: Iterable[Key]) -> tuple[Key, ...]:
+        """Give the oldest messages up, of so many lines; gives the last one of each author.
 
         Their authors' floors rise to them and no hash changes.
         """
+        going: list[Key] = []
+        for key in self.oldest(keep):
+            if lines <= 0:
+                break
+            going.append(key)
+            lines -= len(self._index[key].ids)
         last: dict[MemberId, Key] = {}
-        for key in list(islice(self.oldest(keep), count)):
+        for key in going:
             self._drop(key)
             last[key.source] = key
         return tuple(last[source] for source in sorted(last))
@@ -230,8 +225,11 @@ class History:
         source, stream, seq = key
         held = self._index.pop(key)
         self.size -= held.size
-        if (ids := self._ids.get(source)) is not None and ids.get(held.id) == key:
-            del ids[held.id]
+        self.lines -= len(held.ids)
+        if (ids := self._ids.get(source)) is not None:
+            for id in held.ids:
+                if ids.get(id) == key:
+                    del ids[id]
             if not ids:
                 del self._ids[source]
         runs = self._streams[source][stream]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from .access import Challenge
 from .admission import signed
 from .alarms import Alarm
 from .belonging import Belonging
@@ -15,6 +16,7 @@ from .calls import Outcome, Outstanding
 from .clock import tick
 from .effects import Joined, JoinFailed
 from .events import Founded
+from .guessing import SOON_MS
 from .inviting import Inviting
 from .membership import at, with_life
 from .messages import (
@@ -28,15 +30,17 @@ from .messages import (
     Member,
     Ping,
     Pong,
-    Reason,
     RecordRead,
     Refusal,
     Roster,
     Welcome,
 )
+from .proving import first_key
+from .reasons import Reason
 from .reign import Reign
 from .state import Role, State
 from .types import NO_EPOCH, NO_HLC, Address, CallId, MemberId, Silence
+from .vetting import farewell, is_signed
 
 REDIRECTS = 2
 NOBODY_ANSWERS = "NOBODY_ANSWERS"
@@ -54,6 +58,8 @@ FINAL = frozenset(
         Reason.WRONG_MODE,
         Reason.NOT_INVITED,
         Reason.WRONG_SECRET,
+        Reason.NEEDS_PASSWORD,
+        Reason.TRY_LATER,
     }
 )
 
@@ -86,11 +92,16 @@ class Joining:
         s.me, s.role, s.ready = ids.first, Role.FOLLOWER, True
         s.created = s.created or s.wall
         s.epoch = record.epoch
-        s.members.put(self._new_member(ids.first, self._request()))
+        first = self._new_member(ids.first, self._request(), hides=event.hides_history)
+        s.members.put(first)
         s.epoch = NO_EPOCH
+        if event.claim_key:
+            s.members.absorb(Roster(claim_keys=(first_key(event.claim_key),)))
+        s.registered = record.claim_key
         s.store_roster()
         s.nds_answered(True)
-        self._reign.lead(record.epoch, list(range(ids.first + 1, ids.first + ids.count)))
+        rest = list(range(ids.first + 1, ids.first + ids.count))
+        self._reign.lead(record.epoch, rest, record.grant)
         s.alarms.set(Alarm.RECORD, s.now + s.timing.record_ms)
         s.emit(Joined(s.me))
         self._entered(0)
@@ -127,9 +138,14 @@ class Joining:
             address=s.setup.address,
             process=s.setup.process,
             left_ids=s.left_ids,
+            farewells=self._farewells(),
             mode=s.setup.mode,
             card=s.setup.card,
         )
+
+    def _farewells(self) -> tuple[bytes, ...]:
+        s = self._s
+        return tuple(farewell(s, id) for id in s.left_ids) if s.setup.sign is not None else ()
 
     def _answered(self, _: Outstanding, outcome: Outcome) -> None:
         s = self._s
@@ -142,7 +158,8 @@ class Joining:
             nowhere_else = outcome.reason == Reason.UNKNOWN_CHAT and not s.nds and not s.me
             if outcome.reason == Reason.WRONG_MODE:
                 s.chat = s.chat or outcome.chat  # So that the next try finds its log.
-            if outcome.reason in FINAL or nowhere_else:
+            soon = 0 < outcome.wait <= SOON_MS
+            if (outcome.reason in FINAL and not soon) or nowhere_else:
                 return self._fail()
             if outcome.reason == Reason.NOT_LEADER and outcome.leader_address and self._redirects:
                 self._redirects -= 1
@@ -200,7 +217,7 @@ class Joining:
         view = welcome.view
         s.saw_n(view.highest_n)
         s.partial = not len(s.history)
-        self._reign.adopt(view.epoch, view.leader, view.leader_address, sure=True)
+        self._reign.adopt(view.epoch, view.leader, view.leader_address, sure=True, grant=view.grant)
         s.store_meta()
         s.alarms.set(Alarm.RECORD, s.now)  # Does the registry say the same?
         s.alarms.set_earlier(Alarm.LEADER, s.now + s.timing.t1_ms)
@@ -211,14 +228,15 @@ class Joining:
     def _fail(self) -> None:
         self._under_way = False
         self._s.alarms.cancel(Alarm.JOIN)
-        self._s.emit(JoinFailed(self._why.reason, self._why.text))
+        self._s.emit(JoinFailed(self._why.reason, self._why.text, self._why.terms))
 
     # ---- the leader ----------------------------------------------------------------------------
 
     def asked(self, call: CallId, request: Join, certificate: bytes | None) -> None:
         """Somebody wants in, from the node with this certificate; None: nobody proved any."""
-        if (refusal := self._refusal(request, certificate)) is not None:
-            return self._s.respond(call, refusal)
+        if (answer := self._verdict(request, certificate)) is not None:
+            self._inviting.over(request)
+            return self._s.respond(call, answer)
         self._admitting.add(request.identity)
         self._call_back(call, request, certificate, CALL_BACKS)
 
@@ -235,13 +253,14 @@ class Joining:
             right = isinstance(outcome, Pong) and outcome.view.process == request.process
             if not right:
                 text = f"nobody can reach you at {request.address}; see --advertise and --listen"
-                return s.respond(call, Refusal(Reason.CANNOT_REACH, text))
-            refusal = self._refusal(request, certificate)
-            if s.epoch != epoch or refusal is not None:
-                return s.respond(
-                    call, refusal if s.epoch == epoch and refusal else self._not_leader()
-                )
-            self._admit(call, request)
+                s.respond(call, Refusal(Reason.CANNOT_REACH, text))
+            elif s.epoch != epoch:
+                s.respond(call, self._not_leader())
+            elif (answer := self._verdict(request, certificate)) is not None:
+                s.respond(call, answer)
+            else:
+                self._admit(call, request)
+            self._inviting.over(request)
 
         ping = Ping(s.caller(), s.view())
         s.call(
@@ -253,7 +272,7 @@ class Joining:
             request.card.certificate,
         )
 
-    def _refusal(self, request: Join, certificate: bytes | None) -> Refusal | None:
+    def _verdict(self, request: Join, certificate: bytes | None) -> Refusal | Challenge | None:
         s = self._s
         if request.mode != s.mode:  # It would keep what nobody may, or forget what everybody keeps.
             kept = "in memory alone" if s.mode == TRANSIENT else "on disk"
@@ -263,14 +282,15 @@ class Joining:
             return Refusal(Reason.LEAVING, "the leader is leaving; try again in a moment")
         if s.role is not Role.LEADER or s.doubtful:
             return self._not_leader()
-        if s.members.is_kicked(request.identity):
-            return Refusal(Reason.KICKED, "this identity was kicked")
+        if s.members.is_barred(request.identity):
+            return Refusal(Reason.KICKED, "you were removed, and are not let in again")
         if request.identity in self._admitting:
             return Refusal(Reason.LEAVING, "this identity is being admitted already")
-        if s.members.of_identity(request.identity):
-            return None
-        if (uninvited := self._inviting.refusal(request, certificate)) is not None:
-            return uninvited
+        answer, belongs = None, s.members.of_identity(request.identity)
+        if request.knows is not None or not belongs:  # Who comes by a password is shown it, too.
+            answer = self._inviting.verdict(request, certificate)
+        if answer is not None or belongs:
+            return answer
         if len(s.members.belonging) >= s.timing.members_max:
             return Refusal(Reason.GROUP_FULL, f"the group has its {s.timing.members_max} members")
         if not s.ids:
@@ -291,10 +311,13 @@ class Joining:
 
     def _admit(self, call: CallId, request: Join) -> None:
         s = self._s
-        for id in request.left_ids:  # Said by the member itself, whom nobody heard at the time.
+        words = request.farewells or (b"",) * len(request.left_ids)
+        for id, word in zip(request.left_ids, words, strict=True):  # Nobody heard it at the time.
             old = s.members.get(id)
-            if old is not None and old.identity == request.identity and old.belongs:
-                self._belonging.absorb(Roster((_left(old),)))
+            if old is None or old.identity != request.identity or not old.belongs:
+                continue
+            if is_signed(s, old.identity, id, word):
+                self._belonging.absorb(Roster((_left(old, word),)))
                 self._belonging.tell(id)
         if s.mode == TRANSIENT:
             self._bury(request)
@@ -312,7 +335,7 @@ class Joining:
             Welcome(
                 member=member,
                 roster=s.members.roster,
-                view=s.view(),
+                view=replace(s.view(), grant=s.grant),
                 chat=s.chat,
                 name=s.name,
                 mode=s.mode,
@@ -346,8 +369,9 @@ class Joining:
             alive = at(alive, request.address, stamp, card)
         self._belonging.absorb(Roster((alive,)))
 
-    def _new_member(self, id: MemberId, request: Join) -> Member:
+    def _new_member(self, id: MemberId, request: Join, *, hides: bool = False) -> Member:
         s, incarnation = self._s, request.caller.incarnation
+        hides = hides or s.members.hides_history
         member = Member(
             id=id,
             identity=request.identity,
@@ -358,9 +382,10 @@ class Joining:
             address_stamp=(incarnation, 0),
             nick=Fact(request.nick, tick(s.wall, NO_HLC), id),
             card=request.card,
+            since=max(s.wall, s.latest_place[0].ms + 1) if hides else 0,
         )
         return signed(s, member)
 
 
-def _left(member: Member) -> Member:
-    return replace(member, left=True)
+def _left(member: Member, word: bytes = b"") -> Member:
+    return replace(member, left=True, farewell=word)

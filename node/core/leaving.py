@@ -17,6 +17,7 @@ from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .effects import Departed, ElectionMoved, Phase, Stopped
+from .governing import Governing
 from .membership import suspected
 from .messages import (
     TRANSIENT,
@@ -26,13 +27,15 @@ from .messages import (
     Leave,
     LeaveNoted,
     Life,
-    Reason,
     Refusal,
     Roster,
     Update,
 )
+from .proving import Proving
+from .reasons import Reason
 from .state import Role, State
 from .types import CallId, MemberId, Silence
+from .vetting import farewell, is_signed
 
 SUCCESSORS = 2  # that are asked, one after the other
 
@@ -46,8 +49,8 @@ class Step(Enum):
 
 
 class Leaving:
-    def __init__(self, s: State, belonging: Belonging) -> None:
-        self._s, self._belonging = s, belonging
+    def __init__(self, s: State, belonging: Belonging, governing: Governing) -> None:
+        self._s, self._belonging, self._governing = s, belonging, governing
         self._step = Step.STAYING
         self._for_good = False
         self._heirs: list[MemberId] = []
@@ -56,9 +59,11 @@ class Leaving:
         self._gone: set[MemberId] = set()  # those that nobody can tell
 
     def leave(self) -> None:
-        """End the membership."""
+        """End the membership; who owns the group hands it on before."""
+        if self._for_good:
+            return
         self._for_good = True
-        self._begin()
+        self._governing.hand_on(self._begin)
 
     def close(self) -> None:
         """End the process; the membership stays."""
@@ -176,11 +181,13 @@ class Leaving:
         ends = ((s.stream, s.stream_seq),) if s.stream is not None else ()
         s.leaving = True
         s.store_meta()  # First: a start after a crash in between goes on leaving.
-        s.members.put(replace(mine, left=True, ends=(*mine.ends, *ends)))
+        word = farewell(s, s.me)
+        s.members.put(replace(mine, left=True, farewell=word, ends=(*mine.ends, *ends)))
         s.store_roster()
         self._untold = set() if self._ends_it() else set(s.others)
         if not self._untold:
-            return s.ask(Delete(s.chat, s.epoch), s.timing.claim_ms, self._deleted)
+            delete = Proving(s).proved(Delete(s.chat, s.epoch))
+            return s.ask(delete, s.timing.leave_ms, self._deleted)
         s.alarms.set(Alarm.LEAVE, s.now + s.timing.leave_ms)
         record = s.members.get(s.me)
         assert record is not None
@@ -240,8 +247,11 @@ class Leaving:
         known = s.members.get(record.id)
         if known is None or record.id != request.caller.node:
             return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {record.id} here"))
+        if not (known.left or is_signed(s, known.identity, record.id, record.farewell)):
+            text = "a farewell must be signed by the member that leaves"
+            return s.respond(call, Refusal(Reason.WRONG_SIGNATURE, text))
         news = not known.left
-        self._belonging.absorb(Roster((replace(record, left=True),)))
-        s.respond(call, LeaveNoted(s.view()))
+        self._belonging.absorb(Roster((replace(record, left=True),)), by=record.id)
+        s.respond(call, LeaveNoted(s.view(request.caller.epoch)))
         if news and s.leads:
             self._belonging.tell(record.id)

@@ -10,15 +10,20 @@ takes a suspicion back (SWIM, Das and others 2002).
       +------ higher incarnation -+----------------------------+        left, kicked: for ever
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from msgspec.structs import replace
 
-from .messages import NO_CARD, NOBODY, Card, Fact, Invite, Life, Member, Roster
+from .access import NO_PASSWORD, ClaimKey, Invite, Password
+from .deciding import ADMINS, Decision, Decisions
+from .messages import NO_CARD, NOBODY, Card, Fact, Life, Member, Roster
 from .types import Address, Hlc, MemberId, small
 
 INVITES_KEPT = 256
-KEPT_MS = 7 * 24 * 3_600_000  # an expired invitation, for people to see
+CLAIM_KEYS_KEPT = 4  # the registered one, one that is to be, and those of the other side of a split
+CLAIM_KEYS_UNHEARD = 1_000_000  # that may have been made unheard; else one could use all numbers up
+MADE_MAX = 2**53 - 1
 
 
 def merge(a: Member, b: Member) -> Member:
@@ -26,7 +31,7 @@ def merge(a: Member, b: Member) -> Member:
     assert a.id == b.id
     life = max((a.incarnation, a.life), (b.incarnation, b.life))
     home = max((a.address_stamp, a.address, a.card), (b.address_stamp, b.address, b.card))
-    gone = a.left or b.left or a.kicked or b.kicked
+    gone = a.left or b.left
     admission = max((a.admitted_by, a.admission), (b.admitted_by, b.admission))
     ends = dict(a.ends)
     for stream, seq in b.ends:
@@ -47,18 +52,22 @@ def merge(a: Member, b: Member) -> Member:
         card=NO_CARD if gone else home[2],
         admitted_by=0 if gone else admission[0],
         admission=b"" if gone else admission[1],
+        farewell=max(a.farewell, b.farewell),
+        since=max(a.since, b.since),
     )
 
 
 def merge_invites(a: Invite, b: Invite) -> Invite:
     """The same for an invitation."""
-    said = min(_said(a), _said(b))
     used = tuple(sorted({*a.used, *b.used}))
-    return Invite(a.id, *said, a.revoked or b.revoked, used)
+    check, by, made, expires, once, signature = min(_said(a), _said(b))
+    revoked = a.revoked or b.revoked
+    return Invite(a.id, check, by, made, expires, once, revoked, used, signature)
 
 
-def _said(invite: Invite) -> tuple[bytes, MemberId, int, int, bool]:
-    return invite.check, invite.by, invite.made, invite.expires, invite.once
+def _said(invite: Invite) -> tuple[bytes, MemberId, int, int, bool, bytes]:
+    known = invite.check, invite.by, invite.made, invite.expires, invite.once
+    return *known, invite.signature
 
 
 def _hash(value: object) -> int:
@@ -73,6 +82,9 @@ class Membership:
 
     def __init__(self, roster: Roster = NOBODY) -> None:
         self.topic = self.access = Fact()
+        self.password = NO_PASSWORD
+        self.claim_keys: tuple[ClaimKey, ...] = ()
+        self._decisions = Decisions(0, b"")
         self.invites: dict[int, Invite] = {}
         self.hash = 0
         self.highest_n = 0  # among all who were ever admitted
@@ -87,24 +99,60 @@ class Membership:
     # ---- changing ------------------------------------------------------------------------------
 
     def absorb(self, roster: Roster) -> list[tuple[Member | None, Member]]:
-        """Merge; gives (before, after) of each record that this changed."""
+        """Merge; gives (before, after) of each record that this changed.
+
+        What others say of who was removed, and decisions, must have been looked at.
+        """
         changed = [pair for member in roster.members if (pair := self.put(member)) is not None]
+        changed += self._decide(roster.decisions)
         if roster.topic.rank > self.topic.rank:
             self._rehash("topic", self.topic, roster.topic)
             self.topic = roster.topic
         if roster.access.rank > self.access.rank:
             self._rehash("access", self.access, roster.access)
             self.access = roster.access
+        if roster.password.rank > self.password.rank:
+            self._rehash("password", self.password, roster.password)
+            self.password = roster.password
+        self._put_claim_keys(roster.claim_keys)
         for invite in roster.invites:
             self._put_invite(invite)
         if roster.invites:
             self._forget_old_invites()
         return changed
 
-    def _rehash(self, what: str, before: Fact, after: Fact) -> None:
+    def _rehash(self, what: str, before: Fact | Password, after: Fact | Password) -> None:
         for fact in (before, after):
-            if fact != Fact():
+            if fact not in (Fact(), NO_PASSWORD):
                 self.hash ^= _hash(fact if what == "topic" else (what, fact))
+
+    def _decide(self, decisions: Iterable[Decision]) -> list[tuple[Member | None, Member]]:
+        """Take decisions in, and note who is removed by all of them."""
+        for decision in self._decisions.absorb(decisions):
+            self.hash ^= _hash(decision.id)
+        if not len(self._decisions):
+            return []
+        order = self._decisions.order
+        changed: list[tuple[Member | None, Member]] = []
+        for member in list(self._records.values()):
+            removed = member.id in order.removed or member.identity in order.barred
+            if removed != member.kicked:
+                after = replace(member, kicked=removed)
+                self._keep(after)
+                changed.append((member, after))
+        return changed
+
+    def _put_claim_keys(self, keys: Iterable[ClaimKey]) -> None:
+        """The latest of all are kept: alike at all who know the same."""
+        known = self.claim_keys
+        most = known[-1].number + CLAIM_KEYS_UNHEARD if known else None
+        news = {key for key in keys if key not in known and (most is None or key.number <= most)}
+        if not news:
+            return
+        every = sorted(news.union(known), key=lambda key: key.rank)
+        self.claim_keys = tuple(every[-CLAIM_KEYS_KEPT:])
+        for changed in {*known} ^ {*self.claim_keys}:
+            self.hash ^= _hash(changed)
 
     def _put_invite(self, invite: Invite) -> None:
         before = self.invites.get(invite.id)
@@ -114,14 +162,24 @@ class Membership:
             self.invites[invite.id] = after
 
     def _forget_old_invites(self) -> None:
-        """Those that had long expired when the latest one was made, and the oldest of too many:
-        alike at all who know the same.
+        """The oldest of too many: alike at all who know the same.  None goes for its age, since the
+        clock that one was made by may be wrong.
         """
-        ordered = sorted(self.invites.values(), key=lambda one: (one.made, one.id), reverse=True)
-        before = ordered[0].made - KEPT_MS
-        old = [one for one in ordered[:INVITES_KEPT] if 0 < one.expires < before]
-        for invite in (*old, *ordered[INVITES_KEPT:]):
+        for invite in self._latest_invites()[INVITES_KEPT:]:
             self.hash ^= _hash(self.invites.pop(invite.id))
+
+    def _latest_invites(self) -> list[Invite]:
+        return sorted(self.invites.values(), key=lambda one: (one.made, one.id), reverse=True)
+
+    def kept_from(self, made: int, id: int) -> int:
+        """As of when an invitation made then is kept: where later ones leave it no room, it is just
+        above the latest.
+        """
+        latest = self._latest_invites()
+        if len(latest) < INVITES_KEPT:
+            return made
+        last = latest[INVITES_KEPT - 1]
+        return made if (made, id) > (last.made, last.id) else min(latest[0].made + 1, MADE_MAX)
 
     def put(self, member: Member) -> tuple[Member | None, Member] | None:
         """Merge one record; None: nothing new."""
@@ -131,13 +189,20 @@ class Membership:
         after = merge(before or member, member)
         if after == before:
             return None
-        self._records[after.id] = after
-        self.highest_n = max(self.highest_n, small(after.id))
-        hash = _hash(after)
-        self.hash ^= self._hashes.get(after.id, 0) ^ hash
-        self._hashes[after.id] = hash
-        self._belonging = self._active = self._nicks = None
+        self._keep(after)
         return before, after
+
+    def _keep(self, member: Member) -> None:
+        founder = self._decisions.founder
+        if not founder or member.id < founder:
+            assert not len(self._decisions), f"{member} is older than what was decided"
+            self._decisions = Decisions(member.id, member.identity)
+        self._records[member.id] = member
+        self.highest_n = max(self.highest_n, small(member.id))
+        hash = _hash(member)
+        self.hash ^= self._hashes.get(member.id, 0) ^ hash
+        self._hashes[member.id] = hash
+        self._belonging = self._active = self._nicks = None
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -150,7 +215,10 @@ class Membership:
     def common(self) -> Roster:
         """What is nobody's alone."""
         invites = tuple(self.invites[id] for id in sorted(self.invites))
-        return Roster((), self.topic, self.access, invites)
+        decisions = self._decisions.all
+        return Roster(
+            (), self.topic, self.access, invites, self.password, decisions, self.claim_keys
+        )
 
     def get(self, id: MemberId) -> Member | None:
         return self._records.get(id)
@@ -158,6 +226,11 @@ class Membership:
     def part(self, *ids: MemberId) -> Roster:
         """Only these records."""
         return Roster(tuple(self._records[id] for id in sorted(ids)))
+
+    @property
+    def hides_history(self) -> bool:
+        """Are newcomers given no text of what was said before?  So the founder has laid down."""
+        return bool(self._records) and self._records[min(self._records)].since > 0
 
     @property
     def belonging(self) -> tuple[MemberId, ...]:
@@ -170,6 +243,11 @@ class Membership:
             self._belonging = tuple(id for id in ids if self._records[id].belongs)
             self._lives = {id: self._records[id].life for id in self._belonging}
         return self._belonging
+
+    @property
+    def gone(self) -> tuple[MemberId, ...]:
+        """Those who have left or were kicked, and ids that their identity has outgrown."""
+        return tuple(id for id in sorted(self._records) if not self.belongs(id))
 
     @property
     def active(self) -> tuple[MemberId, ...]:
@@ -199,8 +277,46 @@ class Membership:
         """The id under which this identity belongs; 0 when it does not."""
         return next((i for i in self.belonging if self._records[i].identity == identity), 0)
 
-    def is_kicked(self, identity: bytes) -> bool:
-        return any(m.kicked and m.identity == identity for m in self._records.values())
+    def last_of(self, identity: bytes) -> MemberId:
+        """The highest id that this identity was ever given; 0 for none."""
+        those = (i for i, known in self._records.items() if known.identity == identity)
+        return max(those, default=0)
+
+    def removed_by(self, id: MemberId) -> MemberId:
+        """Who removed this member, or keeps its person out; 0 where nobody does."""
+        order, record = self._decisions.order, self._records.get(id)
+        person = record.identity if record is not None else b""
+        return order.removed.get(id) or order.barred.get(person, 0)
+
+    @property
+    def decisions(self) -> Decisions:
+        return self._decisions
+
+    @property
+    def admins_invite(self) -> bool:
+        """Do they alone?"""
+        return self._decisions.order.invites == ADMINS
+
+    def may_invite(self, member: MemberId) -> bool:
+        """Every member, unless admins are to do that alone."""
+        return not self.admins_invite or self._decisions.order.rank(member) > 0
+
+    @property
+    def about(self) -> Fact:
+        """The topic that people see: what admins have decided, where they alone set it."""
+        order = self._decisions.order
+        if order.topic != ADMINS:
+            return self.topic
+        return Fact(order.title.value, order.title.hlc, order.title.by) if order.title else Fact()
+
+    def is_kicked(self, id: MemberId) -> bool:
+        """Was this member removed?"""
+        record = self._records.get(id)
+        return record is not None and record.kicked
+
+    def is_barred(self, identity: bytes) -> bool:
+        """Is this person not to be let in?"""
+        return identity in self._decisions.order.barred
 
     def has(self, certificate: bytes) -> bool:
         """Is this the certificate of a member that belongs?"""

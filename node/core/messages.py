@@ -9,6 +9,9 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 
+from .access import NO_PASSWORD, Challenge, ClaimKey, Invite, Knows, Password, Terms
+from .conversation import ChatMessage
+from .deciding import Decision
 from .types import (
     NO_EPOCH,
     NO_HLC,
@@ -21,7 +24,7 @@ from .types import (
     Incarnation,
     Key,
     MemberId,
-    Place,
+    Millis,
     Run,
     Stored,
     Stream,
@@ -46,6 +49,17 @@ class Caller(Struct, frozen=True):
     callee: MemberId = 0
 
 
+class Grant(NamedTuple):
+    """What the registry says of an epoch and its leader; empty where it has said nothing."""
+
+    certificate_hash: bytes = b""  # SHA-256 of the one that the leader's connection proved
+    signature: bytes = b""  # the registry's, see `granting`
+    claim_key: bytes = b""  # of the network, then
+
+
+NO_GRANT = Grant()
+
+
 class View(Struct, frozen=True):
     """Where a node stands on leadership."""
 
@@ -58,6 +72,7 @@ class View(Struct, frozen=True):
     history_hash: int
     incarnation: Incarnation
     process: int
+    grant: Grant = NO_GRANT  # of the epoch; for who may not know of it
 
 
 class Life(IntEnum):
@@ -109,24 +124,13 @@ class Member(Struct, frozen=True):
     card: Card = NO_CARD  # said together with the address; gone with the member
     admitted_by: MemberId = 0
     admission: bytes = b""  # its signature, see `admission`
+    farewell: bytes = b""  # where it has left: its own signature, see `vetting`
+    since: WallMillis = 0  # it is given no text of what was said before
 
     @property
     def belongs(self) -> bool:
         """Neither left nor kicked."""
         return not (self.left or self.kicked)
-
-
-class Invite(Struct, frozen=True):
-    """Whoever proves that it knows the secret behind `check` is let in."""
-
-    id: int  # 64 bits, drawn
-    check: bytes
-    by: MemberId
-    made: WallMillis
-    expires: WallMillis = 0  # 0: never
-    once: bool = False
-    revoked: bool = False
-    used: tuple[MemberId, ...] = ()  # by whom, in ascending order
 
 
 class Roster(Struct, frozen=True):
@@ -136,40 +140,12 @@ class Roster(Struct, frozen=True):
     topic: Fact = Fact()
     access: Fact = Fact()  # who is let in: see `inviting`
     invites: tuple[Invite, ...] = ()  # in ascending order of id
+    password: Password = NO_PASSWORD
+    decisions: tuple[Decision, ...] = ()  # of owner and admins, in ascending order of id
+    claim_keys: tuple[ClaimKey, ...] = ()  # the latest, in ascending order
 
 
 NOBODY = Roster()
-
-
-class Kind(IntEnum):
-    """What kind of line a chat message is."""
-
-    TEXT = 1
-    ACTION = 2
-
-
-class ChatMessage(Struct, frozen=True, gc=False):
-    """One line of conversation."""
-
-    key: Key
-    id: str  # a UUID, unique per source
-    text: str
-    deps: tuple[Key, ...]  # direct causal predecessors; the previous one in the stream is implied
-    hlc: Hlc
-    sent: WallMillis
-    epoch: Epoch
-    kind: Kind = Kind.TEXT
-
-    @property
-    def place(self) -> Place:
-        """The display key: a strict total order that extends causality."""
-        return self.hlc, self.key.source, self.key.stream, self.key.seq
-
-    @property
-    def predecessors(self) -> tuple[Key, ...]:
-        """All direct causal predecessors, the implied one last."""
-        before = self.key.before
-        return self.deps if before is None else (*self.deps, before)
 
 
 # ---- between nodes -----------------------------------------------------------------------------
@@ -187,6 +163,8 @@ class Join(Struct, frozen=True):
     card: Card = NO_CARD
     invite: int = 0  # by which it comes, and the proof that it knows its secret
     proof: bytes = b""
+    knows: Knows | None = None  # who comes by a password; answered by `Challenge` in between
+    farewells: tuple[bytes, ...] = ()  # of each of `left_ids`, or none
 
 
 class Welcome(Struct, frozen=True):
@@ -200,7 +178,7 @@ class Welcome(Struct, frozen=True):
     mode: int
     created: WallMillis
     nds: Address
-    proof: bytes = b""  # of who came by an invitation: that we know its secret, too
+    proof: bytes = b""  # to who came by a secret or a password: that we know it, too
 
 
 class Leave(Struct, frozen=True):
@@ -297,8 +275,8 @@ class Followed(Struct, frozen=True):
 class Tell(Struct, frozen=True, gc=False):
     """Chat messages on their way; where `to` is not the receiver, they are to be passed on.
 
-    At least one; several are consecutive ones of one stream.  `pass_on`: others whom the receiver
-    is to tell, too, where the caller is their author; `Acks` is the news of that.
+    Several are consecutive ones of one stream; none: they were not sealed for us.  `pass_on`: those
+    whom the receiver is to tell, too, where the caller is their author; `Acks` is the news of that.
     """
 
     caller: Caller
@@ -369,33 +347,6 @@ class Synced(Struct, frozen=True):
     found: tuple[Key, ...] = ()  # those of `wanted` that the answerer holds
 
 
-class Reason:
-    """Why a call was refused: the `reason` of the gRPC ErrorInfo."""
-
-    UNKNOWN_CHAT = "UNKNOWN_CHAT"
-    UNKNOWN_MEMBER = "UNKNOWN_MEMBER"
-    WRONG_MEMBER = "WRONG_MEMBER"
-    LEFT = "LEFT"
-    KICKED = "KICKED"
-    OLD_INCARNATION = "OLD_INCARNATION"
-    WRONG_CERTIFICATE = "WRONG_CERTIFICATE"
-    NOT_LEADER = "NOT_LEADER"
-    LEAVING = "LEAVING"
-    NO_IDS = "NO_IDS"
-    CANNOT_REACH = "CANNOT_REACH"
-    GROUP_FULL = "GROUP_FULL"
-    PENDING_FULL = "PENDING_FULL"
-    STALE_EPOCH = "STALE_EPOCH"
-    LEADER_ALIVE = "LEADER_ALIVE"
-    UNKNOWN_NETWORK = "UNKNOWN_NETWORK"
-    BAD_FIELD = "BAD_FIELD"
-    VERSION_MISMATCH = "VERSION_MISMATCH"
-    TOO_LONG = "TOO_LONG"
-    WRONG_MODE = "WRONG_MODE"
-    NOT_INVITED = "NOT_INVITED"
-    WRONG_SECRET = "WRONG_SECRET"
-
-
 class Refusal(Struct, frozen=True):
     """A definite no to any request: nothing has happened.  `leader...` are set for NOT_LEADER."""
 
@@ -404,7 +355,9 @@ class Refusal(Struct, frozen=True):
     leader: MemberId = 0
     leader_address: Address = ""
     epoch: Epoch = NO_EPOCH
-    chat: ChatId = 0  # for WRONG_MODE: which one has that name
+    chat: ChatId = 0  # for WRONG_MODE and NEEDS_PASSWORD: which one has that name
+    terms: Terms | None = None  # for NEEDS_PASSWORD
+    wait: Millis = 0  # for TRY_LATER
     record: "Record | None" = None  # from the registry, where it refuses a claim
 
 
@@ -420,6 +373,8 @@ class Record(Struct, frozen=True):
     leader: MemberId
     address: Address
     mode: int = LOGGED
+    claim_key: bytes = b""  # public; empty: it has none
+    grant: Grant = NO_GRANT
 
 
 class Facts(Struct, frozen=True):
@@ -432,6 +387,7 @@ class Facts(Struct, frozen=True):
     leader: MemberId
     leader_address: Address
     highest_n: int
+    grant: Grant = NO_GRANT
 
 
 class Lookup(Struct, frozen=True):
@@ -439,6 +395,21 @@ class Lookup(Struct, frozen=True):
 
     chat: ChatId
     name: str = ""
+
+
+class Proof(NamedTuple):
+    """That the caller has a key which speaks for the group: its public half, and a signature."""
+
+    key: bytes
+    signature: bytes
+
+
+class HandedOver(NamedTuple):
+    """That an owner has handed the group on: by whom, to whom, and its signature."""
+
+    by: bytes
+    owner: bytes
+    signature: bytes
 
 
 class Claim(Struct, frozen=True):
@@ -453,6 +424,11 @@ class Claim(Struct, frozen=True):
     electorate: int
     only_fate: bool
     facts: Facts
+    claim_key: bytes = b""  # for a network that has none
+    owner: bytes = b""  # likewise
+    proofs: tuple[Proof, ...] = ()
+    removals: tuple[Decision, ...] = ()  # that the recorded leader was removed
+    handovers: tuple[HandedOver, ...] = ()
 
 
 class Renew(Struct, frozen=True):
@@ -464,6 +440,10 @@ class Renew(Struct, frozen=True):
     address: Address
     want_ids: bool
     facts: Facts
+    claim_key: bytes = b""  # from now on; empty: as it is
+    owner: bytes = b""  # for a network that has none
+    proofs: tuple[Proof, ...] = ()
+    handovers: tuple[HandedOver, ...] = ()
 
 
 class Delete(Struct, frozen=True):
@@ -471,6 +451,7 @@ class Delete(Struct, frozen=True):
 
     chat: ChatId
     epoch: Epoch
+    proofs: tuple[Proof, ...] = ()
 
 
 class RecordRead(Struct, frozen=True):
@@ -493,8 +474,9 @@ class Deleted(Struct, frozen=True):
 
 
 Request: TypeAlias = Join | Leave | Update | Ping | Elect | Coordinator | Tell | Acks | Sync
+Entry: TypeAlias = Welcome | Challenge
 Reply: TypeAlias = (
-    Welcome | LeaveNoted | Updated | Pong | Elected | Followed | Told | AcksNoted | Synced
+    Entry | LeaveNoted | Updated | Pong | Elected | Followed | Told | AcksNoted | Synced
 )
 NdsRequest: TypeAlias = Lookup | Claim | Renew | Delete
 NdsReply: TypeAlias = RecordRead | Granted | Deleted

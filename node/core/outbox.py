@@ -17,12 +17,12 @@ from collections.abc import Container, Iterable, Mapping
 
 from msgspec import Struct, field
 
-from .messages import ChatMessage
+from .conversation import ChatMessage
 from .timing import Timing
 from .types import Key, MemberId, Millis, Post, Way
 
 REMEMBERED = 500  # settled messages that can still be traced
-WINDOW_MIN = 32  # messages under way to one member that are never too many
+WINDOW_MIN = 32  # lines under way to one member that are never too many
 WINDOW_STEP = 4  # more of them after a quick answer
 
 
@@ -83,7 +83,8 @@ class Lane(Struct):
     """What one member is still to get."""
 
     queue: deque[Key] = field(default_factory=deque)
-    flying: set[Key] = field(default_factory=set)
+    flying: dict[Key, int] = field(default_factory=dict)  # with how many lines each ...
+    lines: int = 0  # ... and all of them together
     flights: int = 0  # calls under way; each carries as many as had come together
     blocked: bool = False  # backing off until its alarm rings
     backoff_ms: Millis = 0  # 0: healthy
@@ -92,7 +93,17 @@ class Lane(Struct):
     look_from: Millis = 0  # before then nobody looks whether it is broken, or was only busy
     direct_until: Millis = 0  # nobody is asked to pass on to it until then: that came to nothing
     srtt_ms: float = 0.0
-    window: int = WINDOW_MIN  # messages that may be under way
+    window: int = WINDOW_MIN  # lines that may be under way
+
+    def fly(self, message: ChatMessage) -> None:
+        self.flying[message.key] = count = len(message.ids)
+        self.lines += count
+
+    def land(self, key: Key) -> bool:
+        """It is under way no longer.  False: it was not."""
+        count = self.flying.pop(key, 0)
+        self.lines -= count
+        return bool(count)
 
     def answered(self, took_ms: Millis, timing: Timing) -> None:
         """Let more be under way while answers are quick, less when they have to wait: additive
@@ -117,10 +128,11 @@ class Outbox:
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
         self.entries: dict[Key, Entry] = {}  # unsettled, oldest first
+        self.lines = 0  # of all those
         self.settled: dict[Key, Entry] = {}  # the last ones, for tracing
         self.lanes: dict[MemberId, Lane] = {}
         self._recalled: dict[Key, Entry] = {}  # settled in an earlier life, and lacking somewhere
-        self._lacking: dict[MemberId, dict[Key, None]] = {}  # of what is settled, oldest first
+        self._lacking: dict[MemberId, dict[Key, int]] = {}  # of what is settled, oldest first
         self._alone: dict[Key, Entry] = {}  # of that: what nobody else was seen to have
         self._passed: deque[tuple[Millis, Key, tuple[MemberId, ...]]] = deque()  # when news is due
         self._spread_ms = 0.0  # smoothed: how long what is passed on takes to be acknowledged
@@ -142,6 +154,7 @@ class Outbox:
         if through:
             entry.through.update(through)
         self.entries[message.key] = entry
+        self.lines += len(message.ids)
         told = entry.waits_for.difference(*entry.through.values()) if through else to
         for member in told:
             self.lane(member).queue.append(message.key)
@@ -159,6 +172,7 @@ class Outbox:
         waits_for = {m for m in post.counted if to[m].way is None}.intersection(active)
         entry = Entry(message, stored_at, to, post.counted, waits_for, post.reached)
         self.entries[message.key] = entry
+        self.lines += len(message.ids)
         for member in sorted(waits_for):
             self.lane(member).queue.append(message.key)
         if not waits_for:
@@ -178,7 +192,8 @@ class Outbox:
         return lane
 
     def take(self, member: MemberId) -> tuple[ChatMessage, ...]:
-        """The next messages that may fly to this member now, together; empty for none.
+        """The next messages that may fly to this member now, together; empty for none.  The first
+        one goes whatever its length where there is room for a line.
 
         They are consecutive ones of one stream, to be passed on to the same members.  `landed` and,
         for each, `acked` or `failed` tell how it ended.
@@ -190,33 +205,33 @@ class Outbox:
         # What comes meanwhile goes with the next call, where that is not soon.
         if lane.flights >= (1 if is_ill or lane.is_slow(timing) else timing.flight_max):
             return ()
-        free = lane.window - len(lane.flying)
+        free = lane.window - lane.lines
         if free <= 0:
             return ()
         taken = self._take(lane, member, 1 if is_ill else min(free, timing.batch_max))
         lane.flights += bool(taken)
         return tuple(taken)
 
-    def _take(self, lane: Lane, member: MemberId, most: int) -> list[ChatMessage]:
-        queue, flying, entries = lane.queue, lane.flying, self.entries
+    def _take(self, lane: Lane, member: MemberId, lines: int) -> list[ChatMessage]:
+        queue, entries = lane.queue, self.entries
         taken: list[ChatMessage] = []
         others: tuple[MemberId, ...] = ()
         room, last = self._timing.flight_chars, None
-        while queue and len(taken) < most:
+        while queue and lines > 0:
             key = queue[0]
             entry = entries.get(key)
             if entry is None or member not in entry.waits_for:
                 queue.popleft()
                 continue
             message, theirs = entry.message, entry.through.get(member, ())
-            room -= len(message.text)
+            room, lines = room - message.chars, lines - len(message.ids)
             if last is not None:
                 goes_on = key[2] == last[2] + 1 and key[1] == last[1] and key[0] == last[0]
-                if room < 0 or not goes_on or theirs != others:
+                if min(room, lines) < 0 or not goes_on or theirs != others:
                     break
             last, others = key, theirs
             queue.popleft()
-            flying.add(key)
+            lane.fly(message)
             entry.to[member].tries += 1
             taken.append(message)
         return taken
@@ -234,7 +249,7 @@ class Outbox:
     def acked(self, now: Millis, key: Key, by: MemberId, way: Way) -> Entry | None:
         """A member that was to have our message has stored it; None: that is no news."""
         if (lane := self.lanes.get(by)) is not None:
-            lane.flying.discard(key)
+            lane.land(key)
         entry = self.entries.get(key) or self.settled.get(key) or self._recalled.get(key)
         if entry is None or (delivery := entry.to.get(by)) is None or delivery.way is not None:
             return None
@@ -337,8 +352,7 @@ class Outbox:
         """No acknowledgement: the message is first in the member's queue again."""
         lane = self.lane(to)
         lane.silent = not refused
-        if key in lane.flying:
-            lane.flying.discard(key)
+        if lane.land(key):
             lane.queue.appendleft(key)
         if (entry := self.entries.get(key)) is not None and to in entry.to:
             entry.to[to].status = status
@@ -388,9 +402,18 @@ class Outbox:
         entry = self.find(key) or self._recalled.get(key)
         return entry.message if entry is not None else None
 
+    def erase(self, key: Key, at: int) -> None:
+        """This line of an own message is erased: nobody is sent its text any more."""
+        if (entry := self.find(key) or self._recalled.get(key)) is not None:
+            entry.message = entry.message.without((at,))
+
     def lacking(self, member: MemberId) -> tuple[Key, ...]:
         """What is settled, though this member was to have it and was not seen to."""
         return tuple(self._lacking.get(member, ()))
+
+    def lines_lacking(self, member: MemberId) -> int:
+        """How many lines that has."""
+        return sum(self._lacking.get(member, {}).values())
 
     def unreached(self, belonging: Container[MemberId]) -> set[Key]:
         """What is settled, and nobody but us was seen to have, though one of these is to."""
@@ -410,11 +433,9 @@ class Outbox:
             for key in [k for k in keys if k.source == last.source and k <= last]:
                 del keys[key]
 
-    def __len__(self) -> int:
-        return len(self.entries)
-
     def _settle(self, key: Key) -> None:
         entry = self.settled[key] = self.entries.pop(key)
+        self.lines -= len(entry.message.ids)
         self._note_lacking(entry)
         if len(self.settled) > REMEMBERED:
             oldest = next(iter(self.settled))
@@ -425,7 +446,7 @@ class Outbox:
     def _note_lacking(self, entry: Entry) -> None:
         lacking = entry.lacking
         for member in lacking:
-            self._lacking.setdefault(member, {})[entry.message.key] = None
+            self._lacking.setdefault(member, {})[entry.message.key] = len(entry.message.ids)
         if lacking and not entry.acked:
             self._alone[entry.message.key] = entry
 

@@ -12,9 +12,10 @@ from msgspec import Struct, field
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, Then
-from .messages import Acks, ChatMessage, Receipt, Tell, Told
+from .conversation import ChatMessage
+from .messages import Acks, Receipt, Tell, Told
 from .state import State
-from .types import MemberId, Millis, Stored, Stream
+from .types import Key, MemberId, Millis, Stored, Stream
 
 WAITING_MAX = 2**21  # characters for one member, beside `MESSAGE` for each message
 MESSAGE = 256
@@ -50,7 +51,7 @@ class Passing:
         """Tell these members, too, and their author then who has stored them."""
         s = self._s
         name = messages[0].key[:2]
-        weight = sum(len(message.text) + MESSAGE for message in messages)
+        weight = sum(message.chars + MESSAGE for message in messages)
         for member in to:
             if member in (s.me, name[0]) or not s.members.is_active(member):
                 continue
@@ -60,6 +61,15 @@ class Passing:
             road.queues.setdefault(name, deque()).extend(messages)
             road.waiting += weight
             self._send(member, road)
+
+    def erase(self, key: Key, at: int) -> None:
+        """This line is erased: its text is passed on no longer."""
+        for road in self._roads.values():
+            queue = road.queues.get(key[:2], ())
+            for n, message in enumerate(queue):
+                if message.key == key and isinstance(queue, deque):
+                    queue[n] = message.without((at,))
+                    road.waiting += queue[n].chars - message.chars
 
     def forget(self, member: MemberId) -> None:
         """It is dropped or gone: nothing is passed on to it, nor told about what it said."""
@@ -96,15 +106,16 @@ class Passing:
     def _take(self, road: Road, name: Name) -> Iterator[ChatMessage]:
         """The next consecutive messages of this stream."""
         queue, timing = road.queues[name], self._s.timing
-        room, count, last = timing.flight_chars, 0, queue[0].key.seq - 1
-        while queue and count < timing.batch_max:
-            message = queue[0]
-            room -= len(message.text)
-            if count and (room < 0 or message.key.seq != last + 1):
+        room, lines, last = timing.flight_chars, 0, queue[0].key.seq - 1
+        while queue:
+            message, before = queue[0], lines
+            room, lines = room - message.chars, lines + len(message.ids)
+            full = room < 0 or lines > timing.batch_max
+            if before and (full or message.key.seq != last + 1):
                 break
             queue.popleft()
-            road.waiting -= len(message.text) + MESSAGE
-            count, last = count + 1, message.key.seq
+            road.waiting -= message.chars + MESSAGE
+            last = message.key.seq
             yield message
         if not queue:
             del road.queues[name]

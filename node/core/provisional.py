@@ -39,7 +39,7 @@ class Provisional:
 
     def follow(self, member: MemberId) -> None:
         s = self._s
-        if s.provisional == member and s.role is Role.FOLLOWER:
+        if (s.provisional == member and s.role is Role.FOLLOWER) or s.members.is_kicked(member):
             return
         s.role, s.provisional = Role.FOLLOWER, member
         s.liveness.silent(s.now)
@@ -95,7 +95,7 @@ class Provisional:
                     return self.end()
             self._go_on()
 
-        if s.leader not in (0, s.me):
+        if s.leader not in (0, s.me) and not s.members.is_kicked(s.leader):
             s.call(s.leader, self._reign.ping_request(s.leader), s.timing.ping_ms, ended)
         else:
             self._go_on()
@@ -155,6 +155,8 @@ class Provisional:
         s = self._s
         lower = 0 < view.provisional < s.provisional
         if view.epoch != s.epoch or not lower or view.provisional == s.me:
+            return
+        if s.members.is_kicked(view.provisional):
             return
         if view.provisional == member:
             self.follow(member)

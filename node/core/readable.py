@@ -5,12 +5,17 @@ from collections.abc import Set
 
 from msgspec import Struct
 
+from .access import Invite
 from .alarms import Alarm
+from .changes import Changed
+from .changing import Fault, fault
+from .conversation import ChatMessage, Kind, Spot
+from .deciding import Order
 from .inviting import OPEN
-from .messages import ChatMessage, Invite, Life, Member, Roster
+from .messages import Fact, Life, Member, Roster
 from .outbox import Entry
 from .state import Role, State
-from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis, Way
+from .types import Address, ChatId, Epoch, Incarnation, Key, MemberId, Millis, WallMillis, Way
 
 
 class TraceRow(Struct, frozen=True):
@@ -168,8 +173,14 @@ class Readable:
         return self._s.causal.pending.keys()
 
     @property
+    def waiting_lines(self) -> int:
+        """How many lines those have."""
+        return sum(len(message.ids) for message in self._s.causal.pending.values())
+
+    @property
     def outbox_size(self) -> int:
-        return len(self._s.outbox)
+        """How many own lines somebody is still to acknowledge."""
+        return self._s.outbox.lines
 
     def member(self, id: MemberId) -> Member | None:
         return self._s.members.get(id)
@@ -180,9 +191,29 @@ class Readable:
         return self._s.members.common.invites
 
     @property
+    def has_password(self) -> bool:
+        """Is who knows it let in?"""
+        members = self._s.members
+        return members.password.terms is not None and not members.admins_invite
+
+    @property
+    def order(self) -> Order:
+        """Who is owner and admin, who was removed, what they alone may."""
+        return self._s.members.decisions.order
+
+    @property
     def is_open(self) -> bool:
         """Is whoever asks let in?"""
-        return self._s.members.access.value == OPEN
+        return self._s.members.access.value == OPEN and not self._s.members.admins_invite
+
+    @property
+    def about(self) -> Fact:
+        """The topic."""
+        return self._s.members.about
+
+    def removed_by(self, id: MemberId) -> MemberId:
+        """Who removed this member, or keeps its person out; 0 for nobody."""
+        return self._s.members.removed_by(id)
 
     def knows(self, certificate: bytes) -> bool:
         """Is this the certificate of somebody who belongs?"""
@@ -225,6 +256,19 @@ class Readable:
         return (id == leader and s.liveness.silent_since is not None) or s.outbox.silent(id)
 
     @property
+    def since(self) -> WallMillis:
+        """Of what was said before we are given no text; 0: we are given all."""
+        return self._s.since
+
+    def changed(self, spot: Spot) -> Changed | None:
+        """What became of a line by edits and redactions; None: nothing, as far as is known."""
+        return self._s.changes.of(spot)
+
+    def change_fault(self, kind: Kind, about: Spot) -> Fault | None:
+        """What is wrong with such a change by this node's user; None: nothing."""
+        return fault(self._s, kind, about)
+
+    @property
     def last_own(self) -> Key | None:
         """Our message that is the last one in display order, if it has not been trimmed."""
         return self._s.last_own
@@ -251,20 +295,21 @@ class Readable:
         delivery = entry.to.get(by) if entry is not None else None
         return delivery.took_ms if delivery is not None else 0
 
-    def own_id(self, key: Key) -> str:
-        """The id of an own message that may still be acknowledged; empty for none."""
+    def own_ids(self, key: Key) -> tuple[str, ...]:
+        """The ids of the lines of an own message that may still be acknowledged."""
         message = self._s.outbox.message(key)
-        return message.id if message is not None else ""
+        return message.ids if message is not None else ()
 
     def queue(self) -> list[Trace]:
         """Own messages that somebody is still to acknowledge, oldest first."""
         return [self._trace(entry) for entry in self._s.outbox.entries.values()]
 
     def lacking(self, member: MemberId) -> int:
-        """How many own messages that were to reach this member it was not seen to have."""
+        """How many own lines that were to reach this member it was not seen to have."""
         outbox = self._s.outbox
-        on_the_way = sum(member in entry.lacking for entry in outbox.entries.values())
-        return on_the_way + len(outbox.lacking(member))
+        waiting = (entry for entry in outbox.entries.values() if member in entry.lacking)
+        on_the_way = sum(len(entry.message.ids) for entry in waiting)
+        return on_the_way + outbox.lines_lacking(member)
 
     def _trace(self, entry: Entry) -> Trace:
         s = self._s

@@ -8,23 +8,31 @@ epochs are accepted from anyone, since only the registry makes them; lower ones 
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
 from .effects import ElectionMoved, LeaderChanged, ListedAs, Phase
 from .election import Stage
+from .granting import is_granted
 from .messages import (
+    NO_GRANT,
     Coordinator,
     Followed,
+    Grant,
     Lookup,
     Ping,
     Pong,
-    Reason,
     Record,
     RecordRead,
     Refusal,
     Renew,
+    Roster,
+    Update,
     View,
 )
+from .proving import SPREAD_MS, Proving
+from .reasons import Reason
 from .state import Role, State
 from .types import Address, Epoch, MemberId, Silence
 
@@ -51,10 +59,15 @@ class Resigned(NamedTuple):
 
 class Reign:
     """`overhear` hands on what a view tells beside leadership; `led` says that we have just begun
-    to lead, after whom; `met` that we led till now, and another leads a higher epoch; `twin` that
-    the registry has granted an epoch to us at another address; `unlisted` that the registry has
-    ended the network that we lead.
+    to lead, after whom; `met` that we led till now, and another leads a higher epoch; `unlisted`
+    that the registry has ended the network that we lead.
+
+    To be set before anything happens: `twin` hears that the registry has granted an epoch to us at
+    another address, `share` tells the members what is the group's in common.
     """
+
+    twin: Callable[[Address], None]
+    share: Callable[[Roster], None]
 
     def __init__(
         self,
@@ -63,25 +76,26 @@ class Reign:
         overhear: Callable[[MemberId, View], None],
         led: Callable[[MemberId], None],
         met: Callable[[MemberId, Epoch], None],
-        twin: Callable[[Address], None],
         unlisted: Callable[[], None],
     ) -> None:
         self._s = s
-        self._overhear, self._led, self._met, self._twin = overhear, led, met, twin
+        self._overhear, self._led, self._met = overhear, led, met
         self._unlisted = unlisted
+        self._proving = Proving(s)
         self._reading = False
         self.handed_over: HandOver = NO_HAND_OVER  # of the epoch that we are about to accept
         self._resigned: Resigned | None = None
 
     # ---- leading -------------------------------------------------------------------------------
 
-    def lead(self, epoch: Epoch, ids: list[MemberId]) -> None:
+    def lead(self, epoch: Epoch, ids: list[MemberId], grant: Grant = NO_GRANT) -> None:
         """The registry has granted us this epoch.  There is no other way to lead one."""
         s, e = self._s, self._s.election
         before = s.leader
         took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
         self._leave_epoch()
         s.epoch, s.leader, s.role, s.ids = epoch, s.me, Role.LEADER, ids
+        s.grant = grant
         s.leader_address = ""
         s.doubtful = e.claim_anew = False
         s.liveness.silent_since = None
@@ -114,11 +128,22 @@ class Reign:
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if isinstance(outcome, Followed):
                 self.learn(to, outcome.view)
-            elif outcome is Silence.SILENT and tries > 1 and s.epoch == epoch and s.leads:
+            elif tries <= 1 or s.epoch != epoch or not s.leads:
+                return
+            elif outcome is Silence.SILENT:
                 self._coordinate(to, provisional, handed, tries - 1)
+            elif isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_MEMBER:
+                self._introduce(to, lambda: self._coordinate(to, provisional, handed, tries - 1))
 
-        request = Coordinator(s.caller(to), s.view(), provisional, handed.by, handed.leaving)
+        view = replace(s.view(), grant=s.grant)
+        request = Coordinator(s.caller(to), view, provisional, handed.by, handed.leaving)
         s.call(to, request, s.timing.ping_ms, ended)
+
+    def _introduce(self, to: MemberId, then: Callable[[], None]) -> None:
+        """Show who does not know us that we were let in."""
+        s = self._s
+        update = Update(s.caller(to), s.members.part(s.me))
+        s.call(to, update, s.timing.ping_ms, lambda _, __: then())
 
     def on_pulse(self) -> None:
         """Have a turn at least once per ping deadline."""
@@ -147,16 +172,20 @@ class Reign:
                 s.ids += [id for id in more if id not in s.ids]
                 s.saw_id(more[-1] if more else 0)
 
-        want = len(s.ids) < s.timing.ids_low
-        request = Renew(s.chat, s.me, s.epoch, s.setup.address, want, s.facts())
-        s.ask(request, s.timing.claim_ms, renewed)
+        if (roster := self._proving.fresh()) is not None:
+            self.share(roster)
+        want, key = len(s.ids) < s.timing.ids_low, self._proving.due()
+        if self._proving.pending:
+            s.alarms.set_earlier(Alarm.RENEW, s.now + SPREAD_MS)
+        request = Renew(s.chat, s.me, s.epoch, s.setup.address, want, s.facts(), key)
+        s.ask(self._proving.proved(request, exactly=True), s.timing.claim_ms, renewed)
 
     # ---- learning ------------------------------------------------------------------------------
 
     def learn(self, member: MemberId, view: View) -> bool:
         """A member's answer.  True: it told of a higher epoch, which we have accepted."""
         self._overhear(member, view)
-        return self.adopt(view.epoch, view.leader, view.leader_address)
+        return self.adopt(view.epoch, view.leader, view.leader_address, grant=view.grant)
 
     def take_record(self, outcome: Outcome) -> Record | None:
         """The registry's answer: accept its epoch if that is news.  None: it named no record."""
@@ -164,11 +193,21 @@ class Reign:
         if isinstance(outcome, RecordRead | Refusal):
             record = outcome.record
         if record is not None:
-            self.adopt(record.epoch, record.leader, record.address, sure=True)
+            s.registered = record.claim_key
+            self.adopt(record.epoch, record.leader, record.address, sure=True, grant=record.grant)
             self._note_name(record.name)
+            if (record.epoch, record.leader) == (s.epoch, s.leader):
+                self._note_grant(record.grant)
             if (record.epoch, record.leader) == (s.epoch, s.leader) and s.leader != s.me:
                 s.leader_address = record.address  # Its own word, for this epoch.
         return record
+
+    def _note_grant(self, grant: Grant) -> None:
+        """It is another one when the claim key has changed."""
+        s = self._s
+        if grant.signature and (not s.grant.signature or s.grant.claim_key != grant.claim_key):
+            s.grant = grant
+            s.store_meta()
 
     def _note_name(self, name: str) -> None:
         s = self._s
@@ -178,40 +217,63 @@ class Reign:
                 s.emit(ListedAs(name))
 
     def adopt(
-        self, epoch: Epoch, leader: MemberId, address: Address, *, sure: bool = False
+        self,
+        epoch: Epoch,
+        leader: MemberId,
+        address: Address,
+        *,
+        sure: bool = False,
+        grant: Grant = NO_GRANT,
     ) -> bool:
         """Accept a higher epoch, or the unknown leader of ours.  True: something changed.
 
-        `sure`: the registry says so.  Anybody else's word is believed only where the registry can
-        have issued the epoch: one from the far future would end all leadership for good.
+        `sure`: the registry says so.  Anybody else's word is believed only with the registry's
+        grant, and where it can have issued the epoch: one from the far future would end all
+        leadership for good.
         """
         s, e = self._s, self._s.election
-        if s.role is Role.OUTSIDE:
-            return False
-        if epoch == s.epoch and not s.leader and leader not in (0, s.me):
-            s.leader, s.leader_address = leader, address
-            self._follow_new(0)
-            return True
-        if epoch <= s.epoch:
+        is_other = epoch == s.epoch and leader not in (0, s.me, s.leader)
+        if s.role is Role.OUTSIDE or (epoch <= s.epoch and not is_other):
             return False
         if not sure and not self._believable(epoch):
             s.drop("an epoch that the registry cannot have issued yet")
             return False
+        if is_other and s.leader and (sure or not grant.signature):
+            return False
+        if not sure and not is_granted(s, epoch, leader, grant):
+            s.drop("an epoch that the registry has not granted")
+            return False
+        if is_other:
+            return self._prefer(leader, address, grant)
         took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
         if s.leads and not s.closing:
             self._met(leader, epoch)
         claim = e.claim if e.claiming and leader == s.me else None
         self._leave_epoch()
-        s.epoch, s.leader = epoch, leader
+        s.epoch, s.leader, s.grant = epoch, leader, grant
         s.leader_address = "" if s.members.get(leader) is not None else address
         if leader == s.me:  # Granted, but the grant was lost, or is still on its way to us.
             e.claim, e.claim_anew = claim, True
             s.store_meta()
             if address not in ("", s.setup.address):
-                self._twin(address)  # Or granted to another process that is us.
+                self.twin(address)  # Or granted to another process that is us.
             s.alarms.set(Alarm.LEADER, s.now)
         else:
             self._follow_new(took)
+        return True
+
+    def _prefer(self, leader: MemberId, address: Address, grant: Grant) -> bool:
+        """Another leads our epoch, of which no leader was known; else the registry lies, and the
+        lower one of the two is followed.  True: that is the other one.
+        """
+        s = self._s
+        if s.leader:
+            s.drop("two leaders of one epoch, each granted by the registry")
+            if s.leader < leader:
+                return False
+            self._leave_epoch()
+        s.leader, s.leader_address, s.grant = leader, address, grant
+        self._follow_new(0)
         return True
 
     def say_good_bye(self, member: MemberId, epoch: Epoch, *, leaving: bool) -> None:
@@ -259,18 +321,30 @@ class Reign:
         ):
             s.alarms.cancel(alarm)
 
-    def hear_of(self, epoch: Epoch, leader: MemberId, address: Address) -> None:
-        """A caller knows a higher epoch: read the record; failing that, believe it."""
+    def hear_of(
+        self, member: MemberId, epoch: Epoch, leader: MemberId = 0, address: Address = ""
+    ) -> None:
+        """A caller knows a higher epoch: read the record; failing that, believe it, or have it show
+        its grant where that can be looked at.
+        """
         s = self._s
         if epoch <= s.epoch or self._reading or s.role is Role.OUTSIDE:
             return
         self._reading = True
 
+        def shown(_: Outstanding, outcome: Outcome) -> None:
+            if isinstance(outcome, Pong):
+                self.learn(member, outcome.view)
+
         def read(outcome: Outcome) -> None:
             self._reading = False
             self.take_record(outcome)
-            if s.epoch < epoch:
+            if s.epoch >= epoch:
+                return
+            if s.setup.granted is None:
                 self.adopt(epoch, leader, address)
+            elif member != s.me and s.members.belongs(member):  # We may be that one by now.
+                s.call(member, self.ping_request(member), s.timing.ping_ms, shown)
 
         s.ask(Lookup(s.chat), s.timing.lookup_ms, read)
 

@@ -11,9 +11,11 @@ from random import Random
 
 from msgspec import Struct
 
+from .access import Met
 from .alarms import Alarms
 from .calls import Calls, Outcome, Outstanding, Then
 from .causal import Causal
+from .changes import Changes
 from .effects import (
     Ask,
     Call,
@@ -32,7 +34,19 @@ from .history import History
 from .lateness import Lateness
 from .liveness import Liveness
 from .membership import Membership
-from .messages import NO_CARD, Caller, Card, Facts, NdsRequest, Refusal, Reply, Request, View
+from .messages import (
+    NO_CARD,
+    NO_GRANT,
+    Caller,
+    Card,
+    Facts,
+    Grant,
+    NdsRequest,
+    Refusal,
+    Reply,
+    Request,
+    View,
+)
 from .outbox import Outbox
 from .spreading import Grid, grid
 from .timing import Timing
@@ -62,6 +76,14 @@ class Role(Enum):
     LEADER = auto()  # certified by the registry
 
 
+class Pairs(Struct, frozen=True):
+    """Key pairs, each made of a secret."""
+
+    draw: Callable[[], bytes]  # a secret
+    public: Callable[[bytes], bytes]  # the public half of its pair
+    sign: Callable[[bytes, bytes], bytes]  # by a secret, what was said
+
+
 class Setup(Struct, frozen=True):
     """What does not change while the process lives."""
 
@@ -79,6 +101,20 @@ class Setup(Struct, frozen=True):
     verify: Callable[[bytes, bytes, bytes], bool] | None = (
         None  # identity, signature, what was said
     )
+    draw: Callable[[int], bytes] | None = None  # so many bytes that nobody can guess
+    meet: Callable[[bytes, bytes, bytes], Met] | None = (
+        None  # the leader's side of SPAKE2: seed, context, the joiner's element
+    )
+    shows: bytes = b""  # the certificate that our connections prove; empty: they prove nothing
+    granted: Callable[[Address, bytes, bytes], bool | None] | None = (
+        None  # has that registry signed, by this signature, that this was said?  None: who knows
+    )
+    claims: Pairs | None = None  # how claim keys are made and used; None: there are none
+
+
+def _unsigned(log: Remembered) -> set[Key]:
+    """Messages of before they were signed: nobody can be given those."""
+    return {message.key for message in log.messages if not message.signature}
 
 
 class State:
@@ -100,6 +136,7 @@ class State:
         self.leader: MemberId = meta.leader if meta else 0
         self.leader_address: Address = ""  # as the leader itself gave it, for this epoch
         self.provisional: MemberId = 0
+        self.grant: Grant = meta.grant if meta else NO_GRANT  # of the epoch
         self.ids: list[MemberId] = []  # to give to newcomers; burnt with the epoch
         self.highest_n = meta.highest_n if meta else 0
         self.left_ids: tuple[MemberId, ...] = meta.left_ids if meta else ()
@@ -110,6 +147,7 @@ class State:
         self.stalled_until: Millis = 0
         self.listed_as = self.name  # by the registry
         self.nds_up: bool | None = None  # None: not asked yet
+        self.registered: bytes | None = None  # the claim key there; None: not asked yet
         self.partial = bool(meta and meta.partial)
         self.stream: Stream | None = None  # ours, once we have said something
         self.stream_seq = 0
@@ -120,13 +158,13 @@ class State:
         self.members = Membership(log.roster)
         self.history = History(log.floors, log.holes)
         self.causal = Causal(self.history)
-        self.gaps = Gaps()
+        self.unproved = _unsigned(log) if setup.verify is not None else set[Key]()
+        self.gaps, self.changes = Gaps(), Changes()
         self.outbox = Outbox(timing)
         self.liveness = Liveness(timing)
         self.election = Election(timing, rng)
         self.lateness = Lateness()
-        self.calls = Calls()
-        self.alarms = Alarms()
+        self.calls, self.alarms = Calls(), Alarms()
         self.drops: Counter[str] = Counter()
         self.out: list[Effect] = []
         self._grid: tuple[tuple[MemberId, ...], Grid] | None = None  # of whom; as last drawn
@@ -151,12 +189,16 @@ class State:
         assert to != self.me or not to, f"member {to} calls itself: {request}"
         ms = self.lateness.patient(self.now, ms)
         address = address or self.address_of(to)
+        record = self.members.get(to) if to else None
+        # Who has left has no card, by which it would be known; who was removed has.
+        is_known = record is not None and (self.members.belongs(to) or record.kicked)
+        if to and self.setup.shows and not is_known:
+            address = ""  # Nobody that belongs has vouched for it, whoever names it.
         silence = Silence.SILENT
         if address == self.setup.address:
             address, silence = "", Silence.REFUSED  # It lived here before us: nobody is there.
         call = self.calls.open(self.now, to, request, ms if address else 0, then, silence)
         if address:
-            record = self.members.get(to) if to else None
             certificate = record.card.certificate if record is not None else certificate
             self.emit(Call(call, to, address, request, ms, certificate))
 
@@ -226,6 +268,7 @@ class State:
                     highest_n=self.highest_n,
                     partial=self.partial,
                     below=tuple(sorted(self.causal.below)),
+                    grant=self.grant,
                 )
             )
         )
@@ -290,6 +333,12 @@ class State:
             return ()
         return tuple(m for m in belonging if m != self.me and not self.members.is_active(m))
 
+    @property
+    def since(self) -> WallMillis:
+        """Of what was said before we are given no text; 0: we are given all."""
+        mine = self.members.get(self.me)
+        return mine.since if mine is not None else 0
+
     def address_of(self, member: MemberId) -> Address:
         if member == self.leader and self.leader_address:
             return self.leader_address
@@ -300,7 +349,8 @@ class State:
         """Ourselves, calling this member; 0 for whoever listens there."""
         return Caller(self.chat, self.me, self.incarnation, self.epoch, callee)
 
-    def view(self) -> View:
+    def view(self, told: Epoch = NO_EPOCH) -> View:
+        """Ours; with the grant for who `told` us of a lower epoch than we know."""
         return View(
             epoch=self.epoch,
             leader=self.leader,
@@ -311,6 +361,7 @@ class State:
             history_hash=self.history.hash,
             incarnation=self.incarnation,
             process=self.setup.process,
+            grant=self.grant if NO_EPOCH < told < self.epoch else NO_GRANT,
         )
 
     def facts(self) -> Facts:
@@ -322,6 +373,7 @@ class State:
             leader=self.leader,
             leader_address=self.address_of(self.leader) if self.leader else "",
             highest_n=max(self.highest_n, self.members.highest_n),
+            grant=self.grant,
         )
 
     def saw_n(self, n: int) -> None:

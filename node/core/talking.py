@@ -12,27 +12,19 @@ from collections.abc import Callable
 from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
+from .changing import Changing, fault
 from .clock import follows
 from .composing import Composing
+from .conversation import ChatMessage
 from .effects import Acknowledged, Deliver, HolesFilled, Settled, StoreMessages, StorePost
 from .events import Submitted
-from .messages import (
-    Acks,
-    AcksNoted,
-    ChatMessage,
-    Life,
-    Ping,
-    Pong,
-    Reason,
-    Receipt,
-    Refusal,
-    Tell,
-    Told,
-)
+from .messages import Acks, AcksNoted, Life, Ping, Pong, Receipt, Refusal, Tell, Told
 from .outbox import Entry, Lane
 from .passing import Passing
+from .reasons import Reason
 from .state import Role, State
 from .types import NO_HLC, CallId, Key, MemberId, Silence, Way, small
+from .vouching import Vouching
 
 GAP_ROOM = 8  # times as much may wait of what was asked for at a gap: refused, it would be jumped
 
@@ -45,7 +37,9 @@ class Talking:
     ) -> None:
         self._s, self._belonging, self._settled = s, belonging, settled
         self._passing = passing
+        self.changing = Changing(s, passing)
         self._composing = Composing(s)
+        self._vouching = Vouching(s, belonging.exchange)
         self._filled: Counter[MemberId] = Counter()  # holes, not told yet
 
     # ---- our own -------------------------------------------------------------------------------
@@ -60,13 +54,15 @@ class Talking:
                 s.drop("a line from somebody who is no member")
             elif line.id in fresh or s.history.knows_id(s.me, line.id):
                 s.drop("a line that was said before")  # Repeated, its fate being unknown.
+            elif line.about is not None and (why := fault(s, line.kind, line.about)) is not None:
+                s.drop(why.value)
             else:
                 fresh[line.id] = line
         todo = list(fresh.values())
         while todo:
             said = self._composing.compose(todo)
             self._say(said)
-            todo = todo[len(said) :]
+            todo = todo[sum(len(message.ids) for message in said) :]
         if fresh:
             for member in s.active_others:
                 self.send(member)
@@ -85,12 +81,23 @@ class Talking:
         others, away, through = s.active_others, s.away, self._through()
         s.emit(StoreMessages(messages))
         for message in messages:
-            s.history.is_repeat(message)
+            s.history.repeats(message)
             entry = s.outbox.post(s.now, message, others, away, through)
             s.emit(StorePost(entry.post))
-            s.emit(Deliver(message, Way.DIRECT, late=False))
+            if message.is_said:
+                s.emit(Deliver(message, Way.DIRECT, late=False))
+            else:
+                self._change(message, Way.DIRECT, late=False)
             if not others:
                 s.emit(Settled(message.key, ()))
+
+    def prove(self, messages: tuple[ChatMessage, ...]) -> None:
+        """Sign own messages of before that was done: somebody may lack them."""
+        for message in messages:
+            self._composing.sign(message)
+            self._s.unproved.discard(message.key)
+        if messages:
+            self._s.emit(StoreMessages(messages))
 
     # ---- sending -------------------------------------------------------------------------------
 
@@ -303,10 +310,13 @@ class Talking:
         s, caller = self._s, request.caller.node
         if request.to != s.me and not s.members.belongs(request.to):
             return s.respond(call, Refusal(Reason.UNKNOWN_MEMBER, f"no member {request.to} here"))
+        if not request.messages:
+            text = "what is said must be sealed by the member that calls, for the one it calls"
+            return s.respond(call, Refusal(Reason.NOT_SEALED, text))
         is_author = caller == request.messages[0].key.source
         way = Way.DIRECT if is_author else Way.RELAY
         s.talked_at = s.now
-        messages, refusal = self._take_each(request.messages, way)
+        messages, refusal = self._take_each(request.messages, way, caller)
         if refusal is not None and not messages:
             return s.respond(call, refusal)
         if request.to == s.me:
@@ -319,18 +329,24 @@ class Talking:
             s.respond(call, Told(Receipt.RELAYING, messages[-1].id, s.me))
 
     def _take_each(
-        self, messages: tuple[ChatMessage, ...], way: Way
+        self, messages: tuple[ChatMessage, ...], way: Way, by: MemberId
     ) -> tuple[tuple[ChatMessage, ...], Refusal | None]:
-        """Those up to the last one that there was room for, and why there was none for the next."""
-        if self._take_run(messages, way):
-            return messages, None
-        stored, refusal = 0, None
-        for message in messages:
-            if (refusal := self.take(message, way)) is not None:
+        """Those up to the last one that was stored, and why the next was not."""
+        refusal = None
+        for at, message in enumerate(messages):
+            if (refusal := self._vouching.refusal(message, by)) is not None:
+                messages = messages[:at]
                 break
-            stored += 1
+        if self._s.changes.erase_any:
+            messages = tuple(map(self._s.changes.erase, messages))
+        if not messages or self._take_run(messages, way):
+            return messages, refusal
+        for at, message in enumerate(messages):
+            if (full := self._take(message, way)) is not None:
+                messages, refusal = messages[:at], full
+                break
         self.tell_filled()
-        return messages[:stored], refusal
+        return messages, refusal
 
     def _take_run(self, messages: tuple[ChatMessage, ...], way: Way) -> bool:
         """Take them at once, as `take` would one by one, if they go on where their author's last
@@ -340,7 +356,7 @@ class Talking:
         if first.source == s.me or not s.history.is_next(messages):
             return False
         count, size = s.causal.load(first.source)
-        most = size + 4 * sum(len(message.text) for message in messages)
+        most = size + 4 * sum(message.chars for message in messages)
         if count + len(messages) > s.timing.pending_max or most > s.timing.pending_bytes_max:
             return False  # There may be no room for all of them to wait.
         hlc_of, latest = s.history.hlc, NO_HLC
@@ -356,6 +372,9 @@ class Talking:
             latest = message.hlc
         s.history.extend(messages)
         s.emit(StoreMessages(messages))
+        for message in messages:
+            if message.erased:
+                self.changing.stored(message)
         self.show(s.causal.accept(*messages), way)
         return True
 
@@ -367,13 +386,20 @@ class Talking:
                 self.acknowledged(key, member, Way.SPREAD)
         self._s.respond(call, AcksNoted())
 
-    def take(self, message: ChatMessage, way: Way) -> Refusal | None:
+    def take(self, message: ChatMessage, way: Way, by: MemberId) -> Refusal | None:
         """Store a message and show what that sets free; a refusal where it may not be stored."""
+        refusal = self._vouching.refusal(message, by)
+        return refusal or self._take(self._s.changes.erase(message), way)
+
+    def _take(self, message: ChatMessage, way: Way) -> Refusal | None:
         s, key = self._s, message.key
         if key in s.history:
             if s.history.supersedes(message):
                 s.emit(StoreMessages((message,)))
+                self.changing.stored(message)
                 s.causal.replace(message)
+            elif key in s.changes.doubted and s.history.same(message):
+                self.changing.restore(message)
             elif not s.history.has(key):
                 s.drop("a message that was trimmed")
             return None
@@ -388,6 +414,8 @@ class Talking:
             return Refusal(Reason.PENDING_FULL, "too many messages wait for a predecessor")
         s.history.add(message)
         s.emit(StoreMessages((message,)))
+        if message.erased:
+            self.changing.stored(message)
         if s.history.marks.is_hole(key):
             self._filled[key.source] += 1
         self.show(s.causal.accept(message), way)
@@ -411,12 +439,25 @@ class Talking:
                 s.told_at[message.key.source] = s.now
             if message.key.source == s.me and not late:
                 s.last_own = message.key
-            if s.history.is_repeat(message):
-                s.drop("a message that was shown under another key")
-            else:
-                if not late:
-                    s.latest_place = place
-                s.emit(Deliver(message, way, late))
+            if not message.is_said:
+                s.history.repeats(message)
+                s.latest_place = max(s.latest_place, place)
+                self._change(message, way, late)
+                continue
+            if hidden := s.history.repeats(message):
+                s.drop("a line that was shown under another key")
+                if len(hidden) == len(message.ids):
+                    continue
+            if not late:
+                s.latest_place = place
+            if message.erased and message.hlc.ms < s.since:
+                hidden = tuple(range(len(message.ids)))  # It was said before we came.
+            s.emit(Deliver(message, way, late, hidden))
+
+    def _change(self, message: ChatMessage, way: Way, late: bool) -> None:
+        """A change of a line is delivered: not shown itself, it counts from now on."""
+        self._s.emit(Deliver(message, way, late, hidden=(0,)))
+        self.changing.heard(message)
 
     def _orderly(self, message: ChatMessage) -> bool:
         """Later than every predecessor that is held?"""

@@ -54,16 +54,15 @@ class Timing(Struct, frozen=True):
     hint_jitter_ms: Millis = 2
     ids_low: int = 8  # ask for another block of ids below this
     members_max: int = 256
-    text_max: int = 16_384  # bytes of UTF-8
     pending_max: int = 1_000  # messages of one source that wait for a predecessor
     pending_bytes_max: int = 8 * 2**20
     page_bytes: int = 256 * 1024  # of one page of catch-up
     quick_ms: Millis = 100  # an answer that takes longer has waited behind what else is under way:
     # less of it then, and more where answers are quick
     flight_max: int = 4  # unanswered calls with messages to one member ...
-    batch_max: int = 64  # ... each with at most so many ...
-    flight_chars: int = 32_768  # ... and, beside its first one, so much text: 128 KiB at most
-    log_max: int = 100_000  # messages of a log; the oldest go first
+    batch_max: int = 64  # ... each with at most so many lines, as a message has at most ...
+    flight_chars: int = 32_768  # ... and, beside its first message, so much text: 128 KiB at most
+    log_max: int = 100_000  # lines of a log; the oldest go first
     log_bytes_max: int = 256 * 2**20
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from .alarms import Alarm
 from .effects import StoreMarks, Trim
 from .state import State
 
-CHUNK = 1_000  # messages that go in one turn
+CHUNK = 1_000  # lines that go in one turn, about
 AGAIN_MS = 20  # to the next chunk
 STUCK_MS = 1_000  # until it is tried again where nothing may go
 
@@ -26,7 +26,7 @@ class Trimming:
         """Is the log larger than it may be?"""
         s = self._s
         log, timing = s.history, s.timing
-        return len(log) > timing.log_max or log.size > timing.log_bytes_max
+        return log.lines > timing.log_max or log.size > timing.log_bytes_max
 
     def look(self) -> None:
         """Trim soon, if that is due and not arranged yet."""
@@ -50,6 +50,7 @@ class Trimming:
             if risen := tuple(f for f in floors if before.get(f.source) != f):
                 s.emit(StoreMarks(risen))
             s.emit(Trim(last))
+            s.changes.trimmed(last)
             for key in last:
                 s.outbox.trimmed(key)
             s.causal.heads.difference_update([k for k in s.causal.heads if not log.has(k)])
@@ -57,10 +58,10 @@ class Trimming:
             s.alarms.set(Alarm.TRIM, s.now + (AGAIN_MS if last else STUCK_MS))
 
     def _excess(self) -> int:
-        """How many messages are to go in this turn."""
+        """How many lines are to go in this turn."""
         log = self._s.history
-        count = len(log) - self._goal
+        count = log.lines - self._goal
         over = log.size - self._goal_bytes
         if over > 0:
-            count = max(count, -(-over * len(log) // log.size))
+            count = max(count, -(-over * log.lines // log.size))
         return max(1, min(count, CHUNK))

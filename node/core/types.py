@@ -120,6 +120,9 @@ class Floor(NamedTuple):
 Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]
 """Where a message is displayed: a strict total order that extends causality."""
 
+LinePlace: TypeAlias = tuple[Hlc, MemberId, Stream, int, int]
+"""Where a line is displayed: the place of its message, and its number in that."""
+
 
 class Silence(Enum):
     """How a call came to nothing."""

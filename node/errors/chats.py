@@ -259,6 +259,24 @@ class Banned(Complaint):
     status = "PERMISSION_DENIED"
 
 
+class NotAllowed(Complaint):
+    """That is not yours to do in #{chat}: {text}."""
+
+    exit = REFUSED
+    reason = "NOT_ALLOWED"
+    status = "PERMISSION_DENIED"
+
+
+class Removed(Complaint):
+    """You are no member of #{chat} any more: {text}. What was said until then can be read here, and
+    'p2pchat leave' lets go of it.
+    """
+
+    exit = REFUSED
+    reason = "REMOVED"
+    status = "PERMISSION_DENIED"
+
+
 class NotInvited(Complaint):
     """#{chat} lets in who is invited. Ask somebody who is in it for a line ('p2pchat invite', or
     /invite in the app).
@@ -274,6 +292,52 @@ class WrongSecret(Complaint):
 
     exit = REFUSED
     reason = "WRONG_SECRET"
+    status = "PERMISSION_DENIED"
+
+
+class NeedsPassword(Complaint):
+    """#{chat} asks for a password, or a line from somebody who is in it. 'p2pchat join' asks for it
+    on a terminal; elsewhere name a file that has it, with --password-file.
+    """
+
+    exit = REFUSED
+    reason = "NEEDS_PASSWORD"
+    status = "PERMISSION_DENIED"
+
+
+class TryLater(Complaint):
+    """#{chat} did not let you in: {text}. A line from somebody who is in it works now ('p2pchat
+    invite', or /invite).
+    """
+
+    exit = REFUSED
+    reason = "TRY_LATER"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class WeakPassword(Complaint):
+    """The password {text}."""
+
+    exit = USAGE
+    reason = "WEAK_PASSWORD"
+    status = "INVALID_ARGUMENT"
+
+
+class OpenToAll(Complaint):
+    """#{chat} lets in whoever asks: a password would keep nobody out."""
+
+    exit = USAGE
+    reason = "OPEN_TO_ALL"
+    status = "FAILED_PRECONDITION"
+
+
+class WrongService(Complaint):
+    """Who answers at {address} is not the NDS that the line is for: it shows {key}, and the line
+    says {meant}. It was told nothing. Ask who gave you the line for a new one ('p2pchat invite').
+    """
+
+    exit = REFUSED
+    reason = "WRONG_SERVICE"
     status = "PERMISSION_DENIED"
 
 

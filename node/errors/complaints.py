@@ -27,7 +27,7 @@ EXIT_CODES: Mapping[int, str] = {
     NO_PEER: "the leader, another member, or the local node does not answer",
     PARTIAL: "partial: stored, but not acknowledged by all in time; check: histories differ, or "
     "one that is not gone does not answer",
-    REFUSED: "refused: one is not invited, was kicked, or speaks another version; the chat is full",
+    REFUSED: "refused: no or a wrong secret or password, kicked, another version; the chat is full",
     INTERRUPTED: "ended by Ctrl+C",
 }
 

@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .complaints import Complaint, Facts, retold
+from .complaints import USAGE, Complaint, Facts, retold
+
+
+class OpenPassword(Complaint):
+    """{file} can be read by others (mode {mode}), so the password in it is not secret. Run
+    'chmod 600 {file}' before you write one into it.
+    """
+
+    exit = USAGE
+    reason = "OPEN_PASSWORD"
+    status = "FAILED_PRECONDITION"
 
 
 class OpenKey(Complaint):
@@ -31,6 +41,23 @@ class DamagedLog(DamagedFile):
     """
 
     reason = "DAMAGED_LOG"
+
+
+class ForeignLog(DamagedLog):
+    """{file} belongs to another identity: put its identity.key back. Nothing was changed. If it is
+    the log of this identity, it is damaged: bring it back from a backup; or move it away and start
+    the node again: then the other members give you what they have.
+    """
+
+    reason = "FOREIGN_LOG"
+
+
+class LostIdentity(DamagedFile):
+    """{file} is not there, and without it the logs in {logs} cannot be read. Nothing was changed.
+    Put it back from a backup; or move that directory away to begin anew, as another person.
+    """
+
+    reason = "LOST_IDENTITY"
 
 
 class EmptyLog(Complaint):
@@ -105,6 +132,13 @@ class Unreadable(Complaint):
 
     reason = "UNREADABLE"
     status = "FAILED_PRECONDITION"
+
+
+class OutputFailed(Complaint):
+    """stdout cannot be written: {text}. What was asked for may be done all the same."""
+
+    reason = "OUTPUT_FAILED"
+    status = "UNAVAILABLE"
 
 
 class OpenDirectory(Complaint):

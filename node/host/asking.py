@@ -16,6 +16,7 @@ from ..words import Epoch
 from . import views
 from .chats import Chat, wall_ms
 from .nodes import Node
+from .rights import check_topic
 
 SAID = {
     Standing.LEADING: "leading",
@@ -118,6 +119,7 @@ def _of_most(answers: list[Pong | None]) -> int:
 
 async def challenge(node: Node, chat: Chat) -> words.Outcome:
     """Stands as after a missed ping, and tells how that ended."""
+    chat.check_writable()
     group, timing = chat.group, node.timing
     before, epoch = group.following, group.epoch
     if group.leads:
@@ -167,7 +169,7 @@ async def set_nick(node: Node, chats: list[Chat], nick: str, everywhere: bool) -
         if not chats or not all(chat.is_transient for chat in chats):
             node.keep(nick=nick)
         node.nick = nick
-    for chat in chats:
+    for chat in _where(chats):
         await _change(chat, Field.NICK, nick)
     return words.NickSet(chats[0].nick if chats else nick)
 
@@ -180,8 +182,13 @@ async def set_away(chats: list[Chat], away: str) -> None:
     """
     if fault := line_fault(away, AWAY_MAX):
         raise BadField(field="away", text=fault)
-    for chat in chats:
+    for chat in _where(chats):
         await _change(chat, Field.AWAY, away)
+
+
+def _where(chats: list[Chat]) -> list[Chat]:
+    """Of several those where one is a member still."""
+    return chats if len(chats) == 1 else [chat for chat in chats if not chat.removed]
 
 
 async def set_topic(chat: Chat, topic: str) -> None:
@@ -189,9 +196,11 @@ async def set_topic(chat: Chat, topic: str) -> None:
 
     Raises:
         BadField: it is too long, or not one line.
+        NotAllowed: admins alone say that there.
     """
     if fault := line_fault(topic, TOPIC_MAX):
         raise BadField(field="topic", text=fault)
+    check_topic(chat)
     await _change(chat, Field.TOPIC, topic)
 
 
@@ -224,5 +233,5 @@ def _fact(chat: Chat, field: Field) -> str:
     mine = group.member(group.me)
     if mine is None:
         raise NotAdmitted(chat=chat.name, text="you are no member of it")
-    facts = {Field.NICK: mine.nick, Field.AWAY: mine.away, Field.TOPIC: group.roster.topic}
+    facts = {Field.NICK: mine.nick, Field.AWAY: mine.away, Field.TOPIC: group.about}
     return facts[field].value

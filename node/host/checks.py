@@ -3,7 +3,7 @@
 import asyncio
 from importlib.metadata import version
 
-from .. import stores, words
+from .. import faults, stores, words
 from ..codec import NetworkPage
 from ..core.messages import Life
 from ..errors import NobodyReachesYou
@@ -39,8 +39,9 @@ async def diagnose(node: Node) -> words.Diagnosis:
     if not node.registries.in_use():
         text = "none is in use; name one with --nds HOST:PORT, or let 'p2pchat host' start one"
         rows.append(words.Finding("NDS", False, text))
-    rows += await asyncio.to_thread(stores.own_keys, node.places.data)
-    rows += await asyncio.to_thread(stores.findings, node.places.data, node.profile.chats)
+    data, key = node.places.data, node.keys.log_key
+    rows += (await asyncio.to_thread(stores.own_keys, data))[1]
+    rows += await asyncio.to_thread(stores.findings, data, key, node.profile.chats)
     if node.unsaved is not None:
         rows.append(words.Finding("profile", False, said_of(node.unsaved)))
     rows.append(words.Finding("version", True, f"p2pchat {version('p2pchat')}"))
@@ -49,7 +50,7 @@ async def diagnose(node: Node) -> words.Diagnosis:
 
 def _halted(chat: Chat) -> words.Finding | None:
     """What says that a chat does not go on here, and why."""
-    if not (said := words.halted(*chat.halt)):
+    if not (said := faults.halted(*chat.halt)):
         return None
     return words.Finding(f"#{chat.name}", False, f"{said}. {chat.broken or chat.stalled}")
 
@@ -125,7 +126,7 @@ async def _nds(node: Node, address: str) -> tuple[words.Finding, list[int]]:
         text = "does not answer; chat works, creating waits. Is nds-server running there?"
         return words.Finding(f"NDS {address}", False, text), []
     if outcome.fault:
-        text = f"the NDS at {address} cannot store ({words.nds_fault(outcome.fault)}); chat works,"
+        text = f"the NDS at {address} cannot store ({faults.nds_fault(outcome.fault)}); chat works,"
         text += " creating waits. Mend that there"
         return words.Finding(f"NDS {address}", False, text), []
     known = len(outcome.networks)

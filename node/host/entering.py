@@ -1,17 +1,20 @@
 """The ways into a chat: making one, and joining one through a discovery service or any member."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 from uuid import uuid4
 
 from msgspec.structs import replace
 
 from .. import words
-from ..codec import Created
+from ..codec import Create, Created
 from ..config import NDS_DEFAULT
 from ..core.effects import Joined, JoinFailed
 from ..core.events import Founded, Joining
-from ..core.messages import Card, Delete, Lookup, Reason, Record, RecordRead, Refusal
+from ..core.messages import Card, Delete, Lookup, Proof, Record, RecordRead, Refusal
+from ..core.proving import statement
+from ..core.reasons import Reason
 from ..core.types import Address, Silence
 from ..discovery import Discovery
 from ..errors import (
@@ -23,12 +26,15 @@ from ..errors import (
     NameTaken,
     NdsDistrusted,
     NdsUnreachable,
+    NeedsPassword,
     NobodyAnswers,
     NobodyReachesYou,
     NoNds,
     NoSuchChat,
     NotAdmitted,
     NotInvited,
+    OpenToAll,
+    TryLater,
     VersionMismatch,
     WrongMode,
     WrongSecret,
@@ -37,13 +43,17 @@ from ..limits import name_fault, nick_fault, split_address
 from ..names import Target, is_everywhere, join_address, parse_target
 from ..profile import Entry
 from ..runner import Halted, Peers, Silenced
+from ..trust import claims
 from ..way import DISTRUSTED
 from ..words import Mode
-from . import inviting, reviving, views
+from . import inviting, passwords, reviving, views
 from .chats import Chat
-from .inviting import Knocking, Secret
+from .inviting import Knocking, Mark
 from .listing import ASK_MS, addresses_in, networks_of
 from .nodes import Node
+from .passwords import Key, Presenting
+
+Knocks: TypeAlias = Callable[[Peers, Card], Peers]
 
 ENTER_S = 12.0  # the group gives up by itself before
 
@@ -52,10 +62,19 @@ ENTER_S = 12.0  # the group gives up by itself before
 
 
 async def create(
-    node: Node, name: str, nds: str, nick: str, mode: Mode, *, is_open: bool = False
+    node: Node,
+    name: str,
+    nds: str,
+    nick: str,
+    mode: Mode,
+    *,
+    is_open: bool = False,
+    password: Key | None = None,
+    hides_history: bool = False,
 ) -> words.Created:
     """Makes a chat and leads it, at the first discovery service in `nds` that answers (HOST:PORT,
-    several with commas; empty: those configured).  `is_open`: whoever asks is let in.
+    several with commas; empty: those configured).  `is_open`: whoever asks is let in; `password`:
+    so is who knows it; `hides_history`: who comes is given no text of what was said before.
 
     Raises:
         Complaint: the name is bad or taken, or no discovery service answers.
@@ -64,16 +83,22 @@ async def create(
     if fault := name_fault(name):
         raise BadField(field="name", text=fault)
     _check_nick(nick)
+    if password is not None and (is_open or not node.transport.is_secured):
+        raise OpenToAll(chat=name)
     given = addresses_in(nds)
     async with node.door(name):
-        made = await _create(node, name, given, nick, mode)
+        made = await _create(node, name, given, nick, mode, hides_history)
     if is_open:
         await inviting.open_to_all(made)
+    if password is not None:
+        await passwords.set_password(node, made, password)
     invitation = await inviting.invite(node, made)
     return words.Created(views.chat(made), invitation.join_line)
 
 
-async def _create(node: Node, name: str, given: tuple[Address, ...], nick: str, mode: Mode) -> Chat:
+async def _create(
+    node: Node, name: str, given: tuple[Address, ...], nick: str, mode: Mode, hides_history: bool
+) -> Chat:
     address = await _first_of(node, given) if given else await _usual_nds(node)
     await node.listening.reach(address)
     if mode is Mode.LOGGED:
@@ -81,12 +106,13 @@ async def _create(node: Node, name: str, given: tuple[Address, ...], nick: str, 
     for other in await networks_of(node, address) or ():
         if other.name != name and other.name.casefold() == name.casefold():
             raise NameTaken(name=other.name, nds=address)  # Nobody could tell the two apart.
-    service, request_id = node.discovery(address), str(uuid4())
+    service, keys, secret = node.discovery(address), node.keys_for(mode), claims.draw()
+    request = Create(
+        str(uuid4()), name, node.advertised(address), mode, claims.public(secret), keys.identity
+    )
     outcome: Created | Refusal | Silenced = Silenced(Silence.SILENT, "")
     for _ in range(2):  # the same request again is harmless
-        outcome = await service.create(
-            name, node.advertised(address), mode, request_id, deadline_ms=ASK_MS
-        )
+        outcome = await service.create(request, deadline_ms=ASK_MS)
         if not isinstance(outcome, Silenced):
             break
     if isinstance(outcome, Silenced):
@@ -96,16 +122,19 @@ async def _create(node: Node, name: str, given: tuple[Address, ...], nick: str, 
     record = outcome.network.record
     try:
         entry = node.new_entry(name, address, record.chat, nick)
-        chat = node.open(entry, nick=nick, mode=mode)
-        await _enter(node, chat, Founded(record, outcome.ids))
+        chat = node.open(entry, nick=nick, mode=mode, keys=keys)
+        await _enter(node, chat, Founded(record, outcome.ids, secret, hides_history))
     except BaseException:  # Nobody will ever be in it: free the name.
-        node.tasks.spawn(_free(service, record), "freeing a name")
+        delete = Delete(record.chat, record.epoch)
+        said = statement(delete, node.transport.shows)
+        proof = Proof(claims.public(secret), claims.sign(secret, said))
+        node.tasks.spawn(_free(service, replace(delete, proofs=(proof,))), "freeing a name")
         raise
     return chat
 
 
-async def _free(service: Discovery, record: Record) -> None:
-    await service.ask(Delete(record.chat, record.epoch), ASK_MS)
+async def _free(service: Discovery, delete: Delete) -> None:
+    await service.ask(delete, ASK_MS)
 
 
 def _check_nick(nick: str) -> None:
@@ -209,9 +238,21 @@ def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) ->
             return WrongMode(chat=name, text=notice.text, chat_id=str(chat.group.chat))
         case Reason.UNKNOWN_NETWORK | Reason.UNKNOWN_CHAT:
             return NoSuchChat(name)
-        case Reason.NOT_INVITED | Reason.WRONG_SECRET:
-            is_wrong = notice.reason == Reason.WRONG_SECRET
-            return WrongSecret(chat=name, text=notice.text) if is_wrong else NotInvited(chat=name)
+        case _:
+            return _turned_away(name, notice)
+
+
+def _turned_away(name: str, notice: JoinFailed) -> Complaint:
+    """By a leader that wants something else than what was shown to it, or for another reason."""
+    match notice.reason:
+        case Reason.NOT_INVITED:
+            return NotInvited(chat=name)
+        case Reason.WRONG_SECRET:
+            return WrongSecret(chat=name, text=notice.text)
+        case Reason.NEEDS_PASSWORD if notice.terms is not None:
+            return NeedsPassword(chat=name, **notice.terms.facts)
+        case Reason.TRY_LATER:
+            return TryLater(chat=name, text=notice.text)
         case _:
             return NotAdmitted(chat=name, text=notice.text or notice.reason)
 
@@ -219,9 +260,19 @@ def _not_admitted(node: Node, chat: Chat, notice: JoinFailed | Halted | None) ->
 # ---- joining -----------------------------------------------------------------------------------
 
 
-async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
+async def join(
+    node: Node,
+    line: str,
+    nds: str,
+    nick: str,
+    *,
+    by_password: bool = False,
+    password: Key | None = None,
+) -> words.Admitted:
     """Joins the chat that `line` names; where it names no place, one that any of the discovery
     services in `nds` knows (HOST:PORT, several with commas; empty: those configured and in use).
+    `by_password`: by this one, and by nobody who does not know it; without one NeedsPassword says
+    what it is made with.
 
     Raises:
         Complaint: the line is none, nobody answers, or the chat does not let us in.
@@ -231,17 +282,32 @@ async def join(node: Node, line: str, nds: str, nick: str) -> words.Admitted:
     except ValueError as error:
         raise BadField(field="line", text=str(error)) from error
     _check_nick(nick)
-    secret = inviting.parse(target.secret, target.name) if target.secret else None
+    mark = inviting.parse(target.secret, target.name)
     given = (target.hinted,) if target.hinted else addresses_in(nds)
     async with node.door(target.name):
-        return await _join(node, target, given, nick, secret)
+        if mark.service:
+            await node.registries.vet(target.address, mark.service)
+        return await _join(node, target, given, nick, _knocks(node, mark, by_password, password))
+
+
+def _knocks(node: Node, mark: Mark, by_password: bool, password: Key | None) -> Knocks:
+    """What gives calls what it takes to be let in."""
+
+    def knocks(peers: Peers, card: Card) -> Peers:
+        if by_password and node.transport.is_secured:
+            return Presenting(peers, password, card)
+        if mark.secret is not None and node.transport.is_secured:
+            return Knocking(peers, mark.secret, card)
+        return peers
+
+    return knocks
 
 
 async def _join(
-    node: Node, target: Target, given: tuple[Address, ...], nick: str, secret: Secret | None
+    node: Node, target: Target, given: tuple[Address, ...], nick: str, knocks: Knocks
 ) -> words.Admitted:
     known = _member_of(node, target.name, given)
-    if known is not None and await _is_another(node, known):
+    if known is not None and (known.removed or await _is_another(node, known)):
         known = None
     if known is not None and known.broken:
         known = await reviving.resume(node, known)
@@ -256,26 +322,51 @@ async def _join(
     try:
         # A member does not say beforehand: what is kept of a try in memory is nothing.
         first = replace(entry, nick=nick)
-        return await _join_as(node, first, event, mode or Mode.TRANSIENT, secret)
+        return await _join_as(node, first, event, mode or Mode.TRANSIENT, knocks)
     except WrongMode as wrong:
         if mode:
             raise
         entry = replace(entry, nick=nick, chat_id=int(wrong.facts["chat_id"]))
-    return await _join_as(node, entry, event, Mode.LOGGED, secret)
+    return await _join_as(node, entry, event, Mode.LOGGED, knocks)
 
 
 async def _join_as(
-    node: Node, entry: Entry, event: Joining, mode: Mode, secret: Secret | None
+    node: Node, entry: Entry, event: Joining, mode: Mode, knocks: Knocks
 ) -> words.Admitted:
     for one in node.unopened:
         if entry.chat_id in (0, one.entry.chat_id) and one.entry.name == entry.name:
             raise one.error  # Its log is there and cannot be read: no second one beside it.
-    if (known := _same(node, entry)) is not None:
+    known = _same(node, entry)
+    if known is not None and known.group.me and not known.removed:
         return words.Admitted(views.chat(known), known.nick, already=True)
     if mode is Mode.LOGGED:
         node.check_profile()
-    chat = await _opened(node, entry, mode, secret)
-    await _enter(node, chat, event)
+    if known is not None and known.removed:  # Perhaps we are let in again; its log is gone on with.
+        await node.leave(known)
+    elif known is not None:
+        return await _again(node, known, event, knocks)
+    chat = await _opened(node, entry, mode, knocks)
+    try:
+        await _enter(node, chat, event)
+    except BaseException:
+        if known is not None:
+            reviving.put_back(node, known)
+        raise
+    return words.Admitted(views.chat(chat), chat.nick)
+
+
+async def _again(node: Node, lost: Chat, event: Joining, knocks: Knocks) -> words.Admitted:
+    """Into a chat whose log was lost, and which does not let us in without a line, or password."""
+    node.chats.remove(lost)
+    await lost.let_go()
+    try:
+        chat = node.open(lost.entry, knocks=knocks)
+        await _enter(node, chat, event)
+    except BaseException:  # As it was: it goes on trying.
+        again = node.open(lost.entry)
+        node.take_in(again)
+        node.begin(again)
+        raise
     return words.Admitted(views.chat(chat), chat.nick)
 
 
@@ -306,12 +397,8 @@ def _same(node: Node, entry: Entry) -> Chat | None:
     return next(chats, None)
 
 
-async def _opened(node: Node, entry: Entry, mode: Mode, secret: Secret | None) -> Chat:
+async def _opened(node: Node, entry: Entry, mode: Mode, knocks: Knocks) -> Chat:
     """The chat on the log of an earlier membership where there is one, else on a new one."""
-
-    def knocks(peers: Peers, card: Card) -> Peers:
-        return Knocking(peers, secret, card) if secret and node.transport.is_secured else peers
-
     if mode is Mode.TRANSIENT:
         return node.open(entry, nick=entry.nick, mode=mode, knocks=knocks)
     for old in node.profile.chats:

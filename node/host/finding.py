@@ -11,6 +11,7 @@ from ..errors import AmbiguousChat, NoChat, NoSuchChat, NotAdmitted
 from ..happenings import ChatEvent, ErrorEvent
 from ..names import is_number, parse_target
 from ..profile import Entry
+from ..runner import Runner
 from . import views
 from .chats import Chat
 from .hub import Hub
@@ -23,11 +24,31 @@ class Finding(ABC):
 
     hub: Hub
     chats: list[Chat]  # in order of joining
+    entering: list[Chat]  # those on their way in
+    departing: list[Chat]  # those that finish a leave of an earlier life
     unopened: list[Unopened]
 
     @abstractmethod
     def keep_entry_soon(self, entry: Entry) -> None:
         """Puts a chat's entry into the profile, whatever the disk says."""
+
+    def every(self) -> tuple[Chat, ...]:
+        """Those on their way in and out, too."""
+        return *self.chats, *self.entering, *self.departing
+
+    def by_chat(self, chat: int) -> Runner | None:
+        """The group with this number, unless it has stopped."""
+        there = (one for one in self.every() if one.group.chat == chat and not one.broken)
+        return next((one.runner for one in there), None)
+
+    def by_name(self, name: str) -> Runner | None:
+        """The group of that name, unless it has stopped."""
+        there = (one for one in self.chats if one.name == name and not one.broken)
+        return next((one.runner for one in there), None)
+
+    def joining(self) -> Runner | None:
+        """Any group that is not a member yet."""
+        return next((one.runner for one in self.entering), None)
 
     def chat(self, wanted: str) -> Chat:
         """The chat that is meant: by #name, name@HOST:PORT, 16 hex digits; empty for the only one.
@@ -36,10 +57,13 @@ class Finding(ABC):
             NoChat, NoSuchChat, AmbiguousChat: none, or several, are meant.
         """
         chat = self.opened(wanted)
-        if chat.broken:
+        if chat.broken and not chat.removed:  # Which can still be read.
             raise Ended(chat=chat.name, text=chat.broken)
         if not chat.group.me:
-            raise NotAdmitted(chat=chat.name, text="its log was lost, it is being joined again")
+            why = f"; so far: {chat.turned_away}" if chat.turned_away else ""
+            raise NotAdmitted(
+                chat=chat.name, text=f"its log was lost, it is being joined again{why}"
+            )
         return chat
 
     def opened(self, wanted: str) -> Chat:

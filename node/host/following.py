@@ -51,7 +51,7 @@ class Following:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Followed] = {}
-        self._by_key: dict[Key, Followed] = {}
+        self._by_key: dict[Key, list[Followed]] = {}
 
     @contextmanager
     def line(self, id: str) -> Iterator[Followed]:
@@ -62,7 +62,10 @@ class Following:
         finally:
             del self._by_id[id]
             if followed.key is not None:
-                del self._by_key[followed.key]
+                together = self._by_key[followed.key]
+                together.remove(followed)
+                if not together:
+                    del self._by_key[followed.key]
 
     def noticed(self, notice: Notice | Halted) -> None:
         """Rouses those whom a notice concerns."""
@@ -70,12 +73,13 @@ class Following:
             return
         match notice:
             case Deliver(message=message):
-                if (followed := self._by_id.get(message.id)) is not None and not followed.key:
-                    followed.key = message.key
-                    self._by_key[message.key] = followed
-                    followed.rouse()
+                for id in message.ids:
+                    if (followed := self._by_id.get(id)) is not None and not followed.key:
+                        followed.key = message.key
+                        self._by_key.setdefault(message.key, []).append(followed)
+                        followed.rouse()
             case Acknowledged(key=key) | Settled(key=key):
-                if (followed := self._by_key.get(key)) is not None:
+                for followed in self._by_key.get(key, ()):
                     followed.rouse()
             case MemberChanged() | LeaderChanged():
                 for followed in self._by_id.values():

@@ -3,6 +3,8 @@
 What stands after the # names the invitation and its secret.  It is drawn here, shown once and
 forgotten: the group keeps a check of it (`core.inviting`), a joiner proves that it knows it, to the
 very node whose certificate it sees, and takes nobody for the group who does not prove the same.
+Where the line leads through a discovery service, how the SHA-256 of that one's certificate begins
+stands there, too, behind the secret, or alone where none is needed.
 """
 
 import base64
@@ -13,44 +15,49 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .. import words
+from ..core.access import Invite
 from ..core.events import Invited, Opened, Revoked
 from ..core.inviting import SECRET_BYTES, check_of, joiner_proof, leader_proof
-from ..core.messages import (
-    Card,
-    Invite,
-    Join,
-    Lookup,
-    Reason,
-    RecordRead,
-    Refusal,
-    Reply,
-    Request,
-    Welcome,
-)
+from ..core.messages import Card, Join, Lookup, RecordRead, Refusal, Reply, Request, Welcome
+from ..core.reasons import Reason
 from ..core.types import Address, Millis, Silence
-from ..errors import BadField, NoSuchInvite, TooManyInvites, WrongSecret
+from ..errors import BadField, Complaint, NoSuchInvite, TooManyInvites, WrongSecret
 from ..rpc.transport import shown
 from ..runner import Peers, Silenced
 from .asking import settled
 from .chats import Chat, wall_ms
 from .listing import ASK_MS
 from .nodes import Node
+from .rights import check_invites
 
 DAY_S = 24 * 3_600
 EXPIRES_MAX_S = 3_650 * DAY_S
 USABLE_MAX = 64  # invitations of a chat at a time
+SHOWN_MS = 7 * DAY_S * 1000  # an expired one, in the list
 ID_BYTES = 8
+SERVICE_BYTES = 12  # of the SHA-256 of a discovery service's certificate
 DIGITS_MIN = 4  # of an id, by which one is named
 
 
 class Secret(Struct, frozen=True):
-    """What stands after the # of a join line: 32 letters, digits, - and _."""
+    """An invitation, and what proves that one has it."""
 
     id: int
     key: bytes
 
+    def __bytes__(self) -> bytes:
+        return self.id.to_bytes(ID_BYTES) + self.key
+
+
+class Mark(Struct, frozen=True):
+    """What stands after the # of a join line: 16, 32 or 48 letters, digits, - and _."""
+
+    secret: Secret | None = None
+    service: bytes = b""  # how the SHA-256 of the discovery service's certificate begins
+
     def __str__(self) -> str:
-        return base64.urlsafe_b64encode(self.id.to_bytes(ID_BYTES) + self.key).decode()
+        said = (bytes(self.secret) if self.secret else b"") + self.service
+        return base64.urlsafe_b64encode(said).decode()
 
 
 def draw() -> Secret:
@@ -58,16 +65,22 @@ def draw() -> Secret:
     return Secret(secrets.randbits(8 * ID_BYTES) or 1, secrets.token_bytes(SECRET_BYTES))
 
 
-def parse(text: str, chat: str) -> Secret:
-    """Raises WrongSecret where it is none."""
+def parse(text: str, chat: str) -> Mark:
+    """What stands after the #, if anything does.  Raises WrongSecret where that is malformed."""
     try:
-        both = base64.b64decode(text, altchars=b"-_", validate=True)
+        said = base64.b64decode(text, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        both = b""
-    if len(both) != ID_BYTES + SECRET_BYTES:
-        fault = "what stands after the # are not the 32 characters of an invitation"
+        said = None
+    both = ID_BYTES + SECRET_BYTES
+    if said is None or len(said) not in (0, SERVICE_BYTES, both, both + SERVICE_BYTES):
+        fault = (
+            f"what stands after the # has {len(text)} characters, and must have 32 or 48 (an"
+            " invitation) or 16 (where none is needed), all of them letters, digits, - and _"
+        )
         raise WrongSecret(chat=chat, text=fault)
-    return Secret(int.from_bytes(both[:ID_BYTES]), both[ID_BYTES:])
+    if len(said) < both:
+        return Mark(None, said)
+    return Mark(Secret(int.from_bytes(said[:ID_BYTES]), said[ID_BYTES:both]), said[both:])
 
 
 class Knocking:
@@ -113,19 +126,23 @@ async def invite(
     after so many seconds, or (None) never.
 
     Raises:
-        Complaint: there are too many, or it cannot be stored.
+        Complaint: there are too many, it cannot be stored, or admins alone invite.
     """
+    check_invites(chat)
     if expires_s is not None and not 0 < expires_s <= EXPIRES_MAX_S:
         raise BadField(field="expires", text=f"must be 1 s to {EXPIRES_MAX_S // DAY_S} days")
-    line, through = await _place(node, chat)
+    line, through, service = await _place(node, chat)
     if is_open(node, chat):
-        return words.Invitation(line, through)
+        return words.Invitation(f"{line}#{Mark(None, service)}".removesuffix("#"), through)
     now = wall_ms()
     if sum(state(one, now) == "good" for one in chat.group.invites) >= USABLE_MAX:
         raise TooManyInvites(chat=chat.name, most=USABLE_MAX)
     secret, expires = draw(), now + expires_s * 1000 if expires_s is not None else 0
     await settled(chat, Invited(secret.id, check_of(secret.key), now, expires, once))
-    return words.Invitation(f"{line}#{secret}", through, name_of(secret.id), expires, once)
+    if all(one.id != secret.id for one in chat.group.invites):
+        raise Complaint(text=f"the new invitation of #{chat.name} was not kept; try again")
+    line = f"{line}#{Mark(secret, service)}"
+    return words.Invitation(line, through, name_of(secret.id), expires, once)
 
 
 def is_open(node: Node, chat: Chat) -> bool:
@@ -138,19 +155,25 @@ async def open_to_all(chat: Chat) -> None:
     await settled(chat, Opened(True, wall_ms()))
 
 
-async def _place(node: Node, chat: Chat) -> tuple[str, str]:
+async def _place(node: Node, chat: Chat) -> tuple[str, str, bytes]:
+    """The line without what stands after the #, whom it leads to, and how that one's certificate
+    begins: nothing of a member, and where connections prove nothing.
+    """
     group = chat.group
     if group.nds:
         outcome = await node.discovery(group.nds).ask(Lookup(group.chat, ""), ASK_MS)
         if isinstance(outcome, RecordRead):
-            return f"{group.nds}/{outcome.record.name}", "nds"
-    return f"{node.advertised(group.nds)}/{chat.name}", "member"
+            service = node.registries.fingerprint(group.nds)[:SERVICE_BYTES]
+            return f"{group.nds}/{outcome.record.name}", "nds", service
+    return f"{node.advertised(group.nds)}/{chat.name}", "member", b""
 
 
 def listed(node: Node, chat: Chat) -> words.Invites:
-    """All invitations, the newest first, and whether one is needed."""
+    """The invitations, the newest first, without those that expired long ago; and whether one is
+    needed.
+    """
     now, group = wall_ms(), chat.group
-    ordered = sorted(group.invites, key=lambda one: (one.made, one.id), reverse=True)
+    ordered = sorted(_recent(chat, now), key=lambda one: (one.made, one.id), reverse=True)
     rows = tuple(
         words.InviteRow(
             id=name_of(one.id),
@@ -164,7 +187,12 @@ def listed(node: Node, chat: Chat) -> words.Invites:
         )
         for one in ordered
     )
-    return words.Invites(chat.name, is_open(node, chat), rows)
+    return words.Invites(chat.name, is_open(node, chat), rows, group.has_password)
+
+
+def _recent(chat: Chat, now: int) -> list[Invite]:
+    """Those that are still to be shown, by our own clock."""
+    return [one for one in chat.group.invites if not one.expires or now <= one.expires + SHOWN_MS]
 
 
 def state(invite: Invite, now: int) -> str:
@@ -185,7 +213,7 @@ async def revoke(chat: Chat, wanted: str) -> None:
     """
     found = [one.id for one in chat.group.invites if name_of(one.id).startswith(wanted.lower())]
     if len(found) != 1 or len(wanted) < DIGITS_MIN:
-        known = ", ".join(name_of(one.id) for one in chat.group.invites) or "none"
+        known = ", ".join(name_of(one.id) for one in _recent(chat, wall_ms())) or "none"
         raise NoSuchInvite(id=wanted, chat=chat.name, known=known)
     await settled(chat, Revoked(found[0], wall_ms()))
 

@@ -39,6 +39,11 @@ class Listening:
         return join_address(self.host, self.port)
 
     @property
+    def ports(self) -> list[int]:
+        """All that are listened on."""
+        return list(self._ports.values())
+
+    @property
     def dialled(self) -> Address:
         """One HOST:PORT that can be dialled from this machine."""
         return join_address("127.0.0.1" if is_everywhere(self.host) else self.host, self.port)

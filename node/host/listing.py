@@ -30,12 +30,16 @@ async def networks(node: Node, nds: str) -> words.Networks:
     """All networks of these discovery services, or of all in use.  Raises BadField."""
     addresses = [*addresses_in(nds)] or [*node.nds_candidates()]
     lists = await asyncio.gather(*(networks_of(node, one) for one in addresses))
-    for address, rows in zip(addresses, lists, strict=True):
-        if rows is None:
-            node.forget_discovery(address)
+    silent = [at for at, rows in zip(addresses, lists, strict=True) if rows is None]
+    why = {at: node.discovery(at).distrust for at in silent}
+    for address in silent:
+        node.forget_discovery(address)
     every = [row for rows in lists for row in rows or ()]
-    silent = tuple(at for at, rows in zip(addresses, lists, strict=True) if rows is None)
-    return words.Networks(tuple(sorted(every, key=lambda row: (row.name, row.nds))), silent)
+    return words.Networks(
+        tuple(sorted(every, key=lambda row: (row.name, row.nds))),
+        unreachable=tuple(at for at in silent if not why[at]),
+        distrusted=tuple(why[at] for at in silent if why[at]),
+    )
 
 
 async def networks_of(node: Node, address: Address) -> list[words.Network] | None:

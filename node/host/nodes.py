@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -27,13 +27,8 @@ from ..core.group import Setup
 from ..core.messages import Card
 from ..core.types import Address
 from ..discovery import Discovery
-from ..disk import refusal
-from ..errors import (
-    Complaint,
-    DiskFailed,
-    NotListening,
-    PlainConnections,
-)
+from ..disk import LOGS, refusal
+from ..errors import Complaint, DiskFailed, NotListening, PlainConnections
 from ..happenings import ChatEvent, ErrorEvent, Happening
 from ..peers import Links
 from ..places import Places
@@ -43,19 +38,23 @@ from ..rpc.transport import Transport
 from ..runner import Nds, Peers, Runner
 from ..service import Desk, NodeService, build_server
 from ..tasks import Tasks
+from ..trust import claims
 from ..trust.cards import fingerprint, is_signed
+from ..trust.grants import Granted
 from ..trust.keys import Keys
 from ..trust.keys import make as make_keys
 from ..trust.known import Known
+from ..trust.spake import meet
 from ..words import Mode
-from . import reviving, views
+from . import guarding, reviving, views
 from .chats import Chat, Surroundings, wall_ms
 from .finding import Finding
 from .hub import Hub
-from .keeping import Keeping, ended, said_of
+from .keeping import Keeping, ended
 from .listening import Listening
 from .registries import Registries, Registry
 from .reviving import Unopened
+from .sealing import ChatSeals
 
 PARTED_S = 0.2  # for the last answers to somebody who is no member any more
 CLOSE_S = 4.0  # for handing over one group; all are closed side by side
@@ -68,6 +67,7 @@ class Node(Keeping, Finding):
 
     # What its chats are made of.
     archive_class: type[SqliteArchive] = SqliteArchive
+    signs = True  # what it says, and looks at the signatures of others; else for measuring alone
     runner_class: type[Runner] = Runner
 
     def __init__(
@@ -110,6 +110,7 @@ class Node(Keeping, Finding):
         self.tasks = Tasks(self._crashed)
         self.desk = Desk(self)
         self.transport = Transport(None if config.insecure == "on" else keys.tls)
+        self.seals = ChatSeals(self.every) if self.transport.is_secured else None
         self.links = Links(
             self.tasks,
             self.calls,
@@ -118,7 +119,9 @@ class Node(Keeping, Finding):
             self._own_addresses,
             self._answered_late,
             self.transport,
+            seals=self.seals,
         )
+        self.links.on_flood = lambda certificate: guarding.say_floods(self, certificate)
         self.registries = Registries(
             self.tasks,
             self.calls,
@@ -129,6 +132,7 @@ class Node(Keeping, Finding):
         )
         self._lost_is_told, self._nick_later = False, nick_later
         self.listening = Listening(config, self._build_server)
+        self.gate = guarding.gate_of(self)
 
     def _crashed(self, name: str, error: BaseException) -> None:
         self.crash = f"{name} failed: {logs.told(error)}"
@@ -161,6 +165,7 @@ class Node(Keeping, Finding):
         for entry in self.profile.chats:
             self._reopen(entry)
         await self.listening.start()
+        self.tasks.spawn(guarding.look_around(self.gate), "door")
         for chat in (*self.chats, *self.departing):
             self.begin(chat)
         _log.info("node listens on %s, %s chats", self.listen, len(self.chats))
@@ -183,8 +188,9 @@ class Node(Keeping, Finding):
         )
 
     async def _build_server(self, address: Address) -> tuple[grpc.aio.Server, int]:
-        service = NodeService(self.desk, self.links, self.transport)
-        return await build_server(address, [service], self.transport, self.desk.knows)
+        known = self.desk, self.links, self.transport, self.gate
+        service = NodeService(*known, seals=self.seals)
+        return await build_server(address, [service], self.transport, self.desk.knows, self.gate)
 
     def _first_nds(self) -> list[Address]:
         kept = [entry.nds for entry in self.profile.chats if entry.nds and entry.state != "left"]
@@ -304,9 +310,10 @@ class Node(Keeping, Finding):
         nick: str = "",
         mode: Mode = Mode.LOGGED,
         knocks: Callable[[Peers, Card], Peers] = lambda peers, _: peers,
+        keys: Keys | None = None,
     ) -> Chat:
         """A chat on its log, not started.  `anew`: the log's membership was ended.  `knocks` gives
-        its calls to others what it takes to be let in.
+        its calls to others what it takes to be let in; `keys`: as `keys_for` gave them.
 
         A transient one has its log in memory and keys of its own, and what this process
         says of errors is reticent from then on.
@@ -314,10 +321,10 @@ class Node(Keeping, Finding):
         Raises:
             Complaint: the log cannot be opened.
         """
-        keys = self.keys
+        keys = keys or self.keys_for(mode)
         if mode is Mode.TRANSIENT:
             logs.be_reticent(True)
-            archive, keys = MemoryArchive(), make_keys(self.keys.tls)
+            archive = MemoryArchive()
         setup = Setup(
             identity=keys.identity,
             nick=nick or entry.nick or self.nick,
@@ -328,8 +335,13 @@ class Node(Keeping, Finding):
             mode=mode,
             nds=entry.nds,
             card=keys.card,
-            sign=keys.signing.sign,
-            verify=is_signed,
+            sign=keys.signing.sign if self.signs else None,
+            verify=is_signed if self.signs else None,
+            draw=secrets.token_bytes,
+            meet=meet,
+            shows=self.transport.shows,
+            granted=Granted(self.registries.known) if self.transport.is_secured else None,
+            claims=claims.PAIRS,
         )
         world = Surroundings(
             timing=self.timing,
@@ -341,16 +353,22 @@ class Node(Keeping, Finding):
             halted=self._halted,
             listed=self.rename,
             parted=self._parted,
+            seal_key=keys.seal,
             wants=self.hub.wants,
             runner=self.runner_class,
         )
-        log = archive or self.archive_class(self.archive_path(entry), power=self.power)
+        file, key = self.archive_path(entry), keys.log_key
+        log = archive or self.archive_class(file, key, power=self.power)
         try:
             return Chat(entry, setup, log, world, forget_membership=anew)
         except BaseException:
             if archive is None:
                 log.close()
             raise
+
+    def keys_for(self, mode: Mode) -> Keys:
+        """Those of a chat; a transient one is another person's, and the same node's."""
+        return make_keys(self.keys.tls) if mode is Mode.TRANSIENT else self.keys
 
     def _parted(self) -> None:
         """Whoever is no member of any chat is cut off, once the last answers have gone out."""
@@ -367,7 +385,7 @@ class Node(Keeping, Finding):
 
     def archive_path(self, entry: Entry) -> Path:
         """The file of a chat's log."""
-        directory = self.places.data / "chats"
+        directory = self.places.data / LOGS
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
@@ -435,25 +453,12 @@ class Node(Keeping, Finding):
 
     # ---- for the service: whom a request concerns ------------------------------------------------
 
-    def by_chat(self, chat: int) -> Runner | None:
-        every = (*self.chats, *self.entering, *self.departing)
-        there = (one for one in every if one.group.chat == chat and not one.broken)
-        return next((one.runner for one in there), None)
-
-    def by_name(self, name: str) -> Runner | None:
-        there = (one for one in self.chats if one.name == name and not one.broken)
-        return next((one.runner for one in there), None)
-
-    def joining(self) -> Runner | None:
-        return next((one.runner for one in self.entering), None)
-
     def is_registry(self, certificate: bytes) -> bool:
         return self.registries.has(certificate)
 
     def knows(self, certificate: bytes) -> bool:
-        every = (*self.chats, *self.entering, *self.departing)
         return certificate == self.keys.card.certificate or any(
-            one.group.knows(certificate) for one in every
+            one.group.knows(certificate) for one in self.every()
         )
 
     # ---- the whole node --------------------------------------------------------------------------
@@ -464,19 +469,6 @@ class Node(Keeping, Finding):
         if self.lost and not told:
             text = ended(self.lost)
             self.hub.tell(Happening(ErrorEvent("TRANSIENT_ENDED", text), at_ms=wall_ms()))
-
-    def _problems(self) -> Iterator[str]:
-        for one in self.unopened:
-            yield f"#{one.entry.name} is not open: {one.error}"
-        for chat in self.chats:
-            if chat.broken:
-                yield f"#{chat.name} has stopped here: {chat.broken}"
-            elif chat.stalled is not None:
-                yield f"#{chat.name} is stalled here: {chat.stalled}"
-            elif chat.unreadable:
-                yield f"#{chat.name} cannot be read: {chat.unreadable}"
-        if self.unsaved is not None:
-            yield said_of(self.unsaved)
 
     def status(self) -> words.Status:
         """The node and its chats."""
@@ -492,7 +484,7 @@ class Node(Keeping, Finding):
             version=version("p2pchat"),
             log=str(self.places.log),
             started_ms=self.started_ms,
-            problems=tuple(self._problems()),
+            problems=tuple(guarding.problems(self)),
             ended=ended(self.lost),
             durability=self.config.durability,
             certificate=fingerprint(self.keys.card),

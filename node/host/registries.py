@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Protocol
 
 from ..codec import Network
@@ -17,15 +18,16 @@ from ..core.group import Group
 from ..core.messages import NdsReply, NdsRequest, Record, Refusal
 from ..core.types import Address, ChatId, Millis, Silence
 from ..discovery import Discovery, Gone
-from ..errors import Complaint
+from ..errors import Complaint, NobodyAnswers, WrongService
+from ..faults import nds_fault
 from ..happenings import Happening, NdsEvent
 from ..rpc import CallLog
-from ..rpc.transport import Transport
+from ..rpc.transport import Transport, shown
 from ..runner import Silenced
 from ..tasks import Tasks
-from ..trust.known import Known
-from ..way import Way
-from ..words import DiscoveryService, nds_fault
+from ..trust.known import Known, fingerprint
+from ..way import SHOWN_S, Way
+from ..words import DiscoveryService
 
 PAUSE_S = 0.5  # between attempts at a service that does not answer ...
 PAUSE_MAX_S = 3.0  # ... growing up to this
@@ -109,6 +111,38 @@ class Registries:
         for one in self._known.values():
             one.stop()
             await one.discovery.close()
+
+    def fingerprint(self, address: Address) -> bytes:
+        """The SHA-256 of the certificate by which the service at `address` is known; empty where
+        none is, and where connections prove nothing.
+
+        Raises:
+            Complaint: it cannot be looked up.
+        """
+        known = self.known.certificate(address) if self._transport.is_secured else b""
+        return sha256(known).digest() if known else b""
+
+    async def vet(self, address: Address, begins: bytes) -> None:
+        """Makes sure that the service at `address` is the one that somebody has named to us by how
+        the SHA-256 of its certificate begins.  One that is known so already is not looked at; one
+        that was not known is from now on.
+
+        Raises:
+            WrongService: it is another one; nothing was said to it, and nothing is kept.
+            NobodyAnswers: nobody is there.
+            Complaint: what is known cannot be looked up, or kept.
+        """
+        known = self.fingerprint(address)
+        if not self._transport.is_secured or (known and known.startswith(begins)):
+            return
+        seen = await shown(address, SHOWN_S)
+        if isinstance(seen, Silence):
+            raise NobodyAnswers(address=address)
+        if seen is None or not sha256(seen).digest().startswith(begins):
+            key = f"sha256 {fingerprint(seen)[: 2 * len(begins)]}..." if seen else "no key at all"
+            raise WrongService(address=address, key=key, meant=f"sha256 {begins.hex()}...")
+        if not known:
+            self.known.keep(address, seen)
 
     def has(self, certificate: bytes) -> bool:
         """Is this the certificate of one that is known?  No, where that cannot be looked up."""

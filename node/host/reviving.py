@@ -9,7 +9,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ..archive import SqliteArchive
+from ..core.effects import StoreMeta
 from ..errors import Complaint, DiskFailed, DiskFull, DiskReadOnly, Unwritable
 from ..happenings import ChatEvent, ErrorEvent
 from ..profile import Entry
@@ -68,6 +71,34 @@ async def resume(node: "Node", chat: Chat) -> Chat:
     again = chat.anew()
     await _go_on(node, chat, again)
     return again
+
+
+def put_back(node: "Node", chat: Chat) -> None:
+    """A chat from which one was removed, to be read as before: one was not let in again."""
+    if chat.is_transient:
+        return
+    try:
+        again = node.open(chat.entry, _remembering(node, chat.entry))
+    except Complaint as error:
+        _log.error("#%s is not opened again: %s", chat.name, error)
+        return
+    node.keep_entry_soon(chat.entry)
+    node.take_in(again)
+    node.begin(again)
+    node.hub.tell(again.happening(ChatEvent(views.chat(again), "opened")))
+
+
+def _remembering(node: "Node", entry: Entry) -> SqliteArchive:
+    """The chat's log, which goes by the last membership again.  Raises Complaint."""
+    log = node.archive_class(node.archive_path(entry), node.keys.log_key, power=node.power)
+    try:
+        meta = log.load().meta
+        if meta is not None and not meta.member:
+            log.append([StoreMeta(replace(meta, member=max(meta.left_ids, default=0)))])
+    except BaseException:
+        log.close()
+        raise
+    return log
 
 
 async def open_later(node: "Node", one: Unopened) -> None:

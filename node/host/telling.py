@@ -1,23 +1,29 @@
 """What faces are told of a group: pure functions of notices and a group."""
 
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import TypeAlias, assert_never
+from logging import LoggerAdapter
+from typing import Any, TypeAlias, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from .. import happenings
-from ..core import messages, types
+from ..archive import Archive
+from ..core import conversation, types
+from ..core.conversation import ChatMessage, Spot
 from ..core.effects import (
     Acknowledged,
     Change,
     Deliver,
     ElectionMoved,
+    Forged,
     HolesDeclared,
     HolesFilled,
     JoinFailed,
     Jumped,
     LeaderChanged,
+    LineChanged,
     MemberChanged,
     Merged,
     Notice,
@@ -26,10 +32,11 @@ from ..core.effects import (
     Stopped,
 )
 from ..core.group import Group
-from ..core.messages import ChatMessage
+from ..core.reasons import Reason
 from ..core.types import Key, MemberId, Place, Way
-from ..errors import Complaint
+from ..errors import Complaint, DiskFailed
 from ..happenings import (
+    ChangeEvent,
     ElectionEvent,
     ErrorEvent,
     GapEvent,
@@ -45,8 +52,10 @@ from ..words import Epoch, Kind, Line, Progress, Wait
 from . import elections
 
 What: TypeAlias = happenings.What
+_Log: TypeAlias = LoggerAdapter[Any]
 
-KINDS = {kind: Kind(kind) for kind in messages.Kind}
+GONE = (Change.LEFT, Change.KICKED, Change.BANNED)
+KINDS = {conversation.Kind(kind): kind for kind in Kind}
 ID_DIGITS = 4  # of a message id, as people quote it
 
 
@@ -61,9 +70,9 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
     """What watchers hear of a notice; of what ends something here, `trouble` says it."""
     match notice:
         case Deliver(message=message, way=way, late=late):
-            return [line(group, message, backlog=late or way is Way.CATCH_UP)]
+            return [*_lines(group, message, notice.shown, late or way is Way.CATCH_UP)]
         case Acknowledged():
-            return [_receipt(group, notice)]
+            return _receipts(group, notice)
         case MemberChanged():
             return [_member(group, notice)]
         case LeaderChanged():
@@ -79,11 +88,22 @@ def told(group: Group, notice: Notice | Halted) -> list[What]:
         ):
             filled = isinstance(notice, HolesFilled)
             return [GapEvent(count, source, group.nick(source), filled)]
+        case Forged(by=by, source=source):
+            said = f"{group.nick(by)} handed on a line that {group.nick(source)} has not signed"
+            return [ErrorEvent(Reason.WRONG_SIGNATURE, f"{said}: it was refused")]
         case SplitHealed(messages=count, leader=leader, epoch=epoch):
             there = Epoch(epoch.generation, epoch.n)
             return [SplitEvent(True, count, group.nick(leader), there)]
         case _:
             return []
+
+
+def expelled(group: Group, name: str) -> str:
+    """Why one is no member any more, for people."""
+    by = group.removed_by(group.me)
+    return (
+        f"you were removed by {group.nick(by) or 'somebody'}" if by else f"you are out of #{name}"
+    )
 
 
 def trouble(name: str, notice: Halted | Stopped | JoinFailed) -> list[What]:
@@ -122,13 +142,16 @@ def leader_of(group: Group) -> MemberId:
 
 def _member(group: Group, notice: MemberChanged) -> What:
     member, nick = notice.member, group.nick(notice.member)
+    by, by_nick = notice.by, group.nick(notice.by)
     if notice.change in (Change.SUSPECT, Change.CLEARED):
         return SuspectEvent(member, nick, notice.change is Change.CLEARED)
-    if notice.change in (Change.LEFT, Change.KICKED):  # it may have been numbered, as carol2
-        return MemberEvent(member, notice.detail or nick, notice.change.value)
+    if notice.change in GONE:  # it may have been numbered, as carol2
+        shown = notice.detail or nick
+        return MemberEvent(member, shown, notice.change.value, by_id=by, by_nick=by_nick)
     gone = notice.change is Change.DROPPED
     detail = _absence(group, notice) if gone else notice.detail
-    return MemberEvent(member, nick, notice.change.value, detail)
+    change = notice.change.value
+    return MemberEvent(member, nick, change, detail, by_id=by, by_nick=by_nick)
 
 
 def _absence(group: Group, notice: MemberChanged) -> str:
@@ -166,23 +189,27 @@ def _election(group: Group, notice: ElectionMoved) -> ElectionEvent:
     )
 
 
-def _receipt(group: Group, notice: Acknowledged) -> ReceiptEvent:
-    id = group.own_id(notice.key)
-    return ReceiptEvent(
-        msg_id=id,
-        id=id[:ID_DIGITS],
-        member_id=notice.by,
-        nick=group.nick(notice.by),
-        acked=notice.acked,
-        of=notice.of,
-        way=notice.way.value,
-        took_ms=group.took_ms(notice.key, notice.by),
-    )
+def _receipts(group: Group, notice: Acknowledged) -> list[What]:
+    """One for each line."""
+    nick, took_ms = group.nick(notice.by), group.took_ms(notice.key, notice.by)
+    return [
+        ReceiptEvent(
+            msg_id=id,
+            id=id[:ID_DIGITS],
+            member_id=notice.by,
+            nick=nick,
+            acked=notice.acked,
+            of=notice.of,
+            way=notice.way.value,
+            took_ms=took_ms,
+        )
+        for id in group.own_ids(notice.key)
+    ]
 
 
 def later(group: Group, key: Key, absent: tuple[MemberId, ...]) -> ReceiptEvent:
-    """An own line has reached all but these, who get it when they are back."""
-    trace, id = group.trace(key), group.own_id(key)
+    """Own lines have reached all but these, who get them when they are back; named by the first."""
+    trace, id = group.trace(key), next(iter(group.own_ids(key)), "")
     return ReceiptEvent(
         msg_id=id,
         id=id[:ID_DIGITS],
@@ -195,28 +222,79 @@ def later(group: Group, key: Key, absent: tuple[MemberId, ...]) -> ReceiptEvent:
 # ---- lines -------------------------------------------------------------------------------------
 
 
-def line(group: Group, message: ChatMessage, *, backlog: bool, acked: int = 0, of: int = 0) -> Line:
-    """A chat message as it is shown."""
+def line(
+    group: Group, said: conversation.Line, *, backlog: bool, acked: int = 0, of: int = 0
+) -> Line:
+    """A line as it is shown."""
+    return _lines(group, said.message, (said.at,), backlog, acked, of)[0]
+
+
+def changed(group: Group, archive: Archive, notice: LineChanged, log: _Log) -> list[What]:
+    """What watchers hear of a line that has another text now, or none."""
+    key, at = notice.spot
+    try:
+        found = archive.read([key])
+    except DiskFailed as error:  # Whoever reads the history later sees what it is.
+        log.warning("a line that was changed cannot be read: %s", error)
+        return []
+    lines = [line(group, conversation.Line(message, at), backlog=True) for message in found]
+    return [ChangeEvent(said, notice.by, group.nick(notice.by)) for said in lines]
+
+
+def _lines(
+    group: Group,
+    message: ChatMessage,
+    these: Iterable[int],
+    backlog: bool,
+    acked: int = 0,
+    of: int = 0,
+) -> list[Line]:
+    """Those lines of a message; what they have in common is found out once."""
+    if not message.is_said:
+        return []  # What it changes is told.
     source, me = message.key.source, group.me
-    own = source == me
+    own, nick, mine = source == me, group.nick(source), group.nick(me)
     if own and not of:
         acked, of = group.reached(message.key)
-    return Line(
-        msg_id=message.id,
-        id=message.id[:ID_DIGITS],
-        source_id=source,
-        nick=group.nick(source),
-        text=message.text,
-        kind=KINDS[message.kind],
-        sent_ms=message.sent,
-        epoch=_epoch(message.epoch),
-        backlog=backlog,
-        own=own,
-        acked=acked,
-        of=of,
-        mention=not own and names(message.text, group.nick(me)),
-        place=cursor(message.place),
-    )
+    kind, sent, epoch = KINDS[message.kind], message.sent, _epoch(message.epoch)
+    ids, texts, where = message.ids, message.texts, cursor(message.place)
+    if message.erased:
+        texts = tuple(_text(group, message, at) for at in range(len(texts)))
+    lines = [
+        Line(
+            ids[at],
+            ids[at][:ID_DIGITS],
+            source,
+            nick,
+            texts[at],
+            kind,
+            sent,
+            epoch,
+            backlog,
+            own,
+            acked,
+            of,
+            not own and names(texts[at], mine),
+            f"{where}.{at}",
+        )
+        for at in these
+    ]
+    return [_as_it_is(group, message, one) for one in lines] if message.erased else lines
+
+
+def _text(group: Group, message: ChatMessage, at: int) -> str:
+    """What stands there now."""
+    what = group.changed(Spot(message.key, at))
+    return what.edit.texts[0] if what is not None and what.edit is not None else message.texts[at]
+
+
+def _as_it_is(group: Group, message: ChatMessage, line: Line) -> Line:
+    """A line of a message of which something is erased."""
+    at = message.ids.index(line.msg_id)
+    what = group.changed(Spot(message.key, at))
+    edited = what is not None and what.edit is not None
+    by = group.nick(what.redacted_by) if what is not None else ""
+    return replace(line, edited=edited, erased=not line.text, redacted_by=by)
 
 
 @lru_cache(maxsize=64)
@@ -226,7 +304,7 @@ def _epoch(epoch: types.Epoch) -> Epoch:
 
 
 def cursor(place: Place) -> str:
-    """A place in display order, as faces hand it back."""
+    """The place of a message as faces hand it back; the number of a line follows."""
     hlc, source, stream, seq = place
     return f"{hlc.ms}.{hlc.counter}.{source}.{stream.incarnation}.{stream.random}.{seq}"
 

@@ -1,14 +1,17 @@
 """What faces are shown when they ask: a chat and its members, leader, history and messages."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from .. import words
 from ..archive import Unread
+from ..core.conversation import Line, lines_of
+from ..core.deciding import ADMINS
 from ..core.group import Group
-from ..core.messages import ChatMessage, Life, Member
+from ..core.messages import Life, Member
 from ..core.readable import absence
-from ..core.types import Hlc, MemberId, Place, Stream, small
+from ..core.types import Hlc, LinePlace, MemberId, Stream, small
 from ..errors import (
     AmbiguousMessage,
     BadField,
@@ -22,8 +25,10 @@ from ..peer import LinkFigures
 from ..runner import now_ms
 from ..trust.cards import fingerprint
 from ..words import Epoch, Mode
+from .changing import own_lines
 from .chats import Chat, wall_ms
 from .elections import Led
+from .rights import role
 from .telling import Naming, leader_of, line
 
 STATES = {Life.ALIVE: "alive", Life.SUSPECT: "suspect", Life.DROPPED: "dropped"}
@@ -74,11 +79,11 @@ def chat(one: Chat) -> words.Chat:
         known=len(group.belonging),
         unread=unread.count,
         mentions=unread.mentions,
-        outbox=group.outbox_size,
+        outbox=one.outbox,
         fingerprint=group.fingerprint,
         nds=group.nds,
-        topic=group.roster.topic.value,
-        topic_by=group.nick(group.roster.topic.source),
+        topic=group.about.value,
+        topic_by=group.nick(group.about.source),
         mode=Mode(group.mode),
         lost=sum(one.lost.values()),
         halt=halt,
@@ -138,11 +143,22 @@ def members(one: Chat, everyone: bool) -> words.Members:
             away=member.away.value,
             identity=identity_of(member.identity),
             certificate=fingerprint(member.card),
+            role=role(one, member.id),
+            removed_by=group.nick(group.removed_by(member.id)),
         )
         for member in group.roster.members
         if everyone or member.belongs
     ]
-    return words.Members(one.name, tuple(rows), Mode(group.mode), halt, reason)
+    order = group.order
+    return words.Members(
+        chat=one.name,
+        members=tuple(rows),
+        mode=Mode(group.mode),
+        halt=halt,
+        halt_reason=reason,
+        admins_invite=order.invites == ADMINS,
+        admins_topic=order.topic == ADMINS,
+    )
 
 
 def _state_now(group: Group, member: Member, halt: str) -> str:
@@ -157,11 +173,12 @@ def _acknowledgements(one: Chat) -> tuple[dict[MemberId, int], dict[MemberId, in
     acked: dict[MemberId, int] = {}
     lacking: dict[MemberId, int] = {}
     recent = one.archive.page(count=ACKED_OF)
-    own = [message.key for message in recent if message.key.source == one.group.me]
-    for post in one.archive.posts(own).values():
+    keys = (said.message.key for said in recent)
+    own = Counter(key for key in keys if key.source == one.group.me)
+    for key, post in one.archive.posts(own).items():
         for book, those in ((acked, post.acked), (lacking, post.lacking)):
             for member in those:
-                book[member] = book.get(member, 0) + 1
+                book[member] = book.get(member, 0) + own[key]
     return acked, lacking
 
 
@@ -184,14 +201,14 @@ def find_member(one: Chat, wanted: str) -> Member:
 # ---- history -----------------------------------------------------------------------------------
 
 
-def _within(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+def _within(lines: Sequence[Line]) -> list[Line]:
     """The first of them, at least one, that fit into a page."""
     size = 0
-    for n, message in enumerate(messages):
-        size += LINE_BYTES + len(message.text.encode())
+    for n, said in enumerate(lines):
+        size += LINE_BYTES + len(said.text.encode())
         if n and size > PAGE_BYTES:
-            return list(messages[:n])
-    return list(messages)
+            return list(lines[:n])
+    return list(lines)
 
 
 def page(
@@ -215,23 +232,25 @@ def page(
         raise BadField(field="after", text="cannot be given together with before")
     waiting = one.group.waiting
     stored = one.archive.page(
-        count=count + 1 + len(waiting),
+        count=count + 1 + one.group.waiting_lines,
         before=place(before, "before") if before else None,
         after=place(after, "after") if after else None,
         since_ms=since_ms,
         contains=contains,
+        from_ms=one.group.since,
     )
-    found = [message for message in stored if message.key not in waiting]
+    found = [said for said in stored if said.message.key not in waiting]
     shown = _within(found[:count] if after else found[: -count - 1 : -1])
     more = len(found) > len(shown)
     if not after:
         shown.reverse()
-    posts = one.archive.posts([m.key for m in shown if m.key.source == one.group.me])
+    keys = dict.fromkeys(said.message.key for said in shown)
+    posts = one.archive.posts([key for key in keys if key.source == one.group.me])
     lines = []
-    for message in shown:
-        post = posts.get(message.key)
+    for said in shown:
+        post = posts.get(said.message.key)
         acked, of = (post.reached, len(post.counted)) if post else (0, 0)
-        lines.append(line(one.group, message, backlog=True, acked=acked, of=of))
+        lines.append(line(one.group, said, backlog=True, acked=acked, of=of))
     if not more:
         return words.Page(tuple(lines))
     if after:
@@ -239,19 +258,19 @@ def page(
     return words.Page(tuple(lines), cursor=lines[0].place)
 
 
-def place(cursor: str, field: str) -> Place:
+def place(cursor: str, field: str) -> LinePlace:
     """The place that a cursor names.
 
     Raises:
         BadField: it is none of ours; `field` is where it was given.
     """
     parts = cursor.split(".")
-    decimal = len(parts) == 6 and all(part.isdecimal() and len(part) < 20 for part in parts)
+    decimal = len(parts) == 7 and all(part.isdecimal() and len(part) < 20 for part in parts)
     numbers = [int(part) for part in parts] if decimal else []
     if not numbers or max(numbers) > NUMBER_MAX:
         raise BadField(field=field, text="must be the cursor of an earlier page")
-    ms, counter, source, incarnation, random, seq = numbers
-    return Hlc(ms, counter), source, Stream(incarnation, random), seq
+    ms, counter, source, incarnation, random, seq, at = numbers
+    return Hlc(ms, counter), source, Stream(incarnation, random), seq, at
 
 
 def trace(one: Chat, id: str) -> words.Tracing:
@@ -263,14 +282,17 @@ def trace(one: Chat, id: str) -> words.Tracing:
     """
     group, archive = one.group, one.archive
     if id:
-        found = archive.find(id)
-        if len({message.id for message in found}) > 1:
+        found = [said for said in archive.find(id) if said.message.hlc.ms >= group.since]
+        if len({said.id for said in found}) > 1:
             raise AmbiguousMessage(id=id)
     else:
-        found = archive.read([group.last_own] if group.last_own is not None else [])
+        last = archive.read([group.last_own] if group.last_own is not None else [])
+        found = [lines_of(message)[-1] for message in last if message.is_said]
+        if last and not found:  # A change of a line is none itself.
+            found = own_lines(archive, group.me)[-1:]
     if not found:
         raise NoSuchMessage(id=id or "of your own", chat=one.name)
-    message = found[0]
+    message = found[0].message
     live = group.trace(message.key)
     post = archive.posts([message.key]).get(message.key)
     rows: list[words.TraceRow] = []
@@ -297,11 +319,11 @@ def trace(one: Chat, id: str) -> words.Tracing:
     stored_ms = archive.stored_at(message.key)
     led = _led(one, Epoch(*message.epoch), stored_ms)
     return words.Tracing(
-        line=line(group, message, backlog=False, acked=acked, of=of),
+        line=line(group, found[0], backlog=False, acked=acked, of=of),
         leader_nick=led.nick if led else "",
         provisional=led is not None and led.provisional,
         rows=tuple(rows),
-        follows=tuple(m.id[:4] for m in archive.read(message.deps)),
+        follows=tuple(m.ids[-1][:4] for m in archive.read(message.deps)),
         stored_ms=stored_ms,
     )
 
@@ -326,14 +348,15 @@ def queue(one: Chat) -> list[words.QueueRow]:
     for entry in one.group.queue():
         waiting = [row for row in entry.rows if row.state == "waiting"]
         soonest = min((row.next_at for row in waiting if row.next_at), default=None)
-        rows.append(
+        rows += [
             words.QueueRow(
                 chat=one.name,
-                line=line(one.group, entry.message, backlog=False),
+                line=line(one.group, said, backlog=False),
                 missing=tuple(one.group.nick(row.member) for row in waiting),
                 next_try_ms=max(1, soonest - now_ms()) if soonest else 0,
             )
-        )
+            for said in lines_of(entry.message)
+        ]
     return rows
 
 
@@ -358,6 +381,7 @@ def peers(one: Chat, figures: Callable[[str, bytes], LinkFigures]) -> list[words
                 state=state_here(group, member),
                 in_flight=link.in_flight,
                 watch=watch(one.group, member),
+                held_ms=link.held_ms,
             )
         )
     return rows

@@ -1,6 +1,7 @@
 """gRPC as both services and their clients use it: options, statuses, lines, the log of calls."""
 
 from node.rpc.calllog import CallLog, CallRow, status_of
+from node.rpc.gate import Gate
 from node.rpc.guard import Guard
 from node.rpc.line import Line, probe
 from node.rpc.link import Desk, Link
@@ -9,13 +10,16 @@ from node.rpc.server import make_server
 from node.rpc.status import (
     DOMAIN,
     Mismatched,
+    TooMany,
     abort,
+    come_again_s,
     is_spoken,
     malformed,
     mismatched,
     refusal_in,
     refused,
     told,
+    too_many,
 )
 
 __all__ = [
@@ -26,11 +30,14 @@ __all__ = [
     "CallLog",
     "CallRow",
     "Desk",
+    "Gate",
     "Guard",
     "Line",
     "Link",
     "Mismatched",
+    "TooMany",
     "abort",
+    "come_again_s",
     "is_spoken",
     "make_server",
     "malformed",
@@ -41,4 +48,5 @@ __all__ = [
     "status_of",
     "target",
     "told",
+    "too_many",
 ]

@@ -7,8 +7,10 @@ from typing import Any
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from msgspec import Struct
+from msgspec.structs import replace
 
-from node.core.messages import Refusal
+from node.core.access import NO_PASSWORD
+from node.core.messages import Refusal, Update
 from node.core.types import Address, WallMillis
 from node.runner import Silenced
 
@@ -28,7 +30,17 @@ class CallRow(Struct, frozen=True):
 
     def json(self) -> str:
         """The request as grpcurl takes it."""
-        return MessageToJson(self.put_request(self.request), indent=None)
+        return MessageToJson(self.put_request(_shown(self.request)), indent=None)
+
+
+def _shown(request: Any) -> Any:
+    """The request without what one gets into a chat, or claims it, with: people show others what is
+    printed.
+    """
+    if isinstance(request, Update):
+        shown = replace(request.roster, password=NO_PASSWORD, claim_keys=())
+        return replace(request, roster=shown)
+    return request
 
 
 class CallLog:

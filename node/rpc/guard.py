@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from node.codec import Malformed
+from node.rpc.gate import Gate
 from node.rpc.options import grpc
 from node.rpc.server import HungUp
 from node.rpc.status import abort, malformed
@@ -60,10 +61,15 @@ async def _bug(error: Exception, context: Context) -> None:
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """Goes before services, health and reflection; the last two are for whom `shows` takes."""
+    """Goes before services, health and reflection; the last two are for whom `shows` takes.
 
-    def __init__(self, shows: Callable[[Context], bool] = lambda _: True) -> None:
-        self._shows = shows
+    `gate` comes before all of them; None: nobody is held up.
+    """
+
+    def __init__(
+        self, shows: Callable[[Context], bool] = lambda _: True, gate: Gate | None = None
+    ) -> None:
+        self._shows, self._gate = shows, gate
 
     async def intercept_service(
         self,
@@ -72,7 +78,12 @@ class Guard(grpc.aio.ServerInterceptor):
     ) -> Any:
         """The handler, made to tell noise from a request."""
         handler = await continuation(handler_call_details)
-        if handler is None or handler.request_deserializer is None:
+        if handler is None:
+            return None
+        if self._gate is not None:
+            method: Any = handler_call_details.method  # a text, whatever the types say
+            handler = _behind(self._gate, method, handler)
+        if handler.request_deserializer is None:
             return handler
         codec = _lenient(handler.request_deserializer), handler.response_serializer
         read = partial(_legible, self._shows)
@@ -82,6 +93,26 @@ class Guard(grpc.aio.ServerInterceptor):
             return grpc.unary_stream_rpc_method_handler(_many(handler.unary_stream, read), *codec)
         assert handler.stream_stream is not None, "no call here streams requests alone"
         return grpc.stream_stream_rpc_method_handler(_dialogue(handler.stream_stream, read), *codec)
+
+
+def _behind(gate: Gate, method: str, handler: Any) -> Any:
+    """The same handler, which the gate comes before."""
+    serve = handler.unary_unary or handler.unary_stream or handler.stream_stream
+    codec = handler.request_deserializer, handler.response_serializer
+
+    async def one(request: Any, context: Context) -> Any:
+        await gate.enter(context, method)
+        return await serve(request, context)
+
+    async def many(request: Any, context: Context) -> None:
+        await gate.enter(context, method)
+        await _send(serve(request, context), context)
+
+    if handler.unary_unary is not None:
+        return grpc.unary_unary_rpc_method_handler(one, *codec)
+    if handler.unary_stream is not None:
+        return grpc.unary_stream_rpc_method_handler(many, *codec)
+    return grpc.stream_stream_rpc_method_handler(many, *codec)
 
 
 def _one(serve: Callable[[Any, Context], Awaitable[Any]], read: Read) -> Any:

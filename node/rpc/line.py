@@ -1,7 +1,8 @@
 """One channel to one address: opened by its first call, watched, renewed, never waited for.
 
 A call comes to one of three ends: the bytes of the reply, a definite `Refusal`, or `Silenced`; the
-last also where somebody answers that it cannot do what it is asked, with the reason.
+last also where somebody answers that it cannot do what it is asked, with the reason.  One that is
+told to come again later does, if there is time for that.
 "Connection refused" is told only when it is true now: a channel that failed a moment ago goes on
 failing every call with the last error until its back-off ends, though the peer may be back.  So
 whenever the channel is not there, a plain TCP connection finds out: nobody listens (REFUSED), no
@@ -16,7 +17,7 @@ from node.core.messages import Refusal
 from node.core.types import Address, Millis, Silence
 from node.limits import split_address
 from node.rpc.options import grpc
-from node.rpc.status import refusal_in, told, unable_in
+from node.rpc.status import TOO_MANY, come_again_s, refusal_in, told, unable_in
 from node.rpc.transport import Transport
 from node.runner import Silenced
 from node.tasks import Tasks
@@ -82,10 +83,15 @@ class Line:
             try:
                 return await self._method(path)(payload, timeout=max(until - loop.time(), 0.001))
             except grpc.aio.AioRpcError as error:
+                status = told(error)
+                if (wait_s := come_again_s(error)) is not None:
+                    if loop.time() + wait_s >= until:
+                        return Silenced(Silence.SILENT, status, TOO_MANY)
+                    await asyncio.sleep(wait_s)
+                    continue
                 refusal = refusal_in(error)
                 if refusal is not None:
                     return refusal
-                status = told(error)
                 if unable := unable_in(error):
                     return Silenced(Silence.SILENT, status, unable)
                 unavailable = error.code() is grpc.StatusCode.UNAVAILABLE

@@ -29,8 +29,10 @@ from node.codec.frames import (
     write_hello,
 )
 from node.core.messages import Refusal, Reply, Request, Tell
+from node.core.reasons import Reason
 from node.core.types import Address, Millis, Silence
 from node.limits import Limits
+from node.rpc.budget import Pace
 from node.rpc.status import malformed, refusal_of, refused
 from node.runner import Silenced, Unanswered
 
@@ -70,7 +72,7 @@ class Link:
 
     `on_hello` is called when the other side has said who it is, `on_late` with each answer that
     comes after its call has ended, and by how many ms.  `certificate` is the other side's, None
-    where connections prove nothing.
+    where connections prove nothing.  `on_flood` is called once for each flood.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class Link:
         self.peer: Hello | None = None
         self.ended = self._closing = False
         self.doubtful = False  # a call ended at its deadline, and nothing came since
+        self.pace = Pace()
+        self.on_flood: Callable[[Link], object] = _nothing_of
         self._write, self._desk, self._writer = write, desk, writer
         self._limits, self._on_hello, self._on_late = limits, on_hello, on_late
         self._loop = asyncio.get_running_loop()
@@ -172,7 +176,8 @@ class Link:
         writing = self._loop.create_task(self._write_on())
         try:
             async for data in frames:
-                self._take(read_frame(data, self._limits))
+                lines = self._take(read_frame(data, self._limits, self._writer.seals))
+                await self._hold(len(data), lines)
                 while len(self._serving) >= ASKED_MAX:
                     await self._one_served()
             while self._serving and not writing.done():
@@ -197,7 +202,18 @@ class Link:
         self._rouse()
         await asyncio.wait([writing], timeout=CLOSE_S)
 
-    def _take(self, frame: Frame) -> None:
+    async def _hold(self, size: int, lines: int) -> None:
+        """Read on no sooner than such a frame allows.  What is not read fills the other side's
+        window, and then it cannot write.
+        """
+        wait_s = self.pace.wait_s(self._loop.time(), size=size, lines=lines)
+        if wait_s and self.pace.began(self._loop.time()):
+            self.on_flood(self)
+        if wait_s:
+            await asyncio.sleep(wait_s)
+
+    def _take(self, frame: Frame) -> int:
+        """How many calls and lines were in it."""
         self.doubtful = False
         if frame.hello is not None:
             self.peer = frame.hello
@@ -209,10 +225,12 @@ class Link:
                 self._close(answer.id, _outcome(answer.reply))
             elif (since := self._expired.pop(answer.id, None)) is not None:
                 self._on_late(self, round((self._loop.time() - since) * 1000))
+        return sum(map(_lines, frame.asked))
 
     def _serve(self, asked: Asked) -> None:
         request = asked.request
         if isinstance(request, Malformed):
+            self.pace.senseless(self._loop.time())
             return self._answer(asked, malformed(request).SerializeToString())
         self._asked += 1
         number, until = self._asked, self._loop.time() + ANSWER_S
@@ -226,6 +244,8 @@ class Link:
             if isinstance(reply, Unanswered):
                 self._answer(asked, _status(code_pb2.ABORTED, str(reply)))
             elif isinstance(reply, Refusal):
+                if reply.reason == Reason.UNKNOWN_CHAT:
+                    self.pace.senseless(self._loop.time())
                 self._answer(asked, refused(reply).SerializeToString())
             else:
                 self._answer(asked, reply)
@@ -332,6 +352,15 @@ class Link:
         for queue in (self._urgent, self._bulk, self._held):
             queue.clear()
         self._queued = 0
+
+
+def _lines(asked: Asked) -> int:
+    request = asked.request
+    return len(request.messages) if isinstance(request, Tell) else 1
+
+
+def _nothing_of(_: Link) -> None:
+    """Nobody wants to know."""
 
 
 def _nothing() -> None:

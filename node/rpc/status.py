@@ -7,13 +7,16 @@ ErrorInfo, which says why one that answers cannot do what it is asked now.
 
 import re
 from collections.abc import Iterable
+from math import ceil
 from typing import Any, NoReturn
 
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from node.codec import PROTOCOL, Check, Malformed, get_network
-from node.core.messages import Reason, Record, Refusal
+from node.core.access import Terms
+from node.core.messages import Record, Refusal
+from node.core.reasons import Reason
 from node.core.types import Epoch
 from node.errors import shown
 from node.limits import CHAT_MAX, Limits, address_fault
@@ -24,6 +27,8 @@ from grpc_status import rpc_status  # isort: skip  after options
 
 DOMAIN = "p2pchat.v1"
 DETAILS_KEY = "grpc-status-details-bin"
+TOO_MANY = "TOO_MANY_CALLS"
+COME_AGAIN_MAX_S = 10.0  # for longer nobody is told to stay away
 TEXT_MAX = 500  # characters; all of a status must fit into 8 KiB of headers
 
 CODES = {
@@ -35,6 +40,12 @@ CODES = {
     Reason.WRONG_CERTIFICATE: code_pb2.PERMISSION_DENIED,
     Reason.NOT_INVITED: code_pb2.PERMISSION_DENIED,
     Reason.WRONG_SECRET: code_pb2.PERMISSION_DENIED,
+    Reason.WRONG_SIGNATURE: code_pb2.PERMISSION_DENIED,
+    Reason.NOT_SEALED: code_pb2.PERMISSION_DENIED,
+    Reason.WRONG_CLAIM_KEY: code_pb2.PERMISSION_DENIED,
+    Reason.REMOVED_AUTHOR: code_pb2.PERMISSION_DENIED,
+    Reason.NEEDS_PASSWORD: code_pb2.PERMISSION_DENIED,
+    Reason.TRY_LATER: code_pb2.RESOURCE_EXHAUSTED,
     Reason.GROUP_FULL: code_pb2.RESOURCE_EXHAUSTED,
     Reason.PENDING_FULL: code_pb2.RESOURCE_EXHAUSTED,
     Reason.BAD_FIELD: code_pb2.INVALID_ARGUMENT,
@@ -65,6 +76,10 @@ def refused(refusal: Refusal) -> status_pb2.Status:
         facts["chat_id"] = f"{refusal.chat:016x}"
     if refusal.epoch > (0, 0):
         facts["epoch"] = f"{refusal.epoch.generation}.{refusal.epoch.n}"
+    if refusal.terms is not None:
+        facts |= refusal.terms.facts
+    if refusal.wait:
+        facts["retry_ms"] = str(refusal.wait)
     code = CODES.get(refusal.reason, code_pb2.FAILED_PRECONDITION)
     status = _status(code, refusal.reason, refusal.text or refusal.reason, facts)
     if refusal.reason == Reason.BAD_FIELD:
@@ -103,6 +118,35 @@ def mismatched(theirs: str) -> status_pb2.Status:
     text = f"this node speaks protocol {PROTOCOL}, the caller {theirs[:20]}"
     versions = {"ours": PROTOCOL, "theirs": shown(theirs[:20])}
     return _status(code_pb2.FAILED_PRECONDITION, Reason.VERSION_MISMATCH, text, versions)
+
+
+class TooMany(Exception):
+    """Somebody has more than `limit`; in `wait_s` it may be otherwise."""
+
+    def __init__(self, limit: str, wait_s: float) -> None:
+        self.limit, self.wait_s = limit, wait_s
+        super().__init__(limit)
+
+
+def too_many(limit: str, wait_s: float) -> status_pb2.Status:
+    """The status for a caller over a limit, which may come again after that time."""
+    wait_ms = max(1, ceil(1000 * wait_s))
+    text = f"too many: over {limit}; come again in {wait_ms} ms"
+    facts = {"limit": limit, "come_again_ms": str(wait_ms)}
+    status = _status(code_pb2.RESOURCE_EXHAUSTED, TOO_MANY, text, facts)
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromMilliseconds(wait_ms)
+    status.details.add().Pack(retry)
+    return status
+
+
+def come_again_s(error: grpc.aio.AioRpcError) -> float | None:
+    """After how many seconds a call that was one too many may be made again; None for others."""
+    status = _details(error)
+    info = _info(status) if status is not None else None
+    if info is None or info.reason != TOO_MANY:
+        return None
+    return min(max(_number(info.metadata["come_again_ms"]) / 1000, 0.001), COME_AGAIN_MAX_S)
 
 
 def is_spoken(protocol: str) -> bool:
@@ -158,6 +202,8 @@ def refusal_of(status: status_pb2.Status) -> Refusal | None:
         epoch=Epoch(_number(generation), _number(n)),
         chat=_chat(facts.get("chat_id", "")),
         record=record,
+        terms=Terms.of(facts),
+        wait=_number(facts.get("retry_ms", "")),
     )
 
 

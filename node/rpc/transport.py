@@ -30,6 +30,11 @@ class Transport:
     def is_secured(self) -> bool:
         return self._tls is not None
 
+    @property
+    def shows(self) -> bytes:
+        """The certificate that our connections prove, in DER; empty where they prove nothing."""
+        return ssl.PEM_cert_to_DER_cert(self._tls.certificate_pem.decode()) if self._tls else b""
+
     def fault(self, address: Address) -> str:
         """Why nobody is called at `address`; empty: somebody is.  Plain connections do not leave
         this machine.

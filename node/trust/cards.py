@@ -6,10 +6,14 @@ shows where connections are made, `seal_key` what is sealed for the member alone
 
 import hashlib
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from node.core.messages import Card
 from node.limits import CERTIFICATE_MAX, SEAL_KEY_BYTES, SIGNATURE_BYTES
 from node.trust.known import fingerprint as of_certificate
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 PURPOSE = b"p2pchat card 1\0"  # no signature for anything else begins like this
 
@@ -42,13 +46,20 @@ def fault(identity: bytes, card: Card) -> str:
 def is_signed(identity: bytes, signature: bytes, said: bytes) -> bool:
     """Is that this identity's signature of what was said?"""
     from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        Ed25519PublicKey.from_public_bytes(identity).verify(signature, said)
+        _public(identity).verify(signature, said)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=1_024)
+def _public(identity: bytes) -> "Ed25519PublicKey":
+    """Raises ValueError where it is no key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    return Ed25519PublicKey.from_public_bytes(identity)
 
 
 def _signature_fault(identity: bytes, card: Card) -> str:

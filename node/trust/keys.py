@@ -13,6 +13,8 @@ from typing import TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -22,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from node.core.messages import Card
-from node.disk import replace_file, unread
-from node.errors import DamagedFile, OpenKey
+from node.disk import LOGS, is_plain, replace_file, unread
+from node.errors import DamagedFile, LostIdentity, OpenKey
 
 from . import IDENTITY, SEAL, TLS, certificates
 from .cards import signed_part
@@ -38,6 +40,7 @@ class Keys:
     Attributes:
         identity: the public key that is the person, 32 bytes.
         card: what others need to know of the keys; the same for the same keys.
+        log_key: with which the logs of the profile are encrypted, 32 bytes.
     """
 
     def __init__(self, signing: Ed25519PrivateKey, tls: Tls, seal: X25519PrivateKey) -> None:
@@ -47,6 +50,7 @@ class Keys:
         seal_key = seal.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         signature = signing.sign(signed_part(certificate, seal_key))
         self.card = Card(certificate, seal_key, signature)
+        self.log_key = _log_key(signing)
 
 
 def load(directory: Path) -> Keys:
@@ -55,11 +59,13 @@ def load(directory: Path) -> Keys:
     Raises:
         OpenKey: others can read one of the files.
         DamagedFile: one holds no key of its kind.
+        LostIdentity: there are logs, and not the key that opens them.
         DiskUnreadable, Unreadable: one may be whole, and cannot be read now.
         Unwritable: a new one cannot be stored.
     """
     signing, tls, seal = _kept(directory)  # All are looked at before one is made.
     if signing is None:
+        _refuse_to_lose(directory)
         signing = Ed25519PrivateKey.generate()
         replace_file(directory / IDENTITY, _pem(signing))
     tls, file = tls or certificates.make(), directory / TLS
@@ -72,9 +78,25 @@ def load(directory: Path) -> Keys:
     return Keys(signing, tls, seal)
 
 
-def check(directory: Path) -> None:
-    """Raises what `load` would, but makes nothing."""
-    _kept(directory)
+def check(directory: Path) -> bytes | None:
+    """Raises what `load` would, but makes nothing.  Gives the key of logs where there is one."""
+    signing, *_ = _kept(directory)
+    if signing is None:
+        _refuse_to_lose(directory)
+    return _log_key(signing) if signing is not None else None
+
+
+def _refuse_to_lose(directory: Path) -> None:
+    """Raises LostIdentity where a new identity would not open the logs that there are."""
+    logs = directory / LOGS
+    if any(one.stat().st_size and not is_plain(one) for one in logs.glob("*.db")):
+        raise LostIdentity(file=directory / IDENTITY, logs=logs)
+
+
+def _log_key(signing: Ed25519PrivateKey) -> bytes:
+    """Made of the identity: whoever keeps that safe can read its logs, and nobody else."""
+    secret = signing.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    return HKDF(SHA256(), 32, salt=None, info=b"p2pchat log 1").derive(secret)
 
 
 def make(tls: Tls | None = None) -> Keys:

@@ -5,24 +5,30 @@ them: it knows everything that members know, but for their keys.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
+from google.rpc import status_pb2
 from msgspec import Struct
 from msgspec.structs import replace
 
-from node.codec import method_of
+from node.codec import AskWriter, Seals, method_of
+from node.codec.frames import write_hello
 from node.core import messages as m
+from node.core.conversation import ChatMessage, statement
 from node.core.types import Epoch, Hlc, Key, Stored, Stream
 from node.limits import Limits
 from node.rpc.status import refusal_of
 from node.trust import keys
 from node.trust.certificates import HOST, Tls, authority
+from p2pchat.v1 import node_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import OPTIONS
+from tests.sealing import Sealer
+from tests.waiting import wait_for
 
 HONEST = ("alice", "bob", "carol")
 CHAT = "dev"
@@ -45,25 +51,42 @@ def channel(address: str, tls: Tls | None) -> grpc.Channel:
     return grpc.secure_channel(address, credentials, options=options)
 
 
-def call(address: str, tls: Tls | None, request: m.Request) -> Any:
-    """The reply, or how it was refused."""
+def call(address: str, tls: Tls | None, request: m.Request, seals: Seals | None = None) -> Any:
+    """The reply, or how it was refused.  With `seals` what is said is sealed, and must be."""
     method = method_of(request)
+    asks = method.write_request(request, seals)
     with channel(address, tls) as made:
         try:
-            answer = made.unary_unary(method.path)(method.write_request(request), timeout=CALL_S)
+            answer = made.unary_unary(method.path)(asks, timeout=CALL_S)
         except grpc.RpcError as error:
             return refused(error)
-    return method.read_reply(answer, Limits())
+    return method.read_reply(answer, Limits(), request.caller, seals)
+
+
+def over_link(address: str, tls: Tls | None, request: m.Request, seals: Seals | None = None) -> Any:
+    """The same by a link that is opened for it."""
+    said = write_hello(()) + AskWriter(seals).write(1, request)
+    with channel(address, tls) as made:
+        frames = made.stream_stream("/p2pchat.v1.Node/Link")(iter([said]), timeout=CALL_S)
+        answers = [one for data in frames for one in node_pb2.Frame.FromString(data).answers]
+    (answer,) = answers
+    if answer.WhichOneof("reply") != "status":
+        return answer
+    status = status_pb2.Status.FromString(answer.status)
+    refusal = refusal_of(status)
+    code = next(one.name for one in grpc.StatusCode if one.value[0] == status.code)
+    return Refused(code, refusal.reason if refusal is not None else "")
 
 
 def refused(error: Any) -> Refused:
     refusal = None
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
-            from google.rpc import status_pb2
-
             refusal = refusal_of(status_pb2.Status.FromString(value))
     return Refused(error.code().name, refusal.reason if refusal is not None else "")
+
+
+Way: TypeAlias = Callable[[str, Tls | None, m.Request, Seals | None], Any]
 
 
 class Site:
@@ -97,15 +120,44 @@ class Site:
         epoch = self.view.epoch if known else Epoch(0, 0)
         return m.Caller(self.chat, member, lives, epoch, callee)
 
+    def seals(self, name: str) -> Sealer:
+        """As that member has them."""
+        cards = {record.id: record.card for record in self.roster.members}
+        return Sealer(self.keys[name], lambda member: cards[member])
+
     def record(self, name: str) -> m.Member:
         return next(one for one in self.roster.members if one.id == self.id[name])
 
+    def carol_asks(self, request: Any, seals: Seals | None, way: Way = call) -> Any:
+        """Carol's connection asks bob, in the life that she has by now.
+
+        Bob may have heard of a higher one from who tried that before: she refutes it in a moment.
+        """
+        anybody, tls = m.Ping(m.Caller(self.chat, 0, 0, Epoch(0, 0)), None), self.keys["carol"].tls
+        answer: Any = None
+
+        def is_heard() -> bool:
+            nonlocal answer
+            pong = call(self.listen["carol"], tls, anybody)
+            caller = replace(request.caller, incarnation=pong.view.incarnation)
+            answer = way(self.listen["bob"], tls, replace(request, caller=caller), seals)
+            return getattr(answer, "reason", "") != "OLD_INCARNATION"
+
+        wait_for(is_heard, "carol is heard in her own life")
+        return answer
+
     # ---- what a member might say, in its own name ------------------------------------------------
 
-    def line(self, author: int, text: str = "forged") -> m.ChatMessage:
+    def line(self, author: int, text: str = "forged") -> ChatMessage:
         key = Key(author, Stream(2**41, 7), 1)
         at = Hlc(2**42, 0)
-        return m.ChatMessage(key, str(uuid.uuid4()), text, (), at, 1, self.view.epoch)
+        return ChatMessage(key, (str(uuid.uuid4()),), (text,), (), at, 1, self.view.epoch)
+
+    def signed(self, message: ChatMessage, by: str) -> ChatMessage:
+        """The message, with the signature of a member."""
+        fresh = replace(message)
+        fresh.sign(self.keys[by].signing.sign(statement(self.chat, message)))
+        return fresh
 
     def requests(self, member: int, to: str) -> dict[str, m.Request]:
         """A call of every kind, as that member, to another."""
@@ -156,12 +208,23 @@ class Site:
             )
         return told
 
+    def calm(self) -> dict[str, object]:
+        """The same once nobody is suspected: a busy machine may keep somebody waiting."""
+        found: dict[str, object] = {}
+
+        def is_calm() -> bool:
+            found.update(self.state())
+            return "'suspect'" not in str(found)
+
+        wait_for(is_calm, "nobody is suspected")
+        return found
+
     @contextmanager
     def unharmed(self) -> Iterator[None]:
         """Nothing has changed for the honest, and a line of theirs reaches all."""
-        before = self.state()
+        before = self.calm()
         yield
-        after = self.state()
+        after = self.calm()
         assert after == before, f"before {before}\nafter {after}"
         self._lines += 1
         text = f"all is well {self._lines}"

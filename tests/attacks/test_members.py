@@ -1,10 +1,19 @@
 """Members who say that they are others, members of other chats, and those who were members."""
 
 import threading
+import time
+import uuid
+from collections.abc import Callable
 
 import grpc
 import pytest
+from msgspec.structs import replace
 
+from node.core import messages as m
+from node.core import vetting
+from node.core.conversation import ChatMessage
+from node.core.types import Hlc, Key, Stream
+from node.limits import HLC_MAX, NUMBER_MAX
 from tests.attacks.site import CALL_S, CHAT, HONEST, Refused, Site, call, channel, refused
 from tests.attacks.test_outsiders import DENIED, KINDS, UNKNOWN
 from tests.e2e.programs import Member
@@ -62,6 +71,111 @@ def test_a_member_of_another_chat_is_a_stranger_in_this_one(
         request = site.requests(neighbour.id("garden"), "bob")[kind]
         answer = call(site.listen["bob"], tls_of(neighbour), request)
         assert answer in (UNKNOWN, DENIED)
+
+
+def fresh(site: Site, source: str, random: int) -> ChatMessage:
+    """What that member might say now: two lines of a stream that nobody knows."""
+    now_ms = time.time_ns() // 1_000_000
+    one = site.line(site.id[source], "what carol thinks")
+    return replace(
+        one,
+        key=Key(site.id[source], Stream(now_ms, random), 1),
+        ids=(*one.ids, str(uuid.uuid4())),
+        texts=(*one.texts, "and more"),
+        hlc=Hlc(now_ms, 0),
+        sent=now_ms,
+    )
+
+
+FORGED: dict[str, Callable[[Site, m.Member], m.Member]] = {
+    "it has left": lambda _, one: replace(one, left=True, card=m.NO_CARD),
+    "it has left, signed": lambda _, one: replace(
+        one, left=True, card=m.NO_CARD, farewell=b"f" * 64
+    ),
+    "it has left, signed by the bringer": lambda site, one: replace(
+        one, left=True, card=m.NO_CARD, farewell=farewell(site, one.id, "bob", site.chat)
+    ),
+    "it has left another chat": lambda site, one: replace(
+        one, left=True, card=m.NO_CARD, farewell=farewell(site, one.id, "alice", site.chat + 1)
+    ),
+    "a life without end": lambda _, one: replace(one, incarnation=NUMBER_MAX),
+    "an address for ever": lambda _, one: replace(
+        one, address="127.0.0.1:9", address_stamp=(NUMBER_MAX, 1), card=m.NO_CARD
+    ),
+    "a name for ever": lambda _, one: replace(one, nick=m.Fact("mud", Hlc(HLC_MAX, 0), one.id)),
+}
+
+
+def farewell(site: Site, member: int, by: str, chat: int) -> bytes:
+    return site.keys[by].signing.sign(vetting.statement(chat, member))
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_member_says_of_another_nothing_that_it_could_not_take_back(site: Site, how: str) -> None:
+    with site.unharmed():
+        record = FORGED[how](site, site.record("alice"))
+        update = m.Update(site.caller("bob", site.id["carol"]), m.Roster((record,)))
+        answer = call(site.listen["carol"], site.keys["bob"].tls, update)
+        assert isinstance(answer, m.Updated), answer
+
+
+def test_a_topic_for_ever_is_not_taken(site: Site) -> None:
+    with site.unharmed():
+        topic = m.Fact("mine", Hlc(HLC_MAX, 0), site.id["bob"])
+        update = m.Update(site.caller("bob", site.id["carol"]), m.Roster((), topic))
+        assert isinstance(call(site.listen["carol"], site.keys["bob"].tls, update), m.Updated)
+        assert site.cluster["carol"].chat(CHAT).topic == ""  # type: ignore[union-attr]
+
+
+def test_a_stolen_connection_does_not_leave_for_its_member(site: Site) -> None:
+    with site.unharmed():
+        record = replace(site.record("bob"), left=True, card=m.NO_CARD)
+        leave = m.Leave(site.caller("bob", site.id["carol"]), record)
+        answer = call(site.listen["carol"], site.keys["bob"].tls, leave)
+        assert answer == Refused("PERMISSION_DENIED", "WRONG_SIGNATURE")
+
+
+def hands_on(site: Site, message: ChatMessage, to: str = "alice") -> object:
+    """bob tells somebody a message, in his own name."""
+    tell = m.Tell(site.caller("bob", site.id[to]), site.id[to], (message,))
+    return call(site.listen[to], site.keys["bob"].tls, tell, site.seals("bob"))
+
+
+BENT: dict[str, Callable[[Site, ChatMessage], ChatMessage]] = {
+    "another second line": lambda site, said: replace(
+        site.signed(said, "carol"), texts=(said.texts[0], "and something else")
+    ),
+    "lines in another order": lambda site, said: replace(
+        site.signed(said, "carol"), texts=said.texts[::-1]
+    ),
+    "other ids": lambda site, said: replace(site.signed(said, "carol"), ids=said.ids[::-1]),
+    "a line less": lambda site, said: replace(
+        site.signed(said, "carol"), ids=said.ids[:1], texts=said.texts[:1]
+    ),
+    "with salts": lambda site, said: replace(site.signed(said, "carol"), salts=b"s" * 32),
+    "another author": lambda site, said: replace(
+        site.signed(said, "carol"), key=said.key._replace(source=site.id["bob"])
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BENT)
+def test_of_several_lines_all_are_as_their_author_has_signed_them(site: Site, how: str) -> None:
+    with site.unharmed():
+        bent = BENT[how](site, fresh(site, "carol", 1))
+        for to in ("alice", "carol"):
+            answer = hands_on(site, bent, to)
+            assert answer == Refused("PERMISSION_DENIED", "WRONG_SIGNATURE"), to
+
+
+def test_what_its_author_has_signed_is_taken_from_whoever_hands_it_on(site: Site) -> None:
+    said = site.signed(fresh(site, "carol", 2), "carol")
+    assert isinstance(hands_on(site, said), m.Told)
+    for name in HONEST:
+        wait_for(
+            lambda name=name: site.cluster[name].texts(CHAT)[-2:] == list(said.texts),  # type: ignore[misc]
+            f"{name} has it",
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,7 @@ of its own, and its name below.
 import subprocess
 import sys
 
-from . import archive, catchup, core, disk, model, screen, simulator, terminal
+from . import archive, attacked, catchup, core, disk, model, screen, simulator, terminal
 from .groups import __main__ as groups
 from .groups import crowd
 from .measure import ROUNDS, measure, table
@@ -22,7 +22,7 @@ MICRO = [
     *("-o", "python_files=measure_*.py", "--benchmark-enable", "--benchmark-disable-gc"),
     *("--benchmark-columns=median,iqr,ops,rounds", "--benchmark-sort=name", "tests/bench/micro"),
 ]
-GAUGES = [*catchup.GAUGES, *screen.GAUGES, *terminal.GAUGES]
+GAUGES = [*attacked.GAUGES, *catchup.GAUGES, *screen.GAUGES, *terminal.GAUGES]
 
 
 def main(words: list[str]) -> int:

@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from time import process_time
 
 from node.archive import SqliteArchive
+from node.core.conversation import ChatMessage, Line
 from node.core.effects import StoreMessages
-from node.core.messages import ChatMessage
+from tests.logs import KEY
 
 from .measure import Row, timed
 from .talk import batches, conversation
@@ -30,7 +31,7 @@ def _appending(before: int) -> tuple[int, float]:
     """Lines appended to a log of `before` others."""
     lines = conversation(before + LINES)
     with TemporaryDirectory() as directory:
-        archive = SqliteArchive(Path(directory) / "a.db")
+        archive = SqliteArchive(Path(directory) / "a.db", KEY)
         if before:
             archive.append([StoreMessages(tuple(lines[:before]))])
         done = timed(lambda: _append(archive, lines[before:]))
@@ -45,7 +46,7 @@ def _reading(
     lines = conversation(LONG)
     with TemporaryDirectory() as directory:
         path = Path(directory) / "a.db"
-        archive = SqliteArchive(path)
+        archive = SqliteArchive(path, KEY)
         _append(archive, lines)
         if not reopened:
             archive.load()
@@ -54,7 +55,7 @@ def _reading(
             return done
         archive.close()
         began = process_time()
-        archive = SqliteArchive(path)
+        archive = SqliteArchive(path, KEY)
         assert len(archive.load().messages) == LONG
         took = process_time() - began
         archive.close()
@@ -63,19 +64,21 @@ def _reading(
 
 def _page(archive: SqliteArchive, lines: list[ChatMessage]) -> int:
     for n in range(QUERIES):
-        assert len(archive.page(count=35, before=lines[100 + n * 400].place)) == 35
+        assert len(archive.page(count=35, before=(*lines[100 + n * 400].place, 0))) == 35
     return QUERIES
 
 
 def _search(archive: SqliteArchive, lines: list[ChatMessage]) -> int:
     for n in range(3):
-        assert archive.page(count=5, contains=f"LINE {n * 30_000:9}.") == [lines[n * 30_000]]
+        assert archive.page(count=5, contains=f"LINE {n * 30_000:9}.") == [
+            Line(lines[n * 30_000], 0)
+        ]
     return 3
 
 
 def _find(archive: SqliteArchive, lines: list[ChatMessage]) -> int:
     for n in range(QUERIES):
-        assert lines[n * 400] in archive.find(lines[n * 400].id[:4])
+        assert Line(lines[n * 400], 0) in archive.find(lines[n * 400].id[:4])
     return QUERIES
 
 

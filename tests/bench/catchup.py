@@ -4,7 +4,6 @@ The log of the first one is written before it starts.  The newcomer is asked on 
 every few ms, for its last page, and how many lines it has is read from its file.
 """
 
-import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,12 +14,13 @@ from uuid import UUID
 import grpc
 
 from node.archive import SqliteArchive
+from node.core.conversation import ChatMessage
 from node.core.effects import StoreMessages
-from node.core.messages import ChatMessage
 from node.core.types import GENERATION, Epoch, Hlc, Key, Stream
 from tests.e2e.cluster import Cluster
 from tests.e2e.figures import resident_mb, worked_s
 from tests.e2e.programs import Member
+from tests.logs import key_of, looked_into
 from tests.waiting import wait_for
 
 from .screen import Gauge
@@ -41,7 +41,7 @@ def conversation(count: int) -> Iterator[ChatMessage]:
         at = BEGAN + 10 * n
         key = Key(BORN * GENERATION + 1 + author, Stream(BEGAN, author), said[author])
         id = str(UUID(int=n + 1))
-        yield ChatMessage(key, id, TEXT.format(n), before, Hlc(at, 0), at, Epoch(BORN, 1))
+        yield ChatMessage(key, (id,), (TEXT.format(n),), before, Hlc(at, 0), at, Epoch(BORN, 1))
         before = (key,)
 
 
@@ -52,7 +52,7 @@ def filed(member: Member) -> Path:
 
 
 def stored(path: Path) -> int:
-    with closing(sqlite3.connect(path, timeout=5)) as base:
+    with closing(looked_into(path, key_of(path.parent.parent))) as base:
         return int(base.execute("SELECT count(*) FROM message").fetchone()[0])
 
 
@@ -66,7 +66,8 @@ def hall() -> Iterator[Cluster]:
             cluster.raise_nodes("alice")
             cluster.gather("dev", "alice")
             cluster["alice"].down()
-            log = SqliteArchive(filed(cluster["alice"]))
+            path = filed(cluster["alice"])
+            log = SqliteArchive(path, key_of(path.parent.parent))
             log.append([StoreMessages(tuple(conversation(LINES)))])
             log.close()
             cluster.raise_nodes("alice", "bob")

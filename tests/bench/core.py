@@ -3,10 +3,11 @@
 from collections import deque
 from random import Random
 
+from node.core.conversation import ChatMessage
 from node.core.effects import Ask, Call, Respond, Serve
 from node.core.events import Answered, Event, Received, Started, Submitted
 from node.core.group import Group
-from node.core.messages import Caller, ChatMessage, Claim, Granted, Lookup, Record, RecordRead, Tell
+from node.core.messages import Caller, Claim, Granted, Lookup, Record, RecordRead, Tell
 from node.core.timing import LAN
 from node.core.types import Epoch, Hlc, IdBlock, Key, Stream, Way
 from tests.core.cast import CHAT, EPOCH, WALL, person, record, remembered, setup
@@ -97,7 +98,13 @@ def _receiving() -> tuple[int, float]:
                 1,
                 (
                     ChatMessage(
-                        Key(2, stream, n), f"{n:032x}", TEXT, (), Hlc(WALL + n, 0), WALL + n, EPOCH
+                        Key(2, stream, n),
+                        (f"{n:032x}",),
+                        (TEXT,),
+                        (),
+                        Hlc(WALL + n, 0),
+                        WALL + n,
+                        EPOCH,
                     ),
                 ),
             ),

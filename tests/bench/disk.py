@@ -11,10 +11,11 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from node.archive import SqliteArchive
+from node.core.conversation import ChatMessage, Kind
 from node.core.effects import Store, StoreMessages, StorePost
-from node.core.messages import ChatMessage, Kind
 from node.core.types import Epoch, Hlc, Key, Post, Stream
 from node.profile import Profile, save
+from tests.logs import KEY
 
 from .measure import Row
 
@@ -25,7 +26,9 @@ STREAM = Stream(1_700_000_000_000, 7)
 def _message(seq: int) -> ChatMessage:
     text = "the quick brown fox jumps over the lazy dog"
     key = Key(1_000_001, STREAM, seq)
-    return ChatMessage(key, str(UUID(int=seq)), text, (), Hlc(seq, 0), seq, Epoch(1, 1), Kind.TEXT)
+    return ChatMessage(
+        key, (str(UUID(int=seq)),), (text,), (), Hlc(seq, 0), seq, Epoch(1, 1), Kind.TEXT
+    )
 
 
 def _turns(power: bool, lines: int) -> tuple[int, float]:
@@ -36,7 +39,7 @@ def _turns(power: bool, lines: int) -> tuple[int, float]:
         posts = [StorePost(Post(one.key, (1_000_002,), (), False)) for one in messages]
         turns.append([StoreMessages(tuple(messages)), *posts])
     with TemporaryDirectory() as directory:
-        archive = SqliteArchive(Path(directory) / "a.db", power=power)
+        archive = SqliteArchive(Path(directory) / "a.db", KEY, power=power)
         began = perf_counter()
         for stores in turns:
             archive.append(stores)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from random import Random
 from uuid import UUID
 
-from node.core.messages import ChatMessage
+from node.core.conversation import ChatMessage
 from node.core.types import GENERATION, Epoch, Hlc, Key, Stream
 
 BEGAN, BORN = 1_700_000_000_000, 1_700_000_000
@@ -25,7 +25,7 @@ def conversation(count: int, authors: int = 5) -> list[ChatMessage]:
         key = Key(BORN * GENERATION + 1 + author, stream, said[author])
         text = f"line {n:9}".ljust(SIZE, ".")
         id = str(UUID(int=rng.getrandbits(128), version=4))
-        lines.append(ChatMessage(key, id, text, before, Hlc(at, 0), at, Epoch(BORN, 1)))
+        lines.append(ChatMessage(key, (id,), (text,), before, Hlc(at, 0), at, Epoch(BORN, 1)))
         before = (key,)
     return lines
 

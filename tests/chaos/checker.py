@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from tests.chaos.evidence import Epoch, Evidence, View, answered_by, line_of
+from tests.chaos.evidence import Epoch, Evidence, LineKey, View, answered_by, line_of
 
 SHOWN_MAX = 5  # of the same kind in one complaint
 
@@ -167,7 +167,7 @@ def causes_stand_first(evidence: Evidence) -> Iterator[str]:
 
 
 def dependencies_are_there(evidence: Evidence) -> Iterator[str]:
-    """S6: what a message in a database follows is there too, at a lower place."""
+    """S6: what a line in a database follows is there too, at a lower place."""
     for view in evidence.views:
         places = {one.key: one.place for one in view.held}
         for one in view.held:
@@ -198,8 +198,8 @@ def one_history(evidence: Evidence) -> Iterator[str]:
 
 
 def keys_name_one_message(evidence: Evidence) -> Iterator[str]:
-    """S5: one key, one id and one text, wherever it is."""
-    known: dict[tuple[int, int, int, int], tuple[str, str]] = {}
+    """S5: one key, one id and one text for each line, wherever it is."""
+    known: dict[LineKey, tuple[str, str]] = {}
     for view in evidence.views:
         for one in view.held:
             before = known.setdefault(one.key, (one.id, one.text))

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 Epoch: TypeAlias = tuple[int, int]  # generation and n
+LineKey: TypeAlias = tuple[int, int, int, int, int]  # source, incarnation, random, seq, line
 
 
 class Said(Struct):
@@ -72,13 +73,13 @@ class Grant(Struct, frozen=True):
 
 
 class Held(Struct, frozen=True):
-    """A message in a node's database."""
+    """A line in a node's database."""
 
-    key: tuple[int, int, int, int]  # source, incarnation, random, seq
+    key: LineKey
     place: tuple[int, ...]
     id: str
     text: str
-    deps: tuple[tuple[int, int, int, int], ...] = ()
+    deps: tuple[LineKey, ...] = ()  # the first lines of what its message follows
 
 
 class View(Struct, frozen=True):

@@ -53,16 +53,18 @@ def _forgets_causes() -> None:
     """Says of its lines nothing but the time at which they were written."""
     from node.core.clock import tick
     from node.core.composing import Composing
+    from node.core.conversation import ChatMessage
     from node.core.events import Submitted
-    from node.core.messages import ChatMessage
     from node.core.types import Hlc
 
     compose = Composing.compose
 
     def blind(self: Composing, lines: Sequence[Submitted]) -> tuple[ChatMessage, ...]:
-        return tuple(
-            replace(said, deps=(), hlc=tick(said.sent, Hlc(0, 0))) for said in compose(self, lines)
-        )
+        composed = compose(self, lines)
+        blinded = [replace(one, deps=(), hlc=tick(one.sent, Hlc(0, 0))) for one in composed]
+        for one in blinded:
+            self.sign(one)
+        return tuple(blinded)
 
     Composing.compose = blind  # type: ignore[method-assign]
 

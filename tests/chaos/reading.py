@@ -1,32 +1,33 @@
 """Evidence that lies in files and answers when all is over: databases, logs, histories."""
 
 import json
-import sqlite3
 import struct
 from pathlib import Path
 from typing import Any
 
 from tests.chaos.evidence import Grant, Held, View
 from tests.chaos.processes import Node
+from tests.logs import key_of, looked_into
 
 DEP = struct.Struct("<QQIQ")  # source, incarnation, random, seq
 BUGS = ("Traceback", " critical ", "Task exception", "never retrieved")
-MESSAGES = """SELECT source, incarnation, random, seq, ms, counter, id, text, deps FROM message
+MESSAGES = """SELECT source, incarnation, random, seq, ms, counter, ids, texts, deps FROM message
     ORDER BY ms, counter, source, incarnation, random, seq"""
 
 
 def held(database: Path) -> tuple[Held, ...]:
-    """The messages of a node's database, in display order."""
-    base = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    """The lines of a node's database, in display order; what a message follows they all follow."""
+    base = looked_into(database, key_of(database.parent.parent))
     try:
         rows = base.execute(MESSAGES).fetchall()
     finally:
         base.close()
     found = []
-    for source, incarnation, random, seq, ms, counter, id, text, deps in rows:
-        key = (source, incarnation, random, seq)
-        after = tuple((a, b, c, d) for a, b, c, d in DEP.iter_unpack(deps))
-        found.append(Held(key, (ms, counter, *key), id, text, after))
+    for source, incarnation, random, seq, ms, counter, ids, texts, deps in rows:
+        after = tuple((a, b, c, d, 0) for a, b, c, d in DEP.iter_unpack(deps))
+        for at, (id, text) in enumerate(zip(ids.split(","), json.loads(texts), strict=True)):
+            key = (source, incarnation, random, seq, at)
+            found.append(Held(key, (ms, counter, *key), id, text, after))
     return tuple(found)
 
 

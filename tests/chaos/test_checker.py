@@ -18,7 +18,7 @@ def held(texts: tuple[str, ...] = TEXTS) -> tuple[Held, ...]:
     """As a database has them: each follows the one before it."""
     found: list[Held] = []
     for k, text in enumerate(texts):
-        key = (NAMES[text.split()[0]], 5, 7, k + 1)
+        key = (NAMES[text.split()[0]], 5, 7, k + 1, 0)
         deps = (found[-1].key,) if found else ()
         found.append(Held(key, (1_000 + k, 0, *key), f"id {text}", text, deps))
     return tuple(found)
@@ -144,7 +144,7 @@ def other_order(evidence: Evidence) -> None:
 
 def cause_missing(evidence: Evidence) -> None:
     one, two, three = held()
-    change(evidence, 1, held=(one, two, replace(three, deps=((9, 9, 9, 9),))))
+    change(evidence, 1, held=(one, two, replace(three, deps=((9, 9, 9, 9, 0),))))
 
 
 def cause_above(evidence: Evidence) -> None:
@@ -197,7 +197,7 @@ DOCTORED = {
     other_order: "S7: a line of n1 and of n2 is 'n2 1 re n1 1' and 'n1 2'",
     cause_missing: "S6: n2 holds 'n1 2' without what it follows",
     cause_above: "S7: n2 has 'n1 1' at a place below what it follows",
-    one_key_two_texts: "S5: key (1001, 5, 7, 1) is 'n1 1' and, at n2, 'n1 1'",
+    one_key_two_texts: "S5: key (1001, 5, 7, 1, 0) is 'n1 1' and, at n2, 'n1 1'",
     fingerprints_differ: "S8: the fingerprints differ",
     one_is_gone: "S8: n2 sees 2 of 3 alive",
     outbox: "S8: n2 sees 3 of 3 alive, 3 lines in its outbox",

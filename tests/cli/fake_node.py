@@ -13,7 +13,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from node import errors, words
+from node.core.access import Terms
+from node.errors import NeedsPassword, WrongSecret
 from node.happenings import (
+    ChangeEvent,
     ChatEvent,
     Happening,
     LeaderEvent,
@@ -51,6 +54,7 @@ class FakeNode:
         self.acknowledges = True  # whether every member has an own line at once
         self.nds = (words.DiscoveryService(NDS, "ok"),)
         self.is_down = False
+        self.key: words.PasswordKey | None = None  # which one joins by
         self._watchers: set[asyncio.Queue[Happening | Exception]] = set()
         self._count = self._last_chat = 0
 
@@ -181,6 +185,17 @@ class FakeNode:
         )
         self.tell(LeaderEvent(leader.member_id, nick, grown, self=leader.self, **more), chat)
 
+    def changed_line(self, chat: str | int, id: str, **what: Any) -> Line:
+        """A line was edited or redacted; with no id, the last own one."""
+        town = self.town(chat)
+        found = [one for one in town.log if (one.msg_id.startswith(id) if id else one.own)]
+        if not found:
+            raise errors.NoSuchMessage(id=id or "of your own", chat=town.chat.name)
+        line = replace(found[-1], **what)
+        town.log = [line if one is found[-1] else one for one in town.log]
+        self.tell(ChangeEvent(line, line.source_id, line.nick), chat)
+        return line
+
     def changed(self, chat: str | int, nick: str, change: str, detail: str = "") -> None:
         """A member joined, left, was dropped, returned, ...; the roster follows."""
         town = self.town(chat)
@@ -211,6 +226,7 @@ class FakeNode:
 
     def returns(self) -> None:
         self.is_down = False
+        self.key: words.PasswordKey | None = None  # which one joins by
 
     def asked(self, name: str) -> list[dict[str, Any]]:
         """The arguments of every call of a method."""
@@ -270,16 +286,33 @@ class FakeNode:
         nick: str = "",
         mode: words.Mode = words.Mode.LOGGED,
         is_open: bool = False,
+        password: words.PasswordKey = words.PasswordKey(),  # noqa: B008  frozen
+        hides_history: bool = False,
     ) -> words.Created:
-        opened = {"is_open": True} if is_open else {}
+        opened: dict[str, Any] = {"is_open": True} if is_open else {}
+        opened |= {"hides_history": True} if hides_history else {}
+        opened |= {"password": password} if password != words.PasswordKey() else {}
         self._called("create", name=name, nds=nds, nick=nick, mode=mode, **opened)
         chat = self.town(self.add_chat(name, self.nick, leader=self.nick)).chat
         await self._heard(ChatEvent(chat, "opened"), chat.chat_id)
         return words.Created(chat, f"{NDS}/{name}")
 
-    async def join(self, line: str, nds: str = "", nick: str = "") -> words.Admitted:
-        self._called("join", line=line, nds=nds, nick=nick)
+    async def join(
+        self,
+        line: str,
+        nds: str = "",
+        nick: str = "",
+        by_password: bool = False,
+        password: words.PasswordKey = words.PasswordKey(),  # noqa: B008  frozen
+    ) -> words.Admitted:
+        given = {"by_password": True} if by_password else {}
+        self._called("join", line=line, nds=nds, nick=nick, **given)
         name = line.rpartition("/")[2].removeprefix("#")
+        if self.key is not None and password != self.key:
+            if password != words.PasswordKey():
+                raise WrongSecret(chat=name, text="the password is wrong")
+            terms = Terms(self.key.salt, self.key.log_n, self.key.r, self.key.p)
+            raise NeedsPassword(chat=name, **terms.facts)
         chat = self.town(self.add_chat(name, "alice", self.nick, leader="alice")).chat
         await self._heard(ChatEvent(chat, "opened"), chat.chat_id)
         return words.Admitted(chat, self.nick)
@@ -305,6 +338,9 @@ class FakeNode:
 
     async def revoke_invite(self, chat: str, id: str) -> None:
         self._called("revoke_invite", None, chat=chat, id=id)
+
+    async def set_password(self, chat: str, password: words.PasswordKey) -> None:
+        self._called("set_password", None, chat=chat, password=password)
 
     async def networks(self, nds: str = "") -> words.Networks:
         return self._called("networks", words.Networks(), nds=nds)  # type: ignore[no-any-return]
@@ -352,6 +388,14 @@ class FakeNode:
         shown = tuple(found[-count:])
         return Page(shown, shown[0].place if len(found) > count else "")
 
+    async def edit(self, chat: str, id: str, text: str) -> words.Line:
+        line = self.changed_line(chat, id, text=text, edited=True)
+        return self._called("edit", line, chat=chat, id=id, text=text)  # type: ignore[no-any-return]
+
+    async def redact(self, chat: str, id: str) -> words.Line:
+        line = self.changed_line(chat, id, text="", erased=True, redacted_by=self.nick)
+        return self._called("redact", line, chat=chat, id=id)  # type: ignore[no-any-return]
+
     async def trace(self, chat: str, id: str = "") -> words.Tracing:
         none = errors.NoSuchMessage(id=id or "of your own", chat=self.town(chat).chat.name)
         return self._called("trace", none, chat=chat, id=id)  # type: ignore[no-any-return]
@@ -388,6 +432,11 @@ class FakeNode:
     async def set_topic(self, chat: str, topic: str) -> None:
         self._called("set_topic", chat=chat, topic=topic)
         self.changed(chat, self.nick, "topic", topic)
+
+    async def decide(self, chat: str, act: str, member: str = "", value: str = "") -> words.NickSet:
+        said = {"member": member} if member else {"value": value}
+        default = words.NickSet(member.removeprefix("@"))
+        return self._called("decide", default, chat=chat, act=act, **said)  # type: ignore[no-any-return]
 
     # ---- streams
 

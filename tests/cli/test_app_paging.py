@@ -436,3 +436,51 @@ def test_a_new_mention_is_found_first(world: World) -> None:
     assert 2_001 in lines(world)
     world.press("Alt+P")
     assert 1_990 in lines(world)
+
+
+@pytest.mark.parametrize("key", ["Alt+End", "PgUp"])
+def test_who_moves_on_while_a_mention_is_looked_for_stays_there(world: World, key: str) -> None:
+    world.press("Alt+Home")
+    assert 1 in lines(world)
+    read = world.node.history
+    gate = asyncio.Event()
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        if more.get("contains"):
+            await gate.wait()
+        return await read(*args, **more)
+
+    world.node.history = slow  # type: ignore[method-assign]
+    world.press("Alt+N", "Alt+N")  # 40 is held, 700 is not
+    world.press(key)
+    world.passes(100)
+    before = lines(world)
+    gate.set()
+    world.passes(300)
+    assert lines(world) == before
+    assert (LOGGED in before) is (key == "Alt+End")
+
+
+def test_the_newest_line_of_another_is_answered_wherever_one_has_scrolled(world: World) -> None:
+    world.press("Alt+Home")
+    assert LOGGED not in held(world)
+    world.enter("/reply yes")
+    world.passes(100)
+    (sent,) = world.node.asked("send")
+    assert sent["text"] == f"> alice: line {LOGGED}\nyes"
+
+
+def test_lines_of_ones_own_and_of_the_ignored_are_gone_past_to_the_newest_of_another(
+    world: World,
+) -> None:
+    world.node.says(DEV, "alice", "the last of another")
+    for number in range(60):
+        world.node.says(DEV, "you", f"mine {number}", own=True)
+    world.press("Alt+Home")
+    world.enter("/reply yes")
+    world.passes(100)
+    assert world.node.asked("send")[-1]["text"] == "> alice: the last of another\nyes"
+    world.enter("/ignore alice")
+    world.enter("/reply no")
+    world.press("Alt+End")
+    world.sees("there is nothing to answer here")

@@ -397,7 +397,7 @@ def test_what_fails_elsewhere_on_the_loop_ends_nothing(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.start()
-    foreign = eval("lambda: 1 / 0", {"__name__": "grpc.aio"})
+    foreign = eval("lambda: 1 / 0", {"__name__": "grpc.aio"})  # noqa: S307  a constant
     world.loop.call_soon(foreign)
     world.passes(100)
     assert not world.has_ended

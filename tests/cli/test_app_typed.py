@@ -145,9 +145,9 @@ def test_what_was_typed_before_recalling_is_still_there(world: World) -> None:
 def test_joining_does_not_take_the_chat_from_under_ones_fingers(world: World) -> None:
     join = world.node.join
 
-    async def slowly(line: str, nds: str = "", nick: str = "") -> Any:
+    async def slowly(*given: Any) -> Any:
         await asyncio.sleep(2.0)
-        return await join(line, nds, nick)
+        return await join(*given)
 
     world.node.join = slowly  # type: ignore[method-assign]
     world.start()

@@ -19,6 +19,7 @@ from node.cli.commands import (
     Command,
     Copy,
     Find,
+    Latest,
     Mistyped,
     Open,
     Query,
@@ -27,6 +28,7 @@ from node.cli.commands import (
     Save,
     Say,
     Show,
+    about,
     alias_fault,
     find,
     overview,
@@ -336,6 +338,9 @@ def test_with_every_chat_closed_one_is_told_how_to_come_back() -> None:
             Copy("> you: hm\nI did[2J, sorry", "copied the line of bob: I did[2J, sorry"),
         ),
         ("/copy 7777", Copy("mine", "copied your own line: mine")),
+        ("/edit so it is", Query("edit", {"chat": DEV, "text": "so it is"})),
+        ("/edit 4f2a2 so  it is", Query("edit", {"chat": DEV, "id": "4f2a2", "text": "so  it is"})),
+        ("/edit 2025 was better", Query("edit", {"chat": DEV, "text": "2025 was better"})),
         ("/reply yes, do  that", Say(DEV, "> carol: * waves\nyes, do  that")),
         ("/reply 4f2a2 no\nmatter", Say(DEV, "> bob: I did[2J, sorry\nno\nmatter")),
         ("/reply dead right", Say(DEV, f"{QUOTED}\nright")),
@@ -359,6 +364,9 @@ def test_a_message_is_named_by_its_digits_and_is_the_last_of_another_otherwise(
         ("/copy 4f2a", "several messages begin with 4f2a: 4f2a1111-0000, 4f2a2222-0000"),
         ("/reply", "it is /reply [id] text..., for example: /reply 4f2a yes, do that"),
         ("/reply 4f2a1", "it is /reply [id] text..."),
+        ("/edit", "it is /edit [id] text..., for example: /edit 4f2a fixed, see the log"),
+        ("/edit 4f2b yes", "no message here begins with 4f2b"),
+        ("/redact", "it is /redact id, for example: /redact 4f2a"),
         ("/reply 4f2b yes", "no message here begins with 4f2b"),
         ("/reply 4f2a yes", "several messages begin with 4f2a"),
     ],
@@ -371,9 +379,39 @@ def test_a_message_that_is_not_clear_is_not_guessed(line: str, said: str) -> Non
 
 @pytest.mark.parametrize("line", ["/copy", "/reply yes"])
 def test_ones_own_lines_are_not_the_last_of_another(line: str) -> None:
-    alone = replace(STATE, views=(replace(STATE.views[0], items=ITEMS[-1:]),))
+    alone = replace(STATE, views=(replace(STATE.views[0], items=ITEMS[-1:], older=""),))
     with pytest.raises(Mistyped, match=r"nobody else has said|there is nothing to answer"):
         parse(alone, line)
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        replace(STATE.views[0], items=ITEMS[-1:]),  # whose older lines are not read yet
+        replace(STATE.views[0], cut_off=True, older=""),  # that ends before the present
+        replace(STATE.views[0], cut_off=True, older="", later=ITEMS[-1:]),
+    ],
+)
+def test_the_newest_line_of_another_is_asked_for_where_the_window_does_not_hold_it(
+    lacking: View,
+) -> None:
+    state = replace(STATE, views=(lacking,))
+    assert parse(state, "/copy") == Latest(DEV)
+    assert parse(state, "/reply yes") == Latest(DEV, "yes")
+    with pytest.raises(Mistyped, match="it is /reply"):
+        parse(state, "/reply")
+    assert about(Latest(DEV), LINES[3]) == parse(STATE, "/copy")
+    assert about(Latest(DEV, "yes"), LINES[3]) == parse(STATE, "/reply yes")
+    for wanted in (Latest(DEV), Latest(DEV, "yes")):
+        with pytest.raises(Mistyped, match=r"nobody else has said|there is nothing to answer"):
+            about(wanted, None)
+
+
+def test_what_came_since_one_has_scrolled_up_is_the_newest() -> None:
+    later = (Item(99, w.Line(msg_id="9999", nick="bob", text="just now")), ITEMS[-1])
+    view = replace(STATE.views[0], cut_off=True, later=later)
+    said = parse(replace(STATE, views=(view,)), "/reply yes")
+    assert said == Say(DEV, "> bob: just now\nyes")
 
 
 def test_who_is_ignored_said_nothing_last() -> None:
@@ -448,12 +486,13 @@ def test_a_choice_is_made_in_full_or_by_its_own_beginning(typed: str, value: str
 
 SECTION_5 = """
 join create leave part close list invite chat buffer names members who whois nick me say topic
-search grep history clear unread read mute unmute notify ignore unignore away back copy reply quit
-exit q help keys version
+search grep history clear unread read mute unmute notify ignore unignore away back copy reply edit
+redact delete quit exit q help keys version
 status leader election trace where queue ping peers nds rpc doctor log check
 set save reload theme alias
+kick ban unban op deop owner rights
 """
-LATER = "msg query dm edit redact delete react kick ban unban op deop upload download lab explain"
+LATER = "msg query dm react upload download lab explain"
 
 
 def test_there_are_the_commands_with_a_capability_behind_them_and_no_others() -> None:
@@ -477,7 +516,9 @@ BEGINNINGS = {
     # and what the newer ones have to themselves
     "cl": None, "clo": "close", "cle": "clear", "co": "copy", "mu": "mute", "unm": "unmute",
     "no": "notify", "ig": "ignore", "uni": "unignore", "rep": "reply", "rel": "reload",
-    "k": "keys", "sav": "save", "set": "set", "th": "theme", "al": "alias",
+    "ed": "edit", "edi": "edit", "red": "redact", "de": None,
+    "k": None, "ke": "keys", "ki": "kick", "d": "doctor", "o": None, "ri": "rights",
+    "sav": "save", "set": "set", "th": "theme", "al": "alias",
 }  # fmt: skip
 
 
@@ -615,3 +656,31 @@ def test_any_alias_that_is_taken_can_be_typed(name: str, text: str) -> None:
     state = replace(STATE, aliases=((name.casefold(), text.strip()),))
     action = parsed(state, f"/{name} x y")
     assert not isinstance(action, str) or not action.startswith(f"there is no command /{name}.")
+
+
+# ---- what owner and admins decide ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", ["kick", "ban", "unban", "op", "deop", "owner"])
+def test_what_is_decided_about_a_member_is_asked_of_the_node(act: str) -> None:
+    asked = Query("decide", {"chat": DEV, "act": act, "member": "bob#2"})
+    assert parse(STATE, f"/{act} bob#2") == asked
+    with pytest.raises(Mistyped, match=f"it is /{act} member, for example: /{act} bob"):
+        parse(STATE, f"/{act}")
+
+
+def test_rights_are_shown_and_decided() -> None:
+    assert parse(STATE, "/rights") == Query("rights", {"chat": DEV})
+    decided = {"chat": DEV, "right": "topic", "value": "admins"}
+    assert parse(STATE, "/rights topic ADMINS") == Query("rights", decided)
+
+
+@pytest.mark.parametrize("typed", ["invite", "speak admins", "topic nobody"])
+def test_rights_that_there_are_not_are_named(typed: str) -> None:
+    with pytest.raises(Mistyped, match="takes invite or topic, and then all or admins"):
+        parse(STATE, f"/rights {typed}")
+
+
+def test_nobody_is_removed_by_a_beginning_that_means_something_else_too() -> None:
+    with pytest.raises(Mistyped, match="/k may be /kick or /keys"):
+        parse(STATE, "/k bob")

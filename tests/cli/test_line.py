@@ -21,7 +21,7 @@ from node.cli.output import Output
 from node.cli.settings import Keeper, Kept, load, save
 from node.config import Config
 from node.config import load as read_config
-from node.errors import NoSuchMember
+from node.errors import NodeDown, NodeLost, NoSuchMember
 from node.happenings import ChatEvent, ErrorEvent, Happening, MemberEvent, ReceiptEvent
 from node.host.hub import TooSlow
 from node.places import Places, places
@@ -498,6 +498,35 @@ def test_a_node_that_ends_under_a_pipe_leaves_word_of_how_far_it_got(pipe: Talk,
     lines = "1 line is" if many == 1 else "2 lines are"
     said = f"the node has ended: {lines} stored, what comes after is not sent\n"
     assert pipe.shown().endswith(said)
+    assert pipe.end() == 5
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ([w.Progress("0002", "0002-2", 0, 1)], "2 lines are stored, what"),
+        ([NodeLost(text="?")], "1 line is stored, of 1 more that is not known, what"),
+        ([NodeDown(profile="p")], "1 line is stored, what"),
+    ],
+)
+def test_a_line_under_way_when_the_node_ends_is_counted_by_what_the_node_tells_of_it(
+    pipe: Talk, monkeypatch: pytest.MonkeyPatch, last: list[Any], said: str
+) -> None:
+    pipe.begin()
+    pipe.type("one")
+
+    async def slow(*_: Any, **asked: Any) -> AsyncIterator[w.Progress]:
+        await asyncio.sleep(0.2)
+        for one in last:
+            if isinstance(one, Exception):
+                raise one
+            yield one
+
+    monkeypatch.setattr(pipe.node, "send", slow)
+    pipe.type("two")
+    pipe.node.dies()
+    shown = pipe.passes(500)
+    assert shown == f"the node has ended: {said} comes after is not sent\n"
     assert pipe.end() == 5
 
 

@@ -138,3 +138,18 @@ def test_only_ones_own_renaming_changes_ones_name() -> None:
 def test_the_topic_is_noted() -> None:
     chat = listed(member(DAN, "dan", "topic", "release")).chat
     assert (chat.topic, chat.topic_by) == ("release", "dan")
+
+
+def test_what_is_decided_about_a_member_is_its_role_from_now_on() -> None:
+    def role(*changes: str) -> str:
+        view = listed(*(member(BOB, "bob", change) for change in changes))
+        return next(one.role for one in view.members if one.nick == "bob")
+
+    assert [role("admin"), role("admin", "no_admin"), role("owner")] == ["admin", "member", "owner"]
+
+
+@pytest.mark.parametrize("change", ["banned", "pardoned", "rights"])
+def test_what_is_decided_about_others_changes_no_list(change: str) -> None:
+    assert listed(member(11, "eve", change)).members == listed().members
+    without = view_of(after(member(11, "eve", change), state=entered()))
+    assert counts(without) == (2, 2)

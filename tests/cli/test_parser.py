@@ -1,9 +1,17 @@
-"""The command line: verbs, flags before and after them, and what is said of nonsense."""
+"""The command line: verbs, flags before and after them, and what is said of nonsense.
+
+Tries node/cli/flags.py too.
+"""
+
+import re
+from typing import Any
 
 import pytest
 
+from node import words as w
 from node.cli import verbs
 from node.cli.parser import VERBS, build, parse
+from node.cli.render import tables
 from node.errors import Usage
 
 
@@ -81,3 +89,42 @@ def test_what_starts_a_node_takes_its_flags() -> None:
     line = ["host", "dev", "--nds", "a:1", "--nds", "b:2", "--listen", "0.0.0.0", "--insecure"]
     found = parse(line)
     assert (found.nds, found.listen, found.insecure) == (["a:1", "b:2"], "0.0.0.0", True)
+
+
+CHAT = w.Chat(name="dev", chat_id=1, member_id=2)
+TRACE = w.TraceRow(member_id=2)
+SAID: dict[str, tables.Answer] = {
+    "host": tables.created(w.Created(CHAT, "a:1/dev")),
+    "create": tables.hosted(CHAT, "a:1/dev"),
+    "join": tables.joined(w.Admitted(CHAT, "you")),
+    "leave": tables.left(w.Departure(), "dev"),
+    "status": tables.status(w.Status(nds=(w.DiscoveryService("a:1"),), chats=(CHAT,)), 0),
+    "send": tables.progress(w.Progress()),
+    "tail": tables.history(w.Page((w.Line(),)), "dev", 0),
+    "members": tables.members(w.Members("dev", (w.Member(2),)), 0),
+    "leader": tables.leader(w.Leader("dev")),
+    "list": tables.networks(w.Networks((w.Network("dev", 1),)), 0),
+    "invite": tables.invitation(w.Invitation("a:1/dev"), "dev"),
+    "unread": tables.unread(w.Unread(), "dev"),
+    "peers": tables.peers(w.Peers((w.Peer(),))),
+    "ping": tables.pings(w.Pings("dev", (w.PingRow(),))),
+    "check": tables.comparison(w.Comparison("dev", rows=(w.Compared(2),), lost=(w.Lost(2),))),
+    "doctor": tables.diagnosis(w.Diagnosis((w.Finding("port", True),))),
+    "rpc": tables.calls(w.Calls((w.CallMade(),)), 0),
+}
+
+
+def fields(value: Any) -> set[str]:
+    """The names of all fields of what is printed."""
+    if isinstance(value, list | tuple):
+        return set().union(*map(fields, value))
+    if not isinstance(value, dict):
+        return set()
+    return {*value}.union(*map(fields, value.values()))
+
+
+@pytest.mark.parametrize("verb", SAID)
+def test_the_help_names_every_field_of_what_is_printed_and_no_other(verb: str) -> None:
+    (json,) = (one.json for one in VERBS if one.name == verb)
+    said = fields(SAID[verb].rows) - (set() if verb != "tail" else {"acked", "of"})
+    assert said == set(re.findall(r'"(\w+)"', json))

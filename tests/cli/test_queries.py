@@ -8,11 +8,14 @@ import pytest
 from node import words as w
 from node.cli.queries import PAGES, QUERIES, ask, entered, fetch
 from node.cli.render.tables import Answer
-from node.errors import NodeDown, NoSuchMember, NoSuchMessage, Usage
+from node.errors import NodeDown, NoSuchMember, NoSuchMessage, TooManyInvites, Usage
 from tests.cli.fake_node import NDS, NOON_MS, FakeNode
 
 DEV = f"{1:016x}"
+KEY = w.PasswordKey(b"s" * 16, 15, 8, 1, b"k" * 32)
+FAKE_ID = f"{40_503:04x}"  # of the first line of a played node
 GIVEN: dict[str, Any] = {
+    "password": KEY,
     "line": f"{NDS}/lab",
     "name": "lab",
     "member": "bob",
@@ -20,7 +23,8 @@ GIVEN: dict[str, Any] = {
     "nick": "eve",
     "away": "lunch",
     "chat": DEV,
-    "id": "0123",
+    "id": FAKE_ID,
+    "act": "kick",
 }
 NEEDS = {
     "join": ("line",),
@@ -30,6 +34,10 @@ NEEDS = {
     "nick": ("nick",),
     "away": ("away",),
     "revoke": ("chat", "id"),
+    "edit": ("chat", "text"),
+    "redact": ("chat", "id"),
+    "password": ("chat", "password"),
+    "decide": ("chat", "act", "member"),
 }
 ALONE = ("networks", "back", "status", "version", "nds", "log", "rpc", "doctor")
 
@@ -40,6 +48,7 @@ def node() -> FakeNode:
     played.add_chat("dev", "alice", "bob", "you", leader="alice")
     line = played.past("dev", "alice", "the build broke", 60_000)
     played.answers["trace"] = w.Tracing(line=line, leader_nick="alice")
+    played.past("dev", "you", "sorry", 30_000)
     return played
 
 
@@ -72,6 +81,18 @@ def test_every_page_is_filled_with_a_value(node: FakeNode, kind: str) -> None:
         ("hosted", {"chat": DEV}, f"others run:  p2pchat join {NDS}/dev"),
         ("invite", {"chat": DEV}, f"{NDS}/dev"),
         ("revoke", {"chat": DEV, "id": "0123"}, "invitation 0123 of #dev is of no use any more"),
+        (
+            "password",
+            {"chat": DEV, "password": w.PasswordKey()},
+            "#dev has no password any more; who has a line gets in ('p2pchat invite')",
+        ),
+        (
+            "password",
+            {"chat": DEV, "password": KEY},
+            "who knows the password gets into #dev from now on, or has a line ('p2pchat invite')",
+        ),
+        ("edit", {"chat": DEV, "text": "so sorry"}, "3c6e is edited"),
+        ("redact", {"chat": DEV, "id": FAKE_ID}, f"{FAKE_ID} is redacted"),
         ("topic", {"chat": DEV}, "#dev has no topic"),
         ("nick", {"nick": "eve"}, "you are eve now"),
         ("whois", {"chat": DEV, "member": "@BOB"}, "bob (id 2) in #dev"),
@@ -82,12 +103,48 @@ def test_what_a_query_says(node: FakeNode, query: str, args: dict[str, Any], lin
     assert lines in asked(node, query, **args).lines
 
 
+def test_a_chat_that_is_hosted_again_is_told_as_at_its_making(node: FakeNode) -> None:
+    made, again = asked(node, "create", name="lab").rows[0], asked(node, "hosted", chat="lab")
+    assert made.keys() == again.rows[0].keys()
+    node.answers["invite"] = TooManyInvites(chat="lab", most=64)
+    answer = asked(node, "hosted", chat="lab")
+    assert (answer.exit, answer.lines, answer.rows[0]["join"]) == (0, (), None)
+    assert "has 64 invitations that can be used" in answer.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "mode", "is_open", "said"),
+    [
+        ({"transient": True}, w.Mode.LOGGED, False, "it is kept on disk"),
+        ({"transient": True}, w.Mode.TRANSIENT, False, ""),
+        ({"is_open": True}, w.Mode.LOGGED, False, "it lets in who is invited"),
+        ({"is_open": True}, w.Mode.LOGGED, True, ""),
+        ({}, w.Mode.TRANSIENT, True, ""),
+    ],
+)
+def test_a_chat_is_not_made_otherwise_by_hosting_it_again(
+    node: FakeNode, flags: dict[str, bool], mode: w.Mode, is_open: bool, said: str
+) -> None:
+    node.set_chat(DEV, mode=mode)
+    node.answers["invites"] = w.Invites("dev", is_open)
+    if not said:
+        assert asked(node, "hosted", chat=DEV, **flags).rows[0]["join"]
+        return
+    with pytest.raises(Usage, match=f"is for a new chat: you are in #dev already, and {said}"):
+        asked(node, "hosted", chat=DEV, **flags)
+    assert not node.asked("invite"), "none is spent"
+
+
 def test_invitations_are_listed_without_their_secrets(node: FakeNode) -> None:
     assert asked(node, "invites", chat=DEV).notes == ("nobody is invited to #dev",)
+    node.answers["invites"] = w.Invites("dev", password=True)
+    told = "nobody is invited to #dev; who knows its password gets in, too"
+    assert asked(node, "invites", chat=DEV).notes == (told,)
     one = w.InviteRow("0123456789abcdef", "bob", 2, NOON_MS, 0, True, "used", 1)
     two = w.InviteRow("fedcba9876543210", "eve", 5, NOON_MS, NOON_MS + 60_000, False, "good", 3)
     node.answers["invites"] = w.Invites("dev", False, (one, two))
     answer = asked(node, "invites", chat=DEV)
+    assert answer.notes == ()
     assert [" ".join(line.split()) for line in answer.lines] == [
         "0123456789abcdef used by bob for one for good 1 came by it",
         "fedcba9876543210 good by eve for any number until 2026-01-15 12:02:00 3 came by it",
@@ -170,3 +227,30 @@ def test_who_joins_or_makes_a_chat_has_entered_it(node: FakeNode) -> None:
         assert entered(query, answer) == len(node.towns)
         assert entered("invite", answer) == 0
     assert entered("join", Answer()) == 0
+
+
+def test_whois_says_what_somebody_is_and_by_whom_it_was_removed(node: FakeNode) -> None:
+    node.set_member("dev", "alice", role="owner")
+    node.set_member("dev", "bob", state="kicked", removed_by="alice")
+    assert "role owner" in asked(node, "whois", chat=DEV, member="alice").lines
+    told = asked(node, "whois", chat=DEV, member="bob").lines
+    assert ("removed by alice" in told, any(line.startswith("role") for line in told)) == (
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        ("kick", "bob is removed from #dev, and not let in again ('unban' takes that back)"),
+        ("ban", "bob is not let into #dev"),
+        ("unban", "bob may be let into #dev again, as a new member"),
+        ("op", "bob is an admin of #dev now"),
+        ("deop", "bob is no admin of #dev any more"),
+        ("owner", "bob owns #dev now, and you are an admin"),
+    ],
+)
+def test_what_was_decided_is_said(node: FakeNode, act: str, said: str) -> None:
+    answer = asked(node, "decide", chat=DEV, act=act, member="bob")
+    assert answer == Answer((said,), ({"chat": "dev", "act": act, "nick": "bob"},))

@@ -1,6 +1,7 @@
 """What people and programs read, word for word.
 
-Takes on node/words.py and node/happenings.py too, the values that are drawn.
+Takes on node/words.py and node/happenings.py too, the values that are drawn, and
+node/cli/render/comparing.py.
 """
 
 import json
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from node import happenings as h
 from node import words as w
 from node.cli.render import notices, records, shell, tables, text
+from node.faults import OTHER_KEY
 from node.happenings import Happening
 
 G = 1_795_000_000_000_000  # generation * 1,000,000: what is added is what people see
@@ -123,6 +125,12 @@ def member(change: str, nick: str = "carol", id: int = 4, detail: str = "") -> h
     return h.MemberEvent(G + id, nick, change, detail)
 
 
+def decided(change: str) -> h.MemberEvent:
+    return h.MemberEvent(G + 9, "dan", change, by_id=G + 1, by_nick="alice")
+
+
+EDITED = w.Line("4f2a", "4f2a", G + 4, "carol", "fi\nxed", sent_ms=AT, edited=True)
+REDACTED = replace(EDITED, text="", edited=False, erased=True, redacted_by="alice")
 NOTICES: list[tuple[h.What, str]] = [
     (member("joined"), "carol joined (id 4)"),
     (member("left"), "carol left"),
@@ -136,6 +144,11 @@ NOTICES: list[tuple[h.What, str]] = [
     (member("returned", "dan", 9), "dan (id 9) is back"),
     (member("renamed", "rob", 2, "bob"), "bob is called rob now"),
     (member("away", detail="lunch"), "carol is away: lunch"),
+    (member("throttled"), "carol floods: throttled"),
+    (h.ChangeEvent(EDITED, G + 4, "carol"), "carol edited 4f2a: fi xed"),
+    (h.ChangeEvent(REDACTED, G + 4, "carol"), "carol redacted 4f2a"),
+    (h.ChangeEvent(REDACTED, G + 1, "alice"), "alice redacted 4f2a of carol"),
+    (h.ChangeEvent(replace(EDITED, edited=False), G + 4, "carol"), "carol said 4f2a: fi xed"),
     (member("back"), "carol is back"),
     (member("topic", detail="release"), "carol set the topic: release"),
     (member("topic"), "carol removed the topic"),
@@ -182,7 +195,7 @@ NOTICES: list[tuple[h.What, str]] = [
         "NDS 10.0.0.5:50050 cannot store (its disk is full). Chat works; creating waits.",
     ),
     (
-        h.NdsEvent("10.0.0.5:50050", False, fault=w.OTHER_KEY),
+        h.NdsEvent("10.0.0.5:50050", False, fault=OTHER_KEY),
         "NDS 10.0.0.5:50050 is not spoken to: it is not the one that was there, or its"
         " connections are plain. Chat works;"
         " 'p2pchat doctor' says what to do.",
@@ -211,6 +224,18 @@ NOTICES: list[tuple[h.What, str]] = [
         "sent to 2 of 3; dan gets it when he is back",
     ),
     (h.MemberEvent(G + 4, "carol", "left", quiet=True), ""),
+    (decided("kicked"), "alice removed dan"),
+    (decided("banned"), "alice banned dan"),
+    (decided("pardoned"), "alice lets dan in again"),
+    (decided("admin"), "alice made dan an admin"),
+    (decided("no_admin"), "alice made dan a member like others"),
+    (decided("owner"), "alice made dan the owner"),
+    (member("admin"), "carol is an admin now"),
+    (member("banned"), "carol (id 4) was banned"),
+    (member("rights", detail="invite admins"),
+     "carol decided: its owner and admins alone invite from now on"),
+    (member("rights", detail="topic all"),
+     "carol decided: every member may set the topic from now on"),
     (h.SuspectEvent(G + 1, "alice", quiet=True), ""),
     (h.ElectionEvent(G + 2, "bob", "started", "leader silent", quiet=True), ""),
     (h.ElectionEvent(G + 2, "bob", "ended", "alice leads", quiet=True), ""),
@@ -237,6 +262,10 @@ LINE_MODE: list[tuple[h.What, tuple[str, ...]]] = [
         w.Line(nick="carol", text="waves", sent_ms=AT, kind=w.Kind.ACTION),
         ("09:45:12 #dev * carol waves",),
     ),
+    (EDITED, ("09:45:12 #dev <carol> fi", "09:45:12 #dev <carol> xed (edited)")),
+    (REDACTED, ("09:45:12 #dev <carol> [redacted by alice]",)),
+    (replace(REDACTED, redacted_by=""), ("09:45:12 #dev <carol> [erased]",)),
+    (replace(REDACTED, redacted_by="you"), ("09:45:12 #dev <carol> [redacted by <you>]",)),
     (w.Line(nick="carol", text="fixed", sent_ms=AT, own=True), ("09:45:12 #dev <you> fixed",)),
     (h.LeaderEvent(G + 2, "bob", EPOCH), ("09:45:12 #dev -- bob (id 2) leads now (epoch 12)",)),
     (h.QueueEvent(1), ()),
@@ -338,6 +367,11 @@ EVENTS: list[tuple[h.What, str, dict[str, Any]]] = [
     (h.ReceiptEvent("m", "m4", acked=1, of=2, later=("dan",)), "receipt",
      {"id": "m", "by": None, "nick": "", "later": ["dan"]}),
     (member("joined"), "member", {"id": 4, "member": G + 4, "nick": "carol", "change": "joined"}),
+    (h.ChangeEvent(REDACTED, G + 1, "alice"), "change",
+     {"short": "4f2a", "text": "", "edited": False, "erased": True, "redacted_by": "alice",
+      "by": {"id": 1, "member": G + 1, "nick": "alice"}}),
+    (h.ChangeEvent(EDITED, G + 4, "carol"), "change",
+     {"text": "fi\nxed", "edited": True, "erased": False, "redacted_by": None}),
     (h.SuspectEvent(G + 4, "carol"), "suspect", {"id": 4, "cleared": False}),
     (h.ElectionEvent(G + 2, "bob", "won", "x"), "election", {"phase": "won", "detail": "x"}),
     (h.ElectionEvent(G + 2, "bob", "ended", quiet=True), "election", {"quiet": True}),
@@ -539,6 +573,18 @@ def test_an_nds_that_does_not_answer_is_said_and_counts_when_there_is_nothing_el
     assert half.exit == 0
 
 
+def test_lengths_of_time_are_numbers_and_instants_are_dates() -> None:
+    answer = tables.peers(w.Peers((w.Peer(held_ms=1_500),)))
+    assert answer.rows[0]["held_ms"] == 1_500
+
+
+def test_an_nds_that_is_not_trusted_is_said_to_be_that() -> None:
+    why = "the NDS at a:1 shows another key than it had"
+    answer = tables.networks(w.Networks((), ("b:1",), (why,)), AT)
+    assert (answer.exit, answer.lines) == (4, ())
+    assert answer.notes == ("NDS b:1 does not answer", f"not trusted: {why}")
+
+
 def test_histories_that_differ_are_exit_6() -> None:
     rows = (w.Compared(G + 1, "a", "7c3e", True), w.Compared(G + 2, "b", "0000", False))
     answer = tables.comparison(w.Comparison("dev", False, rows))
@@ -692,3 +738,37 @@ def test_json_or_lines_never_both() -> None:
 def test_kinds_of_lines_differ_in_colour(what: h.What, codes: str) -> None:
     assert notices.tone(happened(what)) == codes
     assert notices.toned("a line", codes) == (f"\x1b[{codes}ma line\x1b[0m" if codes else "a line")
+
+
+def test_members_are_shown_with_their_rank_and_by_whom_they_were_removed() -> None:
+    listed = (
+        w.Member(G + 1, "alice", "alive", "a:1", self=True, role="owner"),
+        w.Member(G + 2, "bob", "alive", "b:1", role="admin"),
+        w.Member(G + 3, "carol", "alive", "c:1", role="member"),
+        w.Member(G + 4, "dan", "kicked", "d:1", removed_by="bob"),
+    )
+    seen = w.Members("dev", listed, admins_topic=True)
+    answer = tables.members(seen, AT)
+    assert answer.lines == (
+        " alice  id 1    alive (you), owner  a:1",
+        " bob    id 2    alive, admin        b:1",
+        " carol  id 3    alive               c:1",
+        "xdan    id 4    kicked              d:1    removed by bob",
+    )
+    assert [(row["role"], row["removed_by"]) for row in answer.rows] == [
+        ("owner", None),
+        ("admin", None),
+        ("member", None),
+        (None, "bob"),
+    ]
+    answer = tables.rights(seen)
+    assert answer.lines == (
+        "owner: alice",
+        "admins: bob",
+        "invite: every member",
+        "topic: its owner and admins",
+    )
+    row = {"chat": "dev", "owner": "alice", "admins": ["bob"], "invite": "all", "topic": "admins"}
+    assert answer.rows == (row,)
+    nobody = tables.rights(w.Members("dev", listed[2:]))
+    assert nobody.lines[:2] == ("owner: nobody who is in it", "admins: none")

@@ -206,3 +206,13 @@ def test_panes_are_always_as_wide_and_high_as_asked(
     for rows in (chats(state, columns, height), members(state, columns, height)):
         assert len(rows) == height
         assert columns_of(rows) <= {columns}
+
+
+def test_owner_and_admins_have_their_mark() -> None:
+    state = people(
+        w.Member(G + 1, "alice", "alive", role="owner"),
+        w.Member(G + 2, "bob", "alive", self=True, role="admin"),
+        w.Member(G + 3, "carol", "alive", role="member"),
+    )
+    rows = picture(members(state, 16, 5)).splitlines()
+    assert rows[1:4] == [" @alice id 1", " @you   id 2", " carol  id 3"]

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.conversation import ChatMessage
+from node.core.deciding import Act, Decision
 from node.core.group import Setup
 from node.core.types import Epoch, Hlc, Key, MemberId, Stream
 
@@ -41,6 +43,11 @@ def person(member: MemberId, life: m.Life = m.Life.ALIVE, **rest: Any) -> m.Memb
     return replace(known, **rest)
 
 
+def removal(whom: MemberId, by: MemberId = 1, **rest: Any) -> Decision:
+    """That one was removed by the founder; not signed."""
+    return replace(Decision(by, Act.KICK, Hlc(1, 0), whom, identity(whom)), **rest)
+
+
 def record(leader: MemberId, epoch: Epoch = EPOCH) -> m.Record:
     return m.Record(CHAT, "den", epoch, leader, address(leader))
 
@@ -54,16 +61,20 @@ def line(
     seq: int = 1,
     text: str = "",
     *,
-    after: tuple[m.ChatMessage, ...] = (),
+    after: tuple[ChatMessage, ...] = (),
     ms: int = 0,
     k: int = 1,
     id: str = "",
-) -> m.ChatMessage:
-    """A chat message: number `seq` of a member's stream `k`, written having seen `after`."""
-    return m.ChatMessage(
+    more: tuple[str, ...] = (),
+) -> ChatMessage:
+    """A chat message: number `seq` of a member's stream `k`, written having seen `after`, of one
+    line, and those that are `more`.
+    """
+    first = id or f"{source:08x}-0000-4000-8000-{k:04x}{seq:08x}"
+    return ChatMessage(
         key=Key(source, stream(k), seq),
-        id=id or f"{source:08x}-0000-4000-8000-{k:04x}{seq:08x}",
-        text=text or f"{source}.{seq}",
+        ids=(first, *(f"{first[:9]}{n:04x}{first[13:]}" for n in range(1, len(more) + 1))),
+        texts=(text or f"{source}.{seq}", *more),
         deps=tuple(sorted(message.key for message in after)),
         hlc=Hlc(ms or 1_000 + seq, 0),
         sent=WALL,

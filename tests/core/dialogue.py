@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.conversation import ChatMessage
 from node.core.events import (
     Answered,
     Event,
@@ -92,7 +93,9 @@ class Dialogue:
         while not self.waits(kind, to):
             due = self.group.deadline
             late = due is None or due > end
-            assert due is not None and not late, f"no {kind.__name__} in {ms} ms; {self.waiting}"  # noqa: PT018
+            said_so_far = f"no {kind.__name__} in {ms} ms; {self.waiting}"
+            assert due is not None, said_so_far
+            assert not late, said_so_far
             said += self.wait(max(0, due - self.now))
         self.said = said
         return self.call(kind, to).request
@@ -102,7 +105,7 @@ class Dialogue:
         self.now += ms
         return self.hand(Woken())
 
-    def says(self, text: str, wall: int = 0) -> m.ChatMessage:
+    def says(self, text: str, wall: int = 0) -> ChatMessage:
         """The user writes a line; gives the message that is shown."""
         self._inbound += 1
         id = f"ffffffff-0000-4000-8000-{self._inbound:012x}"
@@ -253,7 +256,8 @@ class Dialogue:
     @property
     def shown(self) -> list[str]:
         """Texts of all lines shown so far."""
-        return [s.message.text for _, s in self.log if isinstance(s, e.Deliver)]
+        told = (s for _, s in self.log if isinstance(s, e.Deliver))
+        return [line.text for notice in told for line in notice.lines]
 
     @property
     def changes(self) -> list[tuple[MemberId, e.Change]]:

@@ -4,7 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from node.core.messages import NO_CARD, Card, ChatMessage, Fact, Life, Member
+from node.core.conversation import ChatMessage
+from node.core.messages import NO_CARD, Card, Fact, Life, Member
 from node.core.types import Epoch, Hlc, Stream
 
 from .cast import line

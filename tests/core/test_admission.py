@@ -11,7 +11,7 @@ from node.core.admission import PURPOSE, statement
 from node.core.effects import Change
 from node.core.events import Opened, Received
 from node.core.membership import merge
-from node.core.messages import Reason
+from node.core.reasons import Reason
 from node.core.types import Epoch
 
 from .cast import CHAT, EPOCH, FIRST, WALL, identity, person
@@ -122,9 +122,8 @@ def test_where_nothing_is_proved_nothing_is_asked_for() -> None:
     assert talk.group.member(50) == replace(talk.group.member(50), admission=b"", admitted_by=0)
 
 
-@pytest.mark.parametrize("gone", [{"left": True}, {"kicked": True}])
-def test_who_is_gone_has_no_admission_any_more(gone: dict[str, bool]) -> None:
+def test_who_left_has_no_admission_any_more() -> None:
     """A roster holds all who were ever in."""
-    for one, other in [(admitted(), admitted(**gone)), (admitted(**gone), admitted())]:
+    for one, other in [(admitted(), admitted(left=True)), (admitted(left=True), admitted())]:
         record = merge(one, other)
         assert (record.admitted_by, record.admission) == (0, b"")

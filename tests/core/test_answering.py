@@ -5,7 +5,8 @@ import pytest
 from node.core import messages as m
 from node.core.effects import ElectionMoved, LeaderChanged
 from node.core.events import Closing, LinkBroken
-from node.core.messages import Reason, Vote
+from node.core.messages import Vote
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Epoch, Silence
 

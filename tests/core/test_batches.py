@@ -1,5 +1,5 @@
-"""Tries node/core/talking.py, composing.py and history.py: several lines at once come to the same
-as one by one, others' in one call and our own in one turn.
+"""Tries node/core/talking.py, node/core/composing.py, node/core/conversation.py and history:
+messages of others in one call come to the same as one by one, own lines of a turn are one message.
 """
 
 from typing import TypeAlias
@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from node.core import composing
 from node.core import effects as e
 from node.core import messages as m
+from node.core.conversation import ChatMessage, Kind
 from node.core.events import Burst, Submitted
-from node.core.types import Floor, Hlc, Key
+from node.core.types import Floor, Hlc, Key, Way
 
 from .cast import WALL, line, stream
 from .dialogue import Dialogue, follower, leading
@@ -26,9 +27,9 @@ Heard: TypeAlias = list[object]
 LINES = 12  # of each author
 
 
-def conversation(answers: list[tuple[int, int]]) -> dict[Key, m.ChatMessage]:
+def conversation(answers: list[tuple[int, int]]) -> dict[Key, ChatMessage]:
     """What two authors said; `answers` name the other's line that each of their lines had seen."""
-    said: dict[Key, m.ChatMessage] = {}
+    said: dict[Key, ChatMessage] = {}
     for n, (one, other) in enumerate(answers, 1):
         for author, seen in ((2, one), (4, other)):
             after = said.get(Key(6 - author, stream(), min(seen, n - 1)))
@@ -38,7 +39,7 @@ def conversation(answers: list[tuple[int, int]]) -> dict[Key, m.ChatMessage]:
 
 
 def heard(
-    said: dict[Key, m.ChatMessage], calls: list[Call], marks: Marks, *, one_by_one: bool
+    said: dict[Key, ChatMessage], calls: list[Call], marks: Marks, *, one_by_one: bool
 ) -> Heard:
     """All that a group stores, shows, answers and then holds."""
     talk = follower(3, 1, 2, 4)
@@ -140,21 +141,10 @@ def written(*ids: str, wall: int = WALL) -> tuple[Submitted, ...]:
     return tuple(Submitted(f"line {id}", id, wall + n) for n, id in enumerate(ids))
 
 
-def said(talk: Dialogue, lines: tuple[Submitted, ...], *, one_by_one: bool) -> Heard:
-    """All that a group stores and shows of its own lines, and what it then holds."""
-    found: Heard = []
-    for event in lines if one_by_one else (Burst(lines),):
-        talk.hand(event)
-        found.append(list(talk.said))
-    effects = [effect for step in found for effect in step]  # type: ignore[attr-defined]
-    stored = [m for one in effects if isinstance(one, e.StoreMessages) for m in one.messages]
-    kept = (e.StorePost, e.Deliver, e.Settled, e.Dropped)
-    s = talk.group._s
-    held = s.history.hash, s.history.size, s.history.digests(), s.history.held((3,))
-    after = s.causal.heads, s.last_own, s.latest_place, s.stream_seq, s.talked_at, s.wall_ahead
-    waiting = [(row.message, row.rows) for row in talk.group.queue()]
-    shown = [[one for one in effects if isinstance(one, kind)] for kind in kept]
-    return [stored, *shown, *held, *after, [key for key, _ in waiting]]
+def shown(talk: Dialogue) -> list[tuple[str, str]]:
+    """Ids and texts of all lines shown so far."""
+    told = (s for _, s in talk.log if isinstance(s, e.Deliver))
+    return [(line.id, line.text) for notice in told for line in notice.lines]
 
 
 ids = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=6)
@@ -168,10 +158,10 @@ ids = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=6)
 def test_own_lines_of_one_turn_come_to_the_same_as_one_by_one(
     turns: list[tuple[int, int, list[str]]], ahead: int
 ) -> None:
-    """Between them others' lines come, so that the first of them names those."""
+    """To people: between them others' lines come, so that the first of them names those."""
 
     def life(*, one_by_one: bool) -> Heard:
-        talk, found = follower(3, 1, 2, 4), list[object]()
+        talk, named = follower(3, 1, 2, 4), list[object]()
         have = {2: 0, 4: 0}
         for *fresh, names in turns:
             for author, count in zip((2, 4), fresh, strict=True):
@@ -179,43 +169,90 @@ def test_own_lines_of_one_turn_come_to_the_same_as_one_by_one(
                 if told := tuple(line(author, n, ms=WALL + ahead + n) for n in some):
                     talk.hears(m.Tell(talk.caller(author), 3, told))
                 have[author] += count
-            found += said(talk, written(*names), one_by_one=one_by_one)
-        return found
+            lines = written(*names)
+            for event in lines if one_by_one else (Burst(lines),):
+                talk.hand(event)
+                named += (
+                    [
+                        {dep.source for dep in message.deps} - {3}
+                        for message in talk.one(e.StoreMessages).messages[:1]
+                    ]
+                    if talk.of(e.StoreMessages)
+                    else []
+                )
+        heads = [(key.source, key.stream) for key in sorted(talk.group._s.causal.heads)]
+        return [shown(talk), heads, talk.group.outbox_size, list(filter(None, named))]
 
     assert life(one_by_one=False) == life(one_by_one=True)
 
 
-def test_own_lines_that_leave_heads_unnamed_are_said_one_by_one(
+def test_lines_of_one_turn_are_one_message() -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.hears(m.Tell(talk.caller(2), 3, (line(2),)))
+    talk.hand(Burst(written("a", "b", "c")))
+    (said,) = talk.one(e.StoreMessages).messages
+    assert (said.ids, said.texts) == (("a", "b", "c"), ("line a", "line b", "line c"))
+    assert (said.key.seq, said.deps, said.sent) == (1, (line(2).key,), WALL)
+    assert len(said.salts) == 3 * 16
+    assert len({said.salts[n : n + 16] for n in (0, 16, 32)}) == 3
+    assert talk.one(e.Deliver) == e.Deliver(said, Way.DIRECT, late=False)
+    assert talk.group.outbox_size == 3
+    for member in (1, 2, 4):
+        assert talk.call(m.Tell, member).request.messages == (said,)
+    assert talk.hand(Submitted("again", "b", WALL)) == [e.Dropped("a line that was said before")], (
+        "each of them was"
+    )
+
+
+def wrote(count: int = 1, text: str = "x", kind: Kind = Kind.TEXT, ms: int = 0) -> list[Submitted]:
+    return [Submitted(text, "", WALL + ms, kind)] * count
+
+
+@pytest.mark.parametrize(
+    ("lines", "sizes"),
+    [
+        (wrote(64), [64]),
+        (wrote(130), [64, 64, 2]),
+        ([*wrote(2), *wrote(2, kind=Kind.ACTION), *wrote()], [2, 2, 1]),
+        ([*wrote(2), *wrote(2, ms=1_000), *wrote(2, ms=1_001)], [4, 2]),
+        ([*wrote(ms=1_001), *wrote()], [1, 1]),  # the clock was set back
+        (wrote(5, "x" * 8_192), [2, 2, 1]),
+        ([*wrote(1, "x" * 65_536), *wrote(2)], [1, 2]),
+        ([*wrote(), *wrote(1, "x" * 65_536), *wrote()], [1, 1, 1]),
+    ],
+)
+def test_so_many_lines_make_one_message(lines: list[Submitted], sizes: list[int]) -> None:
+    talk = follower(3, 1)
+    talk.hand(Burst(tuple(replace(one, id=f"{n}") for n, one in enumerate(lines))))
+    said = talk.one(e.StoreMessages).messages
+    assert [len(message.ids) for message in said] == sizes
+    assert [id for message in said for id in message.ids] == [f"{n}" for n in range(len(lines))]
+    assert [message.key.seq for message in said] == [n for n, _ in enumerate(sizes, 1)]
+    assert [message.kind for message in said] == [
+        lines[sum(sizes[:n])].kind for n in range(len(sizes))
+    ]
+    assert [one.hlc for one in said] == sorted({one.hlc for one in said}), "each is later"
+
+
+def test_own_lines_that_leave_heads_unnamed_are_said_in_two(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(composing, "DEPS_MAX", 1)
-
-    def life(*, one_by_one: bool) -> Heard:
-        talk = follower(3, 1, 2, 4)
-        for author in (2, 4):
-            talk.hears(m.Tell(talk.caller(author), 3, (line(author, ms=WALL + author),)))
-        return said(talk, written("a", "b", "c", "d", wall=WALL + 100), one_by_one=one_by_one)
-
-    together = life(one_by_one=False)
-    assert together == life(one_by_one=True)
-    stored = together[0]
-    assert [len(one.deps) for one in stored] == [1, 1, 0, 0]  # type: ignore[attr-defined]
-
-
-def test_own_lines_go_out_together() -> None:
     talk = follower(3, 1, 2, 4)
-    talk.hand(Burst(written("a", "b", "c")))
-    for member in (1, 2, 4):
-        told = talk.call(m.Tell, member).request
-        assert [message.id for message in told.messages] == ["a", "b", "c"]
+    for author in (2, 4):
+        talk.hears(m.Tell(talk.caller(author), 3, (line(author, ms=WALL + author),)))
+    talk.hand(Burst(written("a", "b", "c", "d", wall=WALL + 100)))
+    said = [one.message for one in talk.of(e.Deliver)]
+    assert [len(one.ids) for one in said] == [1, 3]
+    assert [len(one.deps) for one in said] == [1, 1]
 
 
-def test_own_lines_of_one_who_is_alone_are_settled_each() -> None:
+def test_own_lines_of_one_who_is_alone_are_settled() -> None:
     talk = leading(1)
     talk.hand(Burst(written("a", "b")))
     shown = [one.message.key for one in talk.of(e.Deliver)]
     assert [one.key for one in talk.of(e.Settled)] == shown
-    assert len(shown) == 2
+    assert talk.group.outbox_size == 0
 
 
 def test_own_lines_of_one_who_has_left_are_dropped_each() -> None:

@@ -1,4 +1,6 @@
-"""Dialogues about node/core/belonging.py: exchanging the roster, suspecting, dropping, refuting."""
+"""Dialogues about node/core/belonging.py: exchanging the roster, suspecting, dropping, refuting;
+and about node/core/twins.py.
+"""
 
 from typing import Any
 
@@ -9,11 +11,12 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Change
 from node.core.events import LinkBroken, Started
-from node.core.messages import Life, Reason
+from node.core.messages import Life
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Epoch, Hlc, Silence
 
-from .cast import NEXT, WALL, address, identity, line, person, record
+from .cast import NEXT, WALL, address, identity, line, person, record, removal
 from .dialogue import Dialogue, follower, leading, returning
 
 ALIVE, SUSPECT, DROPPED = Life
@@ -99,7 +102,6 @@ def test_who_brings_news_may_ask_for_ours() -> None:
     ("before", "after", "change"),
     [
         ({}, {"left": True}, Change.LEFT),
-        ({}, {"kicked": True}, Change.KICKED),
         ({}, {"life": SUSPECT}, Change.SUSPECT),
         ({}, {"life": DROPPED}, Change.DROPPED),
         ({"life": SUSPECT}, {"incarnation": 101}, Change.CLEARED),
@@ -142,11 +144,14 @@ def test_a_new_name_that_looks_like_the_old_one_is_no_news() -> None:
 
 @pytest.mark.parametrize("end", ["left", "kicked"])
 def test_who_leaves_is_told_by_the_name_that_people_saw(end: str) -> None:
-    talk = follower(
-        3, 1, person(2, nick=named("carol", 2, 2)), person(4, nick=named("carol", 1, 4))
-    )
-    tell(talk, 4, person(2, nick=named("carol", 2, 2), left=end == "left", kicked=end == "kicked"))
-    assert talk.one(e.MemberChanged) == e.MemberChanged(2, Change(end), "carol2")
+    carol = person(2, nick=named("carol", 2, 2))
+    talk = follower(3, 1, carol, person(4, nick=named("carol", 1, 4)))
+    if end == "left":
+        tell(talk, 4, replace(carol, left=True))
+    else:
+        talk.hears(m.Update(talk.caller(4), m.Roster(decisions=(removal(2),))))
+    by = 1 if end == "kicked" else 0
+    assert talk.one(e.MemberChanged) == e.MemberChanged(2, Change(end), "carol2", by)
 
 
 def test_since_when_a_member_does_not_answer() -> None:
@@ -193,6 +198,8 @@ def test_dropped_member_refutes_with_a_higher_incarnation(found: Life) -> None:
 def test_only_left_and_kicked_end_a_membership() -> None:
     talk = follower(3, 1, 2)
     tell(talk, 2, mine(talk, kicked=True))
+    assert talk.of(e.Departed) == [], "that is for the owner and admins to decide"
+    talk.hears(m.Update(talk.caller(2), m.Roster(decisions=(removal(3),))))
     assert talk.one(e.Departed).kicked
     assert talk.said[-1] == talk.one(e.Departed), "last words"
     assert talk.hears(m.Tell(talk.caller(2), 3, (line(2),))).reason == Reason.UNKNOWN_CHAT

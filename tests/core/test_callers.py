@@ -13,10 +13,10 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Change
 from node.core.events import Opened, Received
-from node.core.messages import Reason
+from node.core.reasons import Reason
 from node.core.types import NO_EPOCH
 
-from .cast import CHAT, EPOCH, LEADING, WALL, address, identity, line, person, stream
+from .cast import CHAT, EPOCH, LEADING, WALL, address, identity, line, person, removal, stream
 from .dialogue import STRANGER, Dialogue, follower, leading
 
 Asked = Callable[[Dialogue, int], m.Request]
@@ -165,15 +165,23 @@ def test_who_is_gone_is_told_so_whatever_it_shows(
 
 
 @pytest.mark.parametrize(
-    ("how", "reason"), [({"kicked": True}, Reason.KICKED), ({"left": True}, Reason.LEFT)]
+    ("news", "reason"),
+    [
+        (m.Roster(decisions=(removal(2),)), Reason.KICKED),
+        (m.Roster((carded(2, left=True),)), Reason.LEFT),
+    ],
+    ids=["removed", "left"],
 )
 def test_whoever_goes_is_unheard_from_then_on_though_its_connection_lasts(
-    den: Dialogue, how: dict[str, bool], reason: str
+    den: Dialogue, news: m.Roster, reason: str
 ) -> None:
     assert isinstance(ask(den, SAID["Tell"](den, 2), certificate(2)), m.Told)
-    ask(den, m.Update(den.caller(1), m.Roster((carded(2, **how),))), certificate(1))
-    tell = m.Tell(den.caller(2), 3, (line(2, 2),))
-    assert_unheard(den, ask(den, tell, certificate(2)), reason)
+    ask(den, m.Update(den.caller(1), news), certificate(1))
+    for n in (2, 3):
+        tell = m.Tell(den.caller(2), 3, (line(2, n),))
+        assert ask(den, tell, certificate(2)).reason == reason
+        told = [effect.to for effect in den.said if isinstance(effect, e.Call)]
+        assert told == [2] * (reason == Reason.KICKED and n == 2), "by whom it was removed, once"
     assert den.shown == ["2.1"]
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from node.core.calls import MARGIN_MS, Calls, Outcome, Outstanding, absent
-from node.core.messages import Lookup, Reason, Refusal
+from node.core.messages import Lookup, Refusal
+from node.core.reasons import Reason
 from node.core.types import Silence
 
 ASKED = Lookup(1)

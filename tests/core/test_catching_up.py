@@ -7,6 +7,7 @@ from node.core import catching_up
 from node.core import effects as e
 from node.core import messages as m
 from node.core.alarms import Alarm
+from node.core.conversation import ChatMessage
 from node.core.events import Started
 from node.core.history import History
 from node.core.messages import Life, Receipt
@@ -17,10 +18,10 @@ from .cast import EPOCH, NEXT, WALL, line, person
 from .dialogue import Dialogue, follower, leading, outsider, returning
 from .test_joining import welcome
 
-SMALL = replace(LAN, page_bytes=300)  # two lines a page
+SMALL = replace(LAN, page_bytes=500)  # three lines a page
 
 
-def held(*messages: m.ChatMessage) -> History:
+def held(*messages: ChatMessage) -> History:
     history = History()
     for message in messages:
         history.add(message)
@@ -31,7 +32,7 @@ def ping(talk: Dialogue, by: int, history_hash: int) -> None:
     talk.hears(m.Ping(talk.caller(by), talk.view(by, history_hash=history_hash)))
 
 
-def comparing(by: int = 2, *messages: m.ChatMessage, **rest: object) -> Dialogue:
+def comparing(by: int = 2, *messages: ChatMessage, **rest: object) -> Dialogue:
     """Member 3 has just been told that another log differs, and asks how."""
     talk = follower(3, 1, 2, messages=messages, **rest)  # type: ignore[arg-type]
     talk.wait(LAN.t1_ms - 100)
@@ -50,7 +51,7 @@ def newcomer(*others: int) -> Dialogue:
     return talk
 
 
-def page(talk: Dialogue, *messages: m.ChatMessage, **rest: object) -> m.Synced:
+def page(talk: Dialogue, *messages: ChatMessage, **rest: object) -> m.Synced:
     return m.Synced(talk.view(1), messages=messages, **rest)  # type: ignore[arg-type]
 
 
@@ -164,7 +165,7 @@ def test_one_comparison_at_a_time_and_the_other_afterwards() -> None:
 
 
 def ask(
-    talk: Dialogue, by: int, *theirs: m.ChatMessage, sources: tuple[int, ...], newest: bool = False
+    talk: Dialogue, by: int, *theirs: ChatMessage, sources: tuple[int, ...], newest: bool = False
 ) -> e.Serve:
     runs = held(*theirs).held(sources)
     request = m.Sync(
@@ -223,7 +224,7 @@ def test_what_a_member_holds_of_ours_it_has_acknowledged_however_it_came_by_it()
     assert talk.one(e.Settled) == e.Settled(said.key, ())
 
 
-def missed(*lines: str) -> tuple[Dialogue, list[m.ChatMessage]]:
+def missed(*lines: str) -> tuple[Dialogue, list[ChatMessage]]:
     """Member 2 was dropped before it had what we said; it is back and to be compared with."""
     talk = follower(3, 1, 2)
     talk.hold(m.Tell)
@@ -292,14 +293,14 @@ def test_who_missed_a_line_and_is_seen_to_hold_it_has_acknowledged_it(how: str) 
     assert talk.group.lacking(2) == 0
 
 
-def ask_page(talk: Dialogue, by: int, message: m.ChatMessage) -> None:
+def ask_page(talk: Dialogue, by: int, message: ChatMessage) -> None:
     """A member that holds this message asks for what it lacks of its author."""
     sources = (message.key.source,)
     view, runs = talk.view(by, history_hash=77), held(message).held(sources)
     talk.hears(m.Sync(talk.caller(by), view, sources=sources, held=runs))
 
 
-def settled_before(me: int) -> tuple[Dialogue, m.ChatMessage, Post]:
+def settled_before(me: int) -> tuple[Dialogue, ChatMessage, Post]:
     """Member 3 said a line in an earlier life that member 2 lacked; it may be called `me` now."""
     old = line(3, 1, k=9)
     post = Post(old.key, (1, 2), (1,), settled=True)
@@ -320,8 +321,8 @@ def test_what_an_earlier_life_said_is_acknowledged_too() -> None:
     ping(talk, 2, talk.group.history_hash)
     assert talk.one(e.Acknowledged) == e.Acknowledged(old.key, 2, Way.CATCH_UP, 2, 2)
     assert talk.one(e.StorePost).post == replace(post, acked=(1, 2))
-    assert talk.group.own_id(old.key) == old.id
-    assert talk.group.own_id(line(1).key) == ""
+    assert talk.group.own_ids(old.key) == old.ids
+    assert talk.group.own_ids(line(1).key) == ()
 
 
 def test_who_has_become_the_member_it_was_to_ask_asks_nobody() -> None:

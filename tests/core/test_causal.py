@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.core.causal import Causal
-from node.core.messages import ChatMessage
+from node.core.conversation import ChatMessage
 from node.core.types import Key
 
 from .cast import line
@@ -24,7 +24,7 @@ class Log:
         for message in messages:
             self.held.add(message.key)
             shown += self.causal.accept(message)
-        return [message.text for message in shown]
+        return [message.texts[0] for message in shown]
 
 
 A1, A2, A3 = line(1, 1), line(1, 2), line(1, 3)
@@ -85,7 +85,7 @@ def test_the_load_of_an_author_is_what_waits() -> None:
 def test_what_lies_below_a_cut_counts_as_delivered() -> None:
     log = Log()
     log.take(B1, line(4, 2))
-    assert [m.text for m in log.causal.assume([A1.key])] == ["2.1"]
+    assert [m.texts[0] for m in log.causal.assume([A1.key])] == ["2.1"]
     assert log.causal.below == {A1.key}
 
 
@@ -145,7 +145,7 @@ def test_what_counts_as_held_from_now_on_frees_those_that_waited_for_it() -> Non
     log = Log()
     log.take(B1, C1)
     log.held |= {A1.key, A2.key}  # A floor has risen.
-    assert [message.text for message in log.causal.release()] == ["2.1", "3.1"]
+    assert [message.texts[0] for message in log.causal.release()] == ["2.1", "3.1"]
     assert log.causal.pending == {}
     assert log.causal.heads == {C1.key}
 

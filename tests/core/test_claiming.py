@@ -4,12 +4,16 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.messages import Life, Reason, Vote
+from node.core.deciding import Decision
+from node.core.messages import Life, Vote
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Epoch, Hlc
 
-from .cast import EPOCH, NEXT, address, person, record
+from .cast import EPOCH, NEXT, address, identity, person, record
 from .dialogue import Dialogue, follower
+from .test_ruling import BAN, KICK, KICK4, OP2, decided, told
+from .test_vouching import is_signed, signer
 
 
 def claiming(*others: int, **rest: object) -> Dialogue:
@@ -182,3 +186,41 @@ def test_a_claim_outlives_the_provisional_leadership_that_came_of_its_silence() 
     assert talk.group.following == 1, "the certified leader answered"
     claim = talk.wait_for(m.Claim)
     assert (claim.nonce, claim.votes, claim.only_fate) == (nonce, (), True)
+
+
+# ---- a leader that was removed -------------------------------------------------------------------
+
+
+def deposing(*decisions: Decision, me: int = 3, leader: int = 4) -> m.Claim:
+    """What a member claims that hears of these, where everybody answers."""
+    signs = {"sign": signer(me), "verify": is_signed}
+    talk = follower(me, *({1, 2, 3, 4} - {me}), leader=leader, signs=signs)
+    talk.hold(m.Elect)
+    told(talk, *decisions)
+    talk.wait_for(m.Elect)
+    for voter in talk.callees(m.Elect):
+        talk.answer(m.Elect, talk.vote(Vote.UNREACHABLE), to=voter)
+    claim = talk.call(m.Claim).request
+    assert isinstance(claim, m.Claim)
+    return claim
+
+
+def test_a_claim_shows_that_the_leader_was_removed() -> None:
+    by_owner = decided(1, KICK, 4)
+    assert deposing(by_owner).removals == (by_owner,)
+    assert deposing(OP2, KICK4).removals == (OP2, KICK4)
+
+
+def test_and_nothing_of_another_or_of_a_leader_that_is_silent() -> None:
+    talk = follower(3, 1, 2, 4, signs={"sign": signer(3), "verify": is_signed})
+    told(talk, OP2, KICK4)
+    talk.kill(1)
+    talk.wait_for(m.Elect, ms=60_000)
+    for voter in talk.callees(m.Elect):
+        talk.answer(m.Elect, talk.vote(Vote.UNREACHABLE), to=voter)
+    assert talk.call(m.Claim).request.removals == ()
+
+
+def test_nor_where_only_its_person_is_kept_out() -> None:
+    """Which member that is the registry does not know."""
+    assert deposing(decided(1, BAN, person=identity(4))).removals == ()

@@ -7,7 +7,8 @@ import pytest
 from node.core import effects as e
 from node.core import messages as m
 from node.core.events import Challenged, LinkBroken, Started
-from node.core.messages import Reason, Vote
+from node.core.messages import Vote
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Silence
 
@@ -608,7 +609,7 @@ def test_a_broken_link_and_a_refused_ping_do_not_wait_for_the_back_off() -> None
     talk.wait_for(m.Elect, ms=100)
 
 
-def test_an_alive_vote_for_a_provisional_leader_does_not_stop_a_caller_that_reaches_the_registry() -> (  # noqa: E501
+def test_an_alive_vote_for_a_provisional_leader_does_not_stop_a_caller_that_reaches_the_registry() -> (  # noqa: E501  a name cannot be broken
     None
 ):
     talk = electing()

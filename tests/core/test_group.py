@@ -11,7 +11,8 @@ from node.core import messages as m
 from node.core.effects import Change
 from node.core.events import Field
 from node.core.group import Group
-from node.core.messages import Life, Reason
+from node.core.messages import Life
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Hlc, Silence
 

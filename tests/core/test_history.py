@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from node.core.history import History, content_hash
-from node.core.messages import ChatMessage, Kind
-from node.core.types import Epoch, Floor, Hlc, Key, Stream
+from node.core.conversation import ChatMessage, Kind
+from node.core.history import History
+from node.core.types import Epoch, Floor, Hlc, Key
 
 from .cast import line, stream
 from .laws import conversations, fixed
@@ -47,8 +47,10 @@ def test_a_key_is_taken_in_once() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"text": "other"},
-        {"id": "other"},
+        {"texts": ("other",)},
+        {"texts": ("1.1", "other"), "ids": (LINES[0].id, "other")},
+        {"ids": ("other",)},
+        {"salts": bytes(15) + b"1"},
         {"deps": (line(2, 1).key,)},
         {"hlc": Hlc(7, 7)},
         {"sent": 1},
@@ -58,26 +60,7 @@ def test_a_key_is_taken_in_once() -> None:
     ],
 )
 def test_the_hash_covers_everything_that_a_message_says(change: dict[str, object]) -> None:
-    assert content_hash(replace(LINES[0], **change)) != content_hash(LINES[0])  # type: ignore[arg-type]
-
-
-def test_the_hash_is_the_one_that_floors_of_old_logs_are_made_of() -> None:
-    deps = (
-        Key(2, Stream(3, 0), 5),
-        Key(1_700_000_000_000_002, Stream(1_700_000_000_001, 9), 1),
-    )
-    message = ChatMessage(
-        key=Key(1_700_000_000_000_001, Stream(1_700_000_000_000, 2**32 - 1), 7),
-        id="0f8fad5b-d9cb-469f-a165-70867728950e",
-        text="Straße | 1.2;",
-        deps=deps,
-        hlc=Hlc(1_700_000_000_003, 4),
-        sent=1_700_000_000_002,
-        epoch=Epoch(1_700_000_000, 3),
-        kind=Kind.ACTION,
-    )
-    assert content_hash(message) == 0xB128CB51EC73B34C
-    assert content_hash(replace(message, deps=(), kind=Kind.TEXT)) == 0x30C699E28DC81081
+    assert replace(LINES[0], **change).hash != LINES[0].hash  # type: ignore[arg-type]
 
 
 @fixed
@@ -152,7 +135,7 @@ def test_a_run_is_covered_when_each_of_it_is_held(first: int, last: int, covered
 
 
 def test_of_two_contents_under_one_key_the_lower_hash_stands_everywhere() -> None:
-    low, high = sorted((line(1, 1, "this"), line(1, 1, "that")), key=content_hash)
+    low, high = sorted((line(1, 1, "this"), line(1, 1, "that")), key=lambda one: one.hash)
     one, other = holding(low), holding(high)
     assert one.differing(other.digests()) == (1,)
     assert lacks(one, other) == [low.key], "equal runs of other contents are sent"
@@ -164,15 +147,24 @@ def test_of_two_contents_under_one_key_the_lower_hash_stands_everywhere() -> Non
 
 def test_of_one_author_s_messages_with_one_id_the_others_are_repeats() -> None:
     history = History()
-    assert not history.is_repeat(line(1, 1, id="x"))
-    assert not history.is_repeat(line(1, 1, id="x"))
-    assert history.is_repeat(line(1, 2, id="x"))
-    assert not history.is_repeat(line(2, 1, id="x")), "ids are unique for each author only"
+    assert history.repeats(line(1, 1, id="x")) == ()
+    assert history.repeats(line(1, 1, id="x")) == ()
+    assert history.repeats(line(1, 2, id="x")) == (0,)
+    assert history.repeats(line(2, 1, id="x")) == (), "ids are unique for each author only"
+
+
+def test_of_several_lines_those_are_repeats_whose_ids_were_said() -> None:
+    history = History()
+    said = line(1, 1, "one", more=("two", "three"))
+    assert history.repeats(said) == ()
+    other = replace(line(1, 2, "four", more=("five", "six")), ids=("x", said.ids[1], "y"))
+    assert history.repeats(other) == (1,)
+    assert history.repeats(replace(line(1, 3, "seven", more=("eight",)), ids=("x", "y"))) == (0, 1)
 
 
 def test_an_id_that_was_said_is_known_of_its_author_alone() -> None:
     history = History()
-    history.is_repeat(line(1, 1, id="x"))
+    history.repeats(line(1, 1, id="x"))
     assert history.knows_id(1, "x")
     assert not history.knows_id(2, "x")
 
@@ -192,7 +184,7 @@ def test_trimming_forgets_the_oldest_and_changes_no_hash() -> None:
     history = holding(*said)
     hash, digests, size = history.hash, history.digests(), history.size
     for message in said:
-        history.is_repeat(message)
+        history.repeats(message)
     assert history.trim(3, ()) == (said[2].key, said[1].key)
     assert (history.hash, history.digests()) == (hash, digests)
     assert (len(history), history.has(said[3].key)) == (1, True)
@@ -263,9 +255,9 @@ def test_below_a_floor_another_content_changes_nothing() -> None:
     for text in ("a", "b", "c", "d"):
         history = holding(first)
         history.adopt(Floor(1, stream(), 1, 5))
-        assert not history.supersedes(replace(first, text=text))
+        assert not history.supersedes(replace(first, texts=(text,)))
         history.trim(1, ())
-        assert not history.supersedes(replace(first, text=text))
+        assert not history.supersedes(replace(first, texts=(text,)))
 
 
 def test_a_hole_is_part_of_the_digest_filled_or_not() -> None:
@@ -291,3 +283,12 @@ def test_a_gap_is_what_is_missing_up_to_a_message() -> None:
     assert [key.seq for key in history.gap(line(1, 3, k=2).key, 99)] == [1, 2, 3]
     history.adopt(Floor(1, stream(), 4, 0))
     assert [key.seq for key in history.gap(line(1, 6).key, 99)] == [5, 6]
+
+
+def test_of_messages_with_several_lines_as_many_go_as_have_so_many_lines() -> None:
+    said = [line(1, n, "one", more=("two", "three"), ms=n) for n in (1, 2, 3)]
+    history = holding(*said)
+    assert history.lines == 9
+    assert history.trim(3, ()) == (said[0].key,)
+    assert history.trim(4, ()) == (said[2].key,), "the last one whole"
+    assert history.lines == 0

@@ -9,21 +9,27 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from node.core import messages as m
-from node.core.events import Invited, Opened, Received, Revoked
+from node.core.access import Invite, Knows, Terms, statement
+from node.core.deciding import ADMINS, Act, Decision
+from node.core.deciding import statement as decided
+from node.core.events import Invited, Opened, PasswordSet, Received, Revoked
 from node.core.inviting import check_of, joiner_proof, leader_proof
-from node.core.membership import INVITES_KEPT, KEPT_MS, Membership
-from node.core.messages import Reason
-from node.core.types import NO_EPOCH
+from node.core.membership import INVITES_KEPT, MADE_MAX, Membership
+from node.core.reasons import Reason
+from node.core.types import NO_EPOCH, Hlc
+from node.limits import NUMBER_MAX
 
-from .cast import CHAT, WALL, address, identity, person
+from .cast import CHAT, WALL, address, identity, person, removal
 from .dialogue import STRANGER, Dialogue, follower, leading
 from .laws import fixed
+from .test_vouching import is_signed, signer
 
 SECRET, OTHER = b"s" * 16, b"t" * 16
 CHECK = check_of(SECRET)
 OWN, THEIRS, ANOTHER = b"leader's", b"joiner's", b"another's"
 ID = 7
 MINUTE = 60_000
+DAY = 24 * 60 * MINUTE
 
 
 def led(**rest: Any) -> Dialogue:
@@ -173,8 +179,8 @@ invites = st.integers(1, 4).flatmap(
         id=st.just(id),
         check=st.just(bytes([id]) * 32),
         by=st.just(id),
-        made=st.just(id * KEPT_MS),
-        expires=st.just(0 if id == 3 else id * KEPT_MS + 1),
+        made=st.just(id * DAY),
+        expires=st.just(0 if id == 3 else id * DAY + 1),
         once=st.just(id % 2 == 0),
         revoked=st.booleans(),
         used=st.sets(st.integers(1, 3)).map(lambda used: tuple(sorted(used))),
@@ -205,16 +211,15 @@ def _was_revoked(invite: m.Invite, news: list[tuple[m.Invite, m.Fact]]) -> bool:
     return any(one.revoked for one, _ in news if one.id == invite.id)
 
 
-def test_an_invitation_that_ended_long_before_the_latest_was_made_is_forgotten() -> None:
-    members = Membership()
-    old = m.Invite(1, CHECK, 1, made=1, expires=2)
-    lasting = m.Invite(2, CHECK, 1, made=1)
-    members.absorb(m.Roster(invites=(old, lasting)))
-    assert set(members.invites) == {1, 2}
-    members.absorb(m.Roster(invites=(m.Invite(3, CHECK, 1, made=3 + KEPT_MS),)))
-    assert set(members.invites) == {2, 3}
-    members.absorb(m.Roster(invites=(old,)))
-    assert set(members.invites) == {2, 3}
+def test_a_clock_that_runs_ahead_ends_no_invitation() -> None:
+    talk = led()
+    invited(talk, expires=WALL + MINUTE)
+    ahead = m.Invite(ID + 1, CHECK, 2, made=WALL + 30 * DAY, expires=WALL + 31 * DAY)
+    talk.hears(m.Update(m.Caller(CHAT, 2, 100, NO_EPOCH), m.Roster(invites=(ahead,))))
+    talk.hand(Invited(ID + 2, check_of(OTHER), WALL + talk.now, WALL + MINUTE))
+    assert [one.id for one in talk.group.invites] == [ID, ID + 1, ID + 2]
+    assert asks(talk, invite=ID, proof=proof()).member == 50
+    assert asks(talk, by=8, invite=ID + 2, proof=proof(OTHER, by=8)).member == 51
 
 
 def test_of_too_many_invitations_the_latest_are_kept() -> None:
@@ -224,3 +229,86 @@ def test_of_too_many_invitations_the_latest_are_kept() -> None:
     members.absorb(m.Roster(invites=many[INVITES_KEPT - 1 :]))
     assert sorted(members.invites) == list(range(4, INVITES_KEPT + 4))
     assert Membership(members.roster).hash == members.hash
+
+
+# ---- where admins alone invite -------------------------------------------------------------------
+
+ALONE = replace(removal(0, act=Act.INVITES), value=ADMINS)
+OP2 = replace(removal(2, act=Act.OP), hlc=Hlc(2, 0), after=(ALONE.id,))
+SIGNED = {"sign": signer(1), "verify": is_signed}
+
+
+def restricted(*decisions: Decision) -> Dialogue:
+    talk = led(signs=SIGNED)
+    for one in (ALONE, *decisions):
+        signed = replace(one, signature=signer(one.by)(decided(CHAT, one)))
+        talk.hears(m.Update(talk.caller(2), m.Roster(decisions=(signed,))))
+    return talk
+
+
+def of_2(signature: bytes = b"") -> Invite:
+    """As member 2 makes one, or says that it did."""
+    invite = Invite(ID, CHECK, 2, WALL)
+    return replace(invite, signature=signature or signer(2)(statement(CHAT, invite)))
+
+
+def test_there_an_admin_s_own_invitation_lets_in() -> None:
+    talk = restricted(OP2)
+    talk.hears(m.Update(talk.caller(2), m.Roster(invites=(of_2(),))))
+    assert asks(talk, invite=ID, proof=proof()).member == 50
+    mine = restricted()
+    invited(mine)
+    assert asks(mine, invite=ID, proof=proof()).member == 50
+
+
+@pytest.mark.parametrize("case", ["a member's", "in an admin's name", "of an admin of before"])
+def test_there_nobody_else_s_does(case: str) -> None:
+    deop = replace(removal(2, act=Act.DEOP), hlc=Hlc(3, 0), after=(OP2.id,))
+    decisions = {"a member's": (), "in an admin's name": (OP2,)}.get(case, (OP2, deop))
+    talk = restricted(*decisions)
+    bent = b"x" * 64 if case == "in an admin's name" else b""
+    talk.hears(m.Update(talk.caller(2), m.Roster(invites=(of_2(bent),))))
+    refusal = asks(talk, invite=ID, proof=proof())
+    assert refusal == m.Refusal(Reason.WRONG_SECRET, "who made that invitation may not invite")
+
+
+def test_there_neither_an_open_door_nor_a_password_lets_in() -> None:
+    talk = restricted()
+    talk.hand(Opened(True, WALL))
+    talk.hand(PasswordSet(Terms(b"s" * 16), b"k" * 32, WALL))
+    assert asks(talk).reason == Reason.NOT_INVITED
+    assert asks(talk, knows=Knows()).reason == Reason.NOT_INVITED
+    assert (talk.group.is_open, talk.group.has_password) == (False, False)
+
+
+def test_what_somebody_has_invited_who_was_removed_lets_in_nobody() -> None:
+    talk = led()
+    talk.hears(m.Update(talk.caller(2), m.Roster(invites=(Invite(ID, CHECK, 2, WALL),))))
+    talk.hears(m.Update(talk.caller(2), m.Roster(decisions=(removal(2),))))
+    assert asks(talk, invite=ID, proof=proof()).reason == Reason.WRONG_SECRET
+
+
+def test_who_invites_signs_for_all_that_is_said_of_it() -> None:
+    invite = of_2()
+    changes = {"id": 8, "check": b"d" * 32, "by": 1, "made": 1, "expires": 1, "once": True}
+    said = {statement(CHAT, replace(invite, **{name: value})) for name, value in changes.items()}
+    assert len({*said, statement(CHAT, invite), statement(CHAT + 1, invite)}) == 8
+    assert statement(CHAT, replace(invite, revoked=True, used=(1,))) == statement(CHAT, invite)
+
+
+def test_a_new_invitation_is_kept_also_among_many_that_seem_later() -> None:
+    talk = led()
+    ahead = tuple(m.Invite(i, CHECK, 2, made=WALL + DAY + i) for i in range(1, INVITES_KEPT + 1))
+    talk.hears(m.Update(m.Caller(CHAT, 2, 100, NO_EPOCH), m.Roster(invites=ahead)))
+    talk.hand(Invited(INVITES_KEPT + 1, check_of(OTHER), WALL + talk.now, WALL + MINUTE))
+    kept = {one.id: one.made for one in talk.group.invites}
+    assert (len(kept), kept[INVITES_KEPT + 1]) == (INVITES_KEPT, WALL + DAY + INVITES_KEPT + 1)
+    assert asks(talk, invite=INVITES_KEPT + 1, proof=proof(OTHER)).member == 50
+
+
+def test_no_instant_of_an_invitation_is_later_than_can_be_told() -> None:
+    members = Membership()
+    last = tuple(m.Invite(id, CHECK, 1, made=MADE_MAX) for id in range(1, INVITES_KEPT + 1))
+    members.absorb(m.Roster(invites=last))
+    assert members.kept_from(5, 7) == MADE_MAX == NUMBER_MAX
+    assert Membership().kept_from(5, 7) == 5

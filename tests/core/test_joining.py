@@ -7,11 +7,11 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.events import Closing, Leaving, LinkBroken, Started, Submitted
 from node.core.joining import PATIENCE_MS
-from node.core.messages import Reason
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import NO_EPOCH, Epoch, Silence
 
-from .cast import CHAT, EPOCH, FIRST, NEXT, WALL, address, identity, person, record
+from .cast import CHAT, EPOCH, FIRST, NEXT, WALL, address, identity, person, record, removal
 from .dialogue import REGISTRY, STRANGER, Dialogue, follower, founding, leading, outsider, returning
 
 
@@ -227,7 +227,9 @@ def test_an_admission_begun_in_one_epoch_is_not_ended_in_another() -> None:
 
 
 def test_a_kicked_identity_stays_out() -> None:
-    assert admit(leading(1, person(2, kicked=True)), 2).reason == Reason.KICKED  # type: ignore[union-attr]
+    talk = leading(1, 2, 3)
+    talk.hears(m.Update(talk.caller(3), m.Roster(decisions=(removal(2),))))
+    assert admit(talk, 2).reason == Reason.KICKED  # type: ignore[union-attr]
 
 
 def test_who_left_and_joins_again_gets_a_new_id() -> None:

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.conversation import ChatMessage
 from node.core.history import History
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
@@ -17,7 +18,7 @@ from .test_joining import welcome
 LINES = [line(1, n) for n in range(1, 13)]
 
 
-def trimmed(count: int, *lines: m.ChatMessage) -> History:
+def trimmed(count: int, *lines: ChatMessage) -> History:
     """A log that held these lines and has let the first ones go."""
     history = held(*lines)
     history.trim(count, ())
@@ -32,7 +33,7 @@ def floor_of(history: History) -> Floor:
 TEN = trimmed(10, *LINES)  # holds 11 and 12, and counts ten before them
 
 
-def behind_a_gap(by: int = 2, *known: m.ChatMessage, others: int = 0, **rest: object) -> Dialogue:
+def behind_a_gap(by: int = 2, *known: ChatMessage, others: int = 0, **rest: object) -> Dialogue:
     """Member 3 compares with a member that has trimmed more than 3 ever had."""
     talk = comparing(by, *known, **rest)
     talk.hold(m.Ping)
@@ -80,7 +81,7 @@ def test_what_another_still_has_is_fetched_and_nothing_jumped() -> None:
     talk.wait_for(m.Sync, to=1)
     talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1,)), to=1)
     talk.answer(m.Sync, page(talk, *LINES[3:10]), to=1)
-    assert [s.message.text for s in talk.of(e.Deliver)] == [one.text for one in LINES[3:10]]
+    assert [s.message.texts[0] for s in talk.of(e.Deliver)] == [one.texts[0] for one in LINES[3:10]]
     assert all(s.late for s in talk.of(e.Deliver)), "they belong before what was shown"
     assert talk.of(e.StoreMarks) == []
     assert talk.group.history_hash == held(*LINES).hash == TEN.hash

@@ -7,7 +7,8 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Change
 from node.core.events import Closing, Leaving, Started
-from node.core.messages import Life, Reason, Vote
+from node.core.messages import Life, Vote
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Post, Silence
 
@@ -35,6 +36,7 @@ def test_the_last_one_alive_ends_a_transient_group_and_only_that() -> None:
     talk = leading(1, dead, mode=m.TRANSIENT)
     talk.hand(Leaving())
     assert talk.call(m.Delete).request.epoch == EPOCH
+    assert talk.call(m.Delete).deadline_ms == LAN.leave_ms, "as long as for others"
     talk.answer(m.Delete, m.Deleted())
     assert talk.one(e.Departed).deleted
     alive = leading(1, dead, 3, mode=m.TRANSIENT)

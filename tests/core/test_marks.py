@@ -5,9 +5,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.core.conversation import ChatMessage
 from node.core.history import History
 from node.core.marks import Marks, hole_hash, outranks
-from node.core.messages import ChatMessage
 from node.core.types import Floor, Key, Stream
 
 from .cast import line, stream

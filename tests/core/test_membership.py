@@ -11,7 +11,7 @@ from node.core.membership import Membership, merge, suspected, with_life
 from node.core.messages import Fact, Life, Member, Roster
 from node.core.types import Epoch, Hlc, Stream
 
-from .cast import address, identity, person
+from .cast import address, identity, person, removal
 from .laws import facts, fixed, members
 
 ALIVE, SUSPECT, DROPPED = Life
@@ -138,9 +138,12 @@ def test_one_identity_one_id_all_but_the_highest_count_as_left() -> None:
 
 
 def test_a_kicked_identity_is_known_whatever_its_id() -> None:
-    members = of(person(1), person(2, kicked=True))
-    assert members.is_kicked(identity(2))
-    assert not members.is_kicked(identity(1))
+    members = of(person(1), person(2), person(3))
+    members.absorb(Roster((person(4, identity=identity(2)),), decisions=(removal(2),)))
+    assert [members.is_barred(identity(one)) for one in (1, 2, 3)] == [False, True, False]
+    assert [one for one in range(1, 6) if members.is_kicked(one)] == [2, 4]
+    assert [members.removed_by(one) for one in (1, 2, 4, 9)] == [0, 1, 1, 0]
+    assert [members.last_of(identity(one)) for one in (2, 3, 9)] == [4, 3, 0]
 
 
 def test_members_are_found_by_address_while_they_belong() -> None:

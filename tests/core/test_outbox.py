@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from node.core.messages import ChatMessage
+from node.core.conversation import ChatMessage
 from node.core.outbox import REMEMBERED, WINDOW_MIN, WINDOW_STEP, Outbox
 from node.core.timing import LAN
 from node.core.types import Post, Way
@@ -118,7 +118,7 @@ def test_an_entry_settles_when_the_last_has_acknowledged() -> None:
     second = outbox.acked(9, M[0].key, 3, RELAY)
     assert second is not None
     assert second.post == Post(M[0].key, (2, 3), (2, 3), settled=True)
-    assert len(outbox) == 0
+    assert (outbox.entries, outbox.lines) == ({}, 0)
     assert [d.took_ms for d in second.to.values()] == [5, 9]
     assert outbox.find(M[0].key) is second, "it can still be traced"
 
@@ -136,7 +136,7 @@ def test_a_second_acknowledgement_is_no_news() -> None:
 
 def test_with_nobody_to_have_it_a_message_is_settled_at_once() -> None:
     outbox = posted(1)
-    assert len(outbox) == 0
+    assert (outbox.entries, outbox.lines) == ({}, 0)
     assert outbox.find(M[0].key) is not None
 
 
@@ -227,7 +227,7 @@ def test_only_the_last_settled_messages_can_be_traced() -> None:
 def test_what_an_earlier_life_left_to_those_dropped_since_is_settled() -> None:
     outbox = Outbox(LAN)
     outbox.restore(0, M[0], Post(M[0].key, (2, 3), (2,), settled=False), active=(2,))
-    assert len(outbox) == 0
+    assert (outbox.entries, outbox.lines) == ({}, 0)
     entry = outbox.find(M[0].key)
     assert entry is not None
     assert (entry.acked, entry.missing, entry.acks) == ((2,), (3,), 1)
@@ -251,3 +251,13 @@ def test_of_what_is_forgotten_nothing_is_lacking() -> None:
     outbox.forget(3)
     assert len(outbox.lacking(3)) == REMEMBERED
     assert outbox.lacking(3)[0] == line(9, 2).key
+
+
+def test_what_goes_together_is_counted_in_lines() -> None:
+    outbox = Outbox(replace(LAN, batch_max=4))
+    said = [line(1, n, "one", more=("two", "three")) for n in (1, 2)]
+    for message in said:
+        outbox.post(0, message, (2,))
+    assert outbox.take(2) == (said[0],)
+    assert outbox.take(2) == (said[1],)
+    assert (outbox.lines, outbox.lane(2).lines) == (6, 6)

@@ -4,6 +4,7 @@ from node.core import messages as m
 from node.core.events import Started
 from node.core.history import History
 from node.core.messages import Life, Receipt
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Hlc, Post, Way
 
@@ -51,7 +52,7 @@ def test_the_queue_is_what_somebody_still_has_to_acknowledge_oldest_first() -> N
     talk = follower(3, 1)
     said = [talk.says(text) for text in ("one", "two", "three")]
     talk.answer(m.Tell, m.Told(Receipt.STORED, said[2].id, 1), to=1)
-    assert [trace.message.text for trace in talk.group.queue()] == ["one", "two"]
+    assert [trace.message.texts[0] for trace in talk.group.queue()] == ["one", "two"]
     assert talk.group.outbox_size == 2
 
 
@@ -162,7 +163,7 @@ def test_a_member_is_silent_here_while_it_does_not_acknowledge_our_lines() -> No
 def test_who_refuses_a_line_is_not_silent() -> None:
     talk = follower(3, 1, 2)
     talk.says("hello")
-    talk.answer(m.Tell, m.Refusal(m.Reason.PENDING_FULL, "no room"), to=2)
+    talk.answer(m.Tell, m.Refusal(Reason.PENDING_FULL, "no room"), to=2)
     assert not talk.group.silent(2)
 
 
@@ -192,3 +193,13 @@ def test_nor_is_who_has_the_lines_that_failed_by_catching_up() -> None:
     talk.hears(m.Sync(talk.caller(1), view, sources=(2,), held=runs))
     assert talk.group.reached(said.key) == (1, 1)
     assert not talk.group.silent(1)
+
+
+def test_lines_that_wait_are_counted_one_by_one() -> None:
+    talk = follower(3, 1, 2)
+    late = line(2, 2, "two", more=("three", "four"))
+    talk.hears(m.Tell(talk.caller(2), 3, (late,)))
+    assert (talk.group.waiting, talk.group.waiting_lines) == ({late.key}, 3)
+    talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1, "one"),)))
+    assert (talk.group.waiting, talk.group.waiting_lines) == (set(), 0)
+    assert talk.shown == ["one", "two", "three", "four"]

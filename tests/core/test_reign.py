@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from node.core import effects as e
 from node.core import messages as m
 from node.core.events import Leaving, Started
-from node.core.messages import Reason
+from node.core.reasons import Reason
 from node.core.state import Role
 from node.core.timing import LAN
 from node.core.types import Epoch, IdBlock

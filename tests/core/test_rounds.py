@@ -5,7 +5,8 @@ import pytest
 from node.core import rounds
 from node.core.calls import Outcome
 from node.core.effects import ElectionMoved, Phase
-from node.core.messages import Elected, Reason, Refusal, View, Vote
+from node.core.messages import Elected, Refusal, View, Vote
+from node.core.reasons import Reason
 from node.core.types import Epoch, Silence
 
 VIEW = View(Epoch(1, 5), 1, "", 0, 0, 0, 0, 0, 0)

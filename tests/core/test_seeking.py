@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.history import content_hash
+from node.core.conversation import ChatMessage
 from node.core.messages import Life
 from node.core.timing import LAN
 from node.core.types import Floor, Key, Silence
@@ -17,7 +17,7 @@ PATIENCE = LAN.hole_ms + LAN.hole_ms // 2
 A, R = line(2, 1, "a"), line(3, 1, "r", after=(line(2, 1),))
 
 
-def hear(talk: Dialogue, *messages: m.ChatMessage, by: int = 0) -> None:
+def hear(talk: Dialogue, *messages: ChatMessage, by: int = 0) -> None:
     for message in messages:
         talk.hears(m.Tell(talk.caller(by or message.key.source), talk.member, (message,)))
 
@@ -104,7 +104,7 @@ def test_such_a_floor_counts_over_what_waits_for_nothing_but_what_it_counts(
     talk = waiting_follower()
     after = replace(line(2, 2, "b", ms=9_000, after=(R,)), deps=tuple(sorted((R.key, *also))))
     hear(talk, after)
-    floor = Floor(2, stream(), 2, content_hash(after))
+    floor = Floor(2, stream(), 2, after.hash)
     talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
     assert talk.shown == ([] if also else ["r", "b"])
 

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 from node.core import effects as e
 from node.core import messages as m
 from node.core import passing
+from node.core.conversation import ChatMessage
 from node.core.events import AnsweredLate, Changed, Field
 from node.core.messages import Life, Receipt
+from node.core.reasons import Reason
 from node.core.spreading import grid
 from node.core.timing import LAN
 from node.core.types import MemberId, Silence, Stored, Way
@@ -38,11 +40,11 @@ def tells(talk: Dialogue) -> dict[MemberId, tuple[MemberId, ...]]:
     return {call.to: call.request.pass_on for call in calls}
 
 
-def ack(talk: Dialogue, message: m.ChatMessage, by: int) -> None:
+def ack(talk: Dialogue, message: ChatMessage, by: int) -> None:
     talk.answer(m.Tell, m.Told(STORED, message.id, by), to=by)
 
 
-def acks(talk: Dialogue, message: m.ChatMessage, by: int, *stored: Stored) -> object:
+def acks(talk: Dialogue, message: ChatMessage, by: int, *stored: Stored) -> object:
     source, named, _ = message.key
     return talk.hears(m.Acks(talk.caller(by), source, named, stored))
 
@@ -157,7 +159,7 @@ def test_where_the_one_who_was_asked_is_silent_nothing_waits_for_its_turn_there(
     talk.fail(m.Tell, to=4)
     told_to = {call.to: call.request.messages for call in talk.of(e.Call)
                if isinstance(call.request, m.Tell)}  # fmt: skip
-    assert [one.text for one in told_to[7]] == ["one", "two", "three"]
+    assert [one.texts[0] for one in told_to[7]] == ["one", "two", "three"]
     assert told_to[1] == told_to[7]
 
 
@@ -172,7 +174,7 @@ def test_who_has_it_from_elsewhere_passes_nothing_on() -> None:
 def test_who_has_no_room_passes_nothing_on() -> None:
     talk = author()
     talk.says("hello")
-    talk.answer(m.Tell, m.Refusal(m.Reason.PENDING_FULL), to=4)
+    talk.answer(m.Tell, m.Refusal(Reason.PENDING_FULL), to=4)
     assert {7: (), 1: ()}.items() <= tells(talk).items()
 
 
@@ -197,7 +199,7 @@ def test_lines_that_wait_for_their_turn_are_passed_on_together() -> None:
     last = talk.says("three")
     ack(talk, first, 4)
     (tell,) = talk.sent(m.Tell)
-    assert ([one.text for one in tell.messages], tell.pass_on) == (["two", "three"], (7, 1))
+    assert ([one.texts[0] for one in tell.messages], tell.pass_on) == (["two", "three"], (7, 1))
     ack(talk, last, 4)
     acks(talk, first, 4, Stored(7, 1, 3), Stored(1, 1, 3))
     assert [(one.by, one.key.seq) for one in talk.of(e.Acknowledged)] == [
@@ -232,7 +234,7 @@ def test_by_way_of_another_nobody_is_asked_to_pass_on() -> None:
 # ---- who passes on -------------------------------------------------------------------------------
 
 
-def told(talk: Dialogue, *messages: m.ChatMessage, pass_on: tuple[int, ...], by: int = 0) -> object:
+def told(talk: Dialogue, *messages: ChatMessage, pass_on: tuple[int, ...], by: int = 0) -> object:
     by = by or messages[0].key.source
     return talk.hears(m.Tell(talk.caller(by), talk.group.me, messages, pass_on))
 

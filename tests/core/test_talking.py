@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from node.core import composing
 from node.core import effects as e
 from node.core import messages as m
+from node.core.conversation import ChatMessage
 from node.core.events import Started, Submitted
-from node.core.history import content_hash
-from node.core.messages import Life, Reason, Receipt
+from node.core.messages import Life, Receipt
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Hlc, Key, Post, Silence, Stream, Way
 
@@ -20,13 +21,13 @@ from .dialogue import Dialogue, follower, leading, returning
 STORED, RELAYING = Receipt
 
 
-def told(talk: Dialogue, message: m.ChatMessage, by: int = 0, to: int = 0) -> object:
+def told(talk: Dialogue, message: ChatMessage, by: int = 0, to: int = 0) -> object:
     """A message comes: from its author, unless said otherwise."""
     by = by or message.key.source
     return talk.hears(m.Tell(talk.caller(by), to or talk.group.me, (message,)))
 
 
-def ack(talk: Dialogue, message: m.ChatMessage, by: int) -> None:
+def ack(talk: Dialogue, message: ChatMessage, by: int) -> None:
     talk.answer(m.Tell, m.Told(STORED, message.id, by), to=by)
 
 
@@ -56,7 +57,7 @@ def equal_logs(talk: Dialogue, by: int) -> None:
     talk.hears(m.Ping(talk.caller(by), talk.view(by, history_hash=talk.group.history_hash)))
 
 
-def traced(talk: Dialogue, message: m.ChatMessage) -> list[tuple[int, str, Way | None]]:
+def traced(talk: Dialogue, message: ChatMessage) -> list[tuple[int, str, Way | None]]:
     trace = talk.group.trace(message.key)
     assert trace is not None
     assert (trace.acked, trace.of) == (1, 1), "who was dropped does not count, whatever comes"
@@ -158,7 +159,7 @@ def test_a_line_does_not_follow_one_of_an_earlier_life_that_waits() -> None:
     said = talk.says("back again")
     assert said.deps == (line(3, 1).key,)
     told(talk, line(1))
-    assert talk.shown == [said.text, "1.1", "3.2"]  # each of them once
+    assert talk.shown == [said.texts[0], "1.1", "3.2"]  # each of them once
 
 
 def test_what_waits_since_an_earlier_life_is_shown_when_it_is_said_again() -> None:
@@ -263,12 +264,12 @@ def test_of_too_many_heads_the_latest_are_named(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_of_two_contents_that_wait_the_one_that_stands_is_shown() -> None:
-    low, high = sorted((line(1, 2, "this"), line(1, 2, "that")), key=content_hash)
+    low, high = sorted((line(1, 2, "this"), line(1, 2, "that")), key=lambda one: one.hash)
     talk = follower(3, 1, 2)
     told(talk, high)
     told(talk, low)
     told(talk, line(1, 1))
-    assert talk.shown == ["1.1", low.text]
+    assert talk.shown == ["1.1", low.texts[0]]
 
 
 def test_a_clock_that_is_far_ahead_of_ours_is_no_reason_to_refuse() -> None:
@@ -279,7 +280,7 @@ def test_a_clock_that_is_far_ahead_of_ours_is_no_reason_to_refuse() -> None:
 # ---- several together ----------------------------------------------------------------------------
 
 
-def together(**timing: int) -> tuple[Dialogue, tuple[m.ChatMessage, ...]]:
+def together(**timing: int) -> tuple[Dialogue, tuple[ChatMessage, ...]]:
     """Member 1 is told one line, and the next three with one call once it has acknowledged that."""
     talk = follower(3, 1, 2, timing=replace(LAN, flight_max=1, **timing))
     first, *rest = [talk.says(text) for text in ("one", "two", "three", "four")]
@@ -358,7 +359,7 @@ def test_a_late_concurrent_message_is_marked() -> None:
     talk = follower(3, 1, 2)
     told(talk, line(1, ms=9_000))
     told(talk, line(2, ms=8_000))
-    late = [(s.message.text, s.late) for _, s in talk.log if isinstance(s, e.Deliver)]
+    late = [(s.message.texts[0], s.late) for _, s in talk.log if isinstance(s, e.Deliver)]
     assert late == [("1.1", False), ("2.1", True)]
 
 
@@ -371,7 +372,7 @@ def test_of_two_keys_with_one_id_only_the_first_is_shown() -> None:
 
 
 def test_of_two_contents_under_one_key_the_lower_hash_stands() -> None:
-    low, high = sorted((line(1, 1, "this"), line(1, 1, "that")), key=content_hash)
+    low, high = sorted((line(1, 1, "this"), line(1, 1, "that")), key=lambda one: one.hash)
     talk = follower(3, 1, 2)
     told(talk, high)
     told(talk, low)
@@ -383,7 +384,7 @@ def test_of_two_contents_under_one_key_the_lower_hash_stands() -> None:
 def test_shown_a_line_of_its_own_stream_that_it_did_not_write_a_node_begins_another() -> None:
     talk = follower(3, 1, 2)
     said = talk.says("mine")
-    clone = replace(said, key=said.key._replace(seq=2), id="other", text="not mine")
+    clone = replace(said, key=said.key._replace(seq=2), ids=("other",), texts=("not mine",))
     told(talk, replace(clone, hlc=Hlc(said.hlc.ms + 1, 0)), by=2)
     after = talk.says("mine again")
     assert after.key.stream != said.key.stream

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.conversation import ChatMessage
 from node.core.events import Started
 from node.core.group import Group
 from node.core.messages import Life
@@ -16,18 +17,18 @@ from .dialogue import Dialogue, follower, returning
 SMALL = replace(LAN, log_max=10)
 
 
-def talk_of(*messages: m.ChatMessage, floors: tuple[Floor, ...] = (), **timing: int) -> Dialogue:
+def talk_of(*messages: ChatMessage, floors: tuple[Floor, ...] = (), **timing: int) -> Dialogue:
     timing_ = replace(SMALL, **timing)
     return follower(3, 1, 2, messages=messages, floors=floors, timing=timing_)
 
 
-def hear(talk: Dialogue, *messages: m.ChatMessage) -> None:
+def hear(talk: Dialogue, *messages: ChatMessage) -> None:
     """They come from their author."""
     for message in messages:
         talk.hears(m.Tell(talk.caller(message.key.source), 3, (message,)))
 
 
-def chain(count: int, source: int = 1, **rest: int) -> list[m.ChatMessage]:
+def chain(count: int, source: int = 1, **rest: int) -> list[ChatMessage]:
     return [line(source, seq, **rest) for seq in range(1, count + 1)]
 
 
@@ -106,7 +107,7 @@ def test_an_own_line_that_somebody_lacks_stays() -> None:
     assert not talk.group._s.history.has(own.key), "acknowledged by all, and named by a later one"
 
 
-def replace_ms(after: m.ChatMessage, ms: int) -> Hlc:
+def replace_ms(after: ChatMessage, ms: int) -> Hlc:
     return after.hlc._replace(ms=after.hlc.ms + ms)
 
 

@@ -7,7 +7,6 @@ find what she was told to be stored, and nothing twice.
 """
 
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from node.background import is_running
 from p2pchat.v1 import control_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import CALL_S, Member
+from tests.logs import key_of, looked_into
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,7 @@ class Theatre:
         self._count = 0
         self.texts: list[str] = []  # what must be in #dev
         self.solo: list[str] = []
-        self.numbers: dict[tuple[int, ...], str] = {}  # every key that was ever given, and its text
+        self.numbers: dict[tuple[int, ...], str] = {}  # every key that was given, and its texts
 
     @property
     def carol(self) -> Member:
@@ -184,8 +184,8 @@ class Theatre:
 
     def _check_keys(self) -> None:
         for name in (*OTHERS, "carol"):
-            for *key, text in keys(self.cluster[name]):
-                assert self.numbers.setdefault(tuple(key), text) == text, f"{key} was given twice"
+            for *key, texts in keys(self.cluster[name]):
+                assert self.numbers.setdefault(tuple(key), texts) == texts, f"{key} was given twice"
 
     def _incarnation(self) -> int:
         """The highest that any of her logs knows, as a reader of the files sees it."""
@@ -195,18 +195,18 @@ class Theatre:
 
 
 INCARNATION = "SELECT json_extract(value, '$.incarnation') FROM state WHERE name = 'meta'"
-KEYS = "SELECT source, incarnation, random, seq, text FROM message"
+KEYS = "SELECT source, incarnation, random, seq, texts FROM message"
 
 
 def keys(member: Member) -> list[tuple[Any, ...]]:
-    """(source, incarnation, random, seq, text) of all that its logs hold."""
+    """(source, incarnation, random, seq, texts) of all that its logs hold."""
     return _rows(member, KEYS)
 
 
 def _rows(member: Member, query: str) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for log in sorted((member.home / member.profile / "chats").glob("*.db")):
-        base = sqlite3.connect(f"file:{log}?mode=ro", uri=True)
+        base = looked_into(log, key_of(member.home / member.profile))
         try:
             if base.execute("SELECT 1 FROM sqlite_schema WHERE name = 'state'").fetchone():
                 rows += base.execute(query)

@@ -57,8 +57,8 @@ POINTS = Points(os.environ.get("P2PCHAT_CRASH_AT", ""), os.environ.get("P2PCHAT_
 class DyingArchive(SqliteArchive):
     """Passes points at each write."""
 
-    def __init__(self, path: Path, *, power: bool = False) -> None:
-        super().__init__(path, power=power)
+    def __init__(self, path: Path, key: bytes, *, power: bool = False) -> None:
+        super().__init__(path, key, power=power)
         self._base.set_trace_callback(self._executed)
 
     def _executed(self, statement: str) -> None:

@@ -22,6 +22,7 @@ from node.core.effects import (
     StoreRoster,
 )
 from node.core.types import Post
+from tests.logs import KEY
 from tests.node.test_archive import ANNA, BOB, ME, META, line
 from tests.node.wire_values import ROSTER
 
@@ -74,7 +75,7 @@ def turns(chance: Random, count: int) -> Iterator[list[Store]]:
 def written(directory: Path, seed: int, count: int = 8) -> History:
     """A history of `count` turns; `directory` is used, and left without it."""
     path, wal = directory / "written.db", directory / "written.db-wal"
-    archive = SqliteArchive(path)
+    archive = SqliteArchive(path, KEY)
     states, sizes = [state_of(Remembered()), state_of(archive.load())], [0, wal.stat().st_size]
     for stores in turns(Random(seed), count):
         archive.append(stores)
@@ -92,7 +93,7 @@ def loaded(directory: Path, base: bytes, wal: bytes) -> State:
     path = directory / "torn.db"
     path.write_bytes(base)
     path.with_name("torn.db-wal").write_bytes(wal)
-    archive = SqliteArchive(path)
+    archive = SqliteArchive(path, KEY)
     try:
         before = archive.load()
         fresh = line(10_000, text="after the loss")

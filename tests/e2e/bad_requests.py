@@ -96,11 +96,15 @@ def of_discovery(network: Request, ids: int) -> Iterator[Case]:
             ("chat_id", "4711", "UNKNOWN_NETWORK"),
             *every("expected_epoch", (None, {"n": "0"}), "expected_epoch"),
             ("expected_epoch", far, "expected_epoch.generation"),
-            ("expected_epoch", old, "STALE_EPOCH"),
+            ("expected_epoch", old, "WRONG_CLAIM_KEY"),
+            ("claim_key", "YQ==", "claim_key"),
+            ("owner", "YQ==", "owner"),
+            ("proofs", [{"key": "YQ=="}], "proofs"),
+            ("facts", {"grant": {"claim_key": "YQ=="}}, "facts.grant"),
             ("nonce", None, "nonce"),
             ("electorate", 5_000, "electorate"),
             *every("votes", (["0"], ["1"] * 4_097), "votes"),
-            ("node_id", str(ids + 500), "LEADER_ALIVE"),
+            ("node_id", str(ids + 500), "WRONG_CLAIM_KEY"),
         ],
     )
     renew = {**place, "epoch": network["epoch"]}
@@ -111,7 +115,7 @@ def of_discovery(network: Request, ids: int) -> Iterator[Case]:
             *common,
             ("epoch", None, "epoch"),
             ("epoch", far, "epoch.generation"),
-            ("node_id", str(ids + 500), "NOT_LEADER"),
+            ("node_id", str(ids + 500), "WRONG_CLAIM_KEY"),
         ],
     )
     yield from cases(
@@ -121,7 +125,7 @@ def of_discovery(network: Request, ids: int) -> Iterator[Case]:
             *every("chat_id", (None, str(CHAT)), "chat_id"),
             ("chat_id", "4711", "UNKNOWN_NETWORK"),
             ("epoch", None, "epoch"),
-            ("epoch", old, "STALE_EPOCH"),
+            ("epoch", old, "WRONG_CLAIM_KEY"),
         ],
     )
 
@@ -271,6 +275,7 @@ def _of_join(join: Request) -> Iterator[Case]:
 
 def _of_message(good: Request, stranger: str) -> Iterator[Case]:
     dep = {"source_id": "1", "stream": {"incarnation": "1"}, "seq": "1"}
+    short = base64.b64encode(b"x" * 15).decode()
     yield from cases(
         "Node/Message",
         good,
@@ -281,6 +286,12 @@ def _of_message(good: Request, stranger: str) -> Iterator[Case]:
             *every("destination_id", (None, str(INTEGER)), "destination_id"),
             ("destination_id", stranger, "UNKNOWN_MEMBER"),
             *every("msg", (None, "", "x" * 16_385), "msg"),
+            ("more_ids", ["nope"], "more_ids"),
+            ("more_ids", [str(uuid.uuid4())], "more_ids"),
+            ("more_msgs", ["more"], "more_ids"),
+            ("more_msgs", ["x"] * 64, "more_msgs"),
+            ("header.salts", short, "header.salts"),
+            ("header.signature", short, "header.signature"),
             ("header", None, "header"),
             ("header.stream", None, "header.stream.incarnation"),
             *every("header.seq", (None, str(INTEGER)), "header.seq"),
@@ -301,9 +312,11 @@ def _of_message(good: Request, stranger: str) -> Iterator[Case]:
 WHICH_CHAT = (
     *("LeaveChat", "ListMembers", "Send", "ReadHistory", "GetLeader", "PingMembers"),
     *("TraceMessage", "MarkRead", "Invite", "ListElections", "StartElection", "CheckHistory"),
-    "SetTopic",
+    *("SetTopic", "SetPassword", "Decide", "Redact"),
 )
 IN_CHAT = (*WHICH_CHAT, "Watch", "ListPeers", "GetUnread", "ListQueue", "SetNick", "SetAway")
+KEY = {"salt": "A" * 22 + "==", "log_n": 15, "r": 8, "p": 1, "seed": "a" * 43 + "="}
+ODD_KEYS = ({**KEY, "salt": "c2FsdA=="}, {**KEY, "log_n": 30}, {**KEY, "p": 0}, {"r": 8})
 ODD_CHATS = ("f" * 16, "two words", "\x1b[2J", "dev@127.0.0.1:1")
 
 
@@ -335,7 +348,12 @@ def of_control(nds: str) -> Iterator[Case]:
             ("nds", NOWHERE, "NDS_UNREACHABLE"),
             *every("nick", ("x" * 25, "b\u202eob", "two words"), "nick"),
             *every("mode", (9, -1), "mode"),
+            *every("password", ODD_KEYS, "password"),
+            ("password", {**KEY, "seed": "a2V5"}, "password.seed"),
         ],
+    )
+    yield from cases(
+        "Control/SetPassword", {"chat": "dev"}, every("password", ODD_KEYS, "password")
     )
     yield from cases(
         "Control/JoinChat",
@@ -365,7 +383,11 @@ def of_control(nds: str) -> Iterator[Case]:
         history,
         [
             ("count", 1_001, "count"),
-            *every("before", ("noise", "1.2.3", "x" * 5_000, "1.2.3.4.5.6.7"), "before"),
+            *every(
+                "before",
+                ("noise", "1.2.3", "x" * 5_000, "1.2.3.4.5.6", "1.2.3.4.5.6.7.8"),
+                "before",
+            ),
             ("since_ms", str(2**64 - 1), "since_ms"),
         ],
     )
@@ -373,6 +395,17 @@ def of_control(nds: str) -> Iterator[Case]:
     yield from cases("Control/ListCalls", {}, [("count", 201, "count")])
     yield from cases(
         "Control/PingMembers", history, every("member", ("nobody", "\x1b"), "UNKNOWN_MEMBER")
+    )
+    yield from cases(
+        "Control/Redact",
+        history,
+        [
+            *every("id", ("xyz!", "abc", "0" * 33), "id"),
+            ("id", "00000000000000000000000000000000", "UNKNOWN_MESSAGE"),
+        ],
+    )
+    yield from cases(
+        "Control/Edit", {**history, "text": "x"}, every("text", ("", "x" * 16_385), "text")
     )
     yield from cases(
         "Control/TraceMessage",
@@ -388,6 +421,20 @@ def of_control(nds: str) -> Iterator[Case]:
         every("nick", (None, "", "x" * 25, "b\u202eob", "two words"), "nick"),
     )
     yield from cases("Control/SetAway", history, every("away", ("x" * 201, "a\nb", "\x1b"), "away"))
+    yield from cases(
+        "Control/Decide",
+        {"chat": "dev", "act": "ACT_KICK", "member": "bob"},
+        [
+            *every("act", (None, "ACT_TITLE", 99, -1), "act"),
+            *every("member", (None, "nobody", "\x1b", "x" * 5_000), "UNKNOWN_MEMBER"),
+        ],
+    )
+    for setting in ("ACT_INVITES", "ACT_TOPIC"):
+        yield from cases(
+            "Control/Decide",
+            {"chat": "dev", "act": setting, "value": "admins"},
+            every("value", (None, "nobody", "ADMINS"), "value"),
+        )
     yield from cases(
         "Control/SetTopic", history, every("topic", ("x" * 301, "a\nb", "\x1b"), "topic")
     )

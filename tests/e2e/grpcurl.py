@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from base64 import b64encode
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from google.rpc import error_details_pb2  # noqa: F401  so that details can be r
 from grpc_status import rpc_status
 
 from node.trust.certificates import Tls
+from p2pchat.v1 import node_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import OPTIONS, secured
 
@@ -204,10 +206,10 @@ class Calls:
     def ping(self, name: str) -> Request:
         return {"caller": self.caller(name), "view": self.views[name]}
 
-    def message(self, name: str, to: str, text: str, seq: int = 1) -> Request:
-        """A line that `name` never typed, in a stream of its own."""
+    def message(self, name: str, to: str, text: str, *more: str, seq: int = 1) -> Request:
+        """Lines that `name` never typed, in a new stream, signed by `name` all the same."""
         now_ms = time.time_ns() // 1_000_000
-        return {
+        request = {
             "chat_id": self.network["chat_id"],
             "msg_id": str(uuid.uuid4()),
             "source_id": self.ids[name],
@@ -223,6 +225,16 @@ class Calls:
             },
             "caller": self.caller(name),
         }
+        if more:
+            request["more_ids"] = [str(uuid.uuid4()) for _ in more]
+            request["more_msgs"] = [*more]
+        return self.signed(request, name)
+
+    def signed(self, request: Request, name: str) -> Request:
+        """The message with the signature of this member, whoever its author is to be."""
+        made = ParseDict(request, node_pb2.MessageRequest())
+        self.cluster[name].sign(made, made.chat_id)
+        return changed(request, "header.signature", b64encode(made.header.signature).decode())
 
     def roster(self, name: str, at: str) -> Request:
         """What `at` answers when `name` asks for the roster."""

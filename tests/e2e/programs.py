@@ -15,9 +15,13 @@ from typing import Any, NamedTuple, TypeVar
 import grpc
 
 from node.background import is_running
+from node.codec.check import Check
+from node.codec.conversation import get_message
+from node.core.conversation import statement
+from node.limits import Limits
 from node.trust import keys
 from node.trust.certificates import HOST, Tls, authority, make
-from p2pchat.v1 import control_pb2, control_pb2_grpc, nds_pb2, nds_pb2_grpc
+from p2pchat.v1 import control_pb2, control_pb2_grpc, nds_pb2, nds_pb2_grpc, node_pb2
 from tests.waiting import WAIT_S, wait_for
 
 T = TypeVar("T")
@@ -285,9 +289,18 @@ class Member:
     # ---- what it knows, asked on its control socket
 
     @property
+    def keys(self) -> keys.Keys:
+        return keys.load(self.home / self.profile)
+
+    @property
     def tls(self) -> Tls:
         """The key and the certificate of its connections."""
-        return keys.load(self.home / self.profile).tls
+        return self.keys.tls
+
+    def sign(self, message: node_pb2.MessageRequest, chat: int) -> None:
+        """With its identity, whoever the author of the message is to be."""
+        said = get_message(message, Check(Limits()), "")
+        message.header.signature = self.keys.signing.sign(statement(chat, said))
 
     @property
     def socket(self) -> Path:

@@ -27,7 +27,7 @@ from tests.display import Display, pressed
 from tests.waiting import LOOK_S, WAIT_S, pause_s
 
 COLUMNS, ROWS = 110, 24
-SECRET = r"(\S+:\d+/[\w.-]+)#[\w-]{32}"  # a join line
+SECRET = r"(\S+:\d+/[\w.-]+)#(?:[\w-]{16}){1,3}(?![\w-])"  # a join line
 MARK = "P2PCHAT_README"
 READY = re.compile(r"<<ready (\d+)>>")
 INPUT = re.compile(r"^\[#\S+\]$", re.MULTILINE)  # of the app, with a chat in front and empty

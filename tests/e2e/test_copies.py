@@ -1,7 +1,6 @@
 """Copies of a profile: put back from an old backup, or running twice; and logs that are damaged."""
 
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from node.archive.rows import VERSION
 from node.errors import NO_PEER, OTHER
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member
+from tests.logs import key_of, looked_into
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
@@ -45,22 +45,22 @@ def faces(cluster: Cluster) -> Iterator[ExitStack]:
 
 
 def keys(member: Member) -> list[tuple[int, int, int, int, str]]:
-    """(source, incarnation, random, seq, text) of all that its log holds."""
+    """(source, incarnation, random, seq, texts) of all that its log holds."""
     (log,) = (member.home / member.profile / "chats").glob("*.db")
-    base = sqlite3.connect(f"file:{log}?mode=ro", uri=True)
+    base = looked_into(log, key_of(member.home / member.profile))
     try:
-        query = "SELECT source, incarnation, random, seq, text FROM message ORDER BY arrival"
+        query = "SELECT source, incarnation, random, seq, texts FROM message ORDER BY arrival"
         return list(base.execute(query))
     finally:
         base.close()
 
 
 def check_numbers(*members: Member) -> None:
-    """No number was given to two lines, whoever holds them."""
-    texts: dict[tuple[int, ...], str] = {}
+    """No number was given to two messages, whoever holds them."""
+    said: dict[tuple[int, ...], str] = {}
     for member in members:
-        for *key, text in keys(member):
-            assert texts.setdefault(tuple(key), text) == text, f"{key} is two lines"
+        for *key, texts in keys(member):
+            assert said.setdefault(tuple(key), texts) == texts, f"{key} is two messages"
 
 
 @pytest.mark.parametrize("who", ["alice", "carol"], ids=["leader", "member"])
@@ -170,7 +170,7 @@ def test_the_clone_of_a_leader_who_is_alone_is_found_out_too(cluster: Cluster) -
 def spoil(log: Path, how: str) -> bytes:
     """Damages a closed log; what it holds then."""
     if how == "newer":
-        base = sqlite3.connect(log, isolation_level=None)
+        base = looked_into(log, key_of(log.parent.parent), "rw")
         base.execute(f"PRAGMA user_version = {VERSION + 1}")
         base.close()
     else:

@@ -1,15 +1,17 @@
 """Every call of every service with the real grpcurl, by reflection, and what comes of it."""
 
 import uuid
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from node.core import vetting
 from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
-from tests.e2e.grpcurl import GRPCURL, Calls, Reply, Request, call
+from tests.e2e.grpcurl import GRPCURL, Calls, Reply, Request, call, changed
 from tests.waiting import wait_for
 
 pytestmark = [
@@ -90,7 +92,7 @@ def test_every_call_of_node_discovery(plain: Cluster) -> None:
     plain.agree("dev", *SQUARE)
 
 
-def test_a_living_leader_is_not_claimed_away(plain: Cluster) -> None:
+def test_a_chat_is_not_claimed_away_by_who_has_not_its_claim_key(plain: Cluster) -> None:
     before = plain.leader("dev", *SQUARE)
     record = plain.nds.network("dev")
     assert record is not None
@@ -99,7 +101,7 @@ def test_a_living_leader_is_not_claimed_away(plain: Cluster) -> None:
     refused = call(
         plain.nds.address, "NodeDiscovery/UpdateLeader", {**claim, "expected_epoch": epoch}
     )
-    assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "LEADER_ALIVE")
+    assert (refused.code, refused.reason) == ("PERMISSION_DENIED", "WRONG_CLAIM_KEY")
     assert refused.facts is not None
     assert refused.facts["leader_id"] == str(before.member)
     assert plain.agree("dev", *SQUARE) == before
@@ -135,7 +137,7 @@ def test_every_call_of_node(wire: Cluster) -> None:
     assert (vote["vote"], vote.get("ok")) == ("VOTE_LEADING", True)
     assert "stale" not in node("Coordinator", at=calls.listen["bob"], **calls.ping("alice")).answer
 
-    direct = calls.message("bob", "alice", "said by hand")
+    direct = calls.message("bob", "alice", "said by hand", "and more")
     told = node("Message", **direct).answer
     assert (told["receipt"], int(told["node_id"])) == ("RECEIPT_STORED", calls.ids["alice"])
     assert node("Message", **direct).answer == told, "shown once, acknowledged again"
@@ -143,8 +145,9 @@ def test_every_call_of_node(wire: Cluster) -> None:
     assert passed["receipt"] in ("RECEIPT_STORED", "RECEIPT_RELAYING")
     spread = {**calls.message("bob", "alice", "spread", seq=3), "pass_on": [calls.ids["carol"]]}
     assert node("Message", **spread).answer["receipt"] == "RECEIPT_STORED"
-    said = ["said by hand", "passed on", "spread"]
+    said = ["said by hand", "and more", "passed on", "spread"]
     _wait_history(wire, said)
+    _is_not_taken(calls, node)
     stored = [{"member_id": calls.ids["carol"], "first": 1, "last": 9}]
     stream = spread["header"]["stream"]
     acks = {"caller": calls.caller("bob"), "source_id": calls.ids["alice"], "stream": stream}
@@ -153,7 +156,8 @@ def test_every_call_of_node(wire: Cluster) -> None:
     differ = node("Sync", **calls.ping("bob")).answer
     assert [int(source) for source in differ["sources"]] == [calls.ids["bob"]]
     page = node("Sync", **calls.ping("bob"), sources=differ["sources"]).answer
-    assert [one["msg"] for one in page["messages"]] == said
+    texts = [(one["msg"], *one.get("more_msgs", ())) for one in page["messages"]]
+    assert texts == [tuple(said[:2]), *((text,) for text in said[2:])]
 
     hello, *frames = node("Link", asks=[{"id": 7, "ping": calls.ping("bob")}]).answers
     assert calls.listen["alice"] in hello["hello"]["addresses"]
@@ -165,12 +169,34 @@ def test_every_call_of_node(wire: Cluster) -> None:
     assert wire.agree("wire", *SQUARE, texts=said) == before
 
 
+def _is_not_taken(calls: Calls, node: Tried) -> None:
+    """What its author has not signed, or not so."""
+    fresh = calls.message("bob", "alice", "never signed", "at all", seq=4)
+    forged = {**fresh, "source_id": calls.ids["carol"]}
+    for wrong in (
+        changed(fresh, "header.signature", None),
+        changed(fresh, "msg", "signed otherwise"),
+        changed(fresh, "more_msgs.0", "signed otherwise"),
+        changed(fresh, "header.sent_ms", 7),
+        calls.signed(fresh, "carol"),
+        forged,
+        calls.signed(forged, "bob"),
+    ):
+        refused = node("Message", **wrong)
+        assert (refused.code, refused.reason) == ("PERMISSION_DENIED", "WRONG_SIGNATURE"), wrong
+
+
 def _leaves_by_hand(wire: Cluster, calls: Calls, node: Tried) -> None:
     """Zoe's process has ended, and never comes back: somebody says good-bye for her."""
     record: Request = calls.record("zoe", "alice")
     caller = calls.caller("zoe")
     wire["zoe"].down()
-    noted = node("LeaveNetwork", caller=caller, record={**record, "left": True}).answer
+    unsigned = node("LeaveNetwork", caller=caller, record={**record, "left": True})
+    assert (unsigned.code, unsigned.reason) == ("PERMISSION_DENIED", "WRONG_SIGNATURE")
+    said = vetting.statement(int(caller["chat_id"]), calls.ids["zoe"])
+    word = b64encode(wire["zoe"].keys.signing.sign(said)).decode()
+    record = {**record, "left": True, "farewell": word}
+    noted = node("LeaveNetwork", caller=caller, record=record).answer
     assert int(noted["view"]["leader_id"]) == calls.ids["alice"]
     again: Reply = node("LivenessPing", caller=caller)
     assert (again.code, again.reason) == ("PERMISSION_DENIED", "LEFT")
@@ -193,9 +219,17 @@ def test_every_call_of_control(square: Cluster) -> None:
     invited = control("Invite", chat="desk", once=True, expires_s=60).answer
     assert (invited["through"], invited["once"]) == ("nds", True)
     assert control("RevokeInvite", chat="desk", id=invited["id"]).answer == {}
-    rows = control("ListInvites", chat="desk").answer["invites"]
+    listed = control("ListInvites", chat="desk").answer
+    rows = listed["invites"]
     assert [row["state"] for row in rows] == ["revoked", "good"]
     assert rows[0]["expires_ms"] == invited["expires_ms"]
+    key = {"salt": "A" * 22 + "==", "log_n": 15, "r": 8, "p": 1, "seed": "A" * 43 + "="}
+    assert "password" not in listed
+    assert control("SetPassword", chat="desk", password=key).answer == {}
+    assert control("ListInvites", chat="desk").answer["password"] is True
+    asked = control("JoinChat", at=bob.socket, line=line.partition("#")[0], by_password=True)
+    assert (asked.code, asked.reason) == ("PERMISSION_DENIED", "NEEDS_PASSWORD")
+    assert control("SetPassword", chat="desk").answer == {}
     assert control("JoinChat", at=bob.socket, line=line).answer["nick"] == "bob"
     assert control("JoinChat", at=bob.socket, line=line).answer["already"] is True
     rows = control("ListNetworks").answer["networks"]
@@ -215,6 +249,11 @@ def test_every_call_of_control(square: Cluster) -> None:
     traced = control("TraceMessage", chat="desk", id=sent[0]["msg_id"][:8]).answer
     assert [(row["nick"], row["state"]) for row in traced["rows"]] == [("bob", "acked")]
     assert control("GetUnread", chat="desk", at=bob.socket).answer == {"unread": 1}
+    edited = control("Edit", chat="desk", text="by both hands").answer["line"]
+    assert (edited["text"], edited["edited"]) == ("by both hands", True)
+    gone = control("Redact", chat="desk", id=edited["msg_id"]).answer["line"]
+    assert (gone["erased"], gone["redacted_by"], "text" in gone) == (True, "alice", False)
+    assert control("Redact", chat="desk", at=bob.socket).reason == "UNKNOWN_MESSAGE"
     assert control("MarkRead", chat="desk", at=bob.socket).answer == {}
     assert control("GetUnread", chat="desk", at=bob.socket).answer == {}
     assert control("CheckHistory", chat="desk").answer["same"] is True
@@ -233,6 +272,7 @@ def test_every_call_of_control(square: Cluster) -> None:
     assert control("SetNick", chat="desk", nick="al", at=bob.socket).answer == {"nick": "al"}
     assert control("SetAway", chat="desk", away="lunch", at=bob.socket).answer == {}
     assert control("SetTopic", chat="desk", topic="by hand").answer == {}
+    assert control("Decide", chat="desk", act="ACT_OP", member="al").answer == {"nick": "al"}
     wait_for(
         lambda: (
             [
@@ -243,6 +283,8 @@ def test_every_call_of_control(square: Cluster) -> None:
         ),
         "alice sees bob's new name",
     )
+    roles = [row["role"] for row in control("ListMembers", chat="desk").answer["members"]]
+    assert roles == ["owner", "admin"]
     assert all(row.get("ok") for row in control("Diagnose").answer["rows"])
 
     assert control("LeaveChat", chat="desk").answer == {"told": 1}

@@ -195,7 +195,7 @@ def test_what_verbs_print_in_json(dev: Processes) -> None:
     assert [one["id"] for one in check["members"]] == [1, 2]
     assert dev.json("alice", "unread") == {"chat": None, "unread": 1, "mentions": 0}
     assert dev.run("alice", "unread").stdout == "1 0\n"
-    assert dev.run("alice", "invite").stdout == f"{dev.nds}/dev\n"
+    assert re.fullmatch(rf"{dev.nds}/dev#[\w-]{{16}}\n", dev.run("alice", "invite").stdout)
     assert dev.json("bob", "ping", "alice")["answered"] is True
     assert dev.json("bob", "trace")["members"][0]["state"] == "acked"
     assert dev.json("bob", "peers")["nick"] == "alice"
@@ -323,6 +323,15 @@ def test_watch_tells_in_json_and_ctrl_c_is_130(dev: Processes) -> None:
     assert watch.wait(10) == 130
 
 
+def test_a_watch_ends_in_the_time_that_it_was_given(dev: Processes) -> None:
+    began = time.monotonic()
+    done = dev.run("alice", "watch", "--timeout", "0.5", "--history", "1")
+    assert time.monotonic() - began >= 0.5
+    assert done.stderr == ""
+    refused = dev.run("alice", "watch", "--timeout", "soon", code=2)
+    assert "--timeout: must be a number of seconds" in refused.stderr
+
+
 def test_a_watch_whose_reader_has_gone_ends_without_an_event(dev: Processes) -> None:
     watch = dev.start("alice", "watch", "--history", "1")
     dev.run("bob", "send", "hello")
@@ -357,7 +366,13 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["create", "a b"], 2, "name: must be 1 to 64 letters"),
     (["create", "x" * 65], 2, "name: must be 1 to 64 letters"),
     (["join", "not a line"], 2, "line: the name of a chat must be"),
-    (["send", ""], 2, "text: must be 1 to 16384 bytes, not empty"),
+    (["send", ""], 2, "There is nothing to say"),
+    (["send", " \t\n"], 2, "There is nothing to say"),
+    (["tail", "--since", "99999999999d"], 2, "--since: must be at most 36500d"),
+    (["tail", "--since", "9" * 5_000 + "d"], 2, "--since: must be at most 36500d"),
+    (["invite", "--expires", "999999999d"], 2, "--expires: must be at most 36500d"),
+    (["invite", "--expires", "3651d"], 2, "expires: must be 1 s to 3650 days"),
+    (["watch", "--history", "99999999999"], 2, "--history: must be a whole number from 0 to 1000"),
     (
         ["send", "x" * 16_385],
         2,
@@ -411,6 +426,28 @@ def test_a_damaged_profile_is_refused_and_left_alone(town: Processes) -> None:
     for verb in ("up", "status"):
         assert f"{file} is damaged" in town.run("alice", verb, code=1).stderr
     assert file.read_text() == "{broken"
+
+
+def test_a_lost_identity_is_not_made_anew_while_there_are_logs_of_it(dev: Processes) -> None:
+    dev.run("bob", "down")
+    key = dev.home("bob") / "default" / "identity.key"
+    aside = key.rename(key.with_name("aside"))
+    for verb, code in (("up", 1), ("status", 5), ("doctor", 1)):
+        done = dev.run("bob", verb, code=code)
+        if verb != "status":
+            assert f"{key} is not there, and without it the logs" in done.stdout + done.stderr
+        assert not key.exists()
+    other = dev.home("alice") / "default" / "identity.key"
+    key.write_bytes(other.read_bytes())
+    key.chmod(0o600)
+    dev.run("bob", "up")
+    assert "belongs to another identity: put its identity.key back" in (
+        dev.run("bob", "tail", "-c", "dev", code=1).stderr
+    )
+    dev.run("bob", "down")
+    aside.rename(key)
+    dev.run("bob", "up")
+    assert dev.json("bob", "status")["problems"] == []
 
 
 def test_a_profile_that_cannot_be_read_is_in_the_way_of_no_verb_that_asks_a_node(
@@ -529,3 +566,54 @@ def test_completion_errors_config_and_rpc(town: Processes) -> None:
     line = town.run("alice", "rpc", "GetStatus").stdout
     assert line.startswith("grpcurl -plaintext -unix ")
     assert line.endswith("p2pchat.v1.Control/GetStatus\n")
+
+
+# ---- owner and admins ----------------------------------------------------------------------------
+
+
+def test_the_owner_removes_and_takes_back_and_everybody_sees_it(dev: Processes) -> None:
+    assert dev.lines("alice", "rights") == [
+        "owner: alice",
+        "admins: none",
+        "invite: every member",
+        "topic: every member",
+    ]
+    watching = dev.start("alice", "tail", "-f", "--events", "--json", stdout=subprocess.PIPE)
+    refused = dev.run("bob", "kick", "alice", code=7)
+    assert "yours to do in #dev: you are a member, that is for its owner and admins" in str(refused)
+    (done,) = dev.lines("alice", "kick", "bob")
+    assert done.startswith("bob is removed from #dev")
+    wait_for(lambda: dev.json("bob", "status")["chats"][0]["halt_reason"] == "REMOVED")
+    told = dev.run("bob", "send", "hello?", code=7)
+    assert "you were removed by alice" in str(told)
+    dev.run("bob", "tail")
+    (row,) = [json.loads(x) for x in dev.lines("alice", "members", "--all", "--json")][1:]
+    assert (row["state"], row["role"], row["removed_by"]) == ("kicked", None, "alice")
+    assert dev.json("alice", "unban", "bob") == {"chat": "dev", "act": "unban", "nick": "bob"}
+    line = dev.lines("alice", "invite")[-1]
+    dev.run("bob", "join", line, "--no-ui")
+    dev.run("alice", "send", "welcome back")
+    assert texts(dev.lines("bob", "tail"))[-1] == "#dev <alice> welcome back"
+    watching.terminate()
+    out, _ = watching.communicate(timeout=10)
+    rows = [json.loads(line) for line in out.splitlines()]
+    found = {row["change"]: row["by_nick"] for row in rows if row["type"] == "member"}
+    assert (found["kicked"], found["pardoned"]) == ("alice", "alice")
+
+
+def test_rights_are_decided_and_kept(dev: Processes) -> None:
+    row = dev.json("alice", "rights", "topic", "admins")
+    assert row == {
+        "chat": "dev",
+        "owner": "alice",
+        "admins": [],
+        "invite": "all",
+        "topic": "admins",
+    }
+    dev.lines("alice", "op", "bob")
+    wait_for(lambda: dev.json("bob", "rights")["admins"] == ["bob"])
+    dev.lines("alice", "owner", "bob")
+    wait_for(lambda: dev.json("bob", "rights")["owner"] == "bob")
+    assert dev.json("alice", "rights")["admins"] == ["alice"]
+    assert "Who may? For example" in str(dev.run("alice", "rights", "topic", code=2))
+    assert "invalid choice: 'me'" in str(dev.run("alice", "rights", "topic", "me", code=2))

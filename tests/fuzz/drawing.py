@@ -20,8 +20,9 @@ COUNTING = {
     *("NodeDiscovery/CreateNetwork", "NodeDiscovery/UpdateLeader"),
     *("NodeDiscovery/Renew", "NodeDiscovery/DeleteNetwork"),
     *("Control/CreateChat", "Control/JoinChat", "Control/LeaveChat", "Control/Send"),
+    *("Control/Edit", "Control/Redact"),
     *("Control/MarkRead", "Control/SetNick", "Control/SetAway", "Control/SetTopic"),
-    "Control/StopNode",
+    *("Control/SetPassword", "Control/Decide", "Control/StopNode"),
 }
 ONCE = {"Control/StopNode": 1}  # so many of a thousand are whole: each costs a start
 REFLECTED = {

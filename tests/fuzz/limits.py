@@ -60,16 +60,19 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
     record = next(one for one in records if one.member_id == bob)  # type: ignore[attr-defined]
     now_ms = time.time_ns() // 1_000_000
 
-    def tell(text: str = "x", deps: int = 0, others: int = 0, **header: Any) -> Message:
+    def tell(text: str = "x", *more: str, deps: int = 0, others: int = 0, **header: Any) -> Message:
         stream = common_pb2.Stream(incarnation=now_ms, random=11)
         key = common_pb2.MessageKey(source_id=bob, stream=stream, seq=9)
         hlc = common_pb2.Hlc(ms=now_ms + header.get("seq", 1))
         fields = {"seq": 1, "hlc": hlc, "sent_ms": now_ms, **header}
         made = common_pb2.Header(stream=stream, deps=[key] * deps, **fields)
-        return node_pb2.MessageRequest(
+        said = node_pb2.MessageRequest(
             caller=caller, chat_id=known.chat, msg_id=str(uuid.uuid4()), source_id=bob,
             destination_id=alice, msg=text, header=made, pass_on=[FAR] * others,
+            more_ids=[str(uuid.uuid4()) for _ in more], more_msgs=more,
         )  # fmt: skip
+        town.cluster[TALKERS[1]].sign(said, known.chat)
+        return said
 
     def stored(count: int, last: int = 1) -> Message:
         one = node_pb2.Stored(member_id=bob, first=1, last=last)
@@ -99,6 +102,12 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
     def topic(size: int) -> Message:
         whole = common_pb2.Roster(topic=fact(size))
         return node_pb2.UpdateMembersRequest(caller=caller, roster=whole)
+
+    def decided(count: int, **fields: Any) -> Message:
+        one = common_pb2.Decision(by_id=FAR, act=common_pb2.ACT_TITLE, **fields)
+        return node_pb2.UpdateMembersRequest(
+            caller=caller, roster=common_pb2.Roster(decisions=[one] * count)
+        )
 
     def sync(**fields: Any) -> Message:
         return node_pb2.SyncRequest(caller=caller, view=view, **fields)
@@ -133,8 +142,18 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
         "Message", "header.hlc.counter", 65_535,
         lambda n: tell(seq=3, hlc=common_pb2.Hlc(ms=now_ms + 3, counter=n)),
     )  # fmt: skip
+    yield to(
+        "Message", "header.heads", 16,
+        lambda n: tell(seq=10, heads=[k.to_bytes(16) for k in range(n)]),
+    )  # fmt: skip
     yield to("Message", "header.sent_ms", 2**53 - 1, lambda n: tell(seq=4, sent_ms=n))
     yield to("Message", "pass_on", 256, lambda n: tell(seq=5, others=n))
+    yield to("Message", "more_ids", 63, lambda n: tell(*["x"] * (1 + n), seq=6))
+    yield to("Message", "more_msgs", 63, lambda n: tell(*["x"] * (1 + n), seq=7))
+    yield to(
+        "Message", "more_msgs", 65_536,
+        lambda n: tell(*["x" * 16_000] * 4, "x" * (n - 64_000), seq=8),
+    )  # fmt: skip
     yield to("Acknowledge", "stored", 64, stored)
     yield to("Acknowledge", "stored[0].last", 1_024, lambda n: stored(1, last=n))
     yield to(
@@ -149,6 +168,12 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
     yield to("UpdateMembers", f"{at}.address", 255, lambda n: roster(address=_address(n)))
     yield to("UpdateMembers", f"{at}.ends", 4_096, lambda n: roster(ends=[end] * n))
     yield to("UpdateMembers", "roster.topic.value", 300, topic)
+    yield to("UpdateMembers", "roster.decisions", 512, decided)
+    yield to("UpdateMembers", "roster.decisions[0].value", 300, lambda n: decided(1, value="v" * n))
+    yield to(
+        "UpdateMembers", "roster.decisions[0].after", 512,
+        lambda n: decided(1, after=[k.to_bytes(16) for k in range(n)]),
+    )  # fmt: skip
     yield to(
         "JoinNetwork", "left_ids", 4_096,
         lambda n: node_pb2.JoinNetworkRequest(
@@ -194,6 +219,35 @@ def of_discovery(campaign: Campaign) -> Iterator[Limit]:
     )  # fmt: skip
     yield to("UpdateLeader", "votes", 4_096, lambda n: claim(n, 3))
     yield to("UpdateLeader", "electorate", 4_096, lambda n: claim(3, n))
+    proof = nds_pb2.ClaimProof(key=b"k" * 32, signature=b"s" * 64)
+    paper_is = {"chat_id": paper.chat_id, "node_id": paper.leader_id, "address": NOWHERE}
+    step = nds_pb2.HandOver(by=b"b" * 32, owner=b"o" * 32, signature=b"s" * 64)
+
+    def removal(count: int, **fields: Any) -> Message:
+        one = common_pb2.Decision(by_id=FAR, whom_id=FAR, signature=b"s" * 64, **fields)
+        return nds_pb2.UpdateLeaderRequest(
+            **paper_is, expected_epoch=paper.epoch, nonce=3, only_fate=True, removals=[one] * count
+        )
+
+    yield to("UpdateLeader", "removals", 2, removal)
+    yield to("UpdateLeader", "removals", 300, lambda n: removal(1, value="v" * n))
+    yield to("UpdateLeader", "removals", 512, lambda n: removal(1, after=[b"a" * 16] * n))
+    yield to(
+        "UpdateLeader", "handovers", 16,
+        lambda n: nds_pb2.UpdateLeaderRequest(
+            **paper_is, expected_epoch=paper.epoch, nonce=3, only_fate=True, handovers=[step] * n
+        ),
+    )  # fmt: skip
+    yield to(
+        "Renew", "handovers", 16,
+        lambda n: nds_pb2.RenewRequest(**paper_is, epoch=paper.epoch, handovers=[step] * n),
+    )  # fmt: skip
+    yield to(
+        "DeleteNetwork", "proofs", 8,
+        lambda n: nds_pb2.DeleteNetworkRequest(
+            chat_id=paper.chat_id, epoch=common_pb2.Epoch(generation=1, n=1), proofs=[proof] * n
+        ),
+    )  # fmt: skip
     yield to(
         "Renew", "facts.highest_n", 999_999,
         lambda n: nds_pb2.RenewRequest(

@@ -20,7 +20,12 @@ TEMPLATE = 0.7  # the share of messages that begin as a true one
 PRESENT, WHOLE = 0.9, 0.98  # of the fields of the others; where nothing is to be wrong
 DEEP = 8
 CROWDS = (16, 17, 100, 512, 513, 4_096, 4_097, 16_385)  # entries of a huge repeated field
-SIGNED = {"card", "admission"}  # only who has the key can make them: what is drawn is wrong
+SIGNED = {
+    "card",
+    "admission",
+    "signature",
+}  # only who has the key can make them: what is drawn is wrong
+SALT_BYTES = 16  # for each line of a message
 CROWD = 0.01  # of hostile repeated fields; each costs as much as a hundred others
 
 
@@ -96,12 +101,34 @@ def tidy(made: Message) -> None:
     if made.DESCRIPTOR.name == "Range":
         first, last = sorted((made.first, made.last))  # type: ignore[attr-defined]
         made.first, made.last = first, last  # type: ignore[attr-defined]
+    if "more_ids" in made.DESCRIPTOR.fields_by_name:
+        _match_lines(made)
+    if made.DESCRIPTOR.name == "Messages":
+        _number(made)
     if made.DESCRIPTOR.name != "Roster":
         return
     unique = {one.member_id: one for one in made.members}  # type: ignore[attr-defined]
     members = [unique[id] for id in sorted(unique)]
     made.ClearField("members")
     made.members.extend(members)  # type: ignore[attr-defined]
+
+
+def _match_lines(said: Any) -> None:
+    """As many ids as texts, all of them different, and a salt for each or for none."""
+    ids = [id for id in dict.fromkeys(said.more_ids) if id != said.msg_id][: len(said.more_msgs)]
+    said.more_ids[:], said.more_msgs[:] = ids, said.more_msgs[: len(ids)]
+    if salts := said.header.salts:
+        size = SALT_BYTES * (1 + len(ids))
+        said.header.salts = (salts * size)[:size]
+
+
+def _number(told: Any) -> None:
+    """Messages follow one another in one stream."""
+    for n, said in enumerate(told.messages):
+        first = told.messages[0]
+        said.source_id = first.source_id
+        said.header.stream.CopyFrom(first.header.stream)
+        said.header.seq = min(first.header.seq + n, 2**64 - 1)
 
 
 # ---- bytes ---------------------------------------------------------------------------------------

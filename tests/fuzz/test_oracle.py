@@ -19,6 +19,7 @@ from msgspec.structs import asdict, replace
 from nds.ledger import Ledger
 from nds.record import Create, create
 from nds.service import NodeDiscovery, listener, wire
+from nds.service.grants import Grants
 from nds.service.noise import Noise
 from nds.service.questions import Questions
 from nds.service.statuses import unary
@@ -101,7 +102,7 @@ async def stage(directory: Path, *, guarded: bool = True) -> AsyncIterator[Stage
     found.paper = [100, 101, 102, 103]
     watchers, questions = Watchers(), Questions("test", None)
     ledger = Ledger(store, watchers, lambda: NOW_MS + generation * 0)
-    service = NodeDiscovery(ledger, watchers, questions, lambda: NOW_MS)
+    service = NodeDiscovery(ledger, watchers, questions, lambda: NOW_MS, Grants(None))
     limit = [("grpc.max_receive_message_length", 512 * 1024)]
     server = listener.make_server([Noise()] if guarded else [], limit)
     nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, server)
@@ -184,12 +185,12 @@ def forgets_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """A task that nobody waits for, which fails."""
     sound = wire.removal
 
-    def unsound(sent: Any, now_ms: int) -> Any:
+    def unsound(sent: Any, now_ms: int, caller: Any) -> Any:
         async def fails() -> None:
             raise RuntimeError("nobody hears this")
 
         asyncio.get_running_loop().create_task(fails())
-        return sound(sent, now_ms)
+        return sound(sent, now_ms, caller)
 
     monkeypatch.setattr(wire, "removal", unsound)
 
@@ -260,7 +261,7 @@ def throws_later(monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Belonging._tell_people
 
     def unsound(self: Any, before: Any, after: Any, shown: str, gone: str) -> None:
-        assert not (before and after.kicked and not before.kicked), after
+        assert not (before and after.incarnation > before.incarnation), after
         sound(self, before, after, shown, gone)
 
     monkeypatch.setattr(Belonging, "_tell_people", unsound)

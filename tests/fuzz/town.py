@@ -25,7 +25,8 @@ from p2pchat.v1 import common_pb2, control_pb2, nds_pb2, nds_pb2_grpc, node_pb2,
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import OPTIONS, at_once
 from tests.fuzz.callers import Society
-from tests.fuzz.values import Facts
+from tests.fuzz.messages import SALT_BYTES
+from tests.fuzz.values import PASSWORDS, Facts
 from tests.waiting import wait_for
 
 TALKERS = ("alice", "bob", "carol")
@@ -190,7 +191,13 @@ class Town:
             "p2pchat.v1.MessageRequest": [
                 request_of(one, member) for one in sync.messages[-5:] for member in known.members
             ],
+            **PASSWORDS,
         }
+        people = {self.cluster[name].keys.identity: self.cluster[name] for name in EVERYONE}
+        authors = {one.member_id: people.get(one.identity) for one in roster.roster.members}
+        for made in templates["p2pchat.v1.MessageRequest"]:
+            if author := authors.get(made.source_id):  # type: ignore[attr-defined]
+                author.sign(made, known.chat)  # type: ignore[arg-type]
         return Facts(self._pools(known, views, list(sync.messages[-20:]), roster.roster), templates)
 
     def _pools(
@@ -215,7 +222,9 @@ class Town:
             "name": [known.name],
             **{key: ["alice", "zoe", "b", "x" * 24] for key in ("nick", "value")},
             "msg_id": [*(one.msg_id for one in said), str(uuid.UUID(int=now_ms))],
-            "msg": ["hello", "two\nlines"],
+            "more_ids": [str(uuid.UUID(int=now_ms + n)) for n in range(1, 9)],
+            **{key: ["hello", "two\nlines"] for key in ("msg", "more_msgs")},
+            "salts": [b"", b"s" * SALT_BYTES],
             "ms": [now_ms, now_ms - 1, now_ms + 1_000, *(one.header.hlc.ms for one in said)],
             **{key: [now_ms] for key in ("sent_ms", "created_ms")},
             **{
@@ -375,14 +384,25 @@ class Town:
                     victim.ask("LeaveChat", chat=name)
         if "den" not in chats:
             self.returns += 1
-            if self.returns % DEN_LIFE == 0:  # its members remember all who have left
-                with suppress(grpc.RpcError):
-                    self.cluster["carol"].ask("LeaveChat", chat="den")
-                self.gather("den", VICTIM, "carol")
-                self.spared.add(self.chat("carol", "den").chat_id)
-            else:
-                for name in ("carol", VICTIM):
-                    self.cluster[name].ask("JoinChat", line=f"{self.nds_address}/den")
+            if self.returns % DEN_LIFE == 0 or not self._are_back():
+                self._found_den()  # Its members remember all who have left.
+
+    def _are_back(self) -> bool:
+        """Does #den let them in?  Its owner, mallory, may have removed carol, and ended it."""
+        try:
+            for name in ("carol", VICTIM):
+                self.cluster[name].ask("JoinChat", line=f"{self.nds_address}/den")
+        except grpc.RpcError as error:
+            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED):
+                return False
+            raise
+        return True
+
+    def _found_den(self) -> None:
+        with suppress(grpc.RpcError):
+            self.cluster["carol"].ask("LeaveChat", chat="den")
+        self.gather("den", VICTIM, "carol")
+        self.spared.add(self.chat("carol", "den").chat_id)
 
 
 def request_of(said: Any, to: int) -> Message:
@@ -393,7 +413,10 @@ def request_of(said: Any, to: int) -> Message:
         destination_id=to,
         msg=said.msg,
         header=said.header,
+        more_ids=[str(uuid.uuid5(uuid.NAMESPACE_OID, id)) for id in said.more_ids],
+        more_msgs=said.more_msgs,
     )
+    made.header.ClearField("signature")  # of what was said before
     made.header.seq += 1
     made.header.hlc.ms += 1
     return made

@@ -8,6 +8,24 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor as F
 from google.protobuf.message import Message
 
+from p2pchat.v1 import common_pb2, node_pb2
+
+_TERMS = common_pb2.PasswordTerms(salt=b"s" * 16, log_n=15, r=8, p=1)
+_HLC = common_pb2.Hlc(ms=1_001)
+# Whole messages of the kinds that say something of passwords: drawn ones would never be good.
+PASSWORDS: dict[str, list[Message]] = {
+    "p2pchat.v1.PasswordTerms": [_TERMS],
+    "p2pchat.v1.PasswordRecord": [
+        common_pb2.PasswordRecord(hlc=_HLC, source_id=1),
+        common_pb2.PasswordRecord(terms=_TERMS, seed=b"k" * 32, hlc=_HLC, source_id=3),
+    ],
+    "p2pchat.v1.PasswordStep": [
+        node_pb2.PasswordStep(),
+        node_pb2.PasswordStep(element=b"A" * 33),
+        node_pb2.PasswordStep(session=1, proof=b"p" * 32),
+    ],
+}
+
 EDGES = (0, 1, 2, 24, 25, 63, 64, 255, 256, 65_535, 65_536, 999_999, 1_000_000, 2**31 - 1, 2**31)
 EDGES += (2**32 - 1, 2**32, 2**42 - 1, 2**42, 2**43 - 1, 2**43, 2**53 - 1, 2**53, 2**63 - 1, 2**63)
 EDGES += (2**64 - 1,)
@@ -47,8 +65,8 @@ HOSTILE = (
     "#den@127.0.0.1:1",
     "f" * 16,
     "-1",
-    "1.2.3.4.5.6",
-    "999999999999999999999999.1.1.1.1.1",
+    "1.2.3.4.5.6.7",
+    "999999999999999999999999.1.1.1.1.1.1",
     "None",
     "\ufeff\ufffe\uffff",
 )

@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.message import Message
 from msgspec.structs import replace
 
-from node.codec import METHODS, Malformed, Method, parse
+from node.codec import METHODS, Malformed, Method, conversation, parse, rosters
 from node.codec import facts as codec
 from node.core import effects as e
 from node.core import messages as m
@@ -25,7 +25,7 @@ from tests.fuzz import callers, messages
 from tests.fuzz.callers import Society
 from tests.fuzz.rpcs import rpcs_of
 from tests.fuzz.town import request_of
-from tests.fuzz.values import Facts
+from tests.fuzz.values import PASSWORDS, Facts
 
 SERVICE = "p2pchat.v1.Node"
 OTHERS, LEFT, KICKED = (1, 3, 4), 5, 6
@@ -65,7 +65,8 @@ def society(talk: Dialogue) -> Society:
 def truth(talk: Dialogue) -> Facts:
     """What the group's members know."""
     lives = [one.incarnation for one in talk.group.roster.members]
-    said = [line(1), line(3), line(1, 2, after=(line(3),)), line(1, 3), line(4)]
+    said = [line(1), line(3), line(1, 2, after=(line(3),)), line(1, 3, more=("b", "c")), line(4)]
+    written = [conversation.put_message(one) for one in said]
     ids = [ME, *OTHERS, LEFT, KICKED, 51]
     pools: dict[str, list[Any]] = {
         "chat_id": [CHAT],
@@ -82,8 +83,9 @@ def truth(talk: Dialogue) -> Facts:
         "identity": [person(id).identity for id in ids],
         "name": ["den"],
         **{key: ["user1", "user3", "zoe", "b"] for key in ("nick", "value")},
-        "msg_id": [one.id for one in said],
-        "msg": ["hello", "1.1"],
+        **{key: [id for one in said for id in one.ids] for key in ("msg_id", "more_ids")},
+        **{key: ["hello", "1.1"] for key in ("msg", "more_msgs")},
+        "salts": [b"", b"s" * messages.SALT_BYTES],
         "ms": [1_001, 1_002, 5_000, WALL, WALL + 10],
         **{key: [WALL] for key in ("sent_ms", "created_ms")},
         **{key: [1, 1, 2, 3, 4] for key in ("seq", "first", "last")},
@@ -100,12 +102,13 @@ def truth(talk: Dialogue) -> Facts:
     templates: dict[str, list[Message]] = {
         "p2pchat.v1.MemberRecord": [codec.put_member(one) for one in talk.group.roster.members],
         "p2pchat.v1.View": [codec.put_view(talk.view(id)) for id in OTHERS],
-        "p2pchat.v1.Header": [codec.put_header(one) for one in said],
-        "p2pchat.v1.ChatMessage": [codec.put_message(one) for one in said],
-        "p2pchat.v1.Roster": [codec.put_roster(talk.group.roster)],
+        "p2pchat.v1.Header": [one.header for one in written],
+        "p2pchat.v1.ChatMessage": written,
+        "p2pchat.v1.Roster": [rosters.put_roster(talk.group.roster)],
         "p2pchat.v1.MessageRequest": [
-            request_of(codec.put_message(one), to) for one in said for to in (ME, ME, *OTHERS, LEFT)
+            request_of(one, to) for one in written for to in (ME, ME, *OTHERS, LEFT)
         ],
+        **PASSWORDS,
     }
     return Facts(pools, templates)
 

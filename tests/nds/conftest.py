@@ -11,6 +11,7 @@ import pytest
 from nds.ledger import Ledger
 from nds.record import Epoch
 from nds.service import NodeDiscovery
+from nds.service.grants import Grants
 from nds.service.noise import Noise
 from nds.service.questions import Questions
 from nds.store import MemoryStore
@@ -116,7 +117,7 @@ async def nds():
     store.start(clock())
     watchers = Watchers(owed_max=64)
     ledger, questions = Ledger(store, watchers, clock), Questions("test", None)
-    service = NodeDiscovery(ledger, watchers, questions, clock)
+    service = NodeDiscovery(ledger, watchers, questions, clock, Grants(None))
     server = grpc.aio.server(interceptors=[Noise()], options=[*LIMIT, ("grpc.so_reuseport", 0)])
     nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"

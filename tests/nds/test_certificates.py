@@ -379,8 +379,12 @@ async def leading(transport):
 
 
 async def test_a_claim_asks_the_old_leader_over_a_connection_that_shows_our_key():
-    async with running() as (process, stub), leading(Transport(theirs.make())) as leader:
-        network = (await stub.CreateNetwork(creation("tea", leader.address))).network
+    transport = Transport(theirs.make())
+    async with running() as (process, stub), leading(transport) as leader:
+        channel = transport.channel(process.address)
+        by_leader = nds_pb2_grpc.NodeDiscoveryStub(channel)
+        network = (await by_leader.CreateNetwork(creation("tea", leader.address))).network
+        await channel.close()
         request = claim(network, network.leader_id + 1, nonce=7)
         said = await refusal(stub.UpdateLeader(request))
         assert (said.reason, said.network.leader_id) == ("LEADER_ALIVE", network.leader_id)
@@ -393,9 +397,21 @@ async def test_a_claim_asks_the_old_leader_over_a_connection_that_shows_our_key(
         assert leader.callers == {process.key}
 
 
-async def word_of(address, tls):
+async def word_of(address, tls, certificate=b""):
     questions = Questions("test", tls)
-    return (await questions.put(7, Ask(1, address, Epoch(1, 1)))).word
+    ask = Ask(1, address, Epoch(1, 1), certificate=certificate, host="127.0.0.1")
+    return (await questions.put(7, ask)).word
+
+
+async def test_whoever_has_taken_the_leaders_address_is_not_asked():
+    """It could say that it leads, and of which epoch."""
+    tls = load(None)
+    one, other = Transport(theirs.make()), Transport(theirs.make())
+    async with leading(other) as leader:
+        assert await word_of(leader.address, tls, other.shows) is Word.LEADING
+        before = len(leader.asked)
+        assert await word_of(leader.address, tls, one.shows) is Word.SILENT
+        assert len(leader.asked) == before
 
 
 async def test_a_leader_with_a_certificate_is_heard_until_it_is_gone():

@@ -15,7 +15,7 @@ from google.rpc import code_pb2
 from msgspec.structs import replace
 
 from nds.errors import StoreFull, StoreUnusable
-from nds.record import Ask, Create, Epoch, create
+from nds.record import Ask, Create, Epoch, Speaker, create
 from nds.service import LISTING_PAGE
 from nds.service.questions import AT_ONCE_MAX, OPTIONS, Questions
 from nds.service.statuses import refuse, status
@@ -346,7 +346,7 @@ class Stuck(Questions):
 
 
 async def test_a_claims_question_goes_before_one_in_the_background():
-    questions, ask = Stuck(), Ask(1, "127.0.0.1:1024", Epoch(1, 1))
+    questions, ask = Stuck(), Ask(1, "127.0.0.1:1024", Epoch(1, 1), host="127.0.0.1")
     for _ in range(2):  # one per chat at a time
         questions.put_later(7, ask, None)
         await until(lambda: questions.put_so_far == 1)
@@ -509,9 +509,9 @@ async def test_a_long_listing_is_told_whole(nds):
 def made(kept, number):
     """A network put into the store without a call."""
 
-    return create(
-        kept, Create(number + 1, f"r{number}", f"n{number:05}", "127.0.0.1:1024"), START_MS
-    )
+    by = Speaker(host="127.0.0.1")
+    wanted = Create(number + 1, f"r{number}", f"n{number:05}", "127.0.0.1:1024", by=by)
+    return create(kept, wanted, START_MS)
 
 
 async def test_a_sign_of_life_is_no_change_but_its_return_is(nds):
@@ -627,6 +627,31 @@ BAD_EPOCHS = [
     ("generation", common_pb2.Epoch(generation=2**64 - 1, n=1)),
     ("n", common_pb2.Epoch(generation=1_795_000_000, n=2**53)),
 ]
+PROOF = nds_pb2.ClaimProof(key=b"k" * 32, signature=b"s" * 64)
+BAD_PROOFS = [
+    [PROOF] * 9,
+    [nds_pb2.ClaimProof(key=b"k" * 31, signature=b"s" * 64)],
+    [PROOF, nds_pb2.ClaimProof(key=b"k" * 32, signature=b"s" * 65)],
+]
+HAND_OVER = {"by": b"b" * 32, "owner": b"o" * 32, "signature": b"s" * 64}
+BAD_HAND_OVERS = [
+    [nds_pb2.HandOver(**HAND_OVER)] * 17,
+    *([nds_pb2.HandOver(**HAND_OVER | {name: b"x" * 31})] for name in HAND_OVER),
+]
+REMOVAL = {"by_id": 1, "act": common_pb2.ACT_KICK, "whom_id": 2, "signature": b"s" * 64}
+BAD_REMOVALS = [
+    [common_pb2.Decision(**REMOVAL)] * 3,
+    *(
+        [common_pb2.Decision(**REMOVAL | bad)]
+        for bad in (
+            {"signature": b"s" * 63},
+            {"person": b"p" * 31},
+            {"value": "v" * 301},
+            {"after": [b"a" * 15]},
+            {"after": [b"a" * 16] * 513},
+        )
+    ),
+]
 INTEGERS = {
     ("UpdateLeader", "chat_id"): [0, 2**63],
     ("UpdateLeader", "node_id"): [0, 2**53],
@@ -640,6 +665,14 @@ INTEGERS = {
     ("GetNetworkInformation", "page_size"): [1_001],
     ("GetNetworkInformation", "page_token"): ["x", "IA==", "Lw==", "/w==", "é", "x" * 1000],
     ("CreateNetwork", "mode"): [3, -1, 2**31 - 1],
+    **{
+        (call, field): [b"k" * 31, b"k" * 33]
+        for call in ("CreateNetwork", "UpdateLeader", "Renew")
+        for field in ("claim_key", "owner")
+    },
+    **{(call, "proofs"): BAD_PROOFS for call in ("UpdateLeader", "Renew", "DeleteNetwork")},
+    **{(call, "handovers"): BAD_HAND_OVERS for call in ("UpdateLeader", "Renew")},
+    ("UpdateLeader", "removals"): BAD_REMOVALS,
 }
 FACTS = {
     "name": BAD_NAMES,
@@ -648,6 +681,11 @@ FACTS = {
     "leader_id": [2**53],
     "leader_address": BAD_ADDRESSES,
     "highest_n": [1_000_000, 2**64 - 1],
+    "grant": [
+        common_pb2.Grant(certificate_hash=b"h" * 31),
+        common_pb2.Grant(claim_key=b"k" * 33),
+        common_pb2.Grant(signature=b"s" * 73),
+    ],
 }
 
 
@@ -686,7 +724,7 @@ def with_field(request, path, value):
     for parent in parents:
         target = getattr(target, parent)
     target.ClearField(name)
-    if isinstance(value, common_pb2.Epoch):
+    if isinstance(value, common_pb2.Epoch | common_pb2.Grant):
         getattr(target, name).CopyFrom(value)
     elif isinstance(value, list):
         getattr(target, name).extend(value)
@@ -790,12 +828,19 @@ def scrambled(draw, message):
     for field in message.DESCRIPTOR.fields:
         if draw.random() < 0.3:
             continue
-        if field.message_type is not None:
+        if field.message_type is not None and field.is_repeated:
+            for _ in range(draw.randrange(3)):
+                scrambled(draw, getattr(message, field.name).add())
+        elif field.message_type is not None:
             scrambled(draw, getattr(message, field.name))
+        elif field.is_repeated and field.type == field.TYPE_BYTES:
+            getattr(message, field.name).extend([draw.randbytes(16)] * draw.randrange(3))
         elif field.is_repeated:
             getattr(message, field.name).extend(draw.choices(INTERESTING, k=draw.randrange(4)))
         elif field.type == field.TYPE_STRING:
             setattr(message, field.name, draw.choice(TEXTS))
+        elif field.type == field.TYPE_BYTES:
+            setattr(message, field.name, draw.randbytes(draw.choice([0, 31, 32, 33, 64])))
         elif field.type == field.TYPE_BOOL:
             setattr(message, field.name, draw.random() < 0.5)
         else:

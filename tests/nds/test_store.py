@@ -28,6 +28,11 @@ TEA = Record(
     ids=IdBlock(1_795_000_000_000_001, 8),
     answered=True,
     request="6f1c1f1e-7d3b-4b43-9d2b-0d7a3d8a6f01",
+    claim_key=bytes(range(32)),
+    owner=bytes(range(32, 64)),
+    certificate=b"\x30\x82\0",
+    host="10.0.0.1",
+    former=(bytes(range(64, 96)), bytes(range(96, 128))),
 )
 
 
@@ -222,6 +227,27 @@ def test_a_file_remembers(path):
 
 def test_every_field_of_a_record_is_kept(path):
     assert all(getattr(TEA, f.name) != f.default for f in fields(Record) if f.name != "deleted")
+
+
+def test_a_store_of_before_claim_keys_is_taken_over(path):
+    store = SqliteStore(path)
+    keep(store, TEA, generation=7)
+    store.close()
+    db = sqlite3.connect(path)
+    for column in ("claim_key", "owner", "certificate", "host"):
+        db.execute(f"alter table network drop column {column}")
+    db.execute("pragma user_version = 1")
+    db.commit()
+    db.close()
+    for _ in range(2):
+        store = SqliteStore(path)
+        before = replace(TEA, claim_key=b"", owner=b"", certificate=b"", host="", former=())
+        assert (store.get(TEA.chat), look(store, 5).generation) == (before, 7)
+        store.close()
+    store = SqliteStore(path)
+    keep(store, TEA)
+    assert store.get(TEA.chat) == TEA
+    store.close()
 
 
 def test_a_file_is_made_with_its_directory_for_this_user_alone(tmp_path):

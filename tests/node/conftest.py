@@ -6,9 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from node.archive import Archive, MemoryArchive, SqliteArchive
 from node.host import listening
+from tests.logs import KEY
 from tests.node.town import Town
 from tests.processes import Processes
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
+    """A log of every kind: the same is promised of all."""
+    made: Archive = (
+        MemoryArchive() if request.param == "memory" else SqliteArchive(tmp_path / "a.db", KEY)
+    )
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ class Chat:
             unheard_since=lambda id: None,
             lacking=lambda id: 0,
             trace=lambda key: SimpleNamespace(acked=1, of=len(self.rows)),
-            own_id=lambda key: "abcdef",
+            own_ids=lambda key: ("abcdef", "123456"),
         )
         self.account = Account(LAN)
         monkeypatch.setattr(module, "now_ms", lambda: self.now)

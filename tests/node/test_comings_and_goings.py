@@ -60,8 +60,8 @@ async def test_a_thousand_joins_and_leaves_leave_nothing_behind(town: Town) -> N
     group = alice.chat("").group
     assert len(group.roster.members) == WARM + JOINS + 2, "each time another id"
     last = await say(alice, "how many causes?")
-    (message,) = alice.chat("").archive.find(last.id)
-    assert len(message.deps) <= len(group.belonging), message.deps
+    (line,) = alice.chat("").archive.find(last.id)
+    assert len(line.message.deps) <= len(group.belonging), line.message.deps
     await say(carol, "as many")
     assert len(alice.chat("").group.belonging) == 2
     print(f"{JOINS} joins and leaves: {before} -> {after}")

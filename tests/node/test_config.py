@@ -101,6 +101,38 @@ def test_an_unknown_key_is_named_with_the_nearest(spot: Places) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('nick = "a"\n\ntiming.t2_ms = 900\ntiming.t1_ms = -5', "line 4: key 't1_ms'"),
+        ('nick = "a"\n"timing" . t1_ms=-5', "line 2: key 't1_ms'"),
+        ("# timing.t1_ms\n[timing]\nt1_ms = -5", "line 3: key 't1_ms'"),
+        ('[alias]\nt1_ms = "x"\n[timing]\n"t1_ms" = -5', "line 4: key 't1_ms'"),
+        ('x = 1\nprofile.alice.timeout = "x"', "line 2: key 'timeout'"),
+        ('timeout = 5\n[profile.alice]\n\ntimeout = "x"', "line 4: key 'timeout'"),
+        ('nick = "a"\n[nonsense]\nx = 1', "line 2: key 'nonsense'"),
+    ],
+)
+def test_a_mistake_is_found_on_its_line_however_its_table_is_written(
+    spot: Places, text: str, said: str
+) -> None:
+    write(spot, text)
+    told = load(spot, {}, {}, {}).complaints
+    assert [one for one in told if f" {said}:" in one], told
+
+
+@pytest.mark.timeout(10)
+def test_a_long_line_that_is_no_setting_costs_nothing(spot: Places) -> None:
+    write(spot, f'timing.t1_ms = -5\nnick = """\n{"a" * 10_000}!\n"""')
+    told = load(spot, {}, {}, {}).complaints
+    assert [one.split(":")[0] for one in told] == [f"{spot.config} line {n}" for n in (2, 1)]
+
+
+def test_a_limit_that_no_node_has_is_refused(spot: Places) -> None:
+    with pytest.raises(Usage, match="--timing: there is no setting 'text_max'"):
+        load(spot, {"timing": ["text_max=100"]}, {}, {})
+
+
+@pytest.mark.parametrize(
     ("flags", "environ"),
     [
         ({"timeout": "never"}, {}),

@@ -16,7 +16,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from node import errors, happenings, words
 from node.cli.client import Client
@@ -149,6 +149,8 @@ ANSWERS = [
     (words.Networks, pb.ListNetworksResponse),
     (words.Members, pb.ListMembersResponse),
     (words.Progress, pb.SendResponse),
+    (words.Changed, pb.EditResponse),
+    (words.Changed, pb.RedactResponse),
     (words.Page, pb.ReadHistoryResponse),
     (words.Leader, pb.GetLeaderResponse),
     (words.Peers, pb.ListPeersResponse),
@@ -159,6 +161,7 @@ ANSWERS = [
     (words.Invitation, pb.InviteResponse),
     (words.Invites, pb.ListInvitesResponse),
     (words.Nothing, pb.RevokeInviteResponse),
+    (words.Nothing, pb.SetPasswordResponse),
     (words.Elections, pb.ListElectionsResponse),
     (words.Outcome, pb.StartElectionResponse),
     (words.Comparison, pb.CheckHistoryResponse),
@@ -167,6 +170,7 @@ ANSWERS = [
     (words.NickSet, pb.SetNickResponse),
     (words.Nothing, pb.SetAwayResponse),
     (words.Nothing, pb.SetTopicResponse),
+    (words.NickSet, pb.DecideResponse),
     (words.Diagnosis, pb.DiagnoseResponse),
     (words.Stopping, pb.StopNodeResponse),
 ]
@@ -238,10 +242,14 @@ async def test_every_query_of_the_faces_is_answered(pair: tuple[Client, Client])
         "revoke": {"id": (await alice.invite(closed)).id, "chat": closed},
         "join": {"line": (await alice.invite(joined)).join_line},
         "create": {"name": f"c{uuid4().hex[:10]}"},
+        "password": {"password": KEY, "chat": closed},
         "whois": {"member": "bob"},
         "search": {"text": "HELLO"},
         "nick": {"nick": "ally"},
+        "edit": {"text": "hello again"},
+        "redact": {"id": (await alice.history(joined)).lines[-1].id},
         "away": {"away": "lunch"},
+        "decide": {"act": "op", "member": "bob"},
     }
     free = {"join", "create", "networks", "nick", "away", "back", "status", "version", "nds"}
     free |= {"log", "rpc", "doctor"}
@@ -273,6 +281,8 @@ def test_nobody_of_that_name_is_said_with_the_nearest() -> None:
         whois_of(found, "alise")
 
 
+KEY = words.PasswordKey(b"s" * 16, 15, 8, 1, b"k" * 32)
+
 CASES: list[tuple[str, dict[str, Any], type[errors.Complaint], str]] = [
     ("leader", {"chat": "nope"}, errors.NoSuchChat, "There is no chat #nope"),
     ("leader", {"chat": "x" * 400}, errors.BadField, "chat: must be at most"),
@@ -285,19 +295,92 @@ CASES: list[tuple[str, dict[str, Any], type[errors.Complaint], str]] = [
     ("history", {"chat": "", "after": "x"}, errors.BadField, "after: must be the cursor"),
     (
         "history",
-        {"chat": "", "before": "1.2.3.4.5.6", "after": "1.2.3.4.5.6"},
+        {"chat": "", "before": "1.2.3.4.5.6.7", "after": "1.2.3.4.5.6.7"},
         errors.BadField,
         "after: cannot be given together with before",
     ),
     ("trace", {"chat": "", "id": "xyz!"}, errors.BadField, "id: must be 4 to 32 hex digits"),
     ("trace", {"chat": "", "id": "ffff"}, errors.NoSuchMessage, "There is no message ffff"),
+    ("edit", {"chat": "", "id": "xyz!", "text": "x"}, errors.BadField, "id: must be 4 to 32 hex"),
+    (
+        "edit",
+        {"chat": "", "id": "ffff", "text": "x"},
+        errors.NoSuchMessage,
+        "There is no message ffff",
+    ),
+    (
+        "edit",
+        {"chat": "", "id": "", "text": "x"},
+        errors.NoSuchMessage,
+        "There is no message of your",
+    ),
+    ("edit", {"chat": "", "id": "", "text": ""}, errors.BadField, "text: must be 1 to 16384"),
+    (
+        "edit",
+        {"chat": "", "id": "", "text": "x" * 16_385},
+        errors.TooLong,
+        "The text is too long: 16385",
+    ),
+    ("redact", {"chat": "", "id": "xyz!"}, errors.BadField, "id: must be 4 to 32 hex digits"),
+    ("redact", {"chat": "", "id": "ffff"}, errors.NoSuchMessage, "There is no message ffff"),
     ("ping", {"chat": "", "member": "nobody"}, errors.NoSuchMember, "There is no member nobody"),
     ("calls", {"count": 201}, errors.BadField, "count: must be at most 200"),
     ("set_nick", {"nick": ""}, errors.BadField, "nick: must be 1 to 24"),
     ("set_topic", {"chat": "", "topic": "x" * 301}, errors.BadField, "topic: must be at most 300"),
     ("set_away", {"away": "x\ny"}, errors.BadField, "away: must be one line"),
     ("invite", {"chat": "", "expires_s": 2**32 - 1}, errors.BadField, "expires: must be 1 s to"),
+    (
+        "set_password",
+        {"chat": "", "password": replace(KEY, log_n=40)},
+        errors.BadField,
+        "password: ",
+    ),
+    (
+        "set_password",
+        {"chat": "", "password": replace(KEY, seed=b"k")},
+        errors.BadField,
+        "password.s",
+    ),
+    (
+        "join",
+        {"line": "dev", "password": replace(KEY, salt=b"s")},
+        errors.BadField,
+        "password: the",
+    ),
+    ("create", {"name": "dev", "password": KEY, "is_open": True}, errors.OpenToAll, "#dev lets in"),
     ("revoke_invite", {"chat": "", "id": "ffff"}, errors.NoSuchInvite, "Not one invitation"),
+    ("decide", {"chat": "", "act": "title"}, errors.BadField, "act: cannot be a topic"),
+    ("decide", {"chat": "", "act": "unspecified"}, errors.BadField, "act: must be one of 1, 2, 3"),
+    (
+        "decide",
+        {"chat": "", "act": "topic", "value": "me"},
+        errors.BadField,
+        "value: must be admins or all, not 'me'",
+    ),
+    *(
+        ("decide", {"chat": "", "act": act, "member": member}, kind, said)
+        for act, member, kind, said in (
+            ("kick", "x", errors.NoSuchMember, "There is no member x"),
+            (
+                "kick",
+                "alice",
+                errors.NotAllowed,
+                "That is not yours to do in #.*: nobody removes oneself",
+            ),
+            (
+                "op",
+                "alice",
+                errors.NotAllowed,
+                "That is not yours to do in #.*: alice is the owner",
+            ),
+            (
+                "unban",
+                "alice",
+                errors.NotAllowed,
+                "That is not yours to do in #.*: nobody keeps alice out",
+            ),
+        )
+    ),
 ]
 
 
@@ -430,7 +513,7 @@ async def test_a_watcher_hears_the_kinds_that_it_asks_for(pair: tuple[Client, Cl
 async def test_a_watcher_of_a_kind_that_there_is_not_is_told_which_there_are(
     pair: tuple[Client, Client],
 ) -> None:
-    said = r"kinds\[1\]: must be one of message, receipt, .*, not 'lines'"
+    said = r"kinds\[1\]: must be one of message, change, .*, not 'lines'"
     with pytest.raises(errors.BadField, match=said):
         await anext(pair[0].watch(kinds=("message", "lines")))
 

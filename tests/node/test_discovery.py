@@ -8,22 +8,23 @@ from typing import Any
 import pytest
 from google.rpc import code_pb2
 
-from node.codec import Created
+from node.codec import Create, Created
 from node.core.messages import (
     Claim,
     Delete,
     Deleted,
     Granted,
     Lookup,
-    Reason,
     Record,
     RecordRead,
     Refusal,
     Renew,
 )
+from node.core.reasons import Reason
 from node.core.types import Epoch, IdBlock, Silence
 from node.discovery import Discovery, Gone
 from node.errors import NdsCannotStore
+from node.faults import OTHER_KEY
 from node.rpc import CallLog, abort, refused
 from node.rpc.options import SERVER_OPTIONS, grpc
 from node.rpc.transport import PLAIN, Transport
@@ -31,7 +32,6 @@ from node.runner import Silenced
 from node.tasks import Tasks
 from node.trust.known import Known, fingerprint
 from node.way import DISTRUSTED, Way
-from node.words import OTHER_KEY
 from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
 from tests.node.holder import Holder
 from tests.node.test_rpc import tasks
@@ -173,7 +173,7 @@ async def test_a_service_that_cannot_store_answers_and_decides_nothing(scene: An
     assert scene.discovery.doubted.is_set(), "when it can again is found out"
     assert scene.changes == [True, True]
     with pytest.raises(NdsCannotStore, match=r"cannot store \(its disk is full\)"):
-        await scene.discovery.create("tea", "127.0.0.1:5001", 1, "some-uuid", 2_000)
+        await scene.discovery.create(Create("some-uuid", "tea", "127.0.0.1:5001"), 2_000)
     scene.fake.refusal = None
     await scene.discovery.ask(Lookup(7), 2_000)
     assert scene.discovery.fault, "reading says nothing about writing"
@@ -200,7 +200,7 @@ async def test_a_list_says_whether_the_service_can_store(scene: Any, said: str, 
 
 
 async def test_a_network_is_made(scene: Any) -> None:
-    created = await scene.discovery.create("tea", "127.0.0.1:5001", 1, "some-uuid", 2_000)
+    created = await scene.discovery.create(Create("some-uuid", "tea", "127.0.0.1:5001"), 2_000)
     assert isinstance(created, Created)
     assert created.network.record == RECORD
     assert created.network.created == 4

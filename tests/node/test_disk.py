@@ -10,7 +10,16 @@ import pytest
 from node import disk
 from node.archive import SqliteArchive
 from node.core.effects import StoreMessages
-from node.errors import Complaint, DamagedLog, DiskFailed, DiskFull, DiskReadOnly, Unwritable
+from node.errors import (
+    Complaint,
+    DamagedLog,
+    DiskFailed,
+    DiskFull,
+    DiskReadOnly,
+    ForeignLog,
+    Unwritable,
+)
+from tests.logs import KEY
 from tests.node.test_archive import line
 
 FILE = Path("/nowhere/a.db")
@@ -36,7 +45,7 @@ def said(code: int) -> sqlite3.Error:
         (said(sqlite3.SQLITE_IOERR_WRITE), DiskFailed, DiskFailed),
         (said(sqlite3.SQLITE_BUSY), DiskFailed, DiskFailed),
         (said(sqlite3.SQLITE_CORRUPT), DiskFailed, DamagedLog),
-        (said(sqlite3.SQLITE_NOTADB), DiskFailed, DamagedLog),
+        (said(sqlite3.SQLITE_NOTADB), DiskFailed, ForeignLog),
         (said(sqlite3.SQLITE_CANTOPEN), DiskFailed, Unwritable),
     ],
     ids=str,
@@ -78,7 +87,7 @@ def test_a_lock_that_was_signed_needs_no_room(tmp_path: Path) -> None:
 
 
 def test_a_log_that_must_not_be_written_says_so(tmp_path: Path) -> None:
-    archive = SqliteArchive(tmp_path / "a.db")
+    archive = SqliteArchive(tmp_path / "a.db", KEY)
     archive._base.execute("PRAGMA query_only = 1")
     with pytest.raises(DiskReadOnly, match=r"a\.db cannot be written"):
         archive.append([StoreMessages((line(1),))])

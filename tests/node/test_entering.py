@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from node.core.messages import Delete
+from node.core.messages import Delete, Deleted
+from node.core.proving import Proving
 from node.errors import AmbiguousChat, NdsDistrusted, NdsUnreachable, NoSuchChat
 from node.happenings import ChatEvent, ErrorEvent
 from node.host import entering, inviting, views
+from node.host.inviting import Mark
 from node.host.nodes import Node
 from node.words import Mode
 from tests.node.holder import Holder
@@ -24,6 +26,11 @@ def dead() -> Iterator[str]:
         yield f"127.0.0.1:{held.getsockname()[1]}"
 
 
+def mark(node: Node, nds: str) -> Mark:
+    """What stands after the # of a line through a service that this node knows."""
+    return Mark(None, node.registries.fingerprint(nds)[:12])
+
+
 # ---- several discovery services ----------------------------------------------------------------
 
 
@@ -32,7 +39,8 @@ async def test_a_chat_is_made_at_the_first_service_that_answers(town: Town, dead
     created = await entering.create(
         alice, town.chat, f"{dead},{town.nds}", "", Mode.LOGGED, is_open=True
     )
-    assert (created.chat.nds, created.join_line) == (town.nds, f"{town.nds}/{town.chat}")
+    line = f"{town.nds}/{town.chat}#{mark(alice, town.nds)}"
+    assert (created.chat.nds, created.join_line) == (town.nds, line)
     assert alice.registries.addresses == (town.nds,)
 
 
@@ -86,7 +94,8 @@ async def taken_over(town: Town) -> tuple[Node, Node, Node]:
     alice, bob = await town.pair()
     carol = await town.start("carol")
     old = alice.chats[0].group
-    await alice.discovery(town.nds).ask(Delete(old.chat, old.epoch), 2_000)
+    ended = Proving(old._s).proved(Delete(old.chat, old.epoch))
+    assert isinstance(await alice.discovery(town.nds).ask(ended, 2_000), Deleted)
     await entering.create(carol, town.chat, "", "", Mode.LOGGED, is_open=True)
     return alice, bob, carol
 
@@ -111,7 +120,8 @@ async def test_a_chat_is_called_as_the_service_lists_it_and_that_is_told_once(to
         assert node.chat(name) is node.chats[0]
         with pytest.raises(NoSuchChat, match=name):
             node.chat(town.chat)  # nothing said there goes to those of the old one
-    assert (await inviting.invite(bob, bob.chat(name))).join_line == f"{town.nds}/{name}"
+    line = (await inviting.invite(bob, bob.chat(name))).join_line
+    assert line == f"{town.nds}/{name}#{mark(bob, town.nds)}"
     await entering.join(bob, f"{town.nds}/{town.chat}", "", "")
     assert bob.chat(town.chat) is bob.chats[1]
     for node in (alice, bob):

@@ -1,6 +1,6 @@
-"""Tries node/codec/frames.py and node/codec/lines.py: the parts of a frame, there and back."""
+"""Tries node/codec/frames.py: the parts of a frame, there and back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from node.codec import CARRIED, AskWriter, Malformed, call_of, lines
+from node.codec import CARRIED, AskWriter, Malformed, call_of, conversation
 from node.codec.frames import (
     ADDRESSES_MAX,
     BODIES,
@@ -18,25 +18,32 @@ from node.codec.frames import (
     write_hello,
 )
 from node.core import messages as core
+from node.core.conversation import ChatMessage, Kind
 from node.core.types import Key
-from node.limits import COUNTER_MAX, DEPS_MAX, HLC_MAX, LINES_MAX, NUMBER_MAX, Limits
+from node.limits import MESSAGES_MAX, NUMBER_MAX, PASS_ON_MAX, Limits
+from p2pchat.v1 import common_pb2
 from p2pchat.v1 import node_pb2 as pb
 from tests.node import wire_values as values
-from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, TELL
+from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, TELL, TWO_LINES
 
 LIMITS = Limits()
 ID = "0f8fad5b-d9cb-469f-a165-7086772895{:02x}"
 
 
-def said(seq: int, text: str = "hello", **changes: Any) -> core.ChatMessage:
+def said(seq: int, text: str = "hello", **changes: Any) -> ChatMessage:
     key = Key(MESSAGE.key.source, MESSAGE.key.stream, seq)
-    return replace(MESSAGE, key=key, text=text, id=ID.format(seq), **changes)
+    return replace(MESSAGE, key=key, texts=(text,), ids=(ID.format(seq),), **changes)
 
 
 SEVERAL = core.Tell(
     CALLER,
     1_000_001,
-    (said(7), said(8, "two", deps=()), said(9, "three", kind=core.Kind.ACTION)),
+    (
+        said(7),
+        replace(TWO_LINES, key=MESSAGE.key._replace(seq=8), deps=()),
+        said(9, "four", kind=Kind.ACTION),
+    ),
+    (1_000_003, 1_000_004),
 )
 
 
@@ -51,11 +58,12 @@ def tells(draw: st.DrawFn) -> core.Tell:
     """Any messages, made consecutive ones of one stream."""
     messages = draw(st.lists(values.chat_messages, min_size=1, max_size=5))
     source, stream, seq = messages[0].key
-    seq = min(seq, NUMBER_MAX - LINES_MAX)
+    seq = min(seq, NUMBER_MAX - MESSAGES_MAX)
     told = tuple(
         replace(message, key=Key(source, stream, seq + i)) for i, message in enumerate(messages)
     )
-    return core.Tell(draw(values.callers), draw(values.members), told)
+    pass_on = draw(values.member_lists)
+    return core.Tell(draw(values.callers), draw(values.members), told, pass_on)
 
 
 @given(tells())
@@ -96,13 +104,13 @@ def test_a_status_is_handed_on_as_it_is() -> None:
 
 def test_what_is_told_to_many_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[int] = []
-    put = lines.put_columns
+    put = conversation.put_body
 
-    def counted(messages: Sequence[core.ChatMessage]) -> pb.Lines:
+    def counted(messages: Sequence[ChatMessage]) -> pb.Messages:
         written.append(len(messages))
         return put(messages)
 
-    monkeypatch.setattr(lines, "put_columns", counted)
+    monkeypatch.setattr(conversation, "put_body", counted)
     writer = AskWriter()
     for to in range(1, 5):
         tell = replace(SEVERAL, to=to)
@@ -114,7 +122,7 @@ def test_what_is_told_to_many_is_written_once(monkeypatch: pytest.MonkeyPatch) -
     assert one.request == other, "another content under the same keys"
 
 
-def test_only_the_columns_written_last_are_remembered() -> None:
+def test_only_the_messages_written_last_are_remembered() -> None:
     writer = AskWriter()
     for seq in range(1, 2 * BODIES):
         writer.write(1, core.Tell(CALLER, 1, (said(seq % 200 + 1),)))
@@ -124,80 +132,88 @@ def test_only_the_columns_written_last_are_remembered() -> None:
 # ---- what is refused -----------------------------------------------------------------------------
 
 
-def spoilt(**columns: Any) -> dict[str, str]:
-    """What is said to be wrong with `SEVERAL` once these columns are others."""
+def spoilt(spoil: Callable[[pb.Messages], object]) -> dict[str, str]:
+    """What is said to be wrong with `SEVERAL` once this was done to it."""
     message = pb.Frame.FromString(AskWriter().write(1, SEVERAL))
-    for name, value in columns.items():
-        field = getattr(message.asks[0].lines, name)
-        if isinstance(value, list):
-            del field[:]
-            field.extend(value)
-        elif isinstance(value, int):
-            setattr(message.asks[0].lines, name, value)
-        else:
-            value(field)
+    spoil(message.asks[0].messages)
     (one,) = read_frame(message.SerializeToString(), LIMITS).asked
     assert isinstance(one.request, Malformed), one.request
     return dict(one.request.violations)
 
 
+def header(told: pb.Messages, n: int = 1) -> common_pb2.Header:
+    """Of the second message, unless another one is meant."""
+    return told.messages[n].header
+
+
+SECOND = "messages.messages[1]"
+NEXT = "must be the next one of the stream"
+MANY, CROWD = MESSAGES_MAX + 1, PASS_ON_MAX + 1
+
+
 @pytest.mark.parametrize(
-    ("columns", "field", "fault"),
+    ("spoil", "field", "fault"),
     [
-        ({"destination_id": 0}, "lines.destination_id", "is required"),
-        ({"source_id": 2**53}, "lines.source_id", "must be 1 to"),
-        ({"first_seq": 0}, "lines.first_seq", "is required"),
-        ({"first_seq": NUMBER_MAX}, "lines.first_seq", "must be 1 to"),
-        ({"texts": []}, "lines.texts", "is required"),
-        ({"texts": ["x"] * (LINES_MAX + 1)}, "lines.texts", "at most 1024 entries"),
-        ({"texts": ["a", "", "c"]}, "lines.texts[1]", "not empty"),
-        ({"texts": ["a", "b", "x" * 16_385]}, "lines.texts[2]", "16384 bytes, not 16385"),
-        ({"msg_ids": [MESSAGE.id] * 2}, "lines.msg_ids", "must have 3 entries, as texts has"),
-        ({"msg_ids": [MESSAGE.id, "1", MESSAGE.id]}, "lines.msg_ids[1]", "36 characters"),
-        ({"msg_ids": [MESSAGE.id, f"{MESSAGE.id}\n", "1"]}, "lines.msg_ids[1]", "36 characters"),
-        ({"hlc_ms": [1, 2]}, "lines.hlc_ms", "must have 3 entries"),
-        ({"hlc_ms": [1, HLC_MAX + 1, 3]}, "lines.hlc_ms[1]", "must be 0 to"),
-        ({"hlc_counters": [0, 0, COUNTER_MAX + 1]}, "lines.hlc_counters[2]", "must be 0 to"),
-        ({"sent_ms": [NUMBER_MAX + 1, 1, 1]}, "lines.sent_ms[0]", "must be 0 to"),
-        ({"epoch_generations": [1]}, "lines.epoch_generations", "must have 3 entries"),
-        ({"epoch_ns": [1, 1, 2**60]}, "lines.epoch_ns[2]", "must be 0 to"),
-        ({"kinds": [1]}, "lines.kinds", "must have 3 entries"),
-        ({"kinds": [1, 9, 1]}, "lines.kinds[1]", "TEXT (1)"),
-        ({"dep_counts": [1]}, "lines.dep_counts", "must have 3 entries"),
-        ({"dep_counts": [1, 0, 2]}, "lines.deps", "must have 3 entries, not 2"),
-        ({"dep_counts": [1, 0, DEPS_MAX + 1]}, "lines.dep_counts[2]", "must be 0 to 512"),
-        ({"dep_counts": []}, "lines.dep_counts", "must have 3 entries"),
-        ({"stream": lambda stream: stream.Clear()}, "lines.stream.incarnation", "is required"),
-        ({"caller": lambda caller: caller.Clear()}, "caller.chat_id", "is required"),
+        (lambda m: m.ClearField("caller"), "caller", "is required"),
+        (lambda m: m.caller.Clear(), "caller.chat_id", "is required"),
+        (lambda m: m.ClearField("destination_id"), "messages.destination_id", "is required"),
+        (lambda m: m.pass_on.append(0), "messages.pass_on[2]", "is required"),
+        (lambda m: m.pass_on.extend([5] * CROWD), "messages.pass_on", "at most 256 entries"),
+        (lambda m: m.ClearField("messages"), "messages.messages", "is required"),
+        (
+            lambda m: m.messages.extend([m.messages[0]] * MANY),
+            "messages.messages",
+            "at most 1024 entries, not 1028",
+        ),
+        (lambda m: setattr(m.messages[1], "source_id", 2**53), f"{SECOND}.source_id", "must be 1"),
+        (lambda m: setattr(m.messages[1], "msg", ""), f"{SECOND}.msg", "not empty"),
+        (lambda m: setattr(m.messages[1], "msg_id", "1"), f"{SECOND}.msg_id", "36 characters"),
+        (lambda m: m.messages[1].ClearField("header"), f"{SECOND}.header.hlc", "is required"),
+        (lambda m: setattr(header(m), "kind", 9), f"{SECOND}.header.kind", "TEXT (1)"),
+        (
+            lambda m: setattr(header(m, 0).deps[0], "seq", 0),
+            "messages.messages[0].header.deps[0].seq",
+            "is required",
+        ),
+        (lambda m: setattr(header(m), "seq", 0), f"{SECOND}.header.seq", "is required"),
+        (lambda m: setattr(header(m), "seq", 7), f"{SECOND}.header.seq", NEXT),
+        (lambda m: setattr(header(m), "seq", 9), f"{SECOND}.header.seq", NEXT),
+        (lambda m: setattr(header(m, 2), "seq", 10), "messages.messages[2].header.seq", NEXT),
+        (lambda m: setattr(header(m).stream, "random", 1), f"{SECOND}.header.seq", NEXT),
+        (lambda m: setattr(m.messages[1], "source_id", 5), f"{SECOND}.header.seq", NEXT),
     ],
 )
-def test_a_column_that_is_wrong_is_named(columns: dict[str, Any], field: str, fault: str) -> None:
-    found = spoilt(**columns)
+def test_what_is_wrong_in_a_call_is_named(
+    spoil: Callable[[pb.Messages], object], field: str, fault: str
+) -> None:
+    found = spoilt(spoil)
     assert fault in found.get(field, ""), found
 
 
-def test_a_dependency_that_is_wrong_is_named() -> None:
+def test_of_two_messages_that_are_wrong_both_are_named() -> None:
+    def spoil(told: pb.Messages) -> None:
+        told.messages[0].msg = told.messages[2].msg_id = ""
+
+    assert set(spoilt(spoil)) == {"messages.messages[0].msg", "messages.messages[2].msg_id"}
+
+
+def test_as_many_messages_as_a_call_may_have_are_read() -> None:
+    said_so = [replace(said(seq % 200), key=said(seq).key) for seq in range(1, MESSAGES_MAX + 1)]
+    tell = core.Tell(CALLER, 1, tuple(said_so))
+    assert asked(tell) == tell
+
+
+def test_a_kind_not_said_is_text_and_ids_in_capitals_are_taken_in_small_letters() -> None:
     message = pb.Frame.FromString(AskWriter().write(1, SEVERAL))
-    message.asks[0].lines.deps[1].seq = 0
+    first, second, _ = message.asks[0].messages.messages
+    first.header.kind = 0  # type: ignore[assignment]
+    first.msg_id, second.more_ids[0] = first.msg_id.upper(), second.more_ids[0].upper()
     (one,) = read_frame(message.SerializeToString(), LIMITS).asked
-    assert isinstance(one.request, Malformed)
-    assert dict(one.request.violations) == {
-        "lines.deps[1].seq": "is required: 1 to 9007199254740991"
-    }
-
-
-def test_kinds_not_said_are_text_and_ids_in_capitals_are_taken_in_small_letters() -> None:
-    tell = replace(SEVERAL, messages=SEVERAL.messages[:2])
-    message = pb.Frame.FromString(AskWriter().write(1, tell))
-    told = message.asks[0].lines
-    assert not told.kinds
-    told.msg_ids[0] = told.msg_ids[0].upper()
-    (one,) = read_frame(message.SerializeToString(), LIMITS).asked
-    assert one.request == tell
+    assert one.request == SEVERAL
 
 
 @pytest.mark.parametrize(
-    ("ask", "field"), [(pb.Ask(id=1), "request"), (pb.Ask(lines=pb.Lines()), "id")]
+    ("ask", "field"), [(pb.Ask(id=1), "request"), (pb.Ask(messages=pb.Messages()), "id")]
 )
 def test_a_call_that_says_nothing_is_malformed_alone(ask: pb.Ask, field: str) -> None:
     data = pb.Frame(asks=[ask]).SerializeToString() + AskWriter().write(2, TELL)

@@ -21,10 +21,11 @@ from node import profile as profiles
 from node import words as w
 from node.config import load
 from node.control.running import running
+from node.core.conversation import Kind
 from node.core.effects import Acknowledged, Departed, ElectionMoved, Phase, Stopped
 from node.core.events import Submitted
 from node.core.group import Group
-from node.core.messages import Kind, Life
+from node.core.messages import Life
 from node.core.types import Hlc, Silence, Stream
 from node.errors import (
     AmbiguousChat,
@@ -42,10 +43,13 @@ from node.errors import (
     NoSuchChat,
     NoSuchMember,
     NoSuchMessage,
+    NotAdmitted,
     NotListening,
     PortInUse,
     ProfileInUse,
+    WrongSecret,
 )
+from node.faults import OTHER_KEY
 from node.happenings import Happening
 from node.host import asking, checks, entering, inviting, listing, telling, views
 from node.host.hub import Hub, TooSlow
@@ -53,7 +57,7 @@ from node.host.nodes import Node
 from node.places import places
 from node.runner import Silenced
 from node.trust.cards import fingerprint
-from node.words import OTHER_KEY, Mode, Wait
+from node.words import Mode, Wait
 from tests.node.town import Town, eventually, lines, say
 from tests.processes import Processes
 
@@ -277,7 +281,8 @@ async def test_who_was_told_to_listen_here_alone_gets_into_no_chat_of_others(
 async def test_the_invitation_leads_to_the_nds_or_else_to_this_node(town: Town) -> None:
     alice, bob = await town.pair()
     through = await inviting.invite(bob, bob.chat(""))
-    assert (through.join_line, through.through) == (f"{town.nds}/{town.chat}", "nds")
+    mark = inviting.Mark(None, bob.registries.fingerprint(town.nds)[:12])
+    assert (through.join_line, through.through) == (f"{town.nds}/{town.chat}#{mark}", "nds")
     alone = w.Invitation(f"{alice.listen}/{town.chat}", "member")
     alice.registries.forget(town.nds)
     chat = alice.chat("")
@@ -413,6 +418,34 @@ async def test_a_log_that_is_lost_is_joined_again_under_the_same_id(town: Town) 
     bob = await town.start("bob")
     await eventually(lambda: bob.opened("").group.me == first)
     await eventually(lambda: lines(bob) == ["before"])
+
+
+async def test_who_lost_identity_and_log_is_told_and_gets_in_with_a_new_line(town: Town) -> None:
+    alice, bob = await town.start("alice"), await town.start("bob")
+    made = await entering.create(alice, town.chat, "", "", Mode.LOGGED)
+    await entering.join(bob, made.join_line, "", "")
+    first, log = bob.chat("").group.me, bob.archive_path(bob.chat("").entry)
+    await town.stop("bob")
+    for file in (*log.parent.iterdir(), bob.places.data / "identity.key"):
+        file.unlink()
+    bob = await town.start("bob")
+    why = "it lets in who is invited: ask for a line there"
+    told = f"#{town.chat} does not let you in again: {why}"
+    await eventually(lambda: bob.status().problems == (told,))
+    with pytest.raises(NotAdmitted, match=f"joined again; so far: {why}"):
+        bob.chat("")
+    wrong = inviting.Mark(inviting.draw(), bob.registries.fingerprint(town.nds)[:12])
+    with pytest.raises(WrongSecret):
+        await entering.join(bob, f"{town.nds}/{town.chat}#{wrong}", "", "")
+    await eventually(lambda: bob.status().problems == (told,))  # it goes on trying
+    admitted = await entering.join(bob, made.join_line, "", "")
+    assert (admitted.already, bob.chat("").group.me > first) == (False, True)
+    assert (bob.status().problems, len(bob.chats)) == ((), 1)
+    await say(alice, "hello")
+    await eventually(lambda: lines(bob) == ["hello"])
+    await town.stop("bob")
+    bob = await town.start("bob")
+    assert [one.group.me > first for one in bob.chats] == [True]
 
 
 async def test_who_leaves_twice_at_once_has_left(town: Town) -> None:
@@ -713,7 +746,7 @@ async def test_history_is_read_forwards_from_a_line(town: Town) -> None:
     assert read == list(every)
     assert sizes == [3, 3], "a page that ends with the log says so"
     assert [
-        line.text for line in views.page(alice.chat(""), count=2, after="0.0.0.0.0.0").lines
+        line.text for line in views.page(alice.chat(""), count=2, after="0.0.0.0.0.0.0").lines
     ] == [
         "line 0",
         "line 1",
@@ -722,14 +755,17 @@ async def test_history_is_read_forwards_from_a_line(town: Town) -> None:
 
 
 def test_a_line_says_where_it_stands() -> None:
-    place = (Hlc(5, 6), 7, Stream(8, 9), 10)
+    place = Hlc(5, 6), 7, Stream(8, 9), 10
     assert telling.cursor(place) == "5.6.7.8.9.10"
-    assert views.place(telling.cursor(place), "before") == place
+    assert views.place("5.6.7.8.9.10.11", "before") == (*place, 11)
 
 
 @pytest.mark.parametrize(
     "noise",
-    ["noise", "1.2.3.4.5", "1.2.3.4.5.6.7", "1.2.3.4.5.x", "9007199254740992.2.3.4.5.6", "."],
+    [
+        *("noise", "1.2.3.4.5.6", "1.2.3.4.5.6.7.8", "1.2.3.4.5.6.x", "1.2.3.4.5.6."),
+        *("9007199254740992.2.3.4.5.6.7", "."),
+    ],
 )
 @pytest.mark.parametrize("field", ["before", "after"])
 def test_what_is_no_cursor_is_refused(noise: str, field: str) -> None:
@@ -909,6 +945,9 @@ async def test_an_nds_with_another_key_is_not_spoken_to_until_people_say_so(tmp_
             ):
                 with pytest.raises(NdsDistrusted, match="shows another key than it had"):
                     await entered
+            listed = await listing.networks(bob, "")
+            (why,) = listed.distrusted
+            assert (listed.unreachable, f"remove its line from {known}" in why) == ((), True)
             assert (await say(bob, "chat works")).complete
             for node in (alice, bob):
                 (node.places.data / "known_nds").unlink()
@@ -1005,13 +1044,13 @@ async def test_only_kinds_that_somebody_hears_are_told_of(
 ) -> None:
     alice, _ = await town.pair()
     receipts: list[object] = []
-    written = telling._receipt
+    written = telling._receipts
 
-    def receipt(group: Group, notice: Acknowledged) -> h.ReceiptEvent:
+    def told(group: Group, notice: Acknowledged) -> list[h.What]:
         receipts.append(notice)
         return written(group, notice)
 
-    monkeypatch.setattr(telling, "_receipt", receipt)
+    monkeypatch.setattr(telling, "_receipts", told)
     lines = alice.hub.add(kinds=(w.Line,))
     await say(alice, "one")
     assert (alice.hub.wants(w.Line), alice.hub.wants(h.ReceiptEvent)) == (True, False)
@@ -1048,7 +1087,7 @@ async def test_a_member_that_others_end_is_out_and_told(town: Town) -> None:
     alice, bob = await town.pair()
     watcher = bob.hub.add()
     chat = bob.chat("")
-    chat._notified([Departed(0, 0, deleted=False, kicked=True)])
+    chat._notified([Departed(0, 0, deleted=False)])
     told: list[h.What] = []
     async with asyncio.timeout(5):
         async for one in watcher.happenings():

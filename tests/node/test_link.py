@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from node.codec import AskWriter, Hello, Malformed
 from node.codec.frames import read_frame
 from node.core import messages as core
-from node.core.messages import Ping, Reason, Refusal, Reply, Request
+from node.core.messages import Ping, Refusal, Reply, Request
+from node.core.reasons import Reason
 from node.core.types import Key, Silence
 from node.limits import Limits
-from node.rpc import Link, link
+from node.rpc import Link, budget, link
 from node.runner import Silenced, Unanswered
 from tests.node.village import REPLIES, Answerer
 from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, TELL
@@ -99,7 +100,7 @@ async def passing(what: Callable[[], Any]) -> None:
 
 def tell(seq: int, text: str = "hello") -> core.Tell:
     key = Key(MESSAGE.key.source, MESSAGE.key.stream, seq)
-    return core.Tell(CALLER, 1_000_001, (replace(MESSAGE, key=key, text=text),))
+    return core.Tell(CALLER, 1_000_001, (replace(MESSAGE, key=key, texts=(text,)),))
 
 
 async def test_both_ends_say_who_they_are_and_ask(ends: tuple[End, End]) -> None:
@@ -357,6 +358,42 @@ async def test_a_call_that_makes_no_sense_is_refused_and_the_link_goes_on(
     outcome = await one.link.ask(wrong, 5_000)
     assert isinstance(outcome, Refusal)
     assert outcome.reason == Reason.BAD_FIELD
-    assert "lines.destination_id" in outcome.text
+    assert "messages.destination_id" in outcome.text
     assert await one.link.ask(TELL, 5_000) == REPLIES[core.Told]
     assert two.desk.seen == [TELL]
+
+
+async def test_a_flood_is_read_slowly_and_said_once(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its other end can write no more than is read."""
+    one, two = ends
+    monkeypatch.setattr(budget, "FLOOD_S", 0.2)
+    two.link.pace._lines = budget.Buckets(budget.Rate(1_000, 100), 1)
+    floods: list[link.Link] = []
+    two.link.on_flood = floods.append
+    hundred = replace(tell(1), messages=tuple(tell(n).messages[0] for n in range(1, 101)))
+    began = asyncio.get_running_loop().time()
+    for _ in range(6):
+        await one.link.ask(hundred, 10_000)
+    took = asyncio.get_running_loop().time() - began
+    assert took > 0.35, "the first hundred at once, the last is answered, each other waits"
+    assert two.link.pace.held_s > 0.35
+    assert floods == [two.link]
+    assert one.link.pace.held_s == 0, "answers are nobody's flood"
+
+
+async def test_calls_that_make_no_sense_are_counted_against_who_makes_them(
+    ends: tuple[End, End],
+) -> None:
+    one, two = ends
+    seen: list[float] = []
+    two.link.pace.senseless = seen.append  # type: ignore[method-assign]
+    two.desk.script = lambda _: Refusal(Reason.UNKNOWN_CHAT, "this node is not in that chat")
+    await one.link.ask(TELL, 5_000)
+    assert len(seen) == 1
+    two.desk.script = lambda _: Refusal(Reason.OLD_INCARNATION, "there is a later life of yours")
+    await one.link.ask(TELL, 5_000)
+    assert len(seen) == 1
+    await one.link.ask(tell(1, "x" * 70_000), 5_000)
+    assert len(seen) == 2, "it is malformed"

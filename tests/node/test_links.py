@@ -10,8 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from node import peers
+from node.codec import method_of
 from node.core import messages as core
-from node.core.messages import Ping, Reason, Receipt, Refusal, Reply, Request, Told
+from node.core.messages import Ping, Receipt, Refusal, Reply, Request, Told
+from node.core.reasons import Reason
 from node.core.types import Key, Silence
 from node.peers import Links
 from node.rpc import CallLog, Line, Mismatched
@@ -30,7 +32,7 @@ ID = "0f8fad5b-d9cb-469f-a165-7086772895{:02x}"
 def several(count: int) -> core.Tell:
     key = MESSAGE.key
     messages = tuple(
-        replace(MESSAGE, key=Key(key.source, key.stream, seq), id=ID.format(seq))
+        replace(MESSAGE, key=Key(key.source, key.stream, seq), ids=(ID.format(seq),))
         for seq in range(1, count + 1)
     )
     return core.Tell(CALLER, 1_000_001, messages)
@@ -62,8 +64,8 @@ class House(Village):
             self._late,
             transport,
         )
-        service = NodeService(desk, self, transport)
-        self.server, port = await build_server(f"127.0.0.1:{port}", [service], transport)
+        self.service = NodeService(desk, self, transport)
+        self.server, port = await build_server(f"127.0.0.1:{port}", [self.service], transport)
         self.address = f"127.0.0.1:{port}"
         await self.server.start()
 
@@ -263,14 +265,14 @@ async def test_of_two_that_are_opened_at_once_the_one_from_the_lower_address_sta
 async def half_open(houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """The lower opens a link, and the higher one too; what comes to the lower by its own waits."""
     low, high = houses
-    let_in, frames = asyncio.Event(), peers._frames
+    let_in, frames = asyncio.Event(), peers.frames_of
 
     async def held(stream: Any) -> AsyncIterator[bytes]:
         await let_in.wait()
         async for frame in frames(stream):
             yield frame
 
-    monkeypatch.setattr(peers, "_frames", held)
+    monkeypatch.setattr(peers, "frames_of", held)
     low.links._open_soon(high.whom, low.links._peer(high.whom))
     await until(lambda: low.whom in high.links._accepted)
     monkeypatch.undo()
@@ -630,3 +632,75 @@ async def test_what_we_opened_ourselves_ends_too(houses: tuple[House, House]) ->
     one.links.cut_off(lambda certificate: certificate != two.holder.certificate)
     await until(lambda: not two.links._accepted)
     assert one.links._peers == {}
+
+
+async def test_a_member_has_only_so_many_links_and_opens_another_when_it_may(
+    houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low, high = houses
+    monkeypatch.setattr(peers, "LINKS_EACH_MAX", 1)
+    monkeypatch.setattr(peers, "AGAIN_S", 0.01)
+    assert await low.call(high, TELL) == REPLIES[core.Told]
+    assert low.linked(high)
+    channel = low.holder.transport.channel(high.address, high.holder.certificate)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        second: Any = channel.stream_stream("/p2pchat.v1.Node/Link")
+        async for _ in second(iter([b""])):
+            pass
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "1 links of a member" in str(caught.value.details())
+    await channel.close()
+    monkeypatch.setattr(peers, "LINKS_EACH_MAX", 0)
+    high.links._peers.pop(low.whom, None)
+    await low.links._peers[high.whom].line.close()
+    await until(lambda: not low.linked(high))
+    whom = high.whom
+    low.links._peers.pop(whom)
+    assert await low.call(high, TELL) == REPLIES[core.Told], "alone"
+    assert not low.linked(high)
+    monkeypatch.setattr(peers, "LINKS_EACH_MAX", 1)
+    await asyncio.sleep(0.02)
+    await low.call(high, TELL)
+    await until(lambda: low.linked(high))
+
+
+async def test_a_link_that_floods_is_named_by_its_certificate(houses: tuple[House, House]) -> None:
+    low, high = houses
+    told: list[bytes] = []
+    high.links.on_flood = told.append
+    assert await low.call(high, TELL) == REPLIES[core.Told]
+    assert high.links.figures(*low.whom).held_ms == 0
+    (link,) = high.links._serving
+    link.pace.wait_s(asyncio.get_running_loop().time(), size=2**40, lines=1)
+    link.on_flood(link)
+    assert told == [low.holder.certificate]
+    assert high.links.flooding() == {low.holder.certificate}
+    assert high.links.figures(*low.whom).held_ms == 5_000
+    assert low.links.flooding() == set()
+
+
+async def test_calls_alone_that_make_no_sense_are_counted(
+    houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low, high = houses
+    counted: list[Any] = []
+    monkeypatch.setattr(high.service._gate, "senseless", counted.append)
+    channel = low.holder.transport.channel(high.address, high.holder.certificate)
+
+    async def ends(payload: bytes) -> grpc.StatusCode:
+        ping: Any = channel.unary_unary("/p2pchat.v1.Node/Message")
+        try:
+            await ping(payload, timeout=5)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        return grpc.StatusCode.OK
+
+    method = method_of(TELL)
+    assert await ends(method.write_request(TELL)) is grpc.StatusCode.OK
+    assert not counted
+    elsewhere = replace(TELL, caller=replace(CALLER, chat=CALLER.chat + 1))
+    assert await ends(method.write_request(elsewhere)) is grpc.StatusCode.NOT_FOUND
+    assert len(counted) == 1
+    assert await ends(b"\xff" * 9) is grpc.StatusCode.INVALID_ARGUMENT
+    assert len(counted) == 2
+    await channel.close()

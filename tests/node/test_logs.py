@@ -1,4 +1,4 @@
-"""The node's log: one event a line, with chat, id and epoch."""
+"""The node's log: one event a line, with chat, id and epoch; also node/host/journal.py."""
 
 import logging
 import re

@@ -9,7 +9,8 @@ import pytest
 
 from node import peers
 from node.core import messages as core
-from node.core.messages import Ping, Pong, Reason, Refusal, Request, Told
+from node.core.messages import Ping, Pong, Refusal, Request, Told
+from node.core.reasons import Reason
 from node.core.types import Silence
 from node.peers import LinkFigures, Links
 from node.rpc import CallLog
@@ -242,7 +243,7 @@ async def test_a_line_with_a_call_under_way_is_used(
     village.gate.clear()
     async with living(village) as address:
         call = asyncio.create_task(links.call(address, b"", TELL, 5_000))
-        while not village.seen:  # noqa: ASYNC110
+        while not village.seen:  # noqa: ASYNC110  the server runs on this loop
             await asyncio.sleep(0.001)
         await links.close_unused()
         village.gate.set()
@@ -254,7 +255,7 @@ async def test_a_cancelled_call_leaves_nothing_behind(links: Links) -> None:
     village.gate.clear()
     async with living(village) as address:
         call = asyncio.create_task(links.call(address, b"", TELL, 5_000))
-        while not village.seen:  # noqa: ASYNC110
+        while not village.seen:  # noqa: ASYNC110  the server runs on this loop
             await asyncio.sleep(0.001)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -14,7 +14,7 @@ from node import profile as profiles
 from node.archive import sqlite
 from node.core.effects import Stopped
 from node.core.types import Stream
-from node.errors import Complaint, DamagedLog, DiskFull, DiskReadOnly
+from node.errors import Complaint, DamagedLog, DiskFull, DiskReadOnly, ForeignLog
 from node.host import asking, checks, entering, keeping, reviving, views
 from node.host.nodes import Node
 from node.words import Mode, Wait
@@ -87,6 +87,7 @@ async def test_a_full_disk_stalls_the_chat_which_goes_on_by_itself(town: Town) -
         await fails(bob)
         stored = lines(bob)
         assert stored[0] == "before", "what there is can be read"
+        assert bob.status().chats[0].outbox == 0, "what was refused waits for nobody"
         with pytest.raises(DiskFull):
             await say(bob, "refused at once")
         with pytest.raises(DiskFull):
@@ -238,7 +239,9 @@ async def test_what_was_said_before_in_other_lives_keeps_its_numbers(town: Town)
     await eventually(lambda: not bob.status().problems)
     await say(bob, "two")
     streams: set[Stream] = {
-        one.key.stream for one in bob.chat("").archive.page(count=100) if one.text in ("one", "two")
+        one.message.key.stream
+        for one in bob.chat("").archive.page(count=100)
+        if one.text in ("one", "two")
     }
     assert len(streams) == 2, "a new life, a new stream: no number is given twice"
 
@@ -251,9 +254,9 @@ async def test_a_log_that_is_damaged_meanwhile_is_left_alone_and_told(town: Town
         log.with_name(f"{log.name}-wal").write_bytes(b"")
         spoilt = b"noise" * 2_000
         log.write_bytes(spoilt)
-    await eventually(lambda: isinstance(bob.chats[0].stalled, DamagedLog))
+    await eventually(lambda: isinstance(bob.chats[0].stalled, ForeignLog))
     assert log.read_bytes() == spoilt
-    await eventually(lambda: told.errors == ["DISK_FULL", "DAMAGED_LOG"])
+    await eventually(lambda: told.errors == ["DISK_FULL", "FOREIGN_LOG"])
     with pytest.raises(DamagedLog, match="other members give you"):
         await say(bob, "no")
 

@@ -13,7 +13,9 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from node.codec import Malformed, method_of
-from node.core.messages import Reason, Refusal
+from node.core.access import Terms
+from node.core.messages import Refusal
+from node.core.reasons import Reason
 from node.core.types import Epoch, Silence
 from node.limits import address_fault
 from node.rpc import (
@@ -99,6 +101,8 @@ async def end_of(status: status_pb2.Status, tasks: Tasks) -> bytes | Refusal | S
         Refusal(Reason.KICKED, "x"),
         Refusal(Reason.PENDING_FULL, "later"),
         Refusal(Reason.WRONG_MODE, "in memory alone", chat=0x7FFF_0000_1234_5678),
+        Refusal(Reason.NEEDS_PASSWORD, "it asks", chat=7, terms=Terms(b"s" * 16, 16, 8, 2)),
+        Refusal(Reason.TRY_LATER, "in a minute", wait=60_000),
         Refusal("SOMETHING_NEW", "as yet unknown"),
     ],
 )
@@ -109,6 +113,8 @@ async def test_a_refusal_comes_back_as_it_went(refusal: Refusal, tasks: Tasks) -
 def test_each_reason_has_its_code() -> None:
     assert refused(Refusal(Reason.UNKNOWN_CHAT)).code == code_pb2.NOT_FOUND
     assert refused(Refusal(Reason.NOT_LEADER)).code == code_pb2.FAILED_PRECONDITION
+    assert refused(Refusal(Reason.NEEDS_PASSWORD)).code == code_pb2.PERMISSION_DENIED
+    assert refused(Refusal(Reason.TRY_LATER)).code == code_pb2.RESOURCE_EXHAUSTED
     assert refused(Refusal(Reason.KICKED)).code == code_pb2.PERMISSION_DENIED
     assert refused(Refusal(Reason.GROUP_FULL)).code == code_pb2.RESOURCE_EXHAUSTED
     assert refused(Refusal(Reason.BAD_FIELD)).code == code_pb2.INVALID_ARGUMENT

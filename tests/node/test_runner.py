@@ -31,16 +31,8 @@ from node.core.events import (
     Submitted,
     Woken,
 )
-from node.core.messages import (
-    LeaveNoted,
-    Lookup,
-    Ping,
-    Reason,
-    RecordRead,
-    Refusal,
-    Synced,
-    Told,
-)
+from node.core.messages import LeaveNoted, Lookup, Ping, RecordRead, Refusal, Synced, Told
+from node.core.reasons import Reason
 from node.core.types import Key, Millis, Silence
 from node.errors import DiskFailed, DiskFull
 from node.runner import Runner, Silenced, Unanswered, now_ms
@@ -233,6 +225,17 @@ async def test_catch_up_is_served_from_the_log(scene: Scene) -> None:
     )
     answer = await scene.runner.answer(TELL)
     assert answer == Synced(VIEW, messages=(line(2), line(1)), more=True)
+
+
+async def test_who_came_later_is_served_the_order_of_before_and_no_text(scene: Scene) -> None:
+    lines = line(1, at=7), line(2, at=8)
+    scene.archive.append([StoreMessages(lines)])
+    keys = tuple(one.key for one in lines)
+    scene.group.script = lambda event: (
+        [Serve(event.call, Synced(VIEW), keys, 8)] if isinstance(event, Received) else []
+    )
+    answer = await scene.runner.answer(TELL)
+    assert answer == Synced(VIEW, messages=(lines[0].without((0,)), lines[1]))
 
 
 async def test_a_group_is_told_with_which_certificate_it_is_asked(scene: Scene) -> None:

@@ -13,7 +13,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from node import service
 from node.codec import METHODS, method_of
 from node.core import messages as core
-from node.core.messages import Caller, Ping, Reason, Refusal, Request, Told
+from node.core.messages import Caller, Ping, Refusal, Request, Told
+from node.core.reasons import Reason
 from node.core.types import NO_EPOCH, Epoch
 from node.errors import PortInUse
 from node.rpc import Mismatched
@@ -265,7 +266,7 @@ async def test_bad_input_names_field_and_limit(node: Node, channel: Any) -> None
     error = await error_of(channel, METHODS[core.Tell].path, message.SerializeToString())
     assert set(violations_of(error)) == {"msg", "msg_id"}
     assert "16384" in violations_of(error)["msg"]
-    assert "msg " in (error.details() or "")
+    assert (error.details() or "").startswith("msg_id must be a UUID")
     assert not node.tea.seen
 
 

@@ -17,6 +17,7 @@ from node.core.types import Post
 from node.errors import DamagedLog, NewerFile
 from node.profile import Entry, Profile
 from node.trust import keys
+from tests.logs import KEY, looked_into
 from tests.node.test_archive import BOB, line
 
 ENTRY = Entry(7, "dev", "127.0.0.1:5", "a.db")
@@ -26,7 +27,7 @@ ENTRY = Entry(7, "dev", "127.0.0.1:5", "a.db")
 def log(tmp_path: Path) -> Path:
     """A closed log of two lines, of which one waits for somebody."""
     path = tmp_path / "chats" / "a.db"
-    archive = SqliteArchive(path)
+    archive = SqliteArchive(path, KEY)
     archive.append([StoreMessages((line(1), line(2)))])
     archive.append([StorePost(Post(line(2).key, (BOB,), (), settled=False))])
     archive.close()
@@ -34,7 +35,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def told(tmp_path: Path, entry: Entry = ENTRY) -> tuple[bool, str]:
-    first, _ = stores.findings(tmp_path, [entry])
+    first, _ = stores.findings(tmp_path, KEY, [entry])
     assert first.check == "log of #dev"
     return first.ok, first.text
 
@@ -63,32 +64,45 @@ def test_a_disk_that_can_only_be_read_is_said(
 
     monkeypatch.setattr(os, "statvfs", read_only)
     assert disk.is_read_only(tmp_path)
-    (row,) = stores.findings(tmp_path, [])
+    (row,) = stores.findings(tmp_path, KEY, [])
     assert (row.check, row.ok) == ("disk", False)
     assert row.text == f"the disk of {tmp_path} can only be read, so chats stall: make it writable"
 
 
 def test_a_log_that_is_in_use_is_read_as_it_is_by_now(tmp_path: Path, log: Path) -> None:
-    archive = SqliteArchive(log)
+    archive = SqliteArchive(log, KEY)
     archive.append([StoreMessages((line(3),))])
-    assert examine(log).lines == 3
+    assert examine(log, KEY).lines == 3
     assert "in its write-ahead log" in told(tmp_path)[1]
     archive.append([StoreMessages((line(4),))])
-    assert examine(log) == replace(examine(log), lines=4, waiting=1)
+    assert examine(log, KEY) == replace(examine(log, KEY), lines=4, waiting=1)
     archive.close()
 
 
+def test_of_a_message_with_several_lines_all_are_counted(tmp_path: Path, log: Path) -> None:
+    archive = SqliteArchive(log, KEY)
+    three = {"ids": ("a", "b", "c"), "texts": ("x", "y", "z")}
+    many = tuple(replace(line(seq), **three) for seq in (3, 4, 5))
+    waiting = [StorePost(Post(one.key, (BOB,), (), settled=False)) for one in many[:2]]
+    archive.append([StoreMessages(many), *waiting])
+    archive.append([StorePost(Post(many[2].key, (BOB,), (BOB,), settled=True))])
+    archive.close()
+    assert (examine(log, KEY).lines, examine(log, KEY).waiting) == (2 + 9, 1 + 6)
+    assert told(tmp_path)[1].startswith("sound: 11 lines in 0.")
+    assert told(tmp_path)[1].endswith("; 7 of your lines wait for somebody")
+
+
 def test_what_a_killed_process_left_is_read_and_left_there(tmp_path: Path, log: Path) -> None:
-    archive = SqliteArchive(log)
+    archive = SqliteArchive(log, KEY)
     archive.append([StoreMessages((line(3),))])
     wal = log.with_name("a.db-wal")
     whole, beside = log.read_bytes(), wal.read_bytes()
     archive.close()
     log.write_bytes(whole)
     wal.write_bytes(beside)
-    assert examine(log).lines == 3
+    assert examine(log, KEY).lines == 3
     assert (log.read_bytes(), wal.read_bytes()) == (whole, beside)
-    again = SqliteArchive(log)
+    again = SqliteArchive(log, KEY)
     assert len(again.load().messages) == 3
     again.close()
 
@@ -103,7 +117,7 @@ def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path, log: Path, damage
     elif damage == "gone":
         log.unlink()
     else:
-        base = sqlite3.connect(log, isolation_level=None)
+        base = looked_into(log, mode="rw")
         base.execute(
             f"PRAGMA user_version = {VERSION + 1}"
             if damage == "newer"
@@ -112,7 +126,7 @@ def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path, log: Path, damage
         base.close()
     before = log.read_bytes() if log.exists() else b""
     with pytest.raises(NewerFile if damage == "newer" else DamagedLog):
-        examine(log)
+        examine(log, KEY)
     ok, text = told(tmp_path)
     assert not ok
     assert ("Update this one" if damage == "newer" else "from a backup") in text
@@ -134,7 +148,7 @@ def test_what_a_cut_off_start_leaves_is_told_and_made_anew(
         " the other members give you what they have.",
     )
     assert log.read_bytes() == before
-    again = SqliteArchive(log)
+    again = SqliteArchive(log, KEY)
     assert again.load().messages == ()
     again.close()
     assert told(tmp_path)[0]
@@ -143,7 +157,7 @@ def test_what_a_cut_off_start_leaves_is_told_and_made_anew(
 def test_an_empty_log_with_lines_beside_it_is_damaged_and_left_alone(
     tmp_path: Path, log: Path
 ) -> None:
-    archive = SqliteArchive(log)
+    archive = SqliteArchive(log, KEY)
     archive.append([StoreMessages((line(3),))])
     wal = log.with_name("a.db-wal")
     beside = wal.read_bytes()
@@ -154,7 +168,7 @@ def test_an_empty_log_with_lines_beside_it_is_damaged_and_left_alone(
     assert not ok
     assert "is damaged: it is empty, and a.db-wal beside it is not" in text
     with pytest.raises(DamagedLog, match="it is empty, and"):
-        SqliteArchive(log)
+        SqliteArchive(log, KEY)
     assert (log.read_bytes(), wal.read_bytes()) == (b"", beside)
 
 
@@ -168,18 +182,18 @@ def test_an_older_log_is_told_as_such() -> None:
 
 
 def test_a_chat_that_was_left_is_not_looked_at(tmp_path: Path) -> None:
-    rows = stores.findings(tmp_path, [replace(ENTRY, state="left")])
+    rows = stores.findings(tmp_path, KEY, [replace(ENTRY, state="left")])
     assert [row.check for row in rows] == ["disk"]
 
 
 def test_little_room_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "room", lambda _: 3 * 2**20)
-    (row,) = stores.findings(tmp_path, [])
+    (row,) = stores.findings(tmp_path, KEY, [])
     assert not row.ok
     assert row.text.startswith("only 3.0 MiB free for ")
     assert "make room" in row.text
     monkeypatch.setattr(disk, "room", lambda _: stores.ROOM_LOW)
-    assert stores.findings(tmp_path, [])[0].ok
+    assert stores.findings(tmp_path, KEY, [])[0].ok
 
 
 # ---- the profile's own files -------------------------------------------------------------------
@@ -200,3 +214,11 @@ def test_what_is_wrong_with_the_profiles_own_files_is_told_before_the_logs(tmp_p
 def test_a_profile_that_is_still_to_be_made_is_not_made_by_the_doctor(tmp_path: Path) -> None:
     assert [one.check for one in stores.everything(tmp_path)] == ["disk"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_identity_opens_the_logs_that_is_said(tmp_path: Path) -> None:
+    (row,) = [one for one in stores.findings(tmp_path, None, [ENTRY]) if one.check != "disk"]
+    assert (row.ok, row.text) == (
+        False,
+        "cannot be read: the profile has no identity that opens it",
+    )

@@ -1,15 +1,26 @@
-"""What watchers hear of members: node/host/telling.py over a group that is only played."""
+"""What watchers hear of members and lines: node/host/telling.py over a group that is played."""
 
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from node.core.effects import Change, HolesDeclared, HolesFilled, MemberChanged, Remembered
-from node.core.types import Floor, Key, Post, Stream
-from node.happenings import GapEvent, MemberEvent
-from node.host import telling
+from node.core.effects import (
+    Acknowledged,
+    Change,
+    Deliver,
+    HolesDeclared,
+    HolesFilled,
+    MemberChanged,
+    Remembered,
+)
+from node.core.types import Floor, Key, Post, Stream, Way
+from node.happenings import GapEvent, MemberEvent, ReceiptEvent
+from node.host import telling, views
+from node.words import Line
 from tests.node.test_archive import META
+from tests.node.wire_values import MESSAGE
 
 NOW = 100_000
 
@@ -75,3 +86,77 @@ def test_a_new_membership_keeps_what_the_log_says_of_others() -> None:
     assert (anew.floors, anew.holes, anew.posts) == ((floor,), (hole,), ())
     assert anew.meta is not None
     assert (anew.meta.member, anew.meta.left_ids) == (0, (*META.left_ids, META.member))
+
+
+# ---- lines ---------------------------------------------------------------------------------------
+
+SAID = replace(MESSAGE, ids=("a234567", "b234567", "c234567"), texts=("one", "for bob", "three"))
+AUTHOR = SAID.key.source
+
+
+def talking(me: int) -> Any:
+    """A group in which this member is bob and the author carol; two of three have what was said."""
+    return SimpleNamespace(
+        me=me,
+        nick={me: "bob", AUTHOR: "carol"}.__getitem__,
+        reached=lambda key: (2, 3) if key == SAID.key else (0, 0),
+        took_ms=lambda key, by: 7 if (key, by) == (SAID.key, AUTHOR) else 0,
+        own_ids=lambda key: SAID.ids if key == SAID.key else (),
+        trace=lambda key: SimpleNamespace(acked=2, of=3),
+    )
+
+
+def lines(group: Any, notice: Deliver) -> list[Line]:
+    told = telling.told(group, notice)
+    found = [one for one in told if isinstance(one, Line)]
+    assert len(found) == len(told)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("way", "late", "backlog"),
+    [(Way.DIRECT, False, False), (Way.DIRECT, True, True), (Way.CATCH_UP, False, True)],
+)
+def test_a_message_is_told_line_by_line(way: Way, late: bool, backlog: bool) -> None:
+    told = lines(talking(5), Deliver(SAID, way, late))
+    assert [(one.msg_id, one.id, one.text, one.mention) for one in told] == [
+        ("a234567", "a234", "one", False),
+        ("b234567", "b234", "for bob", True),
+        ("c234567", "c234", "three", False),
+    ]
+    assert [views.place(one.place, "after") for one in told] == [(*SAID.place, n) for n in range(3)]
+    assert {(one.nick, one.source_id, one.own, one.backlog) for one in told} == {
+        ("carol", AUTHOR, False, backlog)
+    }
+    assert {(one.sent_ms, one.acked, one.of) for one in told} == {(SAID.sent, 0, 0)}
+
+
+@pytest.mark.parametrize("hidden", [(0,), (1,), (0, 2), (2,)])
+def test_lines_that_were_shown_under_another_key_are_not_told_again(
+    hidden: tuple[int, ...],
+) -> None:
+    told = lines(talking(5), Deliver(SAID, Way.DIRECT, late=False, hidden=hidden))
+    shown = [n for n in range(3) if n not in hidden]
+    assert [one.text for one in told] == [SAID.texts[n] for n in shown]
+    assert [views.place(one.place, "after")[-1] for one in told] == shown
+
+
+def test_own_lines_say_how_many_have_them_and_mention_nobody() -> None:
+    told = lines(talking(AUTHOR), Deliver(SAID, Way.DIRECT, late=False))
+    assert {(one.own, one.acked, one.of, one.mention) for one in told} == {(True, 2, 3, False)}
+
+
+def test_each_line_of_a_message_has_its_receipt() -> None:
+    group = talking(5)
+    told = telling.told(group, Acknowledged(SAID.key, AUTHOR, Way.RELAY, 2, 3))
+    assert told == [
+        ReceiptEvent(id, id[:4], AUTHOR, "carol", acked=2, of=3, way="relay", took_ms=7)
+        for id in SAID.ids
+    ]
+    assert telling.told(group, Acknowledged(MESSAGE.key._replace(seq=9), 5, Way.RELAY, 2, 3)) == []
+
+
+def test_lines_that_come_later_are_named_by_the_first() -> None:
+    event = telling.later(talking(5), SAID.key, (AUTHOR,))
+    assert (event.msg_id, event.id, event.acked, event.of) == ("a234567", "a234", 2, 3)
+    assert event.later == ("carol",)

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from node.core.messages import NO_CARD, Card
-from node.errors import Complaint, DamagedFile, DiskFailed, OpenKey
-from node.trust import KEY_FILES, SEAL, TLS, cards, keys
+from node.disk import LOGS
+from node.errors import Complaint, DamagedFile, DiskFailed, LostIdentity, OpenKey
+from node.trust import IDENTITY, KEY_FILES, SEAL, TLS, cards, keys
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,27 @@ def test_who_loses_a_key_gets_a_new_one_and_stays_the_same_person(
     assert (after.card.certificate != before.card.certificate) == (lost == TLS)
     assert (after.card.seal_key != before.card.seal_key) == (lost == SEAL)
     assert not cards.fault(after.identity, after.card)
+
+
+def test_no_other_identity_is_made_where_there_are_logs_that_it_would_not_open(
+    tmp_path: Path,
+) -> None:
+    keys.load(tmp_path)
+    key, logs = tmp_path / IDENTITY, tmp_path / LOGS
+    key.unlink()
+    logs.mkdir()
+    (logs / "empty.db").touch()
+    (logs / "plain.db").write_bytes(b"SQLite format 3\0 and more")
+    assert keys.check(tmp_path) is None
+    (logs / "sealed.db").write_bytes(bytes(range(64)))
+    for ask in (keys.load, keys.check):
+        with pytest.raises(LostIdentity, match=f"{key} is not there"):
+            ask(tmp_path)
+        assert not key.exists()
+    (logs / "sealed.db").unlink()
+    assert keys.load(tmp_path).identity
+    (logs / "sealed.db").write_bytes(bytes(range(64)))
+    assert keys.load(tmp_path).identity
 
 
 @pytest.mark.parametrize("file", KEY_FILES)

@@ -40,12 +40,12 @@ from node.core.messages import (
     Granted,
     NdsReply,
     NdsRequest,
-    Reason,
     Record,
     RecordRead,
     Refusal,
     Renew,
 )
+from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Epoch, IdBlock
 from node.peers import Links
@@ -56,6 +56,7 @@ from node.service import Desk, NodeService, build_server
 from node.tasks import Tasks
 from node.trust import keys
 from node.trust.keys import Keys
+from tests.logs import KEY
 
 CHAT = 0x0123456789ABCDEF
 GENERATION = 1_700_000_000
@@ -202,7 +203,8 @@ class Node:
 
     @property
     def shown(self) -> list[str]:
-        return [notice.message.text for notice in self.notices if isinstance(notice, Deliver)]
+        told = (notice for notice in self.notices if isinstance(notice, Deliver))
+        return [line.text for notice in told for line in notice.lines]
 
     async def kill(self) -> None:
         """Vanish as a process does that is killed: nothing is said to anybody."""
@@ -260,7 +262,7 @@ async def test_two_nodes_found_join_and_talk(scene: Scene) -> None:
         assert (await node.seen(Settled)).missing == ()
     assert anna.group.fingerprint == bob.group.fingerprint
     reply = bob.archive.page(count=1)[0]
-    assert reply.deps == (anna.archive.page(count=9)[0].key,)
+    assert reply.message.deps == (anna.archive.page(count=9)[0].message.key,)
     assert bob.links.figures(anna.address, anna.keys.card.certificate).link == "ready"
     assert {row.path.rpartition("/")[2] for row in bob.log.rows()} >= {"JoinNetwork", "Message"}
 
@@ -311,21 +313,21 @@ async def test_a_member_that_was_killed_comes_back_with_all_it_missed(
     scene: Scene, tmp_path: Path
 ) -> None:
     anna = await scene.founder("anna")
-    bob = await scene.joiner("bob", anna.address, SqliteArchive(tmp_path / "bob.db"))
+    bob = await scene.joiner("bob", anna.address, SqliteArchive(tmp_path / "bob.db", KEY))
     me = bob.group.me
     bob.say("first")
     await bob.seen(Settled)
     await bob.kill()
     anna.say("missed")
     port = int(bob.address.rpartition(":")[2])
-    again = await scene.node("bob", SqliteArchive(tmp_path / "bob.db"), port)
+    again = await scene.node("bob", SqliteArchive(tmp_path / "bob.db", KEY), port)
     again.lines = bob.lines
     again.runner.start()
     await again.until(lambda: "missed" in again.shown)
     assert again.group.me == me
     again.say("back")
     await again.seen(Settled)
-    assert [m.text for m in again.archive.page(count=9)] == ["first", "missed", "back"]
+    assert [line.text for line in again.archive.page(count=9)] == ["first", "missed", "back"]
     assert anna.group.fingerprint == again.group.fingerprint
 
 

@@ -10,7 +10,7 @@ from node import profile as profiles
 from node import words as w
 from node.config import load
 from node.control.running import running
-from node.core.messages import Kind
+from node.core.conversation import Kind
 from node.host import entering, views
 from node.host.nodes import Node
 from node.places import places

@@ -30,6 +30,7 @@ class Bounds:
     world: "World"
     index: dict[Key, int]
     keys: list[list[Key]]  # of each message
+    said: dict[tuple[MemberId, str], list[Key]]  # with which messages each line was said
     past: list[int]  # of each message: what it follows by its own word, and so on
 
     def __init__(self) -> None:
@@ -49,7 +50,7 @@ class Bounds:
         if old is not None and (old.at, -old.hash) >= (floor.at, -floor.hash):
             raise Broken("S8", f"{machine.number} goes from floor {old} to {floor}")
         top = Key(floor.source, floor.stream, floor.seq)
-        if top in disk.messages and len(disk.messages) > self.world.timing.log_max:
+        if top in disk.messages and disk.lines > self.world.timing.log_max:
             self.floors.add(floor)  # Another log may have been trimmed to the very same one.
             self.world.count["floors raised"] += 1
         elif floor in self.floors:
@@ -107,14 +108,17 @@ class Bounds:
             fresh = set()
         disk, log_max = machine.disk, self.world.timing.log_max
         gone = disk.up_to(last)
-        if len(disk.messages) - len(gone) < log_max - max(1, log_max // 100):
-            raise Broken("S8", f"{machine.number} trims {len(gone)} of {len(disk.messages)}")
-        shown = self.seen_by(machine).shown
+        sizes = [len(disk.messages[key].ids) for key in gone]
+        spared = disk.lines - sum(sizes) + max(sizes, default=0)  # The last may be a large one.
+        if spared <= log_max - max(1, log_max // 100):
+            raise Broken("S8", f"{machine.number} trims {sum(sizes)} of {disk.lines} lines")
+        seen = self.seen_by(machine)
         for key in gone:
-            post = disk.posts.get(key)
+            post, ids = disk.posts.get(key), disk.messages[key].ids
             if not disk.below(key):
                 raise Broken("S8", f"{machine.number} trims {named(key)} above its floor")
-            if not shown >> self.index[key] & 1 and key not in fresh:
+            repeats = {(key.source, id) for id in ids} <= seen.ids  # Shown under another key.
+            if not (seen.shown >> self.index[key] & 1 or repeats or key in fresh):
                 raise Broken("S8", f"{machine.number} trims {named(key)}, never shown")
             if post is not None and not post.settled:
                 raise Broken("S4", f"{machine.number} trims {named(key)}, still to be told")
@@ -150,13 +154,14 @@ class Bounds:
         top: Any = ()
         for key in deliverable(machine.disk):
             message = machine.disk.messages[key]
-            if (key.source, message.id) not in told:
-                told.add((key.source, message.id))
+            lines = {(key.source, id) for id in message.ids}
+            if not lines <= told:
+                told |= lines
                 top = max(top, message.place)
         return top
 
-    def forgotten(self, machine: Machine, known: int, key: Key) -> bool:
+    def forgotten(self, machine: Machine, line: tuple[MemberId, str], key: Key) -> bool:
         """Was the line shown under another key only, which has been trimmed here?"""
-        others = [other for other in self.keys[known] if other != key]
+        others = [other for other in self.said[line] if other != key]
         disk = machine.disk
         return bool(others) and all(o not in disk.messages and disk.below(o) for o in others)

@@ -6,6 +6,7 @@ from typing import Any
 from node.core import effects as e
 from node.core import events as v
 from node.core import messages as m
+from node.core.conversation import ChatMessage
 from node.core.types import Epoch, Key, small
 
 
@@ -29,9 +30,9 @@ def view(value: m.View | None) -> str:
     return f"{epoch(value.epoch)} led by {small(value.leader)}{provisional} {hashes}"
 
 
-def line(message: m.ChatMessage) -> str:
+def line(message: ChatMessage) -> str:
     after = f" after {' '.join(map(key, message.deps))}" if message.deps else ""
-    return f"{key(message.key)} {message.text!r}{after}"
+    return f"{key(message.key)} {' '.join(map(repr, message.texts))}{after}"
 
 
 def life(member: m.Member) -> str:
@@ -43,7 +44,7 @@ def roster(value: m.Roster) -> str:
     return ", ".join(map(life, value.members))
 
 
-def request(value: Any) -> str:  # noqa: PLR0911
+def request(value: Any) -> str:  # noqa: PLR0911  one return a kind
     """A request as `Name details`."""
     match value:
         case m.Join(name=name, nick=nick):
@@ -81,7 +82,7 @@ def request(value: Any) -> str:  # noqa: PLR0911
             return type(value).__name__
 
 
-def reply(value: Any) -> str:  # noqa: PLR0911
+def reply(value: Any) -> str:  # noqa: PLR0911  one return a kind
     match value:
         case m.Refusal(reason=reason, record=record):
             return f"refused {reason}{f' {kept(record)}' if record else ''}"
@@ -114,7 +115,7 @@ def kept(record: m.Record) -> str:
     return f"{epoch(record.epoch)} led by {small(record.leader)}"
 
 
-def event(value: v.Event) -> str:  # noqa: PLR0911
+def event(value: v.Event) -> str:  # noqa: PLR0911  one return a kind
     match value:
         case v.Received(call, asked):
             stranger = "a stranger" if isinstance(asked, m.Join) else "registry"
@@ -131,6 +132,9 @@ def event(value: v.Event) -> str:  # noqa: PLR0911
             return f"user sets {field.name.lower()} {new!r}"
         case v.AnsweredLate(address, ms):
             return f"answered late by {ms} ms, {address}"
+        case v.Decided(act, _, whom, person):
+            about = small(whom) if whom else f"the person {person.hex()[:4]}"
+            return f"user decides {act.name} {about}"
         case v.LinkBroken(address):
             return f"link to {address} broke"
         case v.Founded():
@@ -141,7 +145,7 @@ def event(value: v.Event) -> str:  # noqa: PLR0911
             return type(value).__name__.lower()
 
 
-def notice(value: Any) -> str:  # noqa: PLR0911, PLR0912
+def notice(value: Any) -> str:  # noqa: PLR0911, PLR0912  one return a kind
     match value:
         case e.Deliver(message, way, late):
             return f"shows {line(message)} ({way.value}{', late' if late else ''})"
@@ -157,8 +161,9 @@ def notice(value: Any) -> str:  # noqa: PLR0911, PLR0912
             return f"DEPARTED told {told}, not told {untold}{', deleted' if deleted else ''}"
         case e.Stopped(reason):
             return f"STOPPED {reason}".rstrip()
-        case e.MemberChanged(member, change, detail):
-            return f"member {small(member)} {change.value} {detail}".rstrip()
+        case e.MemberChanged(member, change, detail, by):
+            who = f" by {small(by)}" if by else ""
+            return f"member {small(member)} {change.value} {detail}".rstrip() + who
         case e.LeaderChanged(leader, at, provisional):
             who = f"{small(leader)} leads" if leader else "nobody leads"
             return f"{who} {epoch(at)}{' provisionally' if provisional else ''}"
@@ -183,7 +188,7 @@ def notice(value: Any) -> str:  # noqa: PLR0911, PLR0912
             return type(value).__name__
 
 
-def effect(value: e.Effect) -> str:  # noqa: PLR0911
+def effect(value: e.Effect) -> str:  # noqa: PLR0911  one return a kind
     match value:
         case e.Call(call=call, to=to, address=address, request=asked):
             return f"-> [{call}] to {small(to) or address}: {request(asked)}"
@@ -195,6 +200,8 @@ def effect(value: e.Effect) -> str:  # noqa: PLR0911
             return f"-> [{call}] {len(keys)} messages"
         case e.StoreMessages(messages):
             return f"stores {' '.join(key(message.key) for message in messages)}"
+        case e.Erase(texts):
+            return f"erases {' '.join(f'{key(spot.key)}/{spot.at}' for spot, _ in texts)}"
         case e.StorePost(post):
             acked = f"acked {ids(post.acked)} of {ids(post.counted)}"
             return f"stores post {key(post.key)} {acked}{' settled' if post.settled else ''}"

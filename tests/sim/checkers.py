@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from nds import record as nds
 from node.core import effects as e
+from node.core.conversation import ChatMessage
 from node.core.group import Group
-from node.core.messages import ChatMessage, Join, Life, Member, Receipt, Roster, Tell, Told
+from node.core.messages import Join, Life, Member, Receipt, Roster, Tell, Told
 from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Stream, small
 
 from .bounds import Bounds, Broken
@@ -42,7 +43,7 @@ class Seen:
 
     def show(self, message: ChatMessage, bit: int) -> None:
         self.shown |= bit
-        self.ids.add((message.key.source, message.id))
+        self.ids.update((message.key.source, id) for id in message.ids)
         self.top = max(self.top, message.place)
 
 
@@ -59,10 +60,11 @@ class Oracle(Bounds):
         self.homes: dict[bytes, list[Machine]] = {}  # all that ever had it
         self.owner: dict[MemberId, bytes] = {}
         self.block_epoch: dict[MemberId, Epoch] = {}
-        self.messages: list[ChatMessage] = []  # the first of each (source, id)
+        self.messages: list[ChatMessage] = []  # the first of each (source, ids)
         self.contents: dict[Key, ChatMessage] = {}
-        self.index: dict[Key, int] = {}  # into `messages`; one (source, id) may have two keys
-        self.lines: dict[tuple[MemberId, str], int] = {}
+        self.index: dict[Key, int] = {}  # into `messages`; one (source, ids) may have two keys
+        self.first: dict[tuple[MemberId, tuple[str, ...]], int] = {}
+        self.said = {}
         self.keys: list[list[Key]] = []  # of each message
         self.context: dict[Key, int] = {}  # what its author had been shown by then, and names
         self.past: list[int] = []  # what precedes it by its own word, and so on
@@ -216,17 +218,19 @@ class Oracle(Bounds):
             if message.place <= seen.top and message.place <= self.top(machine):
                 raise Broken("S7", f"{named(key)} at {message.place} is not after {seen.top}")
             known = self._written(machine, message, seen)
-        elif self.contents[key] is not message and self.contents[key] != message:
+        elif self.contents[key] is not message and not _same(self.contents[key], message):
             raise Broken("S7", f"{machine.number} stores another {named(key)}: {message}")
         seen.ever |= 1 << known
 
     def _written(self, machine: Machine, message: ChatMessage, seen: Seen) -> int:
-        """A message comes into the world; one whose id is known repeats the first."""
+        """A message comes into the world; one whose ids are known repeats the first."""
         past = self._past_of(machine, message, seen.shown)
-        line = message.key.source, message.id
-        known = self.lines.get(line)
+        for id in message.ids:
+            self.said.setdefault((message.key.source, id), []).append(message.key)
+        lines = message.key.source, message.ids
+        known = self.first.get(lines)
         if known is None:
-            known = self.lines[line] = len(self.messages)
+            known = self.first[lines] = len(self.messages)
             self.messages.append(message)
             self.keys.append([])
             self.past.append(past)
@@ -307,15 +311,19 @@ class Oracle(Bounds):
         if key not in machine.disk.messages:
             raise Broken("S4", f"{number} shows {named(key)} before it stores it")
         known = self.index[key]
-        again = seen.shown >> known & 1 or (key.source, message.id) in seen.ids
-        if again and not self.forgotten(machine, known, key):
-            raise Broken("S5", f"{number} shows {named(key)} again")
-        missing = self.context[key] & ~seen.shown
+        for line in notice.lines:
+            said = key.source, line.id
+            if said in seen.ids and not self.forgotten(machine, said, key):
+                raise Broken("S5", f"{number} shows {named(key)} again: {line.text}")
+        hidden = notice.hidden if message.is_said else ()
+        if any(len(self.said[key.source, message.ids[at]]) < 2 for at in hidden):
+            raise Broken("S5", f"{number} hides a line of {named(key)} that was said but once")
+        missing = self._not_seen(self.context[key] & ~seen.shown, seen)
         if missing and not self._excused(machine, missing):
             lacks = self.messages[missing.bit_length() - 1]
             raise Broken(
                 "S6",
-                f"{number} shows {named(key)} {message.text!r} before {named(lacks.key)}",
+                f"{number} shows {named(key)} {message.texts} before {named(lacks.key)}",
             )
         if notice.late != (message.place < seen.top if seen.top else False):
             raise Broken(
@@ -323,7 +331,15 @@ class Oracle(Bounds):
             )
         seen.show(message, 1 << known)
         self.came.setdefault(number, {}).setdefault(key, self.world.now)
-        seen.lines.append((key.source, message.text))
+        seen.lines += [(key.source, line.text) for line in notice.lines]
+
+    def _not_seen(self, missing: int, seen: Seen) -> int:
+        """Those of these messages with a line that was not shown, with another message either."""
+        for known, message in enumerate(self.messages if missing else ()):
+            lines = {(message.key.source, id) for id in message.ids}
+            if missing >> known & 1 and lines <= seen.ids:
+                missing ^= 1 << known
+        return missing
 
     def _excused(self, machine: Machine, missing: int) -> bool:
         """A newcomer reads backwards: what comes before its oldest page counts as shown.
@@ -372,9 +388,9 @@ class Oracle(Bounds):
         again = set()
         for key in shown:
             message = machine.disk.messages[key]
-            line = key.source, message.id
-            if line not in again:  # A repetition stands in the log, too, and is not shown.
-                again.add(line)
+            lines = {(key.source, id) for id in message.ids}
+            if not lines <= again:  # A repetition stands in the log, too, and is not shown.
+                again |= lines
                 seen.show(message, 1 << self.index[key])
         if machine.disk.floors:
             seen.top = self.top(machine)
@@ -467,7 +483,7 @@ class Oracle(Bounds):
                 return f"{machine.number} lacks {len(lacks)} messages: {shown}"
             if machine.disk.holes != union.holes:
                 return f"{machine.number} does not know of all holes"
-            if len(machine.disk.messages) > self.world.timing.log_max + 20:
+            if machine.disk.lines > self.world.timing.log_max + 20:
                 return f"{machine.number} has {len(machine.disk.messages)} messages"
         hashes = {m.number: m.group.history_hash for m in staying if m.group is not None}
         if len(set(hashes.values())) != 1:
@@ -492,8 +508,7 @@ class Oracle(Bounds):
 def _went_back(before: Member, after: Member) -> bool:
     """Whether a record lost what it said before."""
     life = (before.incarnation, before.life) > (after.incarnation, after.life)
-    ended = before.left > after.left or before.kicked > after.kicked
-    return life or ended or before.nick.rank > after.nick.rank
+    return life or before.left > after.left or before.nick.rank > after.nick.rank
 
 
 def difference(rosters: list[Roster]) -> str:
@@ -507,3 +522,8 @@ def difference(rosters: list[Roster]) -> str:
 
 def id_of(member: Any) -> MemberId:
     return member.id
+
+
+def _same(one: ChatMessage, other: ChatMessage) -> bool:
+    """But for what was erased of either."""
+    return (one.key, one.digest, one.signature) == (other.key, other.digest, other.signature)

@@ -30,6 +30,8 @@ from node.core.membership import Membership
 from node.core.timing import LAN
 from node.core.types import Epoch, Hlc, Key, MemberId
 
+from .signing import is_signed, signer
+
 HERE = Path(__file__).parent
 SIZES = (4, 16, 17, 50, 200, 1_000, 5_000)
 CHAT, EPOCH, WALL = 77, Epoch(1_700_000_000, 1), 1_700_000_000_000
@@ -75,10 +77,19 @@ class Crowd:
         }
 
     def _group(self, number: int, roster: Membership) -> Group:
-        setup = Setup(_identity(number), f"m{number}", _address(number), number, CHAT, "crowd")
+        setup = Setup(
+            _identity(number),
+            f"m{number}",
+            _address(number),
+            number,
+            CHAT,
+            "crowd",
+            sign=signer(_identity(number)),
+            verify=is_signed,
+        )
         group = Group(setup, CROWDS, Random(number))
         s = group._s
-        s.members, s.me, s.incarnation = roster, number, WALL
+        s.members, s.me, s.incarnation, s.wall_ahead = roster, number, WALL, WALL
         s.epoch, s.leader, s.ready, s.nds_up = EPOCH, 1, True, True
         s.role = Role.LEADER if number == 1 else Role.FOLLOWER
         timing = CROWDS

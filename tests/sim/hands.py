@@ -5,6 +5,7 @@
     start 5 [via 2]         from its disk, or joining (by name, or through machine 2)
     say 2 [TEXT]   again 2  paste 2 3: so many lines at once
     nick 2 bob     topic 2 news   away 2 lunch   leave 3   close 1
+    op 1 2         kick 2 3     and ban, unban, deop, owner: 1 decides that about 2
     kill 1         freeze 1 thaw 1                      challenge 2    hint 1 2
     crash 1 after 3 [committed]                         orphan 4: crash as soon as it is admitted
     fill 3         empty 3  its disk is full; it has room again
@@ -20,6 +21,7 @@ A command that makes no sense, since what it builds on was left out, does nothin
 
 from collections.abc import Callable
 
+from node.core.deciding import Act
 from node.core.events import Field
 
 from .machine import Machine
@@ -221,6 +223,31 @@ class Hands:
 
     def _away(self, rest: str) -> bool:
         return self._change(Field.AWAY, rest)
+
+    def _decide(self, act: Act, rest: str) -> bool:
+        number, _, whom = rest.partition(" ")
+        if self._machine(number, runs=True) is None or self._machine(whom) is None:
+            return False
+        self.world.decide(int(number), act, int(whom))
+        return True
+
+    def _op(self, rest: str) -> bool:
+        return self._decide(Act.OP, rest)
+
+    def _deop(self, rest: str) -> bool:
+        return self._decide(Act.DEOP, rest)
+
+    def _owner(self, rest: str) -> bool:
+        return self._decide(Act.OWNER, rest)
+
+    def _kick(self, rest: str) -> bool:
+        return self._decide(Act.KICK, rest)
+
+    def _ban(self, rest: str) -> bool:
+        return self._decide(Act.BAN, rest)
+
+    def _unban(self, rest: str) -> bool:
+        return self._decide(Act.UNBAN, rest)
 
     def _leave(self, rest: str) -> bool:
         if (machine := self._machine(rest, runs=True)) is None:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
+from node.core.conversation import ChatMessage
 from node.core.effects import (
+    Erase,
     Meta,
     Remembered,
     Store,
@@ -18,7 +20,7 @@ from node.core.effects import (
 )
 from node.core.events import Event
 from node.core.group import Group
-from node.core.messages import ChatMessage, Roster
+from node.core.messages import Roster
 from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Post
 
 
@@ -40,6 +42,9 @@ class Disk:
             case StoreMessages(messages):
                 for message in messages:
                     self.messages[message.key] = message
+            case Erase(texts):
+                for (key, at), _ in texts:
+                    self.messages[key] = self.messages[key].without((at,))
             case StorePost(post):
                 self.posts[post.key] = post
             case StoreMeta(meta):
@@ -53,6 +58,11 @@ class Disk:
                 for key in self.up_to(last):
                     del self.messages[key]
                     self.posts.pop(key, None)
+
+    @property
+    def lines(self) -> int:
+        """Of all its messages."""
+        return sum(len(message.ids) for message in self.messages.values())
 
     def up_to(self, last: tuple[Key, ...]) -> list[Key]:
         """What goes when these are the last ones to go of their sources."""

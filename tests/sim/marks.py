@@ -37,6 +37,9 @@ def measured(seeds: range) -> tuple[coverage.Coverage, list[str]]:
     measuring.start()
     swarm = importlib.import_module("tests.sim.swarm")
     broken = [outcome.text for outcome in map(swarm.live, seeds) if outcome.promise]
+    rulings = importlib.import_module("tests.sim.rulings")
+    for number in seeds:
+        rulings.live(number)
     measuring.stop()
     return measuring, broken
 

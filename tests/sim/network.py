@@ -9,7 +9,8 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
 from node.core.events import Answered, AnsweredLate, Event, Failed, LinkBroken, Received
-from node.core.messages import Granted, Ping, Reason, RecordRead, Refusal
+from node.core.messages import Granted, Ping, RecordRead, Refusal
+from node.core.reasons import Reason
 from node.core.types import Silence
 
 from .machine import Machine, Process, Served

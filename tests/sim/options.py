@@ -143,7 +143,7 @@ def _timing(rng: Random, scale: int) -> Timing:
     """Bounds that small worlds would never reach are pulled down at times."""
     return replace(
         LAN.scaled(scale),
-        page_bytes=rng.choice([600, 3_000, LAN.page_bytes]),
+        page_bytes=rng.choice([1_100, 5_000, LAN.page_bytes]),
         pending_max=rng.choice([3, LAN.pending_max, LAN.pending_max]),
         flight_max=rng.choice([1, LAN.flight_max]),
         batch_max=rng.choice([1, 3, LAN.batch_max, LAN.batch_max]),

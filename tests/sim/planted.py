@@ -20,8 +20,8 @@ MUTANTS = [
     Mutant(
         "no epoch check",
         "node/core/reign.py",
-        "        if epoch <= s.epoch:\n            return False\n",
-        "        if epoch == s.epoch:\n            return False\n",
+        "or (epoch <= s.epoch and not is_other)",
+        "or (epoch == s.epoch and not is_other)",
     ),
     Mutant(
         "epoch used before it is stored",
@@ -122,18 +122,18 @@ MUTANTS = [
         "sent before stored",
         "node/core/talking.py",
         "        s.emit(StoreMessages(messages))\n        for message in messages:\n"
-        "            s.history.is_repeat(message)\n"
+        "            s.history.repeats(message)\n"
         "            entry = s.outbox.post(s.now, message, others, away, through)\n",
-        "        for message in messages:\n            s.history.is_repeat(message)\n"
+        "        for message in messages:\n            s.history.repeats(message)\n"
         "            entry = s.outbox.post(s.now, message, others, away, through)\n"
         "            for member in others:\n                self.send(member)\n"
         "            s.emit(StoreMessages((message,)))\n",
     ),
     Mutant(
-        "lines of one turn of one instant",
+        "messages of one turn of one instant",
         "node/core/composing.py",
-        "            past = tick(line.wall, past)\n",
-        "            past = tick(line.wall, s.latest_place[0])\n",
+        "            past = tick(said[0].wall, past)\n",
+        "            past = tick(said[0].wall, s.latest_place[0])\n",
     ),
     Mutant(
         "a repeat is taken for news",
@@ -217,8 +217,8 @@ MUTANTS = [
     Mutant(
         "registry does not ask the old leader",
         "nds/record/decisions.py",
-        "    if record.address and record.leader != claim.node:\n",
-        "    if not record.address and record.leader != claim.node:\n",
+        "    if record.address and not unasked:\n",
+        "    if not record.address and not unasked:\n",
     ),
     Mutant(
         "no wait for a lower id",
@@ -333,13 +333,13 @@ MUTANTS = [
     ),
     Mutant(
         "both lives of a copied profile go on",
-        "node/core/belonging.py",
+        "node/core/twins.py",
         "                if outcome.view.incarnation > s.incarnation:\n",
         "                if outcome.view.incarnation > s.incarnation > above:\n",
     ),
     Mutant(
         "a copy is called in its own name",
-        "node/core/belonging.py",
+        "node/core/twins.py",
         "        nobody = Caller(s.chat, 0, 0, s.epoch, s.me)\n",
         "        nobody = s.caller(s.me)\n",
     ),

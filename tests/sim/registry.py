@@ -4,6 +4,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from nds import record as nds
+from node.core import granting
+from node.core.deciding import REMOVALS, Act, hand_over_statement
+from node.core.deciding import statement as decided
 from node.core.events import Answered, Event, Failed, Received
 from node.core.messages import (
     Caller,
@@ -11,6 +14,7 @@ from node.core.messages import (
     Delete,
     Deleted,
     Facts,
+    Grant,
     Granted,
     Lookup,
     NdsRequest,
@@ -22,9 +26,11 @@ from node.core.messages import (
     Renew,
     Standing,
 )
+from node.core.proving import statement
 from node.core.types import Epoch, IdBlock, Silence
 
-from .machine import Process
+from .machine import Machine, Process
+from .signing import REGISTRY, SHOWS, is_signed, signer
 
 if TYPE_CHECKING:
     from .world import World
@@ -36,13 +42,17 @@ Store = tuple[dict[int, nds.Record], int]
 
 def shown(record: nds.Record) -> Record:
     """A kept record as nodes see it."""
+    epoch, grant = Epoch(*record.epoch), Grant(claim_key=record.claim_key)
+    said = granting.statement(record.chat, epoch, record.leader, grant)
     return Record(
         record.chat,
         record.name,
-        Epoch(*record.epoch),
+        epoch,
         record.leader,
         record.address,
         record.mode,
+        record.claim_key,
+        grant._replace(signature=signer(REGISTRY)(said)),
     )
 
 
@@ -50,7 +60,10 @@ def block(ids: nds.IdBlock) -> IdBlock | None:
     return IdBlock(ids.first, ids.count) if ids.count else None
 
 
-def known(facts: Facts) -> nds.Facts:
+def known(chat: int, facts: Facts) -> nds.Facts:
+    """What a node knows, and whether the registry has signed that."""
+    said = granting.statement(chat, facts.epoch, facts.leader, facts.grant)
+    is_sworn = is_signed(REGISTRY, facts.grant.signature, said)
     return nds.Facts(
         facts.name,
         facts.mode,
@@ -59,7 +72,40 @@ def known(facts: Facts) -> nds.Facts:
         facts.leader,
         facts.leader_address,
         facts.highest_n,
+        is_sworn,
+        facts.grant.claim_key if is_sworn else b"",
     )
+
+
+def proved(request: Claim | Renew | Delete) -> frozenset[bytes]:
+    """The keys by which it is signed."""
+    said = statement(request, SHOWS)
+    return frozenset(one.key for one in request.proofs if is_signed(one.key, one.signature, said))
+
+
+def speaker(request: Claim | Renew) -> nds.Speaker:
+    steps = tuple(
+        nds.HandOver(by, owner)
+        for by, owner, signature in request.handovers
+        if is_signed(by, signature, hand_over_statement(request.chat, owner))
+    )
+    owner = request.owner
+    return nds.Speaker(request.claim_key, owner, proved(request), handovers=steps)
+
+
+def expelled(claim: Claim) -> nds.Expelled:
+    """Whom it shows to be removed."""
+    for owner in (claim.owner, *(step.by for step in claim.handovers)):
+        author, last = owner, claim.removals[-1:]
+        for one in claim.removals:
+            said = decided(claim.chat, one)
+            if not is_signed(author, one.signature, said):
+                break
+            if one in last and one.act in REMOVALS:
+                return nds.Expelled(one.whom, one.person, owner)
+            if one.act is Act.OP and one.whom == last[0].by:
+                author = one.person
+    return nds.NOBODY_EXPELLED
 
 
 class Registry(Process):
@@ -116,8 +162,11 @@ class Registry(Process):
         kept, self.generation = self.backup or ({}, 0)
         self.kept = dict(kept)
 
-    def create(self, chat: int, name: str, address: str) -> tuple[Record, IdBlock]:
-        request = nds.Create(chat, f"request {chat}", name, address)
+    def create(
+        self, chat: int, name: str, founder: "Machine", claim_key: bytes
+    ) -> tuple[Record, IdBlock]:
+        by = nds.Speaker(claim_key, founder.identity)
+        request = nds.Create(chat, f"request {chat}", name, founder.address, by=by)
         decision = nds.create(self._read(chat), request, self.world.wall())
         self._keep(chat, decision.record, decision.generation)
         assert isinstance(decision.reply, nds.Granted)
@@ -149,7 +198,7 @@ class Registry(Process):
             case Renew():
                 self._renew(call, request)
             case Delete(chat, epoch):
-                removal = nds.Removal(chat, nds.Epoch(*epoch))
+                removal = nds.Removal(chat, nds.Epoch(*epoch), nds.Speaker(proved=proved(request)))
                 decision = nds.remove(self._read(chat), removal, self.world.wall())
                 self._keep(chat, decision.record, decision.generation)
                 done = decision.reply
@@ -166,9 +215,8 @@ class Registry(Process):
         return RecordRead(shown(record))
 
     def _renew(self, call: int, r: Renew) -> None:
-        renewal = nds.Renewal(
-            r.chat, r.node, nds.Epoch(*r.epoch), r.address, r.want_ids, known(r.facts)
-        )
+        facts, epoch = known(r.chat, r.facts), nds.Epoch(*r.epoch)
+        renewal = nds.Renewal(r.chat, r.node, epoch, r.address, r.want_ids, facts, speaker(r))
         decision = nds.renew(self._read(r.chat), renewal, self.world.wall())
         self._keep(r.chat, decision.record, decision.generation)
         match decision.reply:
@@ -191,7 +239,9 @@ class Registry(Process):
             c.votes,
             c.electorate,
             c.only_fate,
-            known(c.facts),
+            known(c.chat, c.facts),
+            speaker(c),
+            expelled(c),
         )
         self.world.count["claims only asking their fate" if c.only_fate else "claims"] += 1
         waiting = self.claims.setdefault(c.chat, deque())

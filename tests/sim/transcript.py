@@ -21,6 +21,9 @@ elections, claims and relays.  $ expect ... answers `yes`, or fails the story:
     members 1,2,3 [at 4]      those not left, kicked or dropped, by the roster there
     converged                 all who run are of one mind    seen 4 "hello" once | never
     id 5 is 5                 machine 5 has the member id 5
+    admins 2,3 [at 4]         those made so, without the owner (- for nobody)
+    owner 1 [at 4]            whose the network is
+    removed 5 by 2 [at 4]     the roster there says so
 """
 
 import argparse
@@ -190,6 +193,36 @@ class Story(Hands):
         me = self.world.machines[int(number)].me
         return "" if small(me) == int(id) else f"{small(me)}"
 
+    def _expect_admins(self, numbers: str, _at: str = "", at: str = "") -> str:
+        named = [] if numbers == "-" else numbers.split(",")
+        wanted = sorted(self._id_of(number) for number in named)
+        wrong = ""
+        for machine in self._groups(at):
+            assert machine.group is not None
+            if sorted(machine.group.order.admins) != wanted:
+                wrong += f" {machine.number} has {brief.ids(sorted(machine.group.order.admins))}"
+        return wrong
+
+    def _expect_owner(self, number: str, _at: str = "", at: str = "") -> str:
+        groups = [(m.number, m.group.order.owner) for m in self._groups(at) if m.group is not None]
+        wanted = self._id_of(number)
+        return "".join(f" {n} has {small(owner)}" for n, owner in groups if owner != wanted)
+
+    def _expect_removed(self, number: str, _by: str, by: str, _at: str = "", at: str = "") -> str:
+        wrong = ""
+        for machine in self._groups(at):
+            assert machine.group is not None
+            found = machine.group.removed_by(self._id_of(number))
+            if found != self._id_of(by):
+                wrong += f" {machine.number} says by {small(found)}"
+        return wrong
+
+    def _id_of(self, number: str) -> int:
+        """The last member id of a machine, whether it runs or not."""
+        identity = self.world.machines[int(number)].identity
+        owner = self.world.oracle.owner
+        return max(id for id, one in owner.items() if one == identity)
+
     # ---- answers ----
 
     def _hear(self, now: int, machine: Machine, event: Event, effects: list[Effect]) -> None:
@@ -224,7 +257,14 @@ def loud_effect(effect: Effect, me: int) -> bool:
         case e.Respond(_, reply):
             found = isinstance(reply, m.Synced) and reply.found
             return bool(found) or isinstance(reply, m.Refusal)
-        case e.Serve() | e.StoreMessages() | e.StoreMeta() | e.StorePost() | e.StoreRoster():
+        case (
+            e.Serve()
+            | e.StoreMessages()
+            | e.Erase()
+            | e.StoreMeta()
+            | e.StorePost()
+            | e.StoreRoster()
+        ):
             return False
         case _:
             return not isinstance(effect, QUIET)

@@ -7,6 +7,7 @@ hashes.
 
 from collections import Counter
 from collections.abc import Callable
+from hashlib import blake2b
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -15,11 +16,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from node.core import effects as e
+from node.core.conversation import Kind, Spot
+from node.core.deciding import Act
 from node.core.events import (
     Burst,
     Challenged,
     Changed,
     Closing,
+    Decided,
     Event,
     Field,
     Founded,
@@ -30,19 +34,22 @@ from node.core.events import (
     Woken,
 )
 from node.core.group import Group, Setup
-from node.core.messages import Reason, Tell
+from node.core.messages import Tell
+from node.core.reasons import Reason
+from node.core.state import Pairs
 from node.core.timing import LAN, Timing
 
 from .checkers import Oracle
 from .machine import Disk, Machine, Process
 from .network import Faults, Network
 from .registry import Registry
+from .signing import SHOWS, granted, is_signed, public, sign, signer
 
 WALL = 1_750_000_000_000  # the unix time, in ms, at which every world begins
 CHAT = 0x5EED
 NAME = "den"
 REOPEN_MS = 2_000  # between two tries of a node to go on with a log that could not be written
-STORES = (e.StoreMessages, e.StorePost, e.StoreMeta, e.StoreRoster, e.StoreMarks, e.Trim)
+STORES = (e.StoreMessages, e.Erase, e.StorePost, e.StoreMeta, e.StoreRoster, e.StoreMarks, e.Trim)
 Trace = Callable[[int, Machine, Event, list[e.Effect]], None]
 
 
@@ -69,12 +76,14 @@ class World:
             e.Respond: self._respond,
             e.Serve: self._serve,
             e.StoreMessages: self._store,
+            e.Erase: self._store,
             e.StorePost: self._store,
             e.StoreMeta: self._store,
             e.StoreRoster: self._store,
             e.StoreMarks: self._store,
             e.Trim: self._store,
             e.Deliver: self.oracle.deliver,
+            e.LineChanged: self._notice,
             e.Acknowledged: self.oracle.acknowledged,
             e.Settled: self._notice,
             e.Joined: self._joined,
@@ -137,11 +146,12 @@ class World:
     def found(self, number: int) -> None:
         """Start a node that makes the network."""
         machine = self.machines[number]
-        record, ids = self.registry.create(CHAT, NAME, machine.address)
+        secret = blake2b(machine.identity, key=b"claim").digest()[:32]
+        record, ids = self.registry.create(CHAT, NAME, machine, public(secret))
         machine.wants = True
         self._boot(machine, CHAT)
         machine.blocks.append((record.epoch, ids.first, ids.count))
-        machine.take(Founded(record, ids))
+        machine.take(Founded(record, ids, secret))
 
     def start(self, number: int, via: int = 0) -> None:
         """Start a node: again from its disk, or to join through `via` (0: by name)."""
@@ -163,6 +173,7 @@ class World:
         meta = machine.disk.meta
         if meta is not None:
             machine.epoch = meta.epoch
+        process = Random(machine.process)
         setup = Setup(
             identity=machine.identity,
             nick=f"user{machine.number}",
@@ -171,6 +182,11 @@ class World:
             chat=chat,
             name=NAME,
             nds="nds:50050",
+            sign=signer(machine.identity),
+            verify=is_signed,
+            shows=SHOWS,
+            granted=granted,
+            claims=Pairs(lambda: process.randbytes(32), public, sign),
         )
         remembered = machine.disk.read_back(rng)
         self.oracle.restarted(machine)
@@ -274,6 +290,12 @@ class World:
             lines.append(Submitted(text, id, self.wall(machine)))
         self._from_user(machine, Burst(tuple(lines)))
 
+    def alter(self, number: int, kind: Kind, about: Spot, text: str = "") -> None:
+        """Edit or redact a line."""
+        machine = self.machines[number]
+        id = f"00000000-0000-4000-8000-{next(self._said):012x}"
+        self._from_user(machine, Submitted(text, id, self.wall(machine), kind, about))
+
     def _think_of(self, machine: Machine, text: str = "") -> tuple[str, str]:
         """The next line of a machine: its id and its text."""
         n = next(self._said)
@@ -291,6 +313,16 @@ class World:
     def change(self, number: int, field: Field, value: str) -> None:
         machine = self.machines[number]
         self._from_user(machine, Changed(field, value, self.wall(machine)))
+
+    def decide(self, number: int, act: Act, whom: int) -> None:
+        """Somebody decides that about the member who lives, or lived last, on a machine."""
+        machine, other = self.machines[number], self.machines[whom]
+        held = (m for m in machine.disk.roster.members if m.identity == other.identity)
+        id = max((member.id for member in held), default=0)
+        if id:
+            member = 0 if act is Act.UNBAN else id
+            event = Decided(act, self.wall(machine), member, other.identity)
+            self._from_user(machine, event)
 
     def challenge(self, number: int) -> None:
         self._from_user(self.machines[number], Challenged())
@@ -417,7 +449,7 @@ class World:
     def _serve(self, machine: Machine, effect: e.Serve) -> None:
         log = machine.disk.messages
         self.oracle.serving(machine, effect.keys)
-        messages = tuple(log[key] for key in effect.keys)
+        messages = tuple(log[key].veiled(effect.since) for key in effect.keys)
         self.count["messages served"] += len(messages)
         self.network.respond(machine, effect.call, replace(effect.reply, messages=messages))
 

@@ -62,6 +62,10 @@ class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Kind.ValueType],
     """A line somebody said."""
     KIND_ACTION: _Kind.ValueType  # 2
     """A line about what somebody does ("/me waves")."""
+    KIND_EDIT: _Kind.ValueType  # 3
+    """Another text for a line of the same person, in its place."""
+    KIND_REDACT: _Kind.ValueType  # 4
+    """A line of the same person, or by the owner or an admin of anybody, is to be erased."""
 
 class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
     """What kind of line a message is."""
@@ -72,6 +76,10 @@ KIND_TEXT: Kind.ValueType  # 1
 """A line somebody said."""
 KIND_ACTION: Kind.ValueType  # 2
 """A line about what somebody does ("/me waves")."""
+KIND_EDIT: Kind.ValueType  # 3
+"""Another text for a line of the same person, in its place."""
+KIND_REDACT: Kind.ValueType  # 4
+"""A line of the same person, or by the owner or an admin of anybody, is to be erased."""
 Global___Kind: _TypeAlias = Kind  # noqa: Y015
 
 class _Life:
@@ -101,6 +109,58 @@ LIFE_SUSPECT: Life.ValueType  # 2
 LIFE_DROPPED: Life.ValueType  # 3
 """Unreachable.  Still a member: it comes back with everything it missed."""
 Global___Life: _TypeAlias = Life  # noqa: Y015
+
+class _Act:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ActEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Act.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACT_UNSPECIFIED: _Act.ValueType  # 0
+    """Not said."""
+    ACT_KICK: _Act.ValueType  # 1
+    """`whom_id` is a member no longer, and its person is not let in again."""
+    ACT_BAN: _Act.ValueType  # 2
+    """`person` is not let in, and belongs no longer."""
+    ACT_UNBAN: _Act.ValueType  # 3
+    """`person` may be let in again, as a new member."""
+    ACT_OP: _Act.ValueType  # 4
+    """`whom_id` is an admin.  The owner's to say."""
+    ACT_DEOP: _Act.ValueType  # 5
+    """`whom_id` is none.  The owner's to say."""
+    ACT_OWNER: _Act.ValueType  # 6
+    """`whom_id` is the owner, and who was it an admin.  The owner's to say."""
+    ACT_INVITES: _Act.ValueType  # 7
+    """`value` "admins": they alone invite; empty: every member."""
+    ACT_TOPIC: _Act.ValueType  # 8
+    """`value` "admins": they alone set the topic; empty: every member."""
+    ACT_TITLE: _Act.ValueType  # 9
+    """`value` is the topic, where admins alone set it."""
+
+class Act(_Act, metaclass=_ActEnumTypeWrapper):
+    """What somebody decides who may."""
+
+ACT_UNSPECIFIED: Act.ValueType  # 0
+"""Not said."""
+ACT_KICK: Act.ValueType  # 1
+"""`whom_id` is a member no longer, and its person is not let in again."""
+ACT_BAN: Act.ValueType  # 2
+"""`person` is not let in, and belongs no longer."""
+ACT_UNBAN: Act.ValueType  # 3
+"""`person` may be let in again, as a new member."""
+ACT_OP: Act.ValueType  # 4
+"""`whom_id` is an admin.  The owner's to say."""
+ACT_DEOP: Act.ValueType  # 5
+"""`whom_id` is none.  The owner's to say."""
+ACT_OWNER: Act.ValueType  # 6
+"""`whom_id` is the owner, and who was it an admin.  The owner's to say."""
+ACT_INVITES: Act.ValueType  # 7
+"""`value` "admins": they alone invite; empty: every member."""
+ACT_TOPIC: Act.ValueType  # 8
+"""`value` "admins": they alone set the topic; empty: every member."""
+ACT_TITLE: Act.ValueType  # 9
+"""`value` is the topic, where admins alone set it."""
+Global___Act: _TypeAlias = Act  # noqa: Y015
 
 @_typing.final
 class Epoch(_message.Message):
@@ -219,6 +279,7 @@ class View(_message.Message):
     HISTORY_HASH_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
     PROCESS_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
     leader_id: _builtins.int
     """The leader of that epoch; 0 when unknown."""
     leader_address: _builtins.str
@@ -239,6 +300,10 @@ class View(_message.Message):
     def epoch(self) -> Global___Epoch:
         """The highest epoch that it has accepted."""
 
+    @_builtins.property
+    def grant(self) -> Global___Grant:
+        """That the discovery service has made it leader of that epoch; where the caller may not know."""
+
     def __init__(
         self,
         *,
@@ -251,14 +316,49 @@ class View(_message.Message):
         history_hash: _builtins.int = ...,
         incarnation: _builtins.int = ...,
         process: _builtins.int = ...,
+        grant: Global___Grant | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "grant", b"grant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "highest_n", b"highest_n", "history_hash", b"history_hash", "incarnation", b"incarnation", "leader_address", b"leader_address", "leader_id", b"leader_id", "process", b"process", "provisional_id", b"provisional_id", "roster_hash", b"roster_hash"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "grant", b"grant", "highest_n", b"highest_n", "history_hash", b"history_hash", "incarnation", b"incarnation", "leader_address", b"leader_address", "leader_id", b"leader_id", "process", b"process", "provisional_id", b"provisional_id", "roster_hash", b"roster_hash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___View: _TypeAlias = View  # noqa: Y015
+
+@_typing.final
+class Grant(_message.Message):
+    """What the discovery service says of an epoch, for members who do not hear it from itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_HASH_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    CLAIM_KEY_FIELD_NUMBER: _builtins.int
+    certificate_hash: _builtins.bytes
+    """SHA-256 of the certificate that the leader's connection proved, 32 bytes."""
+    signature: _builtins.bytes
+    """The service's signature, at most 72 bytes: ECDSA with its P-256 key and SHA-256, in DER, over
+    "p2pchat grant 1", a zero byte, and the text
+      "CHAT|GENERATION.N|LEADER|CERTIFICATE_HASH|CLAIM_KEY"
+    in which numbers are decimal, hash and key are hex.
+    """
+    claim_key: _builtins.bytes
+    """The network's claim key then, 32 bytes; empty where it had none."""
+    def __init__(
+        self,
+        *,
+        certificate_hash: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+        claim_key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_hash", b"certificate_hash", "claim_key", b"claim_key", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Grant: _TypeAlias = Grant  # noqa: Y015
 
 @_typing.final
 class Hlc(_message.Message):
@@ -345,8 +445,36 @@ class MessageKey(_message.Message):
 Global___MessageKey: _TypeAlias = MessageKey  # noqa: Y015
 
 @_typing.final
+class LineKey(_message.Message):
+    """One line of all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Its number in that, from 0."""
+    @_builtins.property
+    def message(self) -> Global___MessageKey:
+        """Its message."""
+
+    def __init__(
+        self,
+        *,
+        message: Global___MessageKey | None = ...,
+        line: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineKey: _TypeAlias = LineKey  # noqa: Y015
+
+@_typing.final
 class Header(_message.Message):
-    """What a chat message carries beside its text."""
+    """What a chat message carries beside its lines."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -357,12 +485,30 @@ class Header(_message.Message):
     SENT_MS_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    SALTS_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    HEADS_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Place in the stream, from 1."""
     sent_ms: _builtins.int
     """The author's wall clock when it wrote, for display only."""
     kind: Global___Kind.ValueType
-    """What kind of line this is."""
+    """What kind of lines these are."""
+    salts: _builtins.bytes
+    """16 random bytes for each line."""
+    signature: _builtins.bytes
+    """Ed25519 signature of the author's identity, 64 bytes: over "p2pchat message 1", a zero byte,
+    chat_id in 64 bits, the highest first, and the digest, 32 bytes: BLAKE2b with the
+    personalization "p2pchat message" of the text
+      "SOURCE|INCARNATION.RANDOM|SEQ|HLC_MS.HLC_COUNTER|DEPS|SENT_MS|GENERATION.N|KIND|IDS|"
+    in which numbers are decimal, IDS have commas between them, and each entry of DEPS is
+    "SOURCE.INCARNATION.RANDOM.SEQ;"; where there are heads, of those in hexadecimal, one after the
+    other, and "|"; where a line is changed, of "SOURCE.INCARNATION.RANDOM.SEQ.LINE|" for that; and
+    of 32 bytes for each line: BLAKE2b of its text, with its salt and the personalization "p2pchat
+    line".
+    """
     @_builtins.property
     def stream(self) -> Global___Stream:
         """The author's stream."""
@@ -379,6 +525,24 @@ class Header(_message.Message):
     def epoch(self) -> Global___Epoch:
         """The highest epoch that the author had accepted when it wrote."""
 
+    @_builtins.property
+    def heads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The ids of the last decisions that the author knew of, 16 bytes each, in ascending order, at most
+        16; none where nothing was decided.  Who does not know them refuses the message.
+        """
+
+    @_builtins.property
+    def about(self) -> Global___LineKey:
+        """KIND_EDIT, KIND_REDACT: the line that is changed, which is among `deps` or earlier in the same
+        stream.  Such a message has one line itself, empty in a KIND_REDACT.
+        """
+
+    @_builtins.property
+    def erased(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Where a text is gone: for each line the 32 bytes that stand for it in the digest, its text being
+        empty and its salt zero; or empty, where the text is there.
+        """
+
     def __init__(
         self,
         *,
@@ -389,10 +553,15 @@ class Header(_message.Message):
         sent_ms: _builtins.int = ...,
         epoch: Global___Epoch | None = ...,
         kind: Global___Kind.ValueType = ...,
+        salts: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+        heads: _abc.Iterable[_builtins.bytes] | None = ...,
+        about: Global___LineKey | None = ...,
+        erased: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "hlc", b"hlc", "stream", b"stream"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "epoch", b"epoch", "hlc", b"hlc", "stream", b"stream"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deps", b"deps", "epoch", b"epoch", "hlc", b"hlc", "kind", b"kind", "sent_ms", b"sent_ms", "seq", b"seq", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "deps", b"deps", "epoch", b"epoch", "erased", b"erased", "heads", b"heads", "hlc", b"hlc", "kind", b"kind", "salts", b"salts", "sent_ms", b"sent_ms", "seq", b"seq", "signature", b"signature", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -400,7 +569,7 @@ Global___Header: _TypeAlias = Header  # noqa: Y015
 
 @_typing.final
 class ChatMessage(_message.Message):
-    """One line of conversation."""
+    """What one member said at once: a line, or several of one kind, one after the other."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -408,15 +577,25 @@ class ChatMessage(_message.Message):
     SOURCE_ID_FIELD_NUMBER: _builtins.int
     MSG_FIELD_NUMBER: _builtins.int
     HEADER_FIELD_NUMBER: _builtins.int
+    MORE_IDS_FIELD_NUMBER: _builtins.int
+    MORE_MSGS_FIELD_NUMBER: _builtins.int
     msg_id: _builtins.str
-    """A UUID in its usual 36 characters, unique per source."""
+    """The first line's UUID in its usual 36 characters, unique per source; names the message."""
     source_id: _builtins.int
     """The author's member id."""
     msg: _builtins.str
-    """The text, at most 16 KiB of UTF-8 unless set otherwise (up to 64 KiB)."""
+    """The first line, at most 16 KiB of UTF-8 unless set otherwise (up to 64 KiB)."""
     @_builtins.property
     def header(self) -> Global___Header:
-        """Order and causality."""
+        """Order, causality, signature."""
+
+    @_builtins.property
+    def more_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As msg_id, of the further lines; at most 63."""
+
+    @_builtins.property
+    def more_msgs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As msg; all lines of a message that has several are together at most 64 KiB."""
 
     def __init__(
         self,
@@ -425,10 +604,12 @@ class ChatMessage(_message.Message):
         source_id: _builtins.int = ...,
         msg: _builtins.str = ...,
         header: Global___Header | None = ...,
+        more_ids: _abc.Iterable[_builtins.str] | None = ...,
+        more_msgs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "msg", b"msg", "msg_id", b"msg_id", "source_id", b"source_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "more_ids", b"more_ids", "more_msgs", b"more_msgs", "msg", b"msg", "msg_id", b"msg_id", "source_id", b"source_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -552,6 +733,8 @@ class MemberRecord(_message.Message):
     CARD_FIELD_NUMBER: _builtins.int
     ADMITTED_BY_ID_FIELD_NUMBER: _builtins.int
     ADMISSION_FIELD_NUMBER: _builtins.int
+    FAREWELL_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Given by the leader out of a block that the discovery service issued."""
     identity: _builtins.bytes
@@ -575,7 +758,15 @@ class MemberRecord(_message.Message):
     admission: _builtins.bytes
     """... and says so: its identity's signature, 64 bytes, of "p2pchat admission 1", a zero byte,
     chat_id, member_id, admitted.generation and admitted.n (64 bits each, the highest first), and
-    the identity.
+    the identity; and since_ms, where that is not 0.
+    """
+    farewell: _builtins.bytes
+    """Where it has left: its identity's signature, 64 bytes, of "p2pchat farewell 1", a zero byte,
+    chat_id and member_id (64 bits each, the highest first).
+    """
+    since_ms: _builtins.int
+    """Of what was said before that instant (by Hlc.ms) it is given no text: only what stands for the
+    texts in the digests.  0: it is given all.
     """
     @_builtins.property
     def admitted(self) -> Global___Epoch:
@@ -618,10 +809,12 @@ class MemberRecord(_message.Message):
         card: Global___KeyCard | None = ...,
         admitted_by_id: _builtins.int = ...,
         admission: _builtins.bytes = ...,
+        farewell: _builtins.bytes = ...,
+        since_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "away", b"away", "card", b"card", "nick", b"nick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admission", b"admission", "admitted", b"admitted", "admitted_by_id", b"admitted_by_id", "away", b"away", "card", b"card", "ends", b"ends", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admission", b"admission", "admitted", b"admitted", "admitted_by_id", b"admitted_by_id", "away", b"away", "card", b"card", "ends", b"ends", "farewell", b"farewell", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick", "since_ms", b"since_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -637,6 +830,9 @@ class Roster(_message.Message):
     TOPIC_FIELD_NUMBER: _builtins.int
     ACCESS_FIELD_NUMBER: _builtins.int
     INVITES_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    CLAIM_KEYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberRecord]:
         """In ascending order of member_id, at most 4,096; a leader admits nobody beyond 256 that neither
@@ -655,6 +851,20 @@ class Roster(_message.Message):
     def invites(self) -> _containers.RepeatedCompositeFieldContainer[Global___InviteRecord]:
         """The invitations, in ascending order of id; at most 256."""
 
+    @_builtins.property
+    def password(self) -> Global___PasswordRecord:
+        """What lets in who knows the password; without a seed there is none."""
+
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Decision]:
+        """What owner and admins have decided; at most 512."""
+
+    @_builtins.property
+    def claim_keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClaimKey]:
+        """With which members claim leadership at the discovery service, in ascending order; at most 4, the
+        latest.
+        """
+
     def __init__(
         self,
         *,
@@ -662,14 +872,184 @@ class Roster(_message.Message):
         topic: Global___Fact | None = ...,
         access: Global___Fact | None = ...,
         invites: _abc.Iterable[Global___InviteRecord] | None = ...,
+        password: Global___PasswordRecord | None = ...,
+        decisions: _abc.Iterable[Global___Decision] | None = ...,
+        claim_keys: _abc.Iterable[Global___ClaimKey] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "topic", b"topic"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "password", b"password", "topic", b"topic"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "invites", b"invites", "members", b"members", "topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "claim_keys", b"claim_keys", "decisions", b"decisions", "invites", b"invites", "members", b"members", "password", b"password", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Roster: _TypeAlias = Roster  # noqa: Y015
+
+@_typing.final
+class ClaimKey(_message.Message):
+    """A key of the group's.  Only members are told it; whoever leads makes a new one when somebody has
+    gone, and has the discovery service take that for the earlier one.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    GONE_HASH_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Grows by one with each key.  Required."""
+    secret: _builtins.bytes
+    """The private half: the 32 bytes of which Ed25519 makes a key."""
+    gone_hash: _builtins.int
+    """Tells who had gone when it was made: a hash of their ids."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        secret: _builtins.bytes = ...,
+        gone_hash: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_hash", b"gone_hash", "number", b"number", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimKey: _TypeAlias = ClaimKey  # noqa: Y015
+
+@_typing.final
+class Decision(_message.Message):
+    """A decision of the owner or of an admin.  It counts if its author had the right to it by those that
+    it follows, and if none that takes that right away was made without knowing of it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_ID_FIELD_NUMBER: _builtins.int
+    ACT_FIELD_NUMBER: _builtins.int
+    HLC_FIELD_NUMBER: _builtins.int
+    WHOM_ID_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    by_id: _builtins.int
+    """Who decided."""
+    act: Global___Act.ValueType
+    """What."""
+    whom_id: _builtins.int
+    """About which member; 0 for none."""
+    person: _builtins.bytes
+    """About which person: an identity, that of `whom_id` where there is one; or empty."""
+    value: _builtins.str
+    """The value of a setting, or the topic: at most 300 characters.  Of ACT_OWNER the signature of a
+    HandOver, for the discovery service, in hex.
+    """
+    signature: _builtins.bytes
+    """Ed25519 signature of its author's identity, 64 bytes: over "p2pchat decision 1", a zero byte,
+    chat_id in 64 bits, the highest first, and the id.
+    """
+    @_builtins.property
+    def hlc(self) -> Global___Hlc:
+        """When: later than those that it follows."""
+
+    @_builtins.property
+    def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The ids of the last decisions that its author knew, in ascending order.  An id is 16 bytes:
+        BLAKE2b with the personalization "p2pchat decide" of
+        "BY|ACT|HLC_MS|HLC_COUNTER|WHOM|", person, "|", value, and "|" and the id of each that it follows.
+        """
+
+    def __init__(
+        self,
+        *,
+        by_id: _builtins.int = ...,
+        act: Global___Act.ValueType = ...,
+        hlc: Global___Hlc | None = ...,
+        whom_id: _builtins.int = ...,
+        person: _builtins.bytes = ...,
+        value: _builtins.str = ...,
+        after: _abc.Iterable[_builtins.bytes] | None = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hlc", b"hlc"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "after", b"after", "by_id", b"by_id", "hlc", b"hlc", "person", b"person", "signature", b"signature", "value", b"value", "whom_id", b"whom_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class PasswordTerms(_message.Message):
+    """How the seed of a password is made of it: by scrypt, with dkLen = 32, of its NFKC form in UTF-8."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALT_FIELD_NUMBER: _builtins.int
+    LOG_N_FIELD_NUMBER: _builtins.int
+    R_FIELD_NUMBER: _builtins.int
+    P_FIELD_NUMBER: _builtins.int
+    salt: _builtins.bytes
+    """Drawn, 16 bytes."""
+    log_n: _builtins.int
+    """N is 2 to the power of this, 14 to 17."""
+    r: _builtins.int
+    """8."""
+    p: _builtins.int
+    """1 to 4."""
+    def __init__(
+        self,
+        *,
+        salt: _builtins.bytes = ...,
+        log_n: _builtins.int = ...,
+        r: _builtins.int = ...,
+        p: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_n", b"log_n", "p", b"p", "r", b"r", "salt", b"salt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PasswordTerms: _TypeAlias = PasswordTerms  # noqa: Y015
+
+@_typing.final
+class PasswordRecord(_message.Message):
+    """What a group keeps of its password; of two writers the later by (hlc, source_id) stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TERMS_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    HLC_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    seed: _builtins.bytes
+    """What scrypt gives, 32 bytes: as good as the password for getting in.  Only members are told it."""
+    source_id: _builtins.int
+    """By whom."""
+    @_builtins.property
+    def terms(self) -> Global___PasswordTerms:
+        """How the seed was made; none where the group has no password."""
+
+    @_builtins.property
+    def hlc(self) -> Global___Hlc:
+        """When it was set, or taken away."""
+
+    def __init__(
+        self,
+        *,
+        terms: Global___PasswordTerms | None = ...,
+        seed: _builtins.bytes = ...,
+        hlc: Global___Hlc | None = ...,
+        source_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hlc", b"hlc", "terms", b"terms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hlc", b"hlc", "seed", b"seed", "source_id", b"source_id", "terms", b"terms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PasswordRecord: _TypeAlias = PasswordRecord  # noqa: Y015
 
 @_typing.final
 class InviteRecord(_message.Message):
@@ -685,6 +1065,7 @@ class InviteRecord(_message.Message):
     ONCE_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
     USED_IDS_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Drawn.  Required."""
     check: _builtins.bytes
@@ -699,6 +1080,11 @@ class InviteRecord(_message.Message):
     """Good for one only."""
     revoked: _builtins.bool
     """Taken back."""
+    signature: _builtins.bytes
+    """Ed25519 signature of who invited, 64 bytes: over "p2pchat invite 1", a zero byte, and chat_id, id,
+    by_id, made_ms, expires_ms and `once` in 64 bits each, the highest first, and check.  It is looked
+    at where admins alone invite.
+    """
     @_builtins.property
     def used_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Who came by it, in ascending order."""
@@ -714,10 +1100,11 @@ class InviteRecord(_message.Message):
         once: _builtins.bool = ...,
         revoked: _builtins.bool = ...,
         used_ids: _abc.Iterable[_builtins.int] | None = ...,
+        signature: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "check", b"check", "expires_ms", b"expires_ms", "id", b"id", "made_ms", b"made_ms", "once", b"once", "revoked", b"revoked", "used_ids", b"used_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "check", b"check", "expires_ms", b"expires_ms", "id", b"id", "made_ms", b"made_ms", "once", b"once", "revoked", b"revoked", "signature", b"signature", "used_ids", b"used_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -307,6 +307,8 @@ class CreateChatRequest(_message.Message):
     NICK_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     OPEN_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    HIDES_HISTORY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     nds: _builtins.str
@@ -319,6 +321,12 @@ class CreateChatRequest(_message.Message):
     """How it keeps what is said."""
     open: _builtins.bool
     """Whoever asks is let in; else who is invited."""
+    hides_history: _builtins.bool
+    """Who comes is given no text of what was said before."""
+    @_builtins.property
+    def password(self) -> Global___PasswordKey:
+        """Who knows this password is let in, too; not together with `open`."""
+
     def __init__(
         self,
         *,
@@ -327,14 +335,54 @@ class CreateChatRequest(_message.Message):
         nick: _builtins.str = ...,
         mode: _common_pb2.Mode.ValueType = ...,
         open: _builtins.bool = ...,
+        password: Global___PasswordKey | None = ...,
+        hides_history: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "name", b"name", "nds", b"nds", "nick", b"nick", "open", b"open"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hides_history", b"hides_history", "mode", b"mode", "name", b"name", "nds", b"nds", "nick", b"nick", "open", b"open", "password", b"password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateChatRequest: _TypeAlias = CreateChatRequest  # noqa: Y015
+
+@_typing.final
+class PasswordKey(_message.Message):
+    """A password, as far as a node is told of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALT_FIELD_NUMBER: _builtins.int
+    LOG_N_FIELD_NUMBER: _builtins.int
+    R_FIELD_NUMBER: _builtins.int
+    P_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    salt: _builtins.bytes
+    """As PasswordTerms: the salt, 16 bytes ..."""
+    log_n: _builtins.int
+    """... N as a power of two ..."""
+    r: _builtins.int
+    """... r ..."""
+    p: _builtins.int
+    """... and p of scrypt."""
+    seed: _builtins.bytes
+    """What scrypt gave, 32 bytes."""
+    def __init__(
+        self,
+        *,
+        salt: _builtins.bytes = ...,
+        log_n: _builtins.int = ...,
+        r: _builtins.int = ...,
+        p: _builtins.int = ...,
+        seed: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_n", b"log_n", "p", b"p", "r", b"r", "salt", b"salt", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PasswordKey: _TypeAlias = PasswordKey  # noqa: Y015
 
 @_typing.final
 class CreateChatResponse(_message.Message):
@@ -345,7 +393,7 @@ class CreateChatResponse(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     JOIN_LINE_FIELD_NUMBER: _builtins.int
     join_line: _builtins.str
-    """HOST:PORT/name#SECRET, for others to join: an invitation for a day, where one is needed."""
+    """For others to join, as of InviteResponse: an invitation for a day, where one is needed."""
     @_builtins.property
     def chat(self) -> Global___Chat:
         """The chat."""
@@ -373,6 +421,8 @@ class JoinChatRequest(_message.Message):
     LINE_FIELD_NUMBER: _builtins.int
     NDS_FIELD_NUMBER: _builtins.int
     NICK_FIELD_NUMBER: _builtins.int
+    BY_PASSWORD_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
     line: _builtins.str
     """HOST:PORT/name, name@HOST:PORT, or a name that a configured discovery service knows."""
     nds: _builtins.str
@@ -381,16 +431,26 @@ class JoinChatRequest(_message.Message):
     """
     nick: _builtins.str
     """The own name in it; empty for the profile's."""
+    by_password: _builtins.bool
+    """Come by the password, and be let in by nobody who does not know it.  Without `password` the
+    answer is PERMISSION_DENIED, reason NEEDS_PASSWORD (metadata: salt in hex, log_n, r, p).
+    """
+    @_builtins.property
+    def password(self) -> Global___PasswordKey:
+        """The password, made with just those terms."""
+
     def __init__(
         self,
         *,
         line: _builtins.str = ...,
         nds: _builtins.str = ...,
         nick: _builtins.str = ...,
+        by_password: _builtins.bool = ...,
+        password: Global___PasswordKey | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line", "nds", b"nds", "nick", b"nick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_password", b"by_password", "line", b"line", "nds", b"nds", "nick", b"nick", "password", b"password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -568,6 +628,7 @@ class ListNetworksResponse(_message.Message):
 
     NETWORKS_FIELD_NUMBER: _builtins.int
     UNREACHABLE_FIELD_NUMBER: _builtins.int
+    DISTRUSTED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def networks(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkRow]:
         """One row a network and service."""
@@ -576,15 +637,20 @@ class ListNetworksResponse(_message.Message):
     def unreachable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Discovery services that did not answer."""
 
+    @_builtins.property
+    def distrusted(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why others of them are not trusted, and so were not asked, a sentence each."""
+
     def __init__(
         self,
         *,
         networks: _abc.Iterable[Global___NetworkRow] | None = ...,
         unreachable: _abc.Iterable[_builtins.str] | None = ...,
+        distrusted: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["networks", b"networks", "unreachable", b"unreachable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distrusted", b"distrusted", "networks", b"networks", "unreachable", b"unreachable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -634,6 +700,8 @@ class Member(_message.Message):
     AWAY_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
     CERTIFICATE_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    REMOVED_BY_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Its id."""
     nick: _builtins.str
@@ -660,6 +728,10 @@ class Member(_message.Message):
     """First 16 hex digits of its identity key's SHA-256."""
     certificate: _builtins.str
     """SHA-256 of its node's certificate in hex; empty for one who has left or has not said."""
+    role: _builtins.str
+    """owner, admin or member; empty for one who does not belong."""
+    removed_by: _builtins.str
+    """The name of who removed it, or keeps it out; empty where nobody does."""
     def __init__(
         self_,  # pyright: ignore[reportSelfClsParameterName]
         *,
@@ -675,10 +747,12 @@ class Member(_message.Message):
         away: _builtins.str = ...,
         identity: _builtins.str = ...,
         certificate: _builtins.str = ...,
+        role: _builtins.str = ...,
+        removed_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "address", b"address", "away", b"away", "certificate", b"certificate", "identity", b"identity", "lacking", b"lacking", "leader", b"leader", "member_id", b"member_id", "nick", b"nick", "seen_ms", b"seen_ms", "self", b"self", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "address", b"address", "away", b"away", "certificate", b"certificate", "identity", b"identity", "lacking", b"lacking", "leader", b"leader", "member_id", b"member_id", "nick", b"nick", "removed_by", b"removed_by", "role", b"role", "seen_ms", b"seen_ms", "self", b"self", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -695,6 +769,8 @@ class ListMembersResponse(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     HALT_FIELD_NUMBER: _builtins.int
     HALT_REASON_FIELD_NUMBER: _builtins.int
+    ADMINS_INVITE_FIELD_NUMBER: _builtins.int
+    ADMINS_TOPIC_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat's name."""
     mode: _common_pb2.Mode.ValueType
@@ -703,6 +779,10 @@ class ListMembersResponse(_message.Message):
     """As in `Chat`."""
     halt_reason: _builtins.str
     """As in `Chat`."""
+    admins_invite: _builtins.bool
+    """Only its owner and admins may invite ..."""
+    admins_topic: _builtins.bool
+    """... or set the topic."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___Member]:
         """Its members."""
@@ -715,10 +795,12 @@ class ListMembersResponse(_message.Message):
         mode: _common_pb2.Mode.ValueType = ...,
         halt: _builtins.str = ...,
         halt_reason: _builtins.str = ...,
+        admins_invite: _builtins.bool = ...,
+        admins_topic: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "halt", b"halt", "halt_reason", b"halt_reason", "members", b"members", "mode", b"mode"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admins_invite", b"admins_invite", "admins_topic", b"admins_topic", "chat", b"chat", "halt", b"halt", "halt_reason", b"halt_reason", "members", b"members", "mode", b"mode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -817,6 +899,110 @@ class SendResponse(_message.Message):
 Global___SendResponse: _TypeAlias = SendResponse  # noqa: Y015
 
 @_typing.final
+class EditRequest(_message.Message):
+    """Which line is to have another text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    chat: _builtins.str
+    """The chat."""
+    id: _builtins.str
+    """Its id, 4 to 32 hex digits of it; empty for the last own one."""
+    text: _builtins.str
+    """The text, at most 16 KiB of UTF-8."""
+    def __init__(
+        self,
+        *,
+        chat: _builtins.str = ...,
+        id: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "id", b"id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditRequest: _TypeAlias = EditRequest  # noqa: Y015
+
+@_typing.final
+class EditResponse(_message.Message):
+    """It is stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def line(self) -> Global___Line:
+        """The line as it is now."""
+
+    def __init__(
+        self,
+        *,
+        line: Global___Line | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["line", b"line"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditResponse: _TypeAlias = EditResponse  # noqa: Y015
+
+@_typing.final
+class RedactRequest(_message.Message):
+    """Which line is to be erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    chat: _builtins.str
+    """The chat."""
+    id: _builtins.str
+    """Its id, 4 to 32 hex digits of it; empty for the last own one."""
+    def __init__(
+        self,
+        *,
+        chat: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedactRequest: _TypeAlias = RedactRequest  # noqa: Y015
+
+@_typing.final
+class RedactResponse(_message.Message):
+    """It is stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def line(self) -> Global___Line:
+        """The line as it is now."""
+
+    def __init__(
+        self,
+        *,
+        line: Global___Line | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["line", b"line"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedactResponse: _TypeAlias = RedactResponse  # noqa: Y015
+
+@_typing.final
 class ReadHistoryRequest(_message.Message):
     """Which lines to read."""
 
@@ -833,7 +1019,7 @@ class ReadHistoryRequest(_message.Message):
     count: _builtins.int
     """How many at most, 1 to 1,000; 0 means 20."""
     since_ms: _builtins.int
-    """Only lines shown at this unix time or later; 0 for all."""
+    """Only lines said at this unix time or later, by the clock of who said them; 0 for all."""
     before: _builtins.str
     """Only lines before this one (a `cursor`, or a line's `place`); empty for the end."""
     contains: _builtins.str
@@ -912,6 +1098,9 @@ class Line(_message.Message):
     OF_FIELD_NUMBER: _builtins.int
     MENTION_FIELD_NUMBER: _builtins.int
     PLACE_FIELD_NUMBER: _builtins.int
+    EDITED_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
+    REDACTED_BY_FIELD_NUMBER: _builtins.int
     msg_id: _builtins.str
     """The whole message id."""
     id: _builtins.str
@@ -937,9 +1126,15 @@ class Line(_message.Message):
     mention: _builtins.bool
     """True when the line names this node's nick."""
     place: _builtins.str
-    """Where it stands in display order, as a cursor: six numbers with dots between, to be compared
+    """Where it stands in display order, as a cursor: seven numbers with dots between, to be compared
     one by one.
     """
+    edited: _builtins.bool
+    """True where the author has put this text in the place of the one before."""
+    erased: _builtins.bool
+    """True where the text is gone; it is empty then."""
+    redacted_by: _builtins.str
+    """Name of who redacted it; empty for nobody, or where that is not known any more."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The epoch in which it was sent."""
@@ -961,10 +1156,13 @@ class Line(_message.Message):
         of: _builtins.int = ...,
         mention: _builtins.bool = ...,
         place: _builtins.str = ...,
+        edited: _builtins.bool = ...,
+        erased: _builtins.bool = ...,
+        redacted_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "backlog", b"backlog", "epoch", b"epoch", "id", b"id", "kind", b"kind", "mention", b"mention", "msg_id", b"msg_id", "nick", b"nick", "of", b"of", "own", b"own", "place", b"place", "sent_ms", b"sent_ms", "source_id", b"source_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked", b"acked", "backlog", b"backlog", "edited", b"edited", "epoch", b"epoch", "erased", b"erased", "id", b"id", "kind", b"kind", "mention", b"mention", "msg_id", b"msg_id", "nick", b"nick", "of", b"of", "own", b"own", "place", b"place", "redacted_by", b"redacted_by", "sent_ms", b"sent_ms", "source_id", b"source_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1028,6 +1226,7 @@ class WatchResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     CHAT_CHANGED_FIELD_NUMBER: _builtins.int
     GAP_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat's name; empty for what concerns the whole node."""
     chat_id: _builtins.int
@@ -1092,6 +1291,10 @@ class WatchResponse(_message.Message):
     def gap(self) -> Global___GapEvent:
         """Messages are lost, or have turned up after all."""
 
+    @_builtins.property
+    def change(self) -> Global___ChangeEvent:
+        """A line was edited or redacted."""
+
     def __init__(
         self,
         *,
@@ -1113,16 +1316,49 @@ class WatchResponse(_message.Message):
         error: Global___ErrorEvent | None = ...,
         chat_changed: Global___ChatEvent | None = ...,
         gap: Global___GapEvent | None = ...,
+        change: Global___ChangeEvent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chat_changed", b"chat_changed", "election", b"election", "epoch", b"epoch", "error", b"error", "gap", b"gap", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "chat_changed", b"chat_changed", "election", b"election", "epoch", b"epoch", "error", b"error", "gap", b"gap", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "chat", b"chat", "chat_changed", b"chat_changed", "chat_id", b"chat_id", "election", b"election", "epoch", b"epoch", "error", b"error", "fingerprint", b"fingerprint", "gap", b"gap", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "change", b"change", "chat", b"chat", "chat_changed", b"chat_changed", "chat_id", b"chat_id", "election", b"election", "epoch", b"epoch", "error", b"error", "fingerprint", b"fingerprint", "gap", b"gap", "leader", b"leader", "member", b"member", "merge", b"merge", "message", b"message", "nds", b"nds", "queue", b"queue", "receipt", b"receipt", "split", b"split", "suspect", b"suspect", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["message", "receipt", "member", "suspect", "election", "leader", "nds", "queue", "split", "merge", "error", "chat_changed", "gap"]  # noqa: Y015
+    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["message", "receipt", "member", "suspect", "election", "leader", "nds", "queue", "split", "merge", "error", "chat_changed", "gap", "change"]  # noqa: Y015
     _WhichOneofArgType_what: _TypeAlias = _typing.Literal["what", b"what"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_what) -> _WhichOneofReturnType_what | None: ...
 
 Global___WatchResponse: _TypeAlias = WatchResponse  # noqa: Y015
+
+@_typing.final
+class ChangeEvent(_message.Message):
+    """A line was edited or redacted, or its text has come after all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    BY_ID_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    by_id: _builtins.int
+    """Who changed it."""
+    by: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def line(self) -> Global___Line:
+        """The line as it is now."""
+
+    def __init__(
+        self,
+        *,
+        line: Global___Line | None = ...,
+        by_id: _builtins.int = ...,
+        by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["line", b"line"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "by_id", b"by_id", "line", b"line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeEvent: _TypeAlias = ChangeEvent  # noqa: Y015
 
 @_typing.final
 class ReceiptEvent(_message.Message):
@@ -1193,16 +1429,25 @@ class MemberEvent(_message.Message):
     CHANGE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     QUIET_FIELD_NUMBER: _builtins.int
+    BY_ID_FIELD_NUMBER: _builtins.int
+    BY_NICK_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Who."""
     nick: _builtins.str
     """Its name now."""
     change: _builtins.str
-    """joined, left, kicked, dropped, returned, renamed, away, back, topic."""
+    """joined, left, kicked, dropped, returned, renamed, away, back, topic, throttled; owner, admin or
+    no_admin: what it is from now on; banned (it had left), pardoned (it may be let in again); rights:
+    the detail is "invite admins", "topic all" or the like.
+    """
     detail: _builtins.str
     """The name before, the away text or the topic."""
     quiet: _builtins.bool
     """True where another happening says so, before or soon: it is to be shown, and not told again."""
+    by_id: _builtins.int
+    """Who decided that; 0 where nobody did."""
+    by_nick: _builtins.str
+    """Its name."""
     def __init__(
         self,
         *,
@@ -1211,10 +1456,12 @@ class MemberEvent(_message.Message):
         change: _builtins.str = ...,
         detail: _builtins.str = ...,
         quiet: _builtins.bool = ...,
+        by_id: _builtins.int = ...,
+        by_nick: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "detail", b"detail", "member_id", b"member_id", "nick", b"nick", "quiet", b"quiet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_id", b"by_id", "by_nick", b"by_nick", "change", b"change", "detail", b"detail", "member_id", b"member_id", "nick", b"nick", "quiet", b"quiet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1688,6 +1935,7 @@ class Peer(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
     WATCH_FIELD_NUMBER: _builtins.int
+    HELD_MS_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat through which it is known."""
     member_id: _builtins.int
@@ -1712,6 +1960,8 @@ class Peer(_message.Message):
     """Calls waiting or under way."""
     watch: _builtins.str
     """Who looks whether it is alive, in words: "you watch it, it watches you", "alice watches it"."""
+    held_ms: _builtins.int
+    """For so many milliseconds what it sends was not read, as more came than may: it floods."""
     def __init__(
         self,
         *,
@@ -1727,10 +1977,11 @@ class Peer(_message.Message):
         state: _builtins.str = ...,
         in_flight: _builtins.int = ...,
         watch: _builtins.str = ...,
+        held_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "calls", b"calls", "chat", b"chat", "failures", b"failures", "in_flight", b"in_flight", "last_error", b"last_error", "link", b"link", "member_id", b"member_id", "nick", b"nick", "rtt_us", b"rtt_us", "state", b"state", "watch", b"watch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "calls", b"calls", "chat", b"chat", "failures", b"failures", "held_ms", b"held_ms", "in_flight", b"in_flight", "last_error", b"last_error", "link", b"link", "member_id", b"member_id", "nick", b"nick", "rtt_us", b"rtt_us", "state", b"state", "watch", b"watch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2119,7 +2370,9 @@ class InviteResponse(_message.Message):
     EXPIRES_MS_FIELD_NUMBER: _builtins.int
     ONCE_FIELD_NUMBER: _builtins.int
     join_line: _builtins.str
-    """HOST:PORT/name#SECRET, without the secret where whoever asks is let in."""
+    """HOST:PORT/name#SECRET, without the secret where whoever asks is let in.  Where it leads through
+    a discovery service, the first 12 bytes of the SHA-256 of its certificate stand behind that.
+    """
     through: _builtins.str
     """What the line leads to: "nds" or "member"."""
     id: _builtins.str
@@ -2226,10 +2479,13 @@ class ListInvitesResponse(_message.Message):
     CHAT_FIELD_NUMBER: _builtins.int
     OPEN_FIELD_NUMBER: _builtins.int
     INVITES_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat."""
     open: _builtins.bool
     """Whoever asks is let in."""
+    password: _builtins.bool
+    """Who knows the chat's password is let in, too."""
     @_builtins.property
     def invites(self) -> _containers.RepeatedCompositeFieldContainer[Global___InviteRow]:
         """All but those that ended a week before the newest was made."""
@@ -2240,14 +2496,60 @@ class ListInvitesResponse(_message.Message):
         chat: _builtins.str = ...,
         open: _builtins.bool = ...,
         invites: _abc.Iterable[Global___InviteRow] | None = ...,
+        password: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "invites", b"invites", "open", b"open"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "invites", b"invites", "open", b"open", "password", b"password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListInvitesResponse: _TypeAlias = ListInvitesResponse  # noqa: Y015
+
+@_typing.final
+class SetPasswordRequest(_message.Message):
+    """Sets the password of a chat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    chat: _builtins.str
+    """The chat."""
+    @_builtins.property
+    def password(self) -> Global___PasswordKey:
+        """Empty takes it away."""
+
+    def __init__(
+        self,
+        *,
+        chat: _builtins.str = ...,
+        password: Global___PasswordKey | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["password", b"password"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "password", b"password"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPasswordRequest: _TypeAlias = SetPasswordRequest  # noqa: Y015
+
+@_typing.final
+class SetPasswordResponse(_message.Message):
+    """Done: other members learn it in a moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPasswordResponse: _TypeAlias = SetPasswordResponse  # noqa: Y015
 
 @_typing.final
 class RevokeInviteRequest(_message.Message):
@@ -2913,6 +3215,62 @@ class SetTopicResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetTopicResponse: _TypeAlias = SetTopicResponse  # noqa: Y015
+
+@_typing.final
+class DecideRequest(_message.Message):
+    """Asks to decide."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    ACT_FIELD_NUMBER: _builtins.int
+    MEMBER_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    chat: _builtins.str
+    """The chat."""
+    act: _common_pb2.Act.ValueType
+    """What: all but ACT_TITLE, which SetTopic is for."""
+    member: _builtins.str
+    """About whom: a nick, nick#id, small id, or the first digits, four at least, of the identity."""
+    value: _builtins.str
+    """Of ACT_INVITES and ACT_TOPIC: "admins" (they alone) or "all"."""
+    def __init__(
+        self,
+        *,
+        chat: _builtins.str = ...,
+        act: _common_pb2.Act.ValueType = ...,
+        member: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "chat", b"chat", "member", b"member", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideRequest: _TypeAlias = DecideRequest  # noqa: Y015
+
+@_typing.final
+class DecideResponse(_message.Message):
+    """Decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NICK_FIELD_NUMBER: _builtins.int
+    nick: _builtins.str
+    """The name of whom it is about, as it was shown until then."""
+    def __init__(
+        self,
+        *,
+        nick: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nick", b"nick"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideResponse: _TypeAlias = DecideResponse  # noqa: Y015
 
 @_typing.final
 class DiagnoseRequest(_message.Message):

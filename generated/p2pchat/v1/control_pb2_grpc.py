@@ -70,6 +70,16 @@ class ControlStub:
                 request_serializer=p2pchat_dot_v1_dot_control__pb2.SendRequest.SerializeToString,
                 response_deserializer=p2pchat_dot_v1_dot_control__pb2.SendResponse.FromString,
                 _registered_method=True)
+        self.Edit = channel.unary_unary(
+                '/p2pchat.v1.Control/Edit',
+                request_serializer=p2pchat_dot_v1_dot_control__pb2.EditRequest.SerializeToString,
+                response_deserializer=p2pchat_dot_v1_dot_control__pb2.EditResponse.FromString,
+                _registered_method=True)
+        self.Redact = channel.unary_unary(
+                '/p2pchat.v1.Control/Redact',
+                request_serializer=p2pchat_dot_v1_dot_control__pb2.RedactRequest.SerializeToString,
+                response_deserializer=p2pchat_dot_v1_dot_control__pb2.RedactResponse.FromString,
+                _registered_method=True)
         self.ReadHistory = channel.unary_unary(
                 '/p2pchat.v1.Control/ReadHistory',
                 request_serializer=p2pchat_dot_v1_dot_control__pb2.ReadHistoryRequest.SerializeToString,
@@ -125,6 +135,11 @@ class ControlStub:
                 request_serializer=p2pchat_dot_v1_dot_control__pb2.RevokeInviteRequest.SerializeToString,
                 response_deserializer=p2pchat_dot_v1_dot_control__pb2.RevokeInviteResponse.FromString,
                 _registered_method=True)
+        self.SetPassword = channel.unary_unary(
+                '/p2pchat.v1.Control/SetPassword',
+                request_serializer=p2pchat_dot_v1_dot_control__pb2.SetPasswordRequest.SerializeToString,
+                response_deserializer=p2pchat_dot_v1_dot_control__pb2.SetPasswordResponse.FromString,
+                _registered_method=True)
         self.ListElections = channel.unary_unary(
                 '/p2pchat.v1.Control/ListElections',
                 request_serializer=p2pchat_dot_v1_dot_control__pb2.ListElectionsRequest.SerializeToString,
@@ -164,6 +179,11 @@ class ControlStub:
                 '/p2pchat.v1.Control/SetTopic',
                 request_serializer=p2pchat_dot_v1_dot_control__pb2.SetTopicRequest.SerializeToString,
                 response_deserializer=p2pchat_dot_v1_dot_control__pb2.SetTopicResponse.FromString,
+                _registered_method=True)
+        self.Decide = channel.unary_unary(
+                '/p2pchat.v1.Control/Decide',
+                request_serializer=p2pchat_dot_v1_dot_control__pb2.DecideRequest.SerializeToString,
+                response_deserializer=p2pchat_dot_v1_dot_control__pb2.DecideResponse.FromString,
                 _registered_method=True)
         self.Diagnose = channel.unary_unary(
                 '/p2pchat.v1.Control/Diagnose',
@@ -225,6 +245,22 @@ class ControlServicer:
 
     def Send(self, request, context):
         """Stores a line, then tells of each acknowledgement until all have come or `wait_ms` is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Edit(self, request, context):
+        """Puts another text in the place of a line of one's own.  Answered once that is stored.
+        FAILED_PRECONDITION (AMBIGUOUS_MESSAGE), NOT_FOUND (UNKNOWN_MESSAGE), PERMISSION_DENIED
+        (NOT_ALLOWED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Redact(self, request, context):
+        """Erases a line: one's own, or as owner or admin anybody's.  Answered as Edit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -308,6 +344,13 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetPassword(self, request, context):
+        """Sets, changes or takes away the password by which one gets into a chat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListElections(self, request, context):
         """The last elections.
         """
@@ -359,6 +402,13 @@ class ControlServicer:
 
     def SetTopic(self, request, context):
         """Says what a chat is about.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Decide(self, request, context):
+        """Decides as its owner or an admin: who belongs, who is an admin, what is theirs alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -416,6 +466,16 @@ def add_ControlServicer_to_server(servicer, server):
                     request_deserializer=p2pchat_dot_v1_dot_control__pb2.SendRequest.FromString,
                     response_serializer=p2pchat_dot_v1_dot_control__pb2.SendResponse.SerializeToString,
             ),
+            'Edit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Edit,
+                    request_deserializer=p2pchat_dot_v1_dot_control__pb2.EditRequest.FromString,
+                    response_serializer=p2pchat_dot_v1_dot_control__pb2.EditResponse.SerializeToString,
+            ),
+            'Redact': grpc.unary_unary_rpc_method_handler(
+                    servicer.Redact,
+                    request_deserializer=p2pchat_dot_v1_dot_control__pb2.RedactRequest.FromString,
+                    response_serializer=p2pchat_dot_v1_dot_control__pb2.RedactResponse.SerializeToString,
+            ),
             'ReadHistory': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadHistory,
                     request_deserializer=p2pchat_dot_v1_dot_control__pb2.ReadHistoryRequest.FromString,
@@ -471,6 +531,11 @@ def add_ControlServicer_to_server(servicer, server):
                     request_deserializer=p2pchat_dot_v1_dot_control__pb2.RevokeInviteRequest.FromString,
                     response_serializer=p2pchat_dot_v1_dot_control__pb2.RevokeInviteResponse.SerializeToString,
             ),
+            'SetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPassword,
+                    request_deserializer=p2pchat_dot_v1_dot_control__pb2.SetPasswordRequest.FromString,
+                    response_serializer=p2pchat_dot_v1_dot_control__pb2.SetPasswordResponse.SerializeToString,
+            ),
             'ListElections': grpc.unary_unary_rpc_method_handler(
                     servicer.ListElections,
                     request_deserializer=p2pchat_dot_v1_dot_control__pb2.ListElectionsRequest.FromString,
@@ -510,6 +575,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.SetTopic,
                     request_deserializer=p2pchat_dot_v1_dot_control__pb2.SetTopicRequest.FromString,
                     response_serializer=p2pchat_dot_v1_dot_control__pb2.SetTopicResponse.SerializeToString,
+            ),
+            'Decide': grpc.unary_unary_rpc_method_handler(
+                    servicer.Decide,
+                    request_deserializer=p2pchat_dot_v1_dot_control__pb2.DecideRequest.FromString,
+                    response_serializer=p2pchat_dot_v1_dot_control__pb2.DecideResponse.SerializeToString,
             ),
             'Diagnose': grpc.unary_unary_rpc_method_handler(
                     servicer.Diagnose,
@@ -712,6 +782,60 @@ class Control:
             '/p2pchat.v1.Control/Send',
             p2pchat_dot_v1_dot_control__pb2.SendRequest.SerializeToString,
             p2pchat_dot_v1_dot_control__pb2.SendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Edit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/p2pchat.v1.Control/Edit',
+            p2pchat_dot_v1_dot_control__pb2.EditRequest.SerializeToString,
+            p2pchat_dot_v1_dot_control__pb2.EditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Redact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/p2pchat.v1.Control/Redact',
+            p2pchat_dot_v1_dot_control__pb2.RedactRequest.SerializeToString,
+            p2pchat_dot_v1_dot_control__pb2.RedactResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1020,6 +1144,33 @@ class Control:
             _registered_method=True)
 
     @staticmethod
+    def SetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/p2pchat.v1.Control/SetPassword',
+            p2pchat_dot_v1_dot_control__pb2.SetPasswordRequest.SerializeToString,
+            p2pchat_dot_v1_dot_control__pb2.SetPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListElections(request,
             target,
             options=(),
@@ -1225,6 +1376,33 @@ class Control:
             '/p2pchat.v1.Control/SetTopic',
             p2pchat_dot_v1_dot_control__pb2.SetTopicRequest.SerializeToString,
             p2pchat_dot_v1_dot_control__pb2.SetTopicResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Decide(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/p2pchat.v1.Control/Decide',
+            p2pchat_dot_v1_dot_control__pb2.DecideRequest.SerializeToString,
+            p2pchat_dot_v1_dot_control__pb2.DecideResponse.FromString,
             options,
             channel_credentials,
             insecure,

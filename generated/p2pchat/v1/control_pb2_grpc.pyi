@@ -39,6 +39,13 @@ class ControlStub:
     """The members of a chat."""
     Send: _aio.UnaryStreamMultiCallable[_control_pb2.SendRequest, _control_pb2.SendResponse]
     """Stores a line, then tells of each acknowledgement until all have come or `wait_ms` is over."""
+    Edit: _aio.UnaryUnaryMultiCallable[_control_pb2.EditRequest, _control_pb2.EditResponse]
+    """Puts another text in the place of a line of one's own.  Answered once that is stored.
+    FAILED_PRECONDITION (AMBIGUOUS_MESSAGE), NOT_FOUND (UNKNOWN_MESSAGE), PERMISSION_DENIED
+    (NOT_ALLOWED).
+    """
+    Redact: _aio.UnaryUnaryMultiCallable[_control_pb2.RedactRequest, _control_pb2.RedactResponse]
+    """Erases a line: one's own, or as owner or admin anybody's.  Answered as Edit."""
     ReadHistory: _aio.UnaryUnaryMultiCallable[_control_pb2.ReadHistoryRequest, _control_pb2.ReadHistoryResponse]
     """A page of the history, or a search in it."""
     Watch: _aio.UnaryStreamMultiCallable[_control_pb2.WatchRequest, _control_pb2.WatchResponse]
@@ -63,6 +70,8 @@ class ControlStub:
     """The invitations of a chat."""
     RevokeInvite: _aio.UnaryUnaryMultiCallable[_control_pb2.RevokeInviteRequest, _control_pb2.RevokeInviteResponse]
     """Takes an invitation back."""
+    SetPassword: _aio.UnaryUnaryMultiCallable[_control_pb2.SetPasswordRequest, _control_pb2.SetPasswordResponse]
+    """Sets, changes or takes away the password by which one gets into a chat."""
     ListElections: _aio.UnaryUnaryMultiCallable[_control_pb2.ListElectionsRequest, _control_pb2.ListElectionsResponse]
     """The last elections."""
     StartElection: _aio.UnaryUnaryMultiCallable[_control_pb2.StartElectionRequest, _control_pb2.StartElectionResponse]
@@ -79,6 +88,8 @@ class ControlStub:
     """Says that one is away, or back."""
     SetTopic: _aio.UnaryUnaryMultiCallable[_control_pb2.SetTopicRequest, _control_pb2.SetTopicResponse]
     """Says what a chat is about."""
+    Decide: _aio.UnaryUnaryMultiCallable[_control_pb2.DecideRequest, _control_pb2.DecideResponse]
+    """Decides as its owner or an admin: who belongs, who is an admin, what is theirs alone."""
     Diagnose: _aio.UnaryUnaryMultiCallable[_control_pb2.DiagnoseRequest, _control_pb2.DiagnoseResponse]
     """Checks ports, addresses, discovery services and clock."""
     StopNode: _aio.UnaryUnaryMultiCallable[_control_pb2.StopNodeRequest, _control_pb2.StopNodeResponse]
@@ -142,6 +153,25 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_control_pb2.SendRequest, _abc.AsyncIterator[_control_pb2.SendResponse]],
     ) -> _abc.AsyncIterator[_control_pb2.SendResponse]:
         """Stores a line, then tells of each acknowledgement until all have come or `wait_ms` is over."""
+
+    @_abc_1.abstractmethod
+    def Edit(
+        self,
+        request: _control_pb2.EditRequest,
+        context: _aio.ServicerContext[_control_pb2.EditRequest, _abc.Awaitable[_control_pb2.EditResponse]],
+    ) -> _abc.Awaitable[_control_pb2.EditResponse]:
+        """Puts another text in the place of a line of one's own.  Answered once that is stored.
+        FAILED_PRECONDITION (AMBIGUOUS_MESSAGE), NOT_FOUND (UNKNOWN_MESSAGE), PERMISSION_DENIED
+        (NOT_ALLOWED).
+        """
+
+    @_abc_1.abstractmethod
+    def Redact(
+        self,
+        request: _control_pb2.RedactRequest,
+        context: _aio.ServicerContext[_control_pb2.RedactRequest, _abc.Awaitable[_control_pb2.RedactResponse]],
+    ) -> _abc.Awaitable[_control_pb2.RedactResponse]:
+        """Erases a line: one's own, or as owner or admin anybody's.  Answered as Edit."""
 
     @_abc_1.abstractmethod
     def ReadHistory(
@@ -234,6 +264,14 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         """Takes an invitation back."""
 
     @_abc_1.abstractmethod
+    def SetPassword(
+        self,
+        request: _control_pb2.SetPasswordRequest,
+        context: _aio.ServicerContext[_control_pb2.SetPasswordRequest, _abc.Awaitable[_control_pb2.SetPasswordResponse]],
+    ) -> _abc.Awaitable[_control_pb2.SetPasswordResponse]:
+        """Sets, changes or takes away the password by which one gets into a chat."""
+
+    @_abc_1.abstractmethod
     def ListElections(
         self,
         request: _control_pb2.ListElectionsRequest,
@@ -296,6 +334,14 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_control_pb2.SetTopicRequest, _abc.Awaitable[_control_pb2.SetTopicResponse]],
     ) -> _abc.Awaitable[_control_pb2.SetTopicResponse]:
         """Says what a chat is about."""
+
+    @_abc_1.abstractmethod
+    def Decide(
+        self,
+        request: _control_pb2.DecideRequest,
+        context: _aio.ServicerContext[_control_pb2.DecideRequest, _abc.Awaitable[_control_pb2.DecideResponse]],
+    ) -> _abc.Awaitable[_control_pb2.DecideResponse]:
+        """Decides as its owner or an admin: who belongs, who is an admin, what is theirs alone."""
 
     @_abc_1.abstractmethod
     def Diagnose(

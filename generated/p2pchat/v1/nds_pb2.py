@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from p2pchat.v1 import common_pb2 as p2pchat_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14p2pchat/v1/nds.proto\x12\np2pchat.v1\x1a\x17p2pchat/v1/common.proto\"\xd3\x01\n\x12NetworkInformation\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12\x0c\n\x04name\x18\x02 \x01(\t\x12 \n\x05\x65poch\x18\x03 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12\x11\n\tleader_id\x18\x04 \x01(\x04\x12\x16\n\x0eleader_address\x18\x05 \x01(\t\x12\x1e\n\x04mode\x18\x06 \x01(\x0e\x32\x10.p2pchat.v1.Mode\x12\x0f\n\x07seen_ms\x18\x07 \x01(\x04\x12\x0c\n\x04idle\x18\x08 \x01(\x08\x12\x12\n\ncreated_ms\x18\t \x01(\x04\"\xa9\x01\n\x05\x46\x61\x63ts\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x04mode\x18\x02 \x01(\x0e\x32\x10.p2pchat.v1.Mode\x12\x12\n\ncreated_ms\x18\x03 \x01(\x04\x12 \n\x05\x65poch\x18\x04 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12\x11\n\tleader_id\x18\x05 \x01(\x04\x12\x16\n\x0eleader_address\x18\x06 \x01(\t\x12\x11\n\thighest_n\x18\x07 \x01(\x04\"p\n\x14\x43reateNetworkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0eleader_address\x18\x03 \x01(\t\x12\x1e\n\x04mode\x18\x04 \x01(\x0e\x32\x10.p2pchat.v1.Mode\"j\n\x15\x43reateNetworkResponse\x12/\n\x07network\x18\x01 \x01(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12 \n\x03ids\x18\x02 \x01(\x0b\x32\x13.p2pchat.v1.IdBlock\"|\n\x1cGetNetworkInformationRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x16\n\x0einclude_hidden\x18\x05 \x01(\x08\"\x7f\n\x1dGetNetworkInformationResponse\x12\x30\n\x08networks\x18\x01 \x03(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bstore_fault\x18\x03 \x01(\t\"\xda\x01\n\x13UpdateLeaderRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12\x0f\n\x07node_id\x18\x02 \x01(\x04\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12)\n\x0e\x65xpected_epoch\x18\x04 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12\r\n\x05nonce\x18\x05 \x01(\x06\x12\r\n\x05votes\x18\x06 \x03(\x04\x12\x12\n\nelectorate\x18\x07 \x01(\r\x12\x11\n\tonly_fate\x18\x08 \x01(\x08\x12 \n\x05\x66\x61\x63ts\x18\t \x01(\x0b\x32\x11.p2pchat.v1.Facts\"i\n\x14UpdateLeaderResponse\x12/\n\x07network\x18\x01 \x01(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12 \n\x03ids\x18\x02 \x01(\x0b\x32\x13.p2pchat.v1.IdBlock\"\x97\x01\n\x0cRenewRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12\x0f\n\x07node_id\x18\x02 \x01(\x04\x12 \n\x05\x65poch\x18\x03 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\x10\n\x08want_ids\x18\x05 \x01(\x08\x12 \n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x11.p2pchat.v1.Facts\"b\n\rRenewResponse\x12/\n\x07network\x18\x01 \x01(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12 \n\x03ids\x18\x02 \x01(\x0b\x32\x13.p2pchat.v1.IdBlock\"I\n\x14\x44\x65leteNetworkRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12 \n\x05\x65poch\x18\x02 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\"\x17\n\x15\x44\x65leteNetworkResponse\".\n\x14WatchNetworksRequest\x12\x16\n\x0einclude_hidden\x18\x01 \x01(\x08\"l\n\x15WatchNetworksResponse\x12/\n\x07network\x18\x01 \x01(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\x12\x11\n\tcaught_up\x18\x03 \x01(\x08\x32\x92\x04\n\rNodeDiscovery\x12T\n\rCreateNetwork\x12 .p2pchat.v1.CreateNetworkRequest\x1a!.p2pchat.v1.CreateNetworkResponse\x12l\n\x15GetNetworkInformation\x12(.p2pchat.v1.GetNetworkInformationRequest\x1a).p2pchat.v1.GetNetworkInformationResponse\x12Q\n\x0cUpdateLeader\x12\x1f.p2pchat.v1.UpdateLeaderRequest\x1a .p2pchat.v1.UpdateLeaderResponse\x12<\n\x05Renew\x12\x18.p2pchat.v1.RenewRequest\x1a\x19.p2pchat.v1.RenewResponse\x12T\n\rDeleteNetwork\x12 .p2pchat.v1.DeleteNetworkRequest\x1a!.p2pchat.v1.DeleteNetworkResponse\x12V\n\rWatchNetworks\x12 .p2pchat.v1.WatchNetworksRequest\x1a!.p2pchat.v1.WatchNetworksResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14p2pchat/v1/nds.proto\x12\np2pchat.v1\x1a\x17p2pchat/v1/common.proto\"\x88\x02\n\x12NetworkInformation\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12\x0c\n\x04name\x18\x02 \x01(\t\x12 \n\x05\x65poch\x18\x03 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12\x11\n\tleader_id\x18\x04 \x01(\x04\x12\x16\n\x0eleader_address\x18\x05 \x01(\t\x12\x1e\n\x04mode\x18\x06 \x01(\x0e\x32\x10.p2pchat.v1.Mode\x12\x0f\n\x07seen_ms\x18\x07 \x01(\x04\x12\x0c\n\x04idle\x18\x08 \x01(\x08\x12\x12\n\ncreated_ms\x18\t \x01(\x04\x12\x11\n\tclaim_key\x18\n \x01(\x0c\x12 \n\x05grant\x18\x0b \x01(\x0b\x32\x11.p2pchat.v1.Grant\",\n\nClaimProof\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"8\n\x08HandOver\x12\n\n\x02\x62y\x18\x01 \x01(\x0c\x12\r\n\x05owner\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"\xcb\x01\n\x05\x46\x61\x63ts\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x04mode\x18\x02 \x01(\x0e\x32\x10.p2pchat.v1.Mode\x12\x12\n\ncreated_ms\x18\x03 \x01(\x04\x12 \n\x05\x65poch\x18\x04 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12\x11\n\tleader_id\x18\x05 \x01(\x04\x12\x16\n\x0eleader_address\x18\x06 \x01(\t\x12\x11\n\thighest_n\x18\x07 \x01(\x04\x12 \n\x05grant\x18\x08 \x01(\x0b\x32\x11.p2pchat.v1.Grant\"\x92\x01\n\x14\x43reateNetworkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0eleader_address\x18\x03 \x01(\t\x12\x1e\n\x04mode\x18\x04 \x01(\x0e\x32\x10.p2pchat.v1.Mode\x12\x11\n\tclaim_key\x18\x05 \x01(\x0c\x12\r\n\x05owner\x18\x06 \x01(\x0c\"j\n\x15\x43reateNetworkResponse\x12/\n\x07network\x18\x01 \x01(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12 \n\x03ids\x18\x02 \x01(\x0b\x32\x13.p2pchat.v1.IdBlock\"|\n\x1cGetNetworkInformationRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x16\n\x0einclude_hidden\x18\x05 \x01(\x08\"\x7f\n\x1dGetNetworkInformationResponse\x12\x30\n\x08networks\x18\x01 \x03(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bstore_fault\x18\x03 \x01(\t\"\xf5\x02\n\x13UpdateLeaderRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12\x0f\n\x07node_id\x18\x02 \x01(\x04\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12)\n\x0e\x65xpected_epoch\x18\x04 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12\r\n\x05nonce\x18\x05 \x01(\x06\x12\r\n\x05votes\x18\x06 \x03(\x04\x12\x12\n\nelectorate\x18\x07 \x01(\r\x12\x11\n\tonly_fate\x18\x08 \x01(\x08\x12 \n\x05\x66\x61\x63ts\x18\t \x01(\x0b\x32\x11.p2pchat.v1.Facts\x12\x11\n\tclaim_key\x18\n \x01(\x0c\x12\r\n\x05owner\x18\x0b \x01(\x0c\x12&\n\x06proofs\x18\x0c \x03(\x0b\x32\x16.p2pchat.v1.ClaimProof\x12&\n\x08removals\x18\r \x03(\x0b\x32\x14.p2pchat.v1.Decision\x12\'\n\thandovers\x18\x0e \x03(\x0b\x32\x14.p2pchat.v1.HandOver\"i\n\x14UpdateLeaderResponse\x12/\n\x07network\x18\x01 \x01(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12 \n\x03ids\x18\x02 \x01(\x0b\x32\x13.p2pchat.v1.IdBlock\"\x8a\x02\n\x0cRenewRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12\x0f\n\x07node_id\x18\x02 \x01(\x04\x12 \n\x05\x65poch\x18\x03 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\x10\n\x08want_ids\x18\x05 \x01(\x08\x12 \n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x11.p2pchat.v1.Facts\x12\x11\n\tclaim_key\x18\x07 \x01(\x0c\x12\r\n\x05owner\x18\x08 \x01(\x0c\x12&\n\x06proofs\x18\t \x03(\x0b\x32\x16.p2pchat.v1.ClaimProof\x12\'\n\thandovers\x18\n \x03(\x0b\x32\x14.p2pchat.v1.HandOver\"b\n\rRenewResponse\x12/\n\x07network\x18\x01 \x01(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12 \n\x03ids\x18\x02 \x01(\x0b\x32\x13.p2pchat.v1.IdBlock\"q\n\x14\x44\x65leteNetworkRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\x04\x12 \n\x05\x65poch\x18\x02 \x01(\x0b\x32\x11.p2pchat.v1.Epoch\x12&\n\x06proofs\x18\x03 \x03(\x0b\x32\x16.p2pchat.v1.ClaimProof\"\x17\n\x15\x44\x65leteNetworkResponse\".\n\x14WatchNetworksRequest\x12\x16\n\x0einclude_hidden\x18\x01 \x01(\x08\"l\n\x15WatchNetworksResponse\x12/\n\x07network\x18\x01 \x01(\x0b\x32\x1e.p2pchat.v1.NetworkInformation\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\x12\x11\n\tcaught_up\x18\x03 \x01(\x08\x32\x92\x04\n\rNodeDiscovery\x12T\n\rCreateNetwork\x12 .p2pchat.v1.CreateNetworkRequest\x1a!.p2pchat.v1.CreateNetworkResponse\x12l\n\x15GetNetworkInformation\x12(.p2pchat.v1.GetNetworkInformationRequest\x1a).p2pchat.v1.GetNetworkInformationResponse\x12Q\n\x0cUpdateLeader\x12\x1f.p2pchat.v1.UpdateLeaderRequest\x1a .p2pchat.v1.UpdateLeaderResponse\x12<\n\x05Renew\x12\x18.p2pchat.v1.RenewRequest\x1a\x19.p2pchat.v1.RenewResponse\x12T\n\rDeleteNetwork\x12 .p2pchat.v1.DeleteNetworkRequest\x1a!.p2pchat.v1.DeleteNetworkResponse\x12V\n\rWatchNetworks\x12 .p2pchat.v1.WatchNetworksRequest\x1a!.p2pchat.v1.WatchNetworksResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,33 +33,37 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'p2pchat.v1.nds_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NETWORKINFORMATION']._serialized_start=62
-  _globals['_NETWORKINFORMATION']._serialized_end=273
-  _globals['_FACTS']._serialized_start=276
-  _globals['_FACTS']._serialized_end=445
-  _globals['_CREATENETWORKREQUEST']._serialized_start=447
-  _globals['_CREATENETWORKREQUEST']._serialized_end=559
-  _globals['_CREATENETWORKRESPONSE']._serialized_start=561
-  _globals['_CREATENETWORKRESPONSE']._serialized_end=667
-  _globals['_GETNETWORKINFORMATIONREQUEST']._serialized_start=669
-  _globals['_GETNETWORKINFORMATIONREQUEST']._serialized_end=793
-  _globals['_GETNETWORKINFORMATIONRESPONSE']._serialized_start=795
-  _globals['_GETNETWORKINFORMATIONRESPONSE']._serialized_end=922
-  _globals['_UPDATELEADERREQUEST']._serialized_start=925
-  _globals['_UPDATELEADERREQUEST']._serialized_end=1143
-  _globals['_UPDATELEADERRESPONSE']._serialized_start=1145
-  _globals['_UPDATELEADERRESPONSE']._serialized_end=1250
-  _globals['_RENEWREQUEST']._serialized_start=1253
-  _globals['_RENEWREQUEST']._serialized_end=1404
-  _globals['_RENEWRESPONSE']._serialized_start=1406
-  _globals['_RENEWRESPONSE']._serialized_end=1504
-  _globals['_DELETENETWORKREQUEST']._serialized_start=1506
-  _globals['_DELETENETWORKREQUEST']._serialized_end=1579
-  _globals['_DELETENETWORKRESPONSE']._serialized_start=1581
-  _globals['_DELETENETWORKRESPONSE']._serialized_end=1604
-  _globals['_WATCHNETWORKSREQUEST']._serialized_start=1606
-  _globals['_WATCHNETWORKSREQUEST']._serialized_end=1652
-  _globals['_WATCHNETWORKSRESPONSE']._serialized_start=1654
-  _globals['_WATCHNETWORKSRESPONSE']._serialized_end=1762
-  _globals['_NODEDISCOVERY']._serialized_start=1765
-  _globals['_NODEDISCOVERY']._serialized_end=2295
+  _globals['_NETWORKINFORMATION']._serialized_end=326
+  _globals['_CLAIMPROOF']._serialized_start=328
+  _globals['_CLAIMPROOF']._serialized_end=372
+  _globals['_HANDOVER']._serialized_start=374
+  _globals['_HANDOVER']._serialized_end=430
+  _globals['_FACTS']._serialized_start=433
+  _globals['_FACTS']._serialized_end=636
+  _globals['_CREATENETWORKREQUEST']._serialized_start=639
+  _globals['_CREATENETWORKREQUEST']._serialized_end=785
+  _globals['_CREATENETWORKRESPONSE']._serialized_start=787
+  _globals['_CREATENETWORKRESPONSE']._serialized_end=893
+  _globals['_GETNETWORKINFORMATIONREQUEST']._serialized_start=895
+  _globals['_GETNETWORKINFORMATIONREQUEST']._serialized_end=1019
+  _globals['_GETNETWORKINFORMATIONRESPONSE']._serialized_start=1021
+  _globals['_GETNETWORKINFORMATIONRESPONSE']._serialized_end=1148
+  _globals['_UPDATELEADERREQUEST']._serialized_start=1151
+  _globals['_UPDATELEADERREQUEST']._serialized_end=1524
+  _globals['_UPDATELEADERRESPONSE']._serialized_start=1526
+  _globals['_UPDATELEADERRESPONSE']._serialized_end=1631
+  _globals['_RENEWREQUEST']._serialized_start=1634
+  _globals['_RENEWREQUEST']._serialized_end=1900
+  _globals['_RENEWRESPONSE']._serialized_start=1902
+  _globals['_RENEWRESPONSE']._serialized_end=2000
+  _globals['_DELETENETWORKREQUEST']._serialized_start=2002
+  _globals['_DELETENETWORKREQUEST']._serialized_end=2115
+  _globals['_DELETENETWORKRESPONSE']._serialized_start=2117
+  _globals['_DELETENETWORKRESPONSE']._serialized_end=2140
+  _globals['_WATCHNETWORKSREQUEST']._serialized_start=2142
+  _globals['_WATCHNETWORKSREQUEST']._serialized_end=2188
+  _globals['_WATCHNETWORKSRESPONSE']._serialized_start=2190
+  _globals['_WATCHNETWORKSRESPONSE']._serialized_end=2298
+  _globals['_NODEDISCOVERY']._serialized_start=2301
+  _globals['_NODEDISCOVERY']._serialized_end=2831
 # @@protoc_insertion_point(module_scope)

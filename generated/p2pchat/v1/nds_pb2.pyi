@@ -34,6 +34,8 @@ class NetworkInformation(_message.Message):
     SEEN_MS_FIELD_NUMBER: _builtins.int
     IDLE_FIELD_NUMBER: _builtins.int
     CREATED_MS_FIELD_NUMBER: _builtins.int
+    CLAIM_KEY_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
     chat_id: _builtins.int
     """Random, 63 bits, for ever."""
     name: _builtins.str
@@ -50,9 +52,19 @@ class NetworkInformation(_message.Message):
     """True when the leader has not renewed for 60 s."""
     created_ms: _builtins.int
     """When the network was created, unix time."""
+    claim_key: _builtins.bytes
+    """The claim key: who proves that it has its private half may claim, renew and end the network.
+    An Ed25519 public key, 32 bytes; empty for a network of before there were any.
+    """
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The current epoch."""
+
+    @_builtins.property
+    def grant(self) -> _common_pb2.Grant:
+        """That the leader was granted the epoch, for others.  Not in listings, and not where the service
+        does not know the leader's certificate.
+        """
 
     def __init__(
         self,
@@ -66,14 +78,79 @@ class NetworkInformation(_message.Message):
         seen_ms: _builtins.int = ...,
         idle: _builtins.bool = ...,
         created_ms: _builtins.int = ...,
+        claim_key: _builtins.bytes = ...,
+        grant: _common_pb2.Grant | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "grant", b"grant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "epoch", b"epoch", "idle", b"idle", "leader_address", b"leader_address", "leader_id", b"leader_id", "mode", b"mode", "name", b"name", "seen_ms", b"seen_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "claim_key", b"claim_key", "created_ms", b"created_ms", "epoch", b"epoch", "grant", b"grant", "idle", b"idle", "leader_address", b"leader_address", "leader_id", b"leader_id", "mode", b"mode", "name", b"name", "seen_ms", b"seen_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NetworkInformation: _TypeAlias = NetworkInformation  # noqa: Y015
+
+@_typing.final
+class ClaimProof(_message.Message):
+    """That the caller has a key which speaks for the network."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    key: _builtins.bytes
+    """Ed25519 public key, 32 bytes: the network's claim key, or its owner's identity."""
+    signature: _builtins.bytes
+    """Its signature, 64 bytes: over "p2pchat claim 1", a zero byte, the SHA-256 of the certificate that
+    the caller's connection proves (32 zero bytes where connections prove nothing), and the text
+      "METHOD|CHAT|NODE|GENERATION.N|NONCE|ADDRESS|CLAIM_KEY|OWNER"
+    of the request: the RPC's name, chat_id, node_id, expected_epoch or epoch, nonce, address,
+    claim_key and owner.  Numbers are decimal, keys hex; what a request does not have is 0 or empty.
+    """
+    def __init__(
+        self,
+        *,
+        key: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimProof: _TypeAlias = ClaimProof  # noqa: Y015
+
+@_typing.final
+class HandOver(_message.Message):
+    """That an owner has handed its network on.  It proves itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    by: _builtins.bytes
+    """Who hands on: its identity, an Ed25519 public key, 32 bytes."""
+    owner: _builtins.bytes
+    """Who is the owner from then on, likewise."""
+    signature: _builtins.bytes
+    """The signature of `by`, 64 bytes: over "p2pchat owner 1", a zero byte, chat_id in 64 bits, the
+    highest first, and `owner`.
+    """
+    def __init__(
+        self,
+        *,
+        by: _builtins.bytes = ...,
+        owner: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "owner", b"owner", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandOver: _TypeAlias = HandOver  # noqa: Y015
 
 @_typing.final
 class Facts(_message.Message):
@@ -88,6 +165,7 @@ class Facts(_message.Message):
     LEADER_ID_FIELD_NUMBER: _builtins.int
     LEADER_ADDRESS_FIELD_NUMBER: _builtins.int
     HIGHEST_N_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The network's name as the caller knows it."""
     mode: _common_pb2.Mode.ValueType
@@ -104,6 +182,12 @@ class Facts(_message.Message):
     def epoch(self) -> _common_pb2.Epoch:
         """The highest epoch that the caller has accepted ..."""
 
+    @_builtins.property
+    def grant(self) -> _common_pb2.Grant:
+        """The service's grant of that epoch to that leader.  A service that has a key takes back a network
+        that it does not know on its own word alone, and from who has the claim key that it names.
+        """
+
     def __init__(
         self,
         *,
@@ -114,10 +198,11 @@ class Facts(_message.Message):
         leader_id: _builtins.int = ...,
         leader_address: _builtins.str = ...,
         highest_n: _builtins.int = ...,
+        grant: _common_pb2.Grant | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "grant", b"grant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_ms", b"created_ms", "epoch", b"epoch", "highest_n", b"highest_n", "leader_address", b"leader_address", "leader_id", b"leader_id", "mode", b"mode", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_ms", b"created_ms", "epoch", b"epoch", "grant", b"grant", "highest_n", b"highest_n", "leader_address", b"leader_address", "leader_id", b"leader_id", "mode", b"mode", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -133,6 +218,8 @@ class CreateNetworkRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     LEADER_ADDRESS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    CLAIM_KEY_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """A UUID; a repeated request with the same one gets the same answer.  Required."""
     name: _builtins.str
@@ -141,6 +228,10 @@ class CreateNetworkRequest(_message.Message):
     """Where the caller can be called, HOST:PORT, port 1024 to 65535.  Required."""
     mode: _common_pb2.Mode.ValueType
     """How the network keeps what is said."""
+    claim_key: _builtins.bytes
+    """Its claim key, 32 bytes; empty: whoever comes first may register one, and claim."""
+    owner: _builtins.bytes
+    """The identity of its owner, 32 bytes, whose claims count without the claim key; or empty."""
     def __init__(
         self,
         *,
@@ -148,10 +239,12 @@ class CreateNetworkRequest(_message.Message):
         name: _builtins.str = ...,
         leader_address: _builtins.str = ...,
         mode: _common_pb2.Mode.ValueType = ...,
+        claim_key: _builtins.bytes = ...,
+        owner: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leader_address", b"leader_address", "mode", b"mode", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim_key", b"claim_key", "leader_address", b"leader_address", "mode", b"mode", "name", b"name", "owner", b"owner", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -274,6 +367,11 @@ class UpdateLeaderRequest(_message.Message):
     ELECTORATE_FIELD_NUMBER: _builtins.int
     ONLY_FATE_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    CLAIM_KEY_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    PROOFS_FIELD_NUMBER: _builtins.int
+    REMOVALS_FIELD_NUMBER: _builtins.int
+    HANDOVERS_FIELD_NUMBER: _builtins.int
     chat_id: _builtins.int
     """The network.  Required."""
     node_id: _builtins.int
@@ -286,6 +384,10 @@ class UpdateLeaderRequest(_message.Message):
     """Members that could have voted: neither left, kicked nor dropped."""
     only_fate: _builtins.bool
     """True to ask only what became of the nonce; grants nothing."""
+    claim_key: _builtins.bytes
+    """Becomes the claim key of a network that has none; 32 bytes, or empty."""
+    owner: _builtins.bytes
+    """Becomes the owner of a network that has none; 32 bytes, or empty."""
     @_builtins.property
     def expected_epoch(self) -> _common_pb2.Epoch:
         """The claim wins only if this is still the record's epoch.  Required."""
@@ -297,6 +399,21 @@ class UpdateLeaderRequest(_message.Message):
     @_builtins.property
     def facts(self) -> Global___Facts:
         """What the claimant knows."""
+
+    @_builtins.property
+    def proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClaimProof]:
+        """By the keys that the claimant has; at most 8."""
+
+    @_builtins.property
+    def removals(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Decision]:
+        """That the record's leader was removed: then it is not asked.  A KICK, or a BAN with whom_id, of an
+        owner's; or an OP of an owner's, and one of these by whom that made an admin.  At most 2.  What
+        does not hold, or is about another, counts as none.
+        """
+
+    @_builtins.property
+    def handovers(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandOver]:
+        """The last hand-overs of ownership, in the order in which they stand; at most 16."""
 
     def __init__(
         self,
@@ -310,10 +427,15 @@ class UpdateLeaderRequest(_message.Message):
         electorate: _builtins.int = ...,
         only_fate: _builtins.bool = ...,
         facts: Global___Facts | None = ...,
+        claim_key: _builtins.bytes = ...,
+        owner: _builtins.bytes = ...,
+        proofs: _abc.Iterable[Global___ClaimProof] | None = ...,
+        removals: _abc.Iterable[_common_pb2.Decision] | None = ...,
+        handovers: _abc.Iterable[Global___HandOver] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expected_epoch", b"expected_epoch", "facts", b"facts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "chat_id", b"chat_id", "electorate", b"electorate", "expected_epoch", b"expected_epoch", "facts", b"facts", "node_id", b"node_id", "nonce", b"nonce", "only_fate", b"only_fate", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "chat_id", b"chat_id", "claim_key", b"claim_key", "electorate", b"electorate", "expected_epoch", b"expected_epoch", "facts", b"facts", "handovers", b"handovers", "node_id", b"node_id", "nonce", b"nonce", "only_fate", b"only_fate", "owner", b"owner", "proofs", b"proofs", "removals", b"removals", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -361,6 +483,10 @@ class RenewRequest(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     WANT_IDS_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    CLAIM_KEY_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    PROOFS_FIELD_NUMBER: _builtins.int
+    HANDOVERS_FIELD_NUMBER: _builtins.int
     chat_id: _builtins.int
     """The network.  Required."""
     node_id: _builtins.int
@@ -369,6 +495,10 @@ class RenewRequest(_message.Message):
     """Where it can be called now, HOST:PORT.  Required."""
     want_ids: _builtins.bool
     """True to be given another block of ids."""
+    claim_key: _builtins.bytes
+    """The claim key from now on, 32 bytes; empty: as it is."""
+    owner: _builtins.bytes
+    """Becomes the owner of a network that has none; 32 bytes, or empty."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The epoch that it leads.  Required."""
@@ -376,6 +506,14 @@ class RenewRequest(_message.Message):
     @_builtins.property
     def facts(self) -> Global___Facts:
         """What the leader knows."""
+
+    @_builtins.property
+    def proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClaimProof]:
+        """By the keys that the leader has; at most 8."""
+
+    @_builtins.property
+    def handovers(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandOver]:
+        """The last hand-overs of ownership, in the order in which they stand; at most 16."""
 
     def __init__(
         self,
@@ -386,10 +524,14 @@ class RenewRequest(_message.Message):
         address: _builtins.str = ...,
         want_ids: _builtins.bool = ...,
         facts: Global___Facts | None = ...,
+        claim_key: _builtins.bytes = ...,
+        owner: _builtins.bytes = ...,
+        proofs: _abc.Iterable[Global___ClaimProof] | None = ...,
+        handovers: _abc.Iterable[Global___HandOver] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "facts", b"facts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "chat_id", b"chat_id", "epoch", b"epoch", "facts", b"facts", "node_id", b"node_id", "want_ids", b"want_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "chat_id", b"chat_id", "claim_key", b"claim_key", "epoch", b"epoch", "facts", b"facts", "handovers", b"handovers", "node_id", b"node_id", "owner", b"owner", "proofs", b"proofs", "want_ids", b"want_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -433,21 +575,27 @@ class DeleteNetworkRequest(_message.Message):
 
     CHAT_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    PROOFS_FIELD_NUMBER: _builtins.int
     chat_id: _builtins.int
     """The network.  Required."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The epoch that the caller knows; a higher one at the service refuses."""
 
+    @_builtins.property
+    def proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClaimProof]:
+        """By the keys that the caller has; at most 8."""
+
     def __init__(
         self,
         *,
         chat_id: _builtins.int = ...,
         epoch: _common_pb2.Epoch | None = ...,
+        proofs: _abc.Iterable[Global___ClaimProof] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "epoch", b"epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "epoch", b"epoch", "proofs", b"proofs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,6 +30,8 @@ class NodeDiscoveryStub:
     compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
     store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
     (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
+    Who changes a network that has a claim key proves that it speaks for it: see ClaimProof.  Else
+    PERMISSION_DENIED (WRONG_CLAIM_KEY), with the record in the details, and nothing has changed.
     """
 
     def __init__(self, channel):
@@ -75,6 +77,8 @@ class NodeDiscoveryServicer:
     compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
     store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
     (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
+    Who changes a network that has a claim key proves that it speaks for it: see ClaimProof.  Else
+    PERMISSION_DENIED (WRONG_CLAIM_KEY), with the record in the details, and nothing has changed.
     """
 
     def CreateNetwork(self, request, context):
@@ -166,6 +170,8 @@ class NodeDiscovery:
     compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
     store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
     (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
+    Who changes a network that has a claim key proves that it speaks for it: see ClaimProof.  Else
+    PERMISSION_DENIED (WRONG_CLAIM_KEY), with the record in the details, and nothing has changed.
     """
 
     @staticmethod

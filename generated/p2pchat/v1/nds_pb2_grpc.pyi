@@ -17,6 +17,8 @@ class NodeDiscoveryStub:
     compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
     store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
     (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
+    Who changes a network that has a claim key proves that it speaks for it: see ClaimProof.  Else
+    PERMISSION_DENIED (WRONG_CLAIM_KEY), with the record in the details, and nothing has changed.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -40,6 +42,8 @@ class NodeDiscoveryServicer(metaclass=_abc_1.ABCMeta):
     compare-and-set on its epoch, so of any number of claims on one epoch exactly one wins.  Where the
     store cannot be written every call that would fails with UNAVAILABLE and an ErrorInfo that says why
     (STORE_FULL, STORE_FAILED); whether something has happened is then as open as with no answer.
+    Who changes a network that has a claim key proves that it speaks for it: see ClaimProof.  Else
+    PERMISSION_DENIED (WRONG_CLAIM_KEY), with the record in the details, and nothing has changed.
     """
 
     @_abc_1.abstractmethod

@@ -189,7 +189,7 @@ class Ask(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
-    LINES_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
     PING_FIELD_NUMBER: _builtins.int
     ELECTION_FIELD_NUMBER: _builtins.int
     COORDINATOR_FIELD_NUMBER: _builtins.int
@@ -198,8 +198,8 @@ class Ask(_message.Message):
     id: _builtins.int
     """Names the call among those of its side of the link.  Required."""
     @_builtins.property
-    def lines(self) -> Global___Lines:
-        """Chat messages of one author."""
+    def messages(self) -> Global___Messages:
+        """Chat messages of one stream."""
 
     @_builtins.property
     def ping(self) -> Global___LivenessPingRequest:
@@ -225,18 +225,18 @@ class Ask(_message.Message):
         self,
         *,
         id: _builtins.int = ...,
-        lines: Global___Lines | None = ...,
+        messages: Global___Messages | None = ...,
         ping: Global___LivenessPingRequest | None = ...,
         election: Global___ElectionRequest | None = ...,
         coordinator: Global___CoordinatorRequest | None = ...,
         update: Global___UpdateMembersRequest | None = ...,
         acknowledge: Global___AcknowledgeRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "coordinator", b"coordinator", "election", b"election", "lines", b"lines", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "coordinator", b"coordinator", "election", b"election", "messages", b"messages", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "coordinator", b"coordinator", "election", b"election", "id", b"id", "lines", b"lines", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "coordinator", b"coordinator", "election", b"election", "id", b"id", "messages", b"messages", "ping", b"ping", "request", b"request", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["lines", "ping", "election", "coordinator", "update", "acknowledge"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["messages", "ping", "election", "coordinator", "update", "acknowledge"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
@@ -262,7 +262,9 @@ class Answer(_message.Message):
     """A google.rpc.Status: the error as which the call would have ended by itself."""
     @_builtins.property
     def told(self) -> Global___MessageResponse:
-        """To `lines`: as of Message, and for all up to the one that is named, which were stored in order."""
+        """To `messages`: as of Message, and for all up to the one that is named, which were stored in
+        order.
+        """
 
     @_builtins.property
     def ping(self) -> Global___LivenessPingResponse:
@@ -307,115 +309,82 @@ class Answer(_message.Message):
 Global___Answer: _TypeAlias = Answer  # noqa: Y015
 
 @_typing.final
-class Lines(_message.Message):
-    """Chat messages of one stream with consecutive numbers, column by column: the n-th entry of each
-    column is about the n-th message.  All columns are as long as `texts`, at most 1,024 entries; but
-    `kinds` may be empty where every message is text, and `dep_counts` where none names another.
-    """
+class Messages(_message.Message):
+    """Chat messages of one stream with consecutive numbers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CALLER_FIELD_NUMBER: _builtins.int
     DESTINATION_ID_FIELD_NUMBER: _builtins.int
-    SOURCE_ID_FIELD_NUMBER: _builtins.int
-    STREAM_FIELD_NUMBER: _builtins.int
-    FIRST_SEQ_FIELD_NUMBER: _builtins.int
-    MSG_IDS_FIELD_NUMBER: _builtins.int
-    TEXTS_FIELD_NUMBER: _builtins.int
-    HLC_MS_FIELD_NUMBER: _builtins.int
-    HLC_COUNTERS_FIELD_NUMBER: _builtins.int
-    SENT_MS_FIELD_NUMBER: _builtins.int
-    EPOCH_GENERATIONS_FIELD_NUMBER: _builtins.int
-    EPOCH_NS_FIELD_NUMBER: _builtins.int
-    KINDS_FIELD_NUMBER: _builtins.int
-    DEP_COUNTS_FIELD_NUMBER: _builtins.int
-    DEPS_FIELD_NUMBER: _builtins.int
     PASS_ON_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
     destination_id: _builtins.int
     """The member that is to have them; where that is not the receiver, the receiver passes them on."""
-    source_id: _builtins.int
-    """Their author's member id; need not be the caller."""
-    first_seq: _builtins.int
-    """The number of the first one."""
     @_builtins.property
     def caller(self) -> _common_pb2.Caller:
         """Who calls.  Required."""
 
     @_builtins.property
-    def stream(self) -> _common_pb2.Stream:
-        """The author's stream."""
-
-    @_builtins.property
-    def msg_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """As ChatMessage.msg_id."""
-
-    @_builtins.property
-    def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """As ChatMessage.msg."""
-
-    @_builtins.property
-    def hlc_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """As Header.hlc: the wall time ..."""
-
-    @_builtins.property
-    def hlc_counters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """... and the counter."""
-
-    @_builtins.property
-    def sent_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """As Header.sent_ms."""
-
-    @_builtins.property
-    def epoch_generations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """As Header.epoch: the generation ..."""
-
-    @_builtins.property
-    def epoch_ns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """... and the number."""
-
-    @_builtins.property
-    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Kind.ValueType]:
-        """As Header.kind."""
-
-    @_builtins.property
-    def dep_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """How many entries of `deps` belong to each."""
-
-    @_builtins.property
-    def deps(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.MessageKey]:
-        """As Header.deps, of all of them in turn."""
-
-    @_builtins.property
     def pass_on(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """As MessageRequest.pass_on."""
+
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.ChatMessage]:
+        """At least one, at most 1,024.  Their author need not be the caller."""
+
+    @_builtins.property
+    def sealed(self) -> Global___Sealed:
+        """In place of `messages`, where connections are secured: a Messages that has these alone."""
 
     def __init__(
         self,
         *,
         caller: _common_pb2.Caller | None = ...,
         destination_id: _builtins.int = ...,
-        source_id: _builtins.int = ...,
-        stream: _common_pb2.Stream | None = ...,
-        first_seq: _builtins.int = ...,
-        msg_ids: _abc.Iterable[_builtins.str] | None = ...,
-        texts: _abc.Iterable[_builtins.str] | None = ...,
-        hlc_ms: _abc.Iterable[_builtins.int] | None = ...,
-        hlc_counters: _abc.Iterable[_builtins.int] | None = ...,
-        sent_ms: _abc.Iterable[_builtins.int] | None = ...,
-        epoch_generations: _abc.Iterable[_builtins.int] | None = ...,
-        epoch_ns: _abc.Iterable[_builtins.int] | None = ...,
-        kinds: _abc.Iterable[_common_pb2.Kind.ValueType] | None = ...,
-        dep_counts: _abc.Iterable[_builtins.int] | None = ...,
-        deps: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
         pass_on: _abc.Iterable[_builtins.int] | None = ...,
+        messages: _abc.Iterable[_common_pb2.ChatMessage] | None = ...,
+        sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "stream", b"stream"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "sealed", b"sealed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "dep_counts", b"dep_counts", "deps", b"deps", "destination_id", b"destination_id", "epoch_generations", b"epoch_generations", "epoch_ns", b"epoch_ns", "first_seq", b"first_seq", "hlc_counters", b"hlc_counters", "hlc_ms", b"hlc_ms", "kinds", b"kinds", "msg_ids", b"msg_ids", "pass_on", b"pass_on", "sent_ms", b"sent_ms", "source_id", b"source_id", "stream", b"stream", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "destination_id", b"destination_id", "messages", b"messages", "pass_on", b"pass_on", "sealed", b"sealed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Lines: _TypeAlias = Lines  # noqa: Y015
+Global___Messages: _TypeAlias = Messages  # noqa: Y015
+
+@_typing.final
+class Sealed(_message.Message):
+    """What is said, closed for the member that it goes to: for the callee, or for who has asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    WRAP_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """A message of the kind in which this stands, with nothing but what is said: encrypted with a fresh
+    key by AES-256-GCM, the nonce being zero.
+    """
+    wrap: _builtins.bytes
+    """That key for the member, 60 bytes: a random nonce of 12, and the key encrypted with that nonce by
+    AES-256-GCM.  The key for this follows by HKDF-SHA256, without salt, from the X25519 secret of
+    both seal keys, with the info "p2pchat seal 1", a zero byte, the seal key of the one who seals,
+    and that of the one who opens.
+    """
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        wrap: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "wrap", b"wrap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sealed: _TypeAlias = Sealed  # noqa: Y015
 
 @_typing.final
 class JoinNetworkRequest(_message.Message):
@@ -434,6 +403,8 @@ class JoinNetworkRequest(_message.Message):
     CARD_FIELD_NUMBER: _builtins.int
     INVITE_ID_FIELD_NUMBER: _builtins.int
     PROOF_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    FAREWELLS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The network's name, where caller.chat_id is 0."""
     identity: _builtins.bytes
@@ -467,6 +438,16 @@ class JoinNetworkRequest(_message.Message):
     def card(self) -> _common_pb2.KeyCard:
         """The joiner's keys."""
 
+    @_builtins.property
+    def password(self) -> Global___PasswordStep:
+        """It comes by the password; whoever belongs, too, is let in by it alone then."""
+
+    @_builtins.property
+    def farewells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The `farewell` of each of left_ids, in their order; or none.  Without it that one counts as left
+        in a group whose members sign nothing, and in no other.
+        """
+
     def __init__(
         self,
         *,
@@ -481,14 +462,54 @@ class JoinNetworkRequest(_message.Message):
         card: _common_pb2.KeyCard | None = ...,
         invite_id: _builtins.int = ...,
         proof: _builtins.bytes = ...,
+        password: Global___PasswordStep | None = ...,
+        farewells: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "card", b"card"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "card", b"card", "password", b"password"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "card", b"card", "identity", b"identity", "invite_id", b"invite_id", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "process", b"process", "proof", b"proof"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "card", b"card", "farewells", b"farewells", "identity", b"identity", "invite_id", b"invite_id", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "password", b"password", "process", b"process", "proof", b"proof"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JoinNetworkRequest: _TypeAlias = JoinNetworkRequest  # noqa: Y015
+
+@_typing.final
+class PasswordStep(_message.Message):
+    """How far somebody has come who knows the password.  The first time it has no field; the refusal,
+    reason NEEDS_PASSWORD, has the terms (metadata: chat_id, salt in hex, log_n, r, p).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    element: _builtins.bytes
+    """SPAKE2 on Ed25519, side A, of the seed: 33 bytes.  Both identities of SPAKE2 are the context:
+    BLAKE2b, 32 bytes, of "p2pchat password 1", a zero byte, the chat's number (64 bits) and the
+    BLAKE2b, 32 bytes, of the joiner's identity, its certificate, and the answerer's.  The answer
+    has `element` and `session`, and nothing else.
+    """
+    session: _builtins.int
+    """In that session, which lives for 10 s and is tried once ..."""
+    proof: _builtins.bytes
+    """... BLAKE2b, 32 bytes, keyed with what SPAKE2 gave, of "p2pchat password joiner 1", the context
+    and both elements, the joiner's first.
+    """
+    def __init__(
+        self,
+        *,
+        element: _builtins.bytes = ...,
+        session: _builtins.int = ...,
+        proof: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["element", b"element", "proof", b"proof", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PasswordStep: _TypeAlias = PasswordStep  # noqa: Y015
 
 @_typing.final
 class JoinNetworkResponse(_message.Message):
@@ -505,6 +526,8 @@ class JoinNetworkResponse(_message.Message):
     CREATED_MS_FIELD_NUMBER: _builtins.int
     NDS_ADDRESS_FIELD_NUMBER: _builtins.int
     PROOF_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """The joiner's own id."""
     chat_id: _builtins.int
@@ -519,8 +542,13 @@ class JoinNetworkResponse(_message.Message):
     """The group's discovery service, HOST:PORT; empty where there is none."""
     proof: _builtins.bytes
     """To who came by an invitation: the same as its proof, of "p2pchat welcome 1", the identity, its
-    certificate and the answerer's.
+    certificate and the answerer's.  To who came by the password: as PasswordStep.proof, of
+    "p2pchat password leader 1".
     """
+    element: _builtins.bytes
+    """To PasswordStep.element: the answerer's, 33 bytes, side B ..."""
+    session: _builtins.int
+    """... and the session, which alone says that this is no welcome."""
     @_builtins.property
     def roster(self) -> _common_pb2.Roster:
         """Everyone, the joiner included."""
@@ -541,10 +569,12 @@ class JoinNetworkResponse(_message.Message):
         created_ms: _builtins.int = ...,
         nds_address: _builtins.str = ...,
         proof: _builtins.bytes = ...,
+        element: _builtins.bytes = ...,
+        session: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "element", b"element", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "session", b"session", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -912,6 +942,9 @@ class MessageRequest(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     CALLER_FIELD_NUMBER: _builtins.int
     PASS_ON_FIELD_NUMBER: _builtins.int
+    MORE_IDS_FIELD_NUMBER: _builtins.int
+    MORE_MSGS_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
     chat_id: _builtins.int
     """The network."""
     msg_id: _builtins.str
@@ -936,6 +969,20 @@ class MessageRequest(_message.Message):
         stored it, the receiver says with Acknowledge.
         """
 
+    @_builtins.property
+    def more_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As ChatMessage.more_ids."""
+
+    @_builtins.property
+    def more_msgs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As ChatMessage.more_msgs."""
+
+    @_builtins.property
+    def sealed(self) -> Global___Sealed:
+        """In place of msg_id, source_id, msg, header, more_ids and more_msgs, where connections are secured:
+        a MessageRequest that has these alone.
+        """
+
     def __init__(
         self,
         *,
@@ -947,10 +994,13 @@ class MessageRequest(_message.Message):
         header: _common_pb2.Header | None = ...,
         caller: _common_pb2.Caller | None = ...,
         pass_on: _abc.Iterable[_builtins.int] | None = ...,
+        more_ids: _abc.Iterable[_builtins.str] | None = ...,
+        more_msgs: _abc.Iterable[_builtins.str] | None = ...,
+        sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "header", b"header"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "header", b"header", "sealed", b"sealed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "chat_id", b"chat_id", "destination_id", b"destination_id", "header", b"header", "msg", b"msg", "msg_id", b"msg_id", "pass_on", b"pass_on", "source_id", b"source_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "chat_id", b"chat_id", "destination_id", b"destination_id", "header", b"header", "more_ids", b"more_ids", "more_msgs", b"more_msgs", "msg", b"msg", "msg_id", b"msg_id", "pass_on", b"pass_on", "sealed", b"sealed", "source_id", b"source_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1263,6 +1313,7 @@ class SyncResponse(_message.Message):
     FLOORS_FIELD_NUMBER: _builtins.int
     HOLES_FIELD_NUMBER: _builtins.int
     FOUND_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
     more: _builtins.bool
     """Step two: true when there are more; ask again."""
     behind: _builtins.bool
@@ -1299,6 +1350,10 @@ class SyncResponse(_message.Message):
     def found(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.MessageKey]:
         """Those of `wanted` that the answerer holds."""
 
+    @_builtins.property
+    def sealed(self) -> Global___Sealed:
+        """In place of `messages`, where connections are secured: a SyncResponse that has these alone."""
+
     def __init__(
         self,
         *,
@@ -1312,10 +1367,11 @@ class SyncResponse(_message.Message):
         floors: _abc.Iterable[Global___Floor] | None = ...,
         holes: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
         found: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
+        sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed", b"sealed", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["behind", b"behind", "floors", b"floors", "found", b"found", "held", b"held", "holes", b"holes", "messages", b"messages", "more", b"more", "partial", b"partial", "sources", b"sources", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behind", b"behind", "floors", b"floors", "found", b"found", "held", b"held", "holes", b"holes", "messages", b"messages", "more", b"more", "partial", b"partial", "sealed", b"sealed", "sources", b"sources", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -100,8 +100,10 @@ class NodeServicer:
     def JoinNetwork(self, request, context):
         """Lets a node into the network.  FAILED_PRECONDITION: NOT_LEADER (metadata: leader_id,
         leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back);
-        RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED,
-        WRONG_SECRET (also of an invitation that was revoked, has expired, or was for one).
+        RESOURCE_EXHAUSTED: GROUP_FULL, TRY_LATER (too many wrong passwords; metadata: retry_ms);
+        NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
+        (also of an invitation that was revoked, has expired, or was for one, and of whatever does not
+        fit of what comes by a password).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,7 +146,8 @@ class NodeServicer:
 
     def Message(self, request, context):
         """One chat message.  Where destination_id is not the receiver: pass this on.
-        RESOURCE_EXHAUSTED (PENDING_FULL): try again later.
+        RESOURCE_EXHAUSTED (PENDING_FULL): try again later; FAILED_PRECONDITION (UNKNOWN_AUTHOR): the
+        roster is being fetched; PERMISSION_DENIED: WRONG_SIGNATURE, whoever hands it on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,8 +27,10 @@ class NodeStub:
     JoinNetwork: _aio.UnaryUnaryMultiCallable[_node_pb2.JoinNetworkRequest, _node_pb2.JoinNetworkResponse]
     """Lets a node into the network.  FAILED_PRECONDITION: NOT_LEADER (metadata: leader_id,
     leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back);
-    RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED,
-    WRONG_SECRET (also of an invitation that was revoked, has expired, or was for one).
+    RESOURCE_EXHAUSTED: GROUP_FULL, TRY_LATER (too many wrong passwords; metadata: retry_ms);
+    NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
+    (also of an invitation that was revoked, has expired, or was for one, and of whatever does not
+    fit of what comes by a password).
     """
     LeaveNetwork: _aio.UnaryUnaryMultiCallable[_node_pb2.LeaveNetworkRequest, _node_pb2.LeaveNetworkResponse]
     """The caller leaves for good.  Any member takes it, whether it leads or not."""
@@ -42,7 +44,8 @@ class NodeStub:
     """The caller leads now."""
     Message: _aio.UnaryUnaryMultiCallable[_node_pb2.MessageRequest, _node_pb2.MessageResponse]
     """One chat message.  Where destination_id is not the receiver: pass this on.
-    RESOURCE_EXHAUSTED (PENDING_FULL): try again later.
+    RESOURCE_EXHAUSTED (PENDING_FULL): try again later; FAILED_PRECONDITION (UNKNOWN_AUTHOR): the
+    roster is being fetched; PERMISSION_DENIED: WRONG_SIGNATURE, whoever hands it on.
     """
     Acknowledge: _aio.UnaryUnaryMultiCallable[_node_pb2.AcknowledgeRequest, _node_pb2.AcknowledgeResponse]
     """In a large group: who has stored messages of the callee's that the caller was asked to pass on."""
@@ -72,8 +75,10 @@ class NodeServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_node_pb2.JoinNetworkResponse]:
         """Lets a node into the network.  FAILED_PRECONDITION: NOT_LEADER (metadata: leader_id,
         leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back);
-        RESOURCE_EXHAUSTED: GROUP_FULL; NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED,
-        WRONG_SECRET (also of an invitation that was revoked, has expired, or was for one).
+        RESOURCE_EXHAUSTED: GROUP_FULL, TRY_LATER (too many wrong passwords; metadata: retry_ms);
+        NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
+        (also of an invitation that was revoked, has expired, or was for one, and of whatever does not
+        fit of what comes by a password).
         """
 
     @_abc_1.abstractmethod
@@ -123,7 +128,8 @@ class NodeServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_node_pb2.MessageRequest, _abc.Awaitable[_node_pb2.MessageResponse]],
     ) -> _abc.Awaitable[_node_pb2.MessageResponse]:
         """One chat message.  Where destination_id is not the receiver: pass this on.
-        RESOURCE_EXHAUSTED (PENDING_FULL): try again later.
+        RESOURCE_EXHAUSTED (PENDING_FULL): try again later; FAILED_PRECONDITION (UNKNOWN_AUTHOR): the
+        roster is being fetched; PERMISSION_DENIED: WRONG_SIGNATURE, whoever hands it on.
         """
 
     @_abc_1.abstractmethod

@@ -24,6 +24,7 @@ from ..model import Selected, Showing, Switcher
 from ..render import screen
 from ..render.text import clean_line, counted
 from ..render.themes import THEMES
+from .asking import Asking
 from .bindings import REFUSED, Bindings
 from .canvas import Canvas, Row
 from .face import Face
@@ -110,7 +111,8 @@ class _Run:
         self._searching = Searching(face, self._paging)
         self._typing = Typing(face, self._typed, self._entered)
         self._watching, self._sending, pages = Watching(face), Sending(face), Pages(face)
-        self._saving = Saving(face)
+        self._saving, asking = Saving(face), Asking(face)
+        face.asks = asking.secret
         self._telling = Telling(face, self._screen.ring)
         self._performing = Performing(
             face,
@@ -129,6 +131,7 @@ class _Run:
             paging=self._paging,
             pages=pages,
             searching=self._searching,
+            asking=asking,
         )
         self._styles: dict[str, Style] = {}
         self._wake: asyncio.TimerHandle | None = None  # for what changes as time goes by

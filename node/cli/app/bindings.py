@@ -22,6 +22,7 @@ from ..model import (
     Page,
     Question,
     Search,
+    Secret,
     Selected,
     Showing,
     State,
@@ -32,8 +33,9 @@ from ..model import (
     picked,
     stepped,
 )
+from .asking import Asking
 from .face import Face
-from .input import Typing
+from .input import Typing, encodable
 from .keyboard import is_long, lines_of
 from .pages import Pages
 from .paging import Paging
@@ -58,7 +60,9 @@ class Bindings:
         paging: Paging,
         pages: Pages,
         searching: Searching,
+        asking: Asking,
     ) -> None:
+        self._asking = asking
         self._face, self._typing, self._performing = face, typing, performing
         self._paging, self._pages, self._searching = paging, pages, searching
         self._bound = self._bind()
@@ -129,7 +133,9 @@ class Bindings:
 
     def _enter(self) -> None:
         state = self._face.state
-        if state.switcher is not None:
+        if state.secret is not None:
+            self._asking.give(encodable(self._typing.line.text))
+        elif state.switcher is not None:
             view = picked(state)
             self._face.apply(Showing(None, Switcher))
             if view is not None:
@@ -191,7 +197,9 @@ class Bindings:
 
     def _paste(self, event: KeyPressEvent) -> None:
         text = lines_of(event.data)
-        if self._typing.is_prompting:
+        if self._face.state.secret is not None:
+            self._typing.line.insert_text(text.rstrip("\n").replace("\n", " "))
+        elif self._typing.is_prompting:
             self._typing.line.insert_text(" ".join(text.split()))
         elif is_long(text):
             self._ask_paste(text)
@@ -249,6 +257,8 @@ class Bindings:
             self._select(neighbour(self._face.state, step))
 
     def _switch(self) -> None:
+        if self._face.state.secret is not None:
+            return
         opened = self._face.state.switcher is not None
         self._face.apply(Showing(None if opened else Switcher(), Switcher))
 
@@ -276,6 +286,8 @@ class Bindings:
         self._paging.to_end()
 
     def _search(self) -> None:
+        if self._face.state.secret is not None:
+            return
         if self._face.state.search is not None:
             self._searching.older()
         else:
@@ -313,6 +325,8 @@ class Bindings:
         state = self._face.state
         if self._typing.is_completing:
             self._typing.input.cancel_completion()
+        elif state.secret is not None:
+            self._face.apply(Showing(None, Secret))
         elif state.switcher is not None:
             self._face.apply(Showing(None, Switcher))
         elif state.search is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import DONE, Complaint
 from ..model import Event, State, Told, View, reduce
+from ..passwords import Ask
 from ..render.layout import Layout, layout
 from .setup import Setup
 
@@ -32,6 +33,7 @@ class Face:
         self.state = setup.keeper.begin()
         self.columns, self.rows, self.input_rows = 80, 24, 1  # of the last frame
         self.redraw: Callable[[], None] = lambda: None
+        self.asks: Ask = _nobody  # where nobody sees what is typed
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.parting = ""  # a last line for stderr
         self.patience_s = PATIENCE_S
@@ -194,6 +196,11 @@ class Face:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await asyncio.sleep(0)
+
+
+async def _nobody(_: str) -> str:
+    """There is no line to ask on yet: nothing was answered."""
+    return ""
 
 
 def chat_of(chat_id: int) -> str:

@@ -16,7 +16,7 @@ from prompt_toolkit.layout.processors import Processor, Transformation, Transfor
 from prompt_toolkit.search import stop_search
 
 from ..commands import Candidate, complete
-from ..model import Drafted, Event, State
+from ..model import Drafted, Event, Search, State, Switcher
 from ..render import screen
 from ..render.text import beginning, clean_line
 from .entry import Entry
@@ -55,7 +55,7 @@ class Typing:
             lambda: screen.prompt(face.state),
         )
         self.line_window = Entry(
-            BufferControl(self.line, input_processors=[Printable()]),
+            BufferControl(self.line, input_processors=[Masked(face), Printable()]),
             lambda: screen.prompt(face.state),
         )
         self.found_window = Entry(self._searching, lambda: (("prompt", "[history] "),))
@@ -69,7 +69,8 @@ class Typing:
     @property
     def is_prompting(self) -> bool:
         """Whether something else than a message is being typed."""
-        return self._face.state.search is not None or self._face.state.switcher is not None
+        state = self._face.state
+        return any(one is not None for one in (state.secret, state.search, state.switcher))
 
     @property
     def is_completing(self) -> bool:
@@ -85,10 +86,10 @@ class Typing:
         state = self._face.state
         if state.current != before.current:
             self._change(before)
-        was = before.search or before.switcher
-        now = state.search or state.switcher
+        was = before.secret or before.search or before.switcher
+        now = state.secret or state.search or state.switcher
         if type(was) is not type(now):
-            self._turn(now.text if now is not None else "")
+            self._turn(now.text if isinstance(now, Search | Switcher) else "")
 
     def _change(self, before: State) -> None:
         """Another chat is in front: what was typed for the one before waits there."""
@@ -177,6 +178,19 @@ def _completion(choice: Candidate, typed: int) -> Completion:
         display=clean_line(choice.text).strip(),
         display_meta=clean_line(choice.meta),
     )
+
+
+class Masked(Processor):
+    """Shows a star for each character of what nobody is to see."""
+
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        fragments = transformation_input.fragments
+        if self._face.state.secret is None:
+            return Transformation(fragments)
+        return Transformation([(one[0], "*" * len(one[1])) for one in fragments])
 
 
 class Printable(Processor):

@@ -11,6 +11,7 @@ from ...errors import Complaint, NodeDown
 from ...words import Line
 from ...words import Page as Lines
 from ..model import (
+    BEGINNING,
     Anchor,
     CountedBack,
     Event,
@@ -36,7 +37,6 @@ SCREENS = 4  # and at least so many screens
 MORE = 500  # lines of each further page
 COUNTED = 1_000  # lines of each page that is only counted
 NEAR = 100  # items from the edge of the window at which the next page is fetched
-BEGINNING = "0.0.0.0.0.0"  # before the first line of any log
 AROUND = 250  # lines before, and from, a line that is looked at
 AGAIN_S, AGAIN_MAX_S = 0.5, 30.0  # a read that failed is tried again after twice this, and so on
 
@@ -49,6 +49,7 @@ class Paging:
         self._reading: dict[tuple[int, str], asyncio.Task[None]] = {}  # by chat, and what for
         self._awaited = 0  # the chat whose first unread line is gone to once it is known where
         self._failed = 0  # reads one after the other
+        self.moves = 0  # how often somebody has scrolled, or gone somewhere
         face.listen(self._happened)
 
     def _happened(self, before: State, event: Event) -> None:
@@ -139,19 +140,22 @@ class Paging:
         chat = chat_of(view.chat.chat_id)
         return await self._face.node.history(chat, count=count, before=before, after=after)
 
-    async def read_around(self, chat_id: int, line: Line) -> int:
-        """A window around a line of the log; the serial of its item, 0 where it is gone."""
-        await self._read_at(chat_id, line.place)
+    async def read_around(self, chat_id: int, line: Line, since: int | None = None) -> int:
+        """A window around a line of the log; the serial of its item, 0 where it is gone, or where
+        there were other moves than the `since` ones meanwhile.
+        """
+        await self._read_at(chat_id, line.place, since)
         view = self._face.state.view(chat_id)
         return serial_of(view, line) if view is not None else 0
 
-    async def _read_at(self, chat_id: int, place: str) -> None:
-        """A window around a place of the log."""
+    async def _read_at(self, chat_id: int, place: str, since: int | None = None) -> None:
+        """A window around a place of the log; none after other moves than the `since` ones."""
         chat = chat_of(chat_id)
         before = await self._face.node.history(chat, count=AROUND, before=place)
         last = before.lines[-1].place if before.lines else BEGINNING
         after = await self._face.node.history(chat, count=AROUND, after=last)
-        self._show(chat_id, before, after)
+        if since in (None, self.moves):
+            self._show(chat_id, before, after)
 
     async def _read_unread(self, chat_id: int, place: str) -> None:
         """A window around where reading stopped; its first unread line is looked at."""
@@ -231,6 +235,7 @@ class Paging:
 
     def _move(self, view: View, anchor: Anchor | None) -> None:
         """Puts the window where it belongs, and fetches what it comes close to."""
+        self.moves += 1
         self._face.apply(Scrolled(view.chat.chat_id, anchor))
         if anchor is None:
             return

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from ..commands import (
     Apply,
     Copy,
     Find,
+    Latest,
     Mistyped,
     Open,
     Query,
@@ -20,10 +22,12 @@ from ..commands import (
     Save,
     Say,
     Show,
+    about,
+    of_another,
     parse,
 )
 from ..model import Hinted, Selected, Told
-from ..queries import ask, entered
+from ..queries import ask, entered, latest
 from .face import Face
 from .pages import Pages
 from .saving import Saving
@@ -33,7 +37,9 @@ from .terminal import Screen
 from .watching import Watching
 
 # What takes effect in the order in which it was entered, with what is said before and after.
-_IN_TURN = ("nick", "topic", "away", "back", "leave", "read")
+_IN_TURN = (
+    *("nick", "topic", "away", "back", "leave", "read", "edit", "redact", "decide", "rights"),
+)
 _CHANGING = ("join", "create", "leave")  # which chats there are
 
 
@@ -91,6 +97,8 @@ class Performing:
             case Copy(text=text, said=said):
                 self._screen.copy(text)
                 face.tell(*([said] if said else ()))
+            case Latest():
+                face.spawn(self._latest(action), "the newest line", lasting=True)
             case Save():
                 face.spawn(self._save(), "/save", lasting=True)
             case Reload():
@@ -107,7 +115,8 @@ class Performing:
         with self._watching.asking() if changes else nullcontext():
             try:
                 async with turn if query.name in _IN_TURN else nullcontext():
-                    answer = await ask(self._face.node, query.name, **query.args)
+                    asks = {"asks": self._face.asks} if query.name == "join" else {}
+                    answer = await ask(self._face.node, query.name, **query.args, **asks)
             except Complaint as complaint:
                 self._face.tell(str(complaint), tone="error", chat_id=front)
                 return
@@ -123,6 +132,15 @@ class Performing:
             else:  # whoever types goes on where he types
                 lines = (*lines, self._where(chat_id))
         self._face.tell(*lines, chat_id=front)
+
+    async def _latest(self, wanted: Latest) -> None:
+        """Does what is to be done with a line that the window does not hold."""
+        face, front = self._face, self._face.state.current
+        try:
+            line = await latest(face.node, wanted.chat, partial(of_another, face.state))
+            self.do(about(wanted, line))
+        except (Complaint, Mistyped) as fault:
+            face.tell(str(fault), tone="error", chat_id=front)
 
     def _where(self, chat_id: int) -> str:
         """How one comes to a chat that is not in front."""

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from ...errors import Complaint
 from ...words import Line
-from ..model import Search, Showing, View, find_hit, mention_from, newest
+from ..model import BEGINNING, Search, Showing, View, find_hit, mention_from, newest
 from .face import Face, chat_of
-from .paging import BEGINNING, Paging, oldest
+from .paging import Paging, oldest
 
 MENTIONS = 50  # lines that hold the nick and are looked at for one that names oneself
 
@@ -110,14 +110,17 @@ class Searching:
 
     async def _ask_mention(self, view: View, step: int) -> None:
         """Goes through lines of the log that hold the own nick, to one that means it."""
-        chat_id = view.chat.chat_id
+        chat_id, moves = view.chat.chat_id, self._paging.moves
         self._is_looking = True
         try:
             line = await self._named(view, step)
             if line is None:
                 raise Complaint(text=f"no {'older' if step < 0 else 'newer'} line names you")
-            if chat_id == self._face.state.current:
-                self._show_mention(await self._paging.read_around(chat_id, line))
+            if chat_id != self._face.state.current:
+                return
+            serial = await self._paging.read_around(chat_id, line, moves)
+            if moves == self._paging.moves:  # who has gone elsewhere meanwhile stays there
+                self._show_mention(serial)
         finally:
             self._is_looking = False
 

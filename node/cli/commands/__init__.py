@@ -13,6 +13,7 @@ from .actions import (
     Apply,
     Copy,
     Find,
+    Latest,
     Open,
     PageRow,
     Query,
@@ -24,6 +25,7 @@ from .actions import (
 )
 from .complete import Candidate, complete
 from .parse import parse
+from .quoting import about, of_another
 from .shape import Arg, Command, Mistyped
 from .table import TABLE, alias_fault, find
 from .topics import explain, overview, plain
@@ -37,6 +39,7 @@ __all__ = [
     "Command",
     "Copy",
     "Find",
+    "Latest",
     "Mistyped",
     "Open",
     "PageRow",
@@ -46,10 +49,12 @@ __all__ = [
     "Save",
     "Say",
     "Show",
+    "about",
     "alias_fault",
     "complete",
     "explain",
     "find",
+    "of_another",
     "overview",
     "parse",
     "plain",

@@ -67,6 +67,15 @@ class Copy(Struct, frozen=True):
     said: str = ""  # whose it is
 
 
+class Latest(Struct, frozen=True):
+    """Ask the node for the newest line of another, which is not at hand: to copy it, or to answer
+    it with a text.
+    """
+
+    chat: str
+    text: str = ""  # empty: it is to be copied
+
+
 class Save(Struct, frozen=True):
     """Keep settings, mutes, aliases and the like for the next time, now."""
 
@@ -79,4 +88,4 @@ class Quit(Struct, frozen=True):
     """End the face."""
 
 
-Action: TypeAlias = Say | Query | Apply | Show | Open | Find | Copy | Save | Reload | Quit
+Action: TypeAlias = Say | Query | Apply | Show | Open | Find | Copy | Latest | Save | Reload | Quit

@@ -10,6 +10,9 @@ from .actions import Action, Find, Open, Query, Say, Show
 from .chats import current
 from .shape import Doing, Mistyped, Values, typed
 
+RIGHTS = ("invite", "topic")
+RIGHTFUL = ("all", "admins")
+
 
 def ask(name: str, *, here: bool = True) -> Doing:
     """Passes the arguments on to the query `name`, in the chat named or in front."""
@@ -73,6 +76,25 @@ def nick(state: State, values: Values) -> Action:
     if fault := nick_fault(values["nick"]):
         raise Mistyped(f"a nick {fault}; for example: /nick alice")
     return Query("nick", {"nick": values["nick"]})
+
+
+def decide(act: str) -> Doing:
+    """`/kick` and the like: that, about a member, in the chat in front."""
+
+    def do(state: State, values: Values) -> Action:
+        return Query("decide", {"chat": current(state), "act": act, "member": values["member"]})
+
+    return do
+
+
+def rights(state: State, values: Values) -> Action:
+    """`/rights`: what they are, or one of them from now on."""
+    right, who = values["right"].casefold(), values["who"].casefold()
+    if right and (right not in RIGHTS or who not in RIGHTFUL):
+        said = f"/rights takes {' or '.join(RIGHTS)}, and then {' or '.join(RIGHTFUL)}"
+        raise Mistyped(f"{said}; for example: /rights invite admins")
+    args = {"right": right, "value": who} if right else {}
+    return Query("rights", args | {"chat": current(state)})
 
 
 def history(state: State, values: Values) -> Action:

@@ -11,6 +11,7 @@ from ...options import SETTABLE, THEMES
 from ...words import Line
 from ..model.values import State
 from ..render.text import clean_line, clean_name
+from .asking import RIGHTFUL, RIGHTS
 from .choosing import aliased, settable
 from .parse import alias_of, is_command, split
 from .quoting import start
@@ -198,6 +199,14 @@ def _slashed(state: State, word: str, _: Arg, before: list[str]) -> Found:
         yield from ((f"/{name}", meta) for name, meta in _commands(state, word[1:].casefold()))
 
 
+def _rights(_: State, word: str, __: Arg, ___: list[str]) -> Found:
+    yield from ((one, "") for one in RIGHTS if one.startswith(word.casefold()))
+
+
+def _rightful(_: State, word: str, __: Arg, ___: list[str]) -> Found:
+    yield from ((one, "") for one in RIGHTFUL if one.startswith(word.casefold()))
+
+
 def _choices(_: State, word: str, arg: Arg, __: list[str]) -> Found:
     yield from ((one, "") for one in arg.choices if one.startswith(word.casefold()))
 
@@ -220,6 +229,8 @@ _KINDS: dict[str, Callable[[State, str, Arg, list[str]], Found]] = {
     "alias": _aliases,
     "command": _slashed,
     "choice": _choices,
+    "right": _rights,
+    "rightful": _rightful,
 }
 
 

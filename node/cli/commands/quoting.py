@@ -4,8 +4,8 @@ import re
 
 from ...words import Kind, Line
 from ..model.values import State, View
-from ..render.text import clean, clean_line, clean_name
-from .actions import Action, Copy, Say
+from ..render.text import clean, clean_line, clean_name, shown_text
+from .actions import Action, Copy, Latest, Query, Say
 from .chats import front, number
 from .shape import REST, Mistyped, Values, typed
 
@@ -40,10 +40,22 @@ def _named(view: View, id: str) -> list[Line]:
 
 
 def last_of_another(state: State, view: View) -> Line | None:
-    """The newest message that is not one's own, of those that are shown."""
-    lines = (item.entry for item in reversed(view.items) if isinstance(item.entry, Line))
-    others = (line for line in lines if not line.own)
-    return next((line for line in others if line.nick.casefold() not in state.ignored), None)
+    """The newest message of the chat that is not one's own, nor of one who is ignored; None where
+    it is not at hand, as when the window ends before the present.
+    """
+    items = view.later if view.cut_off else view.items
+    lines = (item.entry for item in reversed(items) if isinstance(item.entry, Line))
+    return next((line for line in lines if of_another(state, line)), None)
+
+
+def of_another(state: State, line: Line) -> bool:
+    """Is it neither one's own, nor of one who is ignored?"""
+    return not line.own and line.nick.casefold() not in state.ignored
+
+
+def _is_all(view: View) -> bool:
+    """Is the whole chat in the window?"""
+    return view.older == "" and not view.cut_off
 
 
 def copy(state: State, values: Values) -> Action:
@@ -53,8 +65,16 @@ def copy(state: State, values: Values) -> Action:
         line: Line | None = message(view, values["id"])
     else:
         line = last_of_another(state, view)
+    if line is None and not _is_all(view):
+        return Latest(number(view))
+    return _copied(line)
+
+
+def _copied(line: Line | None) -> Copy:
     if line is None:
         raise Mistyped("nobody else has said anything here; /copy 4f2a copies that message")
+    if line.erased:
+        raise Mistyped(f"the text of {line.id} is gone")
     whose = "your own line" if line.own else f"the line of {clean_name(line.nick)}"
     return Copy(clean(line.text), f"copied {whose}: {start(line)}")
 
@@ -66,11 +86,37 @@ def reply(state: State, values: Values) -> Action:
     line = _answered(view, first)
     if line is None:
         line, text = last_of_another(state, view), values[REST]
-    if line is None:
-        raise Mistyped("there is nothing to answer here; /reply 4f2a yes answers that message")
     if not text.strip():
         raise Mistyped("it is /reply [id] text..., for example: /reply 4f2a yes, do that")
-    return Say(number(view), f"> {clean_name(line.nick)}: {start(line)}\n{text}")
+    if line is None and not _is_all(view):
+        return Latest(number(view), text)
+    return _answer(number(view), line, text)
+
+
+def _answer(chat: str, line: Line | None, text: str) -> Say:
+    if line is None:
+        raise Mistyped("there is nothing to answer here; /reply 4f2a yes answers that message")
+    return Say(chat, f"> {clean_name(line.nick)}: {start(line)}\n{text}")
+
+
+def about(wanted: Latest, line: Line | None) -> Action:
+    """What is done with the newest line of another, now that it is known; None: there is none.
+
+    Raises:
+        Mistyped: there is none.
+    """
+    return _answer(wanted.chat, line, wanted.text) if wanted.text else _copied(line)
+
+
+def edit(state: State, values: Values) -> Action:
+    """Another text for a line of one's own: that which is named, else the last one."""
+    chat = number(front(state))
+    first, text = _parted(values[REST])
+    if text and _answered(front(state), first) is not None:
+        return Query("edit", {"chat": chat, "id": first, "text": text})
+    if not values[REST].strip():
+        raise Mistyped("it is /edit [id] text..., for example: /edit 4f2a fixed, see the log")
+    return Query("edit", {"chat": chat, "text": values[REST].strip()})
 
 
 def _parted(rest: str) -> tuple[str, str]:
@@ -93,7 +139,7 @@ def _answered(view: View, word: str) -> Line | None:
 
 def start(line: Line) -> str:
     """How a message begins, on one line; what it answers itself is left out."""
-    lines = line.text.splitlines() or [""]
+    lines = shown_text(line).splitlines() or [""]
     said = next((one for one in lines if one.strip() and not one.startswith(">")), lines[0])
     text = " ".join(clean_line(said).split())
     if line.kind == Kind.ACTION:

@@ -32,8 +32,8 @@ class Arg(Struct, frozen=True):
     """One argument.
 
     `kind` says what completes it: chat, member, other (a member, not oneself), ignored (a nick),
-    network, message, topic, setting, value, theme, alias, command, choice (one of `choices`), or
-    text.  `rest` takes all that is left of the line.
+    network, message, topic, setting, value, theme, alias, command, right, rightful (who has it),
+    choice (one of `choices`), or text.  `rest` takes all that is left of the line.
     """
 
     name: str

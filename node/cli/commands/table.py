@@ -13,6 +13,7 @@ from .shape import TYPED_MAX, Arg, Command, Mistyped, Values, typed
 
 CHAT = Arg("chat", "chat", optional=True)
 MEMBER = Arg("member", "member", optional=True)
+OTHER = Arg("member", "other")
 TEXT = Arg("text", rest=True)
 
 
@@ -169,6 +170,65 @@ TALKING: tuple[Command, ...] = (
         example="/history 50",
     ),
     Command("clear", "empty the screen; the log keeps all", chats.clear, yields=True),
+    Command(
+        "kick",
+        "remove a member, who is not let in again (owner, admins)",
+        asking.decide("kick"),
+        (OTHER,),
+        example="/kick bob",
+        yields=True,
+    ),
+    Command(
+        "ban",
+        "do not let in somebody, who may have left (owner, admins)",
+        asking.decide("ban"),
+        (OTHER,),
+        example="/ban bob",
+        yields=True,
+    ),
+    Command(
+        "unban",
+        "let in again who was removed, by nick or identity (owner, admins)",
+        asking.decide("unban"),
+        (Arg("member"),),
+        example="/unban bob",
+        yields=True,
+    ),
+    Command(
+        "op",
+        "make a member an admin (owner)",
+        asking.decide("op"),
+        (OTHER,),
+        example="/op bob",
+        yields=True,
+    ),
+    Command(
+        "deop",
+        "make an admin a member like others (owner)",
+        asking.decide("deop"),
+        (OTHER,),
+        example="/deop bob",
+        yields=True,
+    ),
+    Command(
+        "owner",
+        "make a member the owner; you are an admin then (owner)",
+        asking.decide("owner"),
+        (OTHER,),
+        example="/owner bob",
+        yields=True,
+    ),
+    Command(
+        "rights",
+        "who may invite and set the topic; or decide it (owner, admins)",
+        asking.rights,
+        (
+            Arg("right", "right", optional=True),
+            Arg("who", "rightful", optional=True),
+        ),
+        example="/rights invite admins",
+        yields=True,
+    ),
     Command("unread", "unread lines and mentions", ask("missed")),
     Command("read", "mark the chat as read", chats.read),
     Command(
@@ -235,6 +295,24 @@ TALKING: tuple[Command, ...] = (
         example="/reply 4f2a yes, do that",
         yields=True,
         free=True,
+    ),
+    Command(
+        "edit",
+        "another text for a line of yours (your last one)",
+        quoting.edit,
+        (Arg("id", "message", optional=True), TEXT),
+        example="/edit 4f2a fixed, see the log",
+        yields=True,
+        free=True,
+    ),
+    Command(
+        "redact",
+        "erase a line at all members",
+        ask("redact"),
+        (Arg("id", "message"),),
+        ("delete",),
+        example="/redact 4f2a",
+        yields=True,
     ),
     Command("quit", "end this view; memberships stay", _quit, (), ("exit", "q")),
     Command(

@@ -31,7 +31,7 @@ from .events import (
 )
 from .finding import find_hit, first_unread, mention_from
 from .hotlist import hotlist, matches, neighbour, next_active, numbered, picked, stepped
-from .places import cursor_of, newest, place_of
+from .places import BEGINNING, cursor_of, newest, place_of
 from .reduce import reduce
 from .unread import is_at_outset, is_beyond, is_sought
 from .values import (
@@ -49,6 +49,7 @@ from .values import (
     Question,
     Reply,
     Search,
+    Secret,
     Settings,
     State,
     Switcher,
@@ -57,6 +58,7 @@ from .values import (
 )
 
 __all__ = [
+    "BEGINNING",
     "BURST_MS",
     "IDLE_LINES_MAX",
     "LINES_MAX",
@@ -90,6 +92,7 @@ __all__ = [
     "Roster",
     "Scrolled",
     "Search",
+    "Secret",
     "Selected",
     "Settings",
     "Showing",

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from ...happenings import Happening
 from ...words import Line, Member, Status
-from .values import Anchor, Level, Page, Question, Search, Settings, Switcher
+from .values import Anchor, Level, Page, Question, Search, Secret, Settings, Switcher
 
 
 class Towards(Enum):
@@ -168,7 +168,7 @@ class Hinted(Struct, frozen=True):
 class Showing(Struct, frozen=True):
     """What lies over or beside the transcript from now on; None closes it."""
 
-    what: Page | Search | Switcher | Question | None
+    what: Page | Search | Switcher | Question | Secret | None
     kind: type = field(default=Page)  # which of them is closed by None
 
 

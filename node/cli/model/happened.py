@@ -2,7 +2,9 @@
 
 from msgspec.structs import replace
 
+from ...faults import nds_fault
 from ...happenings import (
+    ChangeEvent,
     ChatEvent,
     Happening,
     LeaderEvent,
@@ -12,12 +14,12 @@ from ...happenings import (
     ReceiptEvent,
     SuspectEvent,
 )
-from ...words import Chat, DiscoveryService, Line, nds_fault
+from ...words import Chat, DiscoveryService, Line
 from .front import begun, parted, room_of, settled
 from .members import with_leader, with_member, with_suspect
 from .notices import is_told, with_notice
 from .places import place_of
-from .transcript import with_line, with_receipt
+from .transcript import with_change, with_line, with_receipt
 from .unread import counted, counts
 from .values import Item, Level, State, View
 
@@ -68,6 +70,8 @@ def _changed(view: View, event: Happening) -> View:
     match event.what:
         case ReceiptEvent():
             return with_receipt(view, event.what)
+        case ChangeEvent(line=line):
+            return with_change(view, line)
         case LeaderEvent():
             return with_leader(view, event.what)
         case MemberEvent():

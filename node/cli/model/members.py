@@ -7,6 +7,7 @@ from ...words import Member
 from .values import View
 
 _GONE = frozenset({"left", "kicked"})
+_RANKS = {"owner": "owner", "admin": "admin", "no_admin": "member"}
 _LIVES = {"joined": "alive", "returned": "alive", "dropped": "dropped"}
 # Without a list of members: what is added to those alive, and to those known.
 _COMING = {
@@ -30,6 +31,8 @@ def with_members(view: View, members: tuple[Member, ...]) -> View:
 
 def with_member(view: View, event: MemberEvent) -> View:
     """The view after something about a member."""
+    if event.change in ("banned", "pardoned", "rights"):
+        return view
     if event.change == "topic":
         return replace(view, chat=replace(view.chat, topic=event.detail, topic_by=event.nick))
     if event.member_id == view.chat.leader_id and event.change == "renamed":
@@ -52,7 +55,8 @@ def with_member(view: View, event: MemberEvent) -> View:
 def _changed(member: Member, event: MemberEvent) -> Member:
     away = {"away": event.detail, "back": ""}.get(event.change, member.away)
     state = _LIVES.get(event.change, member.state)
-    return replace(member, nick=event.nick or member.nick, state=state, away=away)
+    role = _RANKS.get(event.change, member.role)
+    return replace(member, nick=event.nick or member.nick, state=state, away=away, role=role)
 
 
 def with_suspect(view: View, event: SuspectEvent) -> View:

@@ -12,7 +12,7 @@ from ...words import Line
 from .events import Paged, Towards
 from .front import room_of
 from .places import cursor_of, first_place, last_place, newest, place_of
-from .transcript import LATER_MAX, anchored, came_ms, fitted, merged
+from .transcript import LATER_MAX, anchored, as_of, came_ms, fitted, merged
 from .unread import found, marked
 from .values import Anchor, Item, Place, State, View
 
@@ -142,10 +142,13 @@ def _items_of(lines: Sequence[Line], view: View, serial: int) -> tuple[_Lines, i
     """The lines as items, each once and in order; those that are held keep theirs."""
     held = {_key(item): item for item in _known(view) if _key(item)}
     receipts = {one.msg_id: one for one in view.receipts}
+    changes = {(one.source_id, one.msg_id): one for one in view.changes}
     page: dict[_Key, Item] = {}
     for line in lines:
         if line.own and (one := receipts.get(line.msg_id)) and one.acked > line.acked:
             line = replace(line, acked=one.acked, of=one.of)
+        if now := changes.get((line.source_id, line.msg_id)):
+            line = as_of(line, now)
         item = Item(serial + 1, line, place_of(line.place))
         known = held.get(_key(item))
         serial += known is None
@@ -163,10 +166,17 @@ def _key(item: Item) -> _Key:
 
 
 def _received(held: Item, line: Line) -> Item:
-    """A held line with the acknowledgements that the log knows of, where those are more."""
-    if not isinstance(held.entry, Line) or line.acked <= held.entry.acked:
+    """A held line as the log has it: with its acknowledgements, where those are more, and with what
+    was put in its place meanwhile.
+    """
+    if not isinstance(held.entry, Line):
         return held
-    return replace(held, entry=replace(held.entry, acked=line.acked, of=line.of))
+    entry = held.entry
+    if (line.text, line.edited, line.erased) != (entry.text, entry.edited, entry.erased):
+        entry = as_of(entry, line)
+    if line.acked > entry.acked:
+        entry = replace(entry, acked=line.acked, of=line.of)
+    return replace(held, entry=entry) if entry is not held.entry else held
 
 
 def _refreshed(items: _Lines, page: Sequence[Item]) -> _Lines:

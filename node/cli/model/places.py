@@ -1,10 +1,11 @@
 """Places of lines in the order in which everybody shows them, and the cursors that write them down.
 
-A cursor is a place in six decimal numbers with dots between: milliseconds and counter of the line's
-clock, its author, and incarnation, random number and sequence number of the author's stream.
+A cursor is a place in seven decimal numbers with dots between: milliseconds and counter of the
+message's clock, its author, incarnation, random number and sequence number of the author's stream,
+and the line's number in the message.
 """
 
-from .values import Place, View
+from .values import OUTSET, Place, View
 
 
 def place_of(cursor: str) -> Place:
@@ -18,6 +19,9 @@ def place_of(cursor: str) -> Place:
 def cursor_of(place: Place) -> str:
     """The cursor of a place; the line there is neither before it nor after it."""
     return ".".join(map(str, place))
+
+
+BEGINNING = cursor_of(OUTSET)
 
 
 def just_after(place: Place) -> Place:

@@ -36,7 +36,19 @@ from .members import with_members
 from .paging import paged
 from .transcript import anchored, cleared, with_entry
 from .unread import counted_back, recounted, seen
-from .values import Entry, Item, Page, Question, Reply, Search, State, Switcher, Unsent, View
+from .values import (
+    Entry,
+    Item,
+    Page,
+    Question,
+    Reply,
+    Search,
+    Secret,
+    State,
+    Switcher,
+    Unsent,
+    View,
+)
 
 _OfChat: TypeAlias = (
     Roster
@@ -240,6 +252,8 @@ def _shown(state: State, event: Showing) -> State:
         return replace(state, page=what if isinstance(what, Page) else None)
     if kind is Search:
         return replace(state, search=what if isinstance(what, Search) else None)
+    if kind is Secret:
+        return replace(state, secret=what if isinstance(what, Secret) else None)
     if kind is Switcher:
         return replace(state, switcher=what if isinstance(what, Switcher) else None)
     assert kind is Question, f"{kind} is nothing that can be shown"

@@ -107,6 +107,39 @@ def with_receipt(view: View, event: ReceiptEvent) -> View:
     return replace(view, earlier=earlier, receipts=(*others, event)[-LATER_MAX:])
 
 
+def with_change(view: View, line: Line) -> View:
+    """The view with a line that was edited or redacted as it is now, wherever it is held.
+
+    It may be in a page that is under way, read before it was changed.
+    """
+    items, later = _as_of(view.items, line), _as_of(view.later, line)
+    others = [one for one in view.changes if not _same(one, line)]
+    changes = (*others, line)[-LATER_MAX:]
+    earlier = _as_of(view.earlier, line)
+    return replace(view, items=items, later=later, earlier=earlier, changes=changes)
+
+
+def as_of(line: Line, now: Line) -> Line:
+    """A line once it was changed."""
+    return replace(
+        line,
+        text=now.text,
+        edited=now.edited,
+        erased=now.erased,
+        redacted_by=now.redacted_by,
+        mention=now.mention,
+    )
+
+
+def _as_of(items: tuple[Item, ...], now: Line) -> tuple[Item, ...]:
+    for index in range(len(items) - 1, -1, -1):
+        line = items[index].entry
+        if isinstance(line, Line) and _same(line, now):
+            item = replace(items[index], entry=as_of(line, now))
+            return (*items[:index], item, *items[index + 1 :])
+    return items
+
+
 def _received(items: tuple[Item, ...], event: ReceiptEvent) -> tuple[Item, ...]:
     for index in range(len(items) - 1, -1, -1):
         line = items[index].entry

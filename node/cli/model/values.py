@@ -11,8 +11,9 @@ from typing import TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from ...faults import halted
 from ...happenings import Happening, ReceiptEvent
-from ...words import NO_CHAT, Chat, DiscoveryService, Line, Member, halted
+from ...words import NO_CHAT, Chat, DiscoveryService, Line, Member
 
 LINES_MAX = 5_000  # items of a transcript that are held; older ones are read from the log
 IDLE_LINES_MAX = 200  # of a chat that was not looked at lately
@@ -20,7 +21,7 @@ RECENT_MAX = 8  # chats that count as looked at lately
 BURST_MS = 2_000  # like notices that come closer than this make one
 
 Place: TypeAlias = tuple[int, ...]  # of a line in display order; () for what is no line
-OUTSET: Place = (0,) * 6  # before the first line of any log
+OUTSET: Place = (0,) * 7  # before the first line of any log
 BEYOND = -1  # instead of a marker's serial: it stands in the log, before the window
 
 
@@ -112,6 +113,7 @@ class View(Struct, frozen=True):
     hidden: int = 0  # lines of ignored ones that the node counts and we do not
     doubted: bool = False  # the watch was broken: what the node counts next is right
     receipts: tuple[ReceiptEvent, ...] = ()  # the last ones of lines that are not held
+    changes: tuple[Line, ...] = ()  # the last lines that were edited or redacted, as they are now
     draft: str = ""  # what was being typed when another chat came to the front
     muted: bool = False
     level: Level = Level.ALL
@@ -168,6 +170,12 @@ class Switcher(Struct, frozen=True):
     chat_id: int = 0  # the picked one; 0 for the first that matches
 
 
+class Secret(Struct, frozen=True):
+    """Something is asked that nobody is to see; what is typed is no part of the state."""
+
+    asked: str
+
+
 class Question(Struct, frozen=True):
     """Something that is asked once before it is done; y does it, anything else does not."""
 
@@ -203,6 +211,7 @@ class State(Struct, frozen=True):
     search: Search | None = None
     switcher: Switcher | None = None
     question: Question | None = None
+    secret: Secret | None = None
     settings: Settings = field(default_factory=Settings)
     aliases: tuple[tuple[str, str], ...] = ()  # name, what it stands for
     ignored: tuple[str, ...] = ()  # nicks, folded; their lines are not shown and do not count

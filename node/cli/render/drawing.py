@@ -11,7 +11,7 @@ from ...words import Kind, Line
 from ..model import Item, Notice, Reply, Unsent
 from .notices import told
 from .rows import Fragment, Row, cut, fitted, justified
-from .text import clean, clean_name, moment, shown_nick, width
+from .text import clean, clean_name, moment, shown_nick, shown_text, width
 from .themes import NICKS
 from .wrap import Span, hung, spans
 
@@ -87,7 +87,7 @@ class Drawing:
     def _line(self, line: Line) -> Rows:
         name = "mention" if line.mention and not line.own else "text"
         who = ("nick.own", "you") if line.own else (nick_class(line.source_id), line.nick)
-        text = line.text
+        text = shown_text(line)
         if line.kind == Kind.ACTION:
             actor = clean_name(line.nick) if line.own else shown_nick(line.nick)
             text, who = f"{actor} {text}", (who[0], "*")

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from ... import words
 from ...core.types import small
+from ...faults import nds_fault
 from ...happenings import (
+    ChangeEvent,
     ChatEvent,
     ElectionEvent,
     ErrorEvent,
@@ -21,9 +23,20 @@ from ...happenings import (
     SplitEvent,
     SuspectEvent,
 )
-from ...words import Kind, Line, nds_fault
+from ...words import Kind, Line
 from ..model import Notice
-from .text import clean, clean_line, clean_name, clock, counted, seconds, several, shown_nick, who
+from .text import (
+    clean,
+    clean_line,
+    clean_name,
+    clock,
+    counted,
+    seconds,
+    several,
+    shown_nick,
+    shown_text,
+    who,
+)
 
 
 def notice(happening: Happening, leader: int = 0) -> str:
@@ -47,7 +60,7 @@ def notice(happening: Happening, leader: int = 0) -> str:
             return _nds(happening.what)
         case SplitEvent():
             return _split(happening.what)
-        case ReceiptEvent() | MergeEvent() | GapEvent():
+        case ReceiptEvent() | MergeEvent() | GapEvent() | ChangeEvent():
             return _lines(happening.what)
         case ErrorEvent(text=text):
             return f"error: {clean_line(text)}"
@@ -57,14 +70,26 @@ def notice(happening: Happening, leader: int = 0) -> str:
             return ""
 
 
-def _lines(event: ReceiptEvent | MergeEvent | GapEvent) -> str:
-    """What became of own lines, was read of others', or is lost."""
+def _lines(event: ReceiptEvent | MergeEvent | GapEvent | ChangeEvent) -> str:
+    """What became of own lines, was read of others', is lost, or was changed."""
+    if isinstance(event, ChangeEvent):
+        return _change(event)
     if isinstance(event, GapEvent):
         return _gap(event)
     if isinstance(event, MergeEvent):
         return f"caught up: {counted(event.messages, 'message')} from {_nick(event.nick)}"
     all_ = max(event.of, event.acked + len(event.later))  # Who was gone before was not counted.
     return delivered(event.acked, all_, event.later, ())
+
+
+def _change(event: ChangeEvent) -> str:
+    """A line that was edited, redacted, or has its text back."""
+    line, by = event.line, _nick(event.by)
+    if line.erased:
+        whose = "" if event.by_id == line.source_id else f" of {_nick(line.nick)}"
+        return f"{by} redacted {line.id}{whose}"
+    did = "edited" if line.edited else "said"
+    return f"{by} {did} {line.id}: {clean_line(line.text)}"
 
 
 def _nick(nick: str) -> str:
@@ -90,8 +115,8 @@ def _member(event: MemberEvent) -> str:
             return f"{nick} joined (id {small(event.member_id)})"
         case "left":
             return f"{nick} left"
-        case "kicked":
-            return f"{name} was removed"
+        case change if change in DECIDED:
+            return _decided(event)
         case "dropped":
             return _gone(name, detail)
         case "refuted":
@@ -100,6 +125,30 @@ def _member(event: MemberEvent) -> str:
             return f"{name} is back"
         case _:
             return _fact(event.change, nick, detail)
+
+
+# What owner and admins decide: by whom that is known, and where it is not.
+DECIDED = {
+    "kicked": ("{by} removed {nick}", "{name} was removed"),
+    "banned": ("{by} banned {nick}", "{name} was banned"),
+    "pardoned": ("{by} lets {nick} in again", "{name} may come in again"),
+    "admin": ("{by} made {nick} an admin", "{nick} is an admin now"),
+    "no_admin": ("{by} made {nick} a member like others", "{nick} is no admin any more"),
+    "owner": ("{by} made {nick} the owner", "{nick} is the owner now"),
+}
+RIGHTS = {
+    "invite admins": "its owner and admins alone invite from now on",
+    "invite all": "every member may invite from now on",
+    "topic admins": "its owner and admins alone set the topic from now on",
+    "topic all": "every member may set the topic from now on",
+}
+
+
+def _decided(event: MemberEvent) -> str:
+    known, unknown = DECIDED[event.change]
+    said = known if event.by_nick else unknown
+    nick, name = shown_nick(event.nick), who(event.nick, event.member_id)
+    return said.format(by=shown_nick(event.by_nick), nick=nick, name=name)
 
 
 def _fact(change: str, nick: str, detail: str) -> str:
@@ -111,6 +160,10 @@ def _fact(change: str, nick: str, detail: str) -> str:
             return f"{nick} is away: {detail}"
         case "back":
             return f"{nick} is back"
+        case "rights":
+            return f"{nick} decided: {RIGHTS.get(detail, detail)}"
+        case "throttled":
+            return f"{nick} floods: throttled"
         case "topic":
             return f"{nick} set the topic: {detail}" if detail else f"{nick} removed the topic"
         case _:
@@ -226,7 +279,7 @@ def message_lines(line: Line, chat: str, *, now_ms: int = 0, own: str = "") -> t
     where = f"#{clean_name(chat)} " if chat else ""
     mark = f"* {nick}" if line.kind == Kind.ACTION else f"<{nick}>"
     front = f"{clock(line.sent_ms, now_ms)} {where}{mark}"
-    return tuple(f"{front} {text}".rstrip() for text in clean(line.text).split("\n"))
+    return tuple(f"{front} {text}".rstrip() for text in clean(shown_text(line)).split("\n"))
 
 
 def line_mode(happening: Happening, leader: int = 0, own: str = "you") -> tuple[str, ...]:

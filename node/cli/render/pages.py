@@ -7,15 +7,15 @@ The content of a page is an answer of the node, or lines: a `str` is one, `(head
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ... import words
+from ... import faults, words
 from ...core.types import small
 from ..model import Page, State, View
 from .bar import nds_down_since, nds_fault_of
+from .comparing import compared, sameness
 from .grid import Cells, empty, grid, paragraph
 from .notices import delivery, led_by, message_lines, missing
 from .rows import Row, cut, fitted, padded
 from .shell import grpcurl, shell_rows
-from .tables import compared, sameness
 from .text import (
     clean,
     clean_line,
@@ -26,6 +26,7 @@ from .text import (
     seconds,
     several,
     shown_nick,
+    shown_text,
     who,
     width,
 )
@@ -279,7 +280,7 @@ def _queue(value: words.Queue, _: State, columns: int, now_ms: int) -> list[Row]
         return paragraph("page", " nothing waits: every line has reached all who can be", columns)
     cells: list[Cells] = []
     for row in value.rows[:ENTRIES_MAX]:
-        first = clean_line(row.line.text[:TEXT_MAX])
+        first = clean_line(shown_text(row.line)[:TEXT_MAX])
         when = seconds(row.next_try_ms) if row.next_try_ms else ""
         missing = several(map(shown_nick, row.missing)) if row.missing else ""
         chat = f"#{clean_name(row.chat)}"
@@ -324,9 +325,11 @@ def _peer(one: words.Peer, columns: int, chats: bool) -> Cells:
         more.append(counts)
     else:
         more += [*([watched] if watched else []), clean_line(one.address), counts]
+    if one.held_ms:
+        more.append(f"throttled for {seconds(one.held_ms)}")
     if one.last_error:
         more.append(f"last {clean_line(one.last_error)}")
-    bad = one.link == "failing" or one.state in ("suspect", "dropped")
+    bad = one.link == "failing" or one.held_ms or one.state in ("suspect", "dropped")
     return "page.bad" if bad else "page", (*cells, "; ".join(more))
 
 
@@ -342,7 +345,7 @@ def _check(value: words.Comparison, _: State, columns: int, __: int) -> list[Row
         found = clean_line(row.fingerprint) or "no answer"
         cells.append((look, (who(row.nick, row.member_id), found, told)))
     said = sameness(value)
-    if halted := words.halted(value.halt, value.halt_reason):
+    if halted := faults.halted(value.halt, value.halt_reason):
         said = f"the chat is {halted}: its history here is as it was then"
     look = "page.good" if value.same else "page.bad"
     return [

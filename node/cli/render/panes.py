@@ -104,7 +104,9 @@ def _chat(view: View, name: _Name, number: str, columns: int, front: bool) -> Ro
 
 
 def members(state: State, columns: int, height: int) -> list[Row]:
-    """Who is there: * leads, ? does not answer, - is gone, (nick) is away, +n lacks own lines."""
+    """Who is there: * leads, ? does not answer, - is gone, (nick) is away, +n lacks own lines, @ is
+    the owner or an admin.
+    """
     view = state.front
     if view is None:
         return _filled([], columns, height)
@@ -143,6 +145,7 @@ def _sizes(listed: tuple[Member, ...], columns: int) -> tuple[int, int]:
 
 def _name(one: Member) -> str:
     name = "you" if one.self else shown_nick(one.nick)
+    name = f"@{name}" if one.role in ("owner", "admin") else name
     return f"({name})" if one.away else name
 
 

@@ -59,7 +59,7 @@ def plain(value: Any, **more: Any) -> Row:
     return row
 
 
-_LENGTHS = {"took_ms", "next_try_ms", "down_ms"}
+_LENGTHS = {"took_ms", "next_try_ms", "down_ms", "held_ms"}
 
 
 def _held(held: Any) -> Any:
@@ -90,6 +90,8 @@ def _event_fields(what: happenings.What) -> Row:
             whom = member(what.whom_id, what.whom_nick)
             row = {"by": by, "phase": what.phase, "whom": whom, "detail": what.detail}
             return row | {"text": what.text, "quiet": what.quiet}
+        case happenings.ChangeEvent():
+            return line(what.line) | {"by": member(what.by_id, what.by)}
         case happenings.LeaderEvent():
             return {
                 **member(what.leader_id, what.nick),
@@ -126,6 +128,9 @@ def line(value: Line) -> Row:
         "from": member(value.source_id, value.nick),
         "ts": iso(value.sent_ms),
         "text": value.text,
+        "edited": value.edited,
+        "erased": value.erased,
+        "redacted_by": value.redacted_by or None,
         "kind": "action" if value.kind == Kind.ACTION else "text",
         "backlog": value.backlog,
         "own": value.own,
@@ -237,6 +242,8 @@ def chat_member(value: words.Member, chat_name: str) -> Row:
         "away": value.away,
         "identity": value.identity,
         "certificate": value.certificate or None,
+        "role": value.role or None,
+        "removed_by": value.removed_by or None,
     }
 
 

@@ -85,6 +85,8 @@ def prompt(state: State) -> Row:
     """What stands before the input."""
     if state.question:
         return (("question", "[y/n] "),)
+    if state.secret:
+        return (("prompt", f"[{clean_line(state.secret.asked)}] "),)
     if state.switcher:
         return (("prompt", "[chat] "),)
     if state.search:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ... import errors, words
+from ... import errors, faults, words
 from ...core.types import small
 from . import records
+from .comparing import compared, sameness
 from .notices import delivered, delivery, led_by, message_lines, missing
 from .shell import grpcurl
 from .text import (
@@ -56,7 +57,7 @@ def status(value: words.Status, now_ms: int) -> Answer:
             f"#{clean_name(chat.name)}",
             f"id {small(chat.member_id)}" if chat.member_id else "joining",
             f"{'?' if chat.halt else chat.alive}/{chat.known}",
-            words.halted(chat.halt, chat.halt_reason) or f"L:{_leader_of(chat)}",
+            faults.halted(chat.halt, chat.halt_reason) or f"L:{_leader_of(chat)}",
             f"e{chat.epoch.n}{'+' if chat.provisional else ''}",
             f"out:{chat.outbox}",
             f"unread:{chat.unread}",
@@ -100,6 +101,12 @@ def created(value: words.Created) -> Answer:
         (_entered(chat) | {"join": value.join_line},),
         _noted(chat.mode),
     )
+
+
+def hosted(chat: words.Chat, line: str, why: str = "") -> Answer:
+    """The line to a chat that was there already; without one, why there is none."""
+    told = (f"others run:  p2pchat join {line}",) if line else ()
+    return Answer(told, (_entered(chat) | {"join": line or None},), (why,) if why else ())
 
 
 def joined(value: words.Admitted) -> Answer:
@@ -161,6 +168,7 @@ def networks(value: words.Networks, now_ms: int) -> Answer:
         )
     ]
     notes = tuple(f"NDS {address} does not answer" for address in value.unreachable)
+    notes += tuple(f"not trusted: {clean_line(why)}" for why in value.distrusted)
     lines = table(rows) or (("no chats yet; 'p2pchat host NAME' makes one",) if not notes else ())
     code = errors.NO_NDS if notes and not rows else errors.DONE
     return Answer(lines, tuple(map(records.network, value.networks)), notes, code)
@@ -170,7 +178,7 @@ MARKS = {"alive": " ", "suspect": "?", "dropped": "-", "left": "x", "kicked": "x
 
 
 def members(value: words.Members, now_ms: int) -> Answer:
-    """Everyone, in order of id, with the marks of section 4: * leader, ? suspect, - gone."""
+    """Everyone, in order of id, with their marks: * leader, ? suspect, - gone, x no member."""
     rows = []
     for one in value.members:
         heard = one.seen_ms and not one.self
@@ -179,19 +187,51 @@ def members(value: words.Members, now_ms: int) -> Answer:
                 MARKS.get(one.state, " ") + (clean_name if one.self else shown_nick)(one.nick),
                 f"id {small(one.member_id)}",
                 "*" if one.leader else "",
-                one.state + (" (you)" if one.self else ""),
+                _standing(one),
                 clean_line(one.address),
                 f"seen {duration(now_ms - one.seen_ms)} ago" if heard else "",
-                f"away: {clean_line(one.away)}" if one.away else "",
+                _more(one),
             )
         )
     found = tuple(records.chat_member(one, value.chat) for one in value.members)
     return Answer(table(rows), found, (*_halt(value), *_noted(value.mode)))
 
 
+def _standing(one: words.Member) -> str:
+    role = f", {one.role}" if one.role in ("owner", "admin") else ""
+    return f"{one.state}{' (you)' if one.self else ''}{role}"
+
+
+def _more(one: words.Member) -> str:
+    if one.removed_by:
+        return f"removed by {shown_nick(one.removed_by)}"
+    return f"away: {clean_line(one.away)}" if one.away else ""
+
+
+def rights(value: words.Members) -> Answer:
+    """Who may do what is not everybody's everywhere."""
+    owner = next((one.nick for one in value.members if one.role == "owner"), "")
+    admins = [one.nick for one in value.members if one.role == "admin"]
+    those = {True: "its owner and admins", False: "every member"}
+    lines = (
+        f"owner: {shown_nick(owner) if owner else 'nobody who is in it'}",
+        f"admins: {several(map(shown_nick, admins)) if admins else 'none'}",
+        f"invite: {those[value.admins_invite]}",
+        f"topic: {those[value.admins_topic]}",
+    )
+    row = {
+        "chat": value.chat,
+        "owner": owner or None,
+        "admins": admins,
+        "invite": "admins" if value.admins_invite else "all",
+        "topic": "admins" if value.admins_topic else "all",
+    }
+    return Answer(lines, (row,))
+
+
 def _halt(value: words.Members | words.Comparison) -> tuple[str, ...]:
     """What to know of a chat that does not go on here."""
-    said = words.halted(value.halt, value.halt_reason)
+    said = faults.halted(value.halt, value.halt_reason)
     return (f"#{clean_name(value.chat)} is {said}; 'p2pchat status' has more",) if said else ()
 
 
@@ -199,7 +239,7 @@ def leader(value: words.Leader) -> Answer:
     """Who leads; exit 5 where nobody is known to."""
     row = records.leader(value)
     name = clean_name(value.chat)
-    if said := words.halted(value.halt, value.halt_reason):
+    if said := faults.halted(value.halt, value.halt_reason):
         line = f"#{name} is {said}, so who leads is not known here (epoch {value.epoch.n})"
         return Answer((line,), (row,), exit=errors.NO_PEER)
     if not value.leader_id:
@@ -227,6 +267,17 @@ def history(value: words.Page, chat: str, now_ms: int) -> Answer:
     return Answer(tuple(lines), rows)
 
 
+def changed(line: words.Line, chat: str) -> Answer:
+    """A line that was edited or redacted just now."""
+    row = {"v": 1, "type": "change", "chat": chat} | records.line(line)
+    return Answer((f"{line.id} is {'redacted' if line.erased else 'edited'}",), (row,))
+
+
+def held(one: words.Peer) -> str:
+    """How much a member that floods was throttled; empty for one that does not."""
+    return f", throttled for {seconds(one.held_ms)}" if one.held_ms else ""
+
+
 def peers(value: words.Peers) -> Answer:
     """The links to the other members."""
     rows = [
@@ -237,7 +288,7 @@ def peers(value: words.Peers) -> Answer:
             one.state,
             one.link,
             round_trip(one.rtt_us) if one.rtt_us else "-",
-            f"{one.calls} calls, {one.failures} failed, {one.in_flight} under way",
+            f"{one.calls} calls, {one.failures} failed, {one.in_flight} under way{held(one)}",
             clean_line(one.watch),
             clean_line(one.last_error),
         )
@@ -334,6 +385,8 @@ def invites(value: words.Invites, now_ms: int) -> Answer:
         note = f"#{clean_name(value.chat)} lets in whoever asks"
     else:
         note = "" if value.invites else f"nobody is invited to #{clean_name(value.chat)}"
+        if value.password:
+            note = f"{note}; " * bool(note) + "who knows its password gets in, too"
     lines = table(
         [
             (
@@ -389,33 +442,6 @@ def comparison(value: words.Comparison) -> Answer:
     lost = [missing(one.messages, who(one.nick, one.member_id)) for one in value.lost]
     lines = (*table(rows), *lost, last)
     return Answer(lines, (records.check(value),), _halt(value), exit=code)
-
-
-def sameness(value: words.Comparison) -> str:
-    """What is known of all histories together."""
-    silent, answering = value.unanswered, len(value.rows) - len(value.unanswered)
-    if value.differ:
-        return "histories differ"
-    if not silent:
-        return "same history on every member"
-    if answering < 2:
-        known = "nobody else answers: there is nothing to compare with"
-    else:
-        known = f"same history on the {answering} members that answer"
-    if value.same:  # Those that do not answer are gone.
-        return known
-    names = several(who(row.nick, row.member_id) for row in silent)
-    verb = "does" if len(silent) == 1 else "do"
-    return f"{known}; {names} {verb} not" if answering > 1 else known
-
-
-def compared(value: words.Comparison, row: words.Compared) -> str:
-    """What is said of one member's history."""
-    if row.same:
-        return ""
-    if value.halt and row.self:
-        return value.halt
-    return "differs" if row.fingerprint else ""
 
 
 def calls(value: words.Calls, now_ms: int) -> Answer:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ...core.types import small
+from ...words import Line
 
 MARKS_MAX = 2  # combining marks that a character may carry
 UNKNOWN = "\ufffd"  # stands for what has no agreed shape
@@ -144,6 +145,13 @@ def shown_nick(nick: str) -> str:
     name = clean_name(nick)
     plain = any(map(str.isalnum, name)) and name.casefold() != "you"
     return name if plain else f"<{name or '?'}>"
+
+
+def shown_text(line: Line) -> str:
+    """What stands where a line was said."""
+    if line.erased:
+        return f"[redacted by {shown_nick(line.redacted_by)}]" if line.redacted_by else "[erased]"
+    return f"{line.text} (edited)" if line.edited else line.text
 
 
 def who(nick: str, member: int) -> str:

@@ -1,24 +1,25 @@
 """Our own nodes: each member is the whole program in process, on a discovery service beside it.
 
-Lines go in by the call behind the control service's Send and come out at a watcher of the node, as
-a face gets them.  Nothing here knows how nodes talk to each other.
+Lines go in by the call on which the control service's Send rests, and come out at a watcher of the
+node, as a face gets them.  Nothing here knows how nodes talk to each other.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 from node import profile as profiles
 from node.config import load
 from node.control.running import allow_many_files, running
-from node.core.messages import Kind
+from node.core.conversation import LINES_MAX, Kind
 from node.errors import Complaint
 from node.happenings import Happening, QueueEvent
 from node.host import entering, views
-from node.host.chats import Chat
+from node.host.chats import Chat, fresh_id
 from node.host.nodes import Node
 from node.places import places
-from node.words import Line, Mode, Wait
+from node.words import Line, Mode
 
 from .contestant import Contestant, Seat
 
@@ -28,19 +29,21 @@ DEATH = "the others elect a leader; talk goes on meanwhile"
 AWAY = "all of it, from any member"
 
 CHAT = "bench"
-AT_ONCE = 32
+AT_ONCE = LINES_MAX  # lines; others are let turn after so many
 TURN_S = 0.02
 JOIN_EACH_S = 0.1
 CROWD = 100  # more than so many have long deadlines: two cores do the work of all their machines
 MANY = 40  # members, of whom each has so much to hear that they come more slowly
-STORED_MS = 60_000
 
 
 class Ours(Contestant):
+    node_class: type[Node] = Node
+    insecure = False
+
     def __init__(self, seat: Seat, receive: Callable[[bytes], None]) -> None:
         super().__init__(seat, receive)
         self._stack = contextlib.AsyncExitStack()
-        self._calls: set[asyncio.Task[None]] = set()
+        self._said = 0  # own lines that nobody has shown yet
         self._outbox = 0  # own lines that somebody has not acknowledged
         self._changed = asyncio.Event()
         self._failed: BaseException | None = None
@@ -50,9 +53,12 @@ class Ours(Contestant):
         spot = places("default", str(self.seat.directory), {})
         kept = profiles.load(spot.data).settings()
         preset = "wan" if self.seat.size > CROWD else "lan"
-        flags = {"nick": f"m{self.seat.index}", "nds": [self.seat.server], "preset": preset}
+        flags: dict[str, Any] = {"nick": f"m{self.seat.index}", "nds": [self.seat.server]}
+        flags |= {"preset": preset, "insecure": self.insecure}
         config = load(spot, flags, kept, {})
-        self._node: Node = await self._stack.enter_async_context(running(spot, config))
+        self._node: Node = await self._stack.enter_async_context(
+            running(spot, config, self.node_class)
+        )
         return self._node.listen
 
     async def found(self) -> None:
@@ -98,7 +104,9 @@ class Ours(Contestant):
     def _happened(self, happening: Happening) -> None:
         what = happening.what
         if isinstance(what, Line):
-            if not what.own:
+            if what.own:
+                self._said -= 1
+            else:
                 self.receive(what.text.encode())
         elif isinstance(what, QueueEvent):
             self._outbox = what.outbox
@@ -111,25 +119,17 @@ class Ours(Contestant):
             raise self._failed
 
     async def room(self) -> None:
-        while self._outbox + len(self._calls) >= self.seat.window or len(self._calls) >= AT_ONCE:
+        while self._outbox + self._said >= self.seat.window:
             await self._change()
+        if self._said >= AT_ONCE:
+            await asyncio.sleep(0)
 
     def say(self, payload: bytes) -> None:
-        call = asyncio.create_task(self._send(payload.decode()))
-        self._calls.add(call)
-        call.add_done_callback(self._sent)
-
-    async def _send(self, text: str) -> None:
-        async for _ in self._chat.send(text, Kind.TEXT, Wait.NONE, STORED_MS):
-            pass
-
-    def _sent(self, call: "asyncio.Task[None]") -> None:
-        self._calls.discard(call)
-        self._failed = self._failed or call.exception()
-        self._changed.set()
+        self._said += 1
+        self._chat.say(payload.decode(), Kind.TEXT, fresh_id())
 
     async def settle(self) -> None:
-        while self._calls or self._outbox:
+        while self._said or self._outbox:
             await self._change()
 
     def leader(self) -> tuple[int, ...]:
@@ -140,3 +140,14 @@ class Ours(Contestant):
 
     def leads(self) -> bool:
         return self.leader()[-1:] == (views.chat(self._chat).member_id,)
+
+
+class Unsigned(Node):
+    signs = False
+
+
+class Bare(Ours):
+    """Ours with plain connections and no signatures: what those cost is the ratio of the two."""
+
+    node_class = Unsigned
+    insecure = True

@@ -40,6 +40,7 @@ class Entrant(Struct, frozen=True):
 
 ENTRANTS = (
     Entrant("ours", "ours", "Ours", quick=True),
+    Entrant("ours-bare", "ours", "Bare"),
     Entrant("raw-grpc", "raw_grpc", "RawGrpc", quick=True),
     Entrant("raw-tcp", "raw_tcp", "RawTcp"),
     Entrant("pyre", "zyre", "Zyre", package="pyre"),

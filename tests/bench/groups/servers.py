@@ -97,6 +97,10 @@ def _nds(directory: Path, port: int) -> list[str]:
     return [sys.executable, "-P", "-m", "nds", "--listen", f"127.0.0.1:{port}", "--store", store]
 
 
+def _plain_nds(directory: Path, port: int) -> list[str]:
+    return [*_nds(directory, port), "--insecure"]
+
+
 def _nats(_: Path, port: int) -> list[str]:
     return [program("nats-server"), "-a", "127.0.0.1", "-p", str(port)]
 
@@ -143,6 +147,7 @@ def _written(path: Path, lines: tuple[str, ...]) -> str:
 # By the name of the contestant: the command of a server that listens on 127.0.0.1 at the port.
 STARTS: dict[str, Callable[[Path, int], list[str]]] = {
     "ours": _nds,
+    "ours-bare": _plain_nds,
     "nats": _nats,
     "mosquitto": _mosquitto,
     "ngircd": _ngircd,

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from node.core.messages import Caller, ChatMessage, Tell
+from node.core.conversation import ChatMessage
+from node.core.messages import Caller, Tell
 from node.core.types import Epoch, Hlc, Key, Stream
 from tests.core.cast import CHAT, EPOCH, WALL
 
@@ -14,7 +15,9 @@ STREAM = Stream(WALL, 1)
 def line(seq: int, source: int = 2) -> ChatMessage:
     """One of many of a source."""
     key = Key(source, STREAM, seq)
-    return ChatMessage(key, str(UUID(int=seq)), TEXT, (), Hlc(WALL + seq, 0), WALL + seq, EPOCH)
+    return ChatMessage(
+        key, (str(UUID(int=seq)),), (TEXT,), (), Hlc(WALL + seq, 0), WALL + seq, EPOCH
+    )
 
 
 def tell(first: int, count: int = 1) -> Tell:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from node.archive import SqliteArchive
+from node.core.conversation import Line
 from node.core.effects import StoreMessages
+from tests.logs import KEY
 
 from .lines import BATCH, line
 
@@ -15,7 +17,7 @@ LINES = 10_000
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[SqliteArchive]:
-    made = SqliteArchive(tmp_path / "a.db")
+    made = SqliteArchive(tmp_path / "a.db", KEY)
     yield made
     made.close()
 
@@ -38,7 +40,7 @@ def test_64_lines_read(benchmark: Any, archive: SqliteArchive) -> None:
 
 def test_a_line_found_by_the_digits_of_its_id(benchmark: Any, archive: SqliteArchive) -> None:
     archive.append([StoreMessages(tuple(line(n) for n in range(1, LINES)))])
-    assert benchmark(archive.find, line(LINES // 2).id) == [line(LINES // 2)]
+    assert benchmark(archive.find, line(LINES // 2).id) == [Line(line(LINES // 2), 0)]
 
 
 def test_a_log_of_10_000_lines_opened(benchmark: Any, archive: SqliteArchive) -> None:

@@ -1,0 +1,31 @@
+"""What is known of the histories of all members together."""
+
+from ... import words
+from .text import several, who
+
+
+def sameness(value: words.Comparison) -> str:
+    """What is known of all histories together."""
+    silent, answering = value.unanswered, len(value.rows) - len(value.unanswered)
+    if value.differ:
+        return "histories differ"
+    if not silent:
+        return "same history on every member"
+    if answering < 2:
+        known = "nobody else answers: there is nothing to compare with"
+    else:
+        known = f"same history on the {answering} members that answer"
+    if value.same:  # Those that do not answer are gone.
+        return known
+    names = several(who(row.nick, row.member_id) for row in silent)
+    verb = "does" if len(silent) == 1 else "do"
+    return f"{known}; {names} {verb} not" if answering > 1 else known
+
+
+def compared(value: words.Comparison, row: words.Compared) -> str:
+    """What is said of one member's history."""
+    if row.same:
+        return ""
+    if value.halt and row.self:
+        return value.halt
+    return "differs" if row.fingerprint else ""

@@ -1,0 +1,86 @@
+"""Somebody who has got hold of a member's `tls.pem`, and of none of its other keys.
+
+So it can connect as that member, as could whoever sees the inside of its connections.
+"""
+
+import pytest
+
+from node.codec import Malformed
+from node.core import messages as m
+from node.core.conversation import ChatMessage
+from node.trust import keys
+from tests.attacks.site import CHAT, Refused, Site, over_link
+from tests.attacks.test_members import fresh
+from tests.sealing import Sealer
+
+pytestmark = pytest.mark.xdist_group("attacks")
+
+NOT_SEALED = Refused("PERMISSION_DENIED", "NOT_SEALED")
+
+
+def thief(site: Site) -> Sealer:
+    """Who seals with a key of its own in place of carol's."""
+    own = keys.make(site.keys["carol"].tls)
+    cards = {record.id: record.card for record in site.roster.members}
+    return Sealer(own, lambda member: cards[member])
+
+
+def tell(site: Site, message: ChatMessage, to: str = "bob") -> m.Tell:
+    return m.Tell(site.caller("carol", site.id["bob"]), site.id[to], (message,))
+
+
+def said(site: Site, random: int) -> ChatMessage:
+    """A message that carol has signed: seen somewhere, and told by nobody yet."""
+    return site.signed(fresh(site, "carol", random), "carol")
+
+
+@pytest.mark.parametrize("to", ["bob", "alice"])
+def test_nothing_is_said_in_the_clear(site: Site, to: str) -> None:
+    """Neither to who is called, nor to be passed on."""
+    with site.unharmed():
+        assert site.carol_asks(tell(site, said(site, 11), to), None) == NOT_SEALED
+
+
+def test_nothing_is_said_with_another_seal_key(site: Site) -> None:
+    with site.unharmed():
+        assert site.carol_asks(tell(site, said(site, 12)), thief(site)) == NOT_SEALED
+
+
+def test_what_was_sealed_for_another_says_nothing(site: Site) -> None:
+    """As it would be seen on its way to alice."""
+    for_alice = Sealer(site.keys["carol"], lambda _: site.record("alice").card)
+    with site.unharmed():
+        assert site.carol_asks(tell(site, said(site, 13)), for_alice) == NOT_SEALED
+
+
+def test_what_bob_sealed_for_carol_does_not_come_back_as_hers(site: Site) -> None:
+    """The key of a pair has a direction."""
+    bob = site.seals("bob")
+
+    class Mirror(Sealer):
+        def wrap(self, key: bytes, chat: int, member: int) -> bytes:
+            return bob.wrap(key, chat, site.id["carol"])
+
+    mirror = Mirror(site.keys["carol"], lambda _: site.record("bob").card)
+    with site.unharmed():
+        assert site.carol_asks(tell(site, said(site, 14)), mirror) == NOT_SEALED
+
+
+def test_what_others_said_is_not_read(site: Site) -> None:
+    site.cluster["alice"].run("send", "-c", CHAT, "for members' eyes")
+    asks = m.Sync(site.caller("carol", site.id["bob"]), site.view, sources=(site.id["alice"],))
+    with site.unharmed():
+        page = site.carol_asks(asks, None)
+        assert isinstance(page, m.Synced), page
+        assert page.messages == (), "it stands in the part that is sealed"
+        with pytest.raises(Malformed, match="must be sealed"):
+            site.carol_asks(asks, thief(site))
+        hers = site.carol_asks(asks, site.seals("carol"))
+        assert hers.messages[-1].texts == ("for members' eyes",), "carol herself reads it"
+
+
+def test_nothing_is_said_in_the_clear_over_a_link(site: Site) -> None:
+    with site.unharmed():
+        request = tell(site, said(site, 15))
+        assert site.carol_asks(request, None, over_link) == NOT_SEALED
+        assert site.carol_asks(request, thief(site), over_link) == NOT_SEALED

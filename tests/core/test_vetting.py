@@ -1,0 +1,227 @@
+"""Dialogues about node/core/vetting.py: what a member may say of another."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from node.core import messages as m
+from node.core.effects import Change
+from node.core.events import Changed, Field, Leaving, Started
+from node.core.messages import TRANSIENT
+from node.core.reasons import Reason
+from node.core.types import ChatId, Hlc, MemberId
+from node.core.vetting import AHEAD_MS, PURPOSE, statement
+from node.limits import NUMBER_MAX
+
+from .cast import CHAT, WALL, identity, line, person
+from .dialogue import Dialogue, follower, leading, returning
+from .test_admission import signature, verify
+from .test_joining import admit
+
+SIGNS = {"verify": verify}
+
+
+def word(member: MemberId, chat: ChatId = CHAT, by: MemberId = 0) -> bytes:
+    """What a member signs that leaves."""
+    return signature(identity(by or member), statement(chat, member))
+
+
+def den(**rest: Any) -> Dialogue:
+    return follower(3, 1, 2, 4, leader=1, signs=SIGNS, **rest)
+
+
+def brings(talk: Dialogue, *records: m.Member, by: MemberId = 2, **common: Any) -> Any:
+    """The answer to a member that says this of others."""
+    return talk.hears(m.Update(talk.caller(by), m.Roster(records, **common)))
+
+
+def known(talk: Dialogue, member: MemberId) -> m.Member:
+    record = talk.group.member(member)
+    assert record is not None
+    return record
+
+
+# ---- that it has left --------------------------------------------------------------------------
+
+
+def test_who_leaves_signs_that() -> None:
+    signs = {"sign": lambda said: signature(identity(3), said), "verify": verify}
+    talk = follower(3, 1, 2, leader=1, signs=signs)
+    talk.hand(Leaving())
+    (record, *_) = [one.record for one in talk.sent(m.Leave)]
+    assert record.left
+    assert record.farewell == word(3)
+    assert statement(CHAT, 3).startswith(PURPOSE)
+
+
+def test_its_word_is_taken_from_whoever_brings_it() -> None:
+    talk = den()
+    brings(talk, person(4, left=True, farewell=word(4)))
+    assert talk.changes == [(4, Change.LEFT)]
+    assert known(talk, 4).farewell == word(4)
+
+
+FALSE = {
+    "none": b"",
+    "any": b"x" * 64,
+    "the bringer's": word(4, by=2),
+    "another member's": word(2),
+    "of another chat": word(4, chat=CHAT + 1),
+}
+
+
+@pytest.mark.parametrize("farewell", FALSE.values(), ids=FALSE)
+def test_nobody_says_of_another_that_it_has_left(farewell: bytes) -> None:
+    talk = den()
+    brings(talk, person(4, left=True, farewell=farewell))
+    assert talk.changes == []
+    assert known(talk, 4).belongs
+    assert talk.group.drops["a farewell that its member has not signed"] == 1
+    assert 4 in talk.group.belonging
+
+
+@pytest.mark.parametrize("farewell", FALSE.values(), ids=FALSE)
+def test_nor_does_its_own_connection(farewell: bytes) -> None:
+    """Whoever has stolen that, and not the identity."""
+    talk = den()
+    answer = talk.hears(m.Leave(talk.caller(4), person(4, left=True, farewell=farewell)))
+    assert isinstance(answer, m.Refusal)
+    assert answer.reason == Reason.WRONG_SIGNATURE
+    assert known(talk, 4).belongs
+
+
+def test_nor_does_who_answers_with_its_roster() -> None:
+    talk = den()
+    talk.hold(m.Update)
+    talk.hand(Changed(Field.AWAY, "lunch", WALL))
+    left = m.Roster((person(4, left=True, farewell=FALSE["the bringer's"]),))
+    talk.answer(m.Update, m.Updated(left, talk.view()), to=2)
+    assert known(talk, 4).belongs
+
+
+def test_a_farewell_is_heard_once_more() -> None:
+    talk = den()
+    leave = m.Leave(talk.caller(4), person(4, left=True, farewell=word(4)))
+    assert isinstance(talk.hears(leave), m.LeaveNoted)
+    assert talk.changes == [(4, Change.LEFT)]
+    assert isinstance(talk.hears(leave), m.LeaveNoted)
+    assert talk.changes == []
+
+
+def test_it_is_kept_and_handed_on() -> None:
+    talk = den()
+    brings(talk, person(4, left=True, farewell=word(4)))
+    answer = talk.hears(m.Update(talk.caller(2), m.Roster(), want_roster=True))
+    (record,) = [one for one in answer.roster.members if one.id == 4]
+    assert record.farewell == word(4)
+
+
+def test_of_whom_nobody_has_heard_it_is_believed() -> None:
+    talk = den()
+    brings(talk, person(9, left=True))
+    assert not known(talk, 9).belongs
+
+
+def test_in_a_transient_group_others_say_so() -> None:
+    """The keys of a member end with its process."""
+    talk = den(mode=TRANSIENT)
+    brings(talk, person(4, left=True))
+    assert not known(talk, 4).belongs
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_a_joiner_proves_that_it_has_left_as_whom_it_was(is_signed: bool) -> None:
+    signs = {"sign": lambda said: signature(identity(1), said), "verify": verify}
+    talk = leading(1, 2, person(9, identity=identity(9)), first=50, signs=signs)
+    admit(talk, 9, left_ids=(9,), farewells=(word(9),) if is_signed else ())
+    assert known(talk, 9).belongs is not is_signed
+    assert (talk.group.member(50) is not None) is is_signed
+
+
+# ---- its lives, and what it says ---------------------------------------------------------------
+
+
+FAR = WALL + 2 * AHEAD_MS
+
+
+def test_nobody_draws_a_life_for_another_that_it_cannot_outlive() -> None:
+    talk = den()
+    for record in (
+        person(4, incarnation=FAR),
+        person(4, address_stamp=(FAR, 1), address="10.0.0.9:9", card=m.NO_CARD),
+    ):
+        before = known(talk, 4)
+        brings(talk, record)
+        assert known(talk, 4) == before
+    assert talk.group.drops["a life that its member cannot have drawn"] == 2
+
+
+def test_a_life_that_a_clock_may_draw_is_taken_from_anybody() -> None:
+    """So members hear of it from each other."""
+    talk = den()
+    brings(talk, person(4, incarnation=WALL + 1_000))
+    assert known(talk, 4).incarnation == WALL + 1_000
+
+
+def test_we_outlive_what_is_said_of_us() -> None:
+    """Whoever has called in our name, and made others believe it."""
+    talk = den()
+    brings(talk, person(3, incarnation=WALL + AHEAD_MS))
+    assert known(talk, 3).incarnation > WALL + AHEAD_MS
+    assert talk.sent(m.Update), "all are told"
+    before = known(talk, 3)
+    brings(talk, person(3, incarnation=NUMBER_MAX))
+    assert known(talk, 3) == before, "beyond that we could not go"
+
+
+@pytest.mark.parametrize("of", [3, 4])
+def test_nobody_gets_there_step_by_step(of: int) -> None:
+    talk = den()
+    for n in range(1, 9):
+        brings(talk, person(of, incarnation=WALL + n * AHEAD_MS))
+    assert known(talk, of).incarnation <= WALL + AHEAD_MS + 2
+
+
+def test_a_member_may_have_any_clock() -> None:
+    talk = den()
+    brings(talk, person(4, incarnation=FAR), by=4)
+    assert known(talk, 4).incarnation == FAR
+    brings(talk, person(4, incarnation=FAR + 5))
+    assert known(talk, 4).incarnation == FAR, "of the next one it tells us itself"
+    brings(talk, person(4, incarnation=FAR + 5), by=4)
+    assert known(talk, 4).incarnation == FAR + 5
+
+
+def test_a_clock_that_is_far_behind_here_keeps_nothing_away() -> None:
+    """As of a machine that learns the time only after it has started."""
+    talk = returning(3, 1, 2, 4, leader=1)
+    talk.hand(Started(1_000))
+    talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1, ms=WALL),)))
+    brings(talk, person(4, nick=m.Fact("dan", Hlc(WALL + 9, 0), 4)))
+    assert known(talk, 4).nick.value == "dan"
+
+
+@pytest.mark.parametrize("what", ["nick", "away"])
+def test_nobody_says_for_another_what_it_could_not_take_back(what: str) -> None:
+    talk = den()
+    fact = m.Fact("mud", Hlc(FAR, 0), 4)
+    before = known(talk, 4)
+    brings(talk, person(4, **{what: fact}))
+    assert known(talk, 4) == before
+    assert talk.group.drops[f"a {what} from a far future"] == 1
+
+
+def test_a_topic_can_always_be_changed() -> None:
+    talk = den()
+    brings(talk, topic=m.Fact("for ever", Hlc(FAR, 0), 2))
+    assert talk.group.roster.topic == m.Fact()
+    brings(talk, topic=m.Fact("tea", Hlc(WALL, 0), 2))
+    assert talk.group.roster.topic.value == "tea"
+
+
+def test_what_else_is_in_such_a_roster_is_taken() -> None:
+    talk = den()
+    brings(talk, person(4, incarnation=FAR), person(2, nick=m.Fact("bo", Hlc(WALL, 0), 2)))
+    assert known(talk, 2).nick.value == "bo"
+    assert replace(known(talk, 4), life=m.Life.ALIVE).incarnation < FAR

@@ -1,0 +1,263 @@
+"""What is said is opened by the member that it goes to, and by nobody else.
+
+Tries node/trust/seals.py, node/codec/sealing.py and node/host/sealing.py.
+"""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from node.codec import METHODS, AskWriter, Malformed, Method, call_of
+from node.codec.frames import read_frame
+from node.codec.sealing import SEALED
+from node.core import messages as core
+from node.core.messages import NO_CARD, Card
+from node.host.sealing import ChatSeals
+from node.limits import Limits
+from node.trust import keys, seals
+from p2pchat.v1 import common_pb2
+from p2pchat.v1 import node_pb2 as pb
+from tests.node import wire_values as values
+from tests.node.wire_values import CALLER
+from tests.sealing import Sealer
+
+LIMITS = Limits()
+ALICE, BOB, EVE = 1_000_001, CALLER.node, 1_000_003
+KEYS = {member: keys.make() for member in (ALICE, BOB, EVE)}
+CARDS = {member: own.card for member, own in KEYS.items()}
+TOLD = replace(values.TELL, caller=replace(CALLER, callee=ALICE), to=ALICE)
+
+SYNCED = next(one for one in values.REPLIES if isinstance(one, core.Synced) and one.messages)
+
+
+def sealer(member: int) -> Sealer:
+    return Sealer(KEYS[member], lambda other: CARDS[other])
+
+
+def method(kind: type) -> Method:
+    return METHODS[kind]
+
+
+# ---- the pair ----------------------------------------------------------------------------------
+
+
+def pair(own: int, other: int) -> seals.Pair:
+    return seals.Pair(KEYS[own].seal, CARDS[other].seal_key)
+
+
+@given(st.binary(max_size=2_000))
+def test_the_other_one_opens_what_was_closed(said: bytes) -> None:
+    content, key = seals.close(said)
+    wrap = pair(BOB, ALICE).wrap(key)
+    assert len(wrap) == 60
+    assert pair(ALICE, BOB).open(content, wrap) == said
+    assert said not in content or len(said) < 8
+
+
+def test_nobody_else_does() -> None:
+    content, key = seals.close(b"the secret plan")
+    wrap = pair(BOB, ALICE).wrap(key)
+    for own, other in ((EVE, BOB), (EVE, ALICE), (ALICE, EVE), (BOB, EVE)):
+        assert pair(own, other).open(content, wrap) is None
+
+
+def test_what_goes_out_does_not_come_back() -> None:
+    """Bob cannot be told his own words as if they were alice's."""
+    content, key = seals.close(b"the secret plan")
+    assert pair(BOB, ALICE).open(content, pair(BOB, ALICE).wrap(key)) is None
+
+
+@pytest.mark.parametrize(
+    "part", ["content", "wrap", "nonce", "short wrap", "no wrap", "no content"]
+)
+def test_what_was_altered_is_not_opened(part: str) -> None:
+    content, key = seals.close(b"the secret plan")
+    wrap = pair(BOB, ALICE).wrap(key)
+    bent = {
+        "content": (bytes([content[0] ^ 1]) + content[1:], wrap),
+        "wrap": (content, wrap[:-1] + bytes([wrap[-1] ^ 1])),
+        "nonce": (content, bytes([wrap[0] ^ 1]) + wrap[1:]),
+        "short wrap": (content, wrap[:5]),
+        "no wrap": (content, b""),
+        "no content": (b"", wrap),
+    }
+    assert pair(ALICE, BOB).open(*bent[part]) is None
+    assert pair(ALICE, BOB).open(content, wrap) == b"the secret plan"
+
+
+def test_nothing_is_closed_alike_twice() -> None:
+    (one, its_key), (other, another_key) = seals.close(b"same"), seals.close(b"same")
+    assert one != other
+    assert its_key != another_key
+    assert pair(BOB, ALICE).wrap(its_key) != pair(BOB, ALICE).wrap(its_key)
+
+
+@pytest.mark.parametrize("key", [bytes(32), b"", b"k" * 31])
+def test_what_is_no_key_makes_no_pair(key: bytes) -> None:
+    """All zero is one whose secret everybody knows."""
+    assert seals.pair(KEYS[ALICE].seal, key) is None
+
+
+# ---- the calls ---------------------------------------------------------------------------------
+
+
+def asked(data: bytes, by: int = ALICE) -> core.Request | Malformed:
+    (one,) = read_frame(data, LIMITS, sealer(by)).asked
+    return one.request
+
+
+def test_what_is_told_over_a_link_is_sealed() -> None:
+    data = AskWriter(sealer(BOB)).write(1, TOLD)
+    for line in TOLD.messages[0].texts:
+        assert line.encode() not in data
+    assert asked(data) == TOLD
+
+
+def test_it_is_encrypted_once_for_all_who_are_told() -> None:
+    writer = AskWriter(sealer(BOB))
+    for_alice = pb.Frame.FromString(writer.write(1, TOLD)).asks[0].messages.sealed
+    to_eve = replace(TOLD, caller=replace(CALLER, callee=EVE), to=EVE)
+    data = writer.write(2, to_eve)
+    for_eve = pb.Frame.FromString(data).asks[0].messages.sealed
+    assert for_alice.content == for_eve.content
+    assert for_alice.wrap != for_eve.wrap
+    assert asked(data, by=EVE) == to_eve
+
+
+@pytest.mark.parametrize("kind", ["clear", "for eve", "by eve", "both"])
+def test_what_is_not_sealed_for_us_by_the_caller_says_nothing(kind: str) -> None:
+    """The group then refuses it, or the caller."""
+    plain = AskWriter().write(1, TOLD)
+    for_eve = replace(TOLD, caller=replace(CALLER, callee=EVE))
+    data = {
+        "clear": plain,
+        "for eve": AskWriter(sealer(BOB)).write(1, for_eve),
+        "by eve": AskWriter(sealer(EVE)).write(1, TOLD),
+        "both": b"",
+    }[kind]
+    if kind == "both":  # in the clear, and beside that something sealed for somebody else
+        frame = pb.Frame.FromString(plain)
+        other = pb.Frame.FromString(AskWriter(sealer(BOB)).write(1, for_eve))
+        frame.asks[0].messages.sealed.CopyFrom(other.asks[0].messages.sealed)
+        data = frame.SerializeToString()
+    request = asked(data)
+    assert isinstance(request, core.Tell)
+    assert request.messages == ()
+    assert request.caller.node == BOB
+
+
+def test_nothing_but_what_is_said_is_taken_from_inside() -> None:
+    """Who calls, and for whom, stands outside and nowhere else."""
+    content, key = seals.close(pb.Messages(destination_id=EVE).SerializeToString())
+    frame = pb.Frame.FromString(AskWriter(sealer(BOB)).write(1, TOLD))
+    told = frame.asks[0].messages
+    wrap = sealer(BOB).wrap(key, 1, ALICE)
+    told.sealed.CopyFrom(pb.Sealed(content=content, wrap=wrap))
+    request = asked(frame.SerializeToString())
+    assert isinstance(request, core.Tell)
+    assert (request.to, request.messages) == (ALICE, ())
+
+
+def test_noise_inside_says_nothing() -> None:
+    content, key = seals.close(b"\xff" * 9)
+    frame = pb.Frame.FromString(AskWriter(sealer(BOB)).write(1, TOLD))
+    sealed = pb.Sealed(content=content, wrap=sealer(BOB).wrap(key, 1, ALICE))
+    frame.asks[0].messages.sealed.CopyFrom(sealed)
+    request = asked(frame.SerializeToString())
+    assert isinstance(request, core.Tell)
+    assert request.messages == ()
+
+
+def test_a_bad_field_inside_is_named() -> None:
+    frame = pb.Frame.FromString(AskWriter().write(1, TOLD))
+    inner = pb.Messages(messages=frame.asks[0].messages.messages)
+    inner.messages[0].header.seq = 0
+    content, key = seals.close(inner.SerializeToString())
+    frame.asks[0].messages.ClearField("messages")
+    sealed = pb.Sealed(content=content, wrap=sealer(BOB).wrap(key, 1, ALICE))
+    frame.asks[0].messages.sealed.CopyFrom(sealed)
+    request = asked(frame.SerializeToString())
+    assert isinstance(request, Malformed)
+    assert "messages.messages[0].header.seq" in str(request)
+
+
+def test_one_message_alone_is_sealed_too() -> None:
+    data = method(core.Tell).write_request(TOLD, sealer(BOB))
+    message = pb.MessageRequest.FromString(data)
+    left = {field.name for field, _ in message.ListFields()}
+    assert left == {"chat_id", "caller", "destination_id", "pass_on", "sealed"}
+    assert method(core.Tell).read_request(data, LIMITS, sealer(ALICE)) == TOLD
+    clear = method(core.Tell).write_request(TOLD)
+    request = method(core.Tell).read_request(clear, LIMITS, sealer(ALICE))
+    assert isinstance(request, core.Tell)
+    assert request.messages == ()
+
+
+def test_a_page_of_catch_up_is_sealed_for_who_asked() -> None:
+    sync = method(core.Sync)
+    asks = replace(CALLER, callee=ALICE)
+    data = sync.write_reply(SYNCED, asks, sealer(ALICE))
+    assert not pb.SyncResponse.FromString(data).messages
+    assert sync.read_reply(data, LIMITS, asks, sealer(BOB)) == SYNCED
+    for wrong in (data, sync.write_reply(SYNCED)):
+        with pytest.raises(Malformed, match="must be sealed by the member that answers"):
+            sync.read_reply(wrong, LIMITS, asks, sealer(EVE))
+
+
+def test_calls_that_say_nothing_are_as_they_were() -> None:
+    for request in values.EXAMPLES:
+        kind = method(type(request))
+        if kind.request not in SEALED:
+            assert kind.write_request(request, sealer(BOB)) == kind.write_request(request)
+            assert kind.read_request(kind.write_request(request), LIMITS, sealer(ALICE)) == request
+
+
+def test_every_field_that_says_something_is_sealed() -> None:
+    """Whatever of a chat message a carrier has, and nothing else."""
+    says = {"msg_id", "source_id", "msg", "header", "more_ids", "more_msgs", "messages"}
+    for kind, fields in SEALED.items():
+        assert fields == {field.name for field in kind.DESCRIPTOR.fields} & says
+    message = {field.name for field in common_pb2.ChatMessage.DESCRIPTOR.fields}
+    assert message <= says
+    assert call_of(TOLD)[0] == "/p2pchat.v1.Node/Message"
+
+
+# ---- the node's own ----------------------------------------------------------------------------
+
+
+def chat(number: int, own: int, cards: dict[int, Card], broken: str = "") -> Any:
+    members = {member: SimpleNamespace(card=card) for member, card in cards.items()}
+    group = SimpleNamespace(chat=number, member=members.get)
+    return SimpleNamespace(group=group, seal_key=KEYS[own].seal, broken=broken)
+
+
+def test_a_node_seals_by_the_cards_of_each_chat() -> None:
+    """One of its chats may be transient, and have keys of its own."""
+    chats = [chat(7, ALICE, {BOB: CARDS[BOB]}), chat(8, EVE, {BOB: CARDS[BOB]})]
+    ours = ChatSeals(lambda: chats)
+    content, key = ours.close(b"said")
+    for number, us in ((7, ALICE), (8, EVE)):
+        assert pair(BOB, us).open(content, ours.wrap(key, number, BOB)) == b"said"
+        assert ours.open(content, pair(BOB, us).wrap(key), number, BOB) == b"said"
+
+
+def test_for_whom_there_is_no_key_nothing_is_sealed() -> None:
+    chats = [chat(7, ALICE, {BOB: NO_CARD}), chat(9, ALICE, {BOB: CARDS[BOB]}, broken="it has")]
+    ours = ChatSeals(lambda: chats)
+    content, key = ours.close(b"said")
+    for number, member in ((7, BOB), (7, EVE), (8, BOB), (9, BOB)):
+        assert ours.wrap(key, number, member) == b""
+        assert ours.open(content, pair(BOB, ALICE).wrap(key), number, member) is None
+
+
+def test_a_card_that_is_said_anew_is_used_at_once() -> None:
+    cards = {BOB: CARDS[EVE]}
+    ours = ChatSeals(lambda: [chat(7, ALICE, cards)])
+    content, key = ours.close(b"said")
+    assert pair(BOB, ALICE).open(content, ours.wrap(key, 7, BOB)) is None
+    cards[BOB] = CARDS[BOB]
+    assert pair(BOB, ALICE).open(content, ours.wrap(key, 7, BOB)) == b"said"

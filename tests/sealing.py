@@ -1,0 +1,26 @@
+"""Seals as a node has them, for tests that speak as one."""
+
+from collections.abc import Callable
+
+from node.core.messages import Card
+from node.core.types import ChatId, MemberId
+from node.trust import keys, seals
+
+
+class Sealer:
+    """Seals with these keys, for members whose cards `card_of` knows."""
+
+    def __init__(self, own: keys.Keys, card_of: Callable[[MemberId], Card]) -> None:
+        self._own, self._card_of = own, card_of
+
+    def close(self, content: bytes) -> tuple[bytes, bytes]:
+        return seals.close(content)
+
+    def wrap(self, key: bytes, chat: ChatId, member: MemberId) -> bytes:
+        return self._pair(member).wrap(key)
+
+    def open(self, content: bytes, wrap: bytes, chat: ChatId, member: MemberId) -> bytes | None:
+        return self._pair(member).open(content, wrap)
+
+    def _pair(self, member: MemberId) -> seals.Pair:
+        return seals.Pair(self._own.seal, self._card_of(member).seal_key)
