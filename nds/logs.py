@@ -6,6 +6,7 @@
 Values come from strangers, so whatever is not plain is quoted; a traceback is one quoted value.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -45,11 +46,13 @@ def start_logging(kind: str, stream: TextIO | None = None) -> None:
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """False for what gRPC says when a caller goes away before its answer can be sent.
+    """False for what gRPC says when a caller goes away before its answer can be sent, or when this
+    process ends before a call does.
 
     It says so as a bug of the servicer, with a traceback; in a network that breaks it is none.
     """
-    return not (record.name == GRPC and record.getMessage().startswith(UNSENT))
+    is_cut_off = record.exc_info and record.exc_info[0] is asyncio.CancelledError
+    return not (record.name == GRPC and (is_cut_off or record.getMessage().startswith(UNSENT)))
 
 
 def _parts(record: logging.LogRecord) -> tuple[str, str, str, dict[str, Value]]:

@@ -7,6 +7,7 @@ stands in it, and of chats that leave nothing on disk nothing at all: neither th
 what an exception may have quoted of them (`be_reticent`).
 """
 
+import asyncio
 import logging
 import traceback
 from collections.abc import MutableMapping
@@ -128,11 +129,13 @@ def told(error: BaseException) -> str:
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """False for what gRPC says when a caller goes away before its answer can be sent.
+    """False for what gRPC says when a caller goes away before its answer can be sent, or when this
+    process ends before a call does.
 
     It says so as a bug of the servicer, with a traceback; in a network that breaks it is none.
     """
-    return not (record.name == GRPC and record.getMessage().startswith(UNSENT))
+    is_cut_off = record.exc_info and record.exc_info[0] is asyncio.CancelledError
+    return not (record.name == GRPC and (is_cut_off or record.getMessage().startswith(UNSENT)))
 
 
 def open_log(file: Path, level: str) -> logging.Handler:

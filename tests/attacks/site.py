@@ -228,7 +228,7 @@ class Site:
         assert after == before, f"before {before}\nafter {after}"
         self._lines += 1
         text = f"all is well {self._lines}"
-        self.cluster["bob"].run("send", "-c", CHAT, text)
+        self.cluster["bob"].say(CHAT, text)
         for name in HONEST:
             assert self.cluster[name].texts(CHAT)[-1] == text
 

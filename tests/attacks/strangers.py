@@ -82,7 +82,7 @@ class Crowd:
         self.began = 0
 
     def from_where(self, number: int) -> tuple[str, int] | None:
-        if self.given.addresses == 1:
+        if not self.given.addresses:
             return None
         return f"127.0.1.{1 + number % self.given.addresses}", 0
 
@@ -232,7 +232,7 @@ def main() -> int:
     parser.add_argument("--call", choices=CALLS, default="ping")
     parser.add_argument("--chat", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1.0, help="calls a second and connection")
-    parser.add_argument("--addresses", type=int, default=1, help="so many of 127.0.1.0/24")
+    parser.add_argument("--addresses", type=int, default=0, help="so many of 127.0.1.0/24")
     parser.add_argument("--refused", type=int, default=0, help="calls, before all is ready")
     parser.add_argument("--plain", action="store_true")
     given = parser.parse_args()

@@ -27,7 +27,7 @@ _streams = iter(range(100, 10_000))
 
 def said(site: Site, by: str, text: str) -> ChatMessage:
     """A line that a member says by way of its node, as all have it, with its signature."""
-    site.cluster[by].run("send", "-c", CHAT, text)
+    site.cluster[by].say(CHAT, text)
     answer = reads(site, "alice", sources=(site.id[by],))
     assert isinstance(answer, m.Synced), answer
     return next(message for message in answer.messages if text in message.texts)

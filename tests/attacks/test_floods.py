@@ -83,7 +83,7 @@ def _comes_to(site: Site, name: str, text: str) -> None:
 # ---- strangers -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("addresses", [1, 200])
+@pytest.mark.parametrize("addresses", [0, 200], ids=["of the honest", "of their own"])
 def test_a_thousand_strangers_silence_nobody(yard: Site, addresses: int) -> None:
     """Who comes back, and who is invited, gets in meanwhile."""
     victim = yard.listen["bob"]
@@ -136,12 +136,13 @@ def test_a_stranger_that_asks_too_much_is_told_once_what_and_when(yard: Site) ->
         request = node_pb2.LivenessPingRequest(caller=common_pb2.Caller(chat_id=1))
         ends: Counter[str] = Counter()
         told = ""
-        for _ in range(600):
-            with pytest.raises(grpc.RpcError) as caught:
-                ping(request.SerializeToString(), timeout=5)
-            end = refused(caught.value)
-            ends[f"{end.code} {end.reason}".strip()] += 1
-            told = told or (caught.value.details() if end == TOO_MANY else "")  # type: ignore[attr-defined]
+        until = time.monotonic() + 60
+        while not ends["CANCELLED"] and time.monotonic() < until:
+            many = [ping.future(request.SerializeToString(), timeout=20) for _ in range(50)]
+            for error in (one.exception() for one in many):
+                end = refused(error)
+                ends[f"{end.code} {end.reason}".strip()] += 1
+                told = told or (error.details() if end == TOO_MANY else "")
     assert ends["NOT_FOUND UNKNOWN_CHAT"] >= budget.ADDRESS_CALLS.burst
     assert ends["RESOURCE_EXHAUSTED TOO_MANY_CALLS"] > 0
     assert ends["CANCELLED"] > 0
@@ -316,8 +317,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def test_who_asks_the_discovery_service_too_much_is_told_and_others_are_served(
     service: Cluster, what: str
 ) -> None:
-    """From other addresses than the honest have; what those may ask at once is used up before."""
-    flags = ("--call", what, "--addresses", "3", "--rate", "20", "--refused", "100")
+    """From another address than the honest have; what that may ask at once is used up before."""
+    flags = ("--call", what, "--addresses", "1", "--rate", "20", "--refused", "100")
     with strangers(service.nds.address, "calling=100", "idle=300", "silent=100", *flags) as counts:
         for n in range(5):
             began = time.monotonic()

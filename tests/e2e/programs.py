@@ -351,6 +351,12 @@ class Member:
         told = list(self.control.Send(request, timeout=CALL_S))
         assert told, f"{self.name} did not store {text!r}"
 
+    def say(self, chat: str, text: str) -> None:
+        """Says a line, and waits until every member has acknowledged it."""
+        request = control_pb2.SendRequest(chat=chat, text=text, wait=control_pb2.WAIT_ALL)
+        *_, last = self.control.Send(request, timeout=VERB_S)
+        assert last.complete, f"{text!r} of {self.name}: {last}"
+
     def texts(self, chat: str) -> list[str]:
         """What its history says, in its order."""
         return [line.text for line in self.history(chat)]

@@ -1,5 +1,6 @@
 """The log: one event a line, whatever a value holds."""
 
+import asyncio
 import io
 import json
 import logging
@@ -79,5 +80,9 @@ def test_a_caller_that_went_away_before_its_answer_is_no_bug(lines):
     grpc = logging.getLogger("grpc._cython.cygrpc")
     grpc.error("ExecuteBatchError raised in core by servicer method [/NodeDiscovery/Renew]")
     grpc.error("Unexpected [RuntimeError] raised by servicer method [/NodeDiscovery/Renew]")
+    try:
+        raise asyncio.CancelledError
+    except asyncio.CancelledError:
+        grpc.exception("Exception not handled by _handle_exceptions in servicer method [Renew]")
     (line,) = read()
     assert "Unexpected [RuntimeError] raised" in line

@@ -1,5 +1,6 @@
 """The node's log: one event a line, with chat, id and epoch; also node/host/journal.py."""
 
+import asyncio
 import logging
 import re
 import stat
@@ -99,6 +100,10 @@ def test_a_caller_that_went_away_before_its_answer_is_no_bug(tmp_path: Path) -> 
     except RuntimeError:
         grpc.exception("ExecuteBatchError raised in core by servicer method [/Node/Sync]")
         grpc.exception("Unexpected [RuntimeError] raised by servicer method [/Node/Sync]")
+    try:
+        raise asyncio.CancelledError
+    except asyncio.CancelledError:
+        grpc.exception("Exception not handled by _handle_exceptions in servicer method [Sync]")
     logs.close_log(handler)
     (line,) = file.read_text().splitlines()
     assert " error    Unexpected [RuntimeError] raised by servicer method [/Node/Sync] | " in line
