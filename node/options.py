@@ -109,7 +109,12 @@ OPTIONS = (
     Option("nds", _addresses, (), "discovery services, HOST:PORT each"),
     Option("listen", _listen, "127.0.0.1:0", "where the node listens, HOST[:PORT]; 0 draws one"),
     Option("advertise", _dialled, "", "the address that others are told; empty: found out"),
-    Option("nds_listen", _listen, NDS_DEFAULT, "where `host` starts an NDS of its own"),
+    Option(
+        "nds_listen",
+        _listen,
+        NDS_DEFAULT,
+        "where `host` starts an NDS of its own; not set: there, on all addresses",
+    ),
     Option("timeout", _seconds, 10.0, "seconds that a verb waits for an answer"),
     _choice(
         "insecure",

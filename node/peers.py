@@ -51,6 +51,7 @@ from node.rpc import (
     status_of,
 )
 from node.rpc.budget import LINKS_EACH_MAX
+from node.rpc.line import CLOSED
 from node.rpc.options import grpc
 from node.rpc.transport import Transport
 from node.runner import URGENT, Silenced
@@ -168,7 +169,7 @@ class Links:
                 task = self._tasks.spawn(alone, f"call to {address}")
                 self._alone.add(task)
                 return task.add_done_callback(self._alone.discard)
-            outcome = end or Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
+            outcome = end or CLOSED
             peer.in_flight -= 1
             self._note(address, peer, request, began, outcome)
             then(outcome)

@@ -339,7 +339,7 @@ class InviteRow(Struct, frozen=True):
     made_ms: int = 0
     expires_ms: int = 0  # 0: never
     once: bool = False
-    state: str = ""  # good, revoked, expired, used
+    state: str = ""  # good, revoked, expired, used, void
     used: int = 0  # how many came by it
 
 

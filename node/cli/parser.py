@@ -39,13 +39,13 @@ DECIDED = '"chat","act","nick"'
 CHAT_ROW = '"chat","chat_id","id","member","epoch","generation"'
 LINE_ROW = (
     '"v","type","chat","id","short","epoch","generation","from":{"id","member","nick"},"ts",'
-    '"text","edited","erased","redacted_by","kind","backlog","own","mention"'
+    '"text","edited","erased","redacted_by","kind","backlog","own","mention","acked","of"'
 )
 
 VERBS: tuple[Verb, ...] = (
     Verb(
         "host",
-        "make a chat and print the line that others run; starts an NDS where none answers",
+        "make a chat and print the line that others run; starts an NDS if none is named or answers",
         f'{CHAT_ROW},"join"',
         "node",
     ),
@@ -75,7 +75,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "send",
-        "send a line, or with - one message for each line of stdin",
+        "send a line, or with - one message for each line of stdin that is not blank",
         '"id","short","acked","of","missing","later","complete"',
         "chat",
         "Exits when it is acknowledged (see --wait) or --timeout is over; prints 4f2a 3/3.",

@@ -51,13 +51,12 @@ async def _send_all(run: Run) -> int:
     many = not run.args.text or run.args.text == ["-"]
     number = stored = 0
     async with run.client() as node:
-        async for text in _texts(run):
-            number += 1
-            if not text.strip():
+        async for number, raw in _texts(run):
+            if not raw.strip():
                 raise Usage(text="There is nothing to say: the text is blank.")
             try:
                 told = node.send(
-                    run.args.chat, text, kind=kind, wait=how, wait_ms=min(limit, 3_600_000)
+                    run.args.chat, _decoded(raw), kind=kind, wait=how, wait_ms=min(limit, 3_600_000)
                 )
                 sent = [one async for one in told]
             except (BadField, TooLong) as complaint:
@@ -81,22 +80,33 @@ async def _send_all(run: Run) -> int:
     return worst
 
 
-async def _texts(run: Run) -> AsyncIterator[str]:
-    """The line of the arguments, or what stdin holds: a message a line, or one with --whole."""
+async def _texts(run: Run) -> AsyncIterator[tuple[int, bytes]]:
+    """The line of the arguments, or what stdin holds: a message for each line that is not blank,
+    with its number, or one with --whole.
+    """
     text = " ".join(run.args.text)
     if run.args.text and text != "-":
-        yield text
+        yield 1, text.encode()
         return
     if run.args.whole:
         everything = await asyncio.to_thread(sys.stdin.buffer.read, TEXT_MAX + 1)
         if len(everything) > TEXT_MAX and (rest := await asyncio.to_thread(_rest)):
             raise TooLong(size=len(everything) + rest, limit=TEXT_MAX)
-        yield everything.decode("utf-8", "replace").removesuffix("\n")
+        yield 1, everything.removesuffix(b"\n")
         return
+    number = 0
     while line := await asyncio.to_thread(sys.stdin.buffer.readline):
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        if text.strip():
-            yield text
+        number += 1
+        if line.strip():
+            yield number, line.rstrip(b"\r\n")
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        wrong = raw[error.start : error.end].hex(" ")
+        raise BadField(field="text", text=f"must be UTF-8, not the bytes {wrong}") from error
 
 
 def _rest() -> int:

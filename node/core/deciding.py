@@ -367,11 +367,12 @@ class Decisions:
         removed, barred = dict[MemberId, MemberId](), dict[bytes, MemberId]()
         mine = self._persons({owner})
         for _, n, one in removals:
-            if one.whom == owner or one.person in mine:
-                continue  # Whoever is the owner in the end stays, whoever thought what meanwhile.
-            if one.whom:
+            # Whoever is the owner in the end stays, whoever thought what meanwhile; what it was
+            # before, under another id, and was removed as, does not come back with that.
+            if one.whom and one.whom != owner:
                 removed.setdefault(one.whom, one.by)
-            if not any(who == one.person and self._past[p] >> n & 1 for p, who in pardons):
+            pardoned = any(who == one.person and self._past[p] >> n & 1 for p, who in pardons)
+            if not pardoned and one.person not in mine:
                 barred.setdefault(one.person, one.by)
         admins = self._admins(owners) - removed.keys() - {owner}
         invites, topic, title = (

@@ -106,7 +106,7 @@ class Inviting:
             request.proof, joiner_proof(known.check, request.identity, certificate, own)
         ):
             return Refusal(Reason.WRONG_SECRET, "what stands after the # in the line is wrong")
-        if not self._may_have_made(known):
+        if not honoured(self._s, known):
             return Refusal(Reason.WRONG_SECRET, "who made that invitation may not invite")
         if known.revoked:
             return Refusal(Reason.WRONG_SECRET, "that invitation was revoked")
@@ -115,15 +115,6 @@ class Inviting:
         if known.once and known.used:
             return Refusal(Reason.WRONG_SECRET, "that invitation was for one, who is in")
         return None
-
-    def _may_have_made(self, invite: Invite) -> bool:
-        """May who is said to have made it invite, and where admins alone do, is it so?"""
-        s, maker = self._s, self._s.members.get(invite.by)
-        if maker is None or maker.kicked or not s.members.may_invite(invite.by):
-            return False
-        if not s.members.admins_invite or s.setup.verify is None:
-            return True
-        return s.setup.verify(maker.identity, invite.signature, statement(s.chat, invite))
 
     def used(self, member: MemberId, request: Join) -> None:
         """A newcomer came by its invitation."""
@@ -147,3 +138,13 @@ class Inviting:
     def over(self, request: Join) -> None:
         """It has been answered for good."""
         self._passwords.over(request)
+
+
+def honoured(s: State, invite: Invite) -> bool:
+    """May who is said to have made it invite, and where admins alone do, is it so?"""
+    maker = s.members.get(invite.by)
+    if maker is None or maker.kicked or not s.members.may_invite(invite.by):
+        return False
+    if not s.members.admins_invite or s.setup.verify is None:
+        return True
+    return s.setup.verify(maker.identity, invite.signature, statement(s.chat, invite))

@@ -11,7 +11,7 @@ from .changes import Changed
 from .changing import Fault, fault
 from .conversation import ChatMessage, Kind, Spot
 from .deciding import Order
-from .inviting import OPEN
+from .inviting import OPEN, honoured
 from .messages import Fact, Life, Member, Roster
 from .outbox import Entry
 from .state import Role, State
@@ -210,6 +210,10 @@ class Readable:
     def about(self) -> Fact:
         """The topic."""
         return self._s.members.about
+
+    def honours(self, invite: Invite) -> bool:
+        """Does its maker's word count, as far as we know?  It may be over nonetheless."""
+        return honoured(self._s, invite)
 
     def removed_by(self, id: MemberId) -> MemberId:
         """Who removed this member, or keeps its person out; 0 for nobody."""

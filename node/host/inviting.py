@@ -135,7 +135,7 @@ async def invite(
     if is_open(node, chat):
         return words.Invitation(f"{line}#{Mark(None, service)}".removesuffix("#"), through)
     now = wall_ms()
-    if sum(state(one, now) == "good" for one in chat.group.invites) >= USABLE_MAX:
+    if sum(state(chat, one, now) == "good" for one in chat.group.invites) >= USABLE_MAX:
         raise TooManyInvites(chat=chat.name, most=USABLE_MAX)
     secret, expires = draw(), now + expires_s * 1000 if expires_s is not None else 0
     await settled(chat, Invited(secret.id, check_of(secret.key), now, expires, once))
@@ -182,7 +182,7 @@ def listed(node: Node, chat: Chat) -> words.Invites:
             made_ms=one.made,
             expires_ms=one.expires,
             once=one.once,
-            state=state(one, now),
+            state=state(chat, one, now),
             used=len(one.used),
         )
         for one in ordered
@@ -195,13 +195,15 @@ def _recent(chat: Chat, now: int) -> list[Invite]:
     return [one for one in chat.group.invites if not one.expires or now <= one.expires + SHOWN_MS]
 
 
-def state(invite: Invite, now: int) -> str:
-    """good, revoked, expired or used."""
+def state(chat: Chat, invite: Invite, now: int) -> str:
+    """good, revoked, expired, used, or void: who made it may not invite any more."""
     if invite.revoked:
         return "revoked"
     if invite.expires and now > invite.expires:
         return "expired"
-    return "used" if invite.once and invite.used else "good"
+    if invite.once and invite.used:
+        return "used"
+    return "good" if chat.group.honours(invite) else "void"
 
 
 async def revoke(chat: Chat, wanted: str) -> None:

@@ -23,6 +23,7 @@ from node.runner import Silenced
 from node.tasks import Tasks
 
 CLOSE_S = 5.0  # calls on a channel that was replaced may go on this long
+CLOSED = Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
 
 STATES = {
     grpc.ChannelConnectivity.IDLE: "idle",
@@ -51,6 +52,7 @@ class Line:
         self._tasks = tasks
         self._on_broken = on_broken
         self._transport, self._certificate = transport, certificate
+        self._is_closed = False
         self._open()
 
     def _open(self) -> None:
@@ -78,7 +80,7 @@ class Line:
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline_ms / 1000
         again = True
-        while True:
+        while not self._is_closed:
             channel = self._channel
             try:
                 return await self._method(path)(payload, timeout=max(until - loop.time(), 0.001))
@@ -99,15 +101,16 @@ class Line:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise  # It is we who are to end, and not the channel under us.
-                return Silenced(Silence.SILENT, "CANCELLED: the connection was closed")
+                return CLOSED
             if not unavailable or not again:
                 return Silenced(Silence.SILENT, status)
             silence = await probe(self.address, until - loop.time())
             if silence is not None:
                 return Silenced(silence, status)
             again = False
-            if channel is self._channel:
+            if channel is self._channel and not self._is_closed:
                 self._renew()
+        return CLOSED
 
     def _method(self, path: str) -> "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]":
         method = self._methods.get(path)
@@ -138,7 +141,10 @@ class Line:
         self._open()
 
     async def close(self) -> None:
-        """Cancel what is under way and close the channel.  `on_broken` is not called."""
+        """Cancel what is under way and close the channel; who calls on is told so.  `on_broken` is
+        not called.
+        """
+        self._is_closed = True
         self._watcher.cancel()
         await self._channel.close()
 

@@ -483,7 +483,7 @@ def test_a_chat_that_does_not_go_on_here_says_so_in_every_answer() -> None:
         "bob (id 2)    2222",
         "carol (id 3)  3333       differs",
         "dan (id 4)    no answer",
-        "this node's history is as it was when the chat stalled; the others are compared",
+        "this node's history is as it was when the chat stood still; the others are compared",
     )
     assert (answer.notes, answer.exit) == ((note,), 6)
     assert [one["self"] for one in answer.rows[0]["members"]] == [True, False, False, False]

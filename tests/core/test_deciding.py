@@ -138,6 +138,18 @@ def test_who_is_the_owner_in_the_end_is_not_removed() -> None:
     assert order(decided(1, KICK, 1)) == order()
 
 
+def test_what_the_owner_in_the_end_was_before_and_was_removed_as_does_not_come_back() -> None:
+    """It is a member again since then, under another id."""
+    gone = decided(1, KICK, 2)
+    pardon = decided(1, UNBAN, 0, gone, person=identity(2))
+    made = decided(1, OWNER, 4, pardon, person=identity(2))
+    assert order(gone, pardon, made) == Order(4, frozenset({1}), {2: 1})
+    back = decided(4, OWNER, 1, made)
+    assert order(gone, pardon, made, back) == Order(1, frozenset({4}), {2: 1})
+    unaware = decided(1, OWNER, 4, gone, person=identity(2))
+    assert order(gone, unaware) == Order(4, frozenset({1}), {2: 1}), "and it is not kept out"
+
+
 def test_what_the_owner_did_without_knowing_that_it_handed_on_does_not_count() -> None:
     handed = decided(1, OWNER, 2)
     assert admins(handed, decided(1, OP, 4)) == {1}

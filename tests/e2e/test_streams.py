@@ -72,6 +72,16 @@ def test_a_variable_that_is_no_text_is_refused(alone: Processes) -> None:
     says_one_line(done, 2, r"P2PCHAT_NICK must be UTF-8 text, not '\xff\xfe'")
 
 
+def test_a_line_of_stdin_that_is_no_text_is_refused_and_the_others_are_sent(
+    alone: Processes,
+) -> None:
+    done = shell(alone, ["send", "-"], r"< <(printf 'fine\n\ncaf\351\nlast\n')")
+    says_one_line(done, 2, "line 3 is not sent: text: must be UTF-8, not the bytes e9.")
+    assert alone.run("alice", "tail", "-n", "2").stdout.split()[-1] == "last"
+    done = shell(alone, ["send", "--whole"], r"< <(printf '\351')")
+    says_one_line(done, 2, "text: must be UTF-8, not the bytes e9.")
+
+
 FULL = "stdout cannot be written: No space left on device"
 CLOSED = "stdout cannot be written: Bad file descriptor"
 

@@ -17,6 +17,7 @@ from node.core.reasons import Reason
 from node.core.types import Key, Silence
 from node.peers import Links
 from node.rpc import CallLog, Line, Mismatched
+from node.rpc.line import CLOSED
 from node.rpc.options import grpc
 from node.runner import Silenced
 from node.service import Desk, NodeService, build_server
@@ -623,6 +624,27 @@ async def test_whom_nobody_knows_any_more_is_cut_off_and_nobody_else(
     asked = two.asked_for_links
     await mallory.call(two, TELL)
     assert two.asked_for_links == asked, "it has no other link"
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_calls_to_who_is_cut_off_while_it_stands_still_come_to_an_end(
+    houses: tuple[House, House], is_ours: bool
+) -> None:
+    """By a link that we have opened, or that the other has."""
+    one, two = houses
+    if not is_ours:
+        await two.call(one, PING)
+        await until(lambda: two.whom in one.links._accepted)
+    await one.call(two, PING)
+    assert one.linked(two) is is_ours
+    two.gate.clear()
+    begun = [one.begin(two, TELL) for _ in range(3)]
+    asked = [asyncio.create_task(one.call(two, request)) for request in EXAMPLES]
+    await until(lambda: len(two.seen) > len(begun) + 1)
+    one.links.cut_off(lambda certificate: certificate != two.holder.certificate)
+    for end in await asyncio.wait_for(asyncio.gather(*begun, *asked), 5):
+        assert end == CLOSED
+    two.gate.set()
 
 
 async def test_what_we_opened_ourselves_ends_too(houses: tuple[House, House]) -> None:

@@ -185,16 +185,24 @@ async def test_an_owner_that_leaves_hands_on(town: Town) -> None:
     assert roles(bob) == {"bob": "member", "carol": "owner"}
 
 
+def states(node: Node) -> list[str]:
+    """Of the invitations, as they are listed."""
+    return [row.state for row in inviting.listed(node, node.chat("")).invites]
+
+
 async def test_where_admins_alone_invite_and_set_the_topic_others_are_told_so(town: Town) -> None:
     alice, bob, carol = await three(town)
     await asking.set_topic(bob.chat(""), "tea")
     await eventually(lambda: alice.chat("").group.about.value == "tea")
+    await inviting.invite(carol, carol.chat(""))
+    await eventually(lambda: states(alice) == ["good", "good"])
     watcher = carol.hub.add()
     for act in (INVITES, TOPIC):
         await decide(alice.chat(""), act, value="admins")
         assert (await heard(watcher, "rights")).by_nick == "alice"
     shown = views.members(carol.chat(""), False)
     assert (shown.admins_invite, shown.admins_topic) == (True, True)
+    assert states(alice) == states(carol) == ["void", "good"]
     assert views.chat(carol.chat("")).topic == "tea", "the topic that there is stays"
     with pytest.raises(NotAllowed, match="alone invite"):
         await inviting.invite(carol, carol.chat(""))

@@ -2447,7 +2447,7 @@ class InviteRow(_message.Message):
     once: _builtins.bool
     """Good for one only."""
     state: _builtins.str
-    """good, revoked, expired or used."""
+    """good, revoked, expired, used, or void: who made it may not invite any more."""
     used: _builtins.int
     """How many came by it."""
     def __init__(

@@ -437,7 +437,7 @@ def comparison(value: words.Comparison) -> Answer:
     ]
     last = sameness(value)
     if value.halt:
-        last = "this node's history is as it was when the chat stalled; the others are compared"
+        last = "this node's history is as it was when the chat stood still; the others are compared"
     code = errors.DONE if value.same else errors.PARTIAL
     lost = [missing(one.messages, who(one.nick, one.member_id)) for one in value.lost]
     lines = (*table(rows), *lost, last)
