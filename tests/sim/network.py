@@ -126,7 +126,7 @@ class Network:
             if caller is not None:
                 self._refuse(caller, life, call, target, due)
             return
-        own = next(world.calls)
+        own, living = next(world.calls), target.life
         target.served[own] = Served(caller, life, call, due, request)
         if target.frozen:
             target.queue.append(Received(own, request))
@@ -134,7 +134,8 @@ class Network:
             self.respond(target, own, Refusal(Reason.UNKNOWN_CHAT))
         else:
             target.take(Received(own, request))
-        if caller is not None and own in target.served:
+        # Where it died of it, nobody may have told the caller so.
+        if caller is not None and (own in target.served or target.life != living):
             world.at(max(due - world.now, 0), self._fail, caller, life, call, Silence.SILENT)
 
     def _refuse(self, caller: Process, life: int, call: int, target: Process, due: int) -> None:
