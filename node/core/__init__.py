@@ -38,7 +38,8 @@ Who belongs
     secret of an invitation or the password: it calls the joiner back, stores, answers, then tells
     everyone.  Whoever leads pings members it has not heard, lets three others
     try, then suspects, then drops.  Dropped says unreachable: the member itself refutes it with a
-    higher incarnation, keeps its id and catches up.  Only left and kicked are for ever.
+    higher incarnation, keeps its id and catches up.  Only left and kicked are for ever; and since
+    what removed a member may turn out not to count, its node asks now and then whether it does.
 
 What is said
     The lines that a member says at once, in one turn, are one message: one value all the way, in

@@ -33,6 +33,7 @@ class Alarm(IntEnum):
     LEAVE = auto()  # stop waiting for those that were told
     FAREWELL = auto()  # of a member: tell it once more that we leave
     HAND_OVER = auto()  # the named successor has not claimed
+    ASK = auto()  # we were removed: does that count still?
 
 
 Key: TypeAlias = tuple[Alarm, int]

@@ -31,7 +31,7 @@ NEWS_MS = 50  # in a large group what is new about members is told together
 
 class Belonging:
     """`gone`: nothing more is to be sent to that member.  `returned`: catch up with it.
-    `learn`: a member's answer told of its view.  `expelled`: we no longer belong.
+    `learn`: a member's answer told of its view.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Belonging:
         learn: Callable[[MemberId, View], bool],
         gone: Callable[[MemberId], None],
         returned: Callable[[MemberId], None],
-        expelled: Callable[[], None],
     ) -> None:
         self._s = s
-        self._learn, self._gone, self._returned, self._expelled = learn, gone, returned, expelled
-        self._ruling, self.removing = Ruling(s), Removing(s)
+        self._learn, self._gone, self._returned = learn, gone, returned
+        self._ruling = Ruling(s)
+        self.removing = Removing(s, lambda roster, by: self.absorb(roster, by=by), self._current)
         self._exchanging: dict[MemberId, int] = {}  # since when
         self.twins = Twins(s, self.refute)
         self._news: set[MemberId] = set()  # about whom the others are to be told
@@ -117,8 +117,8 @@ class Belonging:
             return s.emit(MemberChanged(id, change, shown, s.members.removed_by(id)))
         if not after.belongs:
             return
-        if before.kicked:  # What removed it does not count after all.
-            return s.emit(MemberChanged(id, Change.JOINED))
+        if before.kicked:
+            return s.emit(MemberChanged(id, Change.REINSTATED))
         was, now = before.life, after.life
         if now is Life.SUSPECT and was is Life.ALIVE:
             s.emit(MemberChanged(id, Change.SUSPECT))
@@ -158,7 +158,7 @@ class Belonging:
         if mine is None or s.role is Role.OUTSIDE or s.closing:
             return
         if mine.kicked:
-            return self._expelled()
+            return self.removing.expelled()
         if not s.members.belongs(s.me) and not s.leaving:
             return self._move(s.members.of_identity(s.setup.identity))
         if mine.incarnation > s.incarnation:
@@ -177,7 +177,7 @@ class Belonging:
         """One identity, one id: the highest.  A new id begins a new stream."""
         s = self._s
         if not id:
-            return self._expelled()
+            return self.removing.expelled()
         s.left_ids = tuple(sorted({*s.left_ids, s.me}))
         s.me, s.stream, s.stream_seq = id, None, 0
         s.election.claim = None  # It was another's, and so is the epoch.
@@ -200,6 +200,16 @@ class Belonging:
 
     def announce(self) -> bool:
         """Put our own record right and tell everyone.  True: nobody may know us by our card yet."""
+        is_new = self._put_right()
+        self.tell(self._s.me)
+        return is_new
+
+    def _current(self) -> Roster:
+        """Our roster, with our own record put right."""
+        self._put_right()
+        return self._s.members.roster
+
+    def _put_right(self) -> bool:
         s = self._s
         mine = s.members.get(s.me)
         assert mine is not None, f"{s.me} is not in its own roster"
@@ -212,7 +222,6 @@ class Belonging:
             mine = at(mine, s.setup.address, stamp, s.setup.card)
         s.members.put(mine)
         s.store_roster()
-        self.tell(s.me)
         return is_new
 
     def _is_outdone(self, mine: Member) -> None:
@@ -303,6 +312,8 @@ class Belonging:
         if self.absorb(request.roster, by=by) and s.leads and s.grid is not None:
             news = [id for id, record in known.items() if s.members.get(id) != record]
             self.tell(*news, common=s.members.common != common)
+        if s.members.is_kicked(by):  # As it has told us itself.
+            return self.removing.refuse(call, request, _kicked(by))
         roster = s.members.roster if request.want_roster else Roster()
         s.respond(call, Updated(roster, s.view(request.caller.epoch)))
 
@@ -445,7 +456,7 @@ class Belonging:
         if record is None:
             return Refusal(Reason.UNKNOWN_MEMBER, f"no member {node} here")
         if record.kicked:
-            return Refusal(Reason.KICKED, f"member {node} was kicked")
+            return _kicked(node)
         if not s.members.belongs(node):
             return Refusal(Reason.LEFT, f"member {node} has left")
         if incarnation < record.incarnation:
@@ -455,6 +466,10 @@ class Belonging:
         if incarnation > record.incarnation and node != s.me:  # A twin brings its whole record.
             self.note_life(record, incarnation)
         return None
+
+
+def _kicked(node: MemberId) -> Refusal:
+    return Refusal(Reason.KICKED, f"member {node} was kicked")
 
 
 def _nothing(_: Outstanding, __: Outcome) -> None:

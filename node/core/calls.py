@@ -1,7 +1,7 @@
 """Our own calls that are still to be answered.
 
 Every call ends exactly once: with its answer, with the shell's word that it failed, or, since both
-may be lost, when its time is over.
+may be lost, when its time is over.  Those of a membership that others end come to nothing.
 """
 
 from collections.abc import Callable
@@ -85,6 +85,11 @@ class Calls:
                 excused.append(call)
         for call in excused:
             heappush(self._queue, (now + ms, call))
+
+    def clear(self) -> None:
+        """Whatever comes of them is nothing to us any more."""
+        self._open.clear()
+        self._queue.clear()
 
     @property
     def soonest(self) -> Millis:

@@ -213,6 +213,12 @@ class Departed(Struct, frozen=True):
     kicked: bool = False
 
 
+class Reinstated(Struct, frozen=True):
+    """What removed us does not count after all.  The log says so by now, and the group is to begin
+    anew from it, as after the death of its process.
+    """
+
+
 class Stopped(Struct, frozen=True):
     """Nothing more will come: `Closing` is done, or (`reason`) the group stops by itself."""
 
@@ -225,6 +231,7 @@ class Change(Enum):
     JOINED = "joined"
     LEFT = "left"
     KICKED = "kicked"
+    REINSTATED = "reinstated"  # what removed it does not count after all
     SUSPECT = "suspect"
     CLEARED = "cleared"
     DROPPED = "dropped"
@@ -363,6 +370,7 @@ Notice: TypeAlias = (
     | Joined
     | JoinFailed
     | Departed
+    | Reinstated
     | Stopped
     | MemberChanged
     | LeaderChanged

@@ -104,7 +104,6 @@ class Group(Readable):
             learn=self._reign.learn,
             gone=self._gone,
             returned=self._returned,
-            expelled=self._expelled,
         )
         self._reign.share, self._reign.twin = self._belonging.share, self._belonging.twins.look_for
         self._governing = Governing(s, self._belonging)
@@ -244,6 +243,7 @@ class Group(Readable):
             Alarm.LEAVE: lambda _: self._leaving.on_leave_alarm(),
             Alarm.FAREWELL: self._leaving.on_farewell,
             Alarm.HAND_OVER: lambda _: self._leaving.on_hand_over(),
+            Alarm.ASK: lambda _: self._belonging.removing.on_ask(),
         }
 
     def _look_at_log(self) -> None:
@@ -389,7 +389,8 @@ class Group(Readable):
 
     def _answer_outside(self, call: CallId, request: Request) -> None:
         """The leader calls back before it admits; a ping to a member that was here is not ours."""
-        if isinstance(request, Ping) and request.caller.callee in (0, self._s.me):
+        is_gone = self._s.members.is_kicked(self._s.me)
+        if isinstance(request, Ping) and request.caller.callee in (0, self._s.me) and not is_gone:
             return self._answering.ping(call, request)
         self._s.respond(
             call, Refusal(Reason.UNKNOWN_CHAT, "this node is not a member of that chat")
@@ -445,6 +446,8 @@ class Group(Readable):
 
     def _on_refusal(self, member: MemberId, refusal: Refusal) -> None:
         """A no about ourselves: our picture of the roster, or theirs, is old."""
+        if self._s.role is Role.OUTSIDE:
+            return  # Who was removed knows why, and asks now and then.
         if refusal.reason in (Reason.LEFT, Reason.OLD_INCARNATION, Reason.KICKED):
             self._belonging.exchange(member)
         if refusal.reason == Reason.OLD_INCARNATION:
@@ -483,13 +486,7 @@ class Group(Readable):
         self._talking.forget(member)
 
     def _returned(self, member: MemberId) -> None:
+        if self._s.role is Role.OUTSIDE:
+            return  # We are about to return ourselves.
         self._catching_up.want(member, now=True)
         self._talking.reached(member)
-
-    def _expelled(self) -> None:
-        s = self._s
-        s.role = Role.OUTSIDE
-        s.alarms.clear()
-        s.left_ids = tuple(sorted({*s.left_ids, s.me}))
-        s.store_meta()
-        s.emit(Departed(0, 0, deleted=False, kicked=s.members.is_kicked(s.me)))

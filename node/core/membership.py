@@ -7,7 +7,8 @@ takes a suspicion back (SWIM, Das and others 2002).
 
     alive ---- no answer ----> suspect ---- time over ----> dropped
       ^                           |                            |
-      +------ higher incarnation -+----------------------------+        left, kicked: for ever
+      +------ higher incarnation -+----------------------------+        left: for ever;
+                                                                        kicked: by the decisions
 """
 
 from collections.abc import Iterable

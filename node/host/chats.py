@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -29,6 +29,7 @@ from ..core.effects import (
     ListedAs,
     MemberChanged,
     Notice,
+    Reinstated,
     Settled,
     Stopped,
 )
@@ -63,6 +64,7 @@ TOLD: dict[type, type[telling.What]] = {
     Settled: ReceiptEvent,
 }
 GONE = (Change.LEFT, Change.KICKED)
+Unasked: TypeAlias = Joined | Departed | Reinstated
 MEET_MAX = 64  # members all of whom are met; an election is no time to begin to
 CHANGE_S = 5.0  # a change of a line takes one turn
 HELD_MAX = 100_000  # notices that one waiter may leave unread
@@ -92,7 +94,7 @@ class Surroundings(Struct, frozen=True):
     nds: Callable[["Chat"], Nds]  # the discovery service of a chat, also where it is learnt later
     tasks: Tasks
     tell: Tell  # takes what watchers are to hear, in its order
-    unasked: Callable[["Chat", Joined | Departed], None]  # others ended, or renewed, a membership
+    unasked: Callable[["Chat", Unasked], None]  # others ended, or renewed, a membership
     halted: Callable[["Chat"], None]  # it is stalled, or has stopped by itself
     listed: Callable[["Chat", str], None]  # its discovery service has it under this name
     parted: Callable[[], None]  # somebody is no member any more
@@ -269,7 +271,7 @@ class Chat:
             self.turned_away = why
         if isinstance(notice, JoinFailed) and not self.group.me:  # Its log was lost: go on trying.
             asyncio.get_running_loop().call_later(REJOIN_S, self.runner.post, Joining(""))
-        if isinstance(notice, Joined | Departed) and not self._leaving:
+        if isinstance(notice, Unasked) and not self._leaving:
             self._leaving = isinstance(notice, Departed)
             self._unasked(self, notice)
         self._tell_all(told)

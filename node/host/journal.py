@@ -26,6 +26,7 @@ from ..core.effects import (
     Merged,
     NdsChanged,
     Notice,
+    Reinstated,
     Settled,
     SplitHealed,
     Stopped,
@@ -83,6 +84,8 @@ def write_down(log: Log, notice: Notice | Halted) -> None:
             how = "removed" if kicked else "left"
             how += ", network deleted" if deleted else ""
             log.info("%s, told %s, not told %s", how, told, untold)
+        case Reinstated():
+            log.info("a member still: what removed this one does not count")
         case Stopped(reason=reason) | Halted(reason=reason):
             log.info("stopped %s", reason)
         case _:

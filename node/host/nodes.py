@@ -21,7 +21,7 @@ from .. import logs, words
 from .. import profile as profiles
 from ..archive import Archive, MemoryArchive, SqliteArchive, erase
 from ..config import NDS_DEFAULT, Config
-from ..core.effects import Departed, Joined
+from ..core.effects import Departed, Joined, Reinstated
 from ..core.events import AnsweredLate, Joining, LinkBroken
 from ..core.group import Setup
 from ..core.messages import Card
@@ -47,7 +47,7 @@ from ..trust.known import Known
 from ..trust.spake import meet
 from ..words import Mode
 from . import guarding, reviving, views
-from .chats import Chat, Surroundings, wall_ms
+from .chats import Chat, Surroundings, Unasked, wall_ms
 from .finding import Finding
 from .hub import Hub
 from .keeping import Keeping, ended
@@ -441,8 +441,13 @@ class Node(Keeping, Finding):
         await chat.let_go()
         self.hub.tell(chat.happening(ChatEvent(shown, "closed")))
 
-    def _unasked(self, chat: Chat, notice: Joined | Departed) -> None:
-        """Others ended the membership; or a leader that had forgotten us let us in anew."""
+    def _unasked(self, chat: Chat, notice: Unasked) -> None:
+        """Others ended the membership, or that did not count; or a leader that had forgotten us let
+        us in anew.
+        """
+        if isinstance(notice, Reinstated):
+            self.tasks.spawn(reviving.reinstate(self, chat), f"beginning #{chat.name} again")
+            return
         if isinstance(notice, Joined):
             return self.hub.tell(chat.happening(ChatEvent(views.chat(chat), "opened")))
         text = f"you are no longer a member of #{chat.name}"

@@ -73,6 +73,19 @@ async def resume(node: "Node", chat: Chat) -> Chat:
     return again
 
 
+async def reinstate(node: "Node", chat: Chat) -> None:
+    """Begins a chat again whose user was removed, and is a member still."""
+    try:
+        again = await resume(node, chat)
+    except Complaint as error:  # It asks again, and is told so again.
+        _log.error("#%s is not begun again: %s", chat.name, error)
+        return
+    if again not in node.chats:
+        return
+    text = f"you are a member of #{again.name} still: what removed you does not count"
+    node.hub.tell(again.happening(ErrorEvent("REINSTATED", text)))
+
+
 def put_back(node: "Node", chat: Chat) -> None:
     """A chat from which one was removed, to be read as before: one was not let in again."""
     if chat.is_transient:
@@ -94,7 +107,8 @@ def _remembering(node: "Node", entry: Entry) -> SqliteArchive:
     try:
         meta = log.load().meta
         if meta is not None and not meta.member:
-            log.append([StoreMeta(replace(meta, member=max(meta.left_ids, default=0)))])
+            *left_ids, last = meta.left_ids or (0,)
+            log.append([StoreMeta(replace(meta, member=last, left_ids=tuple(left_ids)))])
     except BaseException:
         log.close()
         raise

@@ -38,6 +38,7 @@ def counts(view: View) -> tuple[int, int]:
         (["joined", "dropped"], (2, 3)),
         (["joined", "dropped", "returned"], (3, 3)),
         (["joined", "left"], (2, 2)),
+        (["joined", "kicked", "reinstated"], (3, 3)),
         (["left", "left", "left"], (1, 1)),
         (["kicked"], (1, 1)),
         (["returned"], (2, 2)),  # nobody is alive who is not known

@@ -142,6 +142,7 @@ NOTICES: list[tuple[h.What, str]] = [
     ),
     (member("dropped", "dan", 9), "dan (id 9) is gone"),
     (member("returned", "dan", 9), "dan (id 9) is back"),
+    (member("reinstated"), "carol (id 4) is a member still: the removal does not count"),
     (member("renamed", "rob", 2, "bob"), "bob is called rob now"),
     (member("away", detail="lunch"), "carol is away: lunch"),
     (member("throttled"), "carol floods: throttled"),

@@ -75,3 +75,12 @@ def test_an_excused_call_that_was_answered_stays_closed() -> None:
 )
 def test_absent_means_that_certainly_nobody_is_there(outcome: Outcome, gone: bool) -> None:
     assert absent(outcome) is gone
+
+
+def test_what_is_given_up_never_ends() -> None:
+    calls = Calls()
+    call = calls.open(0, 2, ASKED, 100, nothing)
+    calls.clear()
+    assert calls.deadline is None
+    assert calls.overdue(1_000) == []
+    assert calls.close(call) is None

@@ -124,7 +124,7 @@ def test_who_reads_that_it_was_removed_is_out() -> None:
     talk = den(4)
     told(talk, OP2, KICK4)
     assert talk.one(e.Departed) == e.Departed(0, 0, deleted=False, kicked=True)
-    assert talk.hears(m.Ping(talk.caller(2), talk.view(2))) is not None
+    assert talk.hears(m.Ping(talk.caller(2), talk.view(2))).reason == Reason.UNKNOWN_CHAT
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_a_removal_that_does_not_count_after_all_is_told() -> None:
     talk = den(3)
     told(talk, OP2, KICK4)
     told(talk, decided(1, DEOP, 2, OP2))
-    assert (4, Change.JOINED) in talk.changes
+    assert (4, Change.REINSTATED) in talk.changes
 
 
 def test_who_joins_is_not_told_what_was_decided_before() -> None:

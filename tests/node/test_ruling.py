@@ -10,7 +10,9 @@ import pytest
 from node import happenings as h
 from node import words as w
 from node.core.access import Terms
+from node.core.alarms import Alarm
 from node.core.deciding import Act
+from node.core.events import Woken
 from node.errors import (
     BadField,
     Banned,
@@ -24,6 +26,7 @@ from node.host import asking, entering, inviting, passwords, views
 from node.host.nodes import Node
 from node.host.passwords import Key
 from node.host.ruling import decide
+from node.runner import now_ms
 from tests.node.town import Town, eventually, lines, say
 
 KICK, BAN, UNBAN, OP, DEOP, OWNER, INVITES, TOPIC, TITLE = Act
@@ -78,7 +81,7 @@ async def test_who_is_removed_is_out_may_read_and_says_by_whom(town: Town) -> No
     event = await heard(watchers[1], "kicked")
     assert (event.nick, event.by_nick, event.by_id) == ("carol", "bob", id)
     await eventually(lambda: carol.chat("").removed)
-    told = [one.what async for one in until_stopped(watchers[0])]
+    told = [one.what async for one in until(watchers[0], h.ChatEvent, "stopped")]
     (error,) = [what for what in told if isinstance(what, h.ErrorEvent)]
     assert (error.reason, "you were removed by bob" in error.text) == ("REMOVED", True)
     assert lines(carol) == ["mine"]
@@ -97,11 +100,12 @@ async def test_who_is_removed_is_out_may_read_and_says_by_whom(town: Town) -> No
     assert lines(carol) == ["mine"]
 
 
-async def until_stopped(watcher):  # type: ignore[no-untyped-def]
+async def until(watcher, kind: type, change: str = ""):  # type: ignore[no-untyped-def]
+    """What is told up to the first of that kind."""
     async with asyncio.timeout(5):
         async for one in watcher.happenings():
             yield one
-            if isinstance(one.what, h.ChatEvent) and one.what.change == "stopped":
+            if isinstance(one.what, kind) and getattr(one.what, "change", "") == change:
                 return
 
 
@@ -118,6 +122,9 @@ async def test_who_is_removed_stays_out_until_that_is_taken_back_and_is_a_new_me
         await entering.join(carol, line, "", "")
     await eventually(lambda: carol.chat("").removed)
     assert lines(carol) == ["mine"], "it can be read as before"
+    kept = carol.chat("").archive.load().meta
+    assert kept is not None
+    assert (kept.member, kept.left_ids) == (first, ()), "it may be a member still: it has not left"
     watcher = bob.hub.add()
     assert await decide(alice.chat(""), UNBAN, "carol") == "carol"
     assert (await heard(watcher, "pardoned")).by_nick == "alice"
@@ -146,6 +153,77 @@ async def test_who_was_away_learns_it_when_it_comes_back_and_after_a_restart_sti
     await eventually(lambda: carol.chat("").removed)
     await carol.leave(carol.chat(""))
     assert (carol.chats, [one.state for one in carol.profile.chats]) == ([], ["left"])
+
+
+async def contrary(town: Town) -> tuple[Node, Node, Node]:
+    """bob, an admin, removes carol; alice, who does not know of it, makes bob a member like others.
+
+    alice and bob have met since; carol has not asked yet.
+    """
+    alice, bob, carol = await three(town)
+    await decide(alice.chat(""), OP, "bob")
+    await eventually(lambda: roles(bob)["bob"] == roles(carol)["bob"] == "admin")
+    await town.stop("alice")
+    await say(carol, "who hears me?")
+    await decide(bob.chat(""), KICK, "carol")
+    await eventually(lambda: carol.chat("").removed)
+    await town.stop("bob")
+    alice = await town.start("alice")
+    await eventually(lambda: alice.chat("").group.leads)
+    await decide(alice.chat(""), DEOP, "bob")
+    watcher = (bob := await town.start("bob")).hub.add()
+    assert (await heard(watcher, "reinstated")).nick == "carol"
+    return alice, bob, carol
+
+
+def ask_now(node: Node) -> None:
+    """The time has come at which a node asks whether it is a member still."""
+    chat = node.chat("")
+    alarms = chat.group._s.alarms
+    assert alarms.at(Alarm.ASK) is not None
+    alarms.set(Alarm.ASK, now_ms())
+    chat.runner.post(Woken())
+
+
+async def test_who_was_removed_by_what_does_not_count_finds_out_and_goes_on_as_itself(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.core.removing.ASK_AGAIN_MS", 600_000)
+    alice, bob, carol = await contrary(town)
+    chat, id = carol.chat(""), carol.chat("").group.me
+    watcher = carol.hub.add()
+    ask_now(carol)
+    await eventually(lambda: not carol.chat("").removed)
+    assert carol.chat("") is not chat
+    told = [one.what async for one in until(watcher, h.ErrorEvent)]
+    assert [what.change for what in told if isinstance(what, h.ChatEvent)] == ["resumed"]
+    assert (told[-1].reason, "you are a member" in told[-1].text) == ("REINSTATED", True)
+    assert carol.chat("").group.me == id
+    assert views.chat(carol.chat("")).halt == ""
+    await eventually(lambda: lines(alice) == lines(bob) == lines(carol) == ["who hears me?"])
+    assert (await say(carol, "here I am")).complete
+    assert (await say(alice, "so you are")).complete
+    assert lines(alice) == lines(bob) == lines(carol)
+    await town.stop("alice")
+    await town.stop("bob")
+    await eventually(lambda: carol.chat("").group.leads, 15.0)
+
+
+async def test_it_finds_out_soon_after_a_restart(town: Town) -> None:
+    alice, _bob, carol = await contrary(town)
+    id = carol.chat("").group.me
+    await town.stop("carol")
+    carol = await town.start("carol")
+    await eventually(lambda: carol.chat("").removed)
+    await eventually(lambda: not carol.chat("").removed)
+    assert carol.chat("").group.me == id
+    await eventually(lambda: len(carol.chat("").group.active) == 3)
+    assert (await say(carol, "here I am")).complete
+    assert lines(alice) == lines(carol) == ["who hears me?", "here I am"]
+    await town.stop("carol")
+    carol = await town.start("carol")
+    await eventually(lambda: len(carol.chat("").group.active) == 3)
+    assert (carol.chat("").group.me, carol.chat("").removed) == (id, False)
 
 
 async def test_a_leader_that_is_removed_is_followed_by_nobody(town: Town) -> None:

@@ -159,6 +159,8 @@ def notice(value: Any) -> str:  # noqa: PLR0911, PLR0912  one return a kind
             return f"JOIN FAILED {reason} {text}".rstrip()
         case e.Departed(told, untold, deleted):
             return f"DEPARTED told {told}, not told {untold}{', deleted' if deleted else ''}"
+        case e.Reinstated():
+            return "REINSTATED"
         case e.Stopped(reason):
             return f"STOPPED {reason}".rstrip()
         case e.MemberChanged(member, change, detail, by):

@@ -19,7 +19,7 @@ from .machine import Machine
 from .world import World
 
 ACTS = ("kick", "kick", "ban", "unban", "op", "op", "deop", "owner")
-SETTLE_MS = 60_000
+SETTLE_MS = 240_000  # in which who was removed asks at least four times
 
 
 class Rulings(Hands):
@@ -75,6 +75,8 @@ class Rulings(Hands):
         world.run(500)
         for _ in range(rng.randint(1, 3)):
             self._part(list(range(1, count + 1)))
+            if rng.random() < 0.5:
+                self._contradict(count)
             for _ in range(rng.randint(2, 8)):
                 self._decide_or_talk(count)
                 world.run(rng.choice([0, 1, 20, 400]))
@@ -91,6 +93,12 @@ class Rulings(Hands):
         sides = [numbers[:half], numbers[half:]]
         rng.choice(sides).append(0)
         self.world.network.part(*sides)
+
+    def _contradict(self, count: int) -> None:
+        """An admin, perhaps, removes somebody; the founder, not knowing of it, unmakes that one."""
+        admin, whom = self.rng.sample(range(2, count + 1), 2)
+        self.do(f"kick {admin} {whom}")
+        self.do(f"deop 1 {admin}")
 
     def _decide_or_talk(self, count: int) -> None:
         rng = self.rng
@@ -123,7 +131,12 @@ class Rulings(Hands):
         if len(found) > 1:
             return f"{len(found)} orders"
         gone = [m.number for m in there if m.group is not None and m.me in m.group.order.removed]
-        return f"{gone} take part, and were removed" if gone else ""
+        if gone:
+            return f"{gone} take part, and were removed"
+        belonging = set(there[0].group.belonging) if there[0].group is not None else set()
+        asking = [m for m in self.world.machines.values() if m.group is not None and not m.me]
+        out = [m.number for m in asking if m.group is not None and m.group.me in belonging]
+        return f"{out} are members, and do not know it" if out else ""
 
     def _is_found_again(self, machine: Machine) -> None:
         """By who hears of them in any other order."""

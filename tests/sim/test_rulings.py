@@ -22,6 +22,7 @@ def test_these_lives_are_not_empty() -> None:
     )
     assert sum(one.looked_at for one in made) > 1_000
     assert sum(one.world.count["Departed"] for one in made) > 20
+    assert sum(one.world.count["Reinstated"] for one in made) > 2
     waited = sum(
         count
         for one in made

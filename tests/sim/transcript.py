@@ -183,7 +183,7 @@ class Story(Hands):
     def _expect_seen(self, at: str, text: str, times: str) -> str:
         wanted = {"never": 0, "once": 1}[times]
         wrong = ""
-        for machine in self._groups(at):
+        for machine in (self.world.machines[int(number)] for number in at.split(",")):
             shown = [said for _, said in self.world.oracle.seen_by(machine).lines]
             if shown.count(text) != wanted:
                 wrong += f" {machine.number} saw it {shown.count(text)} times"

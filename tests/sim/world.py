@@ -89,6 +89,7 @@ class World:
             e.Joined: self._joined,
             e.JoinFailed: self._join_failed,
             e.Departed: self._departed,
+            e.Reinstated: self._reinstated,
             e.Stopped: self._stopped,
             e.MemberChanged: self._notice,
             e.LeaderChanged: self._notice,
@@ -513,7 +514,19 @@ class World:
     def _departed(self, machine: Machine, notice: e.Departed) -> None:
         self.count["Departed"] += 1
         machine.wants = False
-        machine.ends = self._vanish
+        if notice.kicked:  # The group stays, and asks whether that counts.
+            machine.me = 0
+        else:
+            machine.ends = self._vanish
+
+    def _reinstated(self, machine: Machine, notice: e.Reinstated) -> None:
+        self.count["Reinstated"] += 1
+        machine.ends = self._begin_anew
+
+    def _begin_anew(self, machine: Machine) -> None:
+        """As after the death of its process, and from its log."""
+        self._vanish(machine)
+        self.start(machine.number)
 
     def _stopped(self, machine: Machine, notice: e.Stopped) -> None:
         self.count["Stopped"] += 1

@@ -1438,7 +1438,7 @@ class MemberEvent(_message.Message):
     change: _builtins.str
     """joined, left, kicked, dropped, returned, renamed, away, back, topic, throttled; owner, admin or
     no_admin: what it is from now on; banned (it had left), pardoned (it may be let in again); rights:
-    the detail is "invite admins", "topic all" or the like.
+    the detail is "invite admins", "topic all" or the like; reinstated: what removed it does not count.
     """
     detail: _builtins.str
     """The name before, the away text or the topic."""

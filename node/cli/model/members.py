@@ -8,10 +8,11 @@ from .values import View
 
 _GONE = frozenset({"left", "kicked"})
 _RANKS = {"owner": "owner", "admin": "admin", "no_admin": "member"}
-_LIVES = {"joined": "alive", "returned": "alive", "dropped": "dropped"}
+_LIVES = {"joined": "alive", "returned": "alive", "reinstated": "alive", "dropped": "dropped"}
 # Without a list of members: what is added to those alive, and to those known.
 _COMING = {
     "joined": (1, 1),
+    "reinstated": (1, 1),
     "returned": (1, 0),
     "dropped": (-1, 0),
     "left": (-1, -1),

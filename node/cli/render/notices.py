@@ -123,6 +123,8 @@ def _member(event: MemberEvent) -> str:
             return "the others had lost you; they are told that you are back"
         case "returned":
             return f"{name} is back"
+        case "reinstated":
+            return f"{name} is a member still: the removal does not count"
         case _:
             return _fact(event.change, nick, detail)
 
