@@ -112,7 +112,7 @@ class Discovery:
         request = nds_pb2.WatchNetworksRequest(include_hidden=include_hidden)
         try:
             async for payload in self._way.stream(WATCH, request.SerializeToString()):
-                self._heard("", self.fault)
+                self._heard("", self._unable)
                 check = Check(Limits())
                 change = get_change(_change(payload), check)
                 check.done()
@@ -180,7 +180,12 @@ class Discovery:
             self._heard("", outcome.fault)
         else:  # What only reads, or is refused, does not say whether it can store.
             writes = not isinstance(request, Lookup) and not isinstance(outcome, Refusal)
-            self._heard("", "" if writes else self.fault)
+            self._heard("", "" if writes else self._unable)
+
+    @property
+    def _unable(self) -> str:
+        """The fault, where that is why one that answers can store nothing."""
+        return self.fault if self.up else ""
 
     def _heard(self, error: str, fault: str = "") -> None:
         """A call has ended: `error` says how it came to nothing, or is empty.

@@ -361,6 +361,15 @@ async def test_a_service_with_another_key_is_away_and_told_with_that_reason(secu
     assert secured.discovery.distrust == ""
 
 
+async def test_one_that_is_trusted_again_has_no_fault_whatever_it_says_first(secured: Any) -> None:
+    await taken_over(secured)
+    await secured.discovery.check(2_000)
+    assert secured.discovery.fault == OTHER_KEY
+    secured.known.file.write_text("")
+    await secured.discovery.ask(Lookup(7), 2_000)
+    assert (secured.discovery.up, secured.discovery.fault) == (True, "")
+
+
 async def test_a_watch_alone_finds_another_key(secured: Any) -> None:
     await taken_over(secured)
     secured.discovery = secured.open()  # as after a restart of the node
