@@ -319,6 +319,19 @@ async def test_a_call_on_a_line_that_is_closed_comes_to_an_end(tasks: Tasks) -> 
         assert await line.call(PATH, b"x", 30_000) == CLOSED, "and so does one that comes too late"
 
 
+async def test_a_line_that_is_closed_while_it_looks_who_is_there_opens_no_other_channel(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line("127.0.0.1:9", tasks, lambda: None, PLAIN)
+
+    async def somebody(_: str, __: float) -> None:
+        await line.close()
+
+    monkeypatch.setattr("node.rpc.line.probe", somebody)
+    assert await line.call(PATH, b"x", 5_000) == CLOSED
+    assert line.state == "shut"
+
+
 async def test_a_call_that_we_give_up_is_given_up(tasks: Tasks) -> None:
     began = asyncio.Event()
 
