@@ -175,10 +175,14 @@ def _born(pid: int) -> str:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process exists (a zombie counts as ended)."""
+    """Whether a process exists.
+
+    A zombie counts as ended once all its threads have: until then its files are open, and locked.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-        return stat.rpartition(")")[2].split()[0] != "Z"
+        fields = stat.rpartition(")")[2].split()  # from the third one on, see proc(5)
+        return fields[0] != "Z" or int(fields[17]) > 1
     except OSError:
         pass
     try:

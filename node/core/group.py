@@ -425,7 +425,9 @@ class Group(Readable):
         """All that a view tells beside leadership."""
         s = self._s
         s.saw_n(view.highest_n)
-        if view.roster_hash != s.members.hash:
+        if view.roster_hash == s.members.hash:
+            s.liveness.agreed_at[member] = s.now
+        else:
             self._belonging.exchange(member)
         self._catching_up.saw(member, view)
         self._provisional.hear_of(member, view)

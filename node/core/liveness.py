@@ -28,6 +28,7 @@ class Liveness:
         self.checks: dict[MemberId, Check] = {}
         self.suspected_at: dict[MemberId, Millis] = {}  # when that was told
         self.dropped_at: dict[MemberId, Millis] = {}
+        self.agreed_at: dict[MemberId, Millis] = {}  # when their roster was ours
 
     # ---- the leader ----
 

@@ -7,10 +7,13 @@ the registry is told with each of them, since it knows no decisions.
 
 Whoever leads makes a new key when somebody has gone, tells the members, gives them time to hear of
 it, and then has the registry take it for the earlier one.  If it dies in between, the others have
-both.  There is at most one that is not registered yet, so that the registered one is never among
-those that are forgotten.
+both.  A key that nobody else has been seen to have waits for one, or would be lost with us; not
+where somebody was removed, who must not wait for that.  Who is leaving makes none.  There is at
+most one that is not registered yet, so that the registered one is never among those that are
+forgotten.
 
-    somebody goes --- Renew ---> new key, told to all --- SPREAD_MS, Renew ---> registered
+    somebody goes --- Renew ---> new key, told to all --- SPREAD_MS, a view like ours, Renew --->
+                                                                                          registered
 """
 
 from hashlib import blake2b, sha256
@@ -114,22 +117,30 @@ class Proving:
     def fresh(self) -> Roster | None:
         """A new key for all to know, where there is none or somebody has gone since the latest."""
         s, keys, pairs = self._s, self._s.members.claim_keys, self._s.setup.claims
-        if pairs is None or not self.pending or (keys and self.newest != s.registered):
+        if pairs is None or s.leaving or not self.pending:
+            return None
+        if keys and self.newest != s.registered:
             return None
         number, gone = keys[-1].number + 1 if keys else 1, gone_hash(s.members.gone)
         return Roster(claim_keys=(ClaimKey(number, pairs.draw(), gone),))
 
     def due(self) -> bytes:
-        """The key that is to be registered: the latest once all have had time to hear of it, until
-        then the one that is.  Empty where that is none of ours.
+        """The key that is to be registered: the latest once all have had time to hear of it and one
+        has, until then the one that is.  Empty where that is none of ours.
         """
         s, newest, pairs = self._s, self.newest, self._s.setup.claims
         if newest != self._since[0]:
             self._since = newest, s.now
-        if s.now - self._since[1] >= SPREAD_MS:
+        if s.now - self._since[1] >= SPREAD_MS and self._is_shared():
             return newest
         ours = {pairs.public(key.secret) for key in s.members.claim_keys} if pairs else set()
         return s.registered or b"" if s.registered in ours else b""
+
+    def _is_shared(self) -> bool:
+        """May the latest key be registered though we should never be heard of again?"""
+        s, others, agreed_at = self._s, self._s.others, self._s.liveness.agreed_at
+        has_it = any(agreed_at.get(member, -1) >= self._since[1] for member in others)
+        return has_it or not others or any(map(s.members.is_kicked, s.members.gone))
 
     @property
     def pending(self) -> bool:

@@ -148,6 +148,43 @@ def test_when_somebody_has_gone_there_is_another_key_that_is_registered_once_all
     assert len(talk.group.roster.claim_keys) == 2
 
 
+@pytest.mark.parametrize("how", ["left", "kicked"])
+def test_a_key_that_nobody_else_has_is_not_registered_but_where_somebody_was_removed(
+    how: str,
+) -> None:
+    """It would be lost with who leads; whoever was removed must not wait for somebody to hear."""
+    talk = ruling(2, 3)
+    talk.kill(2)
+    if how == "left":
+        parts(talk, 3)
+    else:
+        talk.hand(Decided(Act.KICK, WALL + talk.now, 3, identity(3)))
+    talk.hold(m.Renew)
+    asked = []
+    for _ in range(20):
+        asked.append(talk.wait_for(m.Renew).claim_key)
+        talk.answer(m.Renew, m.RecordRead(talk.record))
+    fresh = public(talk.group.roster.claim_keys[-1].secret)
+    assert (talk.group.active, set(asked)) == ((1,), {ONE} if how == "left" else {ONE, fresh})
+    if how == "left":
+        talk.heal(2)
+        talk.hears(m.Ping(talk.caller(2), talk.view(2)))
+        assert talk.wait_for(m.Renew).claim_key == fresh
+
+
+def test_who_is_leaving_makes_no_key() -> None:
+    """It would know it."""
+    talk = ruling(2, 3)
+    talk.mute(2, 3)
+    talk.hold(m.Renew)
+    talk.wait_for(m.Renew)
+    talk.answer(m.Renew, m.RecordRead(talk.record))
+    talk.hand(Leaving())
+    talk.wait_for(m.Renew)
+    assert talk.group.member(1).left, "and still tells the others"
+    assert talk.group.roster.claim_keys == KEYS[:1]
+
+
 def test_there_is_no_third_key_before_the_second_is_registered() -> None:
     talk = ruling(2, 3, 4)
     parts(talk, 3)

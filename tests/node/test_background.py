@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -101,3 +103,27 @@ def test_a_node_in_the_background_that_cannot_start_has_sent_nothing(
     monkeypatch.setattr(background, "spawn", spawn)
     with pytest.raises(DiskReadOnly, match="so the node does not start"):
         verbs_node.ensure(Run(parse(["up", "--home", str(tmp_path)]), spot, Output()))
+
+
+THREAD_OUTLIVES_MAIN = """
+import ctypes, sys, threading
+
+threading.Thread(target=sys.stdin.read).start()
+print("begun", flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_process_runs_until_its_last_thread_has_ended() -> None:
+    """Its files are open and locked until then, though the process shows as a zombie before."""
+    command = [sys.executable, "-c", THREAD_OUTLIVES_MAIN]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        stat = Path(f"/proc/{process.pid}/stat")
+        wait_for(lambda: ") Z " in stat.read_text(), "its first thread has ended")
+        assert background.is_running(process.pid)
+        process.stdin.close()
+        wait_for(lambda: not background.is_running(process.pid), "all have")

@@ -174,8 +174,8 @@ MUTANTS = [
     Mutant(
         "rosters are not compared",
         "node/core/group.py",
-        "        if view.roster_hash != s.members.hash:\n",
-        "        if view.roster_hash == -1:\n",
+        "        if view.roster_hash == s.members.hash:\n",
+        "        if view.roster_hash != -1:\n",
     ),
     Mutant(
         "refuted in the same life",
