@@ -347,8 +347,6 @@ class Belonging:
             self._s.liveness.heard(self._s.now, call.to)
             self.exchange(call.to)
             self._learn(call.to, outcome.view)
-        elif isinstance(outcome, Refusal) and outcome.reason == Reason.UNKNOWN_MEMBER:
-            self.exchange(call.to)  # It was away, or put back, when we came: our record tells it.
 
     def check(self, member: MemberId, tries: int = 0) -> None:
         """Is this member there?  Ping it; failing that let others; failing those suspect it."""

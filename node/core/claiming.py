@@ -19,6 +19,9 @@ from .state import Role, State
 from .types import MemberId, Silence
 
 REPEAT_MS = 1_000  # between two tries
+# Refusals that are as good as silence: the registry has another claim key than we, or another key
+# of its own than the one that our epochs were granted with, and takes the next claim no more.
+USELESS = (Reason.WRONG_CLAIM_KEY, Reason.UNKNOWN_NETWORK)
 AWAY_COUNTS_MS = 600_000  # a member that was dropped since counts among those who could vote
 
 
@@ -55,8 +58,7 @@ class Claiming:
                 s.alarms.set(Alarm.CLAIM, s.now + (0 if granted else REPEAT_MS))
                 return unanswered()
             self._claimed(outcome, pending.nonce, votes is not None)
-            useless = isinstance(outcome, Refusal) and outcome.reason == Reason.WRONG_CLAIM_KEY
-            (unanswered if useless else ended)()
+            (unanswered if e.refused else ended)()
 
         claim = Claim(
             chat=s.chat,
@@ -91,6 +93,8 @@ class Claiming:
 
     def _claimed(self, outcome: Outcome, nonce: int, by_round: bool) -> None:
         s, e = self._s, self._s.election
+        reason = outcome.reason if isinstance(outcome, Refusal) else ""
+        e.refused = reason if reason in USELESS else ""
         if e.claim is None or e.claim.nonce != nonce or s.role is Role.OUTSIDE:
             return  # A higher epoch was learnt meanwhile: a late word of an old one starts nothing.
         if isinstance(outcome, Granted):
@@ -117,7 +121,7 @@ class Claiming:
             grant=outcome.record.grant,
         ):
             return
-        if by_round and outcome.reason != Reason.WRONG_CLAIM_KEY:  # That is as good as silence.
+        if by_round and not e.refused:
             alive = outcome.reason == Reason.LEADER_ALIVE
             why = "the leader answers the NDS" if alive else "the NDS refused the claim"
             s.emit(ElectionMoved(s.me, Phase.ENDED, why))

@@ -63,6 +63,7 @@ class Election:
         self.stage = Stage.IDLE
         self.round: Round | None = None
         self.claim: Pending | None = None
+        self.refused = ""  # why the registry takes no claim of ours; empty: it does
         self.claiming = False  # a call to the registry is out
         self.hinted = False  # look at the leader as soon as the present step ends
         self.summoned = False  # a higher id asked: stand, whatever the back-off

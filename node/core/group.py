@@ -78,6 +78,8 @@ from .types import Address, CallId, Epoch, MemberId, Millis, Post, Silence
 __all__ = ["Group", "Role", "Setup", "Trace", "TraceRow"]
 
 NOTHING = Remembered()
+# Of a refusal: who does not know us was away, or put back, when we came; our record tells it.
+ROSTERS_DIFFER = (Reason.LEFT, Reason.OLD_INCARNATION, Reason.KICKED, Reason.UNKNOWN_MEMBER)
 
 
 class Group(Readable):
@@ -450,7 +452,7 @@ class Group(Readable):
         """A no about ourselves: our picture of the roster, or theirs, is old."""
         if self._s.role is Role.OUTSIDE:
             return  # Who was removed knows why, and asks now and then.
-        if refusal.reason in (Reason.LEFT, Reason.OLD_INCARNATION, Reason.KICKED):
+        if refusal.reason in ROSTERS_DIFFER:
             self._belonging.exchange(member)
         if refusal.reason == Reason.OLD_INCARNATION:
             self._belonging.look_at_myself()  # Again: who outdid us may not have answered before.

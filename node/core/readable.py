@@ -67,6 +67,11 @@ class Readable:
         return self._s.me
 
     @property
+    def refused(self) -> str:
+        """The reason for which the registry takes no claim of ours, as far as we know."""
+        return self._s.election.refused
+
+    @property
     def chat(self) -> ChatId:
         return self._s.chat
 

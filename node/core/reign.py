@@ -167,6 +167,7 @@ class Reign:
                 return self._unlisted()
             record = self.take_record(outcome)
             still = record is not None and (record.epoch, record.leader) == (s.epoch, s.me)
+            s.election.refused = "" if still else s.election.refused
             if still and isinstance(outcome, RecordRead) and outcome.ids:
                 more = range(outcome.ids.first, outcome.ids.first + outcome.ids.count)
                 s.ids += [id for id in more if id not in s.ids]

@@ -351,8 +351,9 @@ class Chat:
 
     # ---- the end ---------------------------------------------------------------------------------
 
-    async def leave(self, wait_s: float) -> Departed:
-        """Ends the membership; what nobody could be told is told at the next start.
+    async def leave(self, wait_s: float) -> Departed | None:
+        """Ends the membership; what nobody could be told is told at the next start.  None: it is
+        not over yet when time is.
 
         Raises:
             Complaint: it cannot be stored, and so has not happened.
@@ -361,11 +362,10 @@ class Chat:
             self.check_writable()
         self._leaving = True
         notice = await self.until(Leaving(), ends=(Departed,), wait_s=wait_s)
-        if isinstance(notice, Departed):
-            return notice
         if isinstance(notice, Halted):
             raise notice.complaint
-        return Departed(0, max(0, len(self.group.belonging) - 1), deleted=False)
+        assert notice is None or isinstance(notice, Departed)
+        return notice
 
     async def close(self, wait_s: float) -> None:
         """Hands leadership over and lets go of everything; the membership stays.

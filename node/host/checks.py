@@ -6,6 +6,7 @@ from importlib.metadata import version
 from .. import faults, stores, words
 from ..codec import NetworkPage
 from ..core.messages import Life
+from ..core.reasons import Reason
 from ..errors import NobodyReachesYou
 from ..limits import split_address
 from ..names import is_loopback
@@ -35,6 +36,7 @@ async def diagnose(node: Node) -> words.Diagnosis:
         text += f"; gone: {', '.join(gone)}" if gone else ""
         text += f"; silent: {', '.join(silent)}" if silent else ""
         rows.append(words.Finding(f"members of #{chat.name}", not silent, text))
+        rows += _at_the_nds(chat)
         rows += await _dial_back(node, chat)
     if not node.registries.in_use():
         text = "none is in use; name one with --nds HOST:PORT, or let 'p2pchat host' start one"
@@ -53,6 +55,22 @@ def _halted(chat: Chat) -> words.Finding | None:
     if not (said := faults.halted(*chat.halt)):
         return None
     return words.Finding(f"#{chat.name}", False, f"{said}. {chat.broken or chat.stalled}")
+
+
+def _at_the_nds(chat: Chat) -> list[words.Finding]:
+    """What says that the NDS answers and does not confirm who leads."""
+    group, place = chat.group, f"#{chat.name} at the NDS"
+    if not group.nds_up or not (group.provisional or (group.leads and group.refused)):
+        return []
+    text = f"{group.shown_nick(group.provisional)} leads for now, and the NDS does not confirm it"
+    match group.refused:
+        case Reason.UNKNOWN_NETWORK:
+            text = "it does not know the chat and has another key than the NDS that knew it; put"
+            text += " that one's nds.pem back beside its store, or host a new chat there"
+        case Reason.WRONG_CLAIM_KEY:
+            text = "it has a claim key of the chat that is not known here; who knows it, or owns"
+            text += " the chat, has to come back"
+    return [words.Finding(place, False, f"{text}. Till then chat works, and nobody new gets in")]
 
 
 async def _port(node: Node) -> words.Finding:

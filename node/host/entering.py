@@ -46,7 +46,7 @@ from ..runner import Halted, Peers, Silenced
 from ..trust import claims
 from ..way import DISTRUSTED
 from ..words import Mode
-from . import inviting, passwords, reviving, views
+from . import departing, inviting, passwords, reviving, views
 from .chats import Chat
 from .inviting import Knocking, Mark
 from .listing import ASK_MS, addresses_in, networks_of
@@ -403,7 +403,7 @@ async def _opened(node: Node, entry: Entry, mode: Mode, knocks: Knocks) -> Chat:
         return node.open(entry, nick=entry.nick, mode=mode, knocks=knocks)
     for old in node.profile.chats:
         if old.state != "in" and entry.chat_id and old.chat_id == entry.chat_id:
-            await node.stop_leaving(old.archive)
+            await departing.stop(node, old.archive)
             again = replace(old, name=entry.name, nds=entry.nds, nick=entry.nick)
             return node.open(again, anew=True, nick=entry.nick, knocks=knocks)
     return node.open(entry, nick=entry.nick, knocks=knocks)

@@ -25,7 +25,7 @@ class Finding(ABC):
     hub: Hub
     chats: list[Chat]  # in order of joining
     entering: list[Chat]  # those on their way in
-    departing: list[Chat]  # those that finish a leave of an earlier life
+    departing: list[Chat]  # those that finish a leave
     unopened: list[Unopened]
 
     @abstractmethod

@@ -21,7 +21,7 @@ from .. import logs, words
 from .. import profile as profiles
 from ..archive import Archive, MemoryArchive, SqliteArchive, erase
 from ..config import NDS_DEFAULT, Config
-from ..core.effects import Departed, Joined, Reinstated
+from ..core.effects import Joined, Reinstated
 from ..core.events import AnsweredLate, Joining, LinkBroken
 from ..core.group import Setup
 from ..core.messages import Card
@@ -46,7 +46,7 @@ from ..trust.keys import make as make_keys
 from ..trust.known import Known
 from ..trust.spake import meet
 from ..words import Mode
-from . import guarding, reviving, views
+from . import departing, guarding, reviving, views
 from .chats import Chat, Surroundings, Unasked, wall_ms
 from .finding import Finding
 from .hub import Hub
@@ -102,8 +102,8 @@ class Node(Keeping, Finding):
         self.chats: list[Chat] = []  # in order of joining
         self.entering: list[Chat] = []  # those on their way in
         self.unopened: list[Unopened] = []
-        self.departing: list[Chat] = []  # those that finish a leave of an earlier life
-        self._goodbyes: dict[str, asyncio.Task[None]] = {}  # their tasks, by the name of the log
+        self.departing: list[Chat] = []  # those that finish a leave
+        self.goodbyes: dict[str, asyncio.Task[None]] = {}  # their tasks, by the name of the log
         self._doors: dict[str, asyncio.Lock] = {}
         self.crash = ""
         self.started_ms = wall_ms()
@@ -216,29 +216,10 @@ class Node(Keeping, Finding):
         """A chat of the profile on its log is one of ours, or finishes its leave."""
         entry = chat.entry
         if entry.state == "leaving":
-            self.departing.append(chat)
-            saying = self.tasks.spawn(self._finish_leaving(chat), f"leaving #{entry.name}")
-            self._goodbyes[entry.archive] = saying
+            departing.say_good_bye(self, chat)
         else:
             chat.opened = True
             self.chats.append(chat)
-
-    async def _finish_leaving(self, chat: Chat) -> None:
-        """Says again what nobody had acknowledged when the last process ended."""
-        try:
-            notice = await chat.until(ends=(Departed,), wait_s=3_600.0)
-            if isinstance(notice, Departed) and (notice.told or notice.deleted):
-                self.keep_entry_soon(replace(chat.entry, state="left"))
-        finally:
-            self.departing.remove(chat)
-            del self._goodbyes[chat.entry.archive]
-            await chat.let_go()
-
-    async def stop_leaving(self, archive: str) -> None:
-        """Gives an old good-bye up: the chat on this log is joined anew, which says it too."""
-        if (saying := self._goodbyes.get(archive)) is not None:
-            saying.cancel()
-            await asyncio.wait([saying])
 
     def door(self, name: str) -> asyncio.Lock:
         """Held while a chat of this name is made or joined: one way in at a time."""
@@ -423,22 +404,24 @@ class Node(Keeping, Finding):
         if all(one.archive != chat.entry.archive for one in self.profile.chats):
             erase(self.archive_path(chat.entry))
 
-    async def leave(self, chat: Chat, wait_s: float = 6.0) -> words.Departure:
-        """Ends a membership.  The log stays, and is gone on with by whoever joins again."""
-        shown = views.chat(chat)
-        departed = await chat.leave(wait_s)
-        told = bool(departed.told or departed.deleted or not departed.untold)
-        await self._close(chat, shown, "left" if told else "leaving")
-        return words.Departure(departed.told, departed.untold, departed.deleted)
+    async def leave(self, chat: Chat) -> words.Departure:
+        """Ends a membership for good: see `departing.leave`."""
+        return await departing.leave(self, chat)
 
-    async def _close(self, chat: Chat, shown: words.Chat, state: str) -> None:
+    async def close_chat(
+        self, chat: Chat, shown: words.Chat, state: str, *, going_on: bool = False
+    ) -> None:
+        """A membership is over, or is ended by its group, which goes on for that."""
         if chat not in self.chats:
             return  # Another leave, or the others, ended it meanwhile.
         self.chats.remove(chat)
         self.count_transient(self.chats)
         if not chat.is_transient:
             self.keep_entry_soon(replace(chat.entry, state=state))
-        await chat.let_go()
+        if going_on:
+            departing.say_good_bye(self, chat)
+        else:
+            await chat.let_go()
         self.hub.tell(chat.happening(ChatEvent(shown, "closed")))
 
     def _unasked(self, chat: Chat, notice: Unasked) -> None:
@@ -453,7 +436,7 @@ class Node(Keeping, Finding):
         text = f"you are no longer a member of #{chat.name}"
         self.hub.tell(chat.happening(ErrorEvent("EXPELLED", text)))
         if chat in self.chats:
-            closing = self._close(chat, views.chat(chat), "left")
+            closing = self.close_chat(chat, views.chat(chat), "left")
             self.tasks.spawn(closing, "closing a chat")
 
     # ---- for the service: whom a request concerns ------------------------------------------------

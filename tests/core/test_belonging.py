@@ -529,15 +529,18 @@ def test_the_first_contact_with_a_dropped_member_exchanges_rosters() -> None:
     assert update.want_roster
 
 
+@pytest.mark.parametrize("life", [ALIVE, DROPPED])
 @pytest.mark.parametrize(("reason", "told"), [("UNKNOWN_MEMBER", 1), ("UNKNOWN_CHAT", 0)])
-def test_a_dropped_member_that_does_not_know_us_is_brought_our_record(
-    reason: str, told: int
+def test_a_member_that_does_not_know_us_is_brought_our_record(
+    reason: str, told: int, life: m.Life
 ) -> None:
     """We came while it was away, or its disk was put back to a time before that."""
-    talk = leading(1, 2, person(3, DROPPED))
-    talk.hold(m.Ping)
-    talk.wait(LAN.t2_ms)
-    talk.answer(m.Ping, m.Refusal(reason, "no such member here"), to=3)
+    talk = leading(1, 2, person(3, life))
+    asked = m.Ping if life is DROPPED else m.Tell
+    talk.hold(asked)
+    talk.says("hello")
+    talk.wait(LAN.t2_ms if life is DROPPED else 10)
+    talk.answer(asked, m.Refusal(reason, "no such member here"), to=3)
     updates = talk.sent(m.Update, to=3)
     assert len(updates) == told
     assert all(talk.group.me in {one.id for one in each.roster.members} for each in updates)

@@ -298,18 +298,22 @@ def test_who_was_refused_for_its_key_claims_again_with_what_it_hears_of() -> Non
     assert talk.group.leads
 
 
-def test_a_registry_that_takes_no_key_of_ours_is_as_good_as_none() -> None:
-    """It was put back long ago, or lies: the group goes on, led for now, and admits nobody."""
+@pytest.mark.parametrize("reason", [Reason.WRONG_CLAIM_KEY, Reason.UNKNOWN_NETWORK])
+def test_a_registry_that_takes_no_claim_of_ours_is_as_good_as_none(reason: Reason) -> None:
+    """It was put back long ago, set up anew with a key of its own, or lies: the group goes on, led
+    for now, and admits nobody.
+    """
     talk = claiming(KEYS[0], me=1)
+    shown = talk.record if reason is Reason.WRONG_CLAIM_KEY else None
     for _ in range(3):
-        refusal = m.Refusal(Reason.WRONG_CLAIM_KEY, record=talk.record)
-        talk.answer(m.Claim, refusal)
+        talk.answer(m.Claim, m.Refusal(reason, record=shown))
+        assert talk.group.refused == reason
         assert (talk.group.role, talk.group.provisional) == (Role.PROVISIONAL, 1)
         talk.wait_for(m.Claim)
     told = [s for _, s in talk.log if isinstance(s, e.LeaderChanged)]
     assert [one.provisional for one in told] == [True], "and does not waver"
     talk.answer(m.Claim, talk.granted())
-    assert talk.group.role is Role.LEADER
+    assert (talk.group.role, talk.group.refused) == (Role.LEADER, "")
 
 
 @pytest.mark.parametrize("act", [Act.KICK, Act.BAN])
