@@ -707,6 +707,21 @@ async def test_the_doctor_finds_what_is_wrong(town: Town, free_port: int) -> Non
     assert rows[f"members of #{town.chat}"].text.endswith("; gone: bob"), "that is no defect"
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("UNKNOWN_NETWORK", "nds.pem back"), ("WRONG_CLAIM_KEY", "who knows it")],
+)
+async def test_the_doctor_says_why_a_service_confirms_no_leader(
+    town: Town, reason: str, told: str
+) -> None:
+    alice = await town.start("alice")
+    await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
+    alice.chat("").group._s.election.refused = reason
+    rows = {row.check: row for row in (await checks.diagnose(alice)).rows}
+    row = rows[f"#{town.chat} at the NDS"]
+    assert (row.ok, told in row.text, "nobody new gets in" in row.text) == (False, True, True)
+
+
 # ---- history -----------------------------------------------------------------------------------
 
 
