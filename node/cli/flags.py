@@ -172,9 +172,8 @@ def _rights(one: argparse.ArgumentParser) -> None:
 
 
 def _ping(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "member", nargs="?", type=given, default=NOT_GIVEN, metavar="MEMBER", help="nick or id"
-    )
+    who = "nick, nick#id, id or identity"
+    one.add_argument("member", nargs="?", type=given, default=NOT_GIVEN, metavar="MEMBER", help=who)
 
 
 def _trace(one: argparse.ArgumentParser) -> None:

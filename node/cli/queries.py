@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from .. import errors, words
 from ..core.types import small
+from ..people import Person, meant
 from .render import tables
 from .render.tables import Answer, said
 from .render.text import clean_line, clean_name
@@ -158,28 +159,29 @@ async def _whois(node: "Client", chat: str, member: str) -> Answer:
 
 
 def whois_of(found: words.Members, member: str) -> Answer:
-    """One member, by nick or small id.
+    """One member; one that left only where nobody is called so who is in.
 
-    Raises:
-        NoSuchMember: nobody of that name.
+    Raises NoSuchMember or AmbiguousMember.
     """
-    wanted = member.lstrip("@").casefold()
-    for one in found.members:
-        if wanted in (one.nick.casefold(), str(small(one.member_id))):
-            lines = (
-                f"{clean_name(one.nick)} (id {small(one.member_id)}) in #{clean_name(found.chat)}",
-                f"state {one.state}{', leads' if one.leader else ''}{', you' if one.self else ''}",
-                *((f"role {one.role}",) if one.role else ()),
-                *((f"removed by {clean_name(one.removed_by)}",) if one.removed_by else ()),
-                f"address {clean_line(one.address)}",
-                f"identity {one.identity}",
-                *((f"certificate {one.certificate[:16]}",) if one.certificate else ()),
-                f"own lines acknowledged {one.acked}, lacking {one.lacking}",
-                *((f"away: {clean_line(one.away)}",) if one.away else ()),
-            )
-            return Answer(lines)
-    near = errors.nearest(wanted, [one.nick for one in found.members], mark="")
-    raise errors.NoSuchMember(name=member, chat=found.chat, near=near)
+    known = {one.member_id: one for one in found.members}
+    every = [Person(one.member_id, one.nick, one.identity) for one in found.members]
+    here = [one for one in every if known[one.id].state not in ("left", "kicked")]
+    try:
+        one = known[meant(here, member, found.chat).id]
+    except errors.NoSuchMember:
+        one = known[meant(every, member, found.chat).id]
+    lines = (
+        f"{clean_name(one.nick)} (id {small(one.member_id)}) in #{clean_name(found.chat)}",
+        f"state {one.state}{', leads' if one.leader else ''}{', you' if one.self else ''}",
+        *((f"role {one.role}",) if one.role else ()),
+        *((f"removed by {clean_name(one.removed_by)}",) if one.removed_by else ()),
+        f"address {clean_line(one.address)}",
+        f"identity {one.identity}",
+        *((f"certificate {one.certificate[:16]}",) if one.certificate else ()),
+        f"own lines acknowledged {one.acked}, lacking {one.lacking}",
+        *((f"away: {clean_line(one.away)}",) if one.away else ()),
+    )
+    return Answer(lines)
 
 
 async def _decide(node: "Client", chat: str, act: str, member: str) -> Answer:

@@ -2,6 +2,7 @@
 
 from .chats import (
     AmbiguousChat,
+    AmbiguousMember,
     AmbiguousMessage,
     BadField,
     BadTiming,
@@ -97,6 +98,7 @@ __all__ = [
     "REFUSED",
     "USAGE",
     "AmbiguousChat",
+    "AmbiguousMember",
     "AmbiguousMessage",
     "BadField",
     "BadTiming",

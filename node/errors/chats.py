@@ -67,6 +67,14 @@ class AmbiguousMessage(Complaint):
     status = "FAILED_PRECONDITION"
 
 
+class AmbiguousMember(Complaint):
+    """{name} could be several members of #{chat}. Say which: {choices}."""
+
+    exit = USAGE
+    reason = "AMBIGUOUS_MEMBER"
+    status = "FAILED_PRECONDITION"
+
+
 class TooLong(Complaint):
     """The text is too long: {size} bytes, the limit is {limit} bytes. Nothing was sent."""
 

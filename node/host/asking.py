@@ -33,7 +33,7 @@ async def ping(node: Node, chat: Chat, member: str) -> words.Pings:
     """Calls one member, or every other one, and measures the round trip.
 
     Raises:
-        NoSuchMember: nobody is called so.
+        NoSuchMember, AmbiguousMember: nobody is called so, or several are.
     """
     group = chat.group
     if member:

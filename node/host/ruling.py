@@ -10,16 +10,14 @@ from ..core.deciding import ADMINS, Act
 from ..core.events import Changed, Decided, Field
 from ..core.messages import Member
 from ..core.ruling import DECISIONS_MAX
-from ..core.types import small
-from ..errors import BadField, NoSuchMember, NotAllowed, nearest
+from ..errors import BadField, NoSuchMember, NotAllowed
 from .asking import settled
 from .chats import Chat, wall_ms
 from .rights import CALLED
-from .views import identity_of
+from .views import named
 
 FOR_THE_OWNER = (Act.OP, Act.DEOP, Act.OWNER)
 SETTINGS = (Act.INVITES, Act.TOPIC)
-DIGITS_MIN = 4  # of an identity, by which somebody is named
 
 
 async def decide(chat: Chat, act: Act, who: str = "", value: str = "") -> str:
@@ -27,7 +25,7 @@ async def decide(chat: Chat, act: Act, who: str = "", value: str = "") -> str:
 
     Raises:
         NotAllowed: it is not for this node's user to decide.
-        NoSuchMember: nobody is called so.
+        NoSuchMember, AmbiguousMember: nobody is called so, or several are.
         BadField: the value makes no sense.
         Complaint: it cannot be stored.
     """
@@ -96,27 +94,19 @@ def _fault(chat: Chat, act: Act, member: Member, name: str) -> str:
 
 
 def find(chat: Chat, act: Act, wanted: str) -> tuple[Member, str]:
-    """Whom that act means, by nick, nick#id, small id or the first digits of the identity, and how
-    it is called: of those that belong, for BAN also of those that left, for UNBAN of those that are
-    out.
+    """Whom that act means, and how it is called: of those that belong, for BAN also of those that
+    left, for UNBAN first of those that are out.
 
-    Raises NoSuchMember.
+    Raises NoSuchMember or AmbiguousMember.
     """
-    group, text = chat.group, wanted.lstrip("@").casefold()
-    out, barred = act is Act.UNBAN, group.order.barred
-    those = sorted(_those(chat, act), key=lambda one: ((one.identity in barred) != out, -one.id))
-    named = [(one, group.shown_nick(one.id)) for one in those]
-    for member, nick in named:
-        number = str(small(member.id))
-        called = {nick.casefold(), f"{nick.casefold()}#{number}", number, str(member.id)}
-        if text in called:
-            return member, nick
-    if len(text) >= DIGITS_MIN:
-        same = [(one, nick) for one, nick in named if identity_of(one.identity).startswith(text)]
-        if len({one.identity for one, _ in same}) == 1:
-            return same[0]
-    nicks = [nick for _, nick in named]
-    raise NoSuchMember(name=wanted, chat=chat.name, near=nearest(text, nicks, mark=""))
+    those = tuple(_those(chat, act))
+    if act is Act.UNBAN:
+        out = [one for one in those if one.identity in chat.group.order.barred]
+        try:
+            return named(chat, out, wanted)
+        except NoSuchMember:
+            pass  # Nobody keeps it out, then, which is said of who belongs.
+    return named(chat, those, wanted)
 
 
 def _those(chat: Chat, act: Act) -> Iterator[Member]:

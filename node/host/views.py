@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from .. import words
 from ..archive import Unread
@@ -11,17 +11,11 @@ from ..core.deciding import ADMINS
 from ..core.group import Group
 from ..core.messages import Life, Member
 from ..core.readable import absence
-from ..core.types import Hlc, LinePlace, MemberId, Stream, small
-from ..errors import (
-    AmbiguousMessage,
-    BadField,
-    DiskFailed,
-    NoSuchMember,
-    NoSuchMessage,
-    nearest,
-)
+from ..core.types import Hlc, LinePlace, MemberId, Stream
+from ..errors import AmbiguousMessage, BadField, DiskFailed, NoSuchMessage
 from ..limits import NUMBER_MAX
 from ..peer import LinkFigures
+from ..people import Person, meant
 from ..runner import now_ms
 from ..trust.cards import fingerprint
 from ..words import Epoch, Mode
@@ -183,19 +177,25 @@ def _acknowledgements(one: Chat) -> tuple[dict[MemberId, int], dict[MemberId, in
 
 
 def find_member(one: Chat, wanted: str) -> Member:
-    """A member by nick or small id.
+    """Who of those that belong is meant.
 
-    Raises:
-        NoSuchMember: nobody that belongs is called so.
+    Raises NoSuchMember or AmbiguousMember.
     """
-    group = one.group
-    text = wanted.lstrip("@").casefold()
-    for member in group.roster.members:
-        called = {group.shown_nick(member.id).casefold(), str(small(member.id)), str(member.id)}
-        if member.belongs and text in called:
-            return member
-    nicks = [group.shown_nick(id) for id in group.belonging]
-    raise NoSuchMember(name=wanted, chat=one.name, near=nearest(text, nicks, mark=""))
+    return named(one, [member for member in one.group.roster.members if member.belongs], wanted)[0]
+
+
+def named(one: Chat, members: Iterable[Member], wanted: str) -> tuple[Member, str]:
+    """Who of these is meant (`people.meant`), and how it is called.
+
+    Raises NoSuchMember or AmbiguousMember.
+    """
+    group, known = one.group, {member.id: member for member in members}
+    those = [
+        Person(id, group.shown_nick(id), identity_of(member.identity))
+        for id, member in known.items()
+    ]
+    person = meant(those, wanted, one.name)
+    return known[person.id], person.nick
 
 
 # ---- history -----------------------------------------------------------------------------------

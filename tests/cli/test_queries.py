@@ -8,7 +8,14 @@ import pytest
 from node import words as w
 from node.cli.queries import PAGES, QUERIES, ask, entered, fetch
 from node.cli.render.tables import Answer
-from node.errors import NodeDown, NoSuchMember, NoSuchMessage, TooManyInvites, Usage
+from node.errors import (
+    AmbiguousMember,
+    NodeDown,
+    NoSuchMember,
+    NoSuchMessage,
+    TooManyInvites,
+    Usage,
+)
 from tests.cli.fake_node import NDS, NOON_MS, FakeNode
 
 DEV = f"{1:016x}"
@@ -191,6 +198,18 @@ def test_what_was_missed_is_told_in_words(
 def test_somebody_who_is_not_there_is_named_with_the_nearest(node: FakeNode) -> None:
     with pytest.raises(NoSuchMember, match="Did you mean bob"):
         asked(node, "whois", chat=DEV, member="bobb")
+
+
+def test_who_is_asked_about_is_read_as_everywhere(node: FakeNode) -> None:
+    bob = w.Member(1_000_002, nick="bob", state="alive", identity="c5b3863300000000")
+    two = w.Member(1_000_003, nick="2", state="alive", identity="3ccc000000000000")
+    gone = w.Member(1_000_001, nick="bob", state="left", identity="1aaa000000000000")
+    node.answers["members"] = w.Members("dev", (gone, bob, two))
+    for named in ("bob", "@bob", "c5b3", "1000002", "bob#2"):
+        assert asked(node, "whois", chat=DEV, member=named).lines[0] == "bob (id 2) in #dev"
+    with pytest.raises(AmbiguousMember, match="bob#2 or 2#3"):
+        asked(node, "whois", chat=DEV, member="2")
+    assert asked(node, "whois", chat=DEV, member="1aaa").lines[1] == "state left"
 
 
 def test_who_is_in_is_told_so_though_the_node_has_gone_since(node: FakeNode) -> None:

@@ -14,6 +14,7 @@ from node.core.alarms import Alarm
 from node.core.deciding import Act
 from node.core.events import Woken
 from node.errors import (
+    AmbiguousMember,
     BadField,
     Banned,
     Complaint,
@@ -355,6 +356,44 @@ async def test_people_are_named_by_nick_id_or_identity_also_those_that_are_gone(
     assert await decide(chat, UNBAN, f"@carol#{chat.group.roster.members[2].id % 1_000_000}")
     assert await decide(chat, BAN, str(chat.group.roster.members[2].id)) == "carol"
     assert await decide(chat, UNBAN, person) == "carol"
+
+
+async def test_nobody_takes_for_oneself_what_is_meant_for_another_by_a_nick(town: Town) -> None:
+    alice, bob, carol = await three(town)
+    chat = alice.chat("")
+    number = str(bob.chat("").group.me % 1_000_000)
+    digits = views.identity_of(bob.keys.identity)[:8]
+    for nick in (number, digits):
+        await asking.set_nick(carol, carol.chats, nick, True)
+        await eventually(lambda: nick in roles(alice))  # noqa: B023 - awaited in this turn
+        before = chat.group.roster.decisions
+        for act in (OP, OWNER, KICK, BAN):
+            with pytest.raises(AmbiguousMember, match=f"bob#{number} or {nick}#") as refused:
+                await decide(chat, act, nick)
+            assert refused.value.exit == 2
+        with pytest.raises(AmbiguousMember):
+            await asking.ping(alice, chat, f"@{nick}")
+        assert chat.group.roster.decisions == before
+        (row,) = (await asking.ping(alice, chat, f"bob#{number}")).rows
+        assert row.member_id == bob.chat("").group.me
+    assert await decide(chat, OP, f"bob#{number}") == "bob"
+    assert await decide(chat, KICK, f"{digits}#{carol.chat('').group.me % 1_000_000}") == digits
+    assert await decide(chat, DEOP, number) == "bob", "nobody else is called so who belongs"
+    assert await decide(chat, UNBAN, digits) == digits, "bob is not out"
+
+
+async def test_who_left_is_not_banned_in_the_place_of_who_is_called_so_now(town: Town) -> None:
+    alice, bob, carol = await three(town)
+    chat, left = alice.chat(""), carol.chat("").group.me % 1_000_000
+    await carol.leave(carol.chat(""))
+    await asking.set_nick(bob, bob.chats, "carol", True)
+    await eventually(lambda: "carol" in roles(alice) and "bob" not in roles(alice))
+    with pytest.raises(AmbiguousMember, match=f"carol#2 or carol#{left}"):
+        await decide(chat, BAN, "carol")
+    assert await decide(chat, BAN, f"carol#{left}") == "carol"
+    assert await decide(chat, UNBAN, "carol") == "carol", "the one that is out"
+    assert await decide(chat, KICK, "carol") == "carol", "the one that is in"
+    assert bob.chat("").group.me in [m.id for m in chat.group.roster.members if m.kicked]
 
 
 async def test_where_there_is_no_room_for_it_that_is_said(

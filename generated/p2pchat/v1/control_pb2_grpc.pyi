@@ -7,7 +7,8 @@ over a unix socket that only the profile's owner can open.
 `chat` names a chat by its name with or without "#", by name@HOST:PORT where two discovery services
 know the same name, or by its 16 hex digits; empty means the only one.  NOT_FOUND (UNKNOWN_CHAT,
 UNKNOWN_MEMBER, UNKNOWN_MESSAGE) for what does not exist, INVALID_ARGUMENT with field violations for
-what is malformed, FAILED_PRECONDITION (AMBIGUOUS_CHAT with the choices) where a name is not enough,
+what is malformed, FAILED_PRECONDITION (AMBIGUOUS_CHAT, AMBIGUOUS_MEMBER with the choices) where a
+name is not enough,
 UNAVAILABLE with an ErrorInfo (NDS_UNREACHABLE, PEER_UNREACHABLE, NO_LEADER) where others do not answer,
 PERMISSION_DENIED for a refusal.
 """
