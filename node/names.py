@@ -109,6 +109,10 @@ def route_to(address: str) -> str:
 # ---- chats -------------------------------------------------------------------------------------
 
 
+# An invitation's, with or without what tells the NDS; it has letters of both kinds, but for luck.
+_SECRET = re.compile(r"(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{32}([A-Za-z0-9_-]{16})?")
+
+
 class Target(Struct, frozen=True):
     """A chat as somebody named it: through `address` (an NDS or a member), or `at` an NDS."""
 
@@ -133,7 +137,7 @@ def parse_target(line: str) -> Target:
     if "/" in line:
         address, _, line = line.partition("/")
         address = parse_address(address)
-        line, _, secret = line.removeprefix("#").partition("#")
+        line, _, secret = _named(line).partition("#")
     elif "@" in line:
         line, _, at = line.rpartition("@")
         at = parse_address(at)
@@ -143,6 +147,21 @@ def parse_target(line: str) -> Target:
     if fault := name_fault(name):
         raise ValueError(f"the name of a chat {fault}")
     return Target(name, address, at, secret)
+
+
+def _named(line: str) -> str:
+    """What stands behind the / of a join line, without the # that may stand before a name.
+
+    Raises ValueError where the name itself is missing: what is left is nobody's to be told.
+    """
+    if not line.startswith("#"):
+        return line
+    if _SECRET.fullmatch(line[1:]):
+        raise ValueError(
+            "must be HOST:PORT/name#SECRET, and has no name before the # (a chat that is called"
+            " like a secret is named without the #)"
+        )
+    return line[1:]
 
 
 def _address_in(text: str) -> str:

@@ -72,6 +72,22 @@ def test_a_join_line_without_a_name_is_told_with_an_example(line: str) -> None:
         parse_target(line)
 
 
+SECRET = "IqIHUy5Ap-J_AVacANgQ70J13XMjuEwBhG3k0ZtqW9xLr2Vd"
+
+
+@pytest.mark.parametrize("secret", [SECRET, SECRET[:32]])
+def test_an_invitations_secret_is_taken_for_no_name(secret: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be HOST:PORT/name#SECRET, and has no") as refused:
+        parse_target(f"10.0.0.5:50050/#{secret}")
+    assert secret not in str(refused.value)
+    assert parse_target(f"10.0.0.5:50050/{secret}").name == secret, "a chat may be called so"
+
+
+@pytest.mark.parametrize("name", [SECRET[:31], SECRET[:16], "a" * 32, "team-of-48-" + "x" * 37])
+def test_a_name_that_is_no_secret_may_have_a_hash_before_it(name: str) -> None:
+    assert parse_target(f"10.0.0.5:50050/#{name}") == Target(name, address="10.0.0.5:50050")
+
+
 @pytest.mark.parametrize(
     ("login", "nick"),
     [("alice", "alice"), ("DOM\\bob", "DOMbob"), ("", "me"), ("!!", "me"), ("a" * 40, "a" * 24)],
