@@ -113,7 +113,7 @@ class Inviting:
         if known.expires and s.wall > known.expires:
             return Refusal(Reason.WRONG_SECRET, "that invitation has expired")
         if known.once and known.used:
-            return Refusal(Reason.WRONG_SECRET, "that invitation was for one, who is in")
+            return Refusal(Reason.WRONG_SECRET, "that invitation was for one, and was used")
         return None
 
     def used(self, member: MemberId, request: Join) -> None:
