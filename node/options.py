@@ -105,7 +105,12 @@ def _choice(
 
 
 OPTIONS = (
-    Option("nick", _nick, "", "your name in chats; empty: the login name"),
+    Option(
+        "nick",
+        _nick,
+        "",
+        "your name in chats to come; empty: the login name",
+    ),
     Option("nds", _addresses, (), "discovery services, HOST:PORT each"),
     Option("listen", _listen, "127.0.0.1:0", "where the node listens, HOST[:PORT]; 0 draws one"),
     Option("advertise", _dialled, "", "the address that others are told; empty: found out"),

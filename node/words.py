@@ -64,6 +64,7 @@ class Chat(Struct, frozen=True):
     lost: int = 0
     halt: str = ""
     halt_reason: str = ""
+    nick: str = ""
 
 
 NO_CHAT = Chat()

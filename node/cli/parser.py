@@ -70,7 +70,7 @@ VERBS: tuple[Verb, ...] = (
         '"pid","listen","advertise","control","nds":[{"address","state","fault"}],"chats":[{"name",'
         '"chat_id","id","member","epoch","generation","leader","leader_nick","provisional",'
         '"alive","known","unread","mentions","outbox","lost","fingerprint","nds","topic",'
-        '"transient","halt","halt_reason"}],"nick","identity","version","log","started",'
+        '"transient","halt","halt_reason","nick"}],"nick","identity","version","log","started",'
         '"problems","durability","ended","certificate"',
     ),
     Verb(
@@ -285,7 +285,7 @@ def _node_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for starting the node")
     hide = argparse.SUPPRESS
     flag = group.add_argument
-    flag("--nick", default=hide, metavar="NAME", help="your name in chats")
+    flag("--nick", default=hide, metavar="NAME", help="your name in chats to come (/nick: in all)")
     flag("--nds", action="append", default=hide, metavar="HOST:PORT", help="an NDS; repeatable")
     flag("--listen", default=hide, metavar="HOST[:PORT]", help="where to listen (127.0.0.1)")
     flag("--advertise", default=hide, metavar="HOST:PORT", help="the address that others are told")

@@ -20,6 +20,7 @@ from ..errors import (
 )
 from ..words import Status
 from .render import records, shell, tables
+from .render.text import places
 from .run import Run, wait
 
 UP_S = 60.0  # a loaded machine takes its time to start an interpreter, and to read a long log
@@ -113,7 +114,7 @@ def _up(run: Run) -> int:
         "control": status.control,
         "already": already,
     }
-    chats = " ".join(f"#{chat.name}" for chat in status.chats)
+    chats = places(status.chats, status.nick)
     line = f"{status.nick}: node {status.pid} {verb}, listens on {status.listen}"
     notes = tuple(f"NDS {one.address} is {one.state}" for one in status.nds if one.down_since_ms)
     faults = [one for one in status.nds if one.fault and not one.down_since_ms]

@@ -82,6 +82,7 @@ def chat(one: Chat) -> words.Chat:
         lost=sum(one.lost.values()),
         halt=halt,
         halt_reason=reason,
+        nick=one.nick,
     )
 
 

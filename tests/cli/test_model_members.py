@@ -4,11 +4,12 @@ Tries node/cli/model/members.py.
 """
 
 import pytest
+from msgspec.structs import replace
 
 from node import happenings as h
 from node.cli.model import Roster, State, View
 from node.happenings import Happening
-from node.words import Epoch
+from node.words import Epoch, Status
 from tests.cli.chats import BOB, DAN, DEV, after, entered, in_chat, members, view_of
 
 LIST = members((BOB, "bob", "alive"), (7, "alice", "alive"), (DAN, "dan", "suspect"))
@@ -154,3 +155,15 @@ def test_what_is_decided_about_others_changes_no_list(change: str) -> None:
     assert listed(member(11, "eve", change)).members == listed().members
     without = view_of(after(member(11, "eve", change), state=entered()))
     assert counts(without) == (2, 2)
+
+
+def test_what_one_is_called_there_is_as_the_others_see_it() -> None:
+    """A name that somebody had is numbered, and may lose that when the other one goes."""
+    state = after(Status(nick="bob", chats=(replace(DEV, nick="bob2"),)))
+    assert state.own_nick == "bob2"
+    state = after(member(DEV.member_id, "bob3", "renamed"), state=state)
+    assert state.own_nick == "bob3"
+    me = replace(LIST[1], member_id=DEV.member_id, nick="bob", self=True)
+    assert after(Roster(1, (LIST[0], me)), state=state).own_nick == "bob"
+    assert after(member(BOB, "rob", "renamed"), state=state).own_nick == "bob3"
+    assert after(Status(nick="bob")).own_nick == "bob", "in no chat"

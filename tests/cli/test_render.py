@@ -431,6 +431,31 @@ def test_status_for_people() -> None:
     assert lines[-1] == "#dev  id 1  2/3  L:bob  e12  out:5  unread:4  7c3e"
 
 
+def test_status_tells_chats_of_one_name_apart_as_they_are_to_be_named() -> None:
+    first = replace(STATUS.chats[0], nds="n:1")
+    other, same = replace(first, nds="n:2", chat_id=254), replace(first, chat_id=253)
+    for chats, names in (
+        ((first, other), ["#dev@n:1", "#dev@n:2"]),
+        ((first, same), [f"{255:016x}", f"{253:016x}"]),
+        ((first, replace(other, nds="")), ["#dev@n:1", f"{254:016x}"]),
+        ((first, replace(other, name="ops")), ["#dev", "#ops"]),
+    ):
+        lines = tables.status(replace(STATUS, chats=chats), AT).lines[-2:]
+        assert [line.split()[0] for line in lines] == names
+        assert text.places(chats, "alice") == " ".join(names)
+
+
+def test_status_says_where_one_is_called_otherwise() -> None:
+    chats = (
+        replace(STATUS.chats[0], nick="alice"),
+        replace(STATUS.chats[0], name="ops", nick="a2"),
+    )
+    answer = tables.status(replace(STATUS, chats=chats), AT)
+    assert [line.split("  ")[1].strip() for line in answer.lines[-2:]] == ["id 1", "id 1 as a2"]
+    assert [chat["nick"] for chat in answer.rows[0]["chats"]] == ["alice", "a2"]
+    assert text.places(chats, "alice") == "#dev #ops as a2"
+
+
 def test_who_leads_for_now_has_no_epoch_of_his_own_in_any_answer() -> None:
     chat = replace(STATUS.chats[0], provisional=True)
     answer = tables.status(replace(STATUS, chats=(chat,)), AT)

@@ -77,6 +77,7 @@ def about(**more: object) -> State:
         (about(fingerprint=""), " out:1 [Act"),
         (about(name="字" * 40), " 1:#" + "字" * 11 + "~ 4/5 "),
         (replace(STATE, nick="m\x1be\u200b"), " [me] "),
+        (about(nick="bob2"), " [bob2] "),
         (replace(STATE, nds=()), " e12 out:1 "),
         (
             replace(STATE, nds=(w.DiscoveryService("10.0.0.5:50050", "", NOW - 40_000),)),

@@ -84,6 +84,7 @@ class Chat(_message.Message):
     LOST_FIELD_NUMBER: _builtins.int
     HALT_FIELD_NUMBER: _builtins.int
     HALT_REASON_FIELD_NUMBER: _builtins.int
+    NICK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, without "#"."""
     chat_id: _builtins.int
@@ -124,6 +125,8 @@ class Chat(_message.Message):
     """
     halt_reason: _builtins.str
     """Why, for programs: DISK_FULL, PROFILE_IN_USE ..."""
+    nick: _builtins.str
+    """What one is called there, as the others see it."""
     @_builtins.property
     def epoch(self) -> _common_pb2.Epoch:
         """The highest accepted epoch."""
@@ -151,10 +154,11 @@ class Chat(_message.Message):
         lost: _builtins.int = ...,
         halt: _builtins.str = ...,
         halt_reason: _builtins.str = ...,
+        nick: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "chat_id", b"chat_id", "epoch", b"epoch", "fingerprint", b"fingerprint", "halt", b"halt", "halt_reason", b"halt_reason", "known", b"known", "leader_id", b"leader_id", "leader_nick", b"leader_nick", "lost", b"lost", "member_id", b"member_id", "mentions", b"mentions", "mode", b"mode", "name", b"name", "nds", b"nds", "outbox", b"outbox", "provisional", b"provisional", "topic", b"topic", "topic_by", b"topic_by", "unread", b"unread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "chat_id", b"chat_id", "epoch", b"epoch", "fingerprint", b"fingerprint", "halt", b"halt", "halt_reason", b"halt_reason", "known", b"known", "leader_id", b"leader_id", "leader_nick", b"leader_nick", "lost", b"lost", "member_id", b"member_id", "mentions", b"mentions", "mode", b"mode", "name", b"name", "nds", b"nds", "nick", b"nick", "outbox", b"outbox", "provisional", b"provisional", "topic", b"topic", "topic_by", b"topic_by", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -126,7 +126,7 @@ class Searching:
 
     async def _named(self, view: View, step: int) -> Line | None:
         chat, ask = chat_of(view.chat.chat_id), self._face.node.history
-        nick = next((one.nick for one in view.members if one.self), self._face.state.nick)
+        nick = view.chat.nick or self._face.state.nick
         cursor = (view.older or "") if step < 0 else newest(view) if view.cut_off else ""
         while cursor:
             if step < 0:

@@ -72,7 +72,7 @@ def create(_: State, values: Values) -> Action:
 def nick(state: State, values: Values) -> Action:
     """`/nick`: who one is, or shall be."""
     if not values["nick"]:
-        return Show((f"you are {state.nick}",))
+        return Show((f"you are {state.own_nick}",))
     if fault := nick_fault(values["nick"]):
         raise Mistyped(f"a nick {fault}; for example: /nick alice")
     return Query("nick", {"nick": values["nick"]})

@@ -161,7 +161,7 @@ def ignore(state: State, values: Values) -> Action:
         nicks = ", ".join(map(clean_name, state.ignored))
         return Show((f"ignored: {nicks}" if nicks else "nobody is ignored; /ignore bob hides him",))
     nick = _nick(values["nick"])
-    if nick.casefold() == state.nick.casefold():
+    if nick.casefold() == state.own_nick.casefold():
         raise Mistyped("you cannot ignore yourself")
     said = f"lines of {nick} are hidden; /unignore {nick} shows them again"
     return Apply(_ignored(nick, True), said)

@@ -139,7 +139,7 @@ def _members(state: State, word: str, _: Arg, __: list[str]) -> Found:
 
 def _others(state: State, word: str, arg: Arg, before: list[str]) -> Found:
     found = _members(state, word, arg, before)
-    yield from ((nick, meta) for nick, meta in found if nick != state.nick)
+    yield from ((nick, meta) for nick, meta in found if nick != state.own_nick)
 
 
 def _ignored(state: State, word: str, _: Arg, __: list[str]) -> Found:
@@ -253,7 +253,7 @@ def _nicks_spoken(state: State, word: str, first: int, after: str) -> Iterator[C
     at = "@" if word.startswith("@") else ""
     begun = word.removeprefix("@").casefold()
     for nick, meta in _nicks(state):
-        if nick != state.nick and nick.casefold().startswith(begun):
+        if nick != state.own_nick and nick.casefold().startswith(begun):
             yield Candidate(f"{at}{nick}{after}", first, meta)
 
 

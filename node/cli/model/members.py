@@ -22,6 +22,9 @@ _COMING = {
 
 def with_members(view: View, members: tuple[Member, ...]) -> View:
     """The view with another list of members, and the counts that follow from it."""
+    own = next((one.nick for one in members if one.self), "")
+    if own and own != view.chat.nick:
+        view = replace(view, chat=replace(view.chat, nick=own))
     known = sum(member.state not in _GONE for member in members)
     alive = sum(member.state == "alive" for member in members)
     if not members or view.chat.halt or (known, alive) == (view.chat.known, view.chat.alive):
@@ -36,6 +39,8 @@ def with_member(view: View, event: MemberEvent) -> View:
         return view
     if event.change == "topic":
         return replace(view, chat=replace(view.chat, topic=event.detail, topic_by=event.nick))
+    if event.member_id == view.chat.member_id and event.change == "renamed":
+        view = replace(view, chat=replace(view.chat, nick=event.nick))
     if event.member_id == view.chat.leader_id and event.change == "renamed":
         view = replace(view, chat=replace(view.chat, leader_nick=event.nick))
     if not view.members:

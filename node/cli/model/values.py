@@ -228,6 +228,11 @@ class State(Struct, frozen=True):
         return self.view(self.current)
 
     @property
+    def own_nick(self) -> str:
+        """What one is called in the chat in front; where none is, in those to come."""
+        return self.front.chat.nick or self.nick if self.front else self.nick
+
+    @property
     def front_or_lobby(self) -> View:
         """The transcript that is shown."""
         return self.front or self.lobby

@@ -32,7 +32,7 @@ def status(state: State, columns: int, now_ms: int) -> Row:
     view = state.front
     parts = [
         Part(f"[{_minute(now_ms)}]", 8),
-        Part(f"[{cut(clean_name(state.nick), NAME_MAX) or '?'}]", 7),
+        Part(f"[{cut(clean_name(state.own_nick), NAME_MAX) or '?'}]", 7),
         *(_chat_parts(state, view, now_ms) if view else (Part("no chat", 6),)),
     ]
     more = [Part("-- more --", 5, "status.act")] if view and not view.at_end else []

@@ -165,6 +165,7 @@ def chat(value: Chat) -> Row:
         "topic": value.topic,
         "transient": value.mode == Mode.TRANSIENT,
         **halt(value),
+        "nick": value.nick or None,
     }
 
 

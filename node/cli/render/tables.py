@@ -11,6 +11,7 @@ from .comparing import compared, sameness
 from .notices import delivered, delivery, led_by, message_lines, missing
 from .shell import grpcurl
 from .text import (
+    called_there,
     chat_number,
     clean_line,
     clean_name,
@@ -22,6 +23,7 @@ from .text import (
     seconds,
     several,
     shown_nick,
+    spelled,
     table,
     who,
 )
@@ -54,8 +56,10 @@ def status(value: words.Status, now_ms: int) -> Answer:
     ]
     rows = [
         (
-            f"#{clean_name(chat.name)}",
-            f"id {small(chat.member_id)}" if chat.member_id else "joining",
+            spelled(chat, value.chats),
+            f"id {small(chat.member_id)}{called_there(chat, value.nick)}"
+            if chat.member_id
+            else "joining",
             f"{'?' if chat.halt else chat.alive}/{chat.known}",
             faults.halted(chat.halt, chat.halt_reason) or f"L:{_leader_of(chat)}",
             f"e{chat.epoch.n}{'+' if chat.provisional else ''}",

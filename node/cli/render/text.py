@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ...core.types import small
-from ...words import Line
+from ...words import Chat, Line
 
 MARKS_MAX = 2  # combining marks that a character may carry
 UNKNOWN = "\ufffd"  # stands for what has no agreed shape
@@ -157,6 +157,28 @@ def shown_text(line: Line) -> str:
 def who(nick: str, member: int) -> str:
     """Alice (id 1)"""
     return f"{shown_nick(nick) if nick else '?'} (id {small(member)})"
+
+
+def spelled(chat: Chat, every: Sequence[Chat]) -> str:
+    """#name, and what tells it from another of that name: its NDS, or where that is one its number;
+    so `-c` takes it.
+    """
+    alike = [one.nds for one in every if one.name == chat.name]
+    name = f"#{clean_name(chat.name)}"
+    if len(alike) == 1:
+        return name
+    alone = chat.nds and alike.count(chat.nds) == 1
+    return f"{name}@{chat.nds}" if alone else chat_number(chat.chat_id)
+
+
+def called_there(chat: Chat, nick: str) -> str:
+    """What one is called in a chat, where that is not the nick that one has for chats to come."""
+    return f" as {clean_name(chat.nick)}" if chat.nick not in ("", nick) else ""
+
+
+def places(chats: Sequence[Chat], nick: str) -> str:
+    """Chats, with what one is called where that is something else."""
+    return " ".join(f"{spelled(chat, chats)}{called_there(chat, nick)}" for chat in chats)
 
 
 def several(names: Iterable[str]) -> str:
