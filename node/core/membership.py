@@ -133,7 +133,7 @@ class Membership:
             self.hash ^= _hash(decision.id)
         if not len(self._decisions):
             return []
-        order = self._decisions.order
+        order, self._nicks = self._decisions.order, None
         changed: list[tuple[Member | None, Member]] = []
         for member in list(self._records.values()):
             removed = member.id in order.removed or member.identity in order.barred
@@ -327,7 +327,7 @@ class Membership:
         return tuple(i for i in self.belonging if self._records[i].address == address)
 
     def shown_nick(self, id: MemberId) -> str:
-        """The name that people see: unique among those that belong, equal ones numbered."""
+        """The name that people see: unique among those that are in or out, equal ones numbered."""
         if self._nicks is None:
             self._nicks = self._name_all()
         return self._nicks.get(id) or f"member{small(id)}"
@@ -338,6 +338,17 @@ class Membership:
             self._nicks = self._name_all()
         return self._nicks.get(id, "")
 
+    @property
+    def _kept_out(self) -> list[MemberId]:
+        """Members that were removed and not let in again since: their names go to nobody else, so
+        that who removes one twice means one member.
+        """
+        if not len(self._decisions):
+            return []
+        barred = self._decisions.order.barred
+        every = self._records.values()
+        return [one.id for one in every if one.kicked and not one.left and one.identity in barred]
+
     def _named_since(self, id: MemberId) -> tuple[Hlc, MemberId]:
         """Who took a name first keeps it, whatever its id: a rename renames nobody else."""
         return self._records[id].nick.hlc, id
@@ -345,7 +356,7 @@ class Membership:
     def _name_all(self) -> dict[MemberId, str]:
         names: dict[MemberId, str] = {}
         taken: set[str] = set()
-        for id in sorted(self.belonging, key=self._named_since):
+        for id in sorted((*self.belonging, *self._kept_out), key=self._named_since):
             wanted = self._records[id].nick.value or f"member{small(id)}"
             name, count = wanted, 1
             while name.casefold() in taken:

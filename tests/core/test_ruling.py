@@ -202,6 +202,33 @@ def test_where_admins_alone_set_the_topic_a_member_does_not() -> None:
     assert talk.group.shown_nick(3) == "other"
 
 
+# ---- what they are called ------------------------------------------------------------------------
+
+
+def called(talk: Dialogue, *ids: int) -> list[str]:
+    return [talk.group.shown_nick(id) for id in ids]
+
+
+def test_the_name_of_who_was_removed_goes_to_nobody_else_while_it_is_out() -> None:
+    bobs = [person(id, nick=m.Fact("bob", Hlc(id, 0), id)) for id in (5, 6, 7)]
+    talk = den(1, *bobs)
+    assert called(talk, 5, 6, 7) == ["bob", "bob2", "bob3"]
+    kick = wants(talk, KICK, 5)
+    assert kick is not None
+    assert called(talk, 5, 6, 7) == ["bob", "bob2", "bob3"], "a second kick means the same one"
+    assert wants(talk, KICK, 6) is not None
+    assert called(talk, 5, 6, 7) == ["bob", "bob2", "bob3"], "nor does it take an earlier one's"
+    assert wants(talk, UNBAN, 5) is not None
+    assert called(talk, 6, 7) == ["bob", "bob2"], "who may come again comes anew"
+
+
+def test_who_is_banned_after_it_had_left_takes_no_name_back() -> None:
+    gone = person(5, nick=m.Fact("bob", Hlc(1, 0), 5), left=True)
+    talk = den(1, gone, person(6, nick=m.Fact("bob", Hlc(2, 0), 6)))
+    assert wants(talk, BAN, 5) is not None
+    assert called(talk, 5, 6) == ["bob", "bob"]
+
+
 # ---- who comes -----------------------------------------------------------------------------------
 
 
