@@ -35,6 +35,10 @@ class Entry(Struct, frozen=True):
     number: int = 0  # in order of joining
     state: str = "in"  # "left", or "leaving" while nobody has acknowledged that
 
+    def is_of(self, chat: int) -> bool:
+        """Whether a log of that chat can be this one's; 0 says nothing on either side."""
+        return chat == self.chat_id or 0 in (chat, self.chat_id)
+
 
 class Profile(Struct, frozen=True):
     """What a node was last started with, and its chats."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from . import disk, profile
 from .archive.checkup import Health, examine
 from .archive.rows import VERSION
-from .errors import Complaint
+from .errors import Complaint, MisplacedLog
 from .profile import Entry
 from .trust import keys
 from .words import Finding
@@ -52,8 +52,11 @@ def _log(data: Path, key: bytes | None, entry: Entry) -> Finding:
     check = f"log of #{entry.name}"
     if key is None:
         return Finding(check, False, "cannot be read: the profile has no identity that opens it")
+    file = data / disk.LOGS / entry.archive
     try:
-        health = examine(data / disk.LOGS / entry.archive, key)
+        health = examine(file, key)
+        if not entry.is_of(health.chat):
+            raise MisplacedLog(file=file, chat=entry.name)
     except Complaint as error:
         return Finding(check, False, str(error))
     return Finding(check, True, _told(health))

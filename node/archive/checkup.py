@@ -5,10 +5,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from node.archive import rows, values
 from node.archive.cipher import connect, sqlite3
 from node.archive.files import refuse_orphan, size_of, unsound
 from node.archive.rows import APPLICATION, VERSION
 from node.core.conversation import Kind
+from node.core.effects import Meta
 from node.disk import refusal
 from node.errors import DamagedLog, EmptyLog, NewerFile
 
@@ -27,6 +29,7 @@ class Health(Struct, frozen=True):
     waiting: int  # own lines that somebody alive lacks
     size: int
     wal: int  # what is still to be moved into the file
+    chat: int = 0  # whose log it is; 0 where it does not say
 
 
 def examine(path: Path, key: bytes) -> Health:
@@ -47,9 +50,12 @@ def examine(path: Path, key: bytes) -> Health:
     with closing(connect(path, key, mode)) as base:
         try:
             version, lines, waiting = _read(base, path)
+            chat = _chat(base)
         except sqlite3.Error as error:
             raise refusal(path, error) from error
-    return Health(version, lines, waiting, size, wal)
+        except ValueError as error:
+            raise DamagedLog(file=path, text=error) from error
+    return Health(version, lines, waiting, size, wal, chat)
 
 
 def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
@@ -72,3 +78,9 @@ def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
         many = "coalesce(sum(last - first + 1), 0)" if version >= IN_RUNS else "count(*)"
         waiting = base.execute(f"SELECT {many} FROM post WHERE settled = 0").fetchone()[0]
     return version, lines, waiting
+
+
+def _chat(base: sqlite3.Connection) -> int:
+    """Whose log it is, 0 for nobody's yet.  Raises ValueError where that cannot be understood."""
+    row = base.execute(rows.ONE_STATE, ("meta",)).fetchone()
+    return values.read(Meta, row[0]).chat if row else 0

@@ -52,6 +52,15 @@ class ForeignLog(DamagedLog):
     reason = "FOREIGN_LOG"
 
 
+class MisplacedLog(DamagedLog):
+    """{file} holds the log of another chat, not that of #{chat}. Nothing was changed. Put the right
+    file back; or move it away and start the node again: then the other members give you what they
+    have.
+    """
+
+    reason = "MISPLACED_LOG"
+
+
 class LostIdentity(DamagedFile):
     """{file} is not there, and without it the logs in {logs} cannot be read. Nothing was changed.
     Put it back from a backup; or move that directory away to begin anew, as another person.

@@ -100,6 +100,7 @@ class Surroundings(Struct, frozen=True):
     parted: Callable[[], None]  # somebody is no member any more
     seal_key: "X25519PrivateKey"  # opens what others seal for us
     wants: Callable[[type[telling.What]], bool]  # does anybody hear of this kind?
+    refuse_another: Callable[[Entry, int], None]  # raises MisplacedLog where its log is not its own
     runner: type[Runner] = Runner
 
 
@@ -123,11 +124,16 @@ class Chat:
             archive: its log, open.
             world: what all chats of the node share.
             forget_membership: the log is of a membership that was ended; a new one begins.
+
+        Raises:
+            MisplacedLog: the log is that of another chat.
         """
         self.entry = entry
         self.archive = archive
         with uncollected():
             remembered = archive.load()
+            if (meta := remembered.meta) is not None:
+                world.refuse_another(entry, meta.chat)
             if forget_membership:
                 remembered = telling.without_membership(remembered)
             chance = Random(secrets.randbits(64))  # noqa: S311  delays and whom to ask, no secrets

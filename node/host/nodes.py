@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
@@ -336,6 +337,7 @@ class Node(Keeping, Finding):
             parted=self._parted,
             seal_key=keys.seal,
             wants=self.hub.wants,
+            refuse_another=partial(reviving.refuse_another, self),
             runner=self.runner_class,
         )
         file, key = self.archive_path(entry), keys.log_key

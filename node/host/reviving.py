@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ..archive import SqliteArchive
 from ..core.effects import StoreMeta
-from ..errors import Complaint, DiskFailed, DiskFull, DiskReadOnly, Unwritable
+from ..errors import Complaint, DiskFailed, DiskFull, DiskReadOnly, MisplacedLog, Unwritable
 from ..happenings import ChatEvent, ErrorEvent
 from ..profile import Entry
 from . import views
@@ -32,6 +32,16 @@ class Unopened(Struct, frozen=True):
 
     entry: Entry
     error: Complaint
+
+
+def refuse_another(node: "Node", entry: Entry, chat: int) -> None:
+    """Raises MisplacedLog where a log of `chat` stands in place of that of `entry`: it has another
+    number, or, where the profile knows none, is that of a chat that is open already.
+    """
+    others = (one for one in (*node.chats, *node.departing) if one.entry.archive != entry.archive)
+    is_open = not entry.chat_id and chat in {one.group.chat for one in others} - {0}
+    if is_open or not entry.is_of(chat):
+        raise MisplacedLog(file=node.archive_path(entry), chat=entry.name)
 
 
 async def revive(node: "Node", chat: Chat) -> None:

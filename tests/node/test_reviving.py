@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from node import happenings as h
 from node import profile as profiles
 from node.archive import sqlite
 from node.core.effects import Stopped
 from node.core.types import Stream
-from node.errors import Complaint, DamagedLog, DiskFull, DiskReadOnly, ForeignLog
+from node.errors import Complaint, DamagedLog, DiskFull, DiskReadOnly, ForeignLog, MisplacedLog
 from node.host import asking, checks, entering, keeping, reviving, views
 from node.host.nodes import Node
 from node.words import Mode, Wait
@@ -295,6 +296,45 @@ async def test_a_chat_that_cannot_be_opened_for_its_disk_is_opened_later(
     await eventually(lambda: bool(bob.chats) and lines(bob) == ["before"])
     assert bob.unopened == []
     assert told.changes == ["opened"]
+
+
+async def test_the_log_of_another_chat_is_refused_and_the_other_chats_go_on(town: Town) -> None:
+    alice, bob = await town.pair()
+    await entering.create(alice, "other", "", "", Mode.LOGGED, is_open=True)
+    await entering.join(bob, f"{town.nds}/other", "", "")
+    mine, other = (bob.archive_path(chat.entry) for chat in bob.chats)
+    await town.stop("bob")
+    other.write_bytes(before := mine.read_bytes())
+    bob = await town.start("bob")
+    assert [chat.name for chat in bob.chats] == [town.chat]
+    await say(bob, "goes on")
+    (problem,) = bob.status().problems
+    assert problem.startswith(f"#other is not open: {other} holds the log of another chat, not ")
+    with pytest.raises(MisplacedLog, match="Put the right file back; or move it away"):
+        bob.chat("other")
+    with pytest.raises(MisplacedLog):
+        await entering.join(bob, f"{town.nds}/other", "", "")
+    assert str(other) in {one.text.split()[0] for one in (await checks.diagnose(bob)).rows}
+    await town.stop("bob")
+    assert other.read_bytes() == before
+    other.unlink()
+    bob = await town.start("bob")
+    await eventually(lambda: all(chat.group.me for chat in bob.chats))
+
+
+async def test_no_chat_is_opened_twice_though_the_profile_does_not_know_its_number(
+    town: Town,
+) -> None:
+    _, bob = await town.pair()
+    places, known = bob.places, bob.profile
+    first = bob.archive_path(known.chats[0])
+    await town.stop("bob")
+    second = replace(known.chats[0], chat_id=0, name="other", archive="b.db", number=2)
+    first.with_name("b.db").write_bytes(first.read_bytes())
+    profiles.save(places.data, replace(known, chats=(*known.chats, second)))
+    bob = await town.start("bob")
+    assert [chat.name for chat in bob.chats] == [town.chat]
+    assert isinstance(bob.unopened[0].error, MisplacedLog)
 
 
 # ---- the profile ---------------------------------------------------------------------------------

@@ -12,13 +12,13 @@ from node import disk, profile, stores
 from node.archive import SqliteArchive
 from node.archive.checkup import Health, examine
 from node.archive.rows import VERSION
-from node.core.effects import StoreMessages, StorePost
+from node.core.effects import StoreMessages, StoreMeta, StorePost
 from node.core.types import Post
 from node.errors import DamagedLog, NewerFile
 from node.profile import Entry, Profile
 from node.trust import keys
 from tests.logs import KEY, looked_into
-from tests.node.test_archive import BOB, line
+from tests.node.test_archive import BOB, META, line
 
 ENTRY = Entry(7, "dev", "127.0.0.1:5", "a.db")
 
@@ -131,6 +131,33 @@ def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path, log: Path, damage
     assert not ok
     assert ("Update this one" if damage == "newer" else "from a backup") in text
     assert (log.read_bytes() if log.exists() else b"") == before
+
+
+@pytest.mark.parametrize(("known", "chat", "sound"), [(7, 7, True), (7, 8, False), (0, 8, True)])
+def test_a_log_that_holds_another_chat_is_told_with_what_to_do(
+    tmp_path: Path, log: Path, known: int, chat: int, sound: bool
+) -> None:
+    archive = SqliteArchive(log, KEY)
+    archive.append([StoreMeta(replace(META, chat=chat))])
+    archive.close()
+    before = log.read_bytes()
+    assert examine(log, KEY).chat == chat
+    ok, text = told(tmp_path, replace(ENTRY, chat_id=known))
+    assert ok == sound
+    assert sound or text == (
+        f"{log} holds the log of another chat, not that of #dev. Nothing was changed. Put the right"
+        " file back; or move it away and start the node again: then the other members give you"
+        " what they have."
+    )
+    assert log.read_bytes() == before
+
+
+def test_a_log_that_does_not_say_whose_it_is_is_damaged(tmp_path: Path, log: Path) -> None:
+    base = looked_into(log, mode="rw")
+    base.execute("INSERT INTO state VALUES ('meta', '{}')")
+    base.close()
+    with pytest.raises(DamagedLog, match="not a Meta"):
+        examine(log, KEY)
 
 
 @pytest.mark.parametrize("left", ["a file", "a file of SQLite"])
