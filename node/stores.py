@@ -42,16 +42,17 @@ def own_keys(data: Path) -> tuple[bytes | None, list[Finding]]:
     """The key of the logs, if there is one, and what is wrong with the keys; nothing where they are
     sound, or not made yet.
     """
+    wrong = [Finding("keys", False, str(fault)) for fault in keys.faults(data)]
     try:
-        return keys.check(data), []
-    except Complaint as error:
-        return None, [Finding("keys", False, str(error))]
+        return keys.check(data), wrong
+    except Complaint:  # It is among them.
+        return None, wrong
 
 
 def _log(data: Path, key: bytes | None, entry: Entry) -> Finding:
     check = f"log of #{entry.name}"
     if key is None:
-        return Finding(check, False, "cannot be read: the profile has no identity that opens it")
+        return Finding(check, False, "cannot be read without the identity.key of the profile")
     file = data / disk.LOGS / entry.archive
     try:
         health = examine(file, key)

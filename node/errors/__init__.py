@@ -67,6 +67,8 @@ from .complaints import (
 )
 from .files import (
     DamagedFile,
+    DamagedIdentity,
+    DamagedKey,
     DamagedLog,
     DiskFailed,
     DiskFull,
@@ -78,6 +80,7 @@ from .files import (
     MisplacedLog,
     NewerFile,
     OpenDirectory,
+    OpenIdentity,
     OpenKey,
     OpenPassword,
     OutputFailed,
@@ -106,6 +109,8 @@ __all__ = [
     "Banned",
     "Complaint",
     "DamagedFile",
+    "DamagedIdentity",
+    "DamagedKey",
     "DamagedLog",
     "DiskFailed",
     "DiskFull",
@@ -141,6 +146,7 @@ __all__ = [
     "NotListening",
     "NotStarted",
     "OpenDirectory",
+    "OpenIdentity",
     "OpenKey",
     "OpenPassword",
     "OpenToAll",

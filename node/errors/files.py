@@ -18,12 +18,19 @@ class OpenPassword(Complaint):
 
 class OpenKey(Complaint):
     """{file} can be read by others (mode {mode}), so the key in it is not secret. Run
-    'chmod 600 {file}', or remove the file to have another made; with another identity.key you are
-    another person.
+    'chmod 600 {file}', or remove the file: the next start of the node makes another.
     """
 
     reason = "OPEN_KEY"
     status = "FAILED_PRECONDITION"
+
+
+class OpenIdentity(OpenKey):
+    """{file} can be read by others (mode {mode}), so the key in it is not secret. Run
+    'chmod 600 {file}', and keep the file: it is you in every chat, and alone opens your logs.
+    """
+
+    reason = "OPEN_IDENTITY"
 
 
 class DamagedFile(Complaint):
@@ -33,6 +40,22 @@ class DamagedFile(Complaint):
 
     reason = "DAMAGED_FILE"
     status = "FAILED_PRECONDITION"
+
+
+class DamagedKey(DamagedFile):
+    """{file} is damaged: {text}. Nothing was changed. Bring it back from a backup; or move it away:
+    the next start of the node makes another, and you stay who you are.
+    """
+
+    reason = "DAMAGED_KEY"
+
+
+class DamagedIdentity(DamagedFile):
+    """{file} is damaged: {text}. Nothing was changed. Put a copy of it back; or move all of
+    {profile} away to begin anew, as another person.
+    """
+
+    reason = "DAMAGED_IDENTITY"
 
 
 class DamagedLog(DamagedFile):

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from node.core.messages import Card
 from node.disk import LOGS, is_plain, replace_file, unread
-from node.errors import DamagedFile, LostIdentity, OpenKey
+from node.errors import Complaint, DamagedIdentity, DamagedKey, LostIdentity, OpenIdentity, OpenKey
 
 from . import IDENTITY, SEAL, TLS, certificates
 from .cards import signed_part
@@ -58,7 +58,7 @@ def load(directory: Path) -> Keys:
 
     Raises:
         OpenKey: others can read one of the files.
-        DamagedFile: one holds no key of its kind.
+        DamagedKey, DamagedIdentity: one holds no key of its kind.
         LostIdentity: there are logs, and not the key that opens them.
         DiskUnreadable, Unreadable: one may be whole, and cannot be read now.
         Unwritable: a new one cannot be stored.
@@ -79,11 +79,29 @@ def load(directory: Path) -> Keys:
 
 
 def check(directory: Path) -> bytes | None:
-    """Raises what `load` would, but makes nothing.  Gives the key of logs where there is one."""
-    signing, *_ = _kept(directory)
+    """Raises what `load` would of the identity, but makes nothing.  Gives the key of logs where
+    there is one.
+    """
+    signing = _read(directory / IDENTITY, _signing)
     if signing is None:
         _refuse_to_lose(directory)
     return _log_key(signing) if signing is not None else None
+
+
+def faults(directory: Path) -> list[Complaint]:
+    """What is wrong with each of the keys: what `load` would raise, one after the other."""
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: check(directory),
+        lambda: _read(directory / TLS, certificates.renewed),
+        lambda: _read(directory / SEAL, _seal),
+    )
+    found: list[Complaint] = []
+    for look in looks:
+        try:
+            look()
+        except Complaint as error:
+            found.append(error)
+    return found
 
 
 def _refuse_to_lose(directory: Path) -> None:
@@ -123,12 +141,14 @@ def _read(file: Path, parse: Callable[[bytes], T]) -> T | None:
         return None
     except OSError as error:
         raise unread(file, error) from error
+    is_identity = file.name == IDENTITY
     if mode & 0o077:
-        raise OpenKey(file=file, mode=f"{mode:04o}")
+        raise (OpenIdentity if is_identity else OpenKey)(file=file, mode=f"{mode:04o}")
     try:
         return parse(pem)
     except ValueError as error:
-        raise DamagedFile(file=file, text=error) from error
+        kind = DamagedIdentity if is_identity else DamagedKey
+        raise kind(file=file, text=error, profile=file.parent) from error
 
 
 def _loaded(pem: bytes) -> PrivateKeyTypes:

@@ -247,5 +247,20 @@ def test_where_no_identity_opens_the_logs_that_is_said(tmp_path: Path) -> None:
     (row,) = [one for one in stores.findings(tmp_path, None, [ENTRY]) if one.check != "disk"]
     assert (row.ok, row.text) == (
         False,
-        "cannot be read: the profile has no identity that opens it",
+        "cannot be read without the identity.key of the profile",
     )
+
+
+@pytest.mark.parametrize("file", ["tls.pem", "seal.key"])
+def test_logs_are_looked_at_while_a_key_is_damaged_that_does_not_open_them(
+    tmp_path: Path, file: str
+) -> None:
+    log_key = keys.load(tmp_path).log_key
+    profile.save(tmp_path, Profile(chats=(ENTRY,)))
+    SqliteArchive(tmp_path / "chats" / "a.db", log_key).close()
+    (tmp_path / file).write_bytes(b"noise")
+    rows = stores.everything(tmp_path)
+    assert [(row.check, row.ok) for row in rows] == [
+        ("keys", False), ("log of #dev", True), ("disk", True)
+    ]  # fmt: skip
+    assert f"{file} is damaged" in rows[0].text

@@ -85,9 +85,16 @@ def test_a_key_that_others_can_read_is_refused_with_what_to_do(
 ) -> None:
     keys.load(tmp_path)
     (tmp_path / file).chmod(mode)
-    for look in (keys.load, keys.check):
-        with pytest.raises(OpenKey, match=rf"chmod 600 .*{file}"):
-            look(tmp_path)
+    with pytest.raises(OpenKey, match=rf"chmod 600 .*{file}") as told:
+        keys.load(tmp_path)
+    assert [str(fault) for fault in keys.faults(tmp_path)] == [str(told.value)]
+    if file == IDENTITY:
+        assert "remove" not in str(told.value), "nobody shall lose who they are by a mode"
+        assert str(told.value).endswith("and keep the file: it is you in every chat, and alone"
+                                        " opens your logs.")  # fmt: skip
+    else:
+        (tmp_path / file).unlink()
+        assert keys.load(tmp_path), "as it says"
 
 
 def damaged(tmp_path: Path) -> dict[str, tuple[str, bytes, str]]:
@@ -132,6 +139,40 @@ def test_a_damaged_key_is_refused_and_left_alone(tmp_path: Path, what: str) -> N
         keys.load(tmp_path)
     assert (tmp_path / name).read_bytes() == content
     assert not missing.exists(), "nothing is made beside it"
+
+
+@pytest.mark.parametrize("file", KEY_FILES)
+def test_what_is_said_of_a_damaged_key_helps_at_once(tmp_path: Path, file: str) -> None:
+    profile = tmp_path / "alice"
+    (profile / LOGS).mkdir(parents=True)
+    before = keys.load(profile).identity
+    (profile / LOGS / "a.db").write_bytes(bytes(range(64)))
+    (profile / file).write_bytes(b"noise")
+    (fault,) = keys.faults(profile)
+    if file == IDENTITY:
+        assert str(fault).endswith(
+            f"Put a copy of it back; or move all of {profile} away to begin anew, as another"
+            " person."
+        )
+        profile.rename(tmp_path / "away")
+        profile.mkdir()
+        assert keys.load(profile).identity != before
+    else:
+        assert str(fault).endswith(
+            "move it away: the next start of the node makes another, and you stay who you are."
+        )
+        (profile / file).unlink()
+        assert keys.load(profile).identity == before
+
+
+def test_the_fault_of_each_key_is_told(tmp_path: Path) -> None:
+    keys.load(tmp_path)
+    assert keys.faults(tmp_path) == []
+    (tmp_path / IDENTITY).chmod(0o644)
+    for file in (TLS, SEAL):
+        (tmp_path / file).write_bytes(b"noise")
+    reasons = [fault.reason for fault in keys.faults(tmp_path)]
+    assert reasons == ["OPEN_IDENTITY", "DAMAGED_KEY", "DAMAGED_KEY"]
 
 
 @pytest.mark.parametrize(
