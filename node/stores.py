@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from . import disk, profile
-from .archive.checkup import Health, examine
+from .archive.checkup import Health, examine, is_begun
+from .archive.files import size_of
 from .archive.rows import VERSION
 from .errors import Complaint, MisplacedLog
 from .profile import Entry
@@ -35,7 +36,31 @@ def everything(data: Path) -> list[Finding]:
     except Complaint as error:
         wrong.append(Finding("profile", False, str(error)))
     key, unsound = own_keys(data)
-    return [*wrong, *unsound, *findings(data, key, chats)]
+    lone = [] if wrong else lone_logs(data, key, chats)
+    return [*wrong, *unsound, *lone, *findings(data, key, chats)]
+
+
+def lone_logs(data: Path, key: bytes | None, entries: Iterable[Entry]) -> list[Finding]:
+    """What there is to say of logs that belong to none of these chats, as where profile.json is
+    lost; nothing where there are none.
+    """
+    text = of_lone_logs(data, key, entries)
+    return [Finding("logs", False, text)] if text else []
+
+
+def of_lone_logs(data: Path, key: bytes | None, entries: Iterable[Entry]) -> str:
+    """The same in words; empty for none.  A log by which nobody was a member yet is no loss."""
+    known, directory = {one.archive for one in entries}, data / disk.LOGS
+    lone = [one for one in directory.glob("*.db") if one.name not in known and one.is_file()]
+    count = sum(is_begun(one, key) if key else size_of(one) > 0 for one in lone)
+    if not count:
+        return ""
+    what, them = ("1 log", "it") if count == 1 else (f"{count:,} logs", "them")
+    return (
+        f"{directory} holds {what} of no chat that profile.json names. Who joins such a chat again"
+        " begins a new log; so stop the node and put profile.json back if you have it as it was,"
+        f" else move {them} away"
+    )
 
 
 def own_keys(data: Path) -> tuple[bytes | None, list[Finding]]:

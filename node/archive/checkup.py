@@ -12,7 +12,7 @@ from node.archive.rows import APPLICATION, VERSION
 from node.core.conversation import Kind
 from node.core.effects import Meta
 from node.disk import refusal
-from node.errors import DamagedLog, EmptyLog, NewerFile
+from node.errors import Complaint, DamagedLog, EmptyLog, NewerFile
 
 IN_RUNS = 5  # the version from which on a row of posts tells of several messages ...
 OF_LINES = 7  # ... and a message has several lines
@@ -43,19 +43,40 @@ def examine(path: Path, key: bytes) -> Health:
     if not path.exists():
         raise DamagedLog(file=path, text="it is not there")
     refuse_orphan(path)
-    size, wal = size_of(path), size_of(path.with_name(f"{path.name}-wal"))
-    # With nothing beside it the file is all there is, and nothing has to be made there to read it.
-    alone = not wal and not path.with_name(f"{path.name}-shm").exists()
-    mode = "ro&immutable=1" if alone else "ro"
-    with closing(connect(path, key, mode)) as base:
+    size, wal = size_of(path), _wal(path)
+    with closing(_reading(path, key)) as base:
         try:
             version, lines, waiting = _read(base, path)
-            chat = _chat(base)
+            meta = _meta(base)
         except sqlite3.Error as error:
             raise refusal(path, error) from error
         except ValueError as error:
             raise DamagedLog(file=path, text=error) from error
-    return Health(version, lines, waiting, size, wal, chat)
+    return Health(version, lines, waiting, size, wal, meta.chat if meta else 0)
+
+
+def is_begun(path: Path, key: bytes) -> bool:
+    """Whether somebody was ever a member of a chat by this log, as far as it can be read: true
+    where it cannot.  Changes nothing in it.
+    """
+    if not size_of(path) and not _wal(path):
+        return False
+    try:
+        with closing(_reading(path, key)) as base:
+            meta = _meta(base)
+    except (sqlite3.Error, ValueError, Complaint):
+        return True
+    return meta is not None and bool(meta.member or meta.left_ids)
+
+
+def _wal(path: Path) -> int:
+    return size_of(path.with_name(f"{path.name}-wal"))
+
+
+def _reading(path: Path, key: bytes) -> sqlite3.Connection:
+    # With nothing beside it the file is all there is, and nothing has to be made there to read it.
+    alone = not _wal(path) and not path.with_name(f"{path.name}-shm").exists()
+    return connect(path, key, "ro&immutable=1" if alone else "ro")
 
 
 def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
@@ -80,7 +101,7 @@ def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
     return version, lines, waiting
 
 
-def _chat(base: sqlite3.Connection) -> int:
-    """Whose log it is, 0 for nobody's yet.  Raises ValueError where that cannot be understood."""
+def _meta(base: sqlite3.Connection) -> Meta | None:
+    """None where there is none yet.  Raises ValueError where it cannot be understood."""
     row = base.execute(rows.ONE_STATE, ("meta",)).fetchone()
-    return values.read(Meta, row[0]).chat if row else 0
+    return values.read(Meta, row[0]) if row else None

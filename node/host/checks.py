@@ -43,6 +43,8 @@ async def diagnose(node: Node) -> words.Diagnosis:
         rows.append(words.Finding("NDS", False, text))
     data, key = node.places.data, node.keys.log_key
     rows += (await asyncio.to_thread(stores.own_keys, data))[1]
+    mine = (*node.profile.chats, *(chat.entry for chat in node.entering))
+    rows += await asyncio.to_thread(stores.lone_logs, data, key, mine)
     rows += await asyncio.to_thread(stores.findings, data, key, node.profile.chats)
     if node.unsaved is not None:
         rows.append(words.Finding("profile", False, said_of(node.unsaved)))

@@ -62,6 +62,8 @@ def problems(node: "Node") -> Iterator[str]:
             yield f"#{chat.name} does not let you in again: {chat.turned_away}"
         elif chat.unreadable:
             yield f"#{chat.name} cannot be read: {chat.unreadable}"
+    if node.lone_logs:
+        yield node.lone_logs
     for chat, _, nick in _members(node, node.links.flooding()):
         yield f"{nick} floods #{chat.name}: throttled, what it sends is read slowly"
     if node.unsaved is not None:

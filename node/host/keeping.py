@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from .. import profile as profiles
+from .. import stores
 from ..errors import DiskFull, DiskReadOnly, Unwritable
 from ..places import Places
 from ..profile import Entry, Profile
@@ -34,7 +35,14 @@ class Keeping:
         self.places, self.profile, self.power = places, profile, power
         self.unsaved: Unwritable | None = None  # why profile.json is older than `profile`
         self.ended = asyncio.Event()  # something crashed, or somebody asked for the end
+        self.lone_logs = ""  # what is said of logs that it found at its start and no chat's are
         self.lost = profile.transient  # chats that ended with the last process, not joined since
+
+    def look_for_lone_logs(self, key: bytes) -> None:
+        """Says so where `profile` does not name the chats of all logs; `key` opens these."""
+        if text := stores.of_lone_logs(self.places.data, key, self.profile.chats):
+            _log.warning("%s", text)
+        self.lone_logs = text
 
     def keep(self, **changes: object) -> None:
         """Changes the profile, on disk first.

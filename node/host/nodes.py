@@ -163,6 +163,7 @@ class Node(Keeping, Finding):
             self.discovery(address)
             with suppress(NotListening, PlainConnections):  # So it was told, and so it says.
                 await self.listening.reach(address)
+        self.look_for_lone_logs(self.keys.log_key)
         for entry in self.profile.chats:
             self._reopen(entry)
         await self.listening.start()

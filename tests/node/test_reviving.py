@@ -337,6 +337,23 @@ async def test_no_chat_is_opened_twice_though_the_profile_does_not_know_its_numb
     assert isinstance(bob.unopened[0].error, MisplacedLog)
 
 
+async def test_a_node_whose_profile_is_lost_tells_of_the_logs_of_before(town: Town) -> None:
+    _, bob = await town.pair()
+    file = bob.places.data / "profile.json"
+    assert not list(bob.status().problems)
+    await town.stop("bob")
+    file.rename(file.with_name("kept"))
+    bob = await town.start("bob")
+    (problem,) = bob.status().problems
+    assert "holds 1 log of no chat that profile.json names" in problem
+    assert problem in {one.text for one in (await checks.diagnose(bob)).rows}
+    await town.stop("bob")
+    file.with_name("kept").rename(file)
+    bob = await town.start("bob")
+    assert not list(bob.status().problems)
+    assert [chat.name for chat in bob.chats] == [town.chat]
+
+
 # ---- the profile ---------------------------------------------------------------------------------
 
 

@@ -264,3 +264,40 @@ def test_logs_are_looked_at_while_a_key_is_damaged_that_does_not_open_them(
         ("keys", False), ("log of #dev", True), ("disk", True)
     ]  # fmt: skip
     assert f"{file} is damaged" in rows[0].text
+
+
+def test_logs_of_no_chat_of_the_profile_are_counted_and_left_alone(tmp_path: Path) -> None:
+    log_key = keys.load(tmp_path).log_key
+    for name in ("a.db", "b.db", "c.db"):
+        archive = SqliteArchive(tmp_path / "chats" / name, log_key)
+        if name != "c.db":  # c was made, and nobody was let in by it
+            archive.append([StoreMeta(replace(META, chat=7))])
+        archive.close()
+    (tmp_path / "chats" / "d.db").touch()
+    before = sorted((one.name, one.read_bytes()) for one in (tmp_path / "chats").iterdir())
+    lone, _ = stores.everything(tmp_path)
+    assert (lone.check, lone.ok, lone.text) == (
+        "logs",
+        False,
+        f"{tmp_path / 'chats'} holds 2 logs of no chat that profile.json names. Who joins such a"
+        " chat again begins a new log; so stop the node and put profile.json back if you have it"
+        " as it was, else move them away",
+    )
+    assert sorted((one.name, one.read_bytes()) for one in (tmp_path / "chats").iterdir()) == before
+    profile.save(tmp_path, Profile(chats=(ENTRY,)))
+    assert "holds 1 log of no chat" in stores.everything(tmp_path)[0].text
+    profile.save(tmp_path, Profile(chats=(ENTRY, replace(ENTRY, archive="b.db", state="left"))))
+    assert [one.check for one in stores.everything(tmp_path)] == ["log of #dev", "disk"]
+    (tmp_path / "profile.json").write_text("{")
+    checks = [one.check for one in stores.everything(tmp_path)]
+    assert checks == ["profile", "disk"], "which chats it names cannot be told"
+
+
+def test_a_log_of_no_chat_counts_though_it_cannot_be_read(tmp_path: Path) -> None:
+    keys.load(tmp_path)
+    (tmp_path / "chats").mkdir()
+    (tmp_path / "chats" / "a.db").write_bytes(b"noise" * 1_000)
+    assert "holds 1 log of no chat" in stores.everything(tmp_path)[0].text
+    (tmp_path / "identity.key").write_bytes(b"noise")
+    told = {one.check: one.text for one in stores.everything(tmp_path)}
+    assert "holds 1 log of no chat" in told["logs"]
