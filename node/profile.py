@@ -22,6 +22,8 @@ from .names import nick_from_login
 from .trust import KEY_FILES
 
 VERSION = 1
+SHOWN_MAX = 30  # characters of a value that is no good
+_KINDS = {str: "a text", int: "a number", list: "a list", dict: "an object"}  # as in JSON
 
 
 class Entry(Struct, frozen=True):
@@ -104,24 +106,38 @@ def load(directory: Path) -> Profile:
             listen=_typed(read, "listen", str),
             advertise=_typed(read, "advertise", str),
             nds=tuple(str(one) for one in _typed(read, "nds", list)),
-            chats=tuple(_entry(one) for one in _typed(read, "chats", list)),
+            chats=tuple(map(_entry, enumerate(_typed(read, "chats", list), 1))),
             transient=_typed({"transient": 0} | read, "transient", int),
             preset=_typed({"preset": ""} | read, "preset", str),
             durability=_typed({"durability": ""} | read, "durability", str),
             timing=_typed({"timing": {}} | read, "timing", dict),
         )
-    except (KeyError, TypeError) as error:
-        raise DamagedFile(file=file, text=f"{error} is missing or of the wrong type") from error
+    except ValueError as error:
+        raise DamagedFile(file=file, text=error) from error
 
 
-def _typed(table: Mapping[str, Any], key: str, kind: type) -> Any:
+def _typed(table: Mapping[str, Any], key: str, kind: type, where: str = "") -> Any:
+    """Raises ValueError, which names the field, where it is missing or of another type."""
+    if key not in table:
+        raise ValueError(f"{where}{key} is missing; it must be {_KINDS[kind]}")
     if not isinstance(table[key], kind):
-        raise TypeError(key)
+        raise ValueError(f"{where}{key} must be {_KINDS[kind]}, not {_shown(table[key])}")
     return table[key]
 
 
-def _entry(table: Mapping[str, Any]) -> Entry:
-    return Entry(**{f.name: _typed(table, f.name, f.type) for f in fields(Entry)})
+def _entry(numbered: tuple[int, Any]) -> Entry:
+    number, table = numbered
+    where = f"chat {number} of chats"
+    if not isinstance(table, dict):
+        names = ", ".join(f.name for f in fields(Entry))
+        raise ValueError(f"{where} must be an object of {names}, not {_shown(table)}")
+    return Entry(**{f.name: _typed(table, f.name, f.type, f"{where}: ") for f in fields(Entry)})
+
+
+def _shown(value: Any) -> str:
+    """As it stands in the file, if it is short."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
 
 
 def save(directory: Path, profile: Profile, *, power: bool = False) -> None:

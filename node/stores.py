@@ -9,7 +9,7 @@ from .archive.files import size_of
 from .archive.rows import VERSION
 from .errors import Complaint, MisplacedLog
 from .profile import Entry
-from .trust import keys
+from .trust import certificates, keys
 from .words import Finding
 
 ROOM_LOW = 64 * 2**20  # bytes: less than that is said
@@ -68,6 +68,9 @@ def own_keys(data: Path) -> tuple[bytes | None, list[Finding]]:
     sound, or not made yet.
     """
     wrong = [Finding("keys", False, str(fault)) for fault in keys.faults(data)]
+    if certificates.is_no_authority(shown := data / certificates.AUTHORITY):
+        text = f"{shown} is damaged: the next start of the node makes it anew"
+        wrong.append(Finding("keys", False, text))
     try:
         return keys.check(data), wrong
     except Complaint:  # It is among them.

@@ -7,12 +7,12 @@ from msgspec import Struct
 
 from node.archive import rows, values
 from node.archive.cipher import connect, sqlite3
-from node.archive.files import refuse_orphan, size_of, unsound
+from node.archive.files import refuse_directory, refuse_orphan, size_of, unsound
 from node.archive.rows import APPLICATION, VERSION
 from node.core.conversation import Kind
 from node.core.effects import Meta
 from node.disk import refusal
-from node.errors import Complaint, DamagedLog, EmptyLog, NewerFile
+from node.errors import Complaint, DamagedLog, EmptyLog, MissingLog, NewerFile
 
 IN_RUNS = 5  # the version from which on a row of posts tells of several messages ...
 OF_LINES = 7  # ... and a message has several lines
@@ -37,11 +37,13 @@ def examine(path: Path, key: bytes) -> Health:
 
     Raises:
         DamagedLog, NewerFile: it cannot be gone on with.
+        MissingLog: there is none; it is made anew.
         EmptyLog: there is nothing in it, as where its making was cut off; it is made anew.
         Unwritable: it cannot be opened.
     """
     if not path.exists():
-        raise DamagedLog(file=path, text="it is not there")
+        raise MissingLog(file=path)
+    refuse_directory(path)
     refuse_orphan(path)
     size, wal = size_of(path), _wal(path)
     with closing(_reading(path, key)) as base:

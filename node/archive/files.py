@@ -9,7 +9,7 @@ from node.archive.cipher import connect, encrypt, sqlite3
 from node.archive.migrations import migrate
 from node.archive.rows import APPLICATION, TABLES, VERSION, holds
 from node.disk import is_plain, refusal, sign, sync_directory
-from node.errors import Complaint, DamagedLog, NewerFile
+from node.errors import Complaint, DamagedLog, NewerFile, NotAFile
 
 WAL_KEPT = 4 * 2**20  # bytes that an emptied write-ahead log keeps
 
@@ -62,6 +62,7 @@ def open_database(path: Path, key: bytes, *, power: bool = False) -> sqlite3.Con
     """
     new = not path.exists()
     if not new:
+        refuse_directory(path)
         refuse_orphan(path)
     try:
         if new:
@@ -81,6 +82,12 @@ def open_database(path: Path, key: bytes, *, power: bool = False) -> sqlite3.Con
         if isinstance(error, OSError):
             raise refusal(path, error) from error
         raise
+
+
+def refuse_directory(path: Path) -> None:
+    """Raises `NotAFile` where a directory stands in its place."""
+    if path.is_dir():
+        raise NotAFile(file=path)
 
 
 def refuse_orphan(path: Path) -> None:

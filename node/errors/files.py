@@ -101,6 +101,22 @@ class EmptyLog(Complaint):
     status = "FAILED_PRECONDITION"
 
 
+class MissingLog(EmptyLog):
+    """{file} is not there. If you have it elsewhere, put it back; else start the node: it is made
+    anew, and the other members give you what they have.
+    """
+
+    reason = "MISSING_LOG"
+
+
+class NotAFile(DamagedLog):
+    """{file} is a directory, where the log of a chat belongs. Nothing was changed. Move it away and
+    start the node again: then the other members give you what they have.
+    """
+
+    reason = "NOT_A_FILE"
+
+
 class NewerFile(Complaint):
     """{file} was written by a newer p2pchat: {text}. Nothing was changed. Update this one."""
 

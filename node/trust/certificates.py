@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -98,9 +98,30 @@ def authority() -> bytes:
 
 
 def show_authority(directory: Path) -> None:
-    """Keep it in a file, for other programs that are to call nodes.  Raises Unwritable."""
-    if not (file := directory / AUTHORITY).exists():
+    """Keep it in a file, for other programs that are to call nodes; it is made anew where it is
+    damaged.  Raises Unwritable.
+    """
+    file = directory / AUTHORITY
+    if not file.exists() or is_no_authority(file):
         replace_file(file, authority())
+
+
+def is_no_authority(file: Path) -> bool:
+    """Whether there is a file that holds something else; no, where it cannot be read."""
+    try:
+        pem = file.read_bytes()
+    except OSError:
+        return False
+    try:
+        shown = x509.load_pem_x509_certificate(pem)
+    except UNREADABLE:
+        return True
+    own = x509.load_pem_x509_certificate(authority())
+    try:  # Its signature is another one whenever it is made.
+        shown.verify_directly_issued_by(own)
+    except (ValueError, TypeError, InvalidSignature):
+        return True
+    return shown.tbs_certificate_bytes != own.tbs_certificate_bytes
 
 
 def pem_of(certificate: bytes) -> bytes:

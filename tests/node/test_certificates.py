@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from node import stores
 from node.errors import DamagedFile
 from node.trust import TLS, certificates, keys
 from node.trust.certificates import AUTHORITY, HOST, Tls, authority, der_of, pem_of, renewed
@@ -201,3 +202,27 @@ def test_the_authority_is_shown_to_other_programs_once(tmp_path: Path) -> None:
     before = file.stat()
     certificates.show_authority(tmp_path)
     assert file.stat().st_ino == before.st_ino
+
+
+@pytest.mark.parametrize("damage", ["empty", "noise", "another's", "signature", "made elsewhere"])
+def test_an_authority_that_is_damaged_is_made_anew(tmp_path: Path, damage: str) -> None:
+    file = tmp_path / AUTHORITY
+    certificates.show_authority(tmp_path)
+    der = der_of(file.read_bytes())
+    spoilt = {
+        "empty": b"",
+        "noise": b"noise",
+        "another's": certificates.make().certificate_pem,
+        "signature": pem_of(der[:-1] + bytes([der[-1] ^ 1])),
+        "made elsewhere": certificates.authority.__wrapped__(),
+    }[damage]
+    is_sound = damage == "made elsewhere"
+    assert spoilt != file.read_bytes()
+    file.write_bytes(spoilt)
+    assert certificates.is_no_authority(file) == (not is_sound)
+    keys.load(tmp_path)
+    told = [one.text for one in stores.own_keys(tmp_path)[1]]
+    assert told == ([] if is_sound else [f"{file} is damaged: the next start of the node makes it"
+                                         " anew"])  # fmt: skip
+    certificates.show_authority(tmp_path)
+    assert file.read_bytes() == (spoilt if is_sound else authority())

@@ -102,6 +102,34 @@ def test_a_damaged_profile_is_refused_and_left_alone(tmp_path: Path, text: str) 
     assert file.read_text() == text
 
 
+_ENTRY = {"chat_id": 5, "name": "dev", "nds": "", "archive": "a.db", "nick": "", "number": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            _changed(chats=[_ENTRY | {"state": "in"}, None]),
+            "chat 2 of chats must be an object of chat_id, name, nds, archive, nick, number, state,"
+            " not null",
+        ),
+        (_changed(chats=[_ENTRY]), "chat 1 of chats: state is missing; it must be a text"),
+        (
+            _changed(chats=[_ENTRY | {"state": "in", "chat_id": None}]),
+            "chat 1 of chats: chat_id must be a number, not null",
+        ),
+        (_changed(chats=None), "chats must be a list, not null"),
+        (_changed(nick=["x" * 99]), f'nick must be a text, not ["{"x" * 28}...'),
+        ('{"version": 1}', "nick is missing; it must be a text"),
+    ],
+)
+def test_what_is_damaged_in_a_profile_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "profile.json").write_text(text)
+    with pytest.raises(DamagedFile) as told:
+        profile.load(tmp_path)
+    assert told.value.facts["text"] == said
+
+
 def test_a_profile_of_before_it_kept_durability_preset_and_timing_is_read(tmp_path: Path) -> None:
     (tmp_path / "profile.json").write_text(_changed(nick="alice"))
     assert profile.load(tmp_path) == Profile(nick="alice")

@@ -14,7 +14,7 @@ from node.archive.checkup import Health, examine
 from node.archive.rows import VERSION
 from node.core.effects import StoreMessages, StoreMeta, StorePost
 from node.core.types import Post
-from node.errors import DamagedLog, NewerFile
+from node.errors import DamagedLog, NewerFile, NotAFile
 from node.profile import Entry, Profile
 from node.trust import keys
 from tests.logs import KEY, looked_into
@@ -107,15 +107,13 @@ def test_what_a_killed_process_left_is_read_and_left_there(tmp_path: Path, log: 
     again.close()
 
 
-@pytest.mark.parametrize("damage", ["noise", "overwritten", "gone", "another's", "newer"])
+@pytest.mark.parametrize("damage", ["noise", "overwritten", "another's", "newer"])
 def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path, log: Path, damage: str) -> None:
     whole = log.read_bytes()
     if damage == "noise":
         log.write_bytes(b"\xff" * 9_000)
     elif damage == "overwritten":
         log.write_bytes(whole[:4096] + b"\xa5" * 4096 + whole[8192:])
-    elif damage == "gone":
-        log.unlink()
     else:
         base = looked_into(log, mode="rw")
         base.execute(
@@ -124,13 +122,41 @@ def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path, log: Path, damage
             else "PRAGMA application_id = 5"
         )
         base.close()
-    before = log.read_bytes() if log.exists() else b""
+    before = log.read_bytes()
     with pytest.raises(NewerFile if damage == "newer" else DamagedLog):
         examine(log, KEY)
     ok, text = told(tmp_path)
     assert not ok
     assert ("Update this one" if damage == "newer" else "from a backup") in text
-    assert (log.read_bytes() if log.exists() else b"") == before
+    assert log.read_bytes() == before
+
+
+def test_a_log_that_is_not_there_is_told_and_made_anew(tmp_path: Path, log: Path) -> None:
+    log.unlink()
+    assert told(tmp_path) == (
+        False,
+        f"{log} is not there. If you have it elsewhere, put it back; else start the node: it is"
+        " made anew, and the other members give you what they have.",
+    )
+    assert not log.exists()
+    SqliteArchive(log, KEY).close()
+    assert told(tmp_path)[0]
+
+
+def test_a_directory_where_a_log_belongs_is_called_one(tmp_path: Path, log: Path) -> None:
+    log.unlink()
+    log.mkdir()
+    said = (
+        f"{log} is a directory, where the log of a chat belongs. Nothing was changed. Move it away"
+        " and start the node again: then the other members give you what they have."
+    )
+    assert told(tmp_path) == (False, said)
+    with pytest.raises(NotAFile) as refused:
+        SqliteArchive(log, KEY)
+    assert str(refused.value) == said
+    log.rmdir()
+    SqliteArchive(log, KEY).close()
+    assert told(tmp_path)[0]
 
 
 @pytest.mark.parametrize(("known", "chat", "sound"), [(7, 7, True), (7, 8, False), (0, 8, True)])
