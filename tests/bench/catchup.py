@@ -6,7 +6,7 @@ every few ms, for its last page, and how many lines it has is read from its file
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -14,9 +14,9 @@ from uuid import UUID
 import grpc
 
 from node.archive import SqliteArchive
-from node.core.conversation import ChatMessage
-from node.core.effects import StoreMessages
-from node.core.types import GENERATION, Epoch, Hlc, Key, Stream
+from node.core.conversation import ChatMessage, statement
+from node.core.effects import Meta, StoreMessages
+from node.core.types import Hlc, Key, Stream
 from tests.e2e.cluster import Cluster
 from tests.e2e.figures import resident_mb, worked_s
 from tests.e2e.programs import Member
@@ -25,23 +25,27 @@ from tests.waiting import wait_for
 
 from .screen import Gauge
 
-LINES, AUTHORS, PAGE = 100_000, 5, 35
-BEGAN, BORN = 1_700_000_000_000, 1_700_000_000
+LINES, LIVES, PAGE = 100_000, 5, 35
+BEGAN = 1_700_000_000_000
 TEXT = "line {}, the quick brown fox jumps over the lazy dog"
 WAIT_S = 120
 
 
-def conversation(count: int) -> Iterator[ChatMessage]:
-    """So many lines of authors who answer each other in turn, 10 ms apart."""
-    said = dict.fromkeys(range(AUTHORS), 0)
+def conversation(count: int, meta: Meta, sign: Callable[[bytes], bytes]) -> Iterator[ChatMessage]:
+    """So many lines that a member has signed, 10 ms apart, each after the one before; in turn they
+    are of so many lives of it, as if authors answered each other.
+    """
+    said = dict.fromkeys(range(LIVES), 0)
     before: tuple[Key, ...] = ()
     for n in range(count):
-        author = n % AUTHORS
-        said[author] += 1
+        life = n % LIVES
+        said[life] += 1
         at = BEGAN + 10 * n
-        key = Key(BORN * GENERATION + 1 + author, Stream(BEGAN, author), said[author])
+        key = Key(meta.member, Stream(BEGAN, life), said[life])
         id = str(UUID(int=n + 1))
-        yield ChatMessage(key, (id,), (TEXT.format(n),), before, Hlc(at, 0), at, Epoch(BORN, 1))
+        message = ChatMessage(key, (id,), (TEXT.format(n),), before, Hlc(at, 0), at, meta.epoch)
+        message.sign(sign(statement(meta.chat, message)))
+        yield message
         before = (key,)
 
 
@@ -68,7 +72,10 @@ def hall() -> Iterator[Cluster]:
             cluster["alice"].down()
             path = filed(cluster["alice"])
             log = SqliteArchive(path, key_of(path.parent.parent))
-            log.append([StoreMessages(tuple(conversation(LINES)))])
+            meta = log.load().meta
+            assert meta is not None
+            sign = cluster["alice"].keys.signing.sign
+            log.append([StoreMessages(tuple(conversation(LINES, meta, sign)))])
             log.close()
             cluster.raise_nodes("alice", "bob")
             cluster.settled("dev", "alice")
@@ -94,11 +101,11 @@ def joined() -> str:
         join = bob.start("join", link, "--no-ui")
         wait_for(lambda: bob.chat("dev"), "bob is in", WAIT_S)
         began, peak = time.monotonic(), before
-        while not last_line(bob):
-            time.sleep(0.002)
+        wait_for(lambda: last_line(bob), "bob has the newest page", WAIT_S)
         newest = time.monotonic() - began
         assert last_line(bob) == TEXT.format(LINES - 1)
         while stored(filed(bob)) < LINES:
+            assert time.monotonic() < began + WAIT_S, f"{stored(filed(bob)):,} in {WAIT_S} s"
             peak = max(peak, resident_mb(bob.pid))
             time.sleep(0.02)
         took = time.monotonic() - began
