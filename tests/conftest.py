@@ -1,8 +1,18 @@
-"""What all tests have in common: the order in which they are handed to the workers."""
+"""What all tests have in common: in which order the workers get them, and a machine that runs."""
 
 import gc
 
 import pytest
+
+from tests import stalls
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(stalls.Again())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    stalls.tell(terminalreporter)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 
 class Processes:
@@ -63,7 +63,7 @@ class Processes:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=WAIT_S,
             check=False,
             env=self.environment(),
         )

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import WAIT_S
+
 GROUPED = """
 import os
 import pytest
@@ -19,5 +21,5 @@ def test_it(n):
 def test_a_group_is_one_workers(tmp_path: Path) -> None:
     (tmp_path / "test_grouped.py").write_text(GROUPED)
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-c", "/dev/null"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=WAIT_S)
     assert [len(one.read_text()) for one in tmp_path.glob("gw*")] == [12]

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-WAIT_S = 30.0  # for what takes a second or two on an idle machine
+WAIT_S = 90.0  # for what takes a second or two on an idle machine
+CALL_S = 20.0  # for an answer that takes some milliseconds there
 SHARE = 0.1
 SOON_S, LATE_S = 0.02, 0.25
 LOOK_S = 0.04  # between two looks at a screen, where something may stand for a moment only

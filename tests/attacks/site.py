@@ -28,11 +28,10 @@ from p2pchat.v1 import node_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import OPTIONS
 from tests.sealing import Sealer
-from tests.waiting import wait_for
+from tests.waiting import CALL_S, wait_for
 
 HONEST = ("alice", "bob", "carol")
 CHAT = "dev"
-CALL_S = 5.0
 
 
 class Refused(Struct, frozen=True):

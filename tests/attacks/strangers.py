@@ -27,6 +27,7 @@ from typing import Any
 from node.trust.certificates import make
 from p2pchat.v1 import common_pb2, nds_pb2, node_pb2
 from tests.fuzz import http2
+from tests.waiting import WAIT_S
 
 AGAIN_S = 1.0
 OPENING = 50  # connections that are being opened at one time
@@ -101,7 +102,7 @@ class Crowd:
     async def once(self, number: int, kind: str) -> None:
         secured = self.context if kind not in ("silent", "halfway") else None
         async with self.turns:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_S):
                 reader, writer = await asyncio.open_connection(
                     self.host, self.port, ssl=secured, local_addr=self.from_where(number)
                 )

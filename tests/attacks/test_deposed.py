@@ -28,7 +28,7 @@ from p2pchat.v1 import common_pb2, node_pb2, node_pb2_grpc
 from tests.attacks.site import CHAT, Refused
 from tests.attacks.test_registry import NO, Claimed, claim_keys
 from tests.e2e.cluster import Cluster
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = pytest.mark.xdist_group("attacks")
 
@@ -91,7 +91,7 @@ class Throne(Claimed):
 
     def close(self) -> None:
         self._ends.set()
-        self._renewing.join(10)
+        self._renewing.join(WAIT_S)
         self._server.stop(0)
 
     def _renew(self) -> None:
@@ -152,11 +152,11 @@ def test_a_removed_leader_that_lies_loses_the_network_to_the_members(
     cluster, mallory = throne.cluster, throne.id["mallory"]
     assert throne.read().leader_id == mallory
     cluster[by].run("kick", "-c", CHAT, "mallory")
-    wait_for(lambda: throne.read().leader_id != mallory, "the members' claim counts", 30)
+    wait_for(lambda: throne.read().leader_id != mallory, "the members' claim counts")
     leader = cluster.leader(CHAT, "alice", "bob", "carol")
     assert throne.read().leader_id == leader.member
     old = claims.public(throne.key.secret)
-    wait_for(lambda: throne.read().claim_key != old, "there is another claim key", 30)
+    wait_for(lambda: throne.read().claim_key != old, "there is another claim key")
     assert throne.renewed() == NO
     assert throne.claimed("mallory", throne.key) == NO
     victor = cluster.add("victor")

@@ -25,9 +25,9 @@ from tests.attacks.site import CHAT, HONEST, Refused, Site, build, call, channel
 from tests.e2e.cluster import Cluster
 from tests.e2e.ears import Ear
 from tests.e2e.figures import resident_mb
-from tests.waiting import wait_for
+from tests.waiting import CALL_S, WAIT_S, wait_for
 
-pytestmark = [pytest.mark.xdist_group("floods"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("floods")
 
 TOO_MANY = Refused("RESOURCE_EXHAUSTED", "TOO_MANY_CALLS")
 ENDS_S = 90.0  # for a thousand strangers to hang up, beside other tests
@@ -92,7 +92,7 @@ def test_a_thousand_strangers_silence_nobody(yard: Site, addresses: int) -> None
         carol = yard.cluster["carol"]
         carol.down()
         carol.up()
-        wait_for(lambda: carol.chat(CHAT) and carol.chat(CHAT).alive == 3, "carol is back", 20)
+        wait_for(lambda: carol.chat(CHAT) and carol.chat(CHAT).alive == 3, "carol is back")
         yard.listen["carol"] = carol.ask("GetStatus").listen
         line = yard.cluster["bob"].row("invite", "-c", CHAT, "--once")["join"]
         guest = yard.cluster.add(f"guest{addresses}")
@@ -138,7 +138,7 @@ def test_a_stranger_that_asks_too_much_is_told_once_what_and_when(yard: Site) ->
         told = ""
         until = time.monotonic() + 60
         while not ends["CANCELLED"] and time.monotonic() < until:
-            many = [ping.future(request.SerializeToString(), timeout=20) for _ in range(50)]
+            many = [ping.future(request.SerializeToString(), timeout=WAIT_S) for _ in range(50)]
             for error in (one.exception() for one in many):
                 end = refused(error)
                 ends[f"{end.code} {end.reason}".strip()] += 1
@@ -166,7 +166,7 @@ def test_a_member_that_calls_too_much_alone_is_told_so(yard: Site) -> None:
         with channel(yard.listen["carol"], yard.keys["bob"].tls) as made:
             ping, payload = made.unary_unary(method.path), method.write_request(asked)
             while not over.is_set():
-                futures = [ping.future(payload, timeout=5) for _ in range(100)]
+                futures = [ping.future(payload, timeout=CALL_S) for _ in range(100)]
                 for future in futures:
                     error = future.exception()
                     end = refused(error) if error is not None else Refused("OK")
@@ -176,7 +176,7 @@ def test_a_member_that_calls_too_much_alone_is_told_so(yard: Site) -> None:
     for thread in threads:
         thread.start()
     try:
-        wait_for(lambda: ends["RESOURCE_EXHAUSTED TOO_MANY_CALLS"] > 100, "it is told", 60)
+        wait_for(lambda: ends["RESOURCE_EXHAUSTED TOO_MANY_CALLS"] > 100, "it is told")
         talk(yard, 2)
     finally:
         over.set()
@@ -217,7 +217,7 @@ def test_a_member_that_floods_its_link_is_read_slowly_and_it_is_shown(square: Si
         reading = threading.Thread(target=lambda: _drain(stream), daemon=True)
         reading.start()
         try:
-            wait_for(lambda: _held(square), "carol reads bob slowly", 30)
+            wait_for(lambda: _held(square), "carol reads bob slowly")
             talk(square, 5)
             before, began = written["frames"], time.monotonic()
             time.sleep(3)
@@ -227,7 +227,7 @@ def test_a_member_that_floods_its_link_is_read_slowly_and_it_is_shown(square: Si
         finally:
             over.set()
             stream.cancel()
-            reading.join(10)
+            reading.join(WAIT_S)
         said = [one.nick for one in ear.heard("member") if one.change == "throttled"]
     assert rate < 10, f"{rate:.0f} frames of 2,000 senseless calls are read a second"
     assert [one for one in problems if "bob floods #dev" in one], problems
@@ -284,9 +284,9 @@ def _send(
     made: grpc.Channel, path: str, kind: str, data: bytes, algorithm: grpc.Compression
 ) -> None:
     if kind == "unary":
-        made.unary_unary(path)(data, timeout=20, compression=algorithm)
+        made.unary_unary(path)(data, timeout=WAIT_S, compression=algorithm)
     else:
-        list(made.stream_stream(path)(iter([data]), timeout=20, compression=algorithm))
+        list(made.stream_stream(path)(iter([data]), timeout=WAIT_S, compression=algorithm))
 
 
 @pytest.mark.parametrize("size", [20_000, 2**20])
@@ -294,7 +294,7 @@ def test_headers_have_a_limit(yard: Site, size: int) -> None:
     with channel(yard.listen["bob"], yard.keys["carol"].tls) as made:
         with pytest.raises(grpc.RpcError) as caught:
             made.unary_unary("/p2pchat.v1.Node/LivenessPing")(
-                b"", metadata=[("x-much", "y" * size)], timeout=10
+                b"", metadata=[("x-much", "y" * size)], timeout=WAIT_S
             )
         assert caught.value.code().name in ("RESOURCE_EXHAUSTED", "UNAVAILABLE")  # type: ignore[attr-defined]
     talk(yard, 1)

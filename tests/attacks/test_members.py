@@ -17,7 +17,7 @@ from node.limits import HLC_MAX, NUMBER_MAX
 from tests.attacks.site import CALL_S, CHAT, HONEST, Refused, Site, call, channel, refused
 from tests.attacks.test_outsiders import DENIED, KINDS, UNKNOWN
 from tests.e2e.programs import Member
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = pytest.mark.xdist_group("attacks")
 
@@ -209,7 +209,7 @@ def test_the_open_stream_of_who_leaves_ends_at_once(site: Site) -> None:
 
         def frames():  # type: ignore[no-untyped-def]
             yield b""
-            closing.wait(60)
+            closing.wait(WAIT_S)
 
         stream = made.stream_stream("/p2pchat.v1.Node/Link")(frames())
         next(iter(stream))  # its hello
@@ -224,7 +224,7 @@ def test_the_open_stream_of_who_leaves_ends_at_once(site: Site) -> None:
 
         threading.Thread(target=read, daemon=True).start()
         ivan.run("leave", CHAT)
-        assert ended.wait(5), "the stream of somebody who left goes on"
+        assert ended.wait(WAIT_S), "the stream of somebody who left goes on"
         closing.set()
         with pytest.raises(grpc.RpcError) as caught:
             list(made.stream_stream("/p2pchat.v1.Node/Link")(iter([b""]), timeout=CALL_S))

@@ -142,7 +142,7 @@ def test_another_service_at_the_same_address_is_not_spoken_to(tmp_path: Path) ->
         key.unlink()
         shutil.move(key.with_name("kept"), key)
         cluster.nds.start()
-        wait_for(lambda: "answers in" in said(), "the old key is spoken to again", 20)
+        wait_for(lambda: "answers in" in said(), "the old key is spoken to again")
         alice.run("create", "other")
     finally:
         cluster.close()
@@ -157,10 +157,10 @@ def test_who_may_ask_a_discovery_service(site: Site, who: str) -> None:
         request = nds_pb2.GetNetworkInformationRequest(name=CHAT)
         if who == "plain":
             with pytest.raises(grpc.RpcError) as caught:
-                stub.GetNetworkInformation(request, timeout=5)
+                stub.GetNetworkInformation(request, timeout=CALL_S)
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         else:
-            (found,) = stub.GetNetworkInformation(request, timeout=5).networks
+            (found,) = stub.GetNetworkInformation(request, timeout=CALL_S).networks
             assert found.name == CHAT
 
 
@@ -399,7 +399,7 @@ def test_a_lying_service_makes_nobody_leader_whom_members_would_follow(
             liar = Faithless(true, leads, leader)
             server, _ = listening(key, liar, cluster.nds.address)
             try:
-                wait_for(lambda: liar.asked > 4, "the lie is told", 20)
+                wait_for(lambda: liar.asked > 4, "the lie is told")
                 cluster["alice"].run("send", "-c", CHAT, "we talk on")
                 wait_for(lambda: "we talk on" in cluster["bob"].texts(CHAT), "bob hears alice")
                 outside.settimeout(2.0)
@@ -428,7 +428,7 @@ def test_a_dead_service_stops_newcomers_at_worst(tmp_path: Path) -> None:
             told = [cluster[name].leading(CHAT) for name in ("bob", "carol")]
             return all(one is not None and one.provisional for one in told)
 
-        wait_for(leads_for_now, "one leads for now", 20)
+        wait_for(leads_for_now, "one leads for now")
         cluster["carol"].run("send", "-c", CHAT, "still here")
         wait_for(lambda: "still here" in cluster["bob"].texts(CHAT), "bob hears carol")
         victor = cluster.add("victor")

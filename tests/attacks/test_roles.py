@@ -24,7 +24,7 @@ from node.trust import keys
 from tests.attacks.site import CHAT, HONEST, Refused, Site, build, call, channel
 from tests.attacks.test_outsiders import KINDS
 from tests.e2e.programs import Member
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = pytest.mark.xdist_group("attacks")
 
@@ -366,7 +366,7 @@ def test_the_open_stream_of_who_is_removed_ends_at_once(court: Court) -> None:
 
         def frames() -> Iterator[bytes]:
             yield b""
-            closing.wait(60)
+            closing.wait(WAIT_S)
 
         stream = made.stream_stream("/p2pchat.v1.Node/Link")(frames())
         next(iter(stream))  # its hello
@@ -381,7 +381,7 @@ def test_the_open_stream_of_who_is_removed_ends_at_once(court: Court) -> None:
 
         threading.Thread(target=read, daemon=True).start()
         court.cluster["alice"].run("kick", "-c", CHAT, "oscar")
-        assert ended.wait(5), "the stream of somebody who was removed goes on"
+        assert ended.wait(WAIT_S), "the stream of somebody who was removed goes on"
         closing.set()
     court.cluster["bob"].run("send", "-c", CHAT, "oscar is gone")
     wait_for(lambda: is_out(oscar), "oscar knows that it is out")

@@ -22,12 +22,12 @@ import grpc
 
 from p2pchat.v1 import control_pb2, control_pb2_grpc
 from tests.chaos.lab import Lab
+from tests.waiting import CALL_S
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 CHAT = "chaos"
 NDS_PORT, NODE_PORT = 5005, 4740
-CALL_S = 5.0
 MARK = "P2PCHAOS_MAKER"  # in the environment of each process: the pid of whoever started it
 READY_S = 60.0  # a machine that runs other tests too takes its time to start interpreters
 TURN_S = 0.02

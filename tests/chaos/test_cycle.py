@@ -11,14 +11,15 @@ import pytest
 from tests.chaos.lab.hosts import ROOT
 from tests.chaos.processes import MARK, Process
 from tests.chaos.schedule import NODES, Fault, Schedule
+from tests.waiting import WAIT_S
 
-pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("chaos")
 
 
 def chaos(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tests.chaos", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=230, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=4 * WAIT_S, check=False
     )
 
 
@@ -75,7 +76,7 @@ def test_what_is_interrupted_leaves_no_process_and_no_namespace(tmp_path: Path) 
             assert line, maker.communicate()
         begun = processes(maker.pid)
         maker.send_signal(signal.SIGINT)
-        _, err = maker.communicate(timeout=60)
+        _, err = maker.communicate(timeout=WAIT_S)
     assert maker.returncode == 130, err
     assert "interrupted; everything is removed" in err
     assert "Traceback" not in err, err

@@ -19,6 +19,7 @@ from tests.chaos.lab.rules import apart
 from tests.chaos.lab.switch import Fabric
 from tests.chaos.processes import forbid_writing
 from tests.chaos.trouble import fill
+from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.xdist_group("chaos")
 
@@ -123,7 +124,9 @@ def test_hosts_talk_until_a_cut_and_again_after_it_and_nothing_stays() -> None:
 
         def said(wait_s: float) -> str:
             command = [*lab.inside("a"), *PYTHON, CALL, lab.address("b"), str(wait_s)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=WAIT_S, check=True
+            )
             return done.stdout.split()[0]
 
         assert server.stdout is not None

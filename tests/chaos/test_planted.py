@@ -8,7 +8,7 @@ from tests.chaos.cycle import Outcome, run
 from tests.chaos.lab import Loopback
 from tests.chaos.schedule import LEADER, NDS, Fault, Schedule
 
-pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("chaos")
 
 THREE = ("n1", "n2", "n3")
 

@@ -15,7 +15,7 @@ from tests.chaos.evidence import Epoch
 from tests.chaos.processes import until
 from tests.chaos.schedule import NDS, NODES, Fault
 
-pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("chaos")
 
 FROST_S = 30.0
 FOLLOW_S = 8.0  # twice what is promised and more: other tests run beside this one

@@ -73,7 +73,7 @@ def test_a_file_that_is_not_there_or_is_not_text_is_named(file: Path, tmp_path: 
         passwords.from_file(str(file))
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 def test_a_pipe_is_read_to_its_end_and_one_that_nobody_writes_to_is_not_waited_for(
     tmp_path: Path,
 ) -> None:

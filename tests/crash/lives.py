@@ -21,7 +21,7 @@ from p2pchat.v1 import control_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import CALL_S, Member
 from tests.logs import key_of, looked_into
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = ("alice", "bob")
@@ -99,7 +99,7 @@ class Theatre:
                 self._act(life, lambda: node.poll() is not None)
             finally:
                 node.kill()
-                node.wait(30)
+                node.wait(WAIT_S)
         ends = 0, -signal.SIGKILL
         assert node.returncode in ends, f"she ended by herself, with {node.returncode}: crash.out"
         life.points = trace.read_text().split() if trace.exists() else []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.crash.lives import Theatre
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 SEED = int(os.environ.get("P2PCHAT_CRASH_SEED", "4"))
 POINTS = 220  # as many at least as a life has

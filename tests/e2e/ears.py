@@ -7,7 +7,7 @@ import grpc
 
 from p2pchat.v1 import control_pb2
 from tests.e2e.programs import Member
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 
 class Ear:
@@ -49,4 +49,4 @@ class Ear:
 
     def close(self) -> None:
         self._watch.cancel()
-        self._thread.join(10)
+        self._thread.join(WAIT_S)

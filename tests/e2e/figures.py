@@ -23,7 +23,7 @@ import grpc
 from p2pchat.v1 import control_pb2, control_pb2_grpc
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import OPTIONS, Leading, Member, digits, program
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 FOUR = ("alice", "bob", "carol", "dan")
 KILLS, FREEZES, STARTS = 20, 5, 5
@@ -71,7 +71,7 @@ def succession_ms(cluster: Cluster, number: signal.Signals) -> tuple[str, float]
         watches = []
         for name in FOUR:
             if name != struck:
-                watch = cluster[name].control.Watch(request, timeout=60)
+                watch = cluster[name].control.Watch(request, timeout=WAIT_S)
                 stack.callback(watch.cancel)
                 next(watch)  # the past line: from here on it tells all
                 watches.append(watch)
@@ -187,7 +187,7 @@ async def say_all(member: Member, count: int) -> None:
             for number in left:
                 text = f"{member.name} says line {number} of {count}"
                 request = control_pb2.SendRequest(chat="dev", text=text, wait=control_pb2.WAIT_NONE)
-                async for _ in stub.Send(request, timeout=60):
+                async for _ in stub.Send(request, timeout=WAIT_S):
                     pass
 
         await asyncio.gather(*(speak() for _ in range(SIDE_BY_SIDE)))

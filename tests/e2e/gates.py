@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.waiting import WAIT_S
+
 CHUNK = 65_536
 TURN_S = 0.02
 
@@ -70,7 +72,7 @@ class Gate:
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(WAIT_S)
         self._loop.close()
 
     def note(self, words: bytes) -> None:

@@ -27,6 +27,7 @@ from node.trust.certificates import Tls
 from p2pchat.v1 import node_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import OPTIONS, secured
+from tests.waiting import WAIT_S
 
 GRPCURL = Path(sys.executable).with_name("grpcurl")
 PACKAGE = "p2pchat.v1"
@@ -80,7 +81,7 @@ def call(
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=WAIT_S,
     )
     answers = tuple(_objects(done.stdout))
     if done.returncode == 0:

@@ -22,13 +22,12 @@ from node.limits import Limits
 from node.trust import keys
 from node.trust.certificates import HOST, Tls, authority, make
 from p2pchat.v1 import control_pb2, control_pb2_grpc, nds_pb2, nds_pb2_grpc, node_pb2
-from tests.waiting import WAIT_S, wait_for
+from tests.waiting import CALL_S, WAIT_S, wait_for
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 VERB_S = 60.0
-CALL_S = 5.0
 OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),

@@ -22,7 +22,7 @@ from tests.e2e.programs import Member
 from tests.e2e.terminal import END_MARK, Screen, Terminal, Tmux, has_tmux
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("e2e")
 
 BURST_S = float(os.environ.get("P2PCHAT_BURST_S", "2"))
 HANG_UP_S = 2.0  # what a node of its own may take to hand over and end

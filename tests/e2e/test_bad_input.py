@@ -19,9 +19,9 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.grpcurl import GRPCURL, Calls, Channel, Reply, call
 from tests.e2e.programs import OPTIONS, at_once
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
-pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("members")
 needs_grpcurl = pytest.mark.skipif(
     not GRPCURL.exists(), reason="grpcurl is packaged for one platform only"
 )
@@ -163,7 +163,7 @@ def services(cluster: Cluster) -> list[tuple[str, Any]]:
 def refusal(channel: grpc.Channel, path: str, payload: bytes) -> grpc.RpcError:
     """What a call whose request is these bytes ends with."""
     with pytest.raises(grpc.RpcError) as caught:
-        list(channel.unary_stream(path)(payload, timeout=10))
+        list(channel.unary_stream(path)(payload, timeout=WAIT_S))
     return caught.value
 
 

@@ -12,7 +12,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member, at_once
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.xdist_group("members")
 
 THREE = ("alice", "bob", "carol")
 HEAVY = 100  # lines of each that are as long as may be: 5 MB together

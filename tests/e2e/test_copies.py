@@ -13,9 +13,9 @@ from node.errors import NO_PEER, OTHER
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member
 from tests.logs import key_of, looked_into
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 NAMES = ("alice", "bob", "carol")
 SOCKETS = shutil.ignore_patterns("*.sock")
@@ -135,7 +135,7 @@ def test_a_profile_that_runs_twice_is_one_life_at_a_time(three: Cluster, faces: 
     assert first.run("status").stderr == ""
     check_numbers(three["alice"], carol, clone)
     first.down()
-    told = {name: "".join(face.communicate(timeout=60)) for name, face in lines.items()}
+    told = {name: "".join(face.communicate(timeout=WAIT_S)) for name, face in lines.items()}
     assert told[first.name].count("another process runs with this profile's identity") == 1, told
     assert "another process" not in told[other.name]
 
@@ -215,7 +215,7 @@ def test_a_log_that_cannot_be_gone_on_with_is_said_everywhere_and_left_alone(
         refused = carol.run(*verb, code=OTHER)
         assert word in refused.stderr, verb
     line = faces.enter_context(carol.start("--plain", stdin=PIPE))
-    out, err = line.communicate("hello\n", timeout=60)
+    out, err = line.communicate("hello\n", timeout=WAIT_S)
     assert word in out + err
     carol.down()
     assert log.read_bytes() == spoilt

@@ -15,14 +15,13 @@ import pytest
 from p2pchat.v1 import control_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member, at_once
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 MEMBERS, PROCESSES = 30, 3
 PARALLEL = 20
 PRESET = os.environ.get("P2PCHAT_CROWD_PRESET", "wan")
-WAIT_S = 90.0
 
 
 @contextmanager
@@ -99,7 +98,7 @@ def test_thirty_members_talk_and_elect_once(cluster: Cluster, crowd: list[Member
             return None
         return view if view[2:4] == (alive, MEMBERS) and view[5:] == (0, False) else None
 
-    wait_for(lambda: settled(MEMBERS, every), "all know all", WAIT_S)
+    wait_for(lambda: settled(MEMBERS, every), "all know all")
     ids = {member.id("dev") for member in every}
     assert len(ids) == MEMBERS
 
@@ -108,7 +107,7 @@ def test_thirty_members_talk_and_elect_once(cluster: Cluster, crowd: list[Member
     assert set(at_once(lambda text: sent(first, text), texts)) == {(MEMBERS - 1, MEMBERS - 1)}
     by = {f"from {one.name}": one for one in crowd[:PARALLEL]}
     assert set(at_once(lambda t: sent(by[t], t), by)) == {(MEMBERS - 1, MEMBERS - 1)}
-    wait_for(lambda: settled(MEMBERS, every), "all have the same", WAIT_S)
+    wait_for(lambda: settled(MEMBERS, every), "all have the same")
     wanted = sorted([*texts, *by])
     histories = at_once(lambda one: one.texts("dev"), every)
     assert sorted(histories[0]) == wanted
@@ -118,14 +117,14 @@ def test_thirty_members_talk_and_elect_once(cluster: Cluster, crowd: list[Member
     before = cluster.nds.network("dev")
     assert before is not None
     first.kill()
-    wait_for(lambda: settled(MEMBERS - 1, crowd, before.leader_id), "all follow another", WAIT_S)
+    wait_for(lambda: settled(MEMBERS - 1, crowd, before.leader_id), "all follow another")
     after = cluster.nds.network("dev")
     assert after is not None
     assert (after.epoch.generation, after.epoch.n) == (before.epoch.generation, before.epoch.n + 1)
     assert after.leader_id == min(ids - {before.leader_id})
     # Whoever is silent counts until it is dropped, and is waited for no longer.
     assert sent(crowd[-1], "we go on")[0] == MEMBERS - 2
-    wait_for(lambda: settled(MEMBERS - 1, crowd), "all have it", WAIT_S)
+    wait_for(lambda: settled(MEMBERS - 1, crowd), "all have it")
     assert at_once(lambda one: one.texts("dev")[-1], crowd) == ["we go on"] * len(crowd)
 
 
@@ -138,7 +137,7 @@ def test_eight_members_elect_once(cluster: Cluster) -> None:
         for member in rest:
             joins(member, line)
         every = [first, *rest]
-        wait_for(lambda: (view := one_view(every)) and view[2:4] == (8, 8), "all know all", WAIT_S)
+        wait_for(lambda: (view := one_view(every)) and view[2:4] == (8, 8), "all know all")
         assert sent(first, "before") == (7, 7)  # All have their ways to each other.
         before = first.leading("dev")
         assert before is not None
@@ -149,7 +148,7 @@ def test_eight_members_elect_once(cluster: Cluster) -> None:
             seen = {member.leading("dev") for member in rest}
             return len(seen) == 1 and all(one and one.epoch == epoch for one in seen)
 
-        wait_for(followed, "all follow one leader, one epoch later", WAIT_S)
+        wait_for(followed, "all follow one leader, one epoch later")
         claims = 0
         for member in rest:
             request = control_pb2.ListElectionsRequest(chat="dev")

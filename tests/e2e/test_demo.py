@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.terminal import Terminal
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
@@ -45,7 +45,7 @@ def test_without_a_terminal_the_demo_plays_by_itself(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=False,
         env=environment(tmp_path),
     )
@@ -71,7 +71,7 @@ def test_the_figures_come_as_json_too(tmp_path: Path) -> None:
         [*COMMAND, "--auto", "--json"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=True,
         env=environment(tmp_path),
     )
@@ -96,7 +96,7 @@ def test_a_demo_that_is_interrupted_ends_every_process(
             assert line, "the demo ended early"
         assert left_behind(tmp_path)
         child.send_signal(number)
-        child.communicate(timeout=20)
+        child.communicate(timeout=WAIT_S)
     assert child.returncode == 130
     wait_for(lambda: left_behind(tmp_path) == [])
     assert list(tmp_path.iterdir()) == []

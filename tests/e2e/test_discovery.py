@@ -8,7 +8,7 @@ from tests.e2e.programs import Leading, digits
 from tests.e2e.talk import Talk, all_of, others
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("members")
 
 
 def nds_states(cluster: Cluster, *names: str) -> set[str]:

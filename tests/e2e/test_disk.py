@@ -12,9 +12,9 @@ from node.errors import OTHER
 from tests.e2e.cluster import Cluster
 from tests.e2e.disks import full, remount, small_disk
 from tests.e2e.programs import Member
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 NAMES = ("alice", "bob", "carol")
 LONG = "x" * 15_000
@@ -97,10 +97,10 @@ def test_a_leader_whose_disk_is_full_is_replaced_and_comes_back_with_everything(
     assert alice.row("send", "-c", "dev", "after")["acked"] == 2
     three.agree("dev", *NAMES, texts=[*texts, "after"])
     alice.down()
-    out, _ = line.communicate(timeout=60)
+    out, _ = line.communicate(timeout=WAIT_S)
     assert out.count("-- error: #dev is stalled here") == 1, out
     assert out.count("#dev goes on here") == 1, out
-    events = [json.loads(row) for row in watch.communicate(timeout=60)[0].splitlines()]
+    events = [json.loads(row) for row in watch.communicate(timeout=WAIT_S)[0].splitlines()]
     assert [row["reason"] for row in events if row["type"] == "error"] == [reason]
     assert [row["change"] for row in events if row["type"] == "chat"][:2] == [
         "stalled",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import program
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = pytest.mark.xdist_group("members")
 LINES = [f"line {n} of many" for n in range(1_203)]  # more than a page has
@@ -97,7 +97,7 @@ def test_a_file_that_was_not_finished_is_gone_whatever_ends_the_verb(
     with subprocess.Popen(hanging, env=cluster["alice"].environment) as verb:
         wait_for(file.exists, "the file is there")
         verb.send_signal(number)
-        assert verb.wait(10) == (130 if number == signal.SIGINT else -number)
+        assert verb.wait(WAIT_S) == (130 if number == signal.SIGINT else -number)
     assert not file.exists()
 
 

@@ -16,7 +16,6 @@ from tests.waiting import wait_for
 
 pytestmark = [
     pytest.mark.xdist_group("members"),
-    pytest.mark.timeout(180),
     pytest.mark.skipif(not GRPCURL.exists(), reason="grpcurl is packaged for one platform only"),
 ]
 

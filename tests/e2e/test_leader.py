@@ -12,9 +12,9 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.programs import Leading, digits
 from tests.e2e.talk import Talk, others
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
-pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("members")
 
 FREEZE_S = 8.0
 WATCH_S = 60.0
@@ -78,7 +78,7 @@ def test_a_leader_that_was_frozen_follows_and_all_lines_are_there(square: Cluste
         assert {square[name].leading("dev") for name in rest} == {after}
         member.kill(signal.SIGCONT)
         wait_for(lambda: member.leading("dev") == after, f"{frozen} follows")
-        _, err = late.communicate(timeout=60)
+        _, err = late.communicate(timeout=WAIT_S)
         assert late.returncode == 0, err
     texts += [*talk.said, "last words before the frost", "said into the ice"]
     assert square.agree("dev", *SQUARE, texts=texts) == after

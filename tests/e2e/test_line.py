@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import Processes, texts
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
@@ -138,7 +138,7 @@ def test_a_face_with_its_own_node_ends_with_it(dev: Processes, end: str) -> None
         else:
             face.process.terminate()
         face.until(r"the node has ended")
-        assert face.process.wait(10) == 5
+        assert face.process.wait(WAIT_S) == 5
         assert dev.pid("bob") == 0
     finally:
         face.close()
@@ -164,7 +164,7 @@ def test_a_conversation_on_a_terminal(dev: Processes, terminal: Terminal) -> Non
     assert "<you> hello" not in terminal.seen, "own lines are not repeated"
     wait_for(lambda: dev.run("bob", "unread", "-c", "dev").stdout == "0 0\n")
     terminal.type("/quit")
-    assert terminal.process.wait(10) == 0
+    assert terminal.process.wait(WAIT_S) == 0
     assert dev.pid("bob"), "the node goes on"
 
 
@@ -183,12 +183,12 @@ def test_notices_on_a_terminal(dev: Processes, terminal: Terminal) -> None:
 def test_ctrl_d_ends_a_terminal_and_ctrl_c_too(dev: Processes, terminal: Terminal) -> None:
     terminal.until(r"alice leads")
     os.write(terminal._own, b"\x04")
-    assert terminal.process.wait(10) == 0
+    assert terminal.process.wait(WAIT_S) == 0
     other = Terminal(dev.command("bob", "--plain"), dev.environment())
     try:
         other.until(r"alice leads")
         os.kill(other.process.pid, signal.SIGINT)
-        assert other.process.wait(10) == 130
+        assert other.process.wait(WAIT_S) == 130
     finally:
         other.close()
 
@@ -197,4 +197,4 @@ def test_the_end_of_the_node_is_said(dev: Processes, terminal: Terminal) -> None
     terminal.until(r"alice leads")
     dev.run("bob", "down")
     terminal.until(r"the node has ended")
-    assert terminal.process.wait(10) == 5
+    assert terminal.process.wait(WAIT_S) == 5

@@ -9,9 +9,9 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import SQUARE
 from tests.e2e.programs import at_once
 from tests.e2e.talk import Talk, all_of, others
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
-pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("members")
 
 
 def follower(cluster: Cluster, chat: str) -> str:
@@ -64,7 +64,7 @@ def test_a_member_that_was_frozen_and_dropped_returns_by_itself(square: Cluster)
             all_of(list(SQUARE), lambda name: square[name].states("dev")[cold] == "alive"),
             f"{cold} is back",
         )
-        _, err = late.communicate(timeout=60)
+        _, err = late.communicate(timeout=WAIT_S)
         assert late.returncode == 0, err
     texts += [*talk.said, "said into the ice"]
     assert square.agree("dev", *SQUARE, texts=texts) == before, "nobody else had to give way"

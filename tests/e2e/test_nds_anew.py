@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.cluster import Cluster
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 CHAT, NAMES = "dev", ("alice", "bob")
 

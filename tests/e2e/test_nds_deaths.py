@@ -17,7 +17,7 @@ from tests.e2e.programs import Leading
 from tests.e2e.talk import Talk, all_of, others
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 CHATS = ("dev", "ops")
 

@@ -18,7 +18,7 @@ from tests.e2e.programs import Leading, Nds, at_once
 from tests.e2e.talk import Talk, all_of, others
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 SECONDS = 5  # lines of each who talks: as long as a quarrel would need to be seen twice
 

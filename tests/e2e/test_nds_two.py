@@ -11,7 +11,7 @@ from tests.e2e.programs import Leading, Nds
 from tests.e2e.talk import all_of
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 THREE = ("alice", "bob", "carol")
 

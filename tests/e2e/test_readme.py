@@ -54,7 +54,6 @@ def shells(tmp_path: Path) -> Iterator[Shells]:
         made.close()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.skipif(
     not (shutil.which("bash") and Path(sys.executable).with_name("grpcurl").exists()),
     reason="bash and grpcurl are needed, and grpcurl is packaged for one platform only",

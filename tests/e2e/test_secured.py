@@ -23,7 +23,7 @@ from tests.e2e.grpcurl import GRPCURL, Calls, Channel, Request
 from tests.e2e.programs import CALL_S, OPTIONS, secured
 from tests.processes import Processes
 
-pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("members")
 
 ELSEWHERE = "198.51.100.1:50050"  # a machine that nobody has
 HEALTH = "/grpc.health.v1.Health/Check"

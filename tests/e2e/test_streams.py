@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import Processes
+from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.xdist_group("members")
 NO_TEXT = os.fsdecode(b"\xff\xfe")
@@ -37,7 +38,7 @@ def shell(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=False,
         env=town.environment(**more),
     )
@@ -122,7 +123,10 @@ def test_no_file_gets_in_the_place_of_a_closed_stream(alone: Processes) -> None:
     alone.run("bob", "down")
     files = {one: one.read_bytes() for one in alone.home("bob").rglob("*.key")}
     command = ["bash", "-c", '"$@" <&- >&- 2>&-', "bash", *alone.command("bob", "up")]
-    assert subprocess.run(command, check=False, timeout=60, env=alone.environment()).returncode == 1
+    assert (
+        subprocess.run(command, check=False, timeout=WAIT_S, env=alone.environment()).returncode
+        == 1
+    )
     assert alone.pid("bob")
     assert {one: one.read_bytes() for one in alone.home("bob").rglob("*.key")} == files
 
@@ -133,6 +137,6 @@ def test_a_home_that_is_no_directory_has_no_node(tmp_path: Path) -> None:
     town = Processes(tmp_path / "none")
     command = town.command("alice", "down")[:-1]
     done = subprocess.run(
-        [*command, str(file)], capture_output=True, text=True, check=False, timeout=60
+        [*command, str(file)], capture_output=True, text=True, check=False, timeout=WAIT_S
     )
     assert (done.returncode, done.stdout) == (0, "no node runs\n")

@@ -15,7 +15,7 @@ from tests.e2e.programs import at_once
 from tests.e2e.shells import Shells
 from tests.waiting import WAIT_S, wait_for
 
-pytestmark = [pytest.mark.xdist_group("members"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.xdist_group("members")
 
 TEXT_MAX = 16_384
 

@@ -16,7 +16,7 @@ from tests.e2e.terminal import Terminal
 from tests.e2e.traces import left_in, marks
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("processes")
 
 CHAT, TEXT, TOPIC, AWAY = "spectre-room", "nobody-shall-read-this", "boo-topic", "away-in-attic"
 NICKS = ("caspera", "boglex", "banshee-c")

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import Processes, own_nds, texts
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = pytest.mark.xdist_group("members")
 
@@ -103,7 +103,7 @@ def test_verbs_detach_their_background_process(town: Processes) -> None:
     began = time.monotonic()
     # `communicate` returns only when nobody holds the pipes any more.
     child = town.start("alice", "create", "dev", "--nds", town.nds)
-    out, err = child.communicate(timeout=20)
+    out, err = child.communicate(timeout=WAIT_S)
     assert child.returncode == 0, err
     assert time.monotonic() - began < 15
     pid = town.pid("alice")
@@ -125,7 +125,7 @@ def test_up_and_down_twice_are_harmless(town: Processes) -> None:
 
 def test_two_ups_at_once_make_one_node(town: Processes) -> None:
     children = [town.start("alice", "up", "--json") for _ in range(3)]
-    rows = [json.loads(child.communicate(timeout=30)[0]) for child in children]
+    rows = [json.loads(child.communicate(timeout=WAIT_S)[0]) for child in children]
     assert {row["pid"] for row in rows} == {town.pid("alice")}
 
 
@@ -296,7 +296,7 @@ def test_tail_follows_and_ends_when_nobody_reads(dev: Processes) -> None:
     assert tail.stdout.readline().endswith("<bob> present\n")
     tail.stdout.close()
     dev.run("bob", "send", "nobody reads this")
-    assert tail.wait(10) == 0
+    assert tail.wait(WAIT_S) == 0
     assert tail.stderr
     assert tail.stderr.read() == ""
 
@@ -320,7 +320,7 @@ def test_watch_tells_in_json_and_ctrl_c_is_130(dev: Processes) -> None:
     dev.run("bob", "leave")
     assert heard("member")["change"] == "left"
     watch.send_signal(signal.SIGINT)
-    assert watch.wait(10) == 130
+    assert watch.wait(WAIT_S) == 130
 
 
 def test_a_watch_ends_in_the_time_that_it_was_given(dev: Processes) -> None:
@@ -338,7 +338,7 @@ def test_a_watch_whose_reader_has_gone_ends_without_an_event(dev: Processes) -> 
     assert watch.stdout
     watch.stdout.readline()
     watch.stdout.close()
-    assert watch.wait(10) == 0
+    assert watch.wait(WAIT_S) == 0
 
 
 @pytest.mark.parametrize("verb", ["tail", "watch"])
@@ -349,7 +349,7 @@ def test_a_stream_ends_with_the_node_and_says_so(dev: Processes, verb: str) -> N
     assert stream.stdout
     assert "hello" in stream.stdout.readline()
     dev.run("alice", "down")
-    _, err = stream.communicate(timeout=10)
+    _, err = stream.communicate(timeout=WAIT_S)
     assert stream.returncode == 5
     assert (
         err == "p2pchat: No node of the profile 'default' is running. Start it with 'p2pchat up'.\n"
@@ -595,7 +595,7 @@ def test_the_owner_removes_and_takes_back_and_everybody_sees_it(dev: Processes) 
     dev.run("alice", "send", "welcome back")
     assert texts(dev.lines("bob", "tail"))[-1] == "#dev <alice> welcome back"
     watching.terminate()
-    out, _ = watching.communicate(timeout=10)
+    out, _ = watching.communicate(timeout=WAIT_S)
     rows = [json.loads(line) for line in out.splitlines()]
     found = {row["change"]: row["by_nick"] for row in rows if row["type"] == "member"}
     assert (found["kicked"], found["pardoned"]) == ("alice", "alice")

@@ -13,6 +13,7 @@ from tests.fuzz import http2
 from tests.fuzz.calling import OPTIONS, Case
 from tests.fuzz.campaign import Campaign, together
 from tests.fuzz.town import TALKERS
+from tests.waiting import WAIT_S
 
 ANSWER_S = 0.2  # what a server says to noise within this is read, and thrown away
 ARMY = 1_000  # connections open at a time
@@ -44,7 +45,7 @@ async def say(campaign: Campaign, server: str, what: bytes, *, closes: bool = Tr
         reader, writer = await door(campaign, server)
         try:
             writer.write(what)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(WAIT_S):
                 await writer.drain()
             if closes and writer.can_write_eof():
                 writer.write_eof()

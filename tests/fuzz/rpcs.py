@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from msgspec import Struct
 
 from p2pchat.v1 import control_pb2, nds_pb2, node_pb2
+from tests.waiting import WAIT_S
 
 # Importing them puts them into the pool in which services are found by name.
 KNOWN = (control_pb2, nds_pb2, node_pb2, health_pb2, reflection_pb2)
@@ -67,5 +68,5 @@ def served(channel: grpc.Channel) -> list[Rpc]:
     """The methods of the server at the other end, which it names by reflection."""
     ask = reflection_pb2.ServerReflectionRequest(list_services="")
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-    answers = list(stub.ServerReflectionInfo(iter([ask]), timeout=10))
+    answers = list(stub.ServerReflectionInfo(iter([ask]), timeout=WAIT_S))
     return rpcs_of(one.name for one in answers[0].list_services_response.service)

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from tests.fuzz.town import TALKERS, Town
+from tests.waiting import WAIT_S
 
 PACE = 20  # lines a second of each member
 STALL_S = 10.0  # without a single acknowledgement: they are silenced
@@ -72,7 +73,7 @@ class Talkers:
             return
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait(WAIT_S)
         self._reader.join()
         assert self._process.stdout is not None
         self._process.stdout.close()

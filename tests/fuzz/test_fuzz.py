@@ -17,7 +17,6 @@ SECONDS = 0.1  # for each RPC: what is slow by nature gets fewer
 
 
 @pytest.mark.xdist_group("processes")
-@pytest.mark.timeout(240)
 def test_nothing_dies_and_nothing_that_is_refused_counts(tmp_path: Path) -> None:
     plan = Plan(CASES, seconds=SECONDS)
     campaign = conduct(tmp_path, plan)

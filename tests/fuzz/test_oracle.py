@@ -37,6 +37,7 @@ from tests.fuzz.oracle import Logs
 from tests.fuzz.rpcs import rpcs_of
 from tests.fuzz.town import NOWHERE, Town
 from tests.fuzz.values import Facts
+from tests.waiting import CALL_S
 
 CASES = 120
 NOW_MS = 1_795_000_000_000
@@ -75,7 +76,7 @@ class Stage(Town):
     def ask(self, method: str, **fields: Any) -> Any:
         stub = nds_pb2_grpc.NodeDiscoveryStub(self.channel(self.nds_address))
         request = getattr(nds_pb2, f"{method}Request")(**fields)
-        return getattr(stub, method)(request, timeout=5)
+        return getattr(stub, method)(request, timeout=CALL_S)
 
 
 class Play(Campaign):

@@ -17,6 +17,7 @@ from nds.service.questions import Questions
 from nds.store import MemoryStore
 from nds.watchers import Watchers
 from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc, node_pb2, node_pb2_grpc
+from tests.waiting import WAIT_S
 
 START_MS = 1_795_000_000_000
 LIMIT = [("grpc.max_receive_message_length", 512 * 1024)]
@@ -105,7 +106,7 @@ class Running:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Let everything else run until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.001)
 

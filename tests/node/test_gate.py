@@ -17,6 +17,7 @@ from node.tasks import Tasks
 from node.trust.certificates import make
 from tests.node.holder import Holder
 from tests.node.test_rpc import tasks
+from tests.waiting import CALL_S, WAIT_S
 
 __all__ = ["tasks"]  # a fixture
 
@@ -83,7 +84,7 @@ def person() -> tuple[Transport, bytes]:
 async def end(channel: grpc.aio.Channel, path: str = PING, payload: bytes = b"x") -> str:
     """OK, or the code of a call, and the reason where it is definite."""
     try:
-        await channel.unary_unary(path)(payload, timeout=5)
+        await channel.unary_unary(path)(payload, timeout=CALL_S)
     except grpc.aio.AioRpcError as raised:
         error = raised
     else:
@@ -191,10 +192,10 @@ async def test_calls_that_are_begun_and_not_made_are_bounded(
     member, certificate = person()
     house.members.add(certificate)
     async with house.channel(stranger) as channel, house.channel(member) as other:
-        calls = [channel.stream_unary(PING)(timeout=30) for _ in range(20)]
+        calls = [channel.stream_unary(PING)(timeout=WAIT_S) for _ in range(20)]
         for call in calls:
             await call.wait_for_connection()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             while sum(call.done() for call in calls) < 15:  # noqa: ASYNC110  the server is here
                 await asyncio.sleep(0.01)
         assert house.gate.door.untold() == 5
@@ -250,7 +251,7 @@ async def test_the_connections_of_strangers_are_looked_at(
         house.now += 10
         house.gate.look()
         assert house.gate.door.shut == 1
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             while one.get_state() is grpc.ChannelConnectivity.READY:
                 await one.wait_for_state_change(grpc.ChannelConnectivity.READY)
         assert other.get_state() is grpc.ChannelConnectivity.READY

@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 from node.service import build_server
 from p2pchat.v1 import control_pb2 as pb
 from p2pchat.v1 import control_pb2_grpc as stubs
+from tests.waiting import WAIT_S
 
 NOISE = b"\xff" * 40
 CONTROL = "/p2pchat.v1.Control/"
@@ -118,7 +119,7 @@ async def test_who_hangs_up_before_the_answer_is_no_bug(channel, caplog) -> None
     call = stubs.ControlStub(channel).GetLeader(pb.GetLeaderRequest())
     await heard.wait()
     call.cancel()
-    await asyncio.wait_for(over.wait(), 5)
+    await asyncio.wait_for(over.wait(), WAIT_S)
     await asyncio.sleep(0)  # What the server makes of it.
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 

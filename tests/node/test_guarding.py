@@ -10,6 +10,7 @@ from node.happenings import MemberEvent
 from node.host import guarding, views
 from tests.nds.programs import running
 from tests.node.town import Town, eventually
+from tests.waiting import WAIT_S
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ async def test_a_member_that_floods_is_told_once_and_shown(town: Town) -> None:
     assert not list(guarding.problems(alice))
     link.pace.wait_s(asyncio.get_running_loop().time(), size=2**40, lines=1)
     link.on_flood(link)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         async for happening in watcher.happenings():
             what = happening.what
             if isinstance(what, MemberEvent) and what.change == "throttled":

@@ -60,6 +60,7 @@ from node.trust.cards import fingerprint
 from node.words import Mode, Wait
 from tests.node.town import Town, eventually, lines, say
 from tests.processes import Processes
+from tests.waiting import WAIT_S
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ async def test_the_last_one_of_a_transient_chat_ends_it(town: Town) -> None:
     bob.chats.clear()
     await town.stop("bob")
     found = alice.chat("").group
-    await eventually(lambda: len(found.belonging) == 2 and len(found.active) == 1, 20.0)
+    await eventually(lambda: len(found.belonging) == 2 and len(found.active) == 1)
     await town.stop("alice")
     carol = await town.start("carol")
     assert not [row for row in await listing.networks_of(carol, town.nds) or ()
@@ -892,7 +893,7 @@ async def test_what_happens_is_told_with_chat_and_epoch(town: Town) -> None:
     await entering.join(bob, town.chat, "", "")
     await say(bob, "hi alice")
     told: list[Happening] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         async for happening in watcher.happenings():
             told.append(happening)
             if isinstance(happening.what, w.Line):
@@ -921,7 +922,7 @@ async def test_an_nds_that_goes_away_and_comes_back_is_told_once_each(tmp_path: 
         watcher = alice.hub.add()
         events = watcher.happenings()
         os.kill(pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             down = await _next_nds(events)
             assert (down.address, down.up) == (own.nds, False)
             assert alice.status().nds[0].state.startswith("down ")
@@ -944,7 +945,7 @@ async def test_an_nds_with_another_key_is_not_spoken_to_until_people_say_so(tmp_
         events = bob.hub.add().happenings()
         os.kill(pid, signal.SIGKILL)
         (tmp_path / "nds.pem").unlink()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             await asyncio.to_thread(own.start_nds)
             while (event := await _next_nds(events)).fault != OTHER_KEY:
                 assert not event.up
@@ -1001,7 +1002,7 @@ async def test_an_nds_that_cannot_store_is_told_from_a_silent_one(tmp_path: Path
         await entering.join(carol, f"{own.nds}/{town.chat}", "", "")
         events = carol.hub.add().happenings()
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             with pytest.raises(NdsCannotStore) as caught:
                 await entering.create(carol, "full4", "", "", Mode.LOGGED, is_open=True)
             assert f"The NDS at {own.nds} cannot store (its store fails)" in str(caught.value)
@@ -1014,13 +1015,13 @@ async def test_an_nds_that_cannot_store_is_told_from_a_silent_one(tmp_path: Path
             assert not row.ok
             assert f"the NDS at {own.nds} cannot store (its store fails)" in row.text
             await town.stop("alice")
-            await eventually(lambda: views.leader(carol.chat("")).nick == "bob", 10)
+            await eventually(lambda: views.leader(carol.chat("")).nick == "bob")
             assert views.leader(carol.chat("")).provisional, "as with an NDS that is silent"
             assert (await say(carol, "on we go")).complete
             resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
             event = await _next_nds(events)
             assert (event.up, event.fault, event.down_ms > 0) == (True, "", True)
-            await eventually(lambda: not views.leader(carol.chat("")).provisional, 10)
+            await eventually(lambda: not views.leader(carol.chat("")).provisional)
         assert [one.state for one in carol.status().nds] == ["ok"]
         assert views.leader(carol.chat("")).nick == "bob"
         assert bob.chat("").epoch.n > 1
@@ -1045,7 +1046,7 @@ async def test_a_slow_watcher_is_let_go_and_costs_nobody_else() -> None:
     hub.tell(replace(event, chat_id=7))
     read = 0
     with pytest.raises(TooSlow, match="2 happenings were waiting"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             async for _ in slow.happenings():
                 read += 1
     assert read == 2
@@ -1104,7 +1105,7 @@ async def test_a_member_that_others_end_is_out_and_told(town: Town) -> None:
     chat = bob.chat("")
     chat._notified([Departed(0, 0, deleted=False)])
     told: list[h.What] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         async for one in watcher.happenings():
             told.append(one.what)
             if isinstance(one.what, h.ChatEvent):

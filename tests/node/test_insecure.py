@@ -16,6 +16,7 @@ from node.words import Mode
 from tests.node.holder import Holder
 from tests.node.test_service import link_error
 from tests.node.town import Town, lines, say
+from tests.waiting import CALL_S
 
 PLAINLY = {"insecure": "on"}
 
@@ -87,7 +88,7 @@ async def test_nobody_says_anything_plain_to_a_secured_node(town: Town) -> None:
     async with Holder().transport.channel(alice.listen) as channel:
         assert (await link_error(channel)).code().name == "UNAUTHENTICATED"
     async with bob.transport.channel(alice.listen, alice.keys.card.certificate) as channel:
-        call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=5)
+        call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=CALL_S)
         assert isinstance(await call.read(), bytes), "it is greeted"
         call.cancel()
 

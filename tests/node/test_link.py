@@ -18,6 +18,7 @@ from node.rpc import Link, budget, link
 from node.runner import Silenced, Unanswered
 from tests.node.village import REPLIES, Answerer
 from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, TELL
+from tests.waiting import WAIT_S
 
 PING = next(one for one in EXAMPLES if isinstance(one, Ping))
 
@@ -93,7 +94,7 @@ async def ends() -> AsyncIterator[tuple[End, End]]:
 
 async def passing(what: Callable[[], Any]) -> None:
     """Lets the loop turn until it is so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         while not what():  # noqa: ASYNC110  both ends run on this loop
             await asyncio.sleep(0)
 

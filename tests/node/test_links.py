@@ -25,6 +25,7 @@ from node.tasks import Tasks
 from tests.node.holder import Holder
 from tests.node.village import REPLIES, Village
 from tests.node.wire_values import CALLER, EXAMPLES, JOIN, MESSAGE, REPLY_OF, TELL
+from tests.waiting import CALL_S, WAIT_S
 
 PING = next(one for one in EXAMPLES if isinstance(one, Ping))
 ID = "0f8fad5b-d9cb-469f-a165-7086772895{:02x}"
@@ -128,7 +129,7 @@ async def houses() -> AsyncIterator[tuple[House, House]]:
 
 
 async def until(what: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         while not what():  # noqa: ASYNC110  both nodes run on this loop
             await asyncio.sleep(0.001)
 
@@ -524,7 +525,7 @@ async def test_noise_ends_a_link_with_a_definite_error(
     one, two = houses
     async with one.holder.transport.channel(*two.whom) as channel:
         call: grpc.aio.StreamStreamCall[bytes, bytes]
-        call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=5)
+        call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=CALL_S)
         await call.write(noise)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             while await call.read() is not grpc.aio.EOF:
@@ -642,7 +643,7 @@ async def test_calls_to_who_is_cut_off_while_it_stands_still_come_to_an_end(
     asked = [asyncio.create_task(one.call(two, request)) for request in EXAMPLES]
     await until(lambda: len(two.seen) > len(begun) + 1)
     one.links.cut_off(lambda certificate: certificate != two.holder.certificate)
-    for end in await asyncio.wait_for(asyncio.gather(*begun, *asked), 5):
+    for end in await asyncio.wait_for(asyncio.gather(*begun, *asked), WAIT_S):
         assert end == CLOSED
     two.gate.set()
 
@@ -712,7 +713,7 @@ async def test_calls_alone_that_make_no_sense_are_counted(
     async def ends(payload: bytes) -> grpc.StatusCode:
         ping: Any = channel.unary_unary("/p2pchat.v1.Node/Message")
         try:
-            await ping(payload, timeout=5)
+            await ping(payload, timeout=CALL_S)
         except grpc.aio.AioRpcError as error:
             return error.code()
         return grpc.StatusCode.OK

@@ -29,11 +29,11 @@ async def test_a_chat_keeps_its_last_lines_and_all_agree_on_them(town: Town) -> 
         await say(alice, f"line {n}")
     bob = await town.start("bob", timing=SMALL)
     # What alice said while nobody else was there she kept until he had it.
-    await eventually(lambda: "line 59" in texts(bob), 10)
+    await eventually(lambda: "line 59" in texts(bob))
     assert bob.chat("").lost == {}
     await say(bob, "line 60")
     last = [f"line {n}" for n in range(41, 61)]
-    await eventually(lambda: texts(bob) == texts(alice) == last, 10)
+    await eventually(lambda: texts(bob) == texts(alice) == last)
     carol = await town.start("carol")
     await entering.join(carol, f"{town.nds}/{town.chat}", "", "")
     await eventually(lambda: texts(carol) == last)
@@ -59,8 +59,8 @@ async def test_who_was_away_for_longer_than_the_others_keep_is_told_what_is_miss
         await say(alice, f"line {n}")
     await eventually(lambda: len(texts(bob)) == 20)
     carol = await town.start("carol")
-    await eventually(lambda: "line 54" in texts(carol), 10)
-    await eventually(lambda: bool(carol.chat("").lost), 10)
+    await eventually(lambda: "line 54" in texts(carol))
+    await eventually(lambda: bool(carol.chat("").lost))
     missing = 50 - (len(texts(carol)) - 5)
     assert carol.chat("").lost == {alice.chat("").group.me: missing}
     assert carol.status().chats[0].lost == missing

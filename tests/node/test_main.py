@@ -7,6 +7,7 @@ import pytest
 
 from node import errors
 from node.__main__ import INTERRUPTED
+from tests.waiting import WAIT_S
 
 # Ctrl+C while that module is imported.
 PRESSED = """
@@ -29,7 +30,7 @@ def test_ctrl_c_ends_the_program_quietly_while_it_is_being_loaded(module: str) -
         [sys.executable, "-c", PRESSED.format(module=module), "--version"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_S,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (errors.INTERRUPTED, "", "")

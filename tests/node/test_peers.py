@@ -28,6 +28,7 @@ from tests.node.wire_values import (
     TELL,
     VIEW,
 )
+from tests.waiting import WAIT_S
 
 __all__ = ["silent_port", "tasks"]  # fixtures
 
@@ -147,7 +148,7 @@ async def test_a_dead_peer_breaks_the_link_and_refuses(
 ) -> None:
     async with living(Village()) as address:
         await links.call(address, b"", TELL, 5_000)
-    assert await asyncio.wait_for(broken.get(), 5) == address
+    assert await asyncio.wait_for(broken.get(), WAIT_S) == address
     end = await links.call(address, b"", TELL, 5_000)
     assert isinstance(end, Silenced)
     assert end.how is Silence.REFUSED
@@ -218,7 +219,7 @@ async def test_unused_lines_are_closed_and_used_ones_kept(
         await links.close_unused()
         assert links.figures(address, b"") == LinkFigures("idle")
         assert await links.call(address, b"", TELL, 5_000) == TOLD
-    await asyncio.wait_for(broken.get(), 5)
+    await asyncio.wait_for(broken.get(), WAIT_S)
     assert broken.empty()
 
 

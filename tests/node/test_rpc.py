@@ -39,6 +39,7 @@ from node.runner import Silenced
 from node.tasks import Tasks
 from p2pchat.v1 import common_pb2, nds_pb2
 from tests.node.wire_values import NETWORK, TELL
+from tests.waiting import WAIT_S
 
 Handler = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Awaitable[bytes]]
 
@@ -298,7 +299,7 @@ async def test_a_slow_answer_is_given_up_at_the_deadline(tasks: Tasks) -> None:
         line = Line(f"127.0.0.1:{port}", tasks, lambda: None, PLAIN)
         end = await line.call(PATH, b"", 100)
         assert end == Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: Deadline Exceeded")
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), WAIT_S)
         await line.close()
 
 
@@ -362,7 +363,7 @@ async def test_a_line_that_was_ready_and_breaks_is_told_once(tasks: Tasks) -> No
         line = Line(f"127.0.0.1:{port}", tasks, on_broken, PLAIN)
         await line.call(PATH, b"", 2_000)
         assert not times
-    await asyncio.wait_for(broken.wait(), 5)
+    await asyncio.wait_for(broken.wait(), WAIT_S)
     await line.call(PATH, b"", 500)
     assert times == [1]
     async with serving(echo, port):
@@ -379,7 +380,7 @@ async def test_a_line_renewed_is_watched_anew(tasks: Tasks, silent_port: int) ->
     async with serving(echo, silent_port):
         await line.call(PATH, b"", 2_000)
         assert not broken.is_set()
-    await asyncio.wait_for(broken.wait(), 5)
+    await asyncio.wait_for(broken.wait(), WAIT_S)
     await line.close()
 
 

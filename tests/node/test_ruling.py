@@ -29,6 +29,7 @@ from node.host.passwords import Key
 from node.host.ruling import decide
 from node.runner import now_ms
 from tests.node.town import Town, eventually, lines, say
+from tests.waiting import WAIT_S
 
 KICK, BAN, UNBAN, OP, DEOP, OWNER, INVITES, TOPIC, TITLE = Act
 
@@ -48,7 +49,7 @@ def roles(node: Node) -> dict[str, str]:
 
 
 async def heard(watcher, change: str) -> h.MemberEvent:  # type: ignore[no-untyped-def]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         async for one in watcher.happenings():
             if isinstance(one.what, h.MemberEvent) and one.what.change == change:
                 return one.what
@@ -103,7 +104,7 @@ async def test_who_is_removed_is_out_may_read_and_says_by_whom(town: Town) -> No
 
 async def until(watcher, kind: type, change: str = ""):  # type: ignore[no-untyped-def]
     """What is told up to the first of that kind."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         async for one in watcher.happenings():
             yield one
             if isinstance(one.what, kind) and getattr(one.what, "change", "") == change:
@@ -207,7 +208,7 @@ async def test_who_was_removed_by_what_does_not_count_finds_out_and_goes_on_as_i
     assert lines(alice) == lines(bob) == lines(carol)
     await town.stop("alice")
     await town.stop("bob")
-    await eventually(lambda: carol.chat("").group.leads, 15.0)
+    await eventually(lambda: carol.chat("").group.leads)
 
 
 async def test_it_finds_out_soon_after_a_restart(town: Town) -> None:

@@ -39,6 +39,7 @@ from node.runner import Runner, Silenced, Unanswered, now_ms
 from node.tasks import Tasks
 from tests.node.test_archive import META, line
 from tests.node.wire_values import CALLER, ID, JOIN, NETWORK, TELL, VIEW
+from tests.waiting import WAIT_S
 
 TOLD = Told(1, ID, 1_000_001)  # type: ignore[arg-type]
 
@@ -123,7 +124,7 @@ class Scene:
         return self.outcome
 
     async def until(self, met: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             while not met():  # noqa: ASYNC110  it waits for no one event
                 await asyncio.sleep(0.001)
 

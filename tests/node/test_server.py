@@ -15,6 +15,7 @@ from node.service import build_server
 from p2pchat.v1 import control_pb2 as pb
 from p2pchat.v1 import control_pb2_grpc as stubs
 from tests.fuzz import http2
+from tests.waiting import CALL_S, WAIT_S
 
 
 class Faces(stubs.ControlServicer):
@@ -39,7 +40,7 @@ async def port() -> AsyncIterator[int]:
 async def test_a_path_that_is_no_text_ends_nothing(port: int, path: bytes, caplog) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(http2.OPENING + http2.request(1, "", path=path) + http2.data(1, b""))
-    async with asyncio.timeout(5), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async with asyncio.timeout(WAIT_S), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         await reader.readexactly(9)
         for _ in range(3):
             answer = await stubs.ControlStub(channel).GetStatus(pb.GetStatusRequest())
@@ -148,7 +149,7 @@ async def test_an_answer_that_is_compressed_is_not_inflated_by_a_caller() -> Non
     await server.start()
     channel = PLAIN.channel(f"127.0.0.1:{at}")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await channel.unary_unary("/test/Call")(b"", timeout=5)
+        await channel.unary_unary("/test/Call")(b"", timeout=CALL_S)
     assert caught.value.code() is grpc.StatusCode.INTERNAL
     assert "Compression algorithm not supported" in str(caught.value.details())
     await channel.close()

@@ -25,6 +25,7 @@ from node.service import Desk, NodeService, build_server
 from tests.node.holder import Holder
 from tests.node.village import Answerer
 from tests.node.wire_values import CALLER, EXAMPLES, ID, JOIN, TELL, VIEW
+from tests.waiting import CALL_S, WAIT_S
 
 TOLD = Told(core.Receipt.STORED, ID, 1_000_001)
 PONG = core.Pong(core.Standing.NOT_LEADING, VIEW)
@@ -108,7 +109,7 @@ async def send(channel: grpc.aio.Channel, request: Request) -> Any:
 
 async def raw(channel: grpc.aio.Channel, path: str, payload: bytes) -> bytes:
     method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
-    return await method(payload, timeout=5)
+    return await method(payload, timeout=CALL_S)
 
 
 async def error_of(channel: grpc.aio.Channel, path: str, payload: bytes) -> grpc.aio.AioRpcError:
@@ -216,7 +217,7 @@ async def test_a_group_that_never_answers_is_given_up(
     error = await error_of(channel, METHODS[core.Tell].path, method_of(TELL).write_request(TELL))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert error.details() == "the group gave no answer"
-    await asyncio.wait_for(node.tea.cancelled.wait(), 5)
+    await asyncio.wait_for(node.tea.cancelled.wait(), WAIT_S)
 
 
 async def test_the_callers_own_deadline_counts(node: Node, channel: Any) -> None:
@@ -224,7 +225,7 @@ async def test_the_callers_own_deadline_counts(node: Node, channel: Any) -> None
     method = channel.unary_unary(METHODS[core.Tell].path)
     with pytest.raises(grpc.aio.AioRpcError):
         await method(method_of(TELL).write_request(TELL), timeout=0.05)
-    await asyncio.wait_for(node.tea.cancelled.wait(), 5)
+    await asyncio.wait_for(node.tea.cancelled.wait(), WAIT_S)
 
 
 async def test_a_caller_that_hangs_up_is_forgotten(node: Node, channel: Any) -> None:
@@ -233,7 +234,7 @@ async def test_a_caller_that_hangs_up_is_forgotten(node: Node, channel: Any) -> 
     while not node.tea.seen:  # noqa: ASYNC110  the server runs on this loop
         await asyncio.sleep(0.001)
     call.cancel()
-    await asyncio.wait_for(node.tea.cancelled.wait(), 5)
+    await asyncio.wait_for(node.tea.cancelled.wait(), WAIT_S)
 
 
 async def test_a_group_that_has_stopped_says_nothing_definite(node: Node, channel: Any) -> None:
@@ -386,7 +387,7 @@ async def test_where_nothing_is_proved_whoever_asks_is_the_discovery_service(
 
 async def link_error(channel: grpc.aio.Channel) -> grpc.aio.AioRpcError:
     call: grpc.aio.StreamStreamCall[bytes, bytes]
-    call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=5)
+    call = channel.stream_stream("/p2pchat.v1.Node/Link")(timeout=CALL_S)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call.read()
     return caught.value
@@ -422,9 +423,9 @@ async def test_what_a_node_offers_is_shown_to_members_alone(
             health = health_pb2_grpc.HealthStub(made)
             reflection = reflection_pb2_grpc.ServerReflectionStub(made)
             for call in (
-                health.Check(ask, timeout=5),
-                health.Watch(ask, timeout=5).read(),
-                reflection.ServerReflectionInfo(iter([listing]), timeout=5).read(),
+                health.Check(ask, timeout=CALL_S),
+                health.Watch(ask, timeout=CALL_S).read(),
+                reflection.ServerReflectionInfo(iter([listing]), timeout=CALL_S).read(),
             ):
                 if shows:
                     assert await call

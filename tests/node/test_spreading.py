@@ -23,7 +23,7 @@ async def crowd(town: Town) -> list[Node]:
     await entering.create(nodes[0], town.chat, "", "", Mode.LOGGED, is_open=True)
     for node in nodes[1:]:
         await entering.join(node, f"{town.nds}/{town.chat}", "", "")
-    await eventually(lambda: all(len(node.chat("").group.active) == 9 for node in nodes), 10)
+    await eventually(lambda: all(len(node.chat("").group.active) == 9 for node in nodes))
     return nodes
 
 

@@ -21,6 +21,7 @@ from node.trust import certificates
 from node.trust.certificates import HOST, Tls, authority
 from tests.node.holder import Holder
 from tests.node.test_rpc import silent_port, tasks
+from tests.waiting import WAIT_S
 
 __all__ = ["silent_port", "tasks"]  # fixtures
 
@@ -215,7 +216,7 @@ async def test_nobody_there_is_told_from_no_answer(silent_port: int) -> None:
     assert await shown(f"{'h' * 64}:5", 5.0) is Silence.SILENT, "no name for any resolver"
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         address = f"127.0.0.1:{frozen.getsockname()[1]}"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             assert await shown(address, 0.05) is Silence.SILENT
 
 

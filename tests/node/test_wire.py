@@ -57,6 +57,7 @@ from node.tasks import Tasks
 from node.trust import keys
 from node.trust.keys import Keys
 from tests.logs import KEY
+from tests.waiting import WAIT_S
 
 CHAT = 0x0123456789ABCDEF
 GENERATION = 1_700_000_000
@@ -177,7 +178,7 @@ class Node:
 
     async def until(self, met: Callable[[], bool]) -> None:
         """Wait for notices until `met`."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(WAIT_S):
             while not met():
                 self._changed.clear()
                 await self._changed.wait()

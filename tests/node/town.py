@@ -15,6 +15,7 @@ from node.host import entering, views
 from node.host.nodes import Node
 from node.places import places
 from node.words import Mode, Wait
+from tests.waiting import WAIT_S
 
 
 class Town:
@@ -48,7 +49,7 @@ class Town:
         return alice, bob
 
 
-async def eventually(true: Callable[[], bool], wait_s: float = 5.0) -> None:
+async def eventually(true: Callable[[], bool], wait_s: float = WAIT_S) -> None:
     """Waits for what others bring about; fails when it has not come in time."""
     until = asyncio.get_running_loop().time() + wait_s
     for _ in iter(true, True):
