@@ -3,8 +3,13 @@
 import gc
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import stalls
+
+# Laws are tried without a deadline: a machine that is busy fails no test.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:

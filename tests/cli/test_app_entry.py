@@ -1,7 +1,7 @@
 """The cursor is where the next character goes, whatever is typed and however narrow it is."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
@@ -30,7 +30,6 @@ def test_rows_end_where_the_next_character_does_not_fit(
 
 
 @given(text=st.text(alphabet="ab 世e\u0301🙂", max_size=60), room=st.integers(2, 12))
-@settings(deadline=None)
 def test_rows_hold_the_whole_text_and_fit(text: str, room: int) -> None:
     rows = wrapped(text, room)
     assert "".join(text[start:end] for start, end in rows) == text

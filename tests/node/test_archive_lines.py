@@ -41,7 +41,7 @@ THREE = [said(n, f"{n}a", f"{n}b", f"{n}c") for n in (1, 2, 3)]
 
 
 @given(st.lists(values.long_messages, max_size=4, unique_by=lambda message: message.key))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_all_that_a_message_says_is_in_the_file(messages: list[ChatMessage]) -> None:
     with TemporaryDirectory() as directory:
         archive = SqliteArchive(Path(directory) / "a.db", KEY)
@@ -352,7 +352,6 @@ def from_all_sides(archive: Archive, lines: list[Line]) -> None:
 
 
 @given(st.lists(steps, max_size=8))
-@settings(deadline=None)
 def test_whatever_is_stored_read_and_trimmed_both_logs_show_what_they_must(
     done: Iterable[list[ChatMessage] | Key | None],
 ) -> None:
