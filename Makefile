@@ -34,7 +34,10 @@ setup: $(STAMP)  ## the virtual environment in .venv, exactly as locked
 run: $(STAMP)  ## the demo: an NDS, three peers and you in #demo; without a terminal it plays by itself
 	@$(BIN)/p2pchat demo
 
+# The tests start thousands of processes: they find everything compiled, also where the environment
+# has Python write nothing.
 test: $(STAMP)  ## every test, on WORKERS=3 processes (ARGS='-k name' chooses)
+	@$(BIN)/python -m compileall -q nds node generated tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(STAMP)  ## lint, format, types, protos, generated code, import rules, locks, spelling
