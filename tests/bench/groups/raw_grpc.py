@@ -50,15 +50,13 @@ class _Link:
             await self._changes.next()
 
     async def read(self) -> None:
-        receive, half = self._mesh.receive, (self._mesh.seat.window + 1) // 2
+        take, half = self._mesh.take, (self._mesh.seat.window + 1) // 2
         while (frame := await self._stream.read()) is not grpc.aio.EOF:
             if frame[:1] == ACK:
                 self.acked = _RANGE.unpack_from(frame, 1)[1]
                 self._mesh.acknowledged()
                 continue
-            for message in messages_in(frame, 1):
-                self._received += 1
-                receive(message)
+            self._received += take(frame)
             if self._received - self._told >= half:
                 self._acknowledge()
             elif self._held is None:
@@ -117,6 +115,14 @@ class RawGrpc(Contestant):
     def acknowledged(self) -> None:
         """One link's acknowledgements have moved on."""
         self._window.reached(min(link.acked for link in self._links))
+
+    def take(self, frame: bytes) -> int:
+        """Hands on the messages of a frame; how many they were."""
+        count, receive = 0, self.receive
+        for message in messages_in(frame, 1):
+            count += 1
+            receive(message)
+        return count
 
     def _write(self, frame: bytes) -> None:
         frame = DATA + frame

@@ -42,6 +42,7 @@ ENTRANTS = (
     Entrant("ours", "ours", "Ours", quick=True),
     Entrant("ours-bare", "ours", "Bare"),
     Entrant("raw-grpc", "raw_grpc", "RawGrpc", quick=True),
+    Entrant("kept-grpc", "kept_grpc", "KeptGrpc"),
     Entrant("raw-tcp", "raw_tcp", "RawTcp"),
     Entrant("pyre", "zyre", "Zyre", package="pyre"),
     Entrant("nats", "nats", "Nats", program="nats-server"),

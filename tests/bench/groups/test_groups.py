@@ -75,7 +75,7 @@ def test_a_contestant_that_goes_wrong_ends_with_1(
     assert f"FAULT {name} n=2: 2 {fault}\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["raw-tcp", "raw-grpc"])
+@pytest.mark.parametrize("name", ["raw-tcp", "raw-grpc", "kept-grpc"])
 def test_an_honest_contestant_ends_with_0(name: str) -> None:
     outcomes, broken = program.compete([contestant(name)], (3,), 1, SHORT)
     assert not broken
