@@ -82,8 +82,8 @@ def _method(report: Report) -> str:
         f" {plan.idle_s:g} s without a word, {plan.calm_s:g} s after the talk; **RSS** likewise,"
         " afterwards.\n\n"
         f"`{BASELINE}` is what Python's gRPC gives at best: bytes without protobuf in streams, 64"
-        " messages to a frame, acknowledged in ranges that are held back up to 20 ms. `kept-grpc` is"
-        " the same with the least that keeps what ours keeps: each message a row on disk before it"
+        " messages to a frame, acknowledged in ranges that are held back up to 20 ms. `kept-grpc`"
+        " is the same with the least that keeps what ours keeps: each message a row on disk before it"
         " is acknowledged, each frame signed and looked at. `ours-bare` is ours with plain"
         " connections and no signatures."
     )
