@@ -83,8 +83,8 @@ def _method(report: Report) -> str:
         " afterwards.\n\n"
         f"`{BASELINE}` is what Python's gRPC gives at best: bytes without protobuf in streams, 64"
         " messages to a frame, acknowledged in ranges that are held back up to 20 ms. `kept-grpc`"
-        " is the same with the least that keeps what ours keeps: each message a row on disk before it"
-        " is acknowledged, each frame signed and looked at. `ours-bare` is ours with plain"
+        " is the same with the least that keeps what ours keeps: each message a row on disk before"
+        " it is acknowledged, each frame signed and looked at. `ours-bare` is ours with plain"
         " connections and no signatures."
     )
 
