@@ -6,9 +6,10 @@ is deposed that was to stay, or a call runs out of its time, and that says nothi
 thread for each processor wakes every `BEAT_S` and notes by how much it was too late.  Work of our
 own does not make it late: whoever sleeps goes first when it wakes.
 
-A test that fails is tried again only if one of them was late by `STILL_S` or more while it ran: at
-most `TRIES` times in all, all of its fixtures anew, after the machine has gone on for a while.  A
-test that fails on a machine that runs has failed.
+A test that fails is tried again only if one of them was late by `STILL_S` or more while it ran, or
+within `ECHO_S` before, for what that did to members whom tests share: at most `TRIES` times in all,
+all of its fixtures anew, after the machine has gone on for a while.  A test that fails on a machine
+that runs has failed.
 """
 
 import os
@@ -19,7 +20,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 BEAT_S = 0.05
-STILL_S = 0.5
+STILL_S, ECHO_S = 0.5, 15.0
 TRIES = 3
 CALM_S, PATIENCE_S = 2.0, 30.0
 KEY = "failed while the machine stood still"
@@ -29,7 +30,7 @@ class Witness:
     """Looks whether the machine runs, on every processor that we may use."""
 
     def __init__(self) -> None:
-        self.late_s = 0.0  # at worst, since it was last set to nothing
+        self._stalls: list[tuple[float, float]] = []  # when each ended, and how long it was
         for processor in os.sched_getaffinity(0):
             threading.Thread(target=self._look, args=(processor,), daemon=True).start()
 
@@ -39,16 +40,22 @@ class Witness:
         while True:
             time.sleep(BEAT_S)
             now = time.monotonic()
-            self.late_s = max(self.late_s, now - before - BEAT_S)
+            if now - before - BEAT_S >= STILL_S:
+                self._stalls.append((now, now - before - BEAT_S))
             before = now
+
+    def worst_s(self, since: float) -> float:
+        """The longest that it stood still since then, by the monotonic clock; 0 for never."""
+        return max((late_s for ended, late_s in self._stalls if ended >= since), default=0.0)
 
     def wait(self) -> None:
         """Until the machine has run for `CALM_S`, or patience is over."""
         end = time.monotonic() + PATIENCE_S
-        self.late_s = STILL_S
-        while self.late_s >= STILL_S and time.monotonic() < end:
-            self.late_s = 0.0
+        while time.monotonic() < end:
+            began = time.monotonic()
             time.sleep(CALM_S)
+            if not self.worst_s(began):
+                return
 
 
 class Again:
@@ -59,18 +66,23 @@ class Again:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for tried in range(1, TRIES + 1):
-            self._witness.late_s = 0.0
-            reports = runtestprotocol(item, log=False, nextitem=nextitem)
-            late_s = self._witness.late_s
-            failed = [one for one in reports if one.failed]
-            if not failed or late_s < STILL_S or tried == TRIES:
-                break
+        before = sum(key == KEY for key, _ in item.user_properties)
+        if not before:
+            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        since = time.monotonic() - ECHO_S
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        failed, late_s = [one for one in reports if one.failed], self._witness.worst_s(since)
+        if failed and late_s and before < TRIES - 1:
             told = f"{late_s:.1f} s, {failed[0].when}: {reason(failed[0])}"
+            item.ihook.pytest_timeout_cancel_timer(item=item)
+            try:
+                item.session._setupstate.teardown_exact(None)
+            except (Exception, pytest.fail.Exception) as error:
+                told += f"; and its fixtures at their end: {first(str(error))}"
             item.user_properties.append((KEY, told))
-            item.session._setupstate.teardown_exact(None)
             self._witness.wait()
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            return True
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -80,8 +92,12 @@ class Again:
 def reason(report: pytest.TestReport) -> str:
     """Why it failed, in a line."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    lines = str(crash.message if crash is not None else report.longrepr).splitlines()
-    return lines[0] if lines else ""
+    return first(str(crash.message if crash is not None else report.longrepr))
+
+
+def first(text: str) -> str:
+    """Its first line."""
+    return text.partition("\n")[0]
 
 
 def tell(terminal: pytest.TerminalReporter) -> None:
