@@ -73,7 +73,8 @@ class Again:
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         failed, late_s = [one for one in reports if one.failed], self._witness.worst_s(since)
         if failed and late_s and before < TRIES - 1:
-            told = f"{late_s:.1f} s, {failed[0].when}: {reason(failed[0])}"
+            whys = "; ".join(f"{one.when}: {reason(one)}" for one in failed)
+            told = f"{late_s:.1f} s, {whys}"
             item.ihook.pytest_timeout_cancel_timer(item=item)
             try:
                 item.session._setupstate.teardown_exact(None)

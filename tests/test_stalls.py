@@ -38,17 +38,20 @@ async def test_it(town):
     if STILL:
         stand_still()
     assert town >= GOOD, f"this is town {town}"
+
+async def test_last(town):
+    assert town >= 1
 """
 
 
 @pytest.mark.parametrize(
     ("still", "good", "workers", "ends", "again"),
     [
-        (False, 2, 0, {"passed": 1, "failed": 1}, []),
-        (True, 1, 0, {"passed": 2}, []),
-        (True, 2, 0, {"passed": 2}, [CRUMBS]),
-        (True, 2, 1, {"passed": 2}, [CRUMBS]),
-        (True, 9, 0, {"passed": 1, "failed": 1}, ["this is town 1", "this is town 2"]),
+        (False, 2, 0, {"passed": 2, "failed": 1}, []),
+        (True, 1, 0, {"passed": 3}, []),
+        (True, 2, 0, {"passed": 3}, [CRUMBS]),
+        (True, 2, 1, {"passed": 3}, [CRUMBS]),
+        (True, 9, 0, {"passed": 2, "failed": 1}, ["this is town 1", "this is town 2"]),
     ],
     ids=["machine runs", "nothing failed", "stands still once", "within a worker", "never good"],
 )
