@@ -10,11 +10,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from tests.bench import catchup
 
 from .contest import Failed, Plan, contest
 from .failover import succession_ms
 from .figures import OURS, Outcome, faults, ratio_lines, summaries
+from .kept import Kept, undisturbed
 from .picture import svg
 from .report import Report, surroundings, written
 from .roll import ENTRANTS, Entrant
@@ -33,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = asked.runs or (1 if asked.quick else RUNS)
     before = surroundings()
     entrants, absent = chosen(asked.only, quick=asked.quick)
-    outcomes, broken = compete(entrants, sizes, runs, plan)
+    outcomes, broken = compete(entrants, sizes, runs, plan, asked.keep or Kept())
     report = Report(
         summaries=summaries(outcomes),
         promises={one.name: one.promises() for one in entrants},
@@ -55,7 +58,17 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--sizes", type=numbers, help="members of the groups, with commas")
     made.add_argument("--runs", type=int, help="how often each is measured")
     made.add_argument("--write", type=Path, help="where to (all of it: tests/bench/results.md)")
+    made.add_argument(
+        "--keep", type=keeping, metavar="FILE", help="keep what is measured, and go on from there"
+    )
     return made
+
+
+def keeping(text: str) -> Kept:
+    try:
+        return Kept(Path(text))
+    except (OSError, msgspec.DecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{text} keeps nothing of ours: {error}") from error
 
 
 def names(text: str) -> list[str]:
@@ -83,7 +96,7 @@ def chosen(only: list[str] | None, *, quick: bool) -> tuple[list[Entrant], list[
 
 
 def compete(
-    entrants: Sequence[Entrant], sizes: Sequence[int], runs: int, plan: Plan
+    entrants: Sequence[Entrant], sizes: Sequence[int], runs: int, plan: Plan, kept: Kept
 ) -> tuple[list[Outcome], list[str]]:
     """All outcomes, and what did not come to its end.
 
@@ -97,7 +110,7 @@ def compete(
             for one in tuple(able):
                 began = time.monotonic()
                 try:
-                    outcome = contest(one.name, size, plan)
+                    outcome = measured(kept, one.name, size, number, plan)
                 except Failed as failed:
                     able.remove(one)
                     broken.append(f"{one.name} n={size}: does not finish: {failed}")
@@ -109,6 +122,18 @@ def compete(
                 took_s = time.monotonic() - began
                 print(f"n={size} {number + 1}/{runs} {line(outcome)} ({took_s:.0f} s)", flush=True)
     return outcomes, broken
+
+
+def measured(kept: Kept, name: str, size: int, number: int, plan: Plan) -> Outcome:
+    """As it is kept, or now.  Raises Failed."""
+    known = kept.get(name, size, number)
+    if known is not None:
+        return known
+    found = undisturbed(
+        lambda: contest(name, size, plan), lambda said: print(f"{name} n={size}: {said}")
+    )
+    kept.add(number, found)
+    return found
 
 
 def line(one: Outcome) -> str:

@@ -11,6 +11,7 @@ from . import __main__ as program
 from .contest import Plan
 from .contestant import IN_FLIGHT, Seat
 from .figures import Outcome, percentile, ratio_lines, summaries
+from .kept import Kept
 from .ledger import SIZE, Ledger, payload
 from .mosquitto import length_at, packet, varied
 from .picture import svg
@@ -67,7 +68,7 @@ def test_own_messages_are_not_waited_for() -> None:
 def test_a_contestant_that_goes_wrong_ends_with_1(
     name: str, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcomes, broken = program.compete([contestant(name)], (2,), 1, IMPATIENT)
+    outcomes, broken = program.compete([contestant(name)], (2,), 1, IMPATIENT, Kept())
     assert not broken
     report = Report(summaries(outcomes), {}, SHORT)
     assert program.concluded(report, outcomes) == 1
@@ -77,7 +78,7 @@ def test_a_contestant_that_goes_wrong_ends_with_1(
 
 @pytest.mark.parametrize("name", ["raw-tcp", "raw-grpc", "kept-grpc"])
 def test_an_honest_contestant_ends_with_0(name: str) -> None:
-    outcomes, broken = program.compete([contestant(name)], (3,), 1, SHORT)
+    outcomes, broken = program.compete([contestant(name)], (3,), 1, SHORT, Kept())
     assert not broken
     assert program.concluded(Report(summaries(outcomes), {}, SHORT), outcomes) == 0
     (outcome,) = outcomes
@@ -86,7 +87,7 @@ def test_an_honest_contestant_ends_with_0(name: str) -> None:
 
 def test_a_contestant_that_does_not_finish_ends_with_1_and_is_out() -> None:
     nobody = replace(contestant("losing"), name="nobody")
-    outcomes, broken = program.compete([nobody], (2,), 3, SHORT)
+    outcomes, broken = program.compete([nobody], (2,), 3, SHORT, Kept())
     assert not outcomes
     assert len(broken) == 1
     assert "nobody, member 0, ended" in broken[0]
