@@ -23,6 +23,7 @@ from .effects import Jumped, Merged, Serve, SplitHealed, StoreMarks
 from .messages import Life, Ping, Pong, Sync, Synced, View
 from .reasons import Reason
 from .seeking import Seeking
+from .sending import Sending
 from .state import State
 from .talking import Talking
 from .types import CallId, Epoch, Floor, Key, MemberId, Millis, Run, Stream, Way
@@ -51,8 +52,8 @@ class Doubt(Struct):
 
 
 class CatchingUp:
-    def __init__(self, s: State, talking: Talking) -> None:
-        self._s, self._talking = s, talking
+    def __init__(self, s: State, talking: Talking, sending: Sending) -> None:
+        self._s, self._talking, self._sending = s, talking, sending
         self._session: Session | None = None
         self.seeking = Seeking(s, talking, self.want, self._note_sought)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
@@ -77,7 +78,7 @@ class CatchingUp:
         """One of us lacks something: compare; while lines are said, only as often as `sync_ms`."""
         s = self._s
         lasts = max(self._last.values(), default=None)
-        if s.talked_at is None or s.now - s.talked_at >= TALK_MS or lasts is None:
+        if lasts is None or not self._talks:
             return self.want(member)
         s.alarms.set_earlier(Alarm.CATCH_UP, max(s.now + SOON_MS, lasts + s.timing.sync_ms), member)
 
@@ -92,6 +93,13 @@ class CatchingUp:
         if not differs:
             s.outbox.all_elsewhere()
             self._credit_all(member, s.outbox.lacking(member))
+
+    @property
+    def _talks(self) -> bool:
+        """Was a line said so lately that it may be on its way?"""
+        s = self._s
+        talk_ms = max(TALK_MS, min(s.timing.late_ms, 2 * s.outbox.slowest_ms))
+        return s.talked_at is not None and s.now - s.talked_at < talk_ms
 
     def on_sync(self) -> None:
         """Anti-entropy: once in a while a random member, in a large group one of those with whom we
@@ -426,7 +434,7 @@ class CatchingUp:
             if any(run[:2] == key[:2] and run.first <= key.seq <= run.last for run in runs) or (
                 key.source in below and below[key.source].covers(key)
             ):
-                self._talking.acknowledged(key, peer, Way.CATCH_UP)
+                self._sending.acknowledged(key, peer, Way.CATCH_UP)
 
     def _credit_all(
         self, peer: MemberId, lacking: tuple[Key, ...], differing: tuple[MemberId, ...] = ()
@@ -438,4 +446,4 @@ class CatchingUp:
         covers = self._s.history.marks.covers
         for key in lacking:
             if key.source not in differing and not covers(key):
-                self._talking.acknowledged(key, peer, Way.CATCH_UP)
+                self._sending.acknowledged(key, peer, Way.CATCH_UP)

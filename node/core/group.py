@@ -69,6 +69,7 @@ from .provisional import Provisional
 from .readable import Readable, Trace, TraceRow
 from .reasons import Reason
 from .reign import Reign
+from .sending import Sending
 from .state import Role, Setup, State
 from .talking import Talking
 from .timing import Timing
@@ -111,8 +112,9 @@ class Group(Readable):
         self._governing = Governing(s, self._belonging)
         self._leaving = Leaving(s, self._belonging, self._governing)
         self._passing = Passing(s)
-        self._talking = Talking(s, self._belonging, self._passing, self._leaving.outbox_emptied)
-        self._catching_up = CatchingUp(s, self._talking)
+        self._sending = Sending(s, self._belonging, self._passing, self._leaving.outbox_emptied)
+        self._talking = Talking(s, self._belonging, self._sending, self._passing)
+        self._catching_up = CatchingUp(s, self._talking, self._sending)
         self._trimming = Trimming(s)
         self._inviting = Inviting(s, self._belonging, self._governing)
         self._joining = Joining(s, self._reign, self._belonging, self._inviting, self._entered)
@@ -203,8 +205,9 @@ class Group(Readable):
     def _notice_lateness(self, now: Millis) -> None:
         """A turn that comes late is our own stall: others' silence meanwhile says nothing."""
         s, late = self._s, now - (now if self.deadline is None else self.deadline)
+        s.lateness.note(now, min(late, s.timing.t2_ms))
         if late <= s.timing.ping_ms:
-            return s.lateness.note(now, late)
+            return
         s.now = now
         s.stalled_until = now + s.timing.t2_ms
         s.calls.excuse(now, s.timing.ping_ms)
@@ -234,8 +237,8 @@ class Group(Readable):
             Alarm.MEMBERS: lambda _: self._belonging.on_members(),
             Alarm.NEWS: lambda _: self._belonging.on_news(),
             Alarm.DROP: self._belonging.on_drop,
-            Alarm.LANE: self._talking.on_lane,
-            Alarm.SPREAD: lambda _: self._talking.on_spread(),
+            Alarm.LANE: self._sending.on_lane,
+            Alarm.SPREAD: lambda _: self._sending.on_spread(),
             Alarm.ACKS: self._passing.on_acks,
             Alarm.SYNC: lambda _: self._catching_up.on_sync(),
             Alarm.CATCH_UP: self._catching_up.on_catch_up,
@@ -321,7 +324,7 @@ class Group(Readable):
         self._catching_up.start()
         self._look_at_log()
         for member in s.active_others:
-            self._talking.send(member)
+            self._sending.send(member)
         if s.leader not in (0, s.me):
             self._catching_up.want(s.leader)
         if is_strange and s.leader != s.me:  # Nobody may know us by our certificate.
@@ -439,7 +442,7 @@ class Group(Readable):
     def _on_outcome(self, call: CallId, outcome: Outcome, status: str) -> None:
         s = self._s
         if (open := s.calls.close(call)) is None:
-            return  # Ended before: its time was over.
+            return s.ended_late(call, outcome)
         open.status = status
         if open.to:
             if not isinstance(outcome, Silence | Refusal):
@@ -487,10 +490,10 @@ class Group(Readable):
             self._claiming.claim((), nothing, nothing)
 
     def _gone(self, member: MemberId) -> None:
-        self._talking.forget(member)
+        self._sending.forget(member)
 
     def _returned(self, member: MemberId) -> None:
         if self._s.role is Role.OUTSIDE:
             return  # We are about to return ourselves.
         self._catching_up.want(member, now=True)
-        self._talking.reached(member)
+        self._sending.reached(member)

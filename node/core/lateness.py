@@ -7,7 +7,7 @@ answers that it has given up too soon).
 Whoever is late has patience: its calls are given longer, as in Lifeguard (Dadgar et al. 2018), in
 which members that are not well take their time before they suspect another.  Else those who share
 a busy machine take each other for dead, elect, relay and tell of it, which keeps it busy.  A turn
-that comes later than a ping may take is something else, a stall, which `Group` excuses.
+that comes later than a ping may take is a stall as well, which `Group` excuses.
 """
 
 from .types import Address, Millis
@@ -15,7 +15,7 @@ from .types import Address, Millis
 LATE_MS = 20  # a turn that comes so much later than it was due was held up by others
 HALF_MS = 1_000  # after which a lateness counts half
 HOPS = 4  # turns of others and of our own between a question and its answer
-TIMES_MAX = 4  # as long as usual, at most
+TIMES_MAX = 8
 
 
 class Lateness:

@@ -241,6 +241,12 @@ class Outbox:
         """Is what is said on its way for long, to somebody at least?"""
         return any(lane.is_slow(self._timing) for lane in self.lanes.values())
 
+    @property
+    def slowest_ms(self) -> Millis:
+        """How long what is said is on its way, to those who have to wait for it longest."""
+        direct = (lane.srtt_ms for lane in self.lanes.values())
+        return round(max(self._spread_ms, *direct, 0.0))
+
     def landed(self, member: MemberId) -> None:
         """A call that carried messages to this member has ended, some way."""
         if (lane := self.lanes.get(member)) is not None and lane.flights:
@@ -251,12 +257,12 @@ class Outbox:
         if (lane := self.lanes.get(by)) is not None:
             lane.land(key)
         entry = self.entries.get(key) or self.settled.get(key) or self._recalled.get(key)
+        if entry is not None and way is Way.SPREAD:  # However late: else it would never be learnt.
+            took = now - entry.stored_at
+            self._spread_ms += (took - self._spread_ms) / 8 if self._spread_ms else took
         if entry is None or (delivery := entry.to.get(by)) is None or delivery.way is not None:
             return None
         delivery.way, delivery.took_ms = way, now - entry.stored_at
-        if way is Way.SPREAD:
-            took = delivery.took_ms
-            self._spread_ms += (took - self._spread_ms) / 8 if self._spread_ms else took
         entry.acks += delivery.counted
         entry.waits_for.discard(by)
         if by in self._lacking:
@@ -281,11 +287,12 @@ class Outbox:
         entry = self.entries.get(key)
         return entry.through.get(by, ()) if entry is not None else ()
 
-    @property
-    def spread_ms(self) -> Millis:
-        """How long it may take until what is passed on is acknowledged, as `deadline_ms`."""
-        least = self._timing.ack_ms
-        return min(4 * least, max(least, round(4 * self._spread_ms)))
+    def spread_ms(self, took_ms: Millis) -> Millis:
+        """How long it may take until what is passed on is acknowledged, as `deadline_ms`; the first
+        step took so long.
+        """
+        least, most = self._timing.ack_ms, self._timing.late_ms
+        return min(most, max(least, round(4 * self._spread_ms), 4 * took_ms))
 
     def passes_on(self, due: Millis, key: Key, by: MemberId) -> Millis:
         """This member has our message and passes it on; gives when news of that is due."""

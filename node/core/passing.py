@@ -101,7 +101,8 @@ class Passing:
             news = self._news.setdefault(name[0], News())
             news.calls += 1
             request = Tell(s.caller(member), member, messages)
-            s.call(member, request, s.outbox.deadline_ms(member), self._ended(road, news, messages))
+            ended, late = self._ended(road, news, messages), self._late(messages)
+            s.call(member, request, s.outbox.deadline_ms(member), ended, late=late)
 
     def _take(self, road: Road, name: Name) -> Iterator[ChatMessage]:
         """The next consecutive messages of this stream."""
@@ -145,6 +146,20 @@ class Passing:
                 s.alarms.set_earlier(Alarm.ACKS, s.now + s.timing.acks_ms, author)
 
         return ended
+
+    def _late(self, messages: tuple[ChatMessage, ...]) -> Then:
+        """What follows from an answer that was given up: its news is as welcome."""
+        s = self._s
+        author, stream, first = messages[0].key
+
+        def late(call: Outstanding, outcome: Outcome) -> None:
+            count = _stored(messages, outcome)
+            if count and s.members.is_active(author):
+                news = self._news.setdefault(author, News())
+                _note(news.stored.setdefault(stream, []), Stored(call.to, first, first + count - 1))
+                s.alarms.set_earlier(Alarm.ACKS, s.now + s.timing.acks_ms, author)
+
+        return late
 
 
 def _stored(messages: tuple[ChatMessage, ...], outcome: Outcome) -> int:

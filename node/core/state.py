@@ -182,9 +182,12 @@ class State:
         then: Then,
         address: Address = "",
         certificate: bytes = b"",
+        late: Then | None = None,
     ) -> None:
         """Call a member, or the stranger at `address`, who is to have this certificate if one is
         given; `then` is called exactly once.
+
+        `late`: called after that with an answer that comes when its time is over.
         """
         assert to != self.me or not to, f"member {to} calls itself: {request}"
         ms = self.lateness.patient(self.now, ms)
@@ -197,10 +200,20 @@ class State:
         silence = Silence.SILENT
         if address == self.setup.address:
             address, silence = "", Silence.REFUSED  # It lived here before us: nobody is there.
-        call = self.calls.open(self.now, to, request, ms if address else 0, then, silence)
+        most = ms if late is None else max(ms, self.timing.late_ms)
+        due = ms if address else 0
+        call = self.calls.open(self.now, to, request, due, then, silence, late, most)
         if address:
             certificate = record.card.certificate if record is not None else certificate
-            self.emit(Call(call, to, address, request, ms, certificate))
+            self.emit(Call(call, to, address, request, most, certificate))
+
+    def ended_late(self, call: CallId, outcome: Outcome) -> None:
+        """The end of a call whose time was over before."""
+        open = self.calls.close_late(self.now, call)
+        if open is not None and open.late is not None and not isinstance(outcome, Silence):
+            self.liveness.heard(self.now, open.to)
+            self.lateness.answered_late(self.now, self.address_of(open.to), self.now - open.due_at)
+            open.late(open, outcome)
 
     def call_each(
         self,

@@ -1,42 +1,33 @@
-"""Conversation: storing, showing and sending our lines, taking others', passing on, acknowledging.
+"""Conversation: storing and showing our lines, and taking, showing and passing on others'.
 
-A line is stored before it is shown or sent, and acknowledged only once it is stored.  Where a
-member does not acknowledge, the leader (for the leader's own lines the lowest other member) stores
-the line and tries; the way round then sticks to that link for a while.  In a large group most
-members are told by others, whom the author asks to pass its lines on (`spreading`).
+A line is stored before it is shown or sent, and acknowledged only once it is stored.
 """
 
 from collections import Counter
-from collections.abc import Callable
 
-from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .changing import Changing, fault
 from .clock import follows
 from .composing import Composing
 from .conversation import ChatMessage
-from .effects import Acknowledged, Deliver, HolesFilled, Settled, StoreMessages, StorePost
+from .effects import Deliver, HolesFilled, Settled, StoreMessages, StorePost
 from .events import Submitted
-from .messages import Acks, AcksNoted, Life, Ping, Pong, Receipt, Refusal, Tell, Told
-from .outbox import Entry, Lane
+from .messages import Acks, Receipt, Refusal, Tell, Told
 from .passing import Passing
 from .reasons import Reason
+from .sending import Sending
 from .state import Role, State
-from .types import NO_HLC, CallId, Key, MemberId, Silence, Way, small
+from .types import NO_HLC, CallId, MemberId, Way
 from .vouching import Vouching
 
 GAP_ROOM = 8  # times as much may wait of what was asked for at a gap: refused, it would be jumped
 
 
 class Talking:
-    """`settled`: the outbox has become empty."""
-
-    def __init__(
-        self, s: State, belonging: Belonging, passing: Passing, settled: Callable[[], None]
-    ) -> None:
-        self._s, self._belonging, self._settled = s, belonging, settled
-        self._passing = passing
+    def __init__(self, s: State, belonging: Belonging, sending: Sending, passing: Passing) -> None:
+        self._s, self._belonging = s, belonging
+        self._sending, self._passing = sending, passing
         self.changing = Changing(s, passing)
         self._composing = Composing(s)
         self._vouching = Vouching(s, belonging.exchange)
@@ -65,7 +56,7 @@ class Talking:
             todo = todo[sum(len(message.ids) for message in said) :]
         if fresh:
             for member in s.active_others:
-                self.send(member)
+                self._sending.send(member)
 
     def _say(self, messages: tuple[ChatMessage, ...]) -> None:
         """Store and show these, and let them wait for their turn to be sent."""
@@ -78,7 +69,7 @@ class Talking:
         s.causal.accept(*messages)
         s.last_own = last.key
         s.latest_place, s.talked_at = last.place, s.now
-        others, away, through = s.active_others, s.away, self._through()
+        others, away, through = s.active_others, s.away, self._sending.through()
         s.emit(StoreMessages(messages))
         for message in messages:
             s.history.repeats(message)
@@ -99,211 +90,13 @@ class Talking:
         if messages:
             self._s.emit(StoreMessages(messages))
 
-    # ---- sending -------------------------------------------------------------------------------
-
-    def send(self, member: MemberId) -> None:
-        """Let fly to this member whatever its lane has room for."""
-        s = self._s
-        while messages := s.outbox.take(member):
-            lane = s.outbox.lane(member)
-            relay = self.relay_for(member) if s.now < lane.relay_until else 0
-            if relay:  # Not to be bothered with what it has to do for others.
-                self._tell_past(member)
-            self._tell(messages, member, relay)
-
-    def _tell(self, messages: tuple[ChatMessage, ...], member: MemberId, relay: MemberId) -> None:
-        s = self._s
-        ms = s.outbox.deadline_ms(member) * (2 if relay else 1)
-
-        to = relay or member
-        others = s.outbox.others(messages[0].key, member)
-
-        def ended(call: Outstanding, outcome: Outcome) -> None:
-            self._told(call, outcome, messages, member, relay)
-
-        s.call(to, Tell(s.caller(to), member, messages, others), ms, ended)
-
-    def _told(
-        self,
-        call: Outstanding,
-        outcome: Outcome,
-        messages: tuple[ChatMessage, ...],
-        member: MemberId,
-        relay: MemberId,
-    ) -> None:
-        s = self._s
-        s.outbox.landed(member)
-        status, full = call.status, False
-        if (
-            isinstance(outcome, Told)
-            and outcome.receipt is Receipt.STORED
-            and outcome.node == member
-        ):
-            s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
-            stored, messages = _split(messages, outcome.id)
-            self._stored(stored, member, Way.RELAY if relay else Way.DIRECT)
-            if not messages:
-                return self.send(member)
-            status, full = Reason.PENDING_FULL, True
-        elif isinstance(outcome, Refusal):
-            status, full = outcome.reason, outcome.reason == Reason.PENDING_FULL
-        elif isinstance(outcome, Told):
-            by = f"{s.members.shown_nick(outcome.node)} (id {small(outcome.node)})"
-            status = f"relayed by {by}, not acknowledged yet"
-        elif not status:
-            status = "no answer"
-        for message in reversed(messages):
-            s.outbox.failed(message.key, member, status, full or isinstance(outcome, Refusal))
-        self._tell_past(member)
-        if not s.members.is_active(member):
-            return self.forget(member)
-        if s.leads:
-            self._belonging.check(member)
-        elif call.to == s.following and isinstance(outcome, Silence):
-            s.election.hinted = True  # The leader did not answer: look at it now.
-            s.alarms.set(Alarm.LEADER, s.now)
-        self._try_otherwise(
-            member,
-            relay,
-            by_relay=not relay and not full and self._has(self.relay_for(member), messages[0].key),
-            silent=isinstance(outcome, Silence),
-        )
-
-    def _try_otherwise(
-        self, member: MemberId, relay: MemberId, *, by_relay: bool, silent: bool
-    ) -> None:
-        """After a failure, on the way by `relay` if that is not 0: by one at once, or later."""
-        s, lane = self._s, self._s.outbox.lane(member)
-        if by_relay and not s.lateness.now(s.now):  # Else a relay would be late, too.
-            lane.relay_until = s.now + s.timing.relay_ms
-            self._look_direct(lane, member)
-            if not lane.blocked:
-                return self.send(member)
-        elif relay and silent:
-            lane.relay_until = 0  # The relay is no help: try the direct way next.
-        if not lane.blocked:
-            s.alarms.set(Alarm.LANE, s.now + s.outbox.back_off(member), member)
-
-    def _stored(self, messages: tuple[ChatMessage, ...], member: MemberId, way: Way) -> None:
-        """The member has stored them, and passes on what it is to."""
-        s = self._s
-        for message in messages:
-            if s.outbox.others(message.key, member):
-                due = s.now + s.lateness.patient(s.now, s.outbox.spread_ms)
-                due = s.outbox.passes_on(due, message.key, member)
-                s.alarms.set_earlier(Alarm.SPREAD, due)
-            self.acknowledged(message.key, member, way)
-
-    def _through(self) -> dict[MemberId, tuple[MemberId, ...]]:
-        """Who is to pass a line on now, and to whom; nobody in a small group."""
-        s = self._s
-        through: dict[MemberId, tuple[MemberId, ...]] = {}
-        for column in s.grid.columns if s.grid is not None else ():
-            well = [member for member in column if s.outbox.is_well(s.now, member)]
-            by = next((m for m in well if s.members.life(m) is Life.ALIVE), 0)
-            if by and len(well) > 1:
-                through[by] = tuple(member for member in well if member != by)
-        return through
-
-    def _tell_past(self, by: MemberId) -> None:
-        """This member passes nothing on, nor what still waits for its turn: tell those who were to
-        get that from it.
-        """
-        for member in self._s.outbox.without(by):
-            self.send(member)
-
-    def on_spread(self) -> None:
-        """What was to be passed on was not acknowledged in time: tell those members ourselves."""
-        s = self._s
-        again_ms = 0 if s.lateness.now(s.now) else s.timing.spread_again_ms
-        for member in s.outbox.overdue(s.now, again_ms):
-            self.send(member)
-        if (due := s.outbox.next_overdue) is not None:
-            s.alarms.set(Alarm.SPREAD, due)
-
-    def _look_direct(self, lane: Lane, member: MemberId) -> None:
-        """Is the direct way broken, or was the member only busy?  Where it answers and messages get
-        lost all the same, that is not asked again soon.
-        """
-        s = self._s
-        if s.now < lane.look_from:
-            return
-        lane.look_from = lane.relay_until
-
-        def ended(_: Outstanding, outcome: Outcome) -> None:
-            if isinstance(outcome, Pong):
-                lane.relay_until = 0
-
-        s.call(member, Ping(s.caller(member), s.view()), s.timing.ack_ms, ended)
-
-    def on_lane(self, member: MemberId) -> None:
-        """The back-off of this member's lane is over."""
-        s = self._s
-        s.outbox.lane(member).blocked = False
-        self.send(member)
-
-    def reached(self, member: MemberId) -> None:
-        """It is back: what waits for it need not wait for its back-off to be over."""
-        s = self._s
-        if s.outbox.begin_anew(member):
-            s.alarms.cancel(Alarm.LANE, member)
-            self.send(member)
-
-    def relay_for(self, member: MemberId) -> MemberId:
-        """Who passes our lines on to this member: the leader, else the lowest other; 0: nobody."""
-        s = self._s
-        if s.following not in (0, s.me, member) and s.members.is_active(s.following):
-            return s.following
-        others = [m for m in s.active_others if m != member]
-        alive = (m for m in others if s.members.life(m) is Life.ALIVE)
-        return next(alive, others[0] if others else 0)
-
-    def _has(self, member: MemberId, key: Key) -> bool:
-        """Was this acknowledged by that member?  Where nobody answers, nobody is asked for more."""
-        entry = self._s.outbox.find(key)
-        return entry is not None and member in entry.to and entry.to[member].way is not None
-
-    def acknowledged(self, key: Key, by: MemberId, way: Way) -> None:
-        """A member holds our message; nobody may have waited for that any more."""
-        s = self._s
-        if way is not Way.DIRECT:  # It was not told by us: so it passes nothing on for us.
-            for member in s.outbox.tell_itself(key, by):
-                self.send(member)
-        settled = key not in s.outbox.entries
-        entry = s.outbox.acked(s.now, key, by, way)
-        if entry is None:
-            return
-        s.emit(Acknowledged(key, by, way, entry.acks, len(entry.counted)))
-        if settled:
-            s.emit(StorePost(entry.post))
-        elif not entry.waits_for:
-            self._settle(entry)
-
-    def forget(self, member: MemberId) -> None:
-        """The member is dropped or gone: it is no longer waited for; its return is a catch-up."""
-        s = self._s
-        s.alarms.cancel(Alarm.LANE, member)
-        self._passing.forget(member)
-        lacking = s.outbox.without(member)
-        for entry in s.outbox.forget(member):
-            self._settle(entry)
-        for other in lacking:
-            self.send(other)
-
-    def _settle(self, entry: Entry) -> None:
-        s = self._s
-        s.emit(StorePost(entry.post))
-        s.emit(Settled(entry.message.key, entry.missing))
-        if not s.outbox.entries:
-            self._settled()
-
     # ---- others' -------------------------------------------------------------------------------
 
     def asked(self, call: CallId, request: Tell | Acks) -> None:
         if isinstance(request, Tell):
             self._take_all(call, request)
         else:
-            self._take_acks(call, request)
+            self._sending.take_acks(call, request)
 
     def _take_all(self, call: CallId, request: Tell) -> None:
         """Chat messages arrive, for us or to be passed on."""
@@ -377,14 +170,6 @@ class Talking:
                 self.changing.stored(message)
         self.show(s.causal.accept(*messages), way)
         return True
-
-    def _take_acks(self, call: CallId, request: Acks) -> None:
-        """Members have stored what the caller has passed on to them."""
-        for member, first, last in request.stored:
-            for seq in range(first, last + 1):
-                key = Key(request.source, request.stream, seq)
-                self.acknowledged(key, member, Way.SPREAD)
-        self._s.respond(call, AcksNoted())
 
     def take(self, message: ChatMessage, way: Way, by: MemberId) -> Refusal | None:
         """Store a message and show what that sets free; a refusal where it may not be stored."""
@@ -483,13 +268,3 @@ class Talking:
                 self._belonging.check(to)
 
         s.call(to, Tell(s.caller(to), to, messages), s.timing.ack_ms, ended)
-
-
-def _split(
-    messages: tuple[ChatMessage, ...], id: str
-) -> tuple[tuple[ChatMessage, ...], tuple[ChatMessage, ...]]:
-    """Those up to the one with this id, and the others."""
-    if messages[-1].id == id:
-        return messages, ()
-    upto = next((n for n, message in enumerate(messages, 1) if message.id == id), 0)
-    return messages[:upto], messages[upto:]

@@ -28,6 +28,7 @@ class Timing(Struct, frozen=True):
     # it in every preset: a leader that it cannot call is believed for two of these
     record_ms: Millis = 10_000  # everyone reads the record this often
     ack_ms: Millis = 600  # deadline of one chat message to one member
+    late_ms: Millis = 10_000  # an acknowledgement counts that comes within so long
     relay_ms: Millis = 30_000  # a relay sticks to a broken link this long
     retry_min_ms: Millis = 200  # back-off of one member's queue: doubles ...
     retry_max_ms: Millis = 1_500  # ... up to this

@@ -90,7 +90,7 @@ class Link:
         self.certificate = certificate
         self.peer: Hello | None = None
         self.ended = self._closing = False
-        self.doubtful = False  # a call ended at its deadline, and nothing came since
+        self.doubtful = False  # nothing came from a call on until its deadline, nor since
         self.pace = Pace()
         self.on_flood: Callable[[Link], object] = _nothing_of
         self._write, self._desk, self._writer = write, desk, writer
@@ -98,6 +98,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._ids = self._asked = 0
         self._waiting: dict[int, tuple[Then, asyncio.TimerHandle]] = {}
+        self._taken = 0  # frames
         self._drained: asyncio.Future[None] | None = None
         self._expired: dict[int, float] = {}  # calls whose answers may still come: since when
         self._urgent: deque[tuple[int, bytes]] = deque()
@@ -126,7 +127,7 @@ class Link:
             return then(Silenced(Silence.SILENT, text))
         self._ids += 1
         id = self._ids
-        timer = self._loop.call_later(deadline_ms / 1000, self._expire, id)
+        timer = self._loop.call_later(deadline_ms / 1000, self._expire, id, self._taken)
         self._waiting[id] = then, timer
         self._put(id, self._writer.write(id, request), urgent=not is_bulk)
 
@@ -141,8 +142,8 @@ class Link:
         self.begin(request, deadline_ms, ended)
         return await answer
 
-    def _expire(self, id: int) -> None:
-        self.doubtful = True
+    def _expire(self, id: int, taken: int) -> None:
+        self.doubtful |= taken == self._taken  # Else it is slow, and not silent.
         self._expired[id] = self._loop.time()
         if len(self._expired) > EXPIRED_MAX:
             del self._expired[next(iter(self._expired))]
@@ -214,7 +215,7 @@ class Link:
 
     def _take(self, frame: Frame) -> int:
         """How many calls and lines were in it."""
-        self.doubtful = False
+        self.doubtful, self._taken = False, self._taken + 1
         if frame.hello is not None:
             self.peer = frame.hello
             self._on_hello(self, frame.hello)

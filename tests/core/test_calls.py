@@ -36,6 +36,33 @@ def test_a_call_ends_by_itself_a_little_after_its_time() -> None:
     assert calls.deadline is None
 
 
+def test_an_answer_that_comes_late_finds_its_call_where_it_is_of_use_and_for_so_long() -> None:
+    calls = Calls()
+    used, other, past, forgotten = (
+        calls.open(0, 2, ASKED, 100, nothing, late=late, late_ms=1_000)
+        for late in (nothing, None, nothing, nothing)
+    )
+    assert calls.close_late(200, used) is None, "its time is not over"
+    assert len(calls.overdue(100 + MARGIN_MS)) == 4
+    assert calls.close(used) is None
+    late = calls.close_late(200, used)
+    assert late is not None
+    assert (late.to, late.late) == (2, nothing)
+    assert calls.close_late(200, used) is None
+    assert calls.close_late(200, other) is None
+    assert calls.close_late(1_000 + MARGIN_MS, past) is None
+    assert calls.overdue(1_000 + MARGIN_MS) == []
+    assert calls.close_late(200, forgotten) is None
+
+
+def test_nothing_comes_late_to_a_membership_that_is_over() -> None:
+    calls = Calls()
+    call = calls.open(0, 2, ASKED, 100, nothing, late=nothing, late_ms=1_000)
+    calls.overdue(100 + MARGIN_MS)
+    calls.clear()
+    assert calls.close_late(200, call) is None
+
+
 def test_the_deadline_passes_over_calls_that_were_answered() -> None:
     calls = Calls()
     soon = calls.open(0, 2, ASKED, 10, nothing)

@@ -8,7 +8,7 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.alarms import Alarm
 from node.core.conversation import ChatMessage
-from node.core.events import Started
+from node.core.events import Started, Woken
 from node.core.history import History
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
@@ -255,6 +255,26 @@ def test_logs_that_differ_while_lines_are_said_are_compared_only_now_and_then(ta
     talk.wait_for(m.Sync, to=2)
     gap_ms = LAN.sync_ms if talks else catching_up.GAP_MS
     assert since + gap_ms <= talk.now < since + gap_ms + 100
+
+
+@pytest.mark.parametrize(("took_ms", "talks_ms"), [(10, 300), (400, 800), (60_000, LAN.late_ms)])
+def test_the_longer_lines_are_on_their_way_the_longer_the_talk_goes_on(
+    took_ms: int, talks_ms: int
+) -> None:
+    talk = follower(3, 1, 2)
+    talk.hold(m.Sync)
+    ping(talk, 2, 77)
+    talk.wait_for(m.Sync, to=2)
+    talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+    talk.group._s.outbox.healthy(1, took_ms, direct=True)
+    talk.wait(LAN.sync_ms)
+    talk.says("hello")
+    talk.wait(talks_ms - 1)
+    talk.hand(Woken())
+    assert talk.group._catching_up._talks
+    talk.wait(1)
+    talk.hand(Woken())
+    assert not talk.group._catching_up._talks
 
 
 @pytest.mark.parametrize("waited_ms", [0, catching_up.TALK_MS])

@@ -183,6 +183,19 @@ def test_the_deadline_grows_with_measured_round_trips_up_to_four_times() -> None
     assert outbox.deadline_ms(3) == LAN.ack_ms
 
 
+def test_how_long_passing_on_may_take_is_learnt_from_news_however_late() -> None:
+    outbox = posted(2, 2, 3)
+    assert outbox.spread_ms(0) == LAN.ack_ms
+    assert outbox.spread_ms(1_000) == 4_000, "as the first step took"
+    assert outbox.spread_ms(60_000) == LAN.late_ms
+    outbox.acked(100, M[0].key, 3, DIRECT)
+    assert outbox.acked(1_000, M[0].key, 3, Way.SPREAD) is None
+    assert outbox.spread_ms(0) == 4_000
+    assert outbox.slowest_ms == 1_000
+    outbox.healthy(2, 1_200, direct=True)
+    assert outbox.slowest_ms == 1_200
+
+
 def test_only_a_direct_success_ends_the_way_round_and_measures() -> None:
     outbox = posted(1, 2)
     outbox.lane(2).relay_until = 30_000

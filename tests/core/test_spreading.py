@@ -407,6 +407,31 @@ def test_who_is_late_goes_on_asking_to_pass_on() -> None:
     assert tells(talk) == {2: (), 8: (), 4: (7, 1), 6: (9, 3)}
 
 
+def test_the_longer_the_first_step_takes_the_longer_the_second_may() -> None:
+    talk = author()
+    said = talk.says("hello")
+    talk.wait(LARGE.ack_ms - 100)
+    for member in (2, 8, 4, 6):
+        ack(talk, said, member)
+    talk.wait(4 * (LARGE.ack_ms - 100) - 1)
+    assert not talk.sent(m.Tell)
+    talk.wait(1)
+    assert sorted(tells(talk)) == [1, 3, 7, 9]
+
+
+def test_who_stored_it_late_is_told_of_as_well() -> None:
+    talk = follower(4, 1, 2, 3, *range(5, 10), timing=LARGE)
+    told(talk, line(5), pass_on=(7, 1))
+    talk.wait(LARGE.ack_ms)
+    ack(talk, line(5), 7)
+    talk.wait(LARGE.acks_ms)
+    assert asked(talk) == [(5, (Stored(7, 1, 1),))]
+    talk.hears(m.Update(talk.caller(3), m.Roster((person(5, Life.DROPPED),))))
+    ack(talk, line(5), 1)
+    talk.wait(LARGE.acks_ms)
+    assert not asked(talk), "its author is gone"
+
+
 def test_a_leader_looks_at_few_silent_members_at_a_time() -> None:
     talk = leading(1, *range(2, 15))
     talk.mute(*range(2, 15))

@@ -1,4 +1,4 @@
-"""Dialogues about node/core/talking.py and node/core/composing.py: how lines are said and heard."""
+"""Dialogues about node/core/{talking,composing,sending}.py: how lines are said, sent and heard."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from node.core import composing
 from node.core import effects as e
 from node.core import messages as m
 from node.core.conversation import ChatMessage
-from node.core.events import Started, Submitted
+from node.core.events import Answered, Started, Submitted
 from node.core.messages import Life, Receipt
 from node.core.reasons import Reason
 from node.core.timing import LAN
@@ -400,9 +400,46 @@ def test_without_an_ack_in_time_the_leader_passes_on() -> None:
     ack(talk, said, 1)
     talk.wait(LAN.ack_ms + 20)
     (tell,) = talk.sent(m.Tell)
-    assert (talk.callees(m.Tell), tell.to, tell.messages) == ([1], 2, (said,))
+    assert (talk.callees(m.Tell), tell.to, tell.messages) == ([2, 1], 2, (said,))
     talk.answer(m.Tell, m.Told(STORED, said.id, 2), to=1)
     assert talk.one(e.Acknowledged).way is Way.RELAY
+
+
+def test_an_acknowledgement_that_comes_late_counts_and_nothing_is_sent_again() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    talk.wait(LAN.ack_ms)
+    assert talk.callees(m.Tell) == [1, 2], "nobody has it who could go round"
+    talk.wait(LAN.retry_min_ms // 2)
+    ack(talk, said, 1)
+    ack(talk, said, 2)
+    assert [one.by for one in talk.of(e.Acknowledged)] == [2]
+    assert talk.one(e.Settled) == e.Settled(said.key, ())
+    talk.wait(LAN.late_ms)
+    assert not talk.sent(m.Tell)
+    assert talk.group._s.outbox.deadline_ms(2) == 4 * LAN.ack_ms, "and is waited for longer now"
+
+
+@pytest.mark.parametrize("late", ["refused", "another's", "too late", "dropped meanwhile"])
+def test_what_comes_late_and_acknowledges_nothing_changes_nothing(late: str) -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    ack(talk, said, 1)
+    call = talk.call(m.Tell, to=2).call
+    talk.wait(LAN.ack_ms)
+    talk.fail(m.Tell, to=1)  # The way round is none.
+    reply: m.Told | m.Refusal = m.Told(STORED, said.id, 2)
+    if late == "refused":
+        reply = m.Refusal(Reason.PENDING_FULL)
+    elif late == "another's":
+        reply = m.Told(STORED, said.id, 1)
+    elif late == "too late":
+        talk.wait(LAN.late_ms)
+    else:
+        talk.hears(m.Update(talk.caller(1), m.Roster((person(2, Life.DROPPED),))))
+    talk.hand(Answered(call, reply))
+    assert not talk.of(e.Acknowledged)
+    assert not talk.sent(m.Tell)
 
 
 @pytest.mark.parametrize(

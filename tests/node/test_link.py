@@ -261,6 +261,7 @@ async def test_a_link_is_doubtful_from_a_deadline_until_something_comes(
     ends: tuple[End, End],
 ) -> None:
     one, two = ends
+    await one.link.ask(PING, 5_000)
     two.flowing.clear()
     assert isinstance(await one.link.ask(PING, 1), Silenced)
     assert one.link.doubtful
@@ -270,6 +271,19 @@ async def test_a_link_is_doubtful_from_a_deadline_until_something_comes(
     assert one.late[0] >= 0
     await one.link.ask(PING, 5_000)
     assert len(one.late) == 1
+
+
+async def test_a_link_on_which_something_comes_is_slow_and_not_doubtful(
+    ends: tuple[End, End],
+) -> None:
+    one, two = ends
+    two.desk.gate.clear()
+    slow = asyncio.create_task(one.link.ask(TELL, 300))
+    await passing(lambda: two.desk.seen == [TELL])
+    await two.link.ask(PING, 5_000)
+    assert isinstance(await slow, Silenced)
+    assert not one.link.doubtful
+    two.desk.gate.set()
 
 
 async def test_answers_may_overtake_each_other(ends: tuple[End, End]) -> None:

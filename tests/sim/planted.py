@@ -96,7 +96,7 @@ MUTANTS = [
     ),
     Mutant(
         "no relay",
-        "node/core/talking.py",
+        "node/core/sending.py",
         "            by_relay=not relay and not full and self._has(self.relay_for(member), ",
         "            by_relay=not relay and not full and self._has(0, ",
     ),
@@ -114,7 +114,7 @@ MUTANTS = [
     ),
     Mutant(
         "who is dropped is waited for to pass on",
-        "node/core/talking.py",
+        "node/core/sending.py",
         "        lacking = s.outbox.without(member)\n",
         "        lacking = ()\n",
     ),

@@ -1,0 +1,17 @@
+"""However small the machine, a crowd comes through what it has said: tests/sim/overload.py."""
+
+import pytest
+
+from tests.sim.overload import crowd, talk
+
+
+@pytest.mark.parametrize(
+    ("dear", "told", "polls"), [(0.5, 1.0, 0), (1.0, 1.02, 60), (3.0, 1.3, 500)]
+)
+def test_what_is_late_is_hardly_said_again(dear: float, told: float, polls: int) -> None:
+    figures = talk(crowd(50, 1), 30, dear)
+    assert figures.delivered == figures.wanted
+    assert figures.told <= told
+    assert figures.calls["Elect"] <= polls
+    assert figures.epochs <= 1
+    assert figures.work_ms <= 3.0 * dear, "each delivery costs no more where all are late"
