@@ -82,7 +82,8 @@ Where things stand
                                             flows: who leads; rounds: what people are told of it
     joining inviting passwords belonging leaving
                                             flows: who belongs, and who is let in
-    talking composing vouching catching_up  flows: what is said, by whom, what was missed
+    talking sending composing vouching catching_up
+                                            flows: what is said, by whom, what was missed
     trimming seeking                        flows: what may go, what is lost
     readable group                          what faces may read; the door
 """

@@ -1,4 +1,7 @@
-"""Dialogues about node/core/{talking,composing,sending}.py: how lines are said, sent and heard."""
+"""Dialogues: how lines are said and heard.
+
+node/core/talking.py, node/core/composing.py, node/core/sending.py
+"""
 
 import itertools
 
