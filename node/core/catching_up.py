@@ -30,6 +30,7 @@ from .types import CallId, Epoch, Floor, Key, MemberId, Millis, Run, Stream, Way
 
 GAP_MS = 1_000  # two nodes compare at most this often
 TALK_MS = 300  # a line was said so lately: what differs is on its way, as a rule
+CROWD_TALK_MS = 1_200  # likewise where lines are passed on
 SOON_MS = 30  # what is still under way may make the comparison needless
 SOON_KNOWN = (Reason.UNKNOWN_AUTHOR, Reason.UNKNOWN_DECISION)
 RUNS_MAX = 4_096  # told in one call; authors beyond it wait for the next comparison
@@ -98,7 +99,9 @@ class CatchingUp:
     def _talks(self) -> bool:
         """Was a line said so lately that it may be on its way?"""
         s = self._s
-        talk_ms = max(TALK_MS, min(s.timing.late_ms, 2 * s.outbox.slowest_ms))
+        least = TALK_MS if s.grid is None else CROWD_TALK_MS
+        talk_ms = max(s.lateness.patient(s.now, least), 2 * s.outbox.slowest_ms)
+        talk_ms = min(s.timing.late_ms, talk_ms)
         return s.talked_at is not None and s.now - s.talked_at < talk_ms
 
     def on_sync(self) -> None:

@@ -277,6 +277,20 @@ def test_the_longer_lines_are_on_their_way_the_longer_the_talk_goes_on(
     assert not talk.group._catching_up._talks
 
 
+@pytest.mark.parametrize(("others", "talks_ms"), [(15, 300), (16, 1_200)])
+def test_where_lines_are_passed_on_they_are_on_their_way_for_longer(
+    others: int, talks_ms: int
+) -> None:
+    talk = follower(5, *(number for number in range(1, others + 2) if number != 5))
+    talk.says("hello")
+    talk.wait(talks_ms - 1)
+    talk.hand(Woken())
+    assert talk.group._catching_up._talks
+    talk.wait(1)
+    talk.hand(Woken())
+    assert not talk.group._catching_up._talks
+
+
 @pytest.mark.parametrize("waited_ms", [0, catching_up.TALK_MS])
 @pytest.mark.parametrize("took_ms", [10, 200])
 def test_what_is_on_its_way_for_long_is_not_fetched_as_well(took_ms: int, waited_ms: int) -> None:

@@ -56,7 +56,7 @@ class Processors:
         self.lines = 0  # sent
         self.worked_ms = 0.0
         self._world, self._dear, self._idle = world, dear, cores
-        self._mail: dict[int, list[Event]] = {number: [] for number in world.machines}
+        self._mail: dict[int, list[tuple[int, Event]]] = {n: [] for n in world.machines}
         self._owed: Counter[int] = Counter()  # work that is done and has taken no time yet
         self._waiting: deque[Machine] = deque()
         self._running: set[int] = set()
@@ -86,7 +86,7 @@ class Processors:
         self.worked_ms += ms * self._dear
 
     def _take(self, machine: Machine, event: Event) -> None:
-        self._mail[machine.number].append(event)
+        self._mail[machine.number].append((machine.life, event))
         self._rouse(machine)
 
     def _wake(self, machine: Machine, life: int) -> None:
@@ -102,14 +102,14 @@ class Processors:
         while self._idle and self._waiting:
             machine = self._waiting.popleft()
             events, self._mail[machine.number] = self._mail[machine.number], []
-            self._owe(machine, TURN_MS + sum(EVENT_MS + _event_ms(event) for event in events))
+            self._owe(machine, TURN_MS + sum(EVENT_MS + _event_ms(event) for _, event in events))
             ms, self._owed[machine.number] = divmod(self._owed[machine.number], 1)
             self._idle -= 1
             self._running.add(machine.number)
-            self._world.at(int(ms), self._end, machine, machine.life, events)
+            self._world.at(int(ms), self._end, machine, events)
 
-    def _end(self, machine: Machine, life: int, events: list[Event]) -> None:
-        for event in events:
+    def _end(self, machine: Machine, events: list[tuple[int, Event]]) -> None:
+        for life, event in events:
             if machine.life == life:
                 self._world.hand(machine, event)
         self._idle += 1
