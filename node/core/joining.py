@@ -126,7 +126,13 @@ class Joining:
         self._s.alarms.cancel(Alarm.JOIN)
 
     def _ask(self, address: Address) -> None:
-        self._s.call(0, self._request(), self._s.timing.join_ms, self._answered, address)
+        s = self._s
+        s.call(0, self._request(), s.timing.join_ms, self._answered, address, late=self._let_in_late)
+
+    def _let_in_late(self, _: Outstanding, outcome: Outcome) -> None:
+        """We have asked again, or are about to; but we are in."""
+        if self._under_way and isinstance(outcome, Welcome):
+            self._enter(outcome)
 
     def _request(self) -> Join:
         s = self._s

@@ -211,8 +211,10 @@ class State:
         """The end of a call whose time was over before."""
         open = self.calls.close_late(self.now, call)
         if open is not None and open.late is not None and not isinstance(outcome, Silence):
-            self.liveness.heard(self.now, open.to)
-            self.lateness.answered_late(self.now, self.address_of(open.to), self.now - open.due_at)
+            if open.to:
+                address, late = self.address_of(open.to), self.now - open.due_at
+                self.lateness.answered_late(self.now, address, late)
+                self.liveness.heard(self.now, open.to)
             open.late(open, outcome)
 
     def call_each(

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import Closing, Leaving, LinkBroken, Started, Submitted
+from node.core.events import Answered, Closing, Leaving, LinkBroken, Started, Submitted
 from node.core.joining import PATIENCE_MS
 from node.core.reasons import Reason
 from node.core.timing import LAN
@@ -439,3 +439,32 @@ def test_a_newcomer_stands_at_once_when_it_is_asked_though_it_has_not_noticed_an
     answer = talk.hears(m.Elect(talk.caller(3), talk.view(3)))
     assert (answer.ok, answer.vote) == (True, m.Vote.UNREACHABLE)
     assert talk.wait_for(m.Elect, to=3, ms=10).caller.node == 2
+
+
+def test_who_is_let_in_late_is_in() -> None:
+    talk = outsider(at="m1:7000")
+    call = talk.call(m.Join).call
+    talk.wait(LAN.join_ms)
+    assert not talk.of(e.Joined)
+    talk.hand(Answered(call, welcome(talk, 9, 1, 2)))
+    assert talk.one(e.Joined) == e.Joined(9)
+    talk.wait(LAN.late_ms)
+    assert not talk.sent(m.Join)
+    assert not talk.of(e.JoinFailed)
+
+
+@pytest.mark.parametrize("late", ["refused", "let in before", "given up"])
+def test_what_else_comes_late_lets_nobody_in(late: str) -> None:
+    talk = outsider(at="m1:7000")
+    call = talk.call(m.Join).call
+    talk.wait(LAN.join_ms)
+    reply: m.Welcome | m.Refusal = welcome(talk, 9, 1, 2)
+    if late == "refused":
+        reply = m.Refusal(Reason.NOT_LEADER)
+    elif late == "let in before":
+        talk.wait_for(m.Join)
+        talk.answer(m.Join, welcome(talk, 10, 1, 2))
+    else:
+        talk.hand(Leaving())
+    talk.hand(Answered(call, reply))
+    assert not talk.of(e.Joined)
