@@ -127,9 +127,7 @@ class Joining:
 
     def _ask(self, address: Address) -> None:
         s = self._s
-        s.call(
-            0, self._request(), s.timing.join_ms, self._answered, address, late=self._late
-        )
+        s.call(0, self._request(), s.timing.join_ms, self._answered, address, late=self._late)
 
     def _late(self, _: Outstanding, outcome: Outcome) -> None:
         """We have asked again, or are about to; but we are in."""
