@@ -39,6 +39,7 @@ class Case:
     manner: str = "whole"
     may_be_heard: bool = True
     may_count: bool = True  # once it is heard
+    ends: bool = False  # by itself: waited for, however busy the machine is
 
     def __str__(self) -> str:
         said = f"{self.rpc.name} SEED={self.seed} to {self.server}"
@@ -93,7 +94,8 @@ async def _read(channel: grpc.aio.Channel, case: Case, answers: list[bytes]) -> 
         stream = method(case.payloads[0], timeout=CALL_S)
     try:
         while len(answers) < ANSWERS_MAX:
-            async with asyncio.timeout(STREAM_S if answers or not case.rpc.streams_in else CALL_S):
+            goes_on = not (case.ends or (case.rpc.streams_in and not answers))
+            async with asyncio.timeout(STREAM_S if goes_on else CALL_S):
                 answer = await stream.read()
             if answer is grpc.aio.EOF:
                 return True

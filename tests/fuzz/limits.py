@@ -315,7 +315,8 @@ async def attempt(campaign: Campaign, limit: Limit, state: Any) -> None:
     rpc = campaign.rpcs[limit.rpc]
     for payload, past in ((limit.at, False), (limit.past, True)):
         before = state() if past else None
-        case = Case(rpc, limit.most, limit.server, (payload,), manner="past" if past else "at")
+        manner = "past" if past else "at"
+        case = Case(rpc, limit.most, limit.server, (payload,), manner=manner, ends=past)
         ending = await call(campaign.channel(limit.server), case)
         if text := oracle.fault(case, ending):
             campaign.fault(f"{limit}: {text}")
