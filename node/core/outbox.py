@@ -257,7 +257,7 @@ class Outbox:
         if (lane := self.lanes.get(by)) is not None:
             lane.land(key)
         entry = self.entries.get(key) or self.settled.get(key) or self._recalled.get(key)
-        if entry is not None and way is Way.SPREAD:  # However late: else it would never be learnt.
+        if way is Way.SPREAD and entry is not None and by in entry.to:  # However late: to learn it.
             took = now - entry.stored_at
             self._spread_ms += (took - self._spread_ms) / 8 if self._spread_ms else took
         if entry is None or (delivery := entry.to.get(by)) is None or delivery.way is not None:

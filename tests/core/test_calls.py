@@ -53,6 +53,7 @@ def test_an_answer_that_comes_late_finds_its_call_where_it_is_of_use_and_for_so_
     assert calls.close_late(1_000 + MARGIN_MS, past) is None
     assert calls.overdue(1_000 + MARGIN_MS) == []
     assert calls.close_late(200, forgotten) is None
+    assert not calls._over
 
 
 def test_nothing_comes_late_to_a_membership_that_is_over() -> None:

@@ -277,6 +277,15 @@ def test_the_longer_lines_are_on_their_way_the_longer_the_talk_goes_on(
     assert not talk.group._catching_up._talks
 
 
+def test_a_talk_goes_on_for_longer_among_those_who_are_late() -> None:
+    talk = follower(3, 1, 2)
+    talk.says("hello")
+    talk.group._s.lateness.note(talk.now, 200)
+    talk.wait(catching_up.TALK_MS)
+    talk.hand(Woken())
+    assert talk.group._catching_up._talks
+
+
 @pytest.mark.parametrize(("others", "talks_ms"), [(15, 300), (16, 1_200)])
 def test_where_lines_are_passed_on_they_are_on_their_way_for_longer(
     others: int, talks_ms: int

@@ -4,7 +4,7 @@ import pytest
 
 from node.core import messages as m
 from node.core.effects import Call
-from node.core.events import AnsweredLate
+from node.core.events import Answered, AnsweredLate
 from node.core.lateness import TIMES_MAX, Lateness
 from node.core.timing import LAN
 
@@ -47,6 +47,18 @@ def test_answers_that_come_late_give_later_calls_more_time() -> None:
     said = talk.wait(LAN.t2_ms - 1)
     pings = [e for e in said if isinstance(e, Call) and isinstance(e.request, m.Ping)]
     assert pings[0].deadline_ms == 250 + 200
+
+
+def test_acknowledgements_that_come_late_give_later_calls_more_time() -> None:
+    talk = follower(3, 1, 2)
+    said = talk.says("hello")
+    calls = {to: talk.call(m.Tell, to=to).call for to in (1, 2)}
+    talk.wait(LAN.ack_ms + 200)
+    for to, call in calls.items():
+        talk.hand(Answered(call, m.Told(m.Receipt.STORED, said.id, to)))
+    talk.hold(m.Ping)
+    talk.wait_for(m.Ping)
+    assert talk.call(m.Ping).deadline_ms == 250 + 200
 
 
 def test_the_latest_of_several_turns_counts() -> None:

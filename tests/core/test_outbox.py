@@ -189,6 +189,7 @@ def test_how_long_passing_on_may_take_is_learnt_from_news_however_late() -> None
     assert outbox.spread_ms(1_000) == 4_000, "as the first step took"
     assert outbox.spread_ms(60_000) == LAN.late_ms
     outbox.acked(100, M[0].key, 3, DIRECT)
+    outbox.acked(60_000, M[0].key, 77, Way.SPREAD)
     assert outbox.acked(1_000, M[0].key, 3, Way.SPREAD) is None
     assert outbox.spread_ms(0) == 4_000
     assert outbox.slowest_ms == 1_000
