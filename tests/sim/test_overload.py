@@ -6,7 +6,7 @@ from tests.sim.overload import crowd, talk
 
 
 @pytest.mark.parametrize(
-    ("dear", "told", "polls"), [(0.5, 1.0, 0), (1.0, 1.02, 60), (3.0, 1.3, 500)]
+    ("dear", "told", "polls"), [(0.5, 1.0, 0), (1.0, 1.02, 60), (3.0, 1.3, 700)]
 )
 def test_what_is_late_is_hardly_said_again(dear: float, told: float, polls: int) -> None:
     figures = talk(crowd(50, 1), 30, dear)
