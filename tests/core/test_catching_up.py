@@ -257,6 +257,13 @@ def test_logs_that_differ_while_lines_are_said_are_compared_only_now_and_then(ta
     assert since + gap_ms <= talk.now < since + gap_ms + 100
 
 
+def talks(talk: Dialogue, ms: int) -> bool:
+    """After so long, is a line said so lately that it may be on its way?"""
+    talk.wait(ms)
+    talk.hand(Woken())
+    return talk.group._catching_up._talks
+
+
 @pytest.mark.parametrize(("took_ms", "talks_ms"), [(10, 300), (400, 800), (60_000, LAN.late_ms)])
 def test_the_longer_lines_are_on_their_way_the_longer_the_talk_goes_on(
     took_ms: int, talks_ms: int
@@ -269,21 +276,15 @@ def test_the_longer_lines_are_on_their_way_the_longer_the_talk_goes_on(
     talk.group._s.outbox.healthy(1, took_ms, direct=True)
     talk.wait(LAN.sync_ms)
     talk.says("hello")
-    talk.wait(talks_ms - 1)
-    talk.hand(Woken())
-    assert talk.group._catching_up._talks
-    talk.wait(1)
-    talk.hand(Woken())
-    assert not talk.group._catching_up._talks
+    assert talks(talk, talks_ms - 1)
+    assert not talks(talk, 1)
 
 
 def test_a_talk_goes_on_for_longer_among_those_who_are_late() -> None:
     talk = follower(3, 1, 2)
     talk.says("hello")
     talk.group._s.lateness.note(talk.now, 200)
-    talk.wait(catching_up.TALK_MS)
-    talk.hand(Woken())
-    assert talk.group._catching_up._talks
+    assert talks(talk, catching_up.TALK_MS)
 
 
 @pytest.mark.parametrize(("others", "talks_ms"), [(15, 300), (16, 1_200)])
@@ -292,12 +293,8 @@ def test_where_lines_are_passed_on_they_are_on_their_way_for_longer(
 ) -> None:
     talk = follower(5, *(number for number in range(1, others + 2) if number != 5))
     talk.says("hello")
-    talk.wait(talks_ms - 1)
-    talk.hand(Woken())
-    assert talk.group._catching_up._talks
-    talk.wait(1)
-    talk.hand(Woken())
-    assert not talk.group._catching_up._talks
+    assert talks(talk, talks_ms - 1)
+    assert not talks(talk, 1)
 
 
 @pytest.mark.parametrize("waited_ms", [0, catching_up.TALK_MS])

@@ -10,7 +10,7 @@ many times as much everything costs; from 1.2 on, 50 members say more than two p
 """
 
 import argparse
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from statistics import median
 from typing import Any
@@ -21,6 +21,7 @@ from node.core import effects as e
 from node.core.events import Answered, Event, Received, Woken
 from node.core.messages import Sync, Synced, Tell, Update, Updated
 
+from .elections import grown
 from .machine import Machine
 from .world import World
 
@@ -57,7 +58,9 @@ class Processors:
         self.worked_ms = 0.0
         self._world, self._dear, self._idle = world, dear, cores
         self._mail: dict[int, list[tuple[int, Event]]] = {n: [] for n in world.machines}
-        self._owed: Counter[int] = Counter()  # work that is done and has taken no time yet
+        self._owed: defaultdict[int, float] = defaultdict(
+            float
+        )  # work that is done and has taken no time yet
         self._waiting: deque[Machine] = deque()
         self._running: set[int] = set()
         for machine in world.machines.values():
@@ -82,7 +85,7 @@ class Processors:
         return counted
 
     def _owe(self, machine: Machine, ms: float) -> None:
-        self._owed[machine.number] += ms * self._dear  # type: ignore[assignment]
+        self._owed[machine.number] += ms * self._dear
         self.worked_ms += ms * self._dear
 
     def _take(self, machine: Machine, event: Event) -> None:
@@ -137,22 +140,6 @@ def _size_ms(what: Any) -> float:
             return 0.0
 
 
-def crowd(members: int, seed: int) -> World:
-    """So many who have been together for a while, each on processors of its own."""
-    world = World(seed)
-    world.registry.start()
-    world.run(1_000)
-    for number in range(1, members + 1):
-        machine = world.add(number)
-        if number == 1:
-            world.found(1)
-        else:
-            world.start(number, 1)
-        assert world.run_until(5_000, lambda at=machine: bool(at.me), step=5)  # type: ignore[misc]
-    world.run(10_000)
-    return world
-
-
 def talk(world: World, rate: int, dear: float, ms: int = TALK_MS) -> Figures:
     """All say something in turn, `rate` lines a second together, while they share processors."""
     processors, epochs = Processors(world, dear), world.count["epochs"]
@@ -194,7 +181,7 @@ def main() -> None:
     parser.add_argument("dear", type=float, nargs="*", default=[0.5, 1.0, 2.0, 3.0])
     asked = parser.parse_args()
     for dear in asked.dear:
-        print(f"{dear:g} times as dear: {talk(crowd(asked.members, asked.seed), asked.rate, dear)}")
+        print(f"{dear:g} times as dear: {talk(grown(asked.seed, asked.members), asked.rate, dear)}")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.sim.overload import crowd, talk
+from tests.sim.elections import grown
+from tests.sim.overload import talk
 
 
 @pytest.mark.parametrize(
     ("dear", "told", "polls"), [(0.5, 1.0, 0), (1.0, 1.02, 60), (3.0, 1.3, 700)]
 )
 def test_what_is_late_is_hardly_said_again(dear: float, told: float, polls: int) -> None:
-    figures = talk(crowd(50, 1), 30, dear)
+    figures = talk(grown(1, 50), 30, dear)
     assert figures.delivered == figures.wanted
     assert figures.told <= told
     assert figures.calls["Elect"] <= polls
