@@ -40,7 +40,7 @@ class Look:
 
 
 class Electing:
-    """`unknown`: the certified leader does not know us."""
+    """`unknown`: the certified leader does not know us, or we do not know it."""
 
     def __init__(
         self,
@@ -442,5 +442,11 @@ class Electing:
             else:
                 self._reign.redraw()
 
-        if not self._claiming.claim(votes, unanswered, lambda: self._end(look)):
+        def ended() -> None:
+            current = self._current(look)
+            self._end(look)
+            if current and s.leader not in (0, s.me) and s.members.get(s.leader) is None:
+                self._unknown()  # It answers the registry, and nobody we know has told us of it.
+
+        if not self._claiming.claim(votes, unanswered, ended):
             self._end(look)

@@ -353,7 +353,7 @@ class Group(Readable):
             return self._belonging.removing.refuse(call, request, turned_down)
         if isinstance(request, Join):
             return self._joining.asked(call, request, certificate)
-        if isinstance(request, Ping) and not caller.node:
+        if isinstance(request, Ping) and (not caller.node or self._joining.calls_back(request)):
             return self._answering.ping(call, request)
         if (refusal := self._belonging.refusal(caller.node, caller.incarnation)) is not None:
             return self._turn_away(call, request, refusal)

@@ -125,6 +125,14 @@ class Joining:
         self._under_way = False
         self._s.alarms.cancel(Alarm.JOIN)
 
+    def calls_back(self, ping: Ping) -> bool:
+        """Is this the leader that we ask to let us in, of whom our roster knows nothing?
+
+        Who lost touch asks for that as a member still; a newcomer answers any ping.
+        """
+        caller = ping.caller
+        return self._under_way and not caller.callee and self._s.members.get(caller.node) is None
+
     def _ask(self, address: Address) -> None:
         s = self._s
         s.call(0, self._request(), s.timing.join_ms, self._answered, address, late=self._late)

@@ -12,7 +12,7 @@ from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Silence
 
-from .cast import EPOCH, LEADING, NEXT, NOT_LEADING, WALL, address, line, person, record
+from .cast import CHAT, EPOCH, LEADING, NEXT, NOT_LEADING, WALL, address, line, person, record
 from .dialogue import REGISTRY, Dialogue, follower, returning
 
 ALIVE, UNREACHABLE, HEARD, _ = Vote
@@ -155,6 +155,43 @@ def test_the_certified_leader_that_does_not_know_us_makes_us_join_again() -> Non
     talk.wait_for(m.Ping, to=1)
     talk.answer(m.Ping, m.Refusal(Reason.UNKNOWN_MEMBER), to=1)
     assert talk.call(m.Join).address == address(1)
+
+
+def lost() -> Dialogue:
+    """A copy of the founder's disk from when it was alone; meanwhile 2, unknown to it, leads."""
+    talk = returning(1, leader=1)
+    talk.record = record(2, NEXT)
+    talk.mute(2)
+    talk.hand(Started(WALL))
+    talk.wait_for(m.Claim)
+    return talk
+
+
+def ping(talk: Dialogue, callee: int, by: int = 2) -> m.Ping | m.Refusal:
+    asked = talk.hears(m.Ping(m.Caller(CHAT, by, 100, NEXT, callee), talk.view(by)))
+    assert isinstance(asked, m.Pong | m.Refusal)
+    return asked
+
+
+def test_a_leader_that_we_know_nothing_of_and_that_answers_the_registry_is_asked_in() -> None:
+    talk = lost()
+    talk.answer(m.Claim, m.Refusal(Reason.LEADER_ALIVE, record=record(2, NEXT)))
+    assert talk.call(m.Join).address == address(2)
+    assert isinstance(ping(talk, 0), m.Pong), "it calls back before it lets us in"
+    assert isinstance(ping(talk, 1), m.Refusal), "a member of which we know nothing"
+
+
+def test_who_does_not_ask_to_be_let_in_answers_no_member_it_knows_nothing_of() -> None:
+    talk = lost()
+    assert isinstance(ping(talk, 0), m.Refusal)
+
+
+def test_a_leader_that_we_know_is_not_asked_in_though_it_answers_the_registry() -> None:
+    talk = electing(2, 3)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=3)
+    talk.wait_for(m.Claim)
+    talk.answer(m.Claim, m.Refusal(Reason.LEADER_ALIVE, record=record(1)))
+    assert not talk.waits(m.Join)
 
 
 def test_a_leader_that_says_it_does_not_lead_is_as_good_as_silent() -> None:
