@@ -57,13 +57,15 @@ class Process:
         assert self._process.stdout is not None
         self._orders, self._answers = self._process.stdin, self._process.stdout
         self._unread = b""
+        self._ordered = ""
 
     def order(self, do: str, **arguments: Any) -> None:
+        self._ordered = do
         try:
             self._orders.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
             self._orders.flush()
         except BrokenPipeError as error:
-            raise self._fault("ended") from error
+            raise self.fault("ended") from error
 
     @property
     def pid(self) -> int:
@@ -75,17 +77,20 @@ class Process:
         while b"\n" not in self._unread:
             left_s = max(0.0, until - time.monotonic())
             if not select.select([self._answers], [], [], left_s)[0]:
-                raise self._fault("does not answer in time")
+                raise self.fault(f"does not answer {self._ordered!r} in time")
             piece = os.read(self._answers.fileno(), PAGE)
             if not piece:
-                raise self._fault("ended")
+                raise self.fault("ended")
             self._unread += piece
         line, _, self._unread = self._unread.partition(b"\n")
         return json.loads(line)
 
-    def _fault(self, what: str) -> Failed:
+    def fault(self, what: str) -> Failed:
         words = self._words.read_text("utf-8", "replace").strip()[-2_000:]
         return Failed(f"{self.name}, member {self.index}, {what}\n{words}".rstrip())
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
 
     def send_signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -144,7 +149,11 @@ class Group:
         for one in self.members:
             one.order(do, **arguments)
         until = time.monotonic() + wait_s
-        answers = [one.answer(max(0.0, until - time.monotonic())) for one in self.members]
+        try:
+            answers = [one.answer(max(0.0, until - time.monotonic())) for one in self.members]
+        except Failed as failed:  # Some may wait for one that is no more.
+            ended = next((one for one in self.members if one.has_ended()), None)
+            raise failed if ended is None else ended.fault("ended") from failed
         return [told for answer in answers for told in answer]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from . import __main__ as program
 from . import kept
-from .contest import Plan
+from .contest import Failed, Plan
 from .kept import Kept, stolen_s, undisturbed
 from .roll import contestant
 from .test_groups import outcome
@@ -32,7 +32,7 @@ def test_the_share_that_was_taken_is_of_all_processors(tmp_path: Path) -> None:
     [
         ([0.0, 0.0], 1, 0),
         ([0.0, 9.0, 9.0, 9.0], 2, 1),
-        ([0.0, 9.0, 9.0, 18.0, 18.0, 27.0], 3, 2),
+        ([0.0, 9.0, 9.0, 18.0], 3, 2),
     ],
     ids=["never", "once", "always"],
 )
@@ -51,6 +51,36 @@ def test_what_is_measured_while_the_machine_is_another_s_is_measured_again(
     assert undisturbed(measure, said.append) == measured == len(counted)
     assert len(said) == told
     assert all("taken away meanwhile: measured again" in one for one in said)
+
+
+def failing(fails: int, counted: list[int]) -> int:
+    counted.append(len(counted) + 1)
+    if len(counted) <= fails:
+        raise Failed("does not answer in time")
+    return counted[-1]
+
+
+def test_who_fails_while_the_machine_is_another_s_is_measured_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before: Iterator[float] = iter([0.0, 9.0, 9.0, 9.0])
+    monkeypatch.setattr(kept, "stolen_s", lambda: next(before))
+    counted: list[int] = []
+    said: list[str] = []
+    assert undisturbed(lambda: failing(1, counted), said.append) == 2
+    assert said[0].endswith("measured again: does not answer in time")
+
+
+@pytest.mark.parametrize(("taken", "measured"), [([0.0, 0.0], 1), ([0.0, 9.0, 9.0, 18.0], 3)])
+def test_who_fails_on_a_machine_of_its_own_or_to_the_end_has_failed(
+    monkeypatch: pytest.MonkeyPatch, taken: list[float], measured: int
+) -> None:
+    before: Iterator[float] = iter(taken)
+    monkeypatch.setattr(kept, "stolen_s", lambda: next(before))
+    counted: list[int] = []
+    with pytest.raises(Failed, match="in time"):
+        undisturbed(lambda: failing(9, counted), lambda _: None)
+    assert len(counted) == measured
 
 
 def test_a_run_goes_on_where_one_before_it_was_broken_off(
