@@ -7,7 +7,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ from .report import Report, surroundings, written
 from .roll import ENTRANTS, Entrant
 
 RUNS = 5
-SIZES = (4, 10, 50)
+ROUNDS = {4: RUNS, 10: RUNS, 50: 3}  # by size; a run of fifty processes takes minutes
 QUICK = Plan(flood_s=2.0, talk_s=3.0, calm_s=1.0, idle_s=2.0)
 RESULTS = Path(__file__).parents[1] / "results.md"
 
@@ -32,11 +32,12 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with all processes ended
     plan = QUICK if asked.quick else Plan()
-    sizes = asked.sizes or ((4,) if asked.quick else SIZES)
-    runs = asked.runs or (1 if asked.quick else RUNS)
+    sizes = asked.sizes or ((4,) if asked.quick else tuple(ROUNDS))
+    runs = asked.runs or (1 if asked.quick else 0)
+    rounds = {size: runs or ROUNDS.get(size, RUNS) for size in sizes}
     before = surroundings()
     entrants, absent = chosen(asked.only, quick=asked.quick)
-    outcomes, broken = compete(entrants, sizes, runs, plan, asked.keep or Kept())
+    outcomes, broken = compete(entrants, rounds, plan, asked.keep or Kept())
     report = Report(
         summaries=summaries(outcomes),
         promises={one.name: one.promises() for one in entrants},
@@ -44,7 +45,11 @@ def main(arguments: Sequence[str]) -> int:
         broken=broken,
         absent=absent,
         surroundings=before,
-        **({} if asked.quick or OURS not in {one.name for one in entrants} else aftermath(runs)),
+        **(
+            {}
+            if asked.quick or OURS not in {one.name for one in entrants}
+            else aftermath(runs or RUNS)
+        ),
     )
     if asked.write or not (asked.quick or asked.only or asked.sizes or asked.runs):
         write(report, asked.write or RESULTS)
@@ -96,16 +101,16 @@ def chosen(only: list[str] | None, *, quick: bool) -> tuple[list[Entrant], list[
 
 
 def compete(
-    entrants: Sequence[Entrant], sizes: Sequence[int], runs: int, plan: Plan, kept: Kept
+    entrants: Sequence[Entrant], rounds: Mapping[int, int], plan: Plan, kept: Kept
 ) -> tuple[list[Outcome], list[str]]:
-    """All outcomes, and what did not come to its end.
+    """All outcomes, and what did not come to its end; so many rounds at each size.
 
     In each round all take their turn; who goes wrong in one is out at that size.
     """
     outcomes: list[Outcome] = []
     broken: list[str] = []
-    for size in sizes:
-        able = list(entrants)
+    for size, runs in rounds.items():
+        able = [one for one in entrants if size <= one.largest]
         for number in range(runs):
             for one in tuple(able):
                 began = time.monotonic()

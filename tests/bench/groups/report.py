@@ -63,14 +63,24 @@ def written(report: Report, picture: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _runs(report: Report) -> str:
+    """How many runs, and where others."""
+    most = max((len(one.runs) for one in report.summaries), default=0)
+    by_size = {one.size: 0 for one in report.summaries}
+    for one in report.summaries:
+        by_size[one.size] = max(by_size[one.size], len(one.runs))
+    fewer = [f"{runs} with {size} members" for size, runs in by_size.items() if runs < most]
+    return ", ".join([f"{most} runs", *fewer])
+
+
 def _method(report: Report) -> str:
-    plan, runs = report.plan, max((len(one.runs) for one in report.summaries), default=0)
+    plan = report.plan
     return (
         f"Written by `make bench` on {report.surroundings}.\n\n"
         "Each member is a process of its own, all on this machine; messages have 200 bytes, and all"
         " members talk. Every member checks that the numbers of each other member come exactly"
         f" once, at the latest {plan.limit_s:g} s after the last was said."
-        f" The contestants take turns; a figure is the median of {runs} runs.\n\n"
+        f" The contestants take turns; a figure is the median of {_runs(report)}.\n\n"
         f"- **deliveries/s**: all say as much as they can for {plan.flood_s:g} s; a delivery is a"
         " message at one member that is not its author; the time ends with the last one.\n"
         "- **ours is × that**: our deliveries/s as a multiple, the median over the same rounds.\n"

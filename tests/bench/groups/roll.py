@@ -1,5 +1,6 @@
 """Who takes part, and what each needs to be there."""
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
@@ -19,6 +20,7 @@ class Entrant(Struct, frozen=True):
     program: str = ""  # of the server that its members need ...
     package: str = ""  # ... and the package that has to be installed
     quick: bool = False  # part of the quick comparison
+    largest: int = sys.maxsize  # of the groups in which it is of interest
 
     def kind(self) -> type[Contestant]:
         return cast(type[Contestant], getattr(self._imported(), self.kind_name))
@@ -40,7 +42,7 @@ class Entrant(Struct, frozen=True):
 
 ENTRANTS = (
     Entrant("ours", "ours", "Ours", quick=True),
-    Entrant("ours-bare", "ours", "Bare"),
+    Entrant("ours-bare", "ours", "Bare", largest=10),
     Entrant("raw-grpc", "raw_grpc", "RawGrpc", quick=True),
     Entrant("kept-grpc", "kept_grpc", "KeptGrpc"),
     Entrant("raw-tcp", "raw_tcp", "RawTcp"),

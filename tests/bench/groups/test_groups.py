@@ -68,7 +68,7 @@ def test_own_messages_are_not_waited_for() -> None:
 def test_a_contestant_that_goes_wrong_ends_with_1(
     name: str, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcomes, broken = program.compete([contestant(name)], (2,), 1, IMPATIENT, Kept())
+    outcomes, broken = program.compete([contestant(name)], {2: 1}, IMPATIENT, Kept())
     assert not broken
     report = Report(summaries(outcomes), {}, SHORT)
     assert program.concluded(report, outcomes) == 1
@@ -78,7 +78,7 @@ def test_a_contestant_that_goes_wrong_ends_with_1(
 
 @pytest.mark.parametrize("name", ["raw-tcp", "raw-grpc", "kept-grpc"])
 def test_an_honest_contestant_ends_with_0(name: str) -> None:
-    outcomes, broken = program.compete([contestant(name)], (3,), 1, SHORT, Kept())
+    outcomes, broken = program.compete([contestant(name)], {3: 1}, SHORT, Kept())
     assert not broken
     assert program.concluded(Report(summaries(outcomes), {}, SHORT), outcomes) == 0
     (outcome,) = outcomes
@@ -87,7 +87,7 @@ def test_an_honest_contestant_ends_with_0(name: str) -> None:
 
 def test_a_contestant_that_does_not_finish_ends_with_1_and_is_out() -> None:
     nobody = replace(contestant("losing"), name="nobody")
-    outcomes, broken = program.compete([nobody], (2,), 3, SHORT, Kept())
+    outcomes, broken = program.compete([nobody], {2: 3}, SHORT, Kept())
     assert not outcomes
     assert len(broken) == 1
     assert "nobody, member 0, ended" in broken[0]
@@ -168,6 +168,7 @@ def test_the_page_holds_each_figure_with_its_promise() -> None:
     assert "- mosquitto n=50: does not finish: member 3 ended\n" in page
     assert "- nats: nats-server is not installed, and did not take part" in page
     assert "(results.svg)" in page
+    assert "the median of 3 runs, 1 with 10 members.\n" in page
 
 
 def test_the_picture_shows_each_contestant_and_its_figures() -> None:

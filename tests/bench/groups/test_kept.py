@@ -98,17 +98,27 @@ def test_a_run_goes_on_where_one_before_it_was_broken_off(
     file = tmp_path / "kept.jsonl"
     both = [contestant("ours"), contestant("raw-grpc")]
     with pytest.raises(KeyboardInterrupt):
-        program.compete(both, (4,), 2, Plan(), Kept(file))
+        program.compete(both, {4: 2}, Plan(), Kept(file))
     assert made == [("ours", 4), ("raw-grpc", 4), ("ours", 4)]
     made.clear()
-    outcomes, broken = program.compete(both, (4, 10), 1, Plan(), Kept(file))
+    outcomes, broken = program.compete(both, {4: 1, 10: 1}, Plan(), Kept(file))
     assert not broken
     assert made == [("ours", 10), ("raw-grpc", 10)]
     assert [one.rate for one in outcomes] == [101.0, 102.0, 101.0, 102.0]
     made.clear()
-    outcomes, _ = program.compete(both, (4, 10), 2, Plan(), Kept(file))
+    outcomes, _ = program.compete(both, {4: 2, 10: 2}, Plan(), Kept(file))
     assert made == [("raw-grpc", 4), ("ours", 10), ("raw-grpc", 10)]
     assert len(outcomes) == 8
+
+
+def test_each_size_has_its_rounds_and_only_those_who_are_of_interest_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(program, "contest", lambda name, size, _: outcome(name, 1.0, size=size))
+    some = [contestant("ours"), contestant("ours-bare")]
+    outcomes, _ = program.compete(some, {10: 2, 50: 1}, Plan(), Kept())
+    took = [(one.contestant, one.size) for one in outcomes]
+    assert took == [*[("ours", 10), ("ours-bare", 10)] * 2, ("ours", 50)]
 
 
 def test_a_file_of_something_else_is_none(tmp_path: Path) -> None:
