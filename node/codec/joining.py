@@ -171,19 +171,44 @@ def put_update(update: core.Update) -> pb.UpdateMembersRequest:
         caller=facts.put_caller(update.caller),
         roster=rosters.put_roster(update.roster),
         want_roster=update.want_roster,
+        known=_put_known(update.known) if update.known is not None else None,
+    )
+
+
+def _put_known(known: core.Known) -> pb.KnownRoster:
+    return pb.KnownRoster(
+        member_ids=[id for id, _ in known.records],
+        hashes=[hash for _, hash in known.records],
+        common_hash=known.common,
     )
 
 
 def get_update(p: pb.UpdateMembersRequest, check: Check) -> core.Update:
     caller = facts.get_required_caller(p, check)
-    return core.Update(caller, rosters.get_roster(p.roster, check), p.want_roster)
+    known = _get_known(p.known, check) if p.HasField("known") else None
+    return core.Update(caller, rosters.get_roster(p.roster, check), p.want_roster, known)
+
+
+def _get_known(p: pb.KnownRoster, check: Check) -> core.Known:
+    ids, hashes = list(p.member_ids), list(p.hashes)
+    if check.size(ids, "known.member_ids", ROSTER_MAX):
+        rosters.check_order(ids, check, "known.member_ids[%d]")
+    if len(hashes) != len(ids):
+        check.fail("known.hashes", f"must be as many as member_ids, {len(ids)}, not {len(hashes)}")
+        return core.Known((), 0)
+    return core.Known(tuple(zip(ids, hashes, strict=True)), p.common_hash)
 
 
 def put_updated(updated: core.Updated) -> pb.UpdateMembersResponse:
     return pb.UpdateMembersResponse(
-        roster=rosters.put_roster(updated.roster), view=facts.put_view(updated.view)
+        roster=rosters.put_roster(updated.roster),
+        view=facts.put_view(updated.view),
+        wanted_ids=updated.wanted,
+        wants_common=updated.wants_common,
     )
 
 
 def get_updated(p: pb.UpdateMembersResponse, check: Check) -> core.Updated:
-    return core.Updated(rosters.get_roster(p.roster, check), facts.get_required_view(p, check))
+    roster, view = rosters.get_roster(p.roster, check), facts.get_required_view(p, check)
+    wanted = p.wanted_ids if check.size(p.wanted_ids, "wanted_ids", ROSTER_MAX) else ()
+    return core.Updated(roster, view, tuple(wanted), p.wants_common)

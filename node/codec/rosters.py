@@ -165,13 +165,13 @@ def get_roster(p: pb.Roster, check: Check) -> Roster:
     invites = tuple(
         get_invite(invite, check, f"roster.invites[{i}]") for i, invite in enumerate(p.invites)
     )
-    _check_order([one.id for one in invites], check, "roster.invites[%d].id")
+    check_order([one.id for one in invites], check, "roster.invites[%d].id")
     if not check.size(p.members, "roster.members", ROSTER_MAX):
         return Roster()
     members = tuple(
         get_member(member, check, f"roster.members[{i}]") for i, member in enumerate(p.members)
     )
-    _check_order([one.id for one in members], check, "roster.members[%d].member_id")
+    check_order([one.id for one in members], check, "roster.members[%d].member_id")
     password = NO_PASSWORD
     if p.HasField("password"):
         password = get_password(p.password, check, "roster.password")
@@ -190,7 +190,8 @@ def get_roster(p: pb.Roster, check: Check) -> Roster:
     return Roster(members, topic, access, invites, password, decisions, keys)
 
 
-def _check_order(ids: list[int], check: Check, at: str) -> None:
+def check_order(ids: list[int], check: Check, at: str) -> None:
+    """Takes down which of them does not ascend; `at` has a place for its index."""
     for i in range(1, len(ids)):
         if ids[i - 1] >= ids[i]:
             check.fail(at % i, "must be above the one before it")

@@ -283,25 +283,34 @@ class Belonging:
             s.call(member, Update(s.caller(member), part), REFRESH_MS, self._updated)
 
     def exchange(self, member: MemberId, address: str = "") -> None:
-        """Give our roster for theirs, soon; at most a few times a second with one member."""
+        """Give our roster for theirs, soon; at most a few times a second with one member.
+
+        In a large group hashes go first, and what differs follows.
+        """
         s = self._s
         since = self._exchanging.get(member)
         if s.members.is_kicked(member):
             return
         if member == s.me or (since is not None and s.now - since < s.timing.roster_ms):
             return
+        roster, known = s.members.roster, None
         if s.grid is not None:  # Where many differ from us, a few at a time.
+            roster, known = s.members.part(s.me), s.members.known
             young = sum(1 for at in self._exchanging.values() if s.now - at < s.timing.roster_ms)
             if young >= s.timing.poll_all_max:
                 return
         self._exchanging[member] = s.now
-        request = Update(s.caller(member), s.members.roster, want_roster=True)
+        request = Update(s.caller(member), roster, want_roster=True, known=known)
         s.call(member, request, REFRESH_MS, self._updated, address)
 
     def _updated(self, call: Outstanding, outcome: Outcome) -> None:
         if isinstance(outcome, Updated):
+            s = self._s
             self.absorb(outcome.roster, by=call.to)
-            self._s.liveness.heard(self._s.now, call.to)
+            s.liveness.heard(s.now, call.to)
+            if outcome.wanted or outcome.wants_common:
+                part = s.members.asked_for(outcome.wanted, common=outcome.wants_common)
+                s.call(call.to, Update(s.caller(call.to), part), REFRESH_MS, self._updated)
             self._learn(call.to, outcome.view)
 
     def update(self, call: int, request: Update) -> None:
@@ -314,8 +323,18 @@ class Belonging:
             self.tell(*news, common=s.members.common != common)
         if s.members.is_kicked(by):  # As it has told us itself.
             return self.removing.refuse(call, request, _kicked(by))
-        roster = s.members.roster if request.want_roster else Roster()
-        s.respond(call, Updated(roster, s.view(request.caller.epoch)))
+        s.respond(call, self._exchanged(request))
+
+    def _exchanged(self, request: Update) -> Updated:
+        """Our half of the exchange, once theirs is merged."""
+        s, known = self._s, request.known
+        view = s.view(request.caller.epoch)
+        if not request.want_roster:
+            return Updated(Roster(), view)
+        if known is None:
+            return Updated(s.members.roster, view)
+        wants_common = known.common != s.members.known.common
+        return Updated(s.members.beyond(known), view, s.members.lacking(known), wants_common)
 
     # ---- looking after members, for whoever leads ------------------------------------------------
 

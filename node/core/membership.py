@@ -12,13 +12,15 @@ takes a suspicion back (SWIM, Das and others 2002).
 """
 
 from collections.abc import Iterable
+from functools import reduce
 from hashlib import blake2b
+from operator import xor
 
 from msgspec.structs import replace
 
 from .access import NO_PASSWORD, ClaimKey, Invite, Password
 from .deciding import ADMINS, Decision, Decisions
-from .messages import NO_CARD, NOBODY, Card, Fact, Life, Member, Roster
+from .messages import NO_CARD, NOBODY, Card, Fact, Known, Life, Member, Roster
 from .types import Address, Hlc, MemberId, small
 
 INVITES_KEPT = 256
@@ -211,6 +213,34 @@ class Membership:
     def roster(self) -> Roster:
         members = tuple(self._records[id] for id in sorted(self._records))
         return replace(self.common, members=members)
+
+    @property
+    def known(self) -> Known:
+        """By which another finds where its roster differs from ours."""
+        return Known(tuple(sorted(self._hashes.items())), self._common_hash)
+
+    @property
+    def _common_hash(self) -> int:
+        return reduce(xor, self._hashes.values(), self.hash)
+
+    def beyond(self, known: Known) -> Roster:
+        """What is here, and not there or otherwise."""
+        there = dict(known.records)
+        hashes = self._hashes
+        part = self.part(*(id for id, hash in hashes.items() if there.get(id) != hash))
+        if known.common == self._common_hash:
+            return part
+        return replace(self.common, members=part.members)
+
+    def lacking(self, known: Known) -> tuple[MemberId, ...]:
+        """Whose records are there, and not here or otherwise."""
+        hashes = self._hashes
+        return tuple(id for id, hash in known.records if hashes.get(id) != hash)
+
+    def asked_for(self, wanted: Iterable[MemberId], *, common: bool) -> Roster:
+        """These records, as far as they are here, and what is the group's in common."""
+        part = self.part(*(id for id in {*wanted} if id in self._records))
+        return replace(self.common, members=part.members) if common else part
 
     @property
     def common(self) -> Roster:

@@ -192,17 +192,29 @@ class LeaveNoted(Struct, frozen=True):
     view: View
 
 
+class Known(Struct, frozen=True):
+    """Of a roster the hashes alone: of each record, and of what is the group's in common."""
+
+    records: tuple[tuple[MemberId, int], ...]  # in ascending order of id
+    common: int
+
+
 class Update(Struct, frozen=True):
+    """`known`: what the caller has, where it wants that part of the roster which differs."""
+
     caller: Caller
     roster: Roster
     want_roster: bool = False
+    known: Known | None = None
 
 
 class Updated(Struct, frozen=True):
-    """The answer to `Update`."""
+    """The answer to `Update`; of what the caller has, `wanted` and the common is otherwise here."""
 
     roster: Roster
     view: View
+    wanted: tuple[MemberId, ...] = ()
+    wants_common: bool = False
 
 
 class Ping(Struct, frozen=True):

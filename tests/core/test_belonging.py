@@ -11,6 +11,7 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.effects import Change
 from node.core.events import LinkBroken, Started
+from node.core.membership import Membership
 from node.core.messages import Life
 from node.core.reasons import Reason
 from node.core.timing import LAN
@@ -66,6 +67,47 @@ def test_a_roster_hash_that_differs_fetches_the_roster() -> None:
     (update,) = talk.sent(m.Update, to=2)
     assert update.want_roster
     assert update.roster == talk.group.roster, "ours for theirs"
+
+
+def crowded(*others: int | m.Member) -> Dialogue:
+    """A group that is large: of more than two."""
+    return follower(3, 1, 2, *others, timing=replace(LAN, spread_above=2))
+
+
+def test_in_a_large_group_hashes_go_first() -> None:
+    talk = crowded(4)
+    talk.hears(m.Ping(talk.caller(2), talk.view(2, roster_hash=7)))
+    (update,) = talk.sent(m.Update, to=2)
+    assert update.want_roster
+    assert update.roster == roster(mine(talk)), "which 2 may not have"
+    assert update.known == Membership(talk.group.roster).known
+
+
+def test_what_the_other_wants_of_ours_follows_and_what_it_has_beyond_is_taken() -> None:
+    talk = crowded(4)
+    talk.hold(m.Update)
+    talk.hears(m.Ping(talk.caller(2), talk.view(2, roster_hash=7)))
+    theirs = roster(person(5))
+    talk.answer(m.Update, m.Updated(theirs, talk.view(2), (4, 99), wants_common=True), to=2)
+    assert talk.changes == [(5, Change.JOINED)]
+    (update,) = talk.sent(m.Update, to=2)
+    assert update.roster == replace(Membership(talk.group.roster).common, members=(person(4),))
+    assert (update.want_roster, update.known) == (False, None)
+    talk.answer(m.Update, m.Updated(m.Roster(), talk.view(2)), to=2)
+    assert talk.sent(m.Update, to=2) == [], "and that is all"
+
+
+def test_who_brings_hashes_gets_what_differs_and_is_asked_for_the_rest() -> None:
+    talk = crowded(4)
+    theirs = Membership(roster(person(1), person(2), person(3, incarnation=7), person(6)))
+    theirs.absorb(m.Roster(topic=m.Fact("tea", Hlc(1, 0), 1)))
+    update = m.Update(talk.caller(2), roster(person(2)), True, theirs.known)
+    answer = talk.hears(update)
+    assert answer.roster.members == (mine(talk), person(4))
+    assert (answer.wanted, answer.wants_common) == ((3, 6), True)
+    alike = m.Update(talk.caller(2), roster(), True, Membership(talk.group.roster).known)
+    answer = talk.hears(alike)
+    assert answer == m.Updated(m.Roster(), answer.view)
 
 
 def test_rosters_are_exchanged_with_one_member_at_most_a_few_times_a_second() -> None:

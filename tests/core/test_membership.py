@@ -195,6 +195,44 @@ def test_a_finding_never_betters_a_life_and_a_new_life_is_alive() -> None:
     assert (risen.incarnation, risen.life) == (101, ALIVE)
 
 
+TOPIC = Fact("t", Hlc(1, 0), 1)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "beyond", "lacking"),
+    [
+        ((person(1),), (person(1),), (), ()),
+        ((person(1), person(2)), (person(1),), (person(2),), ()),
+        ((person(1),), (person(1), person(2)), (), (2,)),
+        ((person(1), person(2, DROPPED)), (person(1), person(2)), (person(2, DROPPED),), (2,)),
+    ],
+    ids=["alike", "more here", "more there", "another life"],
+)
+def test_hashes_show_where_two_rosters_differ(
+    here: tuple[Member, ...],
+    there: tuple[Member, ...],
+    beyond: tuple[Member, ...],
+    lacking: tuple[int, ...],
+) -> None:
+    ours, theirs = of(*here, topic=TOPIC), of(*there, topic=TOPIC).known
+    assert ours.beyond(theirs) == Roster(beyond), "without what is common, which is alike"
+    assert ours.lacking(theirs) == lacking
+
+
+def test_what_is_the_group_s_in_common_is_compared_by_itself() -> None:
+    ours, theirs = of(person(1), person(2), topic=TOPIC), of(person(1), person(3))
+    assert ours.known.common != theirs.known.common == of().known.common
+    assert ours.beyond(theirs.known) == Roster((person(2),), TOPIC)
+    assert ours.known.common == of(person(9), topic=TOPIC).known.common
+    assert ours.known.records == tuple(sorted(ours.known.records))
+
+
+def test_what_is_asked_for_is_given_as_far_as_it_is_there() -> None:
+    members = of(person(1), person(2), topic=TOPIC)
+    assert members.asked_for((2, 7), common=False) == Roster((person(2),))
+    assert members.asked_for((), common=True) == Roster((), TOPIC)
+
+
 def test_a_part_of_the_roster_is_in_order_and_without_topic() -> None:
     members = of(person(1), person(2), person(3), topic=Fact("t", Hlc(1, 0), 1))
     assert members.part(3, 1) == Roster((person(1), person(3)))

@@ -37,6 +37,11 @@ lines = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=2
 ids = st.uuids().map(str)
 member_lists = st.lists(members, max_size=5).map(tuple)
 
+knowns = st.builds(
+    core.Known,
+    st.dictionaries(members, hashes, max_size=5).map(lambda them: tuple(sorted(them.items()))),
+    hashes,
+)
 callers = st.builds(core.Caller, chats, members, numbers, epochs)
 strangers = st.builds(core.Caller, chats, st.just(0), numbers, epochs)
 views = st.builds(
@@ -224,7 +229,7 @@ requests = st.one_of(
         knows=st.none() | steps,
     ),
     st.builds(core.Leave, callers, records),
-    st.builds(core.Update, callers, rosters, st.booleans()),
+    st.builds(core.Update, callers, rosters, st.booleans(), st.none() | knowns),
     st.builds(
         core.Ping, callers | strangers, st.none() | views, st.none() | epochs, member_lists, numbers
     ),
@@ -256,7 +261,7 @@ replies = st.one_of(
     ),
     st.builds(access.Challenge, st.integers(1, 2**64 - 1), st.binary(min_size=33, max_size=33)),
     st.builds(core.LeaveNoted, views),
-    st.builds(core.Updated, rosters, views),
+    st.builds(core.Updated, rosters, views, member_lists, st.booleans()),
     st.builds(core.Pong, st.sampled_from(core.Standing), views, st.booleans(), st.booleans()),
     st.builds(
         core.Elected,
@@ -383,7 +388,7 @@ FLOOR = Floor(1_000_001, STREAM, 7, 2**64 - 1)
 EXAMPLES: list[core.Request] = [
     JOIN,
     core.Leave(CALLER, RECORD),
-    core.Update(CALLER, ROSTER, want_roster=True),
+    core.Update(CALLER, ROSTER, True, core.Known(((1_000_001, 2**64 - 1), (1_000_002, 1)), 7)),
     core.Ping(CALLER, VIEW, EPOCH, (1_000_002,), 1_000_003),
     core.Elect(CALLER, VIEW, hand_over=True, leaving=True),
     core.Coordinator(
@@ -410,7 +415,7 @@ REPLIES: list[core.Reply] = [
     core.Welcome(1_000_002, ROSTER, VIEW, 7, "tea", 1, 5, NETWORK.address, b"p" * 32),
     access.Challenge(9, b"e" * 33),
     core.LeaveNoted(VIEW),
-    core.Updated(ROSTER, VIEW),
+    core.Updated(ROSTER, VIEW, (1_000_001, 1_000_002), wants_common=True),
     core.Pong(core.Standing.LEADING, VIEW, reached=True, refused=True),
     core.Elected(True, True, core.Vote.ALIVE, VIEW, about_provisional=True),
     core.Followed(True, VIEW),

@@ -94,8 +94,8 @@ def reply(value: Any) -> str:  # noqa: PLR0911  one return a kind
             return f"{'OK ' if ok else ''}vote {vote.name}{'' if reaches else ', no registry'}"
         case m.Followed(stale=stale, view=v_):
             return f"{'STALE' if stale else 'followed'} {view(v_)}"
-        case m.Updated(roster=r):
-            return f"Updated {roster(r)}"
+        case m.Updated(roster=r, wanted=wanted):
+            return f"Updated {roster(r)}{f' wants {ids(wanted)}' if wanted else ''}"
         case m.Told(receipt=receipt, node=node):
             return f"{receipt.name} at {small(node)}"
         case m.Synced(found=found) if found:

@@ -31,6 +31,7 @@ EVENT_MS = 0.4  # of what comes in
 SEND_MS = 0.3  # of what goes out
 LINE_MS = 0.1  # of each line in it
 RECORD_MS = 0.03  # of each member's record in it
+HASH_MS = 0.001  # of each hash of one
 SYNC_MS = 1.0  # of what is said of a log
 TALK_MS = 4_000
 DRAINED_MS = 60_000
@@ -134,14 +135,20 @@ def _size_ms(what: Any) -> float:
             return LINE_MS * len(messages)
         case Sync() | Synced():
             return SYNC_MS
-        case Update(roster=roster) | Updated(roster=roster):
+        case Update(roster=roster, known=known):
+            return RECORD_MS * len(roster.members) + HASH_MS * len(known.records if known else ())
+        case Updated(roster=roster):
             return RECORD_MS * len(roster.members)
         case _:
             return 0.0
 
 
-def talk(world: World, rate: int, dear: float, ms: int = TALK_MS) -> Figures:
-    """All say something in turn, `rate` lines a second together, while they share processors."""
+def talk(
+    world: World, rate: int, dear: float, ms: int = TALK_MS, *, at_once: bool = False
+) -> Figures:
+    """All say something, in turn or `at_once`, `rate` lines a second together, while they share
+    processors.
+    """
     processors, epochs = Processors(world, dear), world.count["epochs"]
     said_at: dict[str, int] = {}
     took: list[int] = []
@@ -158,7 +165,10 @@ def talk(world: World, rate: int, dear: float, ms: int = TALK_MS) -> Figures:
         number = members[n % len(members)]
         world.tell(number)
         said_at[world.machines[number].said[0]] = world.now
-        world.run(1_000 // rate)
+        if not at_once:
+            world.run(1_000 // rate)
+        elif number == members[-1]:
+            world.run(1_000 * len(members) // rate)
     ended, wanted = world.now, lines * (len(members) - 1)
     world.run_until(DRAINED_MS, lambda: len(took) >= wanted)
     return Figures(
@@ -179,9 +189,11 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=30, help="lines a second of all together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("dear", type=float, nargs="*", default=[0.5, 1.0, 2.0, 3.0])
+    parser.add_argument("--at-once", action="store_true", help="they speak all at once")
     asked = parser.parse_args()
     for dear in asked.dear:
-        print(f"{dear:g} times as dear: {talk(grown(asked.seed, asked.members), asked.rate, dear)}")
+        world = grown(asked.seed, asked.members)
+        print(f"{dear:g} times as dear: {talk(world, asked.rate, dear, at_once=asked.at_once)}")
 
 
 if __name__ == "__main__":

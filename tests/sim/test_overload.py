@@ -16,3 +16,9 @@ def test_what_is_late_is_hardly_said_again(dear: float, told: float, polls: int)
     assert figures.calls["Elect"] <= polls
     assert figures.epochs <= 1
     assert figures.work_ms <= 3.0 * dear, "each delivery costs no more where all are late"
+
+
+def test_all_may_speak_at_once() -> None:
+    figures = talk(grown(1, 50), 30, 3.0, at_once=True)
+    assert figures.delivered == figures.wanted
+    assert figures.told <= 1.1

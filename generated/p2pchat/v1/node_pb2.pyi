@@ -643,8 +643,9 @@ class UpdateMembersRequest(_message.Message):
     CALLER_FIELD_NUMBER: _builtins.int
     ROSTER_FIELD_NUMBER: _builtins.int
     WANT_ROSTER_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
     want_roster: _builtins.bool
-    """True to be answered with the answerer's whole roster."""
+    """True to be answered with the answerer's whole roster, or with what of it differs from `known`."""
     @_builtins.property
     def caller(self) -> _common_pb2.Caller:
         """Who calls."""
@@ -653,20 +654,59 @@ class UpdateMembersRequest(_message.Message):
     def roster(self) -> _common_pb2.Roster:
         """What the caller knows, or the part of it that is new."""
 
+    @_builtins.property
+    def known(self) -> Global___KnownRoster:
+        """In a large group: what the caller has."""
+
     def __init__(
         self,
         *,
         caller: _common_pb2.Caller | None = ...,
         roster: _common_pb2.Roster | None = ...,
         want_roster: _builtins.bool = ...,
+        known: Global___KnownRoster | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "roster", b"roster"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "roster", b"roster", "want_roster", b"want_roster"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster", "want_roster", b"want_roster"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateMembersRequest: _TypeAlias = UpdateMembersRequest  # noqa: Y015
+
+@_typing.final
+class KnownRoster(_message.Message):
+    """Of a roster the hashes alone, by which two members find where theirs differ."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_IDS_FIELD_NUMBER: _builtins.int
+    HASHES_FIELD_NUMBER: _builtins.int
+    COMMON_HASH_FIELD_NUMBER: _builtins.int
+    common_hash: _builtins.int
+    """Of all that is nobody's alone."""
+    @_builtins.property
+    def member_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Whose records there are, in ascending order; at most 4,096."""
+
+    @_builtins.property
+    def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of each record, in the same order."""
+
+    def __init__(
+        self,
+        *,
+        member_ids: _abc.Iterable[_builtins.int] | None = ...,
+        hashes: _abc.Iterable[_builtins.int] | None = ...,
+        common_hash: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["common_hash", b"common_hash", "hashes", b"hashes", "member_ids", b"member_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KnownRoster: _TypeAlias = KnownRoster  # noqa: Y015
 
 @_typing.final
 class UpdateMembersResponse(_message.Message):
@@ -676,6 +716,10 @@ class UpdateMembersResponse(_message.Message):
 
     ROSTER_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    WANTED_IDS_FIELD_NUMBER: _builtins.int
+    WANTS_COMMON_FIELD_NUMBER: _builtins.int
+    wants_common: _builtins.bool
+    """Does it have what is nobody's alone otherwise?"""
     @_builtins.property
     def roster(self) -> _common_pb2.Roster:
         """What the answerer knows once it has merged; empty unless it was wanted."""
@@ -684,15 +728,21 @@ class UpdateMembersResponse(_message.Message):
     def view(self) -> _common_pb2.View:
         """Where it stands."""
 
+    @_builtins.property
+    def wanted_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of `known`: whose records the answerer lacks or has otherwise; at most 4,096."""
+
     def __init__(
         self,
         *,
         roster: _common_pb2.Roster | None = ...,
         view: _common_pb2.View | None = ...,
+        wanted_ids: _abc.Iterable[_builtins.int] | None = ...,
+        wants_common: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "view", b"view", "wanted_ids", b"wanted_ids", "wants_common", b"wants_common"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
