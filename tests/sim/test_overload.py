@@ -7,7 +7,7 @@ from tests.sim.overload import talk
 
 
 @pytest.mark.parametrize(
-    ("dear", "told", "polls"), [(0.5, 1.0, 0), (1.0, 1.02, 60), (3.0, 1.3, 700)]
+    ("dear", "told", "polls"), [(0.5, 1.0, 0), (1.0, 1.02, 60), (3.0, 1.3, 1_300)]
 )
 def test_what_is_late_is_hardly_said_again(dear: float, told: float, polls: int) -> None:
     figures = talk(grown(1, 50), 30, dear)
