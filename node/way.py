@@ -18,7 +18,8 @@ from node.runner import Silenced
 from node.tasks import Tasks
 from node.trust.known import Known, fingerprint
 
-SHOWN_S = 3.0  # for a certificate
+SHOWN_S = 3.0  # for a certificate, where somebody waits for nothing else
+OPENING_S = 10.0  # for one that calls wait for, each for as long as it has time
 DISTRUSTED = "UNAUTHENTICATED: "  # how the status begins of a call to who is not spoken to
 
 
@@ -39,7 +40,8 @@ class Way:
         self._address, self._tasks, self._transport = address, tasks, transport
         self._known = known if transport.is_secured else None
         self._line: Line | None = None
-        self._opening = asyncio.Lock()
+        self._unopened: Silence | None = None  # why there is none; None: it is not spoken to
+        self._opening: asyncio.Task[None] | None = None
 
     async def call(
         self, path: str, payload: bytes, deadline_ms: Millis
@@ -80,17 +82,26 @@ class Way:
             raise
 
     async def _opened(self) -> Line | Silence | None:
-        """The line; how nobody answers, or None for somebody who is not spoken to."""
-        async with self._opening:
-            if fault := self._transport.fault(self._address):
-                self.distrust = f"the NDS at {self._address} is not called: {fault}"
-                return None
-            if self._line is None:
-                certificate = await self._certificate() if self._known is not None else b""
-                if not isinstance(certificate, bytes):
-                    return certificate
-                self._line = self._made(certificate)
-            return self._line
+        """The line; how nobody answers, or None for somebody who is not spoken to.
+
+        It is opened once for all that wait for it, and goes on opening where their time is over: on
+        a busy machine that would be begun again and again, and never done.
+        """
+        if fault := self._transport.fault(self._address):
+            self.distrust = f"the NDS at {self._address} is not called: {fault}"
+            return None
+        if self._line is None:
+            if self._opening is None or self._opening.done():
+                self._opening = self._tasks.spawn(self._open(), f"opening {self._address}")
+            await asyncio.shield(self._opening)
+        return self._line or self._unopened
+
+    async def _open(self) -> None:
+        certificate = await self._certificate() if self._known is not None else b""
+        if isinstance(certificate, bytes):
+            self._line = self._made(certificate)
+        else:
+            self._unopened = certificate
 
     def _made(self, certificate: bytes) -> Line:
         return Line(self._address, self._tasks, lambda: None, self._transport, certificate)
@@ -98,7 +109,7 @@ class Way:
     async def _certificate(self) -> bytes | Silence | None:
         """The one that is known, if it is still shown; else, where none is, the one shown."""
         assert self._known is not None
-        seen = await shown(self._address, SHOWN_S)
+        seen = await shown(self._address, OPENING_S)
         self.distrust = ""
         if isinstance(seen, Silence):
             return seen
@@ -130,5 +141,8 @@ class Way:
             await self._opened()
 
     async def close(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
         if self._line is not None:
             await self._line.close()

@@ -19,6 +19,8 @@ from node.trust.certificates import HOST, Tls, authority, pem_of
 
 Options = Sequence[tuple[str, Any]]
 
+CONNECTED_S = 2.0  # for a connection, without its keys
+
 
 class Transport:
     """Connections secured by the key of `tls`, or, where that is None, not secured."""
@@ -76,6 +78,9 @@ class Transport:
 async def shown(address: Address, timeout_s: float) -> bytes | Silence | None:
     """The certificate, in DER, that is shown at `address`; else how nobody does.
 
+    Whoever does not take the connection within `CONNECTED_S` is silent: asked anew it may do so at
+    once, where TCP would wait longer each time.
+
     None: somebody is there whose connections are not secured.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -84,7 +89,13 @@ async def shown(address: Address, timeout_s: float) -> bytes | Silence | None:
     host, port = split_address(address)
     try:
         async with asyncio.timeout(timeout_s):
-            _, writer = await asyncio.open_connection(host, port, ssl=context)
+            async with asyncio.timeout(CONNECTED_S):
+                _, writer = await asyncio.open_connection(host, port)
+            try:
+                await writer.start_tls(context)
+            except BaseException:
+                writer.transport.abort()
+                raise
     except ConnectionRefusedError:
         return Silence.REFUSED
     except ssl.SSLError as error:  # Cut off in the middle it says nothing.

@@ -258,6 +258,27 @@ async def test_who_accepts_and_says_nothing_costs_the_time_of_the_call(profile: 
     assert one.distrust == ""
 
 
+async def test_a_connection_is_opened_though_no_call_has_the_time_for_it(
+    profile: Profile, first: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that is so busy that an exchange of keys takes longer than a call may."""
+    looked: list[str] = []
+    shown = way.shown
+
+    async def slow(address: str, timeout_s: float) -> Any:
+        looked.append(address)
+        await asyncio.sleep(0.5)
+        return await shown(address, timeout_s)
+
+    monkeypatch.setattr(way, "shown", slow)
+    async with serving(first.transport) as (address, _):
+        one = profile.way(address)
+        ends = [await one.call(CALL, b"hello", 100) for _ in range(3)]
+        assert all(isinstance(end, Silenced) for end in ends)
+        assert await one.call(CALL, b"hello", MS) == b"hello"
+    assert looked == [address]
+
+
 async def test_a_connection_that_is_lost_to_silence_costs_the_time_of_the_call(
     profile: Profile, first: Holder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
