@@ -109,8 +109,8 @@ def create(kept: Kept, request: Create, now_ms: int) -> Decision[Granted | Refus
 def claim_begin(kept: Kept, claim: Claim, now_ms: int) -> Decision[Begun]:
     """Decide a claim as far as that goes without the old leader; `Ask` where it must be asked.
 
-    The record's own leader, claiming after a restart, is not asked about itself; nor is one that is
-    shown to be a member no longer: whatever it says, it leads nobody.
+    The record's own leader, claiming after a restart by its certificate, is not asked about itself;
+    nor is one that is shown to be a member no longer: whatever it says, it leads nobody.
     """
     if (refused := _unproved(kept, claim.by, claim.facts)) is not None:
         return refused
@@ -121,7 +121,8 @@ def claim_begin(kept: Kept, claim: Claim, now_ms: int) -> Decision[Begun]:
         return Decision(record, generation, Granted(record, record.ids))
     if record.epoch != claim.expected or claim.only_fate:
         return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
-    unasked = record.leader == claim.node or _is_expelled(record, claim)
+    is_itself = record.leader == claim.node and record.certificate == claim.by.certificate
+    unasked = is_itself or _is_expelled(record, claim)
     if record.address and not unasked:
         return Decision(record, generation, _question(record, claim.votes))
     return _grant(replace(kept, record=record, generation=generation), record, claim, now_ms)
@@ -153,7 +154,8 @@ def renew(kept: Kept, renewal: Renewal, now_ms: int) -> Decision[Renewed | Refus
     """Take down that the leader lives.  A deposed one gets the record that replaced it.
 
     A deleted network is unknown to its leader: only a claim revives it, so that a renewal which was
-    long on its way does not.
+    long on its way does not.  A leader that has another key than it had claims anew, and is asked
+    for where it was before: else whoever has the claim key could have it sought elsewhere.
     """
     facts = known_by_leader(renewal)
     if (refused := _unproved(kept, renewal.by, facts)) is not None:
@@ -163,7 +165,8 @@ def renew(kept: Kept, renewal: Renewal, now_ms: int) -> Decision[Renewed | Refus
         return Decision(record, generation, Refused(Reason.UNKNOWN_NETWORK))
     if record.epoch != renewal.epoch:
         return Decision(record, generation, Renewed(record))
-    if record.leader not in {0, renewal.node}:
+    is_another = record.certificate not in (b"", renewal.by.certificate)
+    if record.leader and (record.leader != renewal.node or is_another):
         return Decision(record, generation, Refused(Reason.NOT_LEADER, record))
     record = replace(
         record,

@@ -16,6 +16,7 @@ from node.codec import NDS_METHODS
 from node.core import messages as m
 from node.core.access import ClaimKey
 from node.core.proving import statement
+from node.core.reasons import Reason
 from node.core.types import Epoch
 from node.trust import claims, keys
 from node.trust.certificates import Tls, authority, make, renewed
@@ -282,6 +283,33 @@ def test_nobody_claims_a_chat_whose_leader_is_silent_but_its_members(claimed: Cl
     cluster.leader(CHAT, "alice", "bob")
     cluster["alice"].run("send", "-c", CHAT, "we are back")
     assert claimed.read().leader_id != 666
+
+
+def test_who_has_the_claim_key_takes_nothing_from_a_leader_that_answers(tmp_path: Path) -> None:
+    """Not in its name either: neither its place, nor by having it sought where nobody is."""
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.nds.start()
+        cluster.raise_nodes("alice", "bob")
+        cluster.gather(CHAT, "alice", "bob")
+        cluster["bob"].kill()
+        claimed = Claimed(cluster)
+        key, bob = claim_keys(cluster["bob"])[-1], cluster["bob"].keys.tls
+        assert claims.public(key.secret) == claimed.record.claim_key
+        leader = claimed.record.leader_id
+        claim = claimed.claim(leader)
+        renew = m.Renew(claim.chat, leader, claimed.epoch, claim.address, True, claim.facts)
+        for request, reason in (
+            (renew, Reason.NOT_LEADER),
+            (claim, Reason.LEADER_ALIVE),
+            (replace(claim, node=leader + 1), Reason.LEADER_ALIVE),
+        ):
+            refusal = claimed.ask(claimed.signed(request, key, bob), bob)
+            assert (refusal.reason, claimed.read().epoch) == (reason, claimed.record.epoch)
+            assert claimed.read().leader_address == claimed.record.leader_address
+        cluster["alice"].run("send", "-c", CHAT, "--wait", "none", "still here")
+    finally:
+        cluster.close()
 
 
 def test_the_owner_claims_when_the_claim_key_is_lost(claimed: Claimed) -> None:

@@ -26,6 +26,7 @@ from nds.record import (
     Removed,
     Renewal,
     Renewed,
+    Speaker,
     Word,
 )
 
@@ -281,6 +282,31 @@ def test_a_deposed_leader_gets_the_record_that_replaced_it_and_changes_nothing()
 def test_another_members_renewal_of_the_same_epoch_is_refused():
     decision = nds.renew(kept(), replace(RENEWAL, node=BOB), NOW)
     assert (decision.record, decision.reply) == (TEA, Refused(Reason.NOT_LEADER, TEA))
+
+
+SECURED = replace(TEA, certificate=b"of anne", claim_key=b"k" * 32)
+ANOTHER = Speaker(proved=frozenset({SECURED.claim_key}), certificate=b"of another")
+ITSELF = replace(ANOTHER, certificate=SECURED.certificate)
+
+
+def test_the_leader_is_renewed_by_its_certificate_alone():
+    there = replace(RENEWAL, address="10.0.0.9:5009", by=ITSELF)
+    assert nds.renew(kept(SECURED), there, NOW).record.address == there.address
+    decision = nds.renew(kept(SECURED), replace(there, by=ANOTHER), NOW)
+    assert (decision.record, decision.reply) == (SECURED, Refused(Reason.NOT_LEADER, SECURED))
+
+
+def test_who_claims_as_the_leader_with_another_certificate_has_the_leader_asked_first():
+    claim = replace(CLAIM, node=ANNE, by=ITSELF)
+    assert isinstance(nds.claim_begin(kept(SECURED), claim, NOW).reply, Granted)
+    claim = replace(claim, by=ANOTHER)
+    ask = nds.claim_begin(kept(SECURED), claim, NOW).reply
+    assert ask == Ask(ANNE, TEA.address, TEA.epoch, CLAIM.votes, SECURED.certificate)
+    alive = Answer(Word.LEADING, TEA.epoch, ANNE)
+    assert finish(SECURED, alive, claim) == Refused(
+        Reason.LEADER_ALIVE, replace(SECURED, seen_ms=NOW)
+    )
+    assert isinstance(finish(SECURED, Answer(Word.REFUSED), claim), Granted)
 
 
 def test_a_renewal_tells_who_leads_where_that_was_forgotten():
