@@ -5,6 +5,7 @@ worsened lies between a node and us.
 """
 
 import asyncio
+import json
 import os
 import re
 import resource
@@ -278,9 +279,10 @@ class Node(Process):
                 return found
 
     def database(self) -> Path:
-        """The file of its log."""
-        (found,) = [file for file in self.profile.rglob("*.db") if not file.name.startswith("nds")]
-        return found
+        """The file of its log; one that was killed while it came in may have left another."""
+        kept = json.loads((self.profile / "default" / "profile.json").read_text("utf-8"))
+        (chat,) = kept["chats"]
+        return self.profile / "default" / "chats" / str(chat["archive"])
 
     async def close(self) -> None:
         self.kill()
