@@ -280,9 +280,9 @@ class Node(Process):
 
     def database(self) -> Path:
         """The file of its log; one that was killed while it came in may have left another."""
-        kept = json.loads((self.profile / "default" / "profile.json").read_text("utf-8"))
+        kept = json.loads((self.profile / "profile.json").read_text("utf-8"))
         (chat,) = kept["chats"]
-        return self.profile / "default" / "chats" / str(chat["archive"])
+        return self.profile / "chats" / str(chat["archive"])
 
     async def close(self) -> None:
         self.kill()
