@@ -17,7 +17,7 @@ from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
 from .claiming import Claiming
 from .effects import ElectionMoved, Phase
-from .election import Round, Stage, unreachable
+from .election import Round, Stage, unreachable, wait_ms
 from .messages import Elect, Elected, Life, Lookup, Pong, Refusal, Standing, Update, Vote
 from .provisional import Provisional
 from .reasons import Reason
@@ -348,7 +348,7 @@ class Electing:
         lower = [answer for answer in answers.values() if answer.ok]
         able = sum(1 for answer in lower if answer.reaches_nds or not reaches_nds)
         if able:
-            self._wait(rounds.take_over(able), s.timing.wait_ms)
+            self._wait(rounds.take_over(able), wait_ms(s.timing, lower))
         elif round.unasked and (lower or self._open(round, alive)):
             rest, round.unasked = round.unasked, []
             self._ask_each(look, round, rest)

@@ -12,15 +12,18 @@ the flow of `leading`.
       +------------+------------------------------+   an ALIVE vote, LEADING, a later epoch: over
 
 "Nobody lower" means that no lower id says OK, though one that is silent is asked twice.  WAITING is
-long for one that takes over, short for one that did not reach the registry when it was last asked.
+long for one that takes over, longer where it has yet to miss the leader, short for one that did not
+reach the registry when it was last asked.
 """
 
+from collections.abc import Iterable
 from enum import Enum, auto
 from random import Random
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from .lateness import TIMES_MAX
 from .messages import Elected, Vote
 from .timing import Timing
 from .types import Epoch, MemberId, Millis
@@ -128,6 +131,16 @@ class Election:
             claim = Pending(nonce, epoch, votes or (), electorate, now)
         self.claim = claim
         return claim
+
+
+def wait_ms(timing: Timing, lower: Iterable[Elected]) -> Millis:
+    """How long lower ids are waited for that gave these answers.
+
+    One that still hears the leader has its look at it before it, and is perhaps late itself.
+    """
+    unaware = any(answer.vote is Vote.ALIVE for answer in lower)
+    more = (TIMES_MAX - 1) * timing.ping_tries * timing.ping_ms
+    return timing.wait_ms + (more if unaware else 0)
 
 
 def unreachable(round: Round, active: tuple[MemberId, ...], me: MemberId) -> tuple[MemberId, ...]:

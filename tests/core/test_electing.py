@@ -323,6 +323,22 @@ def test_a_lower_id_that_said_ok_is_waited_for_then_the_leader_asked_once_more()
     assert talk.sent(m.Elect) == [], "ELECTION is not sent again"
 
 
+@pytest.mark.parametrize("vote", [ALIVE, UNREACHABLE])
+def test_a_lower_id_that_has_yet_to_miss_the_leader_is_waited_for_longer(vote: Vote) -> None:
+    """It may be late itself, and gives the leader longer."""
+    talk = electing(4, 2, 3, 5)
+    talk.answer(m.Elect, talk.vote(vote, ok=True), to=2)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=3)
+    talk.answer(m.Elect, talk.vote(UNREACHABLE), to=5)
+    talk.fail(m.Elect, to=1)
+    talk.mute(1)
+    began = talk.now
+    talk.wait_for(m.Claim)
+    longer = 3 * LAN.ping_tries * LAN.ping_ms if vote is ALIVE else 0
+    least = LAN.wait_ms + longer + LAN.ping_tries * LAN.ping_ms
+    assert least <= talk.now - began <= least + 100
+
+
 def test_leading_after_the_wait_ends_the_round() -> None:
     talk = electing()
     talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True), to=2)
