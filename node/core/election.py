@@ -23,9 +23,8 @@ from random import Random
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from .lateness import TIMES_MAX
 from .messages import Elected, Vote
-from .timing import Timing
+from .timing import TIMES_MAX, Timing
 from .types import Epoch, MemberId, Millis
 
 

@@ -10,12 +10,12 @@ a busy machine take each other for dead, elect, relay and tell of it, which keep
 that comes later than a ping may take is a stall as well, which `Group` excuses.
 """
 
+from .timing import TIMES_MAX
 from .types import Address, Millis
 
 LATE_MS = 20  # a turn that comes so much later than it was due was held up by others
 HALF_MS = 1_000  # after which a lateness counts half
 HOPS = 4  # turns of others and of our own between a question and its answer
-TIMES_MAX = 4  # as long as usual, at most; lower ids are waited for as long
 
 
 class Lateness:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from .types import Millis
 
 RENEW_MIN_MS = 1_000
+TIMES_MAX = 4  # as long as usual, at most, a call has from one who is late
 RENEW_MAX_MS = 3_000  # what the discovery service counts on
 
 

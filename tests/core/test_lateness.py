@@ -5,8 +5,8 @@ import pytest
 from node.core import messages as m
 from node.core.effects import Call
 from node.core.events import Answered, AnsweredLate
-from node.core.lateness import TIMES_MAX, Lateness
-from node.core.timing import LAN
+from node.core.lateness import Lateness
+from node.core.timing import LAN, TIMES_MAX
 
 from .dialogue import follower
 
