@@ -22,5 +22,9 @@ class Sealer:
     def open(self, content: bytes, wrap: bytes, chat: ChatId, member: MemberId) -> bytes | None:
         return self._pair(member).open(content, wrap)
 
+    def open_by(self, content: bytes, wrap: bytes, seal_key: bytes) -> bytes | None:
+        pair = seals.pair(self._own.seal, seal_key)
+        return pair.open(content, wrap) if pair is not None else None
+
     def _pair(self, member: MemberId) -> seals.Pair:
         return seals.Pair(self._own.seal, self._card_of(member).seal_key)

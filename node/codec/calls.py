@@ -57,10 +57,18 @@ class Method(Struct, frozen=True):
         self, reply: Reply, caller: core.Caller | None = None, seals: Seals | None = None
     ) -> bytes:
         """`caller`: whoever is answered."""
+        return self.put_sealed_reply(reply, caller, seals).SerializeToString()
+
+    def put_sealed_reply(
+        self, reply: Reply, caller: core.Caller | None, seals: Seals | None
+    ) -> Message:
+        """The same, before it is bytes."""
         message = self.put_reply(reply)
         if seals is not None and caller is not None and self.reply in SEALED:
-            seal(message, seals, caller.chat, caller.node)
-        return message.SerializeToString()
+            to = reply.member if isinstance(reply, core.Welcome) else caller.node
+            chat = reply.chat if isinstance(reply, core.Welcome) else caller.chat
+            seal(message, seals, chat, to)
+        return message
 
     def read_reply(
         self,

@@ -16,11 +16,11 @@ from node.codec import conversation
 from node.codec.calls import METHODS, parse
 from node.codec.check import Check, Malformed
 from node.codec.facts import PROTOCOL, program
-from node.codec.sealing import Seals
+from node.codec.sealing import SEALED, Seals, seal, unseal
 from node.core import messages as core
 from node.core.conversation import ChatMessage
 from node.core.messages import Reply, Request
-from node.core.types import Address, Key, MemberId
+from node.core.types import NO_EPOCH, Address, Key, MemberId
 from node.limits import Limits
 from p2pchat.v1 import node_pb2 as pb
 
@@ -75,6 +75,11 @@ class Frame(Struct, frozen=True, gc=False):
     answers: list[Answer]
 
 
+def _of_nobody(_: int) -> core.Caller | None:
+    """Where no call of ours is known."""
+    return None
+
+
 def write_hello(addresses: tuple[Address, ...]) -> bytes:
     """The part of a frame that says who we are: `addresses` are where we can be called."""
     hello = pb.Hello(protocol=PROTOCOL, build=program(), addresses=addresses[:ADDRESSES_MAX])
@@ -104,8 +109,11 @@ class AskWriter:
             ask = pb.Ask(id=id).SerializeToString() + _delimited(_MESSAGES, told)
             return _delimited(_ASKS, ask)
         field, _ = CARRIED[type(request)]
-        method = METHODS[type(request)]
-        asked: dict[str, Any] = {"id": id, field: method.put_request(request)}
+        method, caller = METHODS[type(request)], request.caller
+        message = method.put_request(request)
+        if self.seals is not None and method.request in SEALED:
+            seal(message, self.seals, caller.chat, caller.callee)
+        asked: dict[str, Any] = {"id": id, field: message}
         return pb.Frame(asks=[pb.Ask(**asked)]).SerializeToString()
 
     def _body(self, messages: tuple[ChatMessage, ...]) -> tuple[bytes, bytes]:
@@ -144,24 +152,33 @@ def _frame_of(tell: core.Tell) -> Message:
     return pb.Frame(asks=[pb.Ask(id=1, messages=told)])
 
 
-def write_answer(asked: Asked, reply: Reply | bytes) -> bytes:
+def write_answer(asked: Asked, reply: Reply | bytes, seals: Seals | None = None) -> bytes:
     """The part of a frame that answers; bytes are a google.rpc.Status."""
     if isinstance(reply, bytes):
         return pb.Frame(answers=[pb.Answer(id=asked.id, status=reply)]).SerializeToString()
     method, field = _BY_ASK[asked.field], _ANSWERS[asked.field]
-    answer: dict[str, Any] = {"id": asked.id, field: method.put_reply(reply)}
+    caller = asked.request.caller if not isinstance(asked.request, Malformed) else None
+    answer: dict[str, Any] = {"id": asked.id, field: method.put_sealed_reply(reply, caller, seals)}
     return pb.Frame(answers=[pb.Answer(**answer)]).SerializeToString()
 
 
-def read_frame(data: bytes, limits: Limits, seals: Seals | None = None) -> Frame:
+def read_frame(
+    data: bytes,
+    limits: Limits,
+    seals: Seals | None = None,
+    caller_of: Callable[[int], core.Caller | None] = _of_nobody,
+) -> Frame:
     """What came; what is said must be sealed for `seals`, where there are any.  Raises `Malformed`
     where it is no frame; a part that is wrong says so itself.
+
+    `caller_of`: who called whom in our own call of that id.
     """
     frame = parse(pb.Frame, data)
     assert isinstance(frame, pb.Frame)
     hello = _hello(frame.hello) if frame.HasField("hello") else None
     asked = [_asked(ask, limits, seals) for ask in frame.asks]
-    return Frame(hello, asked, [_answer(answer, limits) for answer in frame.answers])
+    answers = [_answer(answer, limits, seals, caller_of) for answer in frame.answers]
+    return Frame(hello, asked, answers)
 
 
 def _hello(p: pb.Hello) -> Hello:
@@ -181,7 +198,9 @@ def _asked(p: pb.Ask, limits: Limits, seals: Seals | None) -> Asked:
     check.required(bool(field), "request")
     if check.violations:
         return Asked(p.id, field, Malformed(tuple(check.violations)))
-    part: Message = getattr(p, field)
+    part: Any = getattr(p, field)
+    if seals is not None and type(part) in SEALED and field != "messages":
+        unseal(part, seals, part.caller.chat_id, part.caller.node_id)
     get: Callable[[Any, Check], Request] = _BY_ASK[field].get_request
     if field == "messages":
         get = conversation.get_several
@@ -191,14 +210,23 @@ def _asked(p: pb.Ask, limits: Limits, seals: Seals | None) -> Asked:
     return Asked(p.id, field, request)
 
 
-def _answer(p: pb.Answer, limits: Limits) -> Answer:
+def _answer(
+    p: pb.Answer,
+    limits: Limits,
+    seals: Seals | None,
+    caller_of: Callable[[int], core.Caller | None],
+) -> Answer:
     field = p.WhichOneof("reply") or ""
     if field == "status":
         return Answer(p.id, p.status)
     check = Check(limits)
     if not check.required(bool(field), "reply"):
         return Answer(p.id, Malformed(tuple(check.violations)))
-    reply = _BY_ANSWER[field].get_reply(getattr(p, field), check)
+    part = getattr(p, field)
+    if seals is not None and type(part) in SEALED:
+        asked = caller_of(p.id) or core.Caller(0, 0, 0, NO_EPOCH)
+        unseal(part, seals, asked.chat, asked.callee)
+    reply = _BY_ANSWER[field].get_reply(part, check)
     if check.violations:
         return Answer(p.id, Malformed(tuple(check.violations)))
     return Answer(p.id, reply)

@@ -27,6 +27,11 @@ class ChatSeals:
         pair = self._pair(chat, member)
         return pair.open(content, wrap) if pair is not None else None
 
+    def open_by(self, content: bytes, wrap: bytes, seal_key: bytes) -> bytes | None:
+        own = {one.seal_key for one in self._chats()}
+        pairs = (seals.pair(each, seal_key) for each in own)
+        return next((found for one in pairs if one and (found := one.open(content, wrap))), None)
+
     def _pair(self, chat: ChatId, member: MemberId) -> seals.Pair | None:
         """Of us and that member; None where it is none, or has said no key."""
         for one in self._chats():

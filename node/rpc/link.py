@@ -28,7 +28,7 @@ from node.codec.frames import (
     write_answer,
     write_hello,
 )
-from node.core.messages import Refusal, Reply, Request, Tell
+from node.core.messages import Caller, Refusal, Reply, Request, Tell
 from node.core.reasons import Reason
 from node.core.types import Address, Millis, Silence
 from node.limits import Limits
@@ -97,7 +97,7 @@ class Link:
         self._limits, self._on_hello, self._on_late = limits, on_hello, on_late
         self._loop = asyncio.get_running_loop()
         self._ids = self._asked = 0
-        self._waiting: dict[int, tuple[Then, asyncio.TimerHandle]] = {}
+        self._waiting: dict[int, tuple[Then, asyncio.TimerHandle, Caller]] = {}
         self._taken = 0  # frames
         self._drained: asyncio.Future[None] | None = None
         self._expired: dict[int, float] = {}  # calls whose answers may still come: since when
@@ -128,7 +128,7 @@ class Link:
         self._ids += 1
         id = self._ids
         timer = self._loop.call_later(deadline_ms / 1000, self._expire, id, self._taken)
-        self._waiting[id] = then, timer
+        self._waiting[id] = then, timer, request.caller
         self._put(id, self._writer.write(id, request), urgent=not is_bulk)
 
     async def ask(self, request: Request, deadline_ms: Millis) -> End:
@@ -150,7 +150,7 @@ class Link:
         self._close(id, Silenced(Silence.SILENT, "DEADLINE_EXCEEDED: no answer on the link"))
 
     def _close(self, id: int, end: End) -> None:
-        then, timer = self._waiting.pop(id)
+        then, timer, _ = self._waiting.pop(id)
         timer.cancel()
         if not self._waiting and self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
@@ -161,6 +161,10 @@ class Link:
         while self._waiting:
             self._drained = self._loop.create_future()
             await self._drained
+
+    def _caller_of(self, id: int) -> Caller | None:
+        waiting = self._waiting.get(id)
+        return waiting[2] if waiting is not None else None
 
     @property
     def asking(self) -> int:
@@ -177,7 +181,8 @@ class Link:
         writing = self._loop.create_task(self._write_on())
         try:
             async for data in frames:
-                lines = self._take(read_frame(data, self._limits, self._writer.seals))
+                seals = self._writer.seals
+                lines = self._take(read_frame(data, self._limits, seals, self._caller_of))
                 await self._hold(len(data), lines)
                 while len(self._serving) >= ASKED_MAX:
                     await self._one_served()
@@ -257,7 +262,7 @@ class Link:
             self._serving[number] = until, asked, forget
 
     def _answer(self, asked: Asked, reply: Reply | bytes) -> None:
-        part, request = write_answer(asked, reply), asked.request
+        part, request = write_answer(asked, reply, self._writer.seals), asked.request
         now, before = self._loop.time(), self._told_at
         if several := isinstance(request, Tell) and len(request.messages) > 1:
             self._told_at = now

@@ -103,8 +103,9 @@ class Site:
 
     def _known(self) -> tuple[m.Roster, m.View]:
         """What a member knows."""
-        request = m.Update(self.caller("carol"), m.Roster(), want_roster=True)
-        answer = call(self.listen["bob"], self.keys["carol"].tls, request)
+        bob, carol = self.keys["bob"], self.keys["carol"]
+        request = m.Update(self.caller("carol", self.id["bob"]), m.Roster(), want_roster=True)
+        answer = call(self.listen["bob"], carol.tls, request, Sealer(carol, lambda _: bob.card))
         assert isinstance(answer, m.Updated), answer
         return answer.roster, answer.view
 

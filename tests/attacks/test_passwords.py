@@ -19,6 +19,7 @@ from tests.attacks.site import CHAT, Refused, Site, call
 from tests.attacks.test_registry import Liar, listening
 from tests.e2e.cluster import Cluster
 from tests.logs import key_of, looked_into
+from tests.sealing import Sealer
 
 pytestmark = pytest.mark.xdist_group("attacks")
 
@@ -88,7 +89,8 @@ def vault(site: Site, tmp_path: Path) -> Iterator[Vault]:
     member = site.cluster["bob"].id(name)
     caller = m.Caller(chat, member, 2**52, Epoch(0, 0))
     update = m.Update(caller, m.Roster(), want_roster=True)
-    told = call(site.listen["alice"], site.keys["bob"].tls, update)
+    bob, seals = site.keys["bob"], Sealer(site.keys["bob"], lambda _: site.keys["alice"].card)
+    told = call(site.listen["alice"], bob.tls, update, seals)
     assert isinstance(told, m.Updated), told
     kept = told.roster.password
     assert kept.terms is not None

@@ -69,7 +69,8 @@ class Court(Site):
 
     def brings(self, by: str, roster: m.Roster, to: str = "alice") -> Any:
         """What a member says of the group."""
-        return call(self.listen[to], self.keys[by].tls, m.Update(self.caller(by), roster))
+        update = m.Update(self.caller(by, self.id[to]), roster)
+        return call(self.listen[to], self.keys[by].tls, update, self.seals(by))
 
     def state(self) -> dict[str, object]:
         told = super().state()

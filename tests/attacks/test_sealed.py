@@ -7,9 +7,11 @@ import pytest
 
 from node.codec import Malformed
 from node.core import messages as m
+from node.core.access import Invite, Password, Terms
 from node.core.conversation import ChatMessage
+from node.core.types import Hlc
 from node.trust import keys
-from tests.attacks.site import CHAT, Refused, Site, over_link
+from tests.attacks.site import CHAT, Refused, Site, Way, call, over_link
 from tests.attacks.test_members import fresh
 from tests.sealing import Sealer
 
@@ -84,3 +86,36 @@ def test_nothing_is_said_in_the_clear_over_a_link(site: Site) -> None:
         request = tell(site, said(site, 15))
         assert site.carol_asks(request, None, over_link) == NOT_SEALED
         assert site.carol_asks(request, thief(site), over_link) == NOT_SEALED
+
+
+@pytest.mark.parametrize("with_key", [False, True], ids=["no seal key", "another seal key"])
+def test_what_lets_in_is_not_told(site: Site, with_key: bool) -> None:
+    """Who has `tls.pem` is told who is in the chat, as carol would be, and nothing that lets in."""
+    asks = m.Update(site.caller("carol", site.id["bob"]), m.Roster(), want_roster=True)
+    with site.unharmed():
+        told = site.carol_asks(asks, thief(site) if with_key else None)
+        assert isinstance(told, m.Updated), told
+        assert {one.id for one in told.roster.members} >= {*site.id.values()}
+        roster = told.roster
+        assert (roster.invites, roster.password, roster.claim_keys) == ((), m.NO_PASSWORD, ())
+        hers = site.carol_asks(asks, site.seals("carol")).roster
+        assert hers.claim_keys, "carol herself is told"
+        assert hers.invites
+
+
+@pytest.mark.parametrize("way", [call, over_link])
+@pytest.mark.parametrize("with_key", [False, True], ids=["no seal key", "another seal key"])
+def test_a_password_or_an_invitation_of_the_thief_s_own_is_not_taken(
+    site: Site, with_key: bool, way: Way
+) -> None:
+    later = Hlc(2**42, 0)
+    password = Password(Terms(b"s" * 16, 15, 8, 1), b"k" * 32, later, site.id["carol"])
+    invite = Invite(4_711, b"c" * 32, site.id["carol"], later.ms)
+    brings = m.Roster(password=password, invites=(invite,))
+    update = m.Update(site.caller("carol", site.id["bob"]), brings)
+    with site.unharmed():
+        site.carol_asks(update, thief(site) if with_key else None, way)
+        asks = m.Update(site.caller("carol", site.id["bob"]), m.Roster(), want_roster=True)
+        known = site.carol_asks(asks, site.seals("carol")).roster
+        assert known.password != password
+        assert invite.id not in {one.id for one in known.invites}

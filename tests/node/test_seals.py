@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from node.codec import METHODS, AskWriter, Malformed, Method, call_of
-from node.codec.frames import read_frame
+from node.codec.frames import Asked, read_frame, write_answer
 from node.codec.sealing import SEALED
 from node.core import messages as core
+from node.core.access import NO_PASSWORD
 from node.core.messages import NO_CARD, Card
 from node.host.sealing import ChatSeals
 from node.limits import Limits
@@ -218,12 +219,95 @@ def test_calls_that_say_nothing_are_as_they_were() -> None:
 
 def test_every_field_that_says_something_is_sealed() -> None:
     """Whatever of a chat message a carrier has, and nothing else."""
-    says = {"msg_id", "source_id", "msg", "header", "more_ids", "more_msgs", "messages"}
+    says = {"msg_id", "source_id", "msg", "header", "more_ids", "more_msgs", "messages", "secrets"}
     for kind, fields in SEALED.items():
         assert fields == {field.name for field in kind.DESCRIPTOR.fields} & says
     message = {field.name for field in common_pb2.ChatMessage.DESCRIPTOR.fields}
     assert message <= says
     assert call_of(TOLD)[0] == "/p2pchat.v1.Node/Message"
+
+
+# ---- rosters -----------------------------------------------------------------------------------
+
+ROSTER = replace(values.ROSTER, password=replace(values.PASSWORD, seed=b"the seed" * 4))
+UPDATE = core.Update(TOLD.caller, ROSTER, want_roster=True)
+UPDATED = core.Updated(ROSTER, values.VIEW)
+LEADER = replace(values.RECORD, id=BOB, identity=KEYS[BOB].identity, card=CARDS[BOB])
+WELCOME = core.Welcome(
+    ALICE,
+    replace(ROSTER, members=(LEADER,)),
+    replace(values.VIEW, leader=BOB),
+    7,
+    "tea",
+    1,
+    5,
+    "127.0.0.1:5001",
+)
+BARE = replace(ROSTER, invites=(), password=NO_PASSWORD, claim_keys=())
+HELD = (
+    *(invite.check for invite in ROSTER.invites),
+    ROSTER.password.seed,
+    *(key.secret for key in ROSTER.claim_keys),
+)
+
+
+def assert_none_in(data: bytes) -> None:
+    assert len(HELD) == 4
+    assert not any(secret in data for secret in HELD)
+
+
+def test_what_lets_in_is_sealed_wherever_a_roster_goes() -> None:
+    """By link and by call, asked and answered, and to who comes in."""
+    seals, update = sealer(BOB), method(core.Update)
+    by_link, by_call = AskWriter(seals).write(1, UPDATE), update.write_request(UPDATE, seals)
+    assert asked(by_link) == update.read_request(by_call, LIMITS, sealer(ALICE)) == UPDATE
+    asks = replace(CALLER, callee=BOB, node=ALICE)
+    question = Asked(1, "update", replace(UPDATE, caller=asks))
+    answered = write_answer(question, UPDATED, seals)
+    (answer,) = read_frame(answered, LIMITS, sealer(ALICE), lambda _: asks).answers
+    reply = update.write_reply(UPDATED, asks, seals)
+    assert answer.reply == update.read_reply(reply, LIMITS, asks, sealer(ALICE)) == UPDATED
+    newcomer = replace(CALLER, callee=0, node=0)
+    welcome = method(core.Join).write_reply(WELCOME, newcomer, seals)
+    assert method(core.Join).read_reply(welcome, LIMITS, newcomer, sealer(ALICE)) == WELCOME
+    for data in (by_link, by_call, answered, reply, welcome):
+        assert_none_in(data)
+
+
+@pytest.mark.parametrize("kind", ["for eve", "by eve", "in the clear"])
+def test_what_lets_in_is_taken_from_nobody_who_has_not_sealed_it_for_us(kind: str) -> None:
+    """The rest of the roster is."""
+    update = method(core.Update)
+    to_eve = replace(UPDATE, caller=replace(CALLER, callee=EVE))
+    data = {
+        "for eve": update.write_request(to_eve, sealer(BOB)),
+        "by eve": update.write_request(UPDATE, sealer(EVE)),
+        "in the clear": update.write_request(UPDATE),
+    }[kind]
+    request = update.read_request(data, LIMITS, sealer(ALICE))
+    assert isinstance(request, core.Update)
+    assert request.roster == BARE
+    reply = update.write_reply(UPDATED)
+    assert update.read_reply(reply, LIMITS, UPDATE.caller, sealer(BOB)) == core.Updated(
+        BARE, values.VIEW
+    )
+    welcome = method(core.Join).write_reply(WELCOME, CALLER, sealer(EVE))
+    entry = method(core.Join).read_reply(welcome, LIMITS, CALLER, sealer(ALICE))
+    assert isinstance(entry, core.Welcome)
+    assert (entry.roster.invites, entry.roster.claim_keys) == ((), ())
+
+
+def test_for_whom_there_is_no_key_what_lets_in_is_left_out() -> None:
+    ours = ChatSeals(lambda: [chat(CALLER.chat, BOB, {ALICE: NO_CARD})])
+    data = method(core.Update).write_request(UPDATE, ours)
+    assert_none_in(data)
+    assert not pb.UpdateMembersRequest.FromString(data).HasField("sealed")
+
+
+def test_a_roster_without_secrets_goes_as_it_was() -> None:
+    bare = replace(UPDATE, roster=BARE)
+    data = method(core.Update).write_request(bare, sealer(BOB))
+    assert data == method(core.Update).write_request(bare)
 
 
 # ---- the node's own ----------------------------------------------------------------------------
@@ -252,6 +336,16 @@ def test_for_whom_there_is_no_key_nothing_is_sealed() -> None:
     for number, member in ((7, BOB), (7, EVE), (8, BOB), (9, BOB)):
         assert ours.wrap(key, number, member) == b""
         assert ours.open(content, pair(BOB, ALICE).wrap(key), number, member) is None
+
+
+def test_a_newcomer_opens_with_the_keys_of_any_chat_of_the_node() -> None:
+    """It may not know which one it comes into."""
+    ours = ChatSeals(lambda: [chat(8, EVE, {}), chat(0, ALICE, {})])
+    content, key = seals.close(b"said")
+    wrap = pair(BOB, ALICE).wrap(key)
+    assert ours.open_by(content, wrap, CARDS[BOB].seal_key) == b"said"
+    assert ours.open_by(content, wrap, CARDS[EVE].seal_key) is None
+    assert ours.open_by(content, wrap, b"") is None
 
 
 def test_a_card_that_is_said_anew_is_used_at_once() -> None:

@@ -528,6 +528,8 @@ class JoinNetworkResponse(_message.Message):
     PROOF_FIELD_NUMBER: _builtins.int
     ELEMENT_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """The joiner's own id."""
     chat_id: _builtins.int
@@ -557,6 +559,17 @@ class JoinNetworkResponse(_message.Message):
     def view(self) -> _common_pb2.View:
         """The leader that admitted it."""
 
+    @_builtins.property
+    def secrets(self) -> _common_pb2.Roster:
+        """Of the roster what nobody may read who has a connection of the joiner's alone: `invites`,
+        `password` and `claim_keys`, which stand here and not there.  Never sent but in `sealed`, by the
+        leader that `view` names.
+        """
+
+    @_builtins.property
+    def sealed(self) -> Global___Sealed:
+        """`secrets`, where connections are secured."""
+
     def __init__(
         self,
         *,
@@ -571,10 +584,12 @@ class JoinNetworkResponse(_message.Message):
         proof: _builtins.bytes = ...,
         element: _builtins.bytes = ...,
         session: _builtins.int = ...,
+        secrets: _common_pb2.Roster | None = ...,
+        sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "element", b"element", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "session", b"session", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "element", b"element", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "session", b"session", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -644,6 +659,8 @@ class UpdateMembersRequest(_message.Message):
     ROSTER_FIELD_NUMBER: _builtins.int
     WANT_ROSTER_FIELD_NUMBER: _builtins.int
     KNOWN_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
     want_roster: _builtins.bool
     """True to be answered with the answerer's whole roster, or with what of it differs from `known`."""
     @_builtins.property
@@ -658,6 +675,18 @@ class UpdateMembersRequest(_message.Message):
     def known(self) -> Global___KnownRoster:
         """In a large group: what the caller has."""
 
+    @_builtins.property
+    def secrets(self) -> _common_pb2.Roster:
+        """Of the roster `invites`, `password` and `claim_keys`, as in JoinNetworkResponse; never sent but
+        in `sealed`.
+        """
+
+    @_builtins.property
+    def sealed(self) -> Global___Sealed:
+        """`secrets`, where connections are secured.  What stands in the roster itself counts for nothing
+        there.
+        """
+
     def __init__(
         self,
         *,
@@ -665,10 +694,12 @@ class UpdateMembersRequest(_message.Message):
         roster: _common_pb2.Roster | None = ...,
         want_roster: _builtins.bool = ...,
         known: Global___KnownRoster | None = ...,
+        secrets: _common_pb2.Roster | None = ...,
+        sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster", "sealed", b"sealed", "secrets", b"secrets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster", "want_roster", b"want_roster"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "want_roster", b"want_roster"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -718,6 +749,8 @@ class UpdateMembersResponse(_message.Message):
     VIEW_FIELD_NUMBER: _builtins.int
     WANTED_IDS_FIELD_NUMBER: _builtins.int
     WANTS_COMMON_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
     wants_common: _builtins.bool
     """Does it have what is nobody's alone otherwise?"""
     @_builtins.property
@@ -732,6 +765,14 @@ class UpdateMembersResponse(_message.Message):
     def wanted_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Of `known`: whose records the answerer lacks or has otherwise; at most 4,096."""
 
+    @_builtins.property
+    def secrets(self) -> _common_pb2.Roster:
+        """As in the request."""
+
+    @_builtins.property
+    def sealed(self) -> Global___Sealed:
+        """As in the request."""
+
     def __init__(
         self,
         *,
@@ -739,10 +780,12 @@ class UpdateMembersResponse(_message.Message):
         view: _common_pb2.View | None = ...,
         wanted_ids: _abc.Iterable[_builtins.int] | None = ...,
         wants_common: _builtins.bool = ...,
+        secrets: _common_pb2.Roster | None = ...,
+        sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "view", b"view", "wanted_ids", b"wanted_ids", "wants_common", b"wants_common"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "view", b"view", "wanted_ids", b"wanted_ids", "wants_common", b"wants_common"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
