@@ -85,6 +85,7 @@ def test_in_a_large_group_hashes_go_first() -> None:
 
 def test_what_the_other_wants_of_ours_follows_and_what_it_has_beyond_is_taken() -> None:
     talk = crowded(4)
+    talk.hears(m.Update(talk.caller(2), m.Roster(topic=m.Fact("tea", Hlc(1, 0), 2))))
     talk.hold(m.Update)
     talk.hears(m.Ping(talk.caller(2), talk.view(2, roster_hash=7)))
     theirs = roster(person(5))
@@ -92,6 +93,7 @@ def test_what_the_other_wants_of_ours_follows_and_what_it_has_beyond_is_taken() 
     assert talk.changes == [(5, Change.JOINED)]
     (update,) = talk.sent(m.Update, to=2)
     assert update.roster == replace(Membership(talk.group.roster).common, members=(person(4),))
+    assert update.roster.topic.value == "tea"
     assert (update.want_roster, update.known) == (False, None)
     talk.answer(m.Update, m.Updated(m.Roster(), talk.view(2)), to=2)
     assert talk.sent(m.Update, to=2) == [], "and that is all"

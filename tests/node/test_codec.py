@@ -332,6 +332,23 @@ BOUNDS: list[tuple[type, str, Any, str, str]] = [
         "view.leader_address",
         "HOST",
     ),
+    (core.Update, "hashes", lambda m: m.known.hashes.append(1), "known.hashes", "as many"),
+    (
+        core.Update,
+        "known",
+        lambda m: m.known.MergeFrom(
+            node_pb2.KnownRoster(member_ids=range(2_000_000, 2_004_096), hashes=[1] * 4_096)
+        ),
+        "known.member_ids",
+        "4096",
+    ),
+    (
+        core.Update,
+        "order",
+        lambda m: m.known.MergeFrom(node_pb2.KnownRoster(member_ids=[1], hashes=[1])),
+        "known.member_ids[2]",
+        "above",
+    ),
     (core.Sync, "digests", lambda m: m.digests.extend([m.digests[0]] * 4_096), "digests", "4096"),
     (core.Sync, "held", lambda m: m.held.extend([m.held[0]] * 16_384), "held", "16384"),
     (core.Sync, "order", lambda m: setattr(m.held[0], "first", 10), "held[0].last", "must be 10"),
@@ -516,6 +533,12 @@ def test_the_registry_answers_with_the_record() -> None:
 def test_no_record_in_the_answer_means_an_unknown_network() -> None:
     answer = nds_reply(core.Lookup, nds_pb2.GetNetworkInformationResponse())
     assert answer.reason == Reason.UNKNOWN_NETWORK
+
+
+def test_more_records_than_there_can_be_are_wanted_by_nobody() -> None:
+    reply = node_pb2.UpdateMembersResponse(wanted_ids=[1] * 4_097)
+    with pytest.raises(Malformed, match="wanted_ids must have at most 4096"):
+        METHODS[core.Update].read_reply(reply.SerializeToString(), LIMITS)
 
 
 def test_a_registry_that_answers_nonsense_is_found_out() -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from node.codec import AskWriter, Hello, Malformed
 from node.codec.frames import read_frame
+from node.codec.sealing import Seals
 from node.core import messages as core
 from node.core.messages import Ping, Refusal, Reply, Request
 from node.core.reasons import Reason
@@ -16,8 +17,10 @@ from node.core.types import Key, Silence
 from node.limits import Limits
 from node.rpc import Link, budget, link
 from node.runner import Silenced, Unanswered
+from node.trust import keys
 from tests.node.village import REPLIES, Answerer
-from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, TELL
+from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, ROSTER, TELL, VIEW
+from tests.sealing import Sealer
 from tests.waiting import WAIT_S
 
 PING = next(one for one in EXAMPLES if isinstance(one, Ping))
@@ -45,7 +48,9 @@ class Desk(Answerer):
 class End:
     """One end of a link, and the frames that come to it."""
 
-    def __init__(self, address: str, certificate: bytes | None = None) -> None:
+    def __init__(
+        self, address: str, certificate: bytes | None = None, seals: Seals | None = None
+    ) -> None:
         """`certificate`: of the other side."""
         self.desk = Desk()
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -57,7 +62,14 @@ class End:
         self.other: End | None = None
         own, limits = (address,), Limits()
         self.link = Link(
-            self._write, self.desk, AskWriter(), own, limits, self._greeted, self._late, certificate
+            self._write,
+            self.desk,
+            AskWriter(seals),
+            own,
+            limits,
+            self._greeted,
+            self._late,
+            certificate,
         )
         self.run = asyncio.create_task(self.link.run(self._frames()))
 
@@ -120,6 +132,22 @@ async def test_a_group_is_told_the_certificate_of_the_link_that_it_is_asked_over
     await one.link.ask(TELL, 5_000)
     await two.link.ask(TELL, 5_000)
     assert (one.desk.callers, two.desk.callers) == ([b"of two"], [None])
+
+
+async def test_what_lets_in_is_sealed_in_what_is_asked_and_answered() -> None:
+    caller = replace(CALLER, callee=1_000_009)
+    own = {caller.node: keys.make(), caller.callee: keys.make()}
+    one, two = (End("a:1", seals=Sealer(each, lambda m: own[m].card)) for each in own.values())
+    one.other, two.other = two, one
+    update = core.Update(caller, ROSTER, want_roster=True)
+    updated = core.Updated(ROSTER, VIEW)
+    two.desk.script = lambda _: updated
+    assert await one.link.ask(update, 5_000) == updated
+    assert two.desk.seen == [update]
+    for end in (one, two):
+        assert not any(key.secret in data for key in ROSTER.claim_keys for data in end.written)
+        end.frames.put_nowait(None)
+        await asyncio.wait([end.run])
 
 
 async def test_a_refusal_is_an_answer(ends: tuple[End, End]) -> None:

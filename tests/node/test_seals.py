@@ -274,6 +274,13 @@ def test_what_lets_in_is_sealed_wherever_a_roster_goes() -> None:
         assert_none_in(data)
 
 
+def test_a_newcomer_need_not_know_the_chat_that_it_comes_into() -> None:
+    seals = ChatSeals(lambda: [chat(WELCOME.chat, BOB, {ALICE: CARDS[ALICE]})])
+    newcomer = replace(CALLER, chat=0, callee=0, node=0)
+    welcome = method(core.Join).write_reply(WELCOME, newcomer, seals)
+    assert method(core.Join).read_reply(welcome, LIMITS, newcomer, sealer(ALICE)) == WELCOME
+
+
 @pytest.mark.parametrize("kind", ["for eve", "by eve", "in the clear"])
 def test_what_lets_in_is_taken_from_nobody_who_has_not_sealed_it_for_us(kind: str) -> None:
     """The rest of the roster is."""
