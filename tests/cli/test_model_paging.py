@@ -284,6 +284,16 @@ def test_before_the_end_was_read_it_does_not_move_one_either() -> None:
     assert (texts(state), view.cut_off, view.older) == (numbers(10, 60), True, place(10))
 
 
+def test_the_end_takes_nothing_away_over_an_answer_that_one_reads() -> None:
+    """Which is in no log: it would stay, and all that stood over it go."""
+    state = after(said(10), said(60), Told(("yes",), at_ms=61), state=entered())
+    state = after(at("[yes]", state), end(70, older=place(70)), state=state)
+    view = view_of(state)
+    assert (texts(state), view.cut_off) == (["10", "60", "[yes]"], True)
+    state = after(Scrolled(1, None), end(60, 70, older=place(60)), state=state)
+    assert texts(state) == ["60", "[yes]", "70"]
+
+
 def too_much() -> list[Event]:
     return [said(1_000 + count) for count in range(250)]
 

@@ -63,7 +63,7 @@ def _end(view: View, page: _Lines, older: str, room: int) -> View:
     items = tuple(item for item in view.items if _stays(view, item, first))
     fresh = _fuller(replace(view, items=items, older=older), (*page, *_since(view.earlier, first)))
     fresh = _reaching_the_end(replace(fresh, cut_off=True, earlier=()), first)
-    if view.scroll and anchored(fresh) < 0:
+    if view.scroll and (anchored(fresh) < 0 or _uncovered(view, fresh)):
         return _unmoved(view)
     return marked(fitted(fresh, room), view)
 
@@ -232,6 +232,11 @@ def _by_time(items: Sequence[Item], at_ms: int) -> int:
     while index and items[index - 1].place and items[index - 1].place[0] > at_ms:
         index -= 1
     return index
+
+
+def _uncovered(view: View, fresh: View) -> bool:
+    """Whether nothing stands over the place that he has scrolled to any more, as it did."""
+    return anchored(view) > 0 and anchored(fresh) == 0
 
 
 def _unmoved(view: View) -> View:
