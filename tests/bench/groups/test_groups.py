@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from . import __main__ as program
-from .contest import Plan
+from .contest import Failed, Group, Plan
 from .contestant import IN_FLIGHT, Seat
 from .figures import Outcome, percentile, ratio_lines, summaries
 from .kept import Kept
@@ -92,6 +92,32 @@ def test_a_contestant_that_does_not_finish_ends_with_1_and_is_out() -> None:
     assert len(broken) == 1
     assert "nobody, member 0, ended" in broken[0]
     assert program.concluded(Report([], {}, SHORT, broken), outcomes) == 1
+
+
+class Waiting:
+    """A member that waits for another; or one that is no more."""
+
+    def __init__(self, ended: bool) -> None:
+        self._ended = ended
+
+    def order(self, do: str, **_: object) -> None: ...
+
+    def answer(self, _: float) -> object:
+        raise self.fault("does not answer in time")
+
+    def has_ended(self) -> bool:
+        return self._ended
+
+    def fault(self, what: str) -> Failed:
+        return Failed(f"{'gone' if self._ended else 'waiting'}: {what}")
+
+
+@pytest.mark.parametrize(("ended", "named"), [(True, "gone: ended"), (False, "waiting: does not")])
+def test_who_ended_is_named_and_not_who_waits_for_it(ended: bool, named: str) -> None:
+    group = Group("nobody", 2)
+    group.members = [Waiting(False), Waiting(ended)]  # type: ignore[list-item]
+    with pytest.raises(Failed, match=named):
+        group.all("meet")
 
 
 # ---- figures -------------------------------------------------------------------------------------
