@@ -258,6 +258,17 @@ async def test_who_accepts_and_says_nothing_costs_the_time_of_the_call(profile: 
     assert one.distrust == ""
 
 
+async def test_what_is_closed_opens_no_more(profile: Profile) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        one = profile.way(f"127.0.0.1:{frozen.getsockname()[1]}")
+        await one.call(CALL, b"hello", 50)
+        opening = one._opening
+        assert opening is not None
+        assert not opening.done()
+        await one.close()
+        assert opening.cancelled()
+
+
 async def test_a_connection_is_opened_though_no_call_has_the_time_for_it(
     profile: Profile, first: Holder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
