@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 from node.trust.certificates import make
@@ -136,8 +135,7 @@ class Crowd:
             self.began -= 1
             if task is not None:
                 task.cancel()
-                with suppress(asyncio.CancelledError, OSError):
-                    await task
+                await asyncio.gather(task, return_exceptions=True)
 
     async def read(
         self, kind: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
