@@ -63,6 +63,8 @@ class Way:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     await self._look_again(line)
+            if self.distrust:
+                return Silenced(Silence.SILENT, f"{DISTRUSTED}{self.distrust}")
         return outcome
 
     async def stream(self, path: str, payload: bytes) -> AsyncIterator[bytes]:
@@ -97,7 +99,10 @@ class Way:
         return self._line or self._unopened
 
     async def _open(self) -> None:
-        certificate = await self._certificate() if self._known is not None else b""
+        if self._known is None:
+            self.distrust, self._line = "", self._made(b"")
+            return
+        certificate = await self._certificate()
         if isinstance(certificate, bytes):
             self._line = self._made(certificate)
         else:
@@ -134,11 +139,17 @@ class Way:
         return seen if not known or known == seen else None
 
     async def _look_again(self, line: Line) -> None:
-        """There is no connection: is another certificate shown, or none?"""
-        if self._known is not None and self._line is line:
-            self._line = None
-            await line.close()
-            await self._opened()
+        """There is no connection. Is another key shown, or none, or one while ours are plain?"""
+        if self._line is not line or (self._known is None and self._transport.is_secured):
+            return
+        self._line = None
+        await line.close()
+        await self._opened()
+        if self._known is None and isinstance(await shown(self._address, OPENING_S), bytes):
+            self.distrust = (
+                f"connections to {self._address} are secured, and this node's are not: it was"
+                " started with --insecure. Leave that out"
+            )
 
     async def close(self) -> None:
         if self._opening is not None:

@@ -52,11 +52,13 @@ class Listening:
         """Takes the port; serves once `start` is called.
 
         Raises:
-            PlainConnections: others could reach connections that are not secured.
+            PlainConnections: others could reach, or are told of, connections that are not secured.
             PortInUse: the address that was asked for is not to be had.
         """
-        if self._config.insecure == "on" and not is_loopback(self.address):
-            raise PlainConnections(address=self.address)
+        if self._config.insecure == "on":
+            for address in filter(None, (self.address, self._config.advertise)):
+                if not is_loopback(address):
+                    raise PlainConnections(address=address)
         try:
             await self._bind(self.host, self.port)
         except PortInUse:

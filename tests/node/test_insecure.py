@@ -9,7 +9,7 @@ from nds.clock import unix_ms
 from nds.config import Config
 from nds.server import Server
 from nds.store import MemoryStore
-from node.errors import NdsDistrusted, NdsUnreachable, PlainConnections
+from node.errors import NdsDistrusted, PlainConnections
 from node.host import asking, entering, views
 from node.rpc.transport import PLAIN, shown
 from node.words import Mode
@@ -77,7 +77,7 @@ async def test_a_plain_nds_is_nothing_for_a_secured_node(village: Town) -> None:
 
 async def test_a_secured_nds_is_nothing_for_a_plain_node(town: Town) -> None:
     alice = await town.start("alice", **PLAINLY)
-    with pytest.raises(NdsUnreachable, match=town.nds):
+    with pytest.raises(NdsDistrusted, match=f"{town.nds} are secured, and this node's are not"):
         await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)
 
 

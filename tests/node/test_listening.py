@@ -257,6 +257,14 @@ async def test_plain_connections_are_not_for_an_address_of_others(
     assert house.built == []
 
 
+async def test_nobody_elsewhere_is_told_where_plain_connections_are(house: House) -> None:
+    with pytest.raises(PlainConnections, match=r"10\.0\.0\.5:5000 is reached from others"):
+        await house.listening(insecure="on", advertise="10.0.0.5:5000").open()
+    assert house.built == []
+    here = await house.started(insecure="on", advertise="localhost:5000")
+    assert here.advertised("127.0.0.1:50050") == "localhost:5000"
+
+
 # ---- a node ------------------------------------------------------------------------------------
 
 

@@ -329,6 +329,29 @@ async def test_where_nothing_is_secured_nothing_is_known(profile: Profile) -> No
     assert not profile.known.file.exists()
 
 
+async def test_who_is_plain_is_told_that_the_service_is_secured(
+    profile: Profile, first: Holder, silent_port: int
+) -> None:
+    async with serving(first.transport) as (address, service):
+        one = profile.way(address, PLAIN)
+        assert await distrusted(one) == (
+            f"connections to {address} are secured, and this node's are not: it was started with"
+            " --insecure. Leave that out"
+        )
+        with pytest.raises(grpc.aio.AioRpcError):
+            await watch(one)
+        assert one.distrust
+    assert service.heard == 0
+    end = await one.call(CALL, b"hello", MS)
+    assert (isinstance(end, Silenced), one.distrust) == (True, ""), "nobody is there"
+    async with serving(PLAIN, port_of(address)):
+        assert await one.call(CALL, b"hello", MS) == b"hello"
+    nobody = profile.way(f"127.0.0.1:{silent_port}", PLAIN)
+    end = await nobody.call(CALL, b"hello", MS)
+    assert isinstance(end, Silenced)
+    assert end.status.startswith("UNAVAILABLE")
+
+
 # ---- the disk ----------------------------------------------------------------------------------
 
 
