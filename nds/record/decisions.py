@@ -181,7 +181,7 @@ def renew(kept: Kept, renewal: Renewal, now_ms: int) -> Decision[Renewed | Refus
     )
     ids = NO_IDS
     if renewal.want_ids:
-        record, ids = _block(record, generation)
+        record, ids, generation = _block(record, generation, facts)
     ask = None if record.answered else _question(record)
     return Decision(record, generation, Renewed(record, ids, ask))
 
@@ -267,7 +267,8 @@ def _recall(
                 record = replace(record, claim_key=facts.claim_key)
             if kept.record is None:
                 key = record.claim_key or by.claim_key
-                record = replace(record, claim_key=key, owner=by.owner)
+                next_n = _next_n(record, facts)
+                record = replace(record, claim_key=key, owner=by.owner, next_n=next_n)
             record = replace(record, epoch=facts.epoch, leader=leader, address=address)
             record = replace(record, seen_ms=0, nonce=0, ids=NO_IDS, answered=False)
             record = replace(record, certificate=b"", host=by.host)
@@ -275,8 +276,6 @@ def _recall(
         elif facts.epoch == record.epoch and not record.leader and not record.deleted:
             record = replace(record, leader=leader, address=address)
             record = replace(record, certificate=b"", host=by.host)
-    if record is not None and record.next_n <= facts.highest_n:
-        record = replace(record, next_n=min(facts.highest_n + 1, GENERATION))
     if record is not None and by.handovers:
         *former, owner = record.owners(by)
         record = replace(record, owner=owner, former=tuple(former))
@@ -369,15 +368,27 @@ def _grant(kept: Kept, record: Record, claim: Claim, now_ms: int) -> Decision[Gr
         certificate=claim.by.certificate,
         host=claim.by.host,
     )
-    record, ids = _block(record, kept.generation)
+    record, ids, generation = _block(record, kept.generation, claim.facts)
     record = replace(record, ids=ids)
-    return Decision(record, kept.generation, Granted(record, ids, _question(record)))
+    return Decision(record, generation, Granted(record, ids, _question(record)))
 
 
-def _block(record: Record, generation: int) -> tuple[Record, IdBlock]:
-    """Take the next block of ids; an empty one when a million have been given."""
-    size = min(BLOCK, GENERATION - record.next_n)
-    if size <= 0:
-        return record, NO_IDS
-    ids = IdBlock(generation * GENERATION + record.next_n, size)
-    return replace(record, next_n=record.next_n + size), ids
+def _block(record: Record, generation: int, facts: Facts) -> tuple[Record, IdBlock, int]:
+    """Take the next block of ids; gives the generation of the next one, too.
+
+    Once a generation's have all been given, those of the next begin.
+    """
+    next_n = _next_n(record, facts)
+    if next_n >= GENERATION:
+        generation, next_n = generation + 1, 1
+    size = min(BLOCK, GENERATION - next_n)
+    ids = IdBlock(generation * GENERATION + next_n, size)
+    return replace(record, next_n=next_n + size), ids, generation
+
+
+def _next_n(record: Record, facts: Facts) -> int:
+    """The next number that people see.  None is given twice that the caller knows of; of a million
+    of them nobody is believed.
+    """
+    seen = facts.highest_n + 1 if facts.highest_n < GENERATION - BLOCK else 0
+    return max(record.next_n, seen)

@@ -281,6 +281,7 @@ def put_member(member: Member) -> pb.MemberRecord:
         admission=member.admission,
         farewell=member.farewell,
         since_ms=member.since,
+        affirmation=member.affirmation,
     )
 
 
@@ -315,6 +316,7 @@ def get_member(p: pb.MemberRecord, check: Check, at: str) -> Member:
         admission=get_signature(p.admission, check, f"{at}.admission"),
         farewell=get_signature(p.farewell, check, f"{at}.farewell") if p.left else b"",
         since=check.number(p.since_ms, f"{at}.since_ms"),
+        affirmation=get_signature(p.affirmation, check, f"{at}.affirmation"),
     )
 
 

@@ -42,6 +42,7 @@ _ANSWERS = dict(CARRIED.values())
 
 _ASKS = pb.Frame.DESCRIPTOR.fields_by_name["asks"].number
 _MESSAGES = pb.Ask.DESCRIPTOR.fields_by_name["messages"].number
+_TOLD = pb.Messages.DESCRIPTOR.full_name
 _SEALED = pb.Messages.DESCRIPTOR.fields_by_name["sealed"].number
 _CONTENT = pb.Sealed.DESCRIPTOR.fields_by_name["content"].number
 _WRAP = pb.Sealed.DESCRIPTOR.fields_by_name["wrap"].number
@@ -103,7 +104,7 @@ class AskWriter:
             caller = request.caller
             body, key = self._body(request.messages)
             if self.seals is not None:
-                wrap = self.seals.wrap(key, caller.chat, caller.callee)
+                wrap = self.seals.wrap(key, _TOLD, caller.chat, caller.callee)
                 body = _delimited(_SEALED, body + _delimited(_WRAP, wrap))
             told = _head(caller, request.to, request.pass_on) + body
             ask = pb.Ask(id=id).SerializeToString() + _delimited(_MESSAGES, told)

@@ -3,8 +3,9 @@
 Only what is said is sealed; who calls, and for whom, is not.  Where nothing can be opened there is
 nothing that was said, and the group refuses that like any other call.
 
-Of a roster the secrets alone are sealed.  A member whose key is not known yet is told none, nor
-taken for knowing any: it is known once rosters have been exchanged, and they are again.
+So are rosters.  Beside one stands, in the clear, the record by which the other side knows the key
+that it is sealed with: a newcomer's own, or the leader's that lets one in.  It counts for no more:
+of whom the key is known already nothing is believed that it has not sealed.
 """
 
 from typing import Any, Protocol, TypeVar
@@ -17,15 +18,15 @@ from p2pchat.v1 import node_pb2 as pb
 
 Carrier = TypeVar("Carrier", bound=Message)
 
+_ROSTER = frozenset({"roster"})
 SEALED: dict[type[Message], frozenset[str]] = {
     pb.Messages: frozenset({"messages"}),
     pb.MessageRequest: frozenset({"msg_id", "source_id", "msg", "header", "more_ids", "more_msgs"}),
     pb.SyncResponse: frozenset({"messages"}),
-    pb.UpdateMembersRequest: frozenset({"secrets"}),
-    pb.UpdateMembersResponse: frozenset({"secrets"}),
-    pb.JoinNetworkResponse: frozenset({"secrets"}),
+    pb.UpdateMembersRequest: _ROSTER,
+    pb.UpdateMembersResponse: _ROSTER,
+    pb.JoinNetworkResponse: _ROSTER,
 }
-SECRETS = ("invites", "password", "claim_keys")  # of a roster: they let in, or give the lead
 
 
 class Seals(Protocol):
@@ -35,58 +36,82 @@ class Seals(Protocol):
         """The content, encrypted, and the fresh key that opens it."""
         ...
 
-    def wrap(self, key: bytes, chat: ChatId, member: MemberId) -> bytes:
-        """The key, for that member; empty where its own is not known."""
+    def wrap(self, key: bytes, kind: str, chat: ChatId, member: MemberId) -> bytes:
+        """The key of a message of that kind, for that member; empty where its own is not known."""
         ...
 
-    def open(self, content: bytes, wrap: bytes, chat: ChatId, member: MemberId) -> bytes | None:
-        """What that member has sealed for us; None: it has not."""
+    def open(
+        self, content: bytes, wrap: bytes, kind: str, chat: ChatId, member: MemberId
+    ) -> bytes | None:
+        """What that member has sealed for us, in that chat, in a message of that kind; None: it has
+        not.
+        """
         ...
 
-    def open_by(self, content: bytes, wrap: bytes, seal_key: bytes) -> bytes | None:
+    def open_by(
+        self, content: bytes, wrap: bytes, kind: str, chat: ChatId, seal_key: bytes
+    ) -> bytes | None:
         """What the owner of that key has sealed for us, who do not know it as a member."""
         ...
 
+    def key_of(self, chat: ChatId, member: MemberId) -> bytes:
+        """The key that things are sealed with for that member; empty where it is not known."""
+        ...
+
+
+def about(kind: str, chat: ChatId) -> bytes:
+    """What a seal is for, beside whom: what was sealed for one chat, or for one kind of message,
+    opens in no other.
+    """
+    return chat.to_bytes(8) + kind.encode()
+
 
 def seal(message: Message, seals: Seals, chat: ChatId, member: MemberId) -> None:
-    """Close what is said in this message, for that member, in place."""
-    if SEALED[type(message)] == {"secrets"}:
-        return _seal_secrets(message, seals, chat, member)
-    inner = type(message)()
+    """Close what is said in this message, for that member, in place.
+
+    A roster is left out where the member's key is not known yet.
+    """
+    fields, inner = SEALED[type(message)], type(message)()
     inner.CopyFrom(message)
     for field in message.DESCRIPTOR.fields:
-        said = field.name in SEALED[type(message)]
-        (message if said else inner).ClearField(field.name)
+        (message if field.name in fields else inner).ClearField(field.name)
+    if fields == _ROSTER:
+        _introduce(message, inner)
     content, key = seals.close(inner.SerializeToString())
-    wrap = seals.wrap(key, chat, member)
-    sealed: Any = message
-    sealed.sealed.CopyFrom(pb.Sealed(content=content, wrap=wrap))
+    wrap = seals.wrap(key, message.DESCRIPTOR.full_name, chat, member)
+    if wrap or fields != _ROSTER:
+        sealed: Any = message
+        sealed.sealed.CopyFrom(pb.Sealed(content=content, wrap=wrap))
 
 
 def unseal(message: Message, seals: Seals, chat: ChatId, member: MemberId) -> bool:
     """Have what is said in this message stand in its fields; False: that member has not sealed it
     for us, and nothing is said.  What stood there in the clear was not sealed, and goes.
     """
-    if SEALED[type(message)] == {"secrets"}:
-        _unseal_secrets(message, seals, chat, member)
-        return True
-    inner = opened(message, seals, chat, member)
-    for field in SEALED[type(message)]:
+    inner, fields = opened(message, seals, chat, member), SEALED[type(message)]
+    clear = list(message.roster.members) if fields == _ROSTER else []  # type: ignore[attr-defined]
+    for field in fields:
         message.ClearField(field)
     if inner is not None:
         message.MergeFrom(inner)
-    return inner is not None
+    elif isinstance(message, pb.UpdateMembersRequest):
+        known = seals.key_of(chat, member)
+        own = (one for one in clear if one.member_id == member and one.card.seal_key != known)
+        message.roster.members.extend(own)
+    is_welcome = isinstance(message, pb.JoinNetworkResponse) and message.member_id > 0
+    return inner is not None or (fields == _ROSTER and not is_welcome)
 
 
 def opened(message: Carrier, seals: Seals, chat: ChatId, member: MemberId) -> Carrier | None:
     """What is said in this message, by that member; None: nothing that it has sealed for us."""
     sealed: pb.Sealed = message.sealed  # type: ignore[attr-defined]
+    kind = message.DESCRIPTOR.full_name
     if isinstance(message, pb.JoinNetworkResponse):
         by = (one for one in message.roster.members if one.member_id == message.view.leader_id)
-        leader = next(by, cm.MemberRecord())
-        content = seals.open_by(sealed.content, sealed.wrap, leader.card.seal_key)
+        key = next(by, cm.MemberRecord()).card.seal_key
+        content = seals.open_by(sealed.content, sealed.wrap, kind, message.chat_id, key)
     else:
-        content = seals.open(sealed.content, sealed.wrap, chat, member)
+        content = seals.open(sealed.content, sealed.wrap, kind, chat, member)
     if content is None:
         return None
     try:
@@ -97,31 +122,11 @@ def opened(message: Carrier, seals: Seals, chat: ChatId, member: MemberId) -> Ca
     return inner if all(field.name in fields for field, _ in inner.ListFields()) else None
 
 
-def _seal_secrets(message: Any, seals: Seals, chat: ChatId, member: MemberId) -> None:
-    """Close what is secret of the roster; where that member's key is not known it is left out."""
-    secrets = cm.Roster()
-    for name in SECRETS:
-        if held := _held(message.roster, name):
-            getattr(secrets, name).MergeFrom(held)
-            message.roster.ClearField(name)
-    if not secrets.ListFields():
-        return
-    content, key = seals.close(type(message)(secrets=secrets).SerializeToString())
-    if wrap := seals.wrap(key, chat, member):
-        message.sealed.CopyFrom(pb.Sealed(content=content, wrap=wrap))
-
-
-def _unseal_secrets(message: Any, seals: Seals, chat: ChatId, member: MemberId) -> None:
-    """Have them stand in the roster; what stood there in the clear was not sealed, and goes."""
-    for name in SECRETS:
-        message.roster.ClearField(name)
-    inner = opened(message, seals, chat, member) if message.HasField("sealed") else None
-    if inner is not None:
-        for name in SECRETS:
-            if held := _held(inner.secrets, name):
-                getattr(message.roster, name).MergeFrom(held)
-
-
-def _held(roster: cm.Roster, name: str) -> Any:
-    """That field, or None where it is not set."""
-    return {field.name: value for field, value in roster.ListFields()}.get(name)
+def _introduce(message: Any, inner: Any) -> None:
+    """Have the record of who seals this stand in the clear, for who may not know it yet."""
+    by = {
+        pb.UpdateMembersRequest: lambda: message.caller.node_id,
+        pb.JoinNetworkResponse: lambda: message.view.leader_id,
+    }.get(type(message), lambda: 0)()
+    own = [one for one in inner.roster.members if by and one.member_id == by]
+    message.roster.members.extend(own)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from .admission import affirmed, proved
 from .alarms import Alarm
 from .calls import Outcome, Outstanding, absent
 from .effects import Change, Joined, MemberChanged
@@ -66,7 +67,7 @@ class Belonging:
         """
         s = self._s
         if by:
-            roster = vetted(s, roster, by)
+            roster = vetted(s, proved(s, roster), by)
         roster, order = self._ruling.looked_at(roster), s.members.decisions.order
         common, shown, about = s.members.common, self._outgoing(roster), s.members.about
         changes = s.members.absorb(roster)
@@ -131,11 +132,8 @@ class Belonging:
         if after.nick.value != before.nick.value and shown != s.members.shown_nick(id):
             s.emit(MemberChanged(id, Change.RENAMED, shown))
         if after.away.value != before.away.value:
-            s.emit(
-                MemberChanged(
-                    id, Change.AWAY if after.away.value else Change.BACK, after.away.value
-                )
-            )
+            change = Change.AWAY if after.away.value else Change.BACK
+            s.emit(MemberChanged(id, change, after.away.value))
 
     def _back(self, id: MemberId, was: Life) -> None:
         s = self._s
@@ -160,7 +158,7 @@ class Belonging:
         if mine.kicked:
             return self.removing.expelled()
         if not s.members.belongs(s.me) and not s.leaving:
-            return self._move(s.members.of_identity(s.setup.identity))
+            return self._claim_id(mine)
         if mine.incarnation > s.incarnation:
             self._is_outdone(mine)
         elif (
@@ -172,6 +170,15 @@ class Belonging:
             if mine.life is Life.DROPPED:
                 s.emit(MemberChanged(s.me, Change.REFUTED))
             self.refute()
+
+    def _claim_id(self, mine: Member) -> None:
+        """Another id of ours is higher; it is ours where our node has affirmed it elsewhere."""
+        s = self._s
+        if not mine.left and (after := affirmed(s, mine)) != mine:
+            s.members.put(after)
+            if s.members.belongs(s.me):
+                return self.refute()
+        self._move(s.members.of_identity(s.setup.identity))
 
     def _move(self, id: MemberId) -> None:
         """One identity, one id: the highest.  A new id begins a new stream."""
@@ -231,15 +238,14 @@ class Belonging:
         self.twins.look_for(mine.address, mine.incarnation)
 
     def share(self, roster: Roster) -> None:
-        """What is the group's in common is different from now on."""
+        """What we know of members, or of the group in common, is different from now on."""
         self.absorb(roster)
-        self.tell(common=True)
+        self.tell(*(one.id for one in roster.members), common=not roster.members)
 
     def change(self, event: Changed) -> None:
         """A fact that people change."""
         if (roster := self._ruling.changed(event)) is not None:
-            self.absorb(roster)
-            self.tell(*(one.id for one in roster.members), common=not roster.members)
+            self.share(roster)
 
     # ---- telling -------------------------------------------------------------------------------
 
@@ -479,9 +485,8 @@ class Belonging:
         if not s.members.belongs(node):
             return Refusal(Reason.LEFT, f"member {node} has left")
         if incarnation < record.incarnation:
-            return Refusal(
-                Reason.OLD_INCARNATION, f"member {node} lives on as {record.incarnation}"
-            )
+            text = f"member {node} lives on as {record.incarnation}"
+            return Refusal(Reason.OLD_INCARNATION, text)
         if incarnation > record.incarnation and node != s.me:  # A twin brings its whole record.
             self.note_life(record, incarnation)
         return None
@@ -489,7 +494,3 @@ class Belonging:
 
 def _kicked(node: MemberId) -> Refusal:
     return Refusal(Reason.KICKED, f"member {node} was kicked")
-
-
-def _nothing(_: Outstanding, __: Outcome) -> None:
-    """Nothing follows from the end of this call."""

@@ -141,10 +141,10 @@ class Inviting:
 
 
 def honoured(s: State, invite: Invite) -> bool:
-    """May who is said to have made it invite, and where admins alone do, is it so?"""
+    """May who is said to have made it invite, and is it so?"""
     maker = s.members.get(invite.by)
     if maker is None or maker.kicked or not s.members.may_invite(invite.by):
         return False
-    if not s.members.admins_invite or s.setup.verify is None:
+    if s.setup.verify is None:
         return True
     return s.setup.verify(maker.identity, invite.signature, statement(s.chat, invite))

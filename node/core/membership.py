@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from .access import NO_PASSWORD, ClaimKey, Invite, Password
 from .deciding import ADMINS, Decision, Decisions
 from .messages import NO_CARD, NOBODY, Card, Fact, Known, Life, Member, Roster
-from .types import Address, Hlc, MemberId, small
+from .types import Address, Epoch, Hlc, MemberId, WallMillis, small
 
 INVITES_KEPT = 256
 CLAIM_KEYS_KEPT = 4  # the registered one, one that is to be, and those of the other side of a split
@@ -35,14 +35,14 @@ def merge(a: Member, b: Member) -> Member:
     life = max((a.incarnation, a.life), (b.incarnation, b.life))
     home = max((a.address_stamp, a.address, a.card), (b.address_stamp, b.address, b.card))
     gone = a.left or b.left
-    admission = max((a.admitted_by, a.admission), (b.admitted_by, b.admission))
+    admitted = min(_admission(a), _admission(b))
     ends = dict(a.ends)
     for stream, seq in b.ends:
         ends[stream] = max(seq, ends.get(stream, 0))
     return Member(
         id=a.id,
         identity=min(a.identity, b.identity),
-        admitted=min(a.admitted, b.admitted),
+        admitted=admitted[2],
         incarnation=life[0],
         life=life[1],
         address=home[1],
@@ -53,11 +53,18 @@ def merge(a: Member, b: Member) -> Member:
         nick=max(a.nick, b.nick, key=lambda fact: fact.rank),
         away=max(a.away, b.away, key=lambda fact: fact.rank),
         card=NO_CARD if gone else home[2],
-        admitted_by=0 if gone else admission[0],
-        admission=b"" if gone else admission[1],
+        admitted_by=admitted[3],
+        admission=admitted[4],
         farewell=max(a.farewell, b.farewell),
-        since=max(a.since, b.since),
+        since=admitted[1],
+        affirmation=max(a.affirmation, b.affirmation),
     )
+
+
+def _admission(member: Member) -> tuple[bool, WallMillis, Epoch, MemberId, bytes]:
+    """Said by one who let it in, and of two who did, what keeps less from it."""
+    by = member.admitted_by, member.admission
+    return not member.admission, member.since, member.admitted, *by
 
 
 def merge_invites(a: Invite, b: Invite) -> Invite:
@@ -80,7 +87,8 @@ def _hash(value: object) -> int:
 class Membership:
     """The roster, and what follows from it.
 
-    Only the highest id that an identity was ever given may belong; its others count as left.
+    Only the highest id that an identity was ever given, of those that it has affirmed if there are
+    any, may belong; its others count as left.
     """
 
     def __init__(self, roster: Roster = NOBODY) -> None:
@@ -267,10 +275,11 @@ class Membership:
     def belonging(self) -> tuple[MemberId, ...]:
         """Neither left nor kicked, in ascending order."""
         if self._belonging is None:
-            highest: dict[bytes, MemberId] = {}
+            highest: dict[bytes, tuple[bool, MemberId]] = {}
             for member in self._records.values():
-                highest[member.identity] = max(member.id, highest.get(member.identity, 0))
-            ids = sorted(highest.values())
+                rank = member.affirmation != b"", member.id
+                highest[member.identity] = max(rank, highest.get(member.identity, (False, 0)))
+            ids = sorted(id for _, id in highest.values())
             self._belonging = tuple(id for id in ids if self._records[id].belongs)
             self._lives = {id: self._records[id].life for id in self._belonging}
         return self._belonging

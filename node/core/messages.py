@@ -126,6 +126,7 @@ class Member(Struct, frozen=True):
     admission: bytes = b""  # its signature, see `admission`
     farewell: bytes = b""  # where it has left: its own signature, see `vetting`
     since: WallMillis = 0  # it is given no text of what was said before
+    affirmation: bytes = b""  # that the id is its own, see `admission`
 
     @property
     def belongs(self) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from .admission import unsigned
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
 from .effects import ElectionMoved, LeaderChanged, ListedAs, Phase
@@ -173,8 +174,9 @@ class Reign:
                 s.ids += [id for id in more if id not in s.ids]
                 s.saw_id(more[-1] if more else 0)
 
-        if (roster := self._proving.fresh()) is not None:
-            self.share(roster)
+        for roster in (self._proving.fresh(), unsigned(s)):
+            if roster is not None:
+                self.share(roster)
         want, key = len(s.ids) < s.timing.ids_low, self._proving.due()
         if self._proving.pending:
             s.alarms.set_earlier(Alarm.RENEW, s.now + SPREAD_MS)

@@ -127,7 +127,7 @@ def _bare(record: Member, me: MemberId) -> Member:
     if record.id == me:
         return record
     bare = replace(record, address=NOWHERE, address_stamp=(0, 0), card=NO_CARD, away=Fact())
-    return replace(bare, ends=(), admitted_by=0, admission=b"")
+    return replace(bare, ends=())
 
 
 def _nothing(_: Outstanding, __: Outcome) -> None:

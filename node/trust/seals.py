@@ -33,18 +33,22 @@ class Pair:
     def __init__(self, own: "X25519PrivateKey", theirs: bytes) -> None:
         self._out, self._in = _keys(own, theirs)
 
-    def wrap(self, key: bytes) -> bytes:
-        """The key of some content, for the other one: 60 bytes."""
+    def wrap(self, key: bytes, about: bytes) -> bytes:
+        """The key of some content, for the other one, who opens it as being `about` the same alone:
+        60 bytes.
+        """
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._out.encrypt(nonce, key, None)
+        return nonce + self._out.encrypt(nonce, key, about)
 
-    def open(self, content: bytes, wrap: bytes) -> bytes | None:
-        """What the other one has closed; None: it did not close that, or not for us."""
+    def open(self, content: bytes, wrap: bytes, about: bytes) -> bytes | None:
+        """What the other one has closed; None: it did not close that, or not for us, or it is about
+        something else.
+        """
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
-            key = self._in.decrypt(wrap[:NONCE_BYTES], wrap[NONCE_BYTES:], None)
+            key = self._in.decrypt(wrap[:NONCE_BYTES], wrap[NONCE_BYTES:], about)
             return AESGCM(key).decrypt(_ONCE, content, None)
         except (InvalidTag, ValueError):
             return None

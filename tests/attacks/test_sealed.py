@@ -60,8 +60,8 @@ def test_what_bob_sealed_for_carol_does_not_come_back_as_hers(site: Site) -> Non
     bob = site.seals("bob")
 
     class Mirror(Sealer):
-        def wrap(self, key: bytes, chat: int, member: int) -> bytes:
-            return bob.wrap(key, chat, site.id["carol"])
+        def wrap(self, key: bytes, kind: str, chat: int, member: int) -> bytes:
+            return bob.wrap(key, kind, chat, site.id["carol"])
 
     mirror = Mirror(site.keys["carol"], lambda _: site.record("bob").card)
     with site.unharmed():

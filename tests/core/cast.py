@@ -3,10 +3,12 @@
 Members are small numbers, which stand for their ids.
 """
 
+from hashlib import blake2b
 from typing import Any
 
 from msgspec.structs import replace
 
+from node.core import admission
 from node.core import effects as e
 from node.core import messages as m
 from node.core.conversation import ChatMessage
@@ -41,6 +43,14 @@ def person(member: MemberId, life: m.Life = m.Life.ALIVE, **rest: Any) -> m.Memb
         nick=m.Fact(f"user{member}", Hlc(1, 0), member),
     )
     return replace(known, **rest)
+
+
+def let_in(member: MemberId, by: MemberId = 1, **rest: Any) -> m.Member:
+    """The record of somebody whom that member has let in, with a signature as good as one."""
+    known = person(member, **rest)
+    said = admission.statement(CHAT, member, known.identity, known.admitted, known.since)
+    signature = blake2b(said, key=identity(by), digest_size=64).digest()
+    return replace(known, admitted_by=by, admission=signature)
 
 
 def removal(whom: MemberId, by: MemberId = 1, **rest: Any) -> Decision:

@@ -551,9 +551,10 @@ def test_since_when_a_newcomer_reads_is_what_its_founder_has_laid_down(hides: bo
     assert (me.since > 0, new.since) == (hides, last.hlc.ms + 1 if hides else 0)
 
 
-def test_since_when_is_in_the_admission_s_signature_and_only_grows() -> None:
+def test_since_when_is_in_the_admission_s_signature_and_of_two_the_earlier_counts() -> None:
     said = statement(7, 2, identity(2), FIRST)
     assert statement(7, 2, identity(2), FIRST, 5) == said + (5).to_bytes(8)
     early, late = person(2, since=5), person(2, since=6)
-    assert merge(early, late) == merge(late, early) == late
-    assert merge(person(2), early) == early
+    assert merge(early, late) == merge(late, early) == early
+    signed = replace(late, admitted_by=1, admission=b"s" * 64)
+    assert merge(early, signed) == merge(signed, early) == signed

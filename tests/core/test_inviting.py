@@ -269,7 +269,43 @@ def test_there_nobody_else_s_does(case: str) -> None:
     bent = b"x" * 64 if case == "in an admin's name" else b""
     talk.hears(m.Update(talk.caller(2), m.Roster(invites=(of_2(bent),))))
     refusal = asks(talk, invite=ID, proof=proof())
-    assert refusal == m.Refusal(Reason.WRONG_SECRET, "who made that invitation may not invite")
+    why = "who made that invitation may not invite"
+    if bent:  # It is not taken in.
+        why = "what stands after the # in the line is wrong"
+    assert refusal == m.Refusal(Reason.WRONG_SECRET, why)
+
+
+@pytest.mark.parametrize("case", ["unsigned", "noise", "of whom nobody knows", "for another chat"])
+def test_an_invitation_in_another_s_name_is_not_taken_in(case: str) -> None:
+    """Where every member may invite, too: it would outlast who forged it."""
+    forged = {
+        "unsigned": Invite(ID, CHECK, 1, WALL),
+        "noise": Invite(ID, CHECK, 1, WALL, signature=b"x" * 64),
+        "of whom nobody knows": replace(of_2(signer(9)(statement(CHAT, of_2()))), by=9),
+        "for another chat": of_2(signer(2)(statement(CHAT + 1, of_2()))),
+    }[case]
+    talk = led(signs=SIGNED)
+    talk.hears(m.Update(talk.caller(2), m.Roster(invites=(forged,))))
+    assert talk.group.invites == ()
+    assert asks(talk, invite=ID, proof=proof()).reason == Reason.WRONG_SECRET
+
+
+def test_what_was_there_unsigned_lets_in_nobody() -> None:
+    talk = led(signs=SIGNED)
+    talk.group._s.members.absorb(m.Roster(invites=(Invite(ID, CHECK, 1, WALL),)))
+    assert asks(talk, invite=ID, proof=proof()).reason == Reason.WRONG_SECRET
+
+
+def test_nobody_puts_another_secret_in_the_place_of_an_invitation_s() -> None:
+    talk = led(signs=SIGNED)
+    talk.hears(m.Update(talk.caller(2), m.Roster(invites=(of_2(),))))
+    other = Invite(ID, bytes(32), 1, WALL)
+    other = replace(other, signature=signer(1)(statement(CHAT, other)))
+    talk.hears(m.Update(talk.caller(2), m.Roster(invites=(other,))))
+    assert talk.group.invites == (of_2(),)
+    used = replace(of_2(), used=(7,), revoked=True)
+    talk.hears(m.Update(talk.caller(2), m.Roster(invites=(used,))))
+    assert talk.group.invites == (used,)
 
 
 def test_there_neither_an_open_door_nor_a_password_lets_in() -> None:

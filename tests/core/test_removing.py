@@ -19,7 +19,7 @@ from node.core.removing import AGAIN_MS, ASK_AGAIN_MS, ASK_AT_START_MS, ASK_RARE
 from node.core.timing import LAN
 from tests.sim.machine import Disk
 
-from .cast import CHAT, LEADING, NEXT, NOT_LEADING, WALL, identity, line, person, setup
+from .cast import CHAT, LEADING, NEXT, NOT_LEADING, WALL, identity, let_in, line, person, setup
 from .dialogue import Dialogue, follower, returning
 from .test_ruling import DEOP, KICK, KICK4, OP, OP2, decided, den, told
 from .test_vouching import is_signed, signer
@@ -343,7 +343,7 @@ def test_who_is_told_that_it_does_not_count_goes_on_as_itself_with_what_it_had_t
     told(talk, OP2, KICK4)
     before = talk.group.incarnation
     talk.wait_for(m.Update)
-    talk.answer(m.Update, knows_better(person(5)))
+    talk.answer(m.Update, knows_better(let_in(5)))
     assert talk.one(e.Reinstated) == e.Reinstated()
     assert talk.changes == [
         (3, e.Change.RETURNED),
@@ -423,7 +423,7 @@ def test_who_had_begun_to_leave_asks_nothing() -> None:
 def test_nobody_is_asked_of_whom_it_was_told_no_address() -> None:
     """That of an admin who came later, and removed it."""
     kick = decided(5, KICK, 4, decided(1, OP, 5))
-    bare = person(5, address=NOWHERE, address_stamp=(0, 0))
+    bare = replace(let_in(5), address=NOWHERE, address_stamp=(0, 0))
     talk = den(4)
     talk.hold(m.Update)
     talk.hears(m.Update(talk.caller(3), m.Roster((bare,), decisions=(decided(1, OP, 5), kick))))

@@ -16,7 +16,7 @@ from node.limits import NUMBER_MAX
 
 from .cast import CHAT, WALL, identity, line, person
 from .dialogue import Dialogue, follower, leading, returning
-from .test_admission import signature, verify
+from .test_admission import admitted, signature, verify
 from .test_joining import admit
 
 SIGNS = {"verify": verify}
@@ -117,10 +117,14 @@ def test_it_is_kept_and_handed_on() -> None:
     assert record.farewell == word(4)
 
 
-def test_of_whom_nobody_has_heard_it_is_believed() -> None:
+def test_of_whom_nobody_has_heard_it_is_believed_by_its_own_word_or_its_admission() -> None:
     talk = den()
     brings(talk, person(9, left=True))
-    assert not known(talk, 9).belongs
+    assert talk.group.member(9) is None
+    brings(talk, person(9, left=True, farewell=word(9)))
+    brings(talk, admitted(7, left=True))
+    for member in (7, 9):
+        assert not known(talk, member).belongs
 
 
 def test_in_a_transient_group_others_say_so() -> None:

@@ -19,7 +19,7 @@ from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import Epoch, Floor, Hlc, Key, Post, Stream, Way
 
-from .cast import CHAT, WALL, identity, line, person, removal, stream
+from .cast import CHAT, WALL, identity, let_in, line, person, removal, stream
 from .dialogue import Dialogue, follower, returning
 
 
@@ -129,7 +129,7 @@ def test_an_author_who_is_not_known_is_asked_after_where_the_message_came_from()
     assert told(talk, news, by=1).reason == Reason.UNKNOWN_AUTHOR
     assert talk.callees(m.Update) == [1]
     assert talk.of(e.StoreMessages) == []
-    talk.hears(m.Update(talk.caller(1), m.Roster((person(9),))))
+    talk.hears(m.Update(talk.caller(1), m.Roster((let_in(9),))))
     assert told(talk, news, by=1) == m.Told(m.Receipt.STORED, news.id, 3)
 
 

@@ -396,11 +396,24 @@ def test_facts_name_the_leader_of_an_epoch_whose_leader_was_unknown():
     assert nds.claim_begin(kept(nobody_leads), replace(CLAIM, facts=KNOWN), NOW).reply == ASK
 
 
-def test_facts_that_are_not_higher_change_only_the_ids():
+def test_facts_that_are_not_higher_change_only_the_ids_that_are_given():
     facts = replace(KNOWN, epoch=Epoch(G, 3), leader=CARL, name="coffee", highest_n=40)
     decision = nds.renew(kept(), replace(RENEWAL, facts=facts), NOW)
-    assert decision.record == replace(TEA, next_n=41, seen_ms=NOW)
+    assert decision.record == replace(TEA, seen_ms=NOW)
+    decision = nds.renew(kept(), replace(RENEWAL, facts=facts, want_ids=True), NOW)
+    assert decision.record == replace(TEA, next_n=49, seen_ms=NOW)
+    assert decision.reply.ids == IdBlock(G * GENERATION + 41, 8)
     assert decision.generation == G
+
+
+def test_a_refused_claim_says_nothing_of_ids():
+    claim = replace(CLAIM, facts=replace(KNOWN, highest_n=500_000))
+    begun = nds.claim_begin(kept(), claim, NOW)
+    assert begun.record == TEA
+    leads = Answer(Word.LEADING, TEA.epoch)
+    refused = nds.claim_finish(kept(), claim, begun.reply, leads, NOW)
+    assert refused.reply.reason is Reason.LEADER_ALIVE
+    assert refused.record.next_n == TEA.next_n
 
 
 def test_a_leader_whose_facts_know_of_a_later_epoch_does_not_become_its_leader():
@@ -442,18 +455,30 @@ def test_a_free_name_is_found_and_is_never_too_long(name, taken, free):
 # --- ids -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("next_n", "count"), [(9, 8), (999_991, 8), (999_992, 8), (999_995, 5), (1_000_000, 0)]
-)
+@pytest.mark.parametrize(("next_n", "count"), [(9, 8), (999_991, 8), (999_992, 8), (999_995, 5)])
 def test_ids_never_run_into_those_of_the_next_generation(next_n, count):
     record = replace(TEA, next_n=next_n)
     ids = nds.renew(kept(record), replace(RENEWAL, want_ids=True), NOW).reply.ids
-    assert ids == (IdBlock(G * GENERATION + next_n, count) if count else NO_IDS)
+    assert ids == IdBlock(G * GENERATION + next_n, count)
 
 
-def test_facts_cannot_push_ids_out_of_their_generation():
-    facts = replace(KNOWN, highest_n=GENERATION - 1)
-    assert nds.renew(kept(), replace(RENEWAL, facts=facts), NOW).record.next_n == GENERATION
+def test_once_all_ids_were_given_those_of_the_next_generation_are():
+    record = replace(TEA, next_n=GENERATION)
+    renewed = nds.renew(kept(record), replace(RENEWAL, want_ids=True), NOW)
+    assert renewed.reply.ids == IdBlock((G + 1) * GENERATION + 1, 8)
+    assert (renewed.record.next_n, renewed.generation) == (9, G + 1)
+    won = finish(record, Answer(Word.REFUSED))
+    assert won.ids == renewed.reply.ids
+    assert (won.record.epoch, won.record.ids) == (Epoch(G, 5), won.ids)
+
+
+@pytest.mark.parametrize("highest_n", [GENERATION - 8, GENERATION - 1])
+def test_nobody_is_believed_to_know_of_a_million_ids(highest_n):
+    facts = replace(KNOWN, highest_n=highest_n)
+    renewed = nds.renew(kept(), replace(RENEWAL, facts=facts, want_ids=True), NOW)
+    assert renewed.reply.ids == IdBlock(G * GENERATION + 9, 8)
+    back = nds.renew(kept(None), replace(RENEWAL, facts=facts, want_ids=True), NOW)
+    assert back.reply.ids.first % GENERATION == 1
 
 
 # --- the end ---------------------------------------------------------------------------------

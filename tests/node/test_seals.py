@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from node.codec import METHODS, AskWriter, Malformed, Method, call_of
 from node.codec.frames import Asked, read_frame, write_answer
-from node.codec.sealing import SEALED
+from node.codec.sealing import SEALED, about
 from node.core import messages as core
-from node.core.access import NO_PASSWORD
+from node.core.access import Challenge
 from node.core.messages import NO_CARD, Card
+from node.core.types import Hlc
 from node.host.sealing import ChatSeals
 from node.limits import Limits
 from node.trust import keys, seals
@@ -30,6 +31,8 @@ LIMITS = Limits()
 ALICE, BOB, EVE = 1_000_001, CALLER.node, 1_000_003
 KEYS = {member: keys.make() for member in (ALICE, BOB, EVE)}
 CARDS = {member: own.card for member, own in KEYS.items()}
+TOLD_KIND = pb.Messages.DESCRIPTOR.full_name
+ABOUT = about(TOLD_KIND, CALLER.chat)
 TOLD = replace(values.TELL, caller=replace(CALLER, callee=ALICE), to=ALICE)
 
 SYNCED = next(one for one in values.REPLIES if isinstance(one, core.Synced) and one.messages)
@@ -53,23 +56,23 @@ def pair(own: int, other: int) -> seals.Pair:
 @given(st.binary(max_size=2_000))
 def test_the_other_one_opens_what_was_closed(said: bytes) -> None:
     content, key = seals.close(said)
-    wrap = pair(BOB, ALICE).wrap(key)
+    wrap = pair(BOB, ALICE).wrap(key, ABOUT)
     assert len(wrap) == 60
-    assert pair(ALICE, BOB).open(content, wrap) == said
+    assert pair(ALICE, BOB).open(content, wrap, ABOUT) == said
     assert said not in content or len(said) < 8
 
 
 def test_nobody_else_does() -> None:
     content, key = seals.close(b"the secret plan")
-    wrap = pair(BOB, ALICE).wrap(key)
+    wrap = pair(BOB, ALICE).wrap(key, ABOUT)
     for own, other in ((EVE, BOB), (EVE, ALICE), (ALICE, EVE), (BOB, EVE)):
-        assert pair(own, other).open(content, wrap) is None
+        assert pair(own, other).open(content, wrap, ABOUT) is None
 
 
 def test_what_goes_out_does_not_come_back() -> None:
     """Bob cannot be told his own words as if they were alice's."""
     content, key = seals.close(b"the secret plan")
-    assert pair(BOB, ALICE).open(content, pair(BOB, ALICE).wrap(key)) is None
+    assert pair(BOB, ALICE).open(content, pair(BOB, ALICE).wrap(key, ABOUT), ABOUT) is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_what_goes_out_does_not_come_back() -> None:
 )
 def test_what_was_altered_is_not_opened(part: str) -> None:
     content, key = seals.close(b"the secret plan")
-    wrap = pair(BOB, ALICE).wrap(key)
+    wrap = pair(BOB, ALICE).wrap(key, ABOUT)
     bent = {
         "content": (bytes([content[0] ^ 1]) + content[1:], wrap),
         "wrap": (content, wrap[:-1] + bytes([wrap[-1] ^ 1])),
@@ -86,15 +89,24 @@ def test_what_was_altered_is_not_opened(part: str) -> None:
         "no wrap": (content, b""),
         "no content": (b"", wrap),
     }
-    assert pair(ALICE, BOB).open(*bent[part]) is None
-    assert pair(ALICE, BOB).open(content, wrap) == b"the secret plan"
+    assert pair(ALICE, BOB).open(*bent[part], ABOUT) is None
+    assert pair(ALICE, BOB).open(content, wrap, ABOUT) == b"the secret plan"
+
+
+@pytest.mark.parametrize(
+    "what", [about(TOLD_KIND, CALLER.chat + 1), about("p2pchat.v1.SyncResponse", CALLER.chat), b""]
+)
+def test_what_was_sealed_for_one_chat_and_kind_opens_in_no_other(what: bytes) -> None:
+    content, key = seals.close(b"the secret plan")
+    assert pair(ALICE, BOB).open(content, pair(BOB, ALICE).wrap(key, ABOUT), what) is None
+    assert pair(ALICE, BOB).open(content, pair(BOB, ALICE).wrap(key, what), ABOUT) is None
 
 
 def test_nothing_is_closed_alike_twice() -> None:
     (one, its_key), (other, another_key) = seals.close(b"same"), seals.close(b"same")
     assert one != other
     assert its_key != another_key
-    assert pair(BOB, ALICE).wrap(its_key) != pair(BOB, ALICE).wrap(its_key)
+    assert pair(BOB, ALICE).wrap(its_key, ABOUT) != pair(BOB, ALICE).wrap(its_key, ABOUT)
 
 
 @pytest.mark.parametrize("key", [bytes(32), b"", b"k" * 31])
@@ -156,7 +168,7 @@ def test_nothing_but_what_is_said_is_taken_from_inside() -> None:
     content, key = seals.close(pb.Messages(destination_id=EVE).SerializeToString())
     frame = pb.Frame.FromString(AskWriter(sealer(BOB)).write(1, TOLD))
     told = frame.asks[0].messages
-    wrap = sealer(BOB).wrap(key, 1, ALICE)
+    wrap = sealer(BOB).wrap(key, TOLD_KIND, CALLER.chat, ALICE)
     told.sealed.CopyFrom(pb.Sealed(content=content, wrap=wrap))
     request = asked(frame.SerializeToString())
     assert isinstance(request, core.Tell)
@@ -166,7 +178,7 @@ def test_nothing_but_what_is_said_is_taken_from_inside() -> None:
 def test_noise_inside_says_nothing() -> None:
     content, key = seals.close(b"\xff" * 9)
     frame = pb.Frame.FromString(AskWriter(sealer(BOB)).write(1, TOLD))
-    sealed = pb.Sealed(content=content, wrap=sealer(BOB).wrap(key, 1, ALICE))
+    sealed = pb.Sealed(content=content, wrap=sealer(BOB).wrap(key, TOLD_KIND, CALLER.chat, ALICE))
     frame.asks[0].messages.sealed.CopyFrom(sealed)
     request = asked(frame.SerializeToString())
     assert isinstance(request, core.Tell)
@@ -179,7 +191,7 @@ def test_a_bad_field_inside_is_named() -> None:
     inner.messages[0].header.seq = 0
     content, key = seals.close(inner.SerializeToString())
     frame.asks[0].messages.ClearField("messages")
-    sealed = pb.Sealed(content=content, wrap=sealer(BOB).wrap(key, 1, ALICE))
+    sealed = pb.Sealed(content=content, wrap=sealer(BOB).wrap(key, TOLD_KIND, CALLER.chat, ALICE))
     frame.asks[0].messages.sealed.CopyFrom(sealed)
     request = asked(frame.SerializeToString())
     assert isinstance(request, Malformed)
@@ -219,7 +231,7 @@ def test_calls_that_say_nothing_are_as_they_were() -> None:
 
 def test_every_field_that_says_something_is_sealed() -> None:
     """Whatever of a chat message a carrier has, and nothing else."""
-    says = {"msg_id", "source_id", "msg", "header", "more_ids", "more_msgs", "messages", "secrets"}
+    says = {"msg_id", "source_id", "msg", "header", "more_ids", "more_msgs", "messages", "roster"}
     for kind, fields in SEALED.items():
         assert fields == {field.name for field in kind.DESCRIPTOR.fields} & says
     message = {field.name for field in common_pb2.ChatMessage.DESCRIPTOR.fields}
@@ -229,7 +241,13 @@ def test_every_field_that_says_something_is_sealed() -> None:
 
 # ---- rosters -----------------------------------------------------------------------------------
 
-ROSTER = replace(values.ROSTER, password=replace(values.PASSWORD, seed=b"the seed" * 4))
+OTHER = replace(values.RECORD, id=EVE, identity=KEYS[EVE].identity, card=CARDS[EVE])
+ROSTER = replace(
+    values.ROSTER,
+    members=(OTHER,),
+    password=replace(values.PASSWORD, seed=b"the seed" * 4),
+    topic=core.Fact("what nobody else may read", Hlc(5, 0), BOB),
+)
 UPDATE = core.Update(TOLD.caller, ROSTER, want_roster=True)
 UPDATED = core.Updated(ROSTER, values.VIEW)
 LEADER = replace(values.RECORD, id=BOB, identity=KEYS[BOB].identity, card=CARDS[BOB])
@@ -243,20 +261,22 @@ WELCOME = core.Welcome(
     5,
     "127.0.0.1:5001",
 )
-BARE = replace(ROSTER, invites=(), password=NO_PASSWORD, claim_keys=())
 HELD = (
     *(invite.check for invite in ROSTER.invites),
     ROSTER.password.seed,
     *(key.secret for key in ROSTER.claim_keys),
+    OTHER.identity,
+    ROSTER.topic.value.encode(),
 )
 
 
 def assert_none_in(data: bytes) -> None:
-    assert len(HELD) == 4
-    assert not any(secret in data for secret in HELD)
+    assert len(HELD) == 6
+    assert all(HELD)
+    assert not any(held in data for held in HELD)
 
 
-def test_what_lets_in_is_sealed_wherever_a_roster_goes() -> None:
+def test_a_roster_is_sealed_wherever_it_goes() -> None:
     """By link and by call, asked and answered, and to who comes in."""
     seals, update = sealer(BOB), method(core.Update)
     by_link, by_call = AskWriter(seals).write(1, UPDATE), update.write_request(UPDATE, seals)
@@ -282,8 +302,7 @@ def test_a_newcomer_need_not_know_the_chat_that_it_comes_into() -> None:
 
 
 @pytest.mark.parametrize("kind", ["for eve", "by eve", "in the clear"])
-def test_what_lets_in_is_taken_from_nobody_who_has_not_sealed_it_for_us(kind: str) -> None:
-    """The rest of the roster is."""
+def test_a_roster_is_taken_from_nobody_who_has_not_sealed_it_for_us(kind: str) -> None:
     update = method(core.Update)
     to_eve = replace(UPDATE, caller=replace(CALLER, callee=EVE))
     data = {
@@ -293,28 +312,54 @@ def test_what_lets_in_is_taken_from_nobody_who_has_not_sealed_it_for_us(kind: st
     }[kind]
     request = update.read_request(data, LIMITS, sealer(ALICE))
     assert isinstance(request, core.Update)
-    assert request.roster == BARE
+    assert request.roster == core.Roster()
     reply = update.write_reply(UPDATED)
-    assert update.read_reply(reply, LIMITS, UPDATE.caller, sealer(BOB)) == core.Updated(
-        BARE, values.VIEW
-    )
-    welcome = method(core.Join).write_reply(WELCOME, CALLER, sealer(EVE))
-    entry = method(core.Join).read_reply(welcome, LIMITS, CALLER, sealer(ALICE))
-    assert isinstance(entry, core.Welcome)
-    assert (entry.roster.invites, entry.roster.claim_keys) == ((), ())
+    answer = update.read_reply(reply, LIMITS, UPDATE.caller, sealer(BOB))
+    assert answer == core.Updated(core.Roster(), values.VIEW)
+    newcomer = replace(CALLER, callee=0, node=0)
+    for welcome in (
+        method(core.Join).write_reply(WELCOME, newcomer, sealer(EVE)),
+        method(core.Join).write_reply(WELCOME),
+    ):
+        with pytest.raises(Malformed, match="must be sealed by the member that answers"):
+            method(core.Join).read_reply(welcome, LIMITS, newcomer, sealer(ALICE))
 
 
-def test_for_whom_there_is_no_key_what_lets_in_is_left_out() -> None:
+OWN = replace(LEADER, ends=())
+INTRODUCED = replace(UPDATE, roster=replace(ROSTER, members=(OWN, OTHER)))
+
+
+@pytest.mark.parametrize("known", ["nothing", "another key", "the key"])
+def test_who_is_not_known_yet_is_by_its_own_record_alone(known: str) -> None:
+    """Of whom the key is known, nothing is believed that it has not sealed."""
+    card = {"nothing": NO_CARD, "another key": CARDS[EVE], "the key": CARDS[BOB]}[known]
+    ours = ChatSeals(lambda: [chat(CALLER.chat, ALICE, {BOB: card})])
+    update = method(core.Update)
+    data = update.write_request(INTRODUCED, sealer(BOB))
+    assert_none_in(data)
+    request = update.read_request(data, LIMITS, ours)
+    assert isinstance(request, core.Update)
+    if known == "the key":
+        assert request == INTRODUCED
+    else:
+        assert request.roster == core.Roster((OWN,))
+    clear = update.read_request(update.write_request(INTRODUCED), LIMITS, ours)
+    assert isinstance(clear, core.Update)
+    assert clear.roster == core.Roster(() if known == "the key" else (OWN,))
+
+
+def test_for_whom_there_is_no_key_the_roster_is_left_out() -> None:
     ours = ChatSeals(lambda: [chat(CALLER.chat, BOB, {ALICE: NO_CARD})])
     data = method(core.Update).write_request(UPDATE, ours)
     assert_none_in(data)
     assert not pb.UpdateMembersRequest.FromString(data).HasField("sealed")
 
 
-def test_a_roster_without_secrets_goes_as_it_was() -> None:
-    bare = replace(UPDATE, roster=BARE)
-    data = method(core.Update).write_request(bare, sealer(BOB))
-    assert data == method(core.Update).write_request(bare)
+def test_what_a_newcomer_is_asked_is_not_sealed() -> None:
+    newcomer, join = replace(CALLER, callee=0, node=0), method(core.Join)
+    challenge = next(one for one in values.REPLIES if isinstance(one, Challenge))
+    data = join.write_reply(challenge, newcomer, ChatSeals(list))
+    assert join.read_reply(data, LIMITS, newcomer, sealer(ALICE)) == challenge
 
 
 # ---- the node's own ----------------------------------------------------------------------------
@@ -323,7 +368,7 @@ def test_a_roster_without_secrets_goes_as_it_was() -> None:
 def chat(number: int, own: int, cards: dict[int, Card], broken: str = "") -> Any:
     members = {member: SimpleNamespace(card=card) for member, card in cards.items()}
     group = SimpleNamespace(chat=number, member=members.get)
-    return SimpleNamespace(group=group, seal_key=KEYS[own].seal, broken=broken)
+    return SimpleNamespace(group=group, seal_key=KEYS[own].seal, broken=broken, removed=False)
 
 
 def test_a_node_seals_by_the_cards_of_each_chat() -> None:
@@ -332,8 +377,11 @@ def test_a_node_seals_by_the_cards_of_each_chat() -> None:
     ours = ChatSeals(lambda: chats)
     content, key = ours.close(b"said")
     for number, us in ((7, ALICE), (8, EVE)):
-        assert pair(BOB, us).open(content, ours.wrap(key, number, BOB)) == b"said"
-        assert ours.open(content, pair(BOB, us).wrap(key), number, BOB) == b"said"
+        what = about(TOLD_KIND, number)
+        assert pair(BOB, us).open(content, ours.wrap(key, TOLD_KIND, number, BOB), what) == b"said"
+        wrap = pair(BOB, us).wrap(key, what)
+        assert ours.open(content, wrap, TOLD_KIND, number, BOB) == b"said"
+        assert ours.key_of(number, BOB) == CARDS[BOB].seal_key
 
 
 def test_for_whom_there_is_no_key_nothing_is_sealed() -> None:
@@ -341,24 +389,29 @@ def test_for_whom_there_is_no_key_nothing_is_sealed() -> None:
     ours = ChatSeals(lambda: chats)
     content, key = ours.close(b"said")
     for number, member in ((7, BOB), (7, EVE), (8, BOB), (9, BOB)):
-        assert ours.wrap(key, number, member) == b""
-        assert ours.open(content, pair(BOB, ALICE).wrap(key), number, member) is None
+        assert ours.wrap(key, TOLD_KIND, number, member) == b""
+        wrap = pair(BOB, ALICE).wrap(key, about(TOLD_KIND, number))
+        assert ours.open(content, wrap, TOLD_KIND, number, member) is None
+        assert ours.key_of(number, member) == b""
 
 
 def test_a_newcomer_opens_with_the_keys_of_any_chat_of_the_node() -> None:
     """It may not know which one it comes into."""
     ours = ChatSeals(lambda: [chat(8, EVE, {}), chat(0, ALICE, {})])
     content, key = seals.close(b"said")
-    wrap = pair(BOB, ALICE).wrap(key)
-    assert ours.open_by(content, wrap, CARDS[BOB].seal_key) == b"said"
-    assert ours.open_by(content, wrap, CARDS[EVE].seal_key) is None
-    assert ours.open_by(content, wrap, b"") is None
+    wrap = pair(BOB, ALICE).wrap(key, ABOUT)
+    to = TOLD_KIND, CALLER.chat
+    assert ours.open_by(content, wrap, *to, CARDS[BOB].seal_key) == b"said"
+    assert ours.open_by(content, wrap, TOLD_KIND, 8, CARDS[BOB].seal_key) is None
+    assert ours.open_by(content, wrap, *to, CARDS[EVE].seal_key) is None
+    assert ours.open_by(content, wrap, *to, b"") is None
 
 
 def test_a_card_that_is_said_anew_is_used_at_once() -> None:
     cards = {BOB: CARDS[EVE]}
     ours = ChatSeals(lambda: [chat(7, ALICE, cards)])
     content, key = ours.close(b"said")
-    assert pair(BOB, ALICE).open(content, ours.wrap(key, 7, BOB)) is None
+    what = about(TOLD_KIND, 7)
+    assert pair(BOB, ALICE).open(content, ours.wrap(key, TOLD_KIND, 7, BOB), what) is None
     cards[BOB] = CARDS[BOB]
-    assert pair(BOB, ALICE).open(content, ours.wrap(key, 7, BOB)) == b"said"
+    assert pair(BOB, ALICE).open(content, ours.wrap(key, TOLD_KIND, 7, BOB), what) == b"said"

@@ -735,6 +735,7 @@ class MemberRecord(_message.Message):
     ADMISSION_FIELD_NUMBER: _builtins.int
     FAREWELL_FIELD_NUMBER: _builtins.int
     SINCE_MS_FIELD_NUMBER: _builtins.int
+    AFFIRMATION_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Given by the leader out of a block that the discovery service issued."""
     identity: _builtins.bytes
@@ -767,6 +768,11 @@ class MemberRecord(_message.Message):
     since_ms: _builtins.int
     """Of what was said before that instant (by Hlc.ms) it is given no text: only what stands for the
     texts in the digests.  0: it is given all.
+    """
+    affirmation: _builtins.bytes
+    """That the id is its own, where another one of its identity is higher: its identity's signature, 64
+    bytes, of "p2pchat member 1", a zero byte, chat_id and member_id (64 bits each, the highest
+    first).
     """
     @_builtins.property
     def admitted(self) -> Global___Epoch:
@@ -811,10 +817,11 @@ class MemberRecord(_message.Message):
         admission: _builtins.bytes = ...,
         farewell: _builtins.bytes = ...,
         since_ms: _builtins.int = ...,
+        affirmation: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "away", b"away", "card", b"card", "nick", b"nick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admission", b"admission", "admitted", b"admitted", "admitted_by_id", b"admitted_by_id", "away", b"away", "card", b"card", "ends", b"ends", "farewell", b"farewell", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick", "since_ms", b"since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admission", b"admission", "admitted", b"admitted", "admitted_by_id", b"admitted_by_id", "affirmation", b"affirmation", "away", b"away", "card", b"card", "ends", b"ends", "farewell", b"farewell", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick", "since_ms", b"since_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -368,9 +368,10 @@ class Sealed(_message.Message):
     """
     wrap: _builtins.bytes
     """That key for the member, 60 bytes: a random nonce of 12, and the key encrypted with that nonce by
-    AES-256-GCM.  The key for this follows by HKDF-SHA256, without salt, from the X25519 secret of
-    both seal keys, with the info "p2pchat seal 1", a zero byte, the seal key of the one who seals,
-    and that of the one who opens.
+    AES-256-GCM, the additional data being chat_id (64 bits, the highest first) and the full name of
+    the kind of message.  The key for this follows by HKDF-SHA256, without salt, from the X25519
+    secret of both seal keys, with the info "p2pchat seal 1", a zero byte, the seal key of the one who
+    seals, and that of the one who opens.
     """
     def __init__(
         self,
@@ -528,7 +529,6 @@ class JoinNetworkResponse(_message.Message):
     PROOF_FIELD_NUMBER: _builtins.int
     ELEMENT_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
-    SECRETS_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """The joiner's own id."""
@@ -560,15 +560,10 @@ class JoinNetworkResponse(_message.Message):
         """The leader that admitted it."""
 
     @_builtins.property
-    def secrets(self) -> _common_pb2.Roster:
-        """Of the roster what nobody may read who has a connection of the joiner's alone: `invites`,
-        `password` and `claim_keys`, which stand here and not there.  Never sent but in `sealed`, by the
-        leader that `view` names.
-        """
-
-    @_builtins.property
     def sealed(self) -> Global___Sealed:
-        """`secrets`, where connections are secured."""
+        """`roster`, where connections are secured, by the leader that `view` names: its record alone stands
+        in the clear.
+        """
 
     def __init__(
         self,
@@ -584,12 +579,11 @@ class JoinNetworkResponse(_message.Message):
         proof: _builtins.bytes = ...,
         element: _builtins.bytes = ...,
         session: _builtins.int = ...,
-        secrets: _common_pb2.Roster | None = ...,
         sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "element", b"element", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "session", b"session", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "element", b"element", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "sealed", b"sealed", "session", b"session", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -659,7 +653,6 @@ class UpdateMembersRequest(_message.Message):
     ROSTER_FIELD_NUMBER: _builtins.int
     WANT_ROSTER_FIELD_NUMBER: _builtins.int
     KNOWN_FIELD_NUMBER: _builtins.int
-    SECRETS_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
     want_roster: _builtins.bool
     """True to be answered with the answerer's whole roster, or with what of it differs from `known`."""
@@ -676,15 +669,9 @@ class UpdateMembersRequest(_message.Message):
         """In a large group: what the caller has."""
 
     @_builtins.property
-    def secrets(self) -> _common_pb2.Roster:
-        """Of the roster `invites`, `password` and `claim_keys`, as in JoinNetworkResponse; never sent but
-        in `sealed`.
-        """
-
-    @_builtins.property
     def sealed(self) -> Global___Sealed:
-        """`secrets`, where connections are secured.  What stands in the roster itself counts for nothing
-        there.
+        """`roster`, where connections are secured.  In the clear stands the caller's own record alone, and
+        counts only where its seal key is not known yet.
         """
 
     def __init__(
@@ -694,12 +681,11 @@ class UpdateMembersRequest(_message.Message):
         roster: _common_pb2.Roster | None = ...,
         want_roster: _builtins.bool = ...,
         known: Global___KnownRoster | None = ...,
-        secrets: _common_pb2.Roster | None = ...,
         sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster", "sealed", b"sealed", "secrets", b"secrets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster", "sealed", b"sealed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "want_roster", b"want_roster"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "known", b"known", "roster", b"roster", "sealed", b"sealed", "want_roster", b"want_roster"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -749,7 +735,6 @@ class UpdateMembersResponse(_message.Message):
     VIEW_FIELD_NUMBER: _builtins.int
     WANTED_IDS_FIELD_NUMBER: _builtins.int
     WANTS_COMMON_FIELD_NUMBER: _builtins.int
-    SECRETS_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
     wants_common: _builtins.bool
     """Does it have what is nobody's alone otherwise?"""
@@ -766,12 +751,8 @@ class UpdateMembersResponse(_message.Message):
         """Of `known`: whose records the answerer lacks or has otherwise; at most 4,096."""
 
     @_builtins.property
-    def secrets(self) -> _common_pb2.Roster:
-        """As in the request."""
-
-    @_builtins.property
     def sealed(self) -> Global___Sealed:
-        """As in the request."""
+        """`roster`, where connections are secured; nothing of it stands in the clear."""
 
     def __init__(
         self,
@@ -780,12 +761,11 @@ class UpdateMembersResponse(_message.Message):
         view: _common_pb2.View | None = ...,
         wanted_ids: _abc.Iterable[_builtins.int] | None = ...,
         wants_common: _builtins.bool = ...,
-        secrets: _common_pb2.Roster | None = ...,
         sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "secrets", b"secrets", "view", b"view", "wanted_ids", b"wanted_ids", "wants_common", b"wants_common"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "view", b"view", "wanted_ids", b"wanted_ids", "wants_common", b"wants_common"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
