@@ -9,9 +9,11 @@ import grpc
 import pytest
 from msgspec.structs import replace
 
+from node.core import admission, vetting
 from node.core import messages as m
-from node.core import vetting
+from node.core.access import Invite
 from node.core.conversation import ChatMessage
+from node.core.inviting import check_of
 from node.core.types import Hlc, Key, Stream
 from node.limits import HLC_MAX, NUMBER_MAX
 from tests.attacks.site import CALL_S, CHAT, HONEST, Refused, Site, call, channel, refused
@@ -115,15 +117,88 @@ def test_a_member_says_of_another_nothing_that_it_could_not_take_back(site: Site
     with site.unharmed():
         record = FORGED[how](site, site.record("alice"))
         update = m.Update(site.caller("bob", site.id["carol"]), m.Roster((record,)))
-        answer = call(site.listen["carol"], site.keys["bob"].tls, update)
+        answer = call(site.listen["carol"], site.keys["bob"].tls, update, site.seals("bob"))
         assert isinstance(answer, m.Updated), answer
+
+
+def ghost(site: Site, **rest: object) -> m.Member:
+    """Somebody whom carol would have in the chat."""
+    known = site.forged(site.id["carol"] + 40, site.stranger)
+    return replace(known, **{"admitted_by": 0, "admission": b"", **rest})
+
+
+def let_in(site: Site, record: m.Member) -> m.Member:
+    """The same, with carol's word that she has let it in."""
+    said = admission.statement(site.chat, record.id, record.identity, record.admitted, record.since)
+    word = site.keys["carol"].signing.sign(said)
+    return replace(record, admitted_by=site.id["carol"], admission=word)
+
+
+@pytest.mark.parametrize("who", ["unsigned", "noise", "in bob's name", "by itself"])
+def test_nobody_is_let_in_by_a_member_s_say_so(site: Site, who: str) -> None:
+    made = {
+        "unsigned": ghost(site),
+        "noise": ghost(site, admitted_by=site.id["carol"], admission=b"x" * 64),
+        "in bob's name": replace(let_in(site, ghost(site)), admitted_by=site.id["bob"]),
+        "by itself": replace(let_in(site, ghost(site)), admitted_by=site.id["carol"] + 40),
+    }[who]
+    with site.unharmed():
+        brings(site, m.Roster((made,)))
+        assert made.id not in {one.id for one in told(site).members}
+
+
+@pytest.mark.parametrize("whose", ["alice", "bob"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_nobody_is_given_nothing_to_read(site: Site, whose: str, signed: bool) -> None:
+    """Neither a member, nor, by the founder's record, whoever comes later."""
+    record = replace(site.record(whose), since=2**41)
+    with site.unharmed():
+        brings(site, m.Roster((let_in(site, record) if signed else record,)))
+        assert {one.since for one in told(site).members} == {0}
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_the_owner_is_not_moved_to_another_id(site: Site, left: bool) -> None:
+    alice = site.record("alice")
+    word = site.keys["carol"].signing.sign(vetting.statement(site.chat, site.id["carol"] + 40))
+    made = ghost(site, identity=alice.identity, card=alice.card, left=left)
+    with site.unharmed():
+        brings(site, m.Roster((replace(made, farewell=word if left else b""),)))
+        assert made.id not in {one.id for one in told(site).members}
+        rights = site.cluster["alice"].run("rights", "-c", CHAT).stdout
+        assert "owner: alice" in rights
+
+
+@pytest.mark.parametrize("signature", [b"", b"x" * 64])
+def test_an_invitation_in_another_s_name_lets_nobody_in(site: Site, signature: bytes) -> None:
+    secret = b"m" * 16
+    forged = Invite(4_712, check_of(secret), site.id["alice"], 2**41, signature=signature)
+    with site.unharmed():
+        brings(site, m.Roster(invites=(forged,)))
+        assert forged.id not in {one.id for one in told(site).invites}
+
+
+def told(site: Site) -> m.Roster:
+    """What bob tells carol of the chat."""
+    asks = m.Update(site.caller("carol", site.id["bob"]), m.Roster(), want_roster=True)
+    answer = site.carol_asks(asks, site.seals("carol"))
+    assert isinstance(answer, m.Updated), answer
+    return answer.roster
+
+
+def brings(site: Site, roster: m.Roster) -> None:
+    """Carol's node says this, sealed as all that it says."""
+    update = m.Update(site.caller("carol", site.id["bob"]), roster)
+    answer = site.carol_asks(update, site.seals("carol"))
+    assert isinstance(answer, m.Updated), answer
 
 
 def test_a_topic_for_ever_is_not_taken(site: Site) -> None:
     with site.unharmed():
         topic = m.Fact("mine", Hlc(HLC_MAX, 0), site.id["bob"])
         update = m.Update(site.caller("bob", site.id["carol"]), m.Roster((), topic))
-        assert isinstance(call(site.listen["carol"], site.keys["bob"].tls, update), m.Updated)
+        answer = call(site.listen["carol"], site.keys["bob"].tls, update, site.seals("bob"))
+        assert isinstance(answer, m.Updated), answer
         assert site.cluster["carol"].chat(CHAT).topic == ""  # type: ignore[union-attr]
 
 

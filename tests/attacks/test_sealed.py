@@ -4,13 +4,16 @@ So it can connect as that member, as could whoever sees the inside of its connec
 """
 
 import pytest
+from msgspec.structs import replace
 
 from node.codec import Malformed
+from node.codec.sealing import about
 from node.core import messages as m
 from node.core.access import Invite, Password, Terms
 from node.core.conversation import ChatMessage
 from node.core.types import Hlc
 from node.trust import keys
+from p2pchat.v1 import node_pb2
 from tests.attacks.site import CHAT, Refused, Site, Way, call, over_link
 from tests.attacks.test_members import fresh
 from tests.sealing import Sealer
@@ -88,34 +91,98 @@ def test_nothing_is_said_in_the_clear_over_a_link(site: Site) -> None:
         assert site.carol_asks(request, thief(site), over_link) == NOT_SEALED
 
 
+def wants(site: Site) -> m.Update:
+    """Asks for the whole roster, and brings nothing."""
+    return m.Update(site.caller("carol", site.id["bob"]), m.Roster(), want_roster=True)
+
+
 @pytest.mark.parametrize("with_key", [False, True], ids=["no seal key", "another seal key"])
-def test_what_lets_in_is_not_told(site: Site, with_key: bool) -> None:
-    """Who has `tls.pem` is told who is in the chat, as carol would be, and nothing that lets in."""
-    asks = m.Update(site.caller("carol", site.id["bob"]), m.Roster(), want_roster=True)
+def test_a_roster_is_not_told(site: Site, with_key: bool) -> None:
+    """Neither who is in the chat, nor what lets in."""
     with site.unharmed():
-        told = site.carol_asks(asks, thief(site) if with_key else None)
+        told = site.carol_asks(wants(site), thief(site) if with_key else None)
         assert isinstance(told, m.Updated), told
-        assert {one.id for one in told.roster.members} >= {*site.id.values()}
-        roster = told.roster
-        assert (roster.invites, roster.password, roster.claim_keys) == ((), m.NO_PASSWORD, ())
-        hers = site.carol_asks(asks, site.seals("carol")).roster
-        assert hers.claim_keys, "carol herself is told"
+        assert told.roster == m.Roster()
+        hers = site.carol_asks(wants(site), site.seals("carol")).roster
+        assert {one.id for one in hers.members} >= {*site.id.values()}, "carol herself is told"
+        assert hers.claim_keys
         assert hers.invites
+
+
+LATER = Hlc(2**42, 0)
+
+
+def brought(site: Site, what: str) -> m.Roster:
+    """What a thief would have the others know."""
+    carol, alice, ghost = site.id["carol"], site.record("alice"), site.forged(0, site.stranger)
+    ghost = replace(ghost, id=site.id["carol"] + 40, admitted_by=0, admission=b"")
+    records = {
+        "a member of its own": ghost,
+        "nothing for alice to read": replace(alice, since=2**41),
+        "another id of alice's": replace(ghost, identity=alice.identity, card=alice.card),
+        "another name of alice's": replace(alice, nick=m.Fact("mallory", LATER, alice.id)),
+        "another address of carol's": replace(
+            site.record("carol"), address="127.0.0.1:9", address_stamp=(2**41, 9)
+        ),
+    }
+    if what in records:
+        return m.Roster((records[what],))
+    return {
+        "an open door": m.Roster(access=m.Fact("open", LATER, carol)),
+        "a topic": m.Roster(topic=m.Fact("mallory was here", LATER, carol)),
+        "a password": m.Roster(
+            password=Password(Terms(b"s" * 16, 15, 8, 1), b"k" * 32, LATER, carol)
+        ),
+        "an invitation": m.Roster(invites=(Invite(4_711, b"c" * 32, carol, LATER.ms),)),
+    }[what]
+
+
+BROUGHT = (
+    "a member of its own",
+    "nothing for alice to read",
+    "another id of alice's",
+    "another name of alice's",
+    "another address of carol's",
+    "an open door",
+    "a topic",
+    "a password",
+    "an invitation",
+)
 
 
 @pytest.mark.parametrize("way", [call, over_link])
 @pytest.mark.parametrize("with_key", [False, True], ids=["no seal key", "another seal key"])
-def test_a_password_or_an_invitation_of_the_thief_s_own_is_not_taken(
-    site: Site, with_key: bool, way: Way
+@pytest.mark.parametrize("what", BROUGHT)
+def test_a_roster_of_the_thief_s_is_not_taken(
+    site: Site, what: str, with_key: bool, way: Way
 ) -> None:
-    later = Hlc(2**42, 0)
-    password = Password(Terms(b"s" * 16, 15, 8, 1), b"k" * 32, later, site.id["carol"])
-    invite = Invite(4_711, b"c" * 32, site.id["carol"], later.ms)
-    brings = m.Roster(password=password, invites=(invite,))
-    update = m.Update(site.caller("carol", site.id["bob"]), brings)
+    def known() -> m.Roster:
+        told = site.carol_asks(wants(site), site.seals("carol"))
+        assert isinstance(told, m.Updated), told
+        return told.roster
+
+    brings = brought(site, what)
     with site.unharmed():
-        site.carol_asks(update, thief(site) if with_key else None, way)
-        asks = m.Update(site.caller("carol", site.id["bob"]), m.Roster(), want_roster=True)
-        known = site.carol_asks(asks, site.seals("carol")).roster
-        assert known.password != password
-        assert invite.id not in {one.id for one in known.invites}
+        site.carol_asks(replace(wants(site), roster=brings), thief(site) if with_key else None, way)
+        roster = known()
+        assert not {*brings.members} & {*roster.members}
+        assert {one.id for one in roster.members} == {one.id for one in site.roster.members}
+        assert roster.topic.value != brings.topic.value or not brings.topic.value
+        assert roster.access.value == ""
+        assert roster.password == m.NO_PASSWORD
+        assert not {*brings.invites} & {*roster.invites}
+
+
+def test_what_was_sealed_for_one_chat_says_nothing_in_another(site: Site) -> None:
+    """Else what lets in to one would let in to the other."""
+    elsewhere = about(node_pb2.UpdateMembersRequest.DESCRIPTOR.full_name, site.chat + 1)
+
+    class Elsewhere(Sealer):
+        def wrap(self, key: bytes, kind: str, chat: int, member: int) -> bytes:
+            return self._pair(member).wrap(key, elsewhere)
+
+    brings = brought(site, "an open door")
+    seals = Elsewhere(site.keys["carol"], lambda _: site.record("bob").card)
+    with site.unharmed():
+        site.carol_asks(replace(wants(site), roster=brings), seals)
+        assert site.carol_asks(wants(site), site.seals("carol")).roster.access.value == ""
