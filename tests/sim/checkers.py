@@ -454,11 +454,12 @@ class Oracle(Bounds):
             if life.get(machine.me) is not Life.ALIVE:
                 return f"{machine.number} ({machine.me}) is {life.get(machine.me)} in the roster"
         ids = {machine.me for machine in staying}
-        known = [member.id for member in rosters[0].members]  # An id may be lost with its disks.
+        said = {m.id: m.affirmation != b"" for m in rosters[0].members}
         for member in staying[0].group.belonging if staying[0].group is not None else ():
             if member not in ids and life.get(member) is not Life.DROPPED:
                 return f"{small(member)} is not there, yet {life.get(member)} in the roster"
-            if member < max(id for id in known if self.owner[id] == self.owner[member]):
+            own = [id for id in said if self.owner[id] == self.owner[member]]
+            if member != max(own, key=lambda id: (said[id], id)):
                 return f"{small(member)} belongs, and is not its identity's latest id"
         for machine in staying:
             group = machine.group
@@ -496,9 +497,10 @@ class Oracle(Bounds):
             expected |= 1 << self.index[key]  # What a newcomer's cut lies above may be gone.
         expected &= mask
         for machine in staying:
-            shown = self.seen_by(machine).shown & mask
-            if shown != expected:
-                wrong = shown ^ expected
+            seen = self.seen_by(machine)
+            shown = seen.shown & mask
+            lacks = self._not_seen(expected & ~shown, seen)  # Said again, it has two keys.
+            if wrong := (shown & ~expected) | lacks:
                 keys = [m.key for k, m in enumerate(self.messages) if wrong >> k & 1]
                 what = "was shown" if shown & wrong else "was not shown"
                 return f"{machine.number} {what} {[named(key) for key in keys[:2]]}"
