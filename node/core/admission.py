@@ -121,7 +121,7 @@ def _person(s: State, id: MemberId, persons: Persons) -> bytes:
 
 
 def _is_somebody(s: State, member: Member, persons: Persons) -> bool:
-    by = _person(s, member.admitted_by, persons) if member.admitted_by != member.id else b""
+    by = _person(s, member.admitted_by, persons)  # Nobody for itself, who is not known yet.
     if by and _is_signed(s, member, by):
         return True
     return member.left and is_farewell(s, member.identity, member.id, member.farewell)
@@ -134,7 +134,7 @@ def _as_admitted(s: State, brought: Member, known: Member) -> Member:
     if _admission(brought) == _admission(known):
         return brought
     founded = s.members.decisions.founder == known.id
-    by = known.identity if founded else _person(s, brought.admitted_by, {})
+    by = _person(s, brought.admitted_by, {})
     itself = brought.admitted_by == brought.id
     if by and founded == itself and _is_signed(s, brought, by):
         return brought

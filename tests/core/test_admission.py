@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from node.core import messages as m
 from node.core.admission import PURPOSE, affirmation, statement
-from node.core.effects import Change
+from node.core.effects import Change, Joined
 from node.core.events import Opened, Received
 from node.core.membership import merge
 from node.core.reasons import Reason
@@ -186,6 +186,18 @@ def test_nobody_but_the_founder_says_how_the_group_was_founded() -> None:
         says(talk, forged)
         assert talk.group.member(1) == founder
     assert not talk.group._s.members.hides_history
+    hiding = let_in(1, since=5)
+    talk = den(hiding, person(2))
+    for forged in (let_in(1, by=2), person(1), replace(let_in(1), admitted_by=2)):
+        says(talk, forged)
+        assert talk.group.member(1) == hiding
+    assert talk.group._s.members.hides_history
+
+
+def test_nobody_says_of_itself_that_it_was_let_in() -> None:
+    talk = den(person(1), person(2), let_in(7, by=2, since=5))
+    says(talk, let_in(7, by=7))
+    assert talk.group.member(7) == let_in(7, by=2, since=5)
 
 
 def test_of_who_was_let_in_before_that_was_signed_whoever_leads_says_so() -> None:
@@ -219,6 +231,7 @@ def test_nobody_is_moved_to_an_id_that_another_made_up() -> None:
     talk = follower(3, 1, 2, leader=1, signs=SIGNS_3)
     says(talk, let_in(50, by=2, identity=identity(3)))
     assert talk.group.me == 3
+    assert (talk.of(Joined), talk.group._s.left_ids) == ([], ())
     mine = talk.group.member(3)
     assert mine is not None
     assert mine.affirmation == own(3)

@@ -50,6 +50,19 @@ def test_who_decides_it_tells_the_one_that_is_removed() -> None:
     assert to_4.decisions == to_2.decisions
 
 
+def test_it_is_told_by_whom_the_one_that_removed_it_was_let_in() -> None:
+    """Else it would believe in nobody of whom it has not heard."""
+    talk = den(3)
+    talk.hold(m.Update)
+    op = decided(1, OP, 5)
+    both = (op, decided(5, KICK, 4, op))
+    talk.hears(m.Update(talk.caller(1), m.Roster((let_in(5),), decisions=both)))
+    assert calls(talk) == Reason.KICKED
+    (*_, roster) = said_to(talk, 4)
+    (record,) = (one for one in roster.members if one.id == 5)
+    assert (record.admission, record.address) == (let_in(5).admission, NOWHERE)
+
+
 def test_who_calls_though_it_was_removed_is_refused_and_told_by_whom() -> None:
     talk = without_4()
     assert calls(talk) == Reason.KICKED

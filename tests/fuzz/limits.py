@@ -120,7 +120,7 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
             one.member_id, one.left = record.member_id + FAR + n, True
             one.identity = n.to_bytes(32)
             one.ClearField("card")
-            one.ClearField("admission")  # what nobody has who left
+            one.ClearField("admission")
             gone.append(one)
         return node_pb2.UpdateMembersRequest(caller=caller, roster={"members": gone})
 

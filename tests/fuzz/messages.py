@@ -23,6 +23,7 @@ CROWDS = (16, 17, 100, 512, 513, 4_096, 4_097, 16_385)  # entries of a huge repe
 SIGNED = {
     "card",
     "admission",
+    "affirmation",
     "signature",
 }  # only who has the key can make them: what is drawn is wrong
 SALT_BYTES = 16  # for each line of a message

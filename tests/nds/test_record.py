@@ -467,7 +467,9 @@ def test_once_all_ids_were_given_those_of_the_next_generation_are():
     renewed = nds.renew(kept(record), replace(RENEWAL, want_ids=True), NOW)
     assert renewed.reply.ids == IdBlock((G + 1) * GENERATION + 1, 8)
     assert (renewed.record.next_n, renewed.generation) == (9, G + 1)
-    won = finish(record, Answer(Word.REFUSED))
+    decision = nds.claim_finish(kept(record), CLAIM, ASK, Answer(Word.REFUSED), NOW)
+    assert decision.generation == G + 1
+    won = decision.reply
     assert won.ids == renewed.reply.ids
     assert (won.record.epoch, won.record.ids) == (Epoch(G, 5), won.ids)
 

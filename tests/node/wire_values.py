@@ -80,6 +80,7 @@ records = st.builds(
     away=st.builds(core.Fact, lines, hlcs, numbers),
     admitted_by=numbers,
     admission=st.sampled_from([b"", b"a" * 64]),
+    affirmation=st.sampled_from([b"", b"m" * 64]),
     since=numbers,
 )
 proofs = st.sampled_from([b"", b"p" * 32])
@@ -341,6 +342,7 @@ RECORD = core.Member(
     card=OWN.card,
     admitted_by=1_000_001,
     admission=b"a" * 64,
+    affirmation=b"m" * 64,
 )
 GONE = core.Member(
     id=1_000_003,
