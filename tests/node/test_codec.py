@@ -281,6 +281,16 @@ BOUNDS: list[tuple[type, str, Any, str, str]] = [
         "must have 1 entries",
     ),
     (core.Join, "short", lambda m: m.farewells.__setitem__(0, b"f"), "farewells[0]", "not 1"),
+    *(
+        (
+            core.Leave,
+            f"short {word}",
+            lambda m, word=word: setattr(m.record, word, b"s" * 63),
+            f"record.{word}",
+            "must be 64 bytes, or none, not 63",
+        )
+        for word in ("admission", "affirmation")
+    ),
     (
         core.Leave,
         "key",
