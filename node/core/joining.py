@@ -307,6 +307,9 @@ class Joining:
             return answer
         if len(s.members.belonging) >= s.timing.members_max:
             return Refusal(Reason.GROUP_FULL, f"the group has its {s.timing.members_max} members")
+        s.ids = [
+            id for id in s.ids if s.members.get(id) is None
+        ]  # One that cheats may have used it.
         if not s.ids:
             s.alarms.set(Alarm.RENEW, s.now)
             return Refusal(Reason.NO_IDS, "no member ids left until the discovery service answers")

@@ -217,6 +217,17 @@ def test_of_who_was_let_in_before_that_was_signed_whoever_leads_says_so() -> Non
     assert heard.group.member(3) is not None
 
 
+def test_an_id_that_somebody_has_made_up_is_given_to_nobody_else() -> None:
+    """Else a member could have nobody come in any more."""
+    signs = {"sign": lambda said: signature(identity(1), said), "verify": verify}
+    talk = leading(1, 2, first=50, count=2, signs=signs)
+    says(talk, let_in(50, by=2))
+    welcome = admit(talk, 9)
+    assert isinstance(welcome, m.Welcome)
+    assert welcome.member == 51
+    assert [one.identity for one in welcome.roster.members if one.id == 51] == [identity(9)]
+
+
 # ---- one identity, one id ------------------------------------------------------------------------
 
 SIGNS_3 = {"sign": lambda said: signature(identity(3), said), "verify": verify}
