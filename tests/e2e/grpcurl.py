@@ -23,10 +23,13 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2  # noqa: F401  so that details can be read
 from grpc_status import rpc_status
 
+from node.codec.sealing import opened
+from node.trust import keys
 from node.trust.certificates import Tls
 from p2pchat.v1 import node_pb2
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import OPTIONS, secured
+from tests.sealing import Sealer
 from tests.waiting import WAIT_S
 
 GRPCURL = Path(sys.executable).with_name("grpcurl")
@@ -241,7 +244,17 @@ class Calls:
         """What `at` answers when `name` asks for the roster."""
         request = {"caller": self.caller(name), "roster": {}, "want_roster": True}
         answer = self.ask(name, at, "Node/UpdateMembers", request).answer
+        if "sealed" in answer:
+            told = ParseDict(answer, node_pb2.UpdateMembersResponse())
+            whole = opened(told, self._seals(name, at), int(self.network["chat_id"]), self.ids[at])
+            assert whole is not None, f"{at} has not sealed it for {name}"
+            answer = MessageToDict(whole, preserving_proto_field_name=True)
         return answer["roster"]  # type: ignore[no-any-return]
+
+    def _seals(self, name: str, at: str) -> Sealer:
+        """As `name` has them, for what comes from `at`."""
+        own, theirs = (keys.load(self.cluster[one].home / "default") for one in (name, at))
+        return Sealer(own, lambda _: theirs.card)
 
     def record(self, name: str, at: str) -> Request:
         """The record of `name`, as `at` has it."""
