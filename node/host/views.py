@@ -124,6 +124,7 @@ def members(one: Chat, everyone: bool) -> words.Members:
     """The members in order of id; `everyone`: also those that left."""
     group, (halt, reason) = one.group, one.halt
     acked, lacking = _acknowledgements(one)
+    belonging = {*group.belonging}
     rows = [
         words.Member(
             member_id=member.id,
@@ -142,7 +143,7 @@ def members(one: Chat, everyone: bool) -> words.Members:
             removed_by=group.nick(group.removed_by(member.id)),
         )
         for member in group.roster.members
-        if everyone or member.belongs
+        if everyone or member.id in belonging
     ]
     order = group.order
     return words.Members(
