@@ -20,6 +20,10 @@ from node.trust.known import Known, fingerprint
 
 SHOWN_S = 3.0  # for a certificate, where somebody waits for nothing else
 OPENING_S = 10.0  # for one that calls wait for, each for as long as it has time
+SECURED = (
+    "connections to {} are secured, and this node's are not: it was started with --insecure. Leave"
+    " that out"
+)
 DISTRUSTED = "UNAUTHENTICATED: "  # how the status begins of a call to who is not spoken to
 
 
@@ -65,6 +69,8 @@ class Way:
                     await self._look_again(line)
             if self.distrust:
                 return Silenced(Silence.SILENT, f"{DISTRUSTED}{self.distrust}")
+        elif self._known is None:
+            self.distrust = ""
         return outcome
 
     async def stream(self, path: str, payload: bytes) -> AsyncIterator[bytes]:
@@ -100,7 +106,7 @@ class Way:
 
     async def _open(self) -> None:
         if self._known is None:
-            self.distrust, self._line = "", self._made(b"")
+            self._line = self._made(b"")
             return
         certificate = await self._certificate()
         if isinstance(certificate, bytes):
@@ -140,16 +146,15 @@ class Way:
 
     async def _look_again(self, line: Line) -> None:
         """There is no connection. Is another key shown, or none, or one while ours are plain?"""
-        if self._line is not line or (self._known is None and self._transport.is_secured):
+        if self._line is not line:
             return
-        self._line = None
-        await line.close()
-        await self._opened()
-        if self._known is None and isinstance(await shown(self._address, OPENING_S), bytes):
-            self.distrust = (
-                f"connections to {self._address} are secured, and this node's are not: it was"
-                " started with --insecure. Leave that out"
-            )
+        if self._known is not None:
+            self._line = None
+            await line.close()
+            await self._opened()
+        elif not self._transport.is_secured:
+            is_secured = isinstance(await shown(self._address, OPENING_S), bytes)
+            self.distrust = SECURED.format(self._address) if is_secured else ""
 
     async def close(self) -> None:
         if self._opening is not None:
