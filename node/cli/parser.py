@@ -181,7 +181,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "bench",
         "say lines, and how long their acknowledgements take: p50, p99, msg/s",
-        '"chat","count","size","rate","of","acked","msg_s","p50_ms","p99_ms","max_ms"',
+        '"chat","count","size","rate","of","acked","later":[nick],"msg_s","p50_ms","p99_ms","max_ms"',
         "chat",
         "Asks before, since everybody there sees the lines; exit 6 where one is not acknowledged.",
     ),

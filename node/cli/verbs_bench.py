@@ -7,14 +7,16 @@ have to say --yes.
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from .. import errors
+from ..words import Progress
 from .render.tables import Answer
-from .render.text import clean_name, counted
+from .render.text import clean_name, counted, several, shown_nick
 from .run import Run, wait
 
 if TYPE_CHECKING:
@@ -33,13 +35,16 @@ class Plan(Struct, frozen=True):
 
 
 class Measured(Struct, frozen=True):
-    """What came of it; times in ms, from the call until everybody had acknowledged the line."""
+    """What came of it; times in ms, from the call until everybody who was there had acknowledged
+    the line, or was not there any more.
+    """
 
     plan: Plan
-    of: int  # members who were to acknowledge, at the last line
-    took_ms: tuple[float, ...]  # of each line that all acknowledged, shortest first
+    of: int  # members who were to have the lines
+    took_ms: tuple[float, ...]  # of each line that all who were there acknowledged, shortest first
     whole_ms: float  # from the first call to the last acknowledgement
     late: int  # lines that had to wait until fewer were under way
+    later: Mapping[str, int] = {}  # by nick: lines that who was not there gets when he is back
 
     @property
     def lacking(self) -> int:
@@ -48,7 +53,7 @@ class Measured(Struct, frozen=True):
 
     @property
     def rate(self) -> float:
-        """Lines a second that all acknowledged."""
+        """Lines a second that all who were there acknowledged."""
         return 1000 * len(self.took_ms) / self.whole_ms if self.whole_ms else 0.0
 
     def percentile(self, percent: float) -> float:
@@ -106,18 +111,20 @@ async def measure(
     """
     room, began = asyncio.Semaphore(AT_ONCE), clock()
     took_ms: list[float] = []
+    later = Counter[str]()
     of = late = 0
 
     async def say(number: int) -> None:
         nonlocal of
-        called, complete = clock(), False
+        called, last = clock(), Progress()
         try:
-            async for progress in node.send(chat, text(plan, number), wait_ms=wait_ms):
-                complete, of = progress.complete, progress.of
+            async for last in node.send(chat, text(plan, number), wait_ms=wait_ms):
+                of = max(of, last.of)
         finally:
             room.release()
-        if complete:
+        if last.complete:
             took_ms.append(1000 * (clock() - called))
+            later.update(last.later)
 
     try:
         async with asyncio.TaskGroup() as lines:
@@ -129,7 +136,7 @@ async def measure(
                 lines.create_task(say(number))
     except BaseExceptionGroup as failed:  # One is enough to tell: the others were ended by it.
         raise failed.exceptions[0] from failed
-    return Measured(plan, of, tuple(sorted(took_ms)), 1000 * (clock() - began), late)
+    return Measured(plan, of, tuple(sorted(took_ms)), 1000 * (clock() - began), late, later)
 
 
 def text(plan: Plan, number: int) -> str:
@@ -142,9 +149,10 @@ def answer(measured: Measured, chat: str) -> Answer:
     plan = measured.plan
     p50, p99 = measured.percentile(50), measured.percentile(99)
     most = measured.percentile(100)
+    absent = sorted(measured.later)
+    by = f"all but {several(map(shown_nick, absent))}" if absent else f"all {measured.of}"
     lines = (
-        f"{len(measured.took_ms)}/{plan.count} acknowledged by all {measured.of},"
-        f" {measured.rate:,.1f} msg/s",
+        f"{len(measured.took_ms)}/{plan.count} acknowledged by {by}, {measured.rate:,.1f} msg/s",
         f"ack p50 {p50:,.1f} ms, p99 {p99:,.1f} ms, worst {most:,.1f} ms",
     )
     row: dict[str, object] = {
@@ -154,6 +162,7 @@ def answer(measured: Measured, chat: str) -> Answer:
         "rate": plan.rate,
         "of": measured.of,
         "acked": len(measured.took_ms),
+        "later": absent,
         "msg_s": round(measured.rate, 1),
         "p50_ms": round(p50, 3),
         "p99_ms": round(p99, 3),
@@ -170,6 +179,12 @@ def _notes(measured: Measured) -> Sequence[str]:
         notes.append(
             f"{counted(measured.late, 'line')} waited: {AT_ONCE} were under way, a lower --rate"
             " is what this chat can take"
+        )
+    for nick, count in sorted(measured.later.items()):
+        name = shown_nick(nick)
+        notes.append(
+            f"{name} was not there, or ceased to be: {name} gets {counted(count, 'line')} later,"
+            " and what was said until that was known waited for it"
         )
     if not measured.of:
         notes.append("nobody else was there: a line is acknowledged by nobody, at once")

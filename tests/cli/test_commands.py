@@ -118,6 +118,9 @@ QUOTED = f"> carol: {'x' * 57}..."
         ("/part ops", Query("leave", {"chat": OPS})),
         ("/part elsewhere", Query("leave", {"chat": "elsewhere"})),
         ("/invite 2", Query("invite", {"chat": OPS})),
+        ("/invite 2 once", Query("invite", {"chat": OPS, "once": True})),
+        ("/invite once", Query("invite", {"chat": DEV, "once": True})),
+        ("/invite --once", Query("invite", {"chat": DEV, "once": True})),
         ("/names", Query("members", {"chat": DEV})),
         ("/who ops", Query("members", {"chat": OPS})),
         ("/whois bob", Query("whois", {"member": "bob", "chat": DEV})),
@@ -225,6 +228,12 @@ def test_without_a_value_it_says_how_things_are(line: str, first: str) -> None:
     action = parse(STATE, line)
     assert isinstance(action, Show)
     assert action.lines[0].startswith(first)
+
+
+def test_a_chat_that_is_called_once_is_a_chat() -> None:
+    once = View(w.Chat(name="once", chat_id=9, nds="a:1"))
+    state = replace(STATE, views=(*STATE.views, once))
+    assert parse(state, "/invite once") == Query("invite", {"chat": "0000000000000009"})
 
 
 def test_chats_are_listed_as_they_are_numbered() -> None:

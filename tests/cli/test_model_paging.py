@@ -294,6 +294,14 @@ def test_the_end_takes_nothing_away_over_an_answer_that_one_reads() -> None:
     assert texts(state) == ["60", "[yes]", "70"]
 
 
+def test_nor_a_part_of_what_stands_over_a_line_that_one_reads() -> None:
+    state = after(said(10), said(50), said(60), state=entered())
+    state = after(at("60", state), end(50, 60, 70, older=place(50)), state=state)
+    assert (texts(state), view_of(state).cut_off) == (numbers(10, 50, 60), True)
+    state = after(Scrolled(1, None), end(50, 60, 70, older=place(50)), state=state)
+    assert texts(state) == numbers(50, 60, 70)
+
+
 def too_much() -> list[Event]:
     return [said(1_000 + count) for count in range(250)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from msgspec.structs import replace
 
 from node.cli.output import Output
 from node.cli.run import Run
@@ -127,6 +128,24 @@ async def test_the_time_is_from_the_call_to_the_last_acknowledgement() -> None:
     assert found.rate == pytest.approx(1000 / 6)
 
 
+async def test_who_is_not_there_has_acknowledged_nothing() -> None:
+    node, send = Played(), Played.send
+
+    async def parted(*args: Any, **flags: Any) -> Any:
+        number = len(said(node))
+        async for one in send(node, *args, **flags):
+            there = {} if number < 3 else {"of": 1, "acked": 1, "later": ()}
+            yield replace(one, **({"acked": 1, "later": ("bob",)} | there))
+
+    node.send = parted  # type: ignore[method-assign]
+    found = await measure(node, "dev", PLAN, 1_000)  # type: ignore[arg-type]
+    assert (found.of, found.later, found.lacking) == (2, {"bob": 3}, 0)
+    told = answer(found, "dev")
+    assert told.lines[0].startswith("5/5 acknowledged by all but bob, ")
+    assert told.notes[0].startswith("bob was not there, or ceased to be: bob gets 3 lines later")
+    assert (told.exit, told.rows[0]["of"], told.rows[0]["later"]) == (DONE, 2, ["bob"])
+
+
 async def test_a_line_that_cannot_be_stored_ends_it_with_its_complaint() -> None:
     node = Played()
     node.answers["send"] = NoSuchChat("dev")
@@ -170,6 +189,7 @@ def test_the_figures_are_those_of_the_lines() -> None:
             "rate": 30,
             "of": 3,
             "acked": 100,
+            "later": [],
             "msg_s": 25.0,
             "p50_ms": 51.0,
             "p99_ms": 100.0,

@@ -7,7 +7,7 @@ from ...names import parse_target
 from ...words import Kind
 from ..model.values import State
 from .actions import Action, Find, Open, Query, Say, Show
-from .chats import current
+from .chats import current, found
 from .shape import Doing, Mistyped, Values, typed
 
 RIGHTS = ("invite", "topic")
@@ -59,6 +59,14 @@ def join(_: State, values: Values) -> Action:
     except ValueError as error:
         raise Mistyped(f"{error}; for example: /join 10.0.0.5:50050/dev") from error
     return Query("join", {"line": values["line"]})
+
+
+def invite(state: State, values: Values) -> Action:
+    """`/invite`: for one person alone with "once", which may stand without a chat."""
+    chat, once = values["chat"], values["once"]
+    if chat.casefold() in ("once", "--once") and not found(state, chat):
+        chat, once = "", "once"
+    return Query("invite", {"chat": current(state, chat)} | ({"once": True} if once else {}))
 
 
 def create(_: State, values: Values) -> Action:

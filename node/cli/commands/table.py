@@ -104,10 +104,10 @@ TALKING: tuple[Command, ...] = (
     Command("list", "the chats that the discovery services know", ask("networks", here=False)),
     Command(
         "invite",
-        "the line that others run to join",
-        ask("invite"),
-        (CHAT,),
-        example="/invite #dev",
+        "the line that others run to join; with once, for one person",
+        asking.invite,
+        (CHAT, Arg("once", "choice", optional=True, choices=("once",))),
+        example="/invite #dev, or /invite once",
     ),
     Command(
         "chat",

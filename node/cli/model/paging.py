@@ -12,7 +12,7 @@ from ...words import Line
 from .events import Paged, Towards
 from .front import room_of
 from .places import cursor_of, first_place, last_place, newest, place_of
-from .transcript import LATER_MAX, anchored, as_of, came_ms, fitted, merged
+from .transcript import ABOVE, LATER_MAX, anchored, as_of, came_ms, fitted, merged
 from .unread import found, marked
 from .values import Anchor, Item, Place, State, View
 
@@ -235,8 +235,11 @@ def _by_time(items: Sequence[Item], at_ms: int) -> int:
 
 
 def _uncovered(view: View, fresh: View) -> bool:
-    """Whether nothing stands over the place that he has scrolled to any more, as it did."""
-    return anchored(view) > 0 and anchored(fresh) == 0
+    """Whether what stood over the place that he has scrolled to went, with nothing in its place."""
+    over = {item.serial for item in view.items[: max(0, anchored(view))][-ABOVE:]}
+    now = {item.serial for item in fresh.items[: max(0, anchored(fresh))]}
+    came = now - {item.serial for item in view.items}
+    return not (came or over <= now)
 
 
 def _unmoved(view: View) -> View:

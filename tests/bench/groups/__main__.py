@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from tests.bench import catchup
 
 from .contest import Failed, Plan, contest
 from .failover import succession_ms
-from .figures import OURS, Outcome, faults, ratio_lines, summaries
-from .kept import Kept, undisturbed
+from .figures import OURS, STOLEN_MAX, Outcome, disturbed, faults, ratio_lines, summaries
+from .kept import TRIES, Kept, undisturbed
 from .picture import svg
 from .report import Report, surroundings, written
 from .roll import ENTRANTS, Entrant
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     rounds = {size: runs or ROUNDS.get(size, RUNS) for size in sizes}
     before = surroundings()
     entrants, absent = chosen(asked.only, quick=asked.quick)
-    outcomes, broken = compete(entrants, rounds, plan, asked.keep or Kept())
+    tries = 1 if asked.quick else TRIES
+    outcomes, broken = compete(entrants, rounds, plan, asked.keep or Kept(), tries)
     report = Report(
         summaries=summaries(outcomes),
         promises={one.name: one.promises() for one in entrants},
@@ -101,7 +103,11 @@ def chosen(only: list[str] | None, *, quick: bool) -> tuple[list[Entrant], list[
 
 
 def compete(
-    entrants: Sequence[Entrant], rounds: Mapping[int, int], plan: Plan, kept: Kept
+    entrants: Sequence[Entrant],
+    rounds: Mapping[int, int],
+    plan: Plan,
+    kept: Kept,
+    tries: int = TRIES,
 ) -> tuple[list[Outcome], list[str]]:
     """All outcomes, and what did not come to its end; so many rounds at each size.
 
@@ -115,7 +121,7 @@ def compete(
             for one in tuple(able):
                 began = time.monotonic()
                 try:
-                    outcome = measured(kept, one.name, size, number, plan)
+                    outcome = measured(kept, one.name, size, number, plan, tries)
                 except Failed as failed:
                     able.remove(one)
                     broken.append(f"{one.name} n={size}: does not finish: {failed}")
@@ -129,16 +135,17 @@ def compete(
     return outcomes, broken
 
 
-def measured(kept: Kept, name: str, size: int, number: int, plan: Plan) -> Outcome:
+def measured(kept: Kept, name: str, size: int, number: int, plan: Plan, tries: int) -> Outcome:
     """As it is kept, or now.  Raises Failed."""
     known = kept.get(name, size, number)
     if known is not None:
         return known
-    found = undisturbed(
-        lambda: contest(name, size, plan), lambda said: print(f"{name} n={size}: {said}")
+    found, stolen = undisturbed(
+        lambda: contest(name, size, plan), lambda said: print(f"{name} n={size}: {said}"), tries
     )
-    kept.add(number, found)
-    return found
+    outcome = replace(found, stolen=stolen)
+    kept.add(number, outcome)
+    return outcome
 
 
 def line(one: Outcome) -> str:
@@ -147,6 +154,7 @@ def line(one: Outcome) -> str:
         f"  p50 {one.p50_ms:.2f} p99 {one.p99_ms:.2f} ms"
         f"  idle {one.idle:.2f} %  {one.resident_mb:.0f} MB"
         + (f"  {one.disordered:,} out of order" if one.disordered else "")
+        + (f"  {one.stolen:.0%} taken away" if one.stolen > STOLEN_MAX else "")
         + (f"  FAULT {one.fault}" if one.fault else "")
     )
 
@@ -177,6 +185,8 @@ def concluded(report: Report, outcomes: Sequence[Outcome]) -> int:
     wrong = [*report.broken, *faults(outcomes)]
     for one in wrong:
         print(f"FAULT {one}")
+    if told_so := disturbed(outcomes):
+        print(f"NOTE {told_so}")
     for told in ratio_lines(report.summaries):
         print(told)
     return 1 if wrong else 0

@@ -8,6 +8,7 @@ from msgspec.structs import fields
 
 BASELINE = "raw-grpc"
 OURS = "ours"
+STOLEN_MAX = 0.1  # of what the processors could have done: more is measured again
 
 
 class Outcome(Struct, frozen=True):
@@ -27,6 +28,7 @@ class Outcome(Struct, frozen=True):
     p99_ms: float
     idle: float  # percent of a core and member, when nobody says anything; the server shared out
     resident_mb: float  # of a member; the server shared out
+    stolen: float = 0.0  # the share of the machine that was taken away meanwhile
 
     @property
     def fault(self) -> str:
@@ -78,6 +80,15 @@ def summaries(outcomes: Iterable[Outcome]) -> list[Summary]:
     for one in outcomes:
         found.setdefault((one.size, one.contestant), []).append(one)
     return [Summary(tuple(runs)) for _, runs in sorted(found.items(), key=lambda x: x[0][0])]
+
+
+def disturbed(outcomes: Sequence[Outcome]) -> str:
+    """How many of the figures say little, since the machine was another's; empty for none."""
+    some = sum(one.stolen > STOLEN_MAX for one in outcomes)
+    if not some:
+        return ""
+    whole = f"{STOLEN_MAX:.0%} of the machine was taken away"
+    return f"{some} of {len(outcomes)} measured while more than {whole}: they say little"
 
 
 def faults(outcomes: Iterable[Outcome]) -> list[str]:

@@ -14,9 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from .contest import Failed
-from .figures import Outcome
+from .figures import STOLEN_MAX, Outcome
 
-STOLEN_MAX = 0.1  # of what the processors could have done
 TRIES = 3
 STAT = Path("/proc/stat")
 
@@ -53,12 +52,15 @@ class Kept:
                 file.write(msgspec.json.encode(row) + b"\n")
 
 
-def undisturbed(measure: Callable[[], T], tell: Callable[[str], None]) -> T:
-    """What it measures while the machine is ours; the last attempt counts however it went.
+def undisturbed(
+    measure: Callable[[], T], tell: Callable[[str], None], tries: int = TRIES
+) -> tuple[T, float]:
+    """What it measures while the machine is ours, and the share that was taken away meanwhile; the
+    last of the tries counts however it went.
 
     Raises Failed where that did not come to its end.
     """
-    for _ in range(TRIES - 1):
+    for left in reversed(range(tries)):
         before, began = stolen_s(), time.monotonic()
         failed: Failed | None = None
         try:
@@ -66,13 +68,13 @@ def undisturbed(measure: Callable[[], T], tell: Callable[[str], None]) -> T:
         except Failed as error:
             failed = error
         share = (stolen_s() - before) / (time.monotonic() - began)
-        if share <= STOLEN_MAX:
+        if share <= STOLEN_MAX or not left:
             if failed is not None:
                 raise failed
-            return found
+            return found, share
         what = f": {failed}" if failed is not None else ""
         tell(f"{share:.0%} of the machine was taken away meanwhile: measured again{what}")
-    return measure()
+    raise ValueError(f"at least one try, not {tries}")
 
 
 def stolen_s(stat: Path = STAT) -> float:

@@ -8,7 +8,7 @@ from statistics import median
 from msgspec import Struct
 
 from .contest import Plan
-from .figures import BASELINE, OURS, Summary, faults, ratio, told
+from .figures import BASELINE, OURS, Summary, disturbed, faults, ratio, told
 
 Promises = Mapping[str, tuple[str, str, str, str]]  # by contestant: `roll.Entrant.promises`
 
@@ -75,6 +75,7 @@ def _runs(report: Report) -> str:
 
 def _method(report: Report) -> str:
     plan = report.plan
+    told_so = disturbed([run for one in report.summaries for run in one.runs])
     return (
         f"Written by `make bench` on {report.surroundings}.\n\n"
         "Each member is a process of its own, all on this machine; messages have 200 bytes, and all"
@@ -95,7 +96,7 @@ def _method(report: Report) -> str:
         " messages to a frame, acknowledged in ranges that are held back up to 20 ms. `kept-grpc`"
         " is the same with the least that keeps what ours keeps: each message a row on disk before"
         " it is acknowledged, each frame signed and looked at. `ours-bare` is ours with plain"
-        " connections and no signatures."
+        " connections and no signatures." + (f"\n\n{told_so.capitalize()}." if told_so else "")
     )
 
 

@@ -28,16 +28,17 @@ def test_the_share_that_was_taken_is_of_all_processors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("taken", "measured", "told"),
+    ("taken", "tries", "measured", "told"),
     [
-        ([0.0, 0.0], 1, 0),
-        ([0.0, 9.0, 9.0, 9.0], 2, 1),
-        ([0.0, 9.0, 9.0, 18.0], 3, 2),
+        ([0.0, 0.0], 3, 1, 0),
+        ([0.0, 9.0, 9.0, 9.0], 3, 2, 1),
+        ([0.0, 9.0, 9.0, 18.0, 18.0, 27.0], 3, 3, 2),
+        ([0.0, 9.0], 1, 1, 0),
     ],
-    ids=["never", "once", "always"],
+    ids=["never", "once", "always", "in haste"],
 )
 def test_what_is_measured_while_the_machine_is_another_s_is_measured_again(
-    monkeypatch: pytest.MonkeyPatch, taken: list[float], measured: int, told: int
+    monkeypatch: pytest.MonkeyPatch, taken: list[float], tries: int, measured: int, told: int
 ) -> None:
     before: Iterator[float] = iter(taken)
     monkeypatch.setattr(kept, "stolen_s", lambda: next(before))
@@ -48,7 +49,9 @@ def test_what_is_measured_while_the_machine_is_another_s_is_measured_again(
         counted.append(len(counted) + 1)
         return counted[-1]
 
-    assert undisturbed(measure, said.append) == measured == len(counted)
+    found, share = undisturbed(measure, said.append, tries)
+    assert found == measured == len(counted)
+    assert (share > 0.1) == (len(taken) == 2 * tries)
     assert len(said) == told
     assert all("taken away meanwhile: measured again" in one for one in said)
 
@@ -67,11 +70,13 @@ def test_who_fails_while_the_machine_is_another_s_is_measured_again(
     monkeypatch.setattr(kept, "stolen_s", lambda: next(before))
     counted: list[int] = []
     said: list[str] = []
-    assert undisturbed(lambda: failing(1, counted), said.append) == 2
+    assert undisturbed(lambda: failing(1, counted), said.append) == (2, 0.0)
     assert said[0].endswith("measured again: does not answer in time")
 
 
-@pytest.mark.parametrize(("taken", "measured"), [([0.0, 0.0], 1), ([0.0, 9.0, 9.0, 18.0], 3)])
+@pytest.mark.parametrize(
+    ("taken", "measured"), [([0.0, 0.0], 1), ([0.0, 9.0, 9.0, 18.0, 18.0, 27.0], 3)]
+)
 def test_who_fails_on_a_machine_of_its_own_or_to_the_end_has_failed(
     monkeypatch: pytest.MonkeyPatch, taken: list[float], measured: int
 ) -> None:
@@ -109,6 +114,19 @@ def test_a_run_goes_on_where_one_before_it_was_broken_off(
     outcomes, _ = program.compete(both, {4: 2, 10: 2}, Plan(), Kept(file))
     assert made == [("raw-grpc", 4), ("ours", 10), ("raw-grpc", 10)]
     assert len(outcomes) == 8
+
+
+def test_what_was_disturbed_to_the_end_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = iter((0.0, 9.0, 9.0, 9.0))
+    monkeypatch.setattr(kept, "stolen_s", lambda: next(taken))
+    monkeypatch.setattr(program, "contest", lambda name, size, _: outcome(name, 1.0, size=size))
+    assert program.main(["--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ["taken away" in line for line in lines if line.startswith("n=4")] == [True, False]
+    assert lines[-2].startswith("NOTE 1 of 2 measured while more than 10% of the machine was taken")
+    assert lines[-1] == "ratio raw-grpc n=4 1.00"
 
 
 def test_each_size_has_its_rounds_and_only_those_who_are_of_interest_there(
