@@ -49,6 +49,8 @@ def test_who_loses_its_node_while_it_sends_is_told_what_became_of_each_line(
     sending.stdin.write(f"{said[2]}\nnever sent\n")
     sending.stdin.flush()
     wait_for(lambda: said[2] in square["carol"].texts("dev"), "carol has it")
+    # Asked after carol has it, alice's node has told who sends that it is stored.
+    assert said[2] in alice.texts("dev")
     alice.kill()
     _, told = sending.communicate(timeout=WAIT_S)
     bob.kill(signal.SIGCONT)
