@@ -76,7 +76,7 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
             say("created", about=_about(granted.record))
         self._call_back(granted.record.chat, granted.ask)
         return nds_pb2.CreateNetworkResponse(
-            network=self._told(granted.record), ids=wire.ids_of(granted.ids)
+            network=self._told(granted.record), ids=self._grants.ids(granted.record, granted.ids)
         )
 
     @unary
@@ -107,7 +107,7 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
         granted = self._unrefused(reply)
         self._call_back(claim.chat, granted.ask)
         return nds_pb2.UpdateLeaderResponse(
-            network=self._told(granted.record), ids=wire.ids_of(granted.ids)
+            network=self._told(granted.record), ids=self._grants.ids(granted.record, granted.ids)
         )
 
     @unary
@@ -123,7 +123,7 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
         renewed = self._unrefused(changed.reply)
         self._call_back(renewal.chat, renewed.ask)
         return nds_pb2.RenewResponse(
-            network=self._told(renewed.record), ids=wire.ids_of(renewed.ids)
+            network=self._told(renewed.record), ids=self._grants.ids(renewed.record, renewed.ids)
         )
 
     @unary

@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.structs import replace
 
 from nds.certificates import Tls
-from nds.record import Epoch, Facts, Record
+from nds.record import Epoch, Facts, IdBlock, Record
 from p2pchat.v1 import common_pb2
 
 PURPOSE = b"p2pchat grant 1\0"  # no signature for anything else begins like this
+ISSUED = b"p2pchat ids 1\0"  # likewise
 
 
 def statement(
@@ -28,6 +29,12 @@ def statement(
     number = f"{epoch.generation}.{epoch.n}"
     said = (chat, number, leader, certificate_hash.hex(), claim_key.hex())
     return PURPOSE + "|".join(map(str, said)).encode()
+
+
+def ids_statement(chat: int, epoch: Epoch, leader: int, ids: IdBlock) -> bytes:
+    """What is signed: the leader of that epoch may give these ids to newcomers."""
+    said = (chat, f"{epoch.generation}.{epoch.n}", leader, ids.first, ids.count)
+    return ISSUED + "|".join(map(str, said)).encode()
 
 
 class Grants:
@@ -48,6 +55,14 @@ class Grants:
         key = record.claim_key
         said = statement(record.chat, record.epoch, record.leader, hash, key)
         return common_pb2.Grant(certificate_hash=hash, signature=self._signed(said), claim_key=key)
+
+    def ids(self, record: Record, ids: IdBlock) -> common_pb2.IdBlock:
+        """A block of ids for its leader, to give to newcomers; signed where there is a key."""
+        block = common_pb2.IdBlock(first=ids.first, count=ids.count)
+        if self._key is not None and ids.count:
+            said = ids_statement(record.chat, record.epoch, record.leader, ids)
+            block.signature = self._signed(said)
+        return block
 
     def looked_at(self, chat: int, facts: Facts, grant: common_pb2.Grant) -> Facts:
         """What a caller knows, and whether this service has said so."""

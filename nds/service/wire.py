@@ -18,7 +18,6 @@ from nds.record import (
     Expelled,
     Facts,
     HandOver,
-    IdBlock,
     Record,
     Removal,
     Renewal,
@@ -340,8 +339,3 @@ def network_of(
         claim_key=record.claim_key,
         grant=grant,
     )
-
-
-def ids_of(ids: IdBlock) -> common_pb2.IdBlock:
-    """A block of ids as callers see it."""
-    return common_pb2.IdBlock(first=ids.first, count=ids.count)

@@ -23,7 +23,7 @@ from node.core.messages import (
     Member,
     View,
 )
-from node.core.types import GENERATION, Epoch, Hlc, IdBlock, Key, Stream
+from node.core.types import GENERATION, NO_IDS, Epoch, Hlc, IdBlock, Key, Stream
 from node.limits import (
     AWAY_MAX,
     CHAT_MAX,
@@ -65,9 +65,17 @@ def get_epoch(p: pb.Epoch, check: Check, at: str) -> Epoch:
     return Epoch(generation, n)
 
 
+def put_ids(ids: IdBlock) -> pb.IdBlock | None:
+    """A block of ids, or None for one that was not written down."""
+    if ids == NO_IDS:
+        return None
+    return pb.IdBlock(first=ids.first, count=ids.count, signature=ids.signature)
+
+
 def get_ids(p: pb.IdBlock, check: Check, at: str) -> IdBlock:
-    check.number(p.first, f"{at}.first", low=1)
-    return IdBlock(p.first, check.number(p.count, f"{at}.count", high=64))
+    count = check.number(p.count, f"{at}.count", high=64)
+    check.number(p.first, f"{at}.first", low=1, high=NUMBER_MAX - count)
+    return IdBlock(p.first, count, _get_registry_signature(p.signature, check, at))
 
 
 def get_hlc(p: pb.Hlc, check: Check, at: str) -> Hlc:
@@ -200,9 +208,14 @@ def get_grant(p: pb.Grant, check: Check, at: str) -> Grant:
     for name, value in (("certificate_hash", p.certificate_hash), ("claim_key", p.claim_key)):
         if len(value) not in (0, HASH_BYTES):
             check.fail(f"{at}.{name}", f"must be {HASH_BYTES} bytes or none, not {len(value)}")
-    if len(p.signature) > GRANT_MAX:
-        check.fail(f"{at}.signature", f"must be at most {GRANT_MAX} bytes, not {len(p.signature)}")
-    return Grant(p.certificate_hash, p.signature, p.claim_key)
+    signature = _get_registry_signature(p.signature, check, at)
+    return Grant(p.certificate_hash, signature, p.claim_key)
+
+
+def _get_registry_signature(signature: bytes, check: Check, at: str) -> bytes:
+    if len(signature) > GRANT_MAX:
+        check.fail(f"{at}.signature", f"must be at most {GRANT_MAX} bytes, not {len(signature)}")
+    return signature
 
 
 def get_view(p: pb.View, check: Check) -> View:
@@ -282,6 +295,7 @@ def put_member(member: Member) -> pb.MemberRecord:
         farewell=member.farewell,
         since_ms=member.since,
         affirmation=member.affirmation,
+        issued=put_ids(member.issued),
     )
 
 
@@ -317,6 +331,7 @@ def get_member(p: pb.MemberRecord, check: Check, at: str) -> Member:
         farewell=get_signature(p.farewell, check, f"{at}.farewell") if p.left else b"",
         since=check.number(p.since_ms, f"{at}.since_ms"),
         affirmation=get_signature(p.affirmation, check, f"{at}.affirmation"),
+        issued=get_ids(p.issued, check, f"{at}.issued") if p.HasField("issued") else NO_IDS,
     )
 
 

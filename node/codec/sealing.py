@@ -96,8 +96,8 @@ def unseal(message: Message, seals: Seals, chat: ChatId, member: MemberId) -> bo
         message.MergeFrom(inner)
     elif isinstance(message, pb.UpdateMembersRequest):
         known = seals.key_of(chat, member)
-        own = (one for one in clear if one.member_id == member and one.card.seal_key != known)
-        message.roster.members.extend(own)
+        own = [one for one in clear if one.member_id == member]
+        message.roster.members.extend(one for one in own if _introduces(one, known))
     is_welcome = isinstance(message, pb.JoinNetworkResponse) and message.member_id > 0
     return inner is not None or (fields == _ROSTER and not is_welcome)
 
@@ -120,6 +120,19 @@ def opened(message: Carrier, seals: Seals, chat: ChatId, member: MemberId) -> Ca
         return None
     fields = SEALED[type(message)]
     return inner if all(field.name in fields for field, _ in inner.ListFields()) else None
+
+
+def _introduces(own: cm.MemberRecord, known: bytes) -> bool:
+    """Does this record, which nobody has sealed, say with which key its member seals now?
+
+    Its card is signed by its identity.  What else it says is not, and goes where that member is
+    known.
+    """
+    if known:
+        for field in ("nick", "away", "ends", "left", "farewell"):
+            own.ClearField(field)
+        own.life = cm.LIFE_ALIVE
+    return bool(own.card.seal_key) and own.card.seal_key != known
 
 
 def _introduce(message: Any, inner: Any) -> None:

@@ -1,29 +1,42 @@
-"""Admissions: who let a member in says so with its signature.
+"""Admissions: who let a member in says so with its signature, and that the id was its to give.
 
 So a newcomer can prove that it belongs to somebody who has not heard of it, when the leader that
 let it in died before it told anybody; and nobody else can say of itself that it was let in, nor
-anybody of others that they were, or since when they are given what is said.  The founder has signed
-its own admission.
+anybody of others that they were, or since when they are given what is said: nobody gives more than
+it is given.  The founder has signed its own admission.
+
+Those who were let in before ids were issued in writing are vouched for by the founder, and by
+whoever leads; their ids are below all of which the registry has said to whom it gave them.
 
 Only the highest id of an identity belongs; but an id that its member has affirmed comes before all
 that it has not, so nobody is moved to an id that another made up.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from .access import Invite
 from .access import statement as invitation
+from .issuing import is_issued
 from .messages import Member, Roster
 from .state import State
-from .types import ChatId, Epoch, MemberId, WallMillis
-from .vetting import is_signed as is_farewell
+from .types import NO_IDS, ChatId, Epoch, IdBlock, MemberId, WallMillis
 
 PURPOSE = b"p2pchat admission 1\0"  # no signature for anything else begins like this
 AFFIRMED = b"p2pchat member 1\0"  # likewise
 
-Persons = dict[MemberId, bytes]
+
+class Person(NamedTuple):
+    """What counts of who lets somebody in."""
+
+    identity: bytes
+    since: WallMillis
+
+
+NOBODY = Person(b"", 0)
+Persons = dict[MemberId, Person]
 
 
 def statement(
@@ -50,26 +63,36 @@ def unsigned(s: State) -> Roster | None:
 
     None: there is nobody.  The founder signs for itself, and nobody else does.
     """
-    founder = s.members.decisions.founder
-    ids = (id for id in s.members.belonging if (id == founder) == (id == s.me))
-    records = map(s.members.get, ids)
-    those = [one for one in records if one is not None and not one.admission]
-    if not those or s.setup.sign is None:
+    founder, mine = s.members.decisions.founder, s.members.get(s.me)
+    if s.setup.sign is None or mine is None:
         return None
-    return Roster(tuple(signed(s, one) for one in those))
+    records = [one for one in s.members.records if (one.id == founder) == (one.id == s.me)]
+    those = [one for one in records if not one.admission and one.since >= mine.since]
+    return Roster(tuple(signed(s, one) for one in those)) if those else None
 
 
 def is_proved(s: State, member: Member) -> bool:
     """Was it let in by somebody who belongs, as far as we know?"""
-    by = s.members.get(member.admitted_by)
-    if by is None or not s.members.belongs(by.id):
+    return s.members.belongs(member.admitted_by) and _is_let_in(s, member, {})
+
+
+def _is_let_in(s: State, member: Member, persons: Persons) -> bool:
+    """Did somebody let it in who is known, or one of these persons?"""
+    by, verify = _person(s, member.admitted_by, persons), s.setup.verify
+    if verify is None or by is NOBODY or member.since < by.since:
         return False
-    return _is_signed(s, member, by.identity)
-
-
-def _is_signed(s: State, member: Member, by: bytes) -> bool:
     said = statement(s.chat, member.id, member.identity, member.admitted, member.since)
-    return s.setup.verify is not None and s.setup.verify(by, member.admission, said)
+    if not verify(by.identity, member.admission, said):
+        return False
+    if member.issued == NO_IDS and _is_vouched_for(s, member):
+        return True
+    return is_issued(s, member.id, member.admitted, member.admitted_by, member.issued)
+
+
+def _is_vouched_for(s: State, member: Member) -> bool:
+    """Was it let in before ids were issued in writing, as the founder or our leader says?"""
+    by = s.members.decisions.founder, s.leader, s.me
+    return member.admitted_by in by and member.id < s.members.issued_from
 
 
 def affirmation(chat: ChatId, member: MemberId) -> bytes:
@@ -104,27 +127,20 @@ def _admitted(s: State, records: Iterable[Member]) -> tuple[list[Member], Person
     if s.setup.verify is None:
         return taken + unknown, persons
     while unknown:
-        proved = [one for one in unknown if _is_somebody(s, one, persons)]
+        proved = [one for one in unknown if _is_let_in(s, one, persons)]
         if not proved:
             s.drop("a record of somebody whom nobody has let in")
             break
         taken += [_as_affirmed(s, one, b"") for one in proved]
-        persons.update((one.id, one.identity) for one in proved)
+        persons.update((one.id, Person(one.identity, one.since)) for one in proved)
         unknown = [one for one in unknown if one.id not in persons]
     return taken, persons
 
 
-def _person(s: State, id: MemberId, persons: Persons) -> bytes:
-    """The identity of that member, also of one that is brought; empty for nobody."""
+def _person(s: State, id: MemberId, persons: Persons) -> Person:
+    """That member, also one that is brought."""
     known = s.members.get(id)
-    return known.identity if known is not None else persons.get(id, b"")
-
-
-def _is_somebody(s: State, member: Member, persons: Persons) -> bool:
-    by = _person(s, member.admitted_by, persons)  # Nobody for itself, who is not known yet.
-    if by and _is_signed(s, member, by):
-        return True
-    return member.left and is_farewell(s, member.identity, member.id, member.farewell)
+    return Person(known.identity, known.since) if known is not None else persons.get(id, NOBODY)
 
 
 def _as_admitted(s: State, brought: Member, known: Member) -> Member:
@@ -133,11 +149,11 @@ def _as_admitted(s: State, brought: Member, known: Member) -> Member:
     brought = _as_affirmed(s, brought, known.affirmation)
     if _admission(brought) == _admission(known):
         return brought
-    founded = s.members.decisions.founder == known.id
-    by = _person(s, brought.admitted_by, {})
-    itself = brought.admitted_by == brought.id
-    if by and founded == itself and _is_signed(s, brought, by):
-        return brought
+    if known.issued == NO_IDS:
+        founded = s.members.decisions.founder == known.id
+        itself = brought.admitted_by == brought.id
+        if founded == itself and _is_let_in(s, brought, {}):
+            return brought
     if brought.admission:
         s.drop("an admission that is not signed")
     return replace(
@@ -146,11 +162,13 @@ def _as_admitted(s: State, brought: Member, known: Member) -> Member:
         since=known.since,
         admitted_by=known.admitted_by,
         admission=known.admission,
+        issued=known.issued,
     )
 
 
-def _admission(member: Member) -> tuple[Epoch, WallMillis, MemberId, bytes]:
-    return member.admitted, member.since, member.admitted_by, member.admission
+def _admission(member: Member) -> tuple[Epoch, WallMillis, MemberId, bytes, IdBlock]:
+    by = member.admitted_by, member.admission
+    return member.admitted, member.since, *by, member.issued
 
 
 def _as_affirmed(s: State, brought: Member, known: bytes) -> Member:
@@ -175,7 +193,7 @@ def _is_invitation(s: State, brought: Invite, persons: Persons) -> bool:
     verify, known = s.setup.verify, s.members.invites.get(brought.id)
     if verify is None:
         return True
-    by, said = _person(s, brought.by, persons), invitation(s.chat, brought)
+    by, said = _person(s, brought.by, persons).identity, invitation(s.chat, brought)
     if known is not None:
         is_sound = said == invitation(s.chat, known) and brought.signature == known.signature
     else:

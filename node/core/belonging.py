@@ -24,7 +24,7 @@ from .ruling import Ruling
 from .state import Role, State
 from .twins import REFRESH_MS, Twins
 from .types import Incarnation, MemberId, Silence
-from .vetting import vetted
+from .vetting import is_ahead, vetted
 
 NEW_KEY_MS = 300  # after somebody has gone the group has another claim key; several go together
 NEWS_MS = 50  # in a large group what is new about members is told together
@@ -188,7 +188,7 @@ class Belonging:
         s.left_ids = tuple(sorted({*s.left_ids, s.me}))
         s.me, s.stream, s.stream_seq = id, None, 0
         s.election.claim = None  # It was another's, and so is the epoch.
-        s.role, s.provisional, s.ids = Role.FOLLOWER, 0, []
+        s.role, s.provisional, s.ids = Role.FOLLOWER, 0, {}
         s.store_meta()
         s.emit(Joined(id))
         self.refute()
@@ -487,7 +487,8 @@ class Belonging:
         if incarnation < record.incarnation:
             text = f"member {node} lives on as {record.incarnation}"
             return Refusal(Reason.OLD_INCARNATION, text)
-        if incarnation > record.incarnation and node != s.me:  # A twin brings its whole record.
+        is_new = incarnation > record.incarnation and not is_ahead(s, incarnation)
+        if is_new and node != s.me:  # A twin brings its whole record.
             self.note_life(record, incarnation)
         return None
 

@@ -12,7 +12,7 @@ from .deciding import Decision
 from .effects import ElectionMoved, Phase
 from .election import Stage
 from .messages import Claim, Granted, Refusal
-from .proving import Proving
+from .proving import Proving, note_registered
 from .reasons import Reason
 from .reign import Reign
 from .state import Role, State
@@ -100,17 +100,16 @@ class Claiming:
         if isinstance(outcome, Granted):
             if outcome.record.leader != s.me:
                 return s.drop("a grant that names another")
-            s.registered = outcome.record.claim_key
+            note_registered(s, outcome.record.claim_key)
             mine = outcome.record.epoch == s.epoch and s.leader == s.me and s.role is Role.FOLLOWER
             if outcome.record.epoch > s.epoch or mine:
-                ids = range(outcome.ids.first, outcome.ids.first + outcome.ids.count)
-                self._reign.lead(outcome.record.epoch, list(ids), outcome.record.grant)
+                self._reign.lead(outcome.record.epoch, outcome.ids, outcome.record.grant)
             return
         e.claim = None
         if not isinstance(outcome, Refusal):
             return s.drop("a claim answered with nonsense")
         if outcome.record is not None:
-            s.registered = outcome.record.claim_key
+            note_registered(s, outcome.record.claim_key)
         if by_round:
             s.emit(ElectionMoved(s.me, Phase.REFUSED, outcome.reason))
         if outcome.record is not None and self._reign.adopt(

@@ -79,7 +79,7 @@ class Inviting:
         elif isinstance(event, Revoked) and known is not None:
             self._belonging.share(Roster(invites=(replace(known, revoked=True),)))
         elif isinstance(event, Invited) and known is None:
-            made = members.kept_from(event.wall, event.id)
+            made = members.kept_from(event.wall, event.id, s.me)
             fresh = Invite(event.id, event.check, s.me, made, event.expires, event.once)
             if s.setup.sign is not None:
                 fresh = replace(fresh, signature=s.setup.sign(statement(s.chat, fresh)))

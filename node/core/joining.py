@@ -18,7 +18,7 @@ from .effects import Joined, JoinFailed
 from .events import Founded
 from .guessing import SOON_MS
 from .inviting import Inviting
-from .membership import at, with_life
+from .membership import RECORDS_MAX, at, with_life
 from .messages import (
     NO_CARD,
     TRANSIENT,
@@ -35,12 +35,12 @@ from .messages import (
     Roster,
     Welcome,
 )
-from .proving import first_key
+from .proving import first_key, note_registered
 from .reasons import Reason
 from .reign import Reign
 from .state import Role, State
-from .types import NO_EPOCH, NO_HLC, Address, CallId, MemberId, Silence
-from .vetting import farewell, is_signed
+from .types import NO_EPOCH, NO_HLC, Address, CallId, IdBlock, MemberId, Silence
+from .vetting import farewell, is_ahead, is_signed
 
 REDIRECTS = 2
 NOBODY_ANSWERS = "NOBODY_ANSWERS"
@@ -52,6 +52,7 @@ FINAL = frozenset(
         Reason.CANNOT_REACH,
         Reason.KICKED,
         Reason.GROUP_FULL,
+        Reason.CLOCK_AHEAD,
         Reason.VERSION_MISMATCH,
         Reason.TOO_LONG,
         Reason.BAD_FIELD,
@@ -92,16 +93,15 @@ class Joining:
         s.me, s.role, s.ready = ids.first, Role.FOLLOWER, True
         s.created = s.created or s.wall
         s.epoch = record.epoch
-        first = self._new_member(ids.first, self._request(), hides=event.hides_history)
+        first = self._new_member(ids.first, ids, self._request(), hides=event.hides_history)
         s.members.put(first)
         s.epoch = NO_EPOCH
         if event.claim_key:
             s.members.absorb(Roster(claim_keys=(first_key(event.claim_key),)))
-        s.registered = record.claim_key
+        note_registered(s, record.claim_key)
         s.store_roster()
         s.nds_answered(True)
-        rest = list(range(ids.first + 1, ids.first + ids.count))
-        self._reign.lead(record.epoch, rest, record.grant)
+        self._reign.lead(record.epoch, ids, record.grant)
         s.alarms.set(Alarm.RECORD, s.now + s.timing.record_ms)
         s.emit(Joined(s.me))
         self._entered(0)
@@ -296,6 +296,9 @@ class Joining:
             return Refusal(Reason.LEAVING, "the leader is leaving; try again in a moment")
         if s.role is not Role.LEADER or s.doubtful:
             return self._not_leader()
+        if is_ahead(s, request.caller.incarnation):
+            text = "your clock is decades ahead of the leader's: set one of them right"
+            return Refusal(Reason.CLOCK_AHEAD, text)
         if s.members.is_barred(request.identity):
             return Refusal(Reason.KICKED, "you were removed, and are not let in again")
         if request.identity in self._admitting:
@@ -305,11 +308,16 @@ class Joining:
             answer = self._inviting.verdict(request, certificate)
         if answer is not None or belongs:
             return answer
-        if len(s.members.belonging) >= s.timing.members_max:
-            return Refusal(Reason.GROUP_FULL, f"the group has its {s.timing.members_max} members")
-        s.ids = [
-            id for id in s.ids if s.members.get(id) is None
-        ]  # One that cheats may have used it.
+        return self._no_room()
+
+    def _no_room(self) -> Refusal | None:
+        s = self._s
+        most, ever = s.timing.members_max, len(s.members) >= RECORDS_MAX
+        if ever or len(s.members.belonging) >= most:
+            text = f"had its {RECORDS_MAX}" if ever else f"its {most}"
+            return Refusal(Reason.GROUP_FULL, f"the group has {text} members")
+        for id in [id for id in s.ids if s.members.get(id) is not None]:
+            del s.ids[id]  # One that cheats may have used it.
         if not s.ids:
             s.alarms.set(Alarm.RENEW, s.now)
             return Refusal(Reason.NO_IDS, "no member ids left until the discovery service answers")
@@ -342,8 +350,9 @@ class Joining:
         if member:
             self._readmit(member, request)
         elif s.ids:
-            member = s.ids.pop(0)
-            self._belonging.absorb(Roster((self._new_member(member, request),)))
+            member = next(iter(s.ids))
+            record = self._new_member(member, s.ids.pop(member), request)
+            self._belonging.absorb(Roster((record,)))
             self._inviting.used(member, request)
         else:
             return s.respond(call, Refusal(Reason.NO_IDS, "no member ids left"))
@@ -386,9 +395,13 @@ class Joining:
             alive = at(alive, request.address, stamp, card)
         self._belonging.absorb(Roster((alive,)))
 
-    def _new_member(self, id: MemberId, request: Join, *, hides: bool = False) -> Member:
+    def _new_member(
+        self, id: MemberId, ids: IdBlock, request: Join, *, hides: bool = False
+    ) -> Member:
         s, incarnation = self._s, request.caller.incarnation
         hides = hides or s.members.hides_history
+        mine = s.members.get(s.me)
+        since = max(s.wall, s.latest_place[0].ms + 1, mine.since if mine is not None else 0)
         member = Member(
             id=id,
             identity=request.identity,
@@ -399,7 +412,8 @@ class Joining:
             address_stamp=(incarnation, 0),
             nick=Fact(request.nick, tick(s.wall, NO_HLC), id),
             card=request.card,
-            since=max(s.wall, s.latest_place[0].ms + 1) if hides else 0,
+            since=since if hides else 0,
+            issued=ids,
         )
         return signed(s, member)
 

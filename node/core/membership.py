@@ -11,18 +11,21 @@ takes a suspicion back (SWIM, Das and others 2002).
                                                                         kicked: by the decisions
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import reduce
 from hashlib import blake2b
 from operator import xor
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from .access import NO_PASSWORD, ClaimKey, Invite, Password
 from .deciding import ADMINS, Decision, Decisions
 from .messages import NO_CARD, NOBODY, Card, Fact, Known, Life, Member, Roster
-from .types import Address, Epoch, Hlc, MemberId, WallMillis, small
+from .types import NO_IDS, Address, Epoch, Hlc, IdBlock, MemberId, WallMillis, small
 
+RECORDS_MAX = 4_096  # of who ever belonged
 INVITES_KEPT = 256
 CLAIM_KEYS_KEPT = 4  # the registered one, one that is to be, and those of the other side of a split
 CLAIM_KEYS_UNHEARD = 1_000_000  # that may have been made unheard; else one could use all numbers up
@@ -42,7 +45,7 @@ def merge(a: Member, b: Member) -> Member:
     return Member(
         id=a.id,
         identity=min(a.identity, b.identity),
-        admitted=admitted[2],
+        admitted=admitted[3],
         incarnation=life[0],
         life=life[1],
         address=home[1],
@@ -53,18 +56,25 @@ def merge(a: Member, b: Member) -> Member:
         nick=max(a.nick, b.nick, key=lambda fact: fact.rank),
         away=max(a.away, b.away, key=lambda fact: fact.rank),
         card=NO_CARD if gone else home[2],
-        admitted_by=admitted[3],
-        admission=admitted[4],
+        admitted_by=admitted[4],
+        admission=admitted[5],
         farewell=max(a.farewell, b.farewell),
-        since=admitted[1],
+        since=admitted[2],
         affirmation=max(a.affirmation, b.affirmation),
+        issued=admitted[6],
     )
 
 
-def _admission(member: Member) -> tuple[bool, WallMillis, Epoch, MemberId, bytes]:
-    """Said by one who let it in, and of two who did, what keeps less from it."""
+Admission: TypeAlias = tuple[bool, bool, WallMillis, Epoch, MemberId, bytes, IdBlock]
+
+
+def _admission(member: Member) -> Admission:
+    """Said by one who let it in, with an id of its own; and of two who did, what keeps less from
+    it.
+    """
     by = member.admitted_by, member.admission
-    return not member.admission, member.since, member.admitted, *by
+    is_issued = member.issued != NO_IDS
+    return not member.admission, not is_issued, member.since, member.admitted, *by, member.issued
 
 
 def merge_invites(a: Invite, b: Invite) -> Invite:
@@ -78,6 +88,17 @@ def merge_invites(a: Invite, b: Invite) -> Invite:
 def _said(invite: Invite) -> tuple[bytes, MemberId, int, int, bool, bytes]:
     known = invite.check, invite.by, invite.made, invite.expires, invite.once
     return *known, invite.signature
+
+
+def _ranked(invites: Iterable[Invite]) -> list[Invite]:
+    """Those that are kept come first: each maker's latest, then the latest but one of each, ..., so
+    that nobody's leave no room for others'.
+    """
+    ranked, made = list[tuple[int, MemberId, Invite]](), Counter[MemberId]()
+    for one in sorted(invites, key=lambda one: (one.made, one.id), reverse=True):
+        ranked.append((made[one.by], one.by, one))
+        made[one.by] += 1
+    return [one for _, _, one in sorted(ranked, key=lambda entry: entry[:2])]
 
 
 def _hash(value: object) -> int:
@@ -173,24 +194,20 @@ class Membership:
             self.invites[invite.id] = after
 
     def _forget_old_invites(self) -> None:
-        """The oldest of too many: alike at all who know the same.  None goes for its age, since the
-        clock that one was made by may be wrong.
+        """Too many of them: alike at all who know the same.  None goes for its age, since the clock
+        that one was made by may be wrong.
         """
-        for invite in self._latest_invites()[INVITES_KEPT:]:
+        for invite in _ranked(self.invites.values())[INVITES_KEPT:]:
             self.hash ^= _hash(self.invites.pop(invite.id))
 
-    def _latest_invites(self) -> list[Invite]:
-        return sorted(self.invites.values(), key=lambda one: (one.made, one.id), reverse=True)
-
-    def kept_from(self, made: int, id: int) -> int:
-        """As of when an invitation made then is kept: where later ones leave it no room, it is just
-        above the latest.
+    def kept_from(self, made: int, id: int, by: MemberId) -> int:
+        """As of when an invitation made then by that member is kept: where others leave it no room,
+        it is just above its maker's latest.
         """
-        latest = self._latest_invites()
-        if len(latest) < INVITES_KEPT:
+        every = [*self.invites.values(), Invite(id, b"", by, made)]
+        if every[-1] in _ranked(every)[:INVITES_KEPT]:
             return made
-        last = latest[INVITES_KEPT - 1]
-        return made if (made, id) > (last.made, last.id) else min(latest[0].made + 1, MADE_MAX)
+        return min(max((one.made for one in every if one.by == by), default=made) + 1, MADE_MAX)
 
     def put(self, member: Member) -> tuple[Member | None, Member] | None:
         """Merge one record; None: nothing new."""
@@ -247,7 +264,7 @@ class Membership:
 
     def asked_for(self, wanted: Iterable[MemberId], *, common: bool) -> Roster:
         """These records, as far as they are here, and what is the group's in common."""
-        part = self.part(*(id for id in {*wanted} if id in self._records))
+        part = self.part(*{*wanted})
         return replace(self.common, members=part.members) if common else part
 
     @property
@@ -259,12 +276,29 @@ class Membership:
             (), self.topic, self.access, invites, self.password, decisions, self.claim_keys
         )
 
+    @property
+    def records(self) -> Iterable[Member]:
+        """All, in no order."""
+        return self._records.values()
+
+    @property
+    def issued_from(self) -> MemberId:
+        """The first id of which the registry has said to whom it gave it; above all, where it has
+        of none.
+        """
+        firsts = (one.issued.first for one in self.records if one.issued != NO_IDS)
+        return min(firsts, default=MADE_MAX + 1)
+
+    def __len__(self) -> int:
+        """How many records there are, of those that left too."""
+        return len(self._records)
+
     def get(self, id: MemberId) -> Member | None:
         return self._records.get(id)
 
     def part(self, *ids: MemberId) -> Roster:
-        """Only these records."""
-        return Roster(tuple(self._records[id] for id in sorted(ids)))
+        """Only these records, as far as they are here."""
+        return Roster(tuple(self._records[id] for id in sorted(ids) if id in self._records))
 
     @property
     def hides_history(self) -> bool:

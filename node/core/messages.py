@@ -15,6 +15,7 @@ from .deciding import Decision
 from .types import (
     NO_EPOCH,
     NO_HLC,
+    NO_IDS,
     Address,
     ChatId,
     Epoch,
@@ -127,6 +128,7 @@ class Member(Struct, frozen=True):
     farewell: bytes = b""  # where it has left: its own signature, see `vetting`
     since: WallMillis = 0  # it is given no text of what was said before
     affirmation: bytes = b""  # that the id is its own, see `admission`
+    issued: IdBlock = NO_IDS  # the block that its id is out of, see `issuing`
 
     @property
     def belongs(self) -> bool:

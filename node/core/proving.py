@@ -9,13 +9,14 @@ Whoever leads makes a new key when somebody has gone, tells the members, gives t
 it, and then has the registry take it for the earlier one.  If it dies in between, the others have
 both.  A key that nobody else has been seen to have waits for one, or would be lost with us; not
 where somebody was removed, who must not wait for that.  Who is leaving makes none.  There is at
-most one that is not registered yet, so that the registered one is never among those that are
-forgotten.
+most one that is not registered yet, so that the registered one is not among those that are
+forgotten; and where a member makes up others, each keeps the registered one for itself.
 
     somebody goes --- Renew ---> new key, told to all --- SPREAD_MS, a view like ours, Renew --->
                                                                                           registered
 """
 
+from collections.abc import Iterator
 from hashlib import blake2b, sha256
 from typing import TypeVar
 
@@ -66,6 +67,16 @@ def gone_hash(ids: tuple[MemberId, ...]) -> int:
     return int.from_bytes(blake2b(repr(ids).encode(), digest_size=8).digest())
 
 
+def note_registered(s: State, key: bytes) -> None:
+    """That is the claim key there.  Its secret is kept, whatever keys members make up meanwhile."""
+    s.registered, pairs = key, s.setup.claims
+    if pairs is None or s.in_use[0] == key:
+        return
+    for known in s.members.claim_keys:
+        if pairs.public(known.secret) == key:
+            s.in_use = key, known.secret
+
+
 class Proving:
     def __init__(self, s: State) -> None:
         self._s = s
@@ -80,7 +91,7 @@ class Proving:
             return request
         request = self._about_owner(request)
         said = statement(request, s.setup.shows)
-        keys = {pairs.public(key.secret): key.secret for key in s.members.claim_keys}
+        keys = dict(self._keys())
         if exactly and s.registered is not None and s.registered in keys:
             proof = Proof(s.registered, pairs.sign(keys[s.registered], said))
             return replace(request, proofs=(proof,))
@@ -88,6 +99,15 @@ class Proving:
         if s.setup.sign is not None and s.members.decisions.order.owner == s.me:
             proofs.append(Proof(s.setup.identity, s.setup.sign(said)))
         return replace(request, proofs=tuple(proofs))
+
+    def _keys(self) -> Iterator[tuple[bytes, bytes]]:
+        """Both halves of each that may be registered."""
+        s, pairs = self._s, self._s.setup.claims
+        assert pairs is not None, "asked only where there are keys"
+        if s.in_use[0]:
+            yield s.in_use
+        for key in s.members.claim_keys:
+            yield pairs.public(key.secret), key.secret
 
     def _about_owner(self, request: Provable) -> Provable:
         if isinstance(request, Delete):
@@ -133,8 +153,7 @@ class Proving:
             self._since = newest, s.now
         if s.now - self._since[1] >= SPREAD_MS and self._is_shared():
             return newest
-        ours = {pairs.public(key.secret) for key in s.members.claim_keys} if pairs else set()
-        return s.registered or b"" if s.registered in ours else b""
+        return s.registered or b"" if pairs and s.registered in dict(self._keys()) else b""
 
     def _is_shared(self) -> bool:
         """May the latest key be registered though we should never be heard of again?"""

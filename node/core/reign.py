@@ -16,6 +16,7 @@ from .calls import Outcome, Outstanding
 from .effects import ElectionMoved, LeaderChanged, ListedAs, Phase
 from .election import Stage
 from .granting import is_granted
+from .issuing import usable
 from .messages import (
     NO_GRANT,
     Coordinator,
@@ -32,10 +33,10 @@ from .messages import (
     Update,
     View,
 )
-from .proving import SPREAD_MS, Proving
+from .proving import SPREAD_MS, Proving, note_registered
 from .reasons import Reason
 from .state import Role, State
-from .types import Address, Epoch, MemberId, Silence
+from .types import Address, Epoch, IdBlock, MemberId, Silence
 
 AHEAD_S = 1_800  # a generation is the unix time of a start; clocks differ by less than this
 EPOCHS_MAX = 1_000_000  # that may have passed unheard
@@ -89,18 +90,18 @@ class Reign:
 
     # ---- leading -------------------------------------------------------------------------------
 
-    def lead(self, epoch: Epoch, ids: list[MemberId], grant: Grant = NO_GRANT) -> None:
+    def lead(self, epoch: Epoch, ids: IdBlock, grant: Grant = NO_GRANT) -> None:
         """The registry has granted us this epoch.  There is no other way to lead one."""
         s, e = self._s, self._s.election
         before = s.leader
         took = s.now - s.liveness.silent_since if s.liveness.silent_since is not None else 0
         self._leave_epoch()
-        s.epoch, s.leader, s.role, s.ids = epoch, s.me, Role.LEADER, ids
+        s.epoch, s.leader, s.role = epoch, s.me, Role.LEADER
         s.grant = grant
         s.leader_address = ""
         s.doubtful = e.claim_anew = False
         s.liveness.silent_since = None
-        s.saw_id(ids[-1] if ids else 0)
+        self._take(ids)
         s.store_meta()
         handed, self.handed_over = self.handed_over, NO_HAND_OVER
         s.emit(ElectionMoved(s.me, Phase.WON, f"epoch {epoch.n}"))
@@ -110,6 +111,12 @@ class Reign:
         self.on_pulse()
         self.coordinate(provisional=False, handed=handed)
         self._led(before)
+
+    def _take(self, ids: IdBlock) -> None:
+        """The registry has given us these, for newcomers."""
+        s = self._s
+        s.ids |= usable(s, ids)
+        s.saw_id(max(s.ids, default=0))
 
     def coordinate(self, *, provisional: bool, handed: HandOver = NO_HAND_OVER) -> None:
         """COORDINATOR to everyone, dropped members too."""
@@ -170,9 +177,7 @@ class Reign:
             still = record is not None and (record.epoch, record.leader) == (s.epoch, s.me)
             s.election.refused = "" if still else s.election.refused
             if still and isinstance(outcome, RecordRead) and outcome.ids:
-                more = range(outcome.ids.first, outcome.ids.first + outcome.ids.count)
-                s.ids += [id for id in more if id not in s.ids]
-                s.saw_id(more[-1] if more else 0)
+                self._take(outcome.ids)
 
         for roster in (self._proving.fresh(), unsigned(s)):
             if roster is not None:
@@ -196,7 +201,7 @@ class Reign:
         if isinstance(outcome, RecordRead | Refusal):
             record = outcome.record
         if record is not None:
-            s.registered = record.claim_key
+            note_registered(s, record.claim_key)
             self.adopt(record.epoch, record.leader, record.address, sure=True, grant=record.grant)
             self._note_name(record.name)
             if (record.epoch, record.leader) == (s.epoch, s.leader):
@@ -308,7 +313,7 @@ class Reign:
     def _leave_epoch(self) -> None:
         """Drop all that belonged to the epoch before: role, ids, claim, rounds."""
         s, e = self._s, self._s.election
-        s.role, s.provisional, s.ids, s.doubtful = Role.FOLLOWER, 0, [], False
+        s.role, s.provisional, s.ids, s.doubtful = Role.FOLLOWER, 0, {}, False
         s.liveness.silent(s.now)
         s.liveness.checks.clear()
         e.claim = None

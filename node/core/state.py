@@ -57,6 +57,7 @@ from .types import (
     CallId,
     ChatId,
     Epoch,
+    IdBlock,
     Incarnation,
     Key,
     MemberId,
@@ -137,7 +138,7 @@ class State:
         self.leader_address: Address = ""  # as the leader itself gave it, for this epoch
         self.provisional: MemberId = 0
         self.grant: Grant = meta.grant if meta else NO_GRANT  # of the epoch
-        self.ids: list[MemberId] = []  # to give to newcomers; burnt with the epoch
+        self.ids: dict[MemberId, IdBlock] = {}  # to give to newcomers; burnt with the epoch
         self.highest_n = meta.highest_n if meta else 0
         self.left_ids: tuple[MemberId, ...] = meta.left_ids if meta else ()
         self.leaving = bool(meta and meta.leaving)
@@ -148,6 +149,7 @@ class State:
         self.listed_as = self.name  # by the registry
         self.nds_up: bool | None = None  # None: not asked yet
         self.registered: bytes | None = None  # the claim key there; None: not asked yet
+        self.in_use: tuple[bytes, bytes] = b"", b""  # both halves of it, the public one first
         self.partial = bool(meta and meta.partial)
         self.stream: Stream | None = None  # ours, once we have said something
         self.stream_seq = 0

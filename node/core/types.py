@@ -37,11 +37,20 @@ class Epoch(NamedTuple):
 NO_EPOCH = Epoch(0, 0)
 
 
-class IdBlock(Struct, frozen=True):
+class IdBlock(Struct, frozen=True, order=True):
     """Member ids to give out: `first`, `first + 1`, ... (`count` of them)."""
 
     first: MemberId
     count: int
+    signature: bytes = b""  # the registry's, see `issuing`
+
+    @property
+    def ids(self) -> range:
+        """Those."""
+        return range(self.first, self.first + self.count)
+
+
+NO_IDS = IdBlock(0, 0)
 
 
 class Hlc(NamedTuple):

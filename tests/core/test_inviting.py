@@ -2,12 +2,14 @@
 
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from node.core import membership
 from node.core import messages as m
 from node.core.access import Invite, Knows, Terms, statement
 from node.core.deciding import ADMINS, Act, Decision
@@ -334,7 +336,7 @@ def test_who_invites_signs_for_all_that_is_said_of_it() -> None:
 
 def test_a_new_invitation_is_kept_also_among_many_that_seem_later() -> None:
     talk = led()
-    ahead = tuple(m.Invite(i, CHECK, 2, made=WALL + DAY + i) for i in range(1, INVITES_KEPT + 1))
+    ahead = tuple(m.Invite(i, CHECK, 1, made=WALL + DAY + i) for i in range(1, INVITES_KEPT + 1))
     talk.hears(m.Update(m.Caller(CHAT, 2, 100, NO_EPOCH), m.Roster(invites=ahead)))
     talk.hand(Invited(INVITES_KEPT + 1, check_of(OTHER), WALL + talk.now, WALL + MINUTE))
     kept = {one.id: one.made for one in talk.group.invites}
@@ -342,9 +344,46 @@ def test_a_new_invitation_is_kept_also_among_many_that_seem_later() -> None:
     assert asks(talk, invite=INVITES_KEPT + 1, proof=proof(OTHER)).member == 50
 
 
+def test_nobodys_invitations_leave_no_room_for_anothers() -> None:
+    talk = led()
+    talk.hand(Invited(7, check_of(OTHER), WALL + talk.now, WALL + MINUTE))
+    later = tuple(m.Invite(1000 + i, CHECK, 2, made=WALL + DAY) for i in range(2 * INVITES_KEPT))
+    for few in (later[:INVITES_KEPT], later[INVITES_KEPT:]):
+        talk.hears(m.Update(m.Caller(CHAT, 2, 100, NO_EPOCH), m.Roster(invites=few)))
+    assert len(talk.group.invites) == INVITES_KEPT
+    talk.hand(Invited(8, check_of(OTHER), WALL + talk.now, WALL + MINUTE))
+    kept = {one.id: one.made for one in talk.group.invites}
+    assert kept[7] == kept[8] == WALL + talk.now
+    assert asks(talk, invite=7, proof=proof(OTHER)).member == 50
+
+
+made_by = st.builds(  # One id is of one maker, and of one instant.
+    lambda by, n: m.Invite(by * 100 + n, CHECK, by, made=n * 7 % 5),
+    st.integers(1, 4),
+    st.integers(0, 20),
+)
+
+
+@fixed
+@given(st.lists(made_by, max_size=40), st.integers(0, 40), st.randoms(use_true_random=False))
+def test_all_keep_the_same_invitations(every: list[m.Invite], at: int, rng: Random) -> None:
+    """Whoever hears of them in whatever order, and from whom that has forgotten some."""
+    with patch.object(membership, "INVITES_KEPT", 6):
+        one, other, all_at_once = Membership(), Membership(), Membership()
+        all_at_once.absorb(m.Roster(invites=tuple(every)))
+        for invite in rng.sample(every, len(every)):
+            one.absorb(m.Roster(invites=(invite,)))
+        for part in (every[:at], every[at:]):
+            half = Membership()
+            half.absorb(m.Roster(invites=tuple(part)))
+            other.absorb(half.roster)
+        assert one.invites == other.invites == all_at_once.invites
+        assert one.hash == other.hash == all_at_once.hash
+
+
 def test_no_instant_of_an_invitation_is_later_than_can_be_told() -> None:
     members = Membership()
     last = tuple(m.Invite(id, CHECK, 1, made=MADE_MAX) for id in range(1, INVITES_KEPT + 1))
     members.absorb(m.Roster(invites=last))
-    assert members.kept_from(5, 7) == MADE_MAX == NUMBER_MAX
-    assert Membership().kept_from(5, 7) == 5
+    assert members.kept_from(5, 7, by=1) == MADE_MAX == NUMBER_MAX
+    assert Membership().kept_from(5, 7, by=1) == 5

@@ -216,6 +216,30 @@ def test_who_leads_next_registers_what_the_last_one_could_not() -> None:
     assert (renewals[-1].claim_key, keys_of(renewals[-1])) == (TWO, [ONE])
 
 
+def test_keys_that_a_member_makes_up_do_not_cost_the_one_that_is_registered() -> None:
+    talk = ruling(2, 3, keys=KEYS[:1], at=ONE)
+    talk.hears(m.Update(talk.caller(2), knows(*KEYS[1:5])))
+    assert KEYS[0] not in talk.group.roster.claim_keys
+    talk.wait(2 * LAN.renew_ms)
+    sent = [s.request for _, s in talk.log if isinstance(s, e.Ask)]
+    last = [r for r in sent if isinstance(r, m.Renew)][-1]
+    assert (keys_of(last), last.claim_key) == ([ONE], public(KEYS[4].secret))
+
+
+def test_nor_do_they_cost_who_claims() -> None:
+    talk = follower(2, 1, 3, signs=signs(2))
+    talk.hears(m.Update(talk.caller(1), knows(KEYS[0])))
+    registered(talk, ONE)
+    talk.wait(2 * LAN.record_ms)
+    talk.hears(m.Update(talk.caller(3), knows(*KEYS[1:5])))
+    talk.kill(1)
+    talk.wait(20_000)
+    sent = [s.request for _, s in talk.log if isinstance(s, e.Ask)]
+    claims = [r for r in sent if isinstance(r, m.Claim)]
+    assert claims
+    assert all(ONE in keys_of(claim) for claim in claims)
+
+
 def test_where_another_key_is_registered_than_we_have_all_are_tried_and_the_owners() -> None:
     talk = ruling(2, keys=KEYS[:2], at=THREE)
     sent = [s.request for _, s in talk.log if isinstance(s, e.Ask)]

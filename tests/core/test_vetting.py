@@ -1,18 +1,23 @@
 """Dialogues about node/core/vetting.py: what a member may say of another."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from msgspec.structs import replace
 
+from node import limits
 from node.core import messages as m
+from node.core import vetting
+from node.core.access import Invite, Password, Terms
+from node.core.access import statement as invitation
 from node.core.effects import Change
 from node.core.events import Changed, Field, Leaving, Started
 from node.core.messages import TRANSIENT
 from node.core.reasons import Reason
-from node.core.types import ChatId, Hlc, MemberId
-from node.core.vetting import AHEAD_MS, PURPOSE, statement
-from node.limits import NUMBER_MAX
+from node.core.types import NO_EPOCH, ChatId, Hlc, IdBlock, MemberId, Stream
+from node.core.vetting import AHEAD_MS, ENDS_MAX, PURPOSE, ROOM_MS, WRITTEN_MS, statement
+from node.limits import NUMBER_MAX, ROSTER_MAX
 
 from .cast import CHAT, WALL, identity, line, person
 from .dialogue import Dialogue, follower, leading, returning
@@ -20,6 +25,8 @@ from .test_admission import admitted, signature, verify
 from .test_joining import admit
 
 SIGNS = {"verify": verify}
+IDS = IdBlock(6, 4)
+MOST = WRITTEN_MS + AHEAD_MS  # what is brought may be of then, and no later
 
 
 def word(member: MemberId, chat: ChatId = CHAT, by: MemberId = 0) -> bytes:
@@ -117,14 +124,17 @@ def test_it_is_kept_and_handed_on() -> None:
     assert record.farewell == word(4)
 
 
-def test_of_whom_nobody_has_heard_it_is_believed_by_its_own_word_or_its_admission() -> None:
+def test_of_whom_nobody_has_heard_an_admission_is_asked_for_and_its_own_word() -> None:
     talk = den()
     brings(talk, person(9, left=True))
     assert talk.group.member(9) is None
     brings(talk, person(9, left=True, farewell=word(9)))
-    brings(talk, admitted(7, left=True))
-    for member in (7, 9):
-        assert not known(talk, member).belongs
+    assert talk.group.member(9) is None, "anybody could sign that it has left"
+    brings(talk, admitted(7, left=True), admitted(8, left=True, issued=IDS))
+    assert not known(talk, 7).belongs, "so it was before farewells were signed"
+    assert known(talk, 8).belongs
+    brings(talk, admitted(8, left=True, issued=IDS, farewell=word(8)))
+    assert not known(talk, 8).belongs
 
 
 def test_in_a_transient_group_others_say_so() -> None:
@@ -171,8 +181,8 @@ def test_a_life_that_a_clock_may_draw_is_taken_from_anybody() -> None:
 def test_we_outlive_what_is_said_of_us() -> None:
     """Whoever has called in our name, and made others believe it."""
     talk = den()
-    brings(talk, person(3, incarnation=WALL + AHEAD_MS))
-    assert known(talk, 3).incarnation > WALL + AHEAD_MS
+    brings(talk, person(3, incarnation=MOST))
+    assert known(talk, 3).incarnation > MOST
     assert talk.sent(m.Update), "all are told"
     before = known(talk, 3)
     brings(talk, person(3, incarnation=NUMBER_MAX))
@@ -183,8 +193,8 @@ def test_we_outlive_what_is_said_of_us() -> None:
 def test_nobody_gets_there_step_by_step(of: int) -> None:
     talk = den()
     for n in range(1, 9):
-        brings(talk, person(of, incarnation=WALL + n * AHEAD_MS))
-    assert known(talk, of).incarnation <= WALL + AHEAD_MS + 2
+        brings(talk, person(of, incarnation=MOST + (n - 1) * ROOM_MS))
+    assert known(talk, of).incarnation <= MOST + 2
 
 
 def test_a_member_may_have_any_clock() -> None:
@@ -214,6 +224,100 @@ def test_nobody_says_for_another_what_it_could_not_take_back(what: str) -> None:
     brings(talk, person(4, **{what: fact}))
     assert known(talk, 4) == before
     assert talk.group.drops[f"a {what} from a far future"] == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        admitted(incarnation=FAR),
+        admitted(address_stamp=(FAR, 1)),
+        admitted(nick=m.Fact("mud", Hlc(FAR, 0), 7)),
+        admitted(away=m.Fact("mud", Hlc(FAR, 0), 7)),
+    ],
+    ids=("life", "address", "nick", "away"),
+)
+def test_nor_of_somebody_of_whom_nobody_has_heard(record: m.Member) -> None:
+    talk = den()
+    brings(talk, record)
+    assert talk.group.member(7) is None
+    assert talk.group.drops["a record from a far future"] == 1
+    brings(talk, admitted())
+    assert known(talk, 7) == admitted(), "what is true comes from others"
+
+
+def test_a_clock_of_before_this_was_written_keeps_no_newcomer_away() -> None:
+    talk = returning(3, 1, 2, 4, leader=1, signs=SIGNS)
+    talk.hand(Started(1_000))
+    brings(talk, admitted(incarnation=WRITTEN_MS))
+    assert known(talk, 7).belongs
+
+
+def test_a_call_alone_tells_of_no_life_that_its_member_could_not_outlive() -> None:
+    """Whoever has stolen its certificate can make calls."""
+    talk = den()
+    for incarnation in (NUMBER_MAX, MOST, MOST - ROOM_MS + 1):
+        talk.hears(m.Ping(talk.caller(4, incarnation=incarnation), talk.view()))
+        assert known(talk, 4).incarnation == 100
+    talk.hears(m.Ping(talk.caller(4, incarnation=MOST - ROOM_MS), talk.view()))
+    assert known(talk, 4).incarnation == MOST - ROOM_MS
+    brings(talk, person(4, incarnation=MOST - ROOM_MS + 1), by=2)
+    assert known(talk, 4).incarnation == MOST - ROOM_MS + 1, "it has gone above it"
+
+
+def test_a_joiner_with_such_a_clock_is_told_so() -> None:
+    talk = leading(1, 2, first=50)
+    late = admit(talk, 9, caller=m.Caller(CHAT, 0, MOST, NO_EPOCH))
+    assert late.reason == Reason.CLOCK_AHEAD  # type: ignore[union-attr]
+    assert talk.group.belonging == (1, 2)
+
+
+def test_ends_of_streams_stay_as_many_as_can_be_told() -> None:
+    talk = den()
+    ends = tuple((Stream(1, n), 1) for n in range(2 * ENDS_MAX))
+    brings(talk, person(4, ends=ends[:ENDS_MAX]))
+    brings(talk, person(4, ends=ends[ENDS_MAX:]))
+    assert known(talk, 4).ends == ends[:ENDS_MAX]
+    brings(talk, person(4, ends=((ends[0][0], 2),)))
+    assert known(talk, 4).ends[0] == (ends[0][0], 2)
+
+
+def test_there_is_room_for_so_many_records_and_no_more() -> None:
+    with patch("node.core.vetting.RECORDS_MAX", 6), patch("node.core.joining.RECORDS_MAX", 6):
+        talk = leading(1, 2, 4, first=50, signs=SIGNS)
+        brings(talk, *(admitted(id) for id in (6, 7, 8, 9)), person(2, left=True, farewell=word(2)))
+        assert [one.id for one in talk.group.roster.members] == [1, 2, 4, 6, 7, 8]
+        assert not known(talk, 2).belongs
+        assert admit(talk, 30).reason == Reason.GROUP_FULL  # type: ignore[union-attr]
+    assert vetting.RECORDS_MAX == ROSTER_MAX
+    assert vetting.ENDS_MAX == limits.ENDS_MAX
+
+
+@pytest.mark.parametrize(
+    ("what", "fact"),
+    [
+        ("access", m.Fact("open", Hlc(FAR, 0), 2)),
+        ("password", Password(Terms(b"s" * 16), b"seed", Hlc(FAR, 0), 2)),
+    ],
+)
+def test_who_is_let_in_can_always_be_changed(what: str, fact: m.Fact | Password) -> None:
+    talk = den()
+    before = getattr(talk.group.roster, what)
+    brings(talk, **{what: fact})
+    assert getattr(talk.group.roster, what) == before
+    assert talk.group.drops[f"{what} from a far future"] == 1
+    sooner = replace(fact, hlc=Hlc(WALL, 0))
+    brings(talk, **{what: sooner})
+    assert getattr(talk.group.roster, what) == sooner
+
+
+def test_an_invitation_is_of_no_later_than_a_clock_may_show() -> None:
+    talk = den()
+    invites = tuple(
+        replace(one, signature=signature(identity(2), invitation(CHAT, one)))
+        for one in (Invite(1, b"c" * 32, 2, made=FAR), Invite(2, b"c" * 32, 2, made=WALL))
+    )
+    brings(talk, invites=invites)
+    assert [one.id for one in talk.group.invites] == [2]
 
 
 def test_a_topic_can_always_be_changed() -> None:

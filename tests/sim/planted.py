@@ -44,8 +44,10 @@ MUTANTS = [
     Mutant(
         "ids from the roster",
         "node/core/joining.py",
-        "            member = s.ids.pop(0)\n",
-        "            member = s.members.roster.members[-1].id + 1\n",
+        "            member = next(iter(s.ids))\n",
+        "            ids = next(iter(s.ids.values()))\n"
+        "            member = s.members.roster.members[-1].id + 1\n"
+        "            s.ids[member] = ids\n",
     ),
     Mutant(
         "an identity is admitted twice",

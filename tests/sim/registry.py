@@ -3,8 +3,10 @@
 from collections import deque
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from nds import record as nds
-from node.core import granting
+from node.core import granting, issuing
 from node.core.deciding import REMOVALS, Act, hand_over_statement
 from node.core.deciding import statement as decided
 from node.core.events import Answered, Event, Failed, Received
@@ -56,8 +58,11 @@ def shown(record: nds.Record) -> Record:
     )
 
 
-def block(ids: nds.IdBlock) -> IdBlock | None:
-    return IdBlock(ids.first, ids.count) if ids.count else None
+def block(record: nds.Record, ids: nds.IdBlock) -> IdBlock:
+    """The ids, issued to who leads."""
+    fresh = IdBlock(ids.first, ids.count)
+    said = issuing.statement(record.chat, Epoch(*record.epoch), record.leader, fresh)
+    return replace(fresh, signature=signer(REGISTRY)(said))
 
 
 def known(chat: int, facts: Facts) -> nds.Facts:
@@ -171,9 +176,8 @@ class Registry(Process):
         self._keep(chat, decision.record, decision.generation)
         assert isinstance(decision.reply, nds.Granted)
         self._grant(decision.reply)
-        ids = block(decision.reply.ids)
-        assert ids is not None
-        return shown(decision.reply.record), ids
+        record = decision.reply.record
+        return shown(record), block(record, decision.reply.ids)
 
     # ---- requests ----
 
@@ -223,7 +227,9 @@ class Registry(Process):
             case nds.Renewed(record, ids, ask):
                 if ids.count:
                     self.world.oracle.block(record.epoch, ids)
-                self._answer(call, RecordRead(shown(record), block(ids)))
+                self._answer(
+                    call, RecordRead(shown(record), block(record, ids) if ids.count else None)
+                )
                 if ask is not None:
                     self._question(record.chat, ask)
             case nds.Refused() as refused:
@@ -265,7 +271,7 @@ class Registry(Process):
                 if ask is not None:
                     self.world.oracle.compared(Epoch(*claim.expected), Epoch(*record.epoch))
                     self._grant(reply)
-                answer = Granted(shown(record), IdBlock(ids.first, ids.count), record.nonce)
+                answer = Granted(shown(record), block(record, ids), record.nonce)
                 self._answer(call, answer)
                 if ask is not None:
                     self._question(chat, ask)

@@ -198,19 +198,26 @@ class IdBlock(_message.Message):
 
     FIRST_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
     first: _builtins.int
     """generation * 1,000,000 + n, where people see n."""
     count: _builtins.int
     """0 to 64."""
+    signature: _builtins.bytes
+    """The discovery service's word that the leader of an epoch may: its signature, ECDSA on P-256 in
+    DER, at most 72 bytes, of "p2pchat ids 1", a zero byte, and in decimal, joined by "|": chat_id,
+    generation "." n of the epoch, the leader's id, first and count.  Empty where it has no key.
+    """
     def __init__(
         self,
         *,
         first: _builtins.int = ...,
         count: _builtins.int = ...,
+        signature: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "first", b"first"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "first", b"first", "signature", b"signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -736,6 +743,7 @@ class MemberRecord(_message.Message):
     FAREWELL_FIELD_NUMBER: _builtins.int
     SINCE_MS_FIELD_NUMBER: _builtins.int
     AFFIRMATION_FIELD_NUMBER: _builtins.int
+    ISSUED_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """Given by the leader out of a block that the discovery service issued."""
     identity: _builtins.bytes
@@ -796,6 +804,12 @@ class MemberRecord(_message.Message):
         said.
         """
 
+    @_builtins.property
+    def issued(self) -> Global___IdBlock:
+        """The block that its id is out of, as who let it in got it with the epoch `admitted`; none where
+        that was not written down.
+        """
+
     def __init__(
         self,
         *,
@@ -818,10 +832,11 @@ class MemberRecord(_message.Message):
         farewell: _builtins.bytes = ...,
         since_ms: _builtins.int = ...,
         affirmation: _builtins.bytes = ...,
+        issued: Global___IdBlock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "away", b"away", "card", b"card", "nick", b"nick"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "away", b"away", "card", b"card", "issued", b"issued", "nick", b"nick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admission", b"admission", "admitted", b"admitted", "admitted_by_id", b"admitted_by_id", "affirmation", b"affirmation", "away", b"away", "card", b"card", "ends", b"ends", "farewell", b"farewell", "identity", b"identity", "incarnation", b"incarnation", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick", "since_ms", b"since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_incarnation", b"address_incarnation", "address_seq", b"address_seq", "admission", b"admission", "admitted", b"admitted", "admitted_by_id", b"admitted_by_id", "affirmation", b"affirmation", "away", b"away", "card", b"card", "ends", b"ends", "farewell", b"farewell", "identity", b"identity", "incarnation", b"incarnation", "issued", b"issued", "kicked", b"kicked", "left", b"left", "life", b"life", "member_id", b"member_id", "nick", b"nick", "since_ms", b"since_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
