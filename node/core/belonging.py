@@ -27,6 +27,7 @@ from .types import Incarnation, MemberId, Silence
 from .vetting import is_ahead, vetted
 
 NEW_KEY_MS = 300  # after somebody has gone the group has another claim key; several go together
+WHOLE_MAX = 256  # records that one call brings
 NEWS_MS = 50  # in a large group what is new about members is told together
 
 
@@ -291,7 +292,7 @@ class Belonging:
     def exchange(self, member: MemberId, address: str = "") -> None:
         """Give our roster for theirs, soon; at most a few times a second with one member.
 
-        In a large group hashes go first, and what differs follows.
+        In a large group, and where many have left, hashes go first, and what differs follows.
         """
         s = self._s
         since = self._exchanging.get(member)
@@ -300,8 +301,9 @@ class Belonging:
         if member == s.me or (since is not None and s.now - since < s.timing.roster_ms):
             return
         roster, known = s.members.roster, None
-        if s.grid is not None:  # Where many differ from us, a few at a time.
+        if s.grid is not None or len(s.members) > WHOLE_MAX:
             roster, known = s.members.part(s.me), s.members.known
+        if s.grid is not None:  # Where many differ from us, a few at a time.
             young = sum(1 for at in self._exchanging.values() if s.now - at < s.timing.roster_ms)
             if young >= s.timing.poll_all_max:
                 return
@@ -315,7 +317,8 @@ class Belonging:
             self.absorb(outcome.roster, by=call.to)
             s.liveness.heard(s.now, call.to)
             if outcome.wanted or outcome.wants_common:
-                part = s.members.asked_for(outcome.wanted, common=outcome.wants_common)
+                wanted = outcome.wanted[:WHOLE_MAX]  # Of the others the next time.
+                part = s.members.asked_for(wanted, common=outcome.wants_common)
                 s.call(call.to, Update(s.caller(call.to), part), REFRESH_MS, self._updated)
             self._learn(call.to, outcome.view)
 

@@ -163,9 +163,8 @@ class State:
         self.unproved = _unsigned(log) if setup.verify is not None else set[Key]()
         self.gaps, self.changes = Gaps(), Changes()
         self.outbox = Outbox(timing)
-        self.liveness = Liveness(timing)
+        self.liveness, self.lateness = Liveness(timing), Lateness()
         self.election = Election(timing, rng)
-        self.lateness = Lateness()
         self.calls, self.alarms = Calls(), Alarms()
         self.drops: Counter[str] = Counter()
         self.out: list[Effect] = []

@@ -121,6 +121,7 @@ def of_node(campaign: Campaign) -> Iterator[Limit]:
             one.identity = n.to_bytes(32)
             one.ClearField("card")
             one.ClearField("admission")
+            one.ClearField("issued")
             gone.append(one)
         return node_pb2.UpdateMembersRequest(caller=caller, roster={"members": gone})
 

@@ -291,6 +291,21 @@ BOUNDS: list[tuple[type, str, Any, str, str]] = [
         )
         for word in ("admission", "affirmation")
     ),
+    *(
+        (
+            core.Leave,
+            f"ids {name}",
+            lambda m, name=name, value=value: setattr(m.record.issued, name, value),
+            f"record.issued.{name}",
+            why,
+        )
+        for name, value, why in (
+            ("first", 0, "1 to"),
+            ("first", 2**53 - 8, f"1 to {2**53 - 9}"),
+            ("count", 65, "0 to 64"),
+            ("signature", b"s" * 73, "must be at most 72 bytes, not 73"),
+        )
+    ),
     (
         core.Leave,
         "key",
@@ -527,16 +542,17 @@ def test_a_registry_that_names_half_a_claim_key_has_said_nothing() -> None:
 def test_the_registry_answers_with_the_record() -> None:
     epoch, key = Epoch(1_700_000_000, 3), b"k" * 32
     record = core.Record(7, "tea", epoch, 1_000_001, "127.0.0.1:5001", claim_key=key)
-    ids = common_pb2.IdBlock(first=1_000_005, count=8)
+    ids = common_pb2.IdBlock(first=1_000_005, count=8, signature=b"s" * 70)
+    block = values.IdBlock(1_000_005, 8, b"s" * 70)
     grant = nds_pb2.UpdateLeaderResponse(network=INFORMATION, ids=ids)
-    assert nds_reply(core.Claim, grant) == core.Granted(record, values.IdBlock(1_000_005, 8))
+    assert nds_reply(core.Claim, grant) == core.Granted(record, block)
     page = nds_pb2.GetNetworkInformationResponse(networks=[INFORMATION])
     assert nds_reply(core.Lookup, page) == core.RecordRead(record)
     assert nds_reply(core.Renew, nds_pb2.RenewResponse(network=INFORMATION)) == core.RecordRead(
         record
     )
     more = nds_pb2.RenewResponse(network=INFORMATION, ids=ids)
-    assert nds_reply(core.Renew, more).ids == values.IdBlock(1_000_005, 8)
+    assert nds_reply(core.Renew, more).ids == block
     assert nds_reply(core.Delete, nds_pb2.DeleteNetworkResponse()) == core.Deleted()
 
 

@@ -339,13 +339,23 @@ def test_who_is_not_known_yet_is_by_its_own_record_alone(known: str) -> None:
     assert_none_in(data)
     request = update.read_request(data, LIMITS, ours)
     assert isinstance(request, core.Update)
-    if known == "the key":
-        assert request == INTRODUCED
-    else:
-        assert request.roster == core.Roster((OWN,))
+    bare = replace(OWN, nick=core.Fact(), away=core.Fact())
+    said = {"nothing": (OWN,), "another key": (bare,), "the key": ()}[known]
+    assert request == INTRODUCED if known == "the key" else request.roster == core.Roster(said)
     clear = update.read_request(update.write_request(INTRODUCED), LIMITS, ours)
     assert isinstance(clear, core.Update)
-    assert clear.roster == core.Roster(() if known == "the key" else (OWN,))
+    assert clear.roster == core.Roster(said)
+
+
+@pytest.mark.parametrize("card", [NO_CARD, CARDS[BOB]], ids=["none", "the known one"])
+def test_who_has_no_other_key_says_nothing_in_the_clear(card: core.Card) -> None:
+    """Whoever has stolen the certificate of a node, and none of its other keys."""
+    said = replace(OWN, card=card, left=True, life=core.Life.DROPPED, incarnation=9)
+    update = method(core.Update)
+    data = update.write_request(replace(UPDATE, roster=core.Roster((said,))), sealer(EVE))
+    request = update.read_request(data, LIMITS, sealer(ALICE))
+    assert isinstance(request, core.Update)
+    assert request.roster == core.Roster()
 
 
 def test_for_whom_there_is_no_key_the_roster_is_left_out() -> None:

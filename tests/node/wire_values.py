@@ -7,7 +7,7 @@ from node.core import access
 from node.core import messages as core
 from node.core.conversation import LINES_MAX, SALT_BYTES, ChatMessage, Kind, Spot
 from node.core.deciding import ID_BYTES, Act, Decision
-from node.core.types import Epoch, Floor, Hlc, IdBlock, Key, Run, Stored, Stream
+from node.core.types import NO_IDS, Epoch, Floor, Hlc, IdBlock, Key, Run, Stored, Stream
 from node.limits import (
     CHAT_MAX,
     COUNTER_MAX,
@@ -82,6 +82,10 @@ records = st.builds(
     admission=st.sampled_from([b"", b"a" * 64]),
     affirmation=st.sampled_from([b"", b"m" * 64]),
     since=numbers,
+    issued=st.just(NO_IDS)
+    | st.builds(
+        IdBlock, st.integers(1, NUMBER_MAX - 64), st.integers(0, 64), st.binary(max_size=72)
+    ),
 )
 proofs = st.sampled_from([b"", b"p" * 32])
 invites = st.builds(
@@ -328,6 +332,7 @@ TWO_LINES = replace(
 TELL = core.Tell(CALLER, 1_000_001, (TWO_LINES,), (1_000_003,))
 GRANT = core.Grant(b"h" * 32, b"s" * 71, b"k" * 32)
 VIEW = core.View(EPOCH, 1_000_001, "127.0.0.1:5001", 0, 2, 11, 12, 1_700_000_000_000, 13, GRANT)
+IDS = IdBlock(1_000_001, 8, b"s" * 71)
 RECORD = core.Member(
     id=1_000_002,
     identity=OWN.identity,
@@ -343,6 +348,7 @@ RECORD = core.Member(
     admitted_by=1_000_001,
     admission=b"a" * 64,
     affirmation=b"m" * 64,
+    issued=IDS,
 )
 GONE = core.Member(
     id=1_000_003,
@@ -410,7 +416,6 @@ EXAMPLES: list[core.Request] = [
         wanted=(MESSAGE.key,),
     ),
 ]
-IDS = IdBlock(1_000_001, 8)
 NETWORK = core.Record(CHAT, "tea", EPOCH, 1_000_001, "127.0.0.1:5001")
 FACTS = core.Facts("tea", 1, 1_700_000_000_000, EPOCH, 1_000_001, "127.0.0.1:5001", 5, GRANT)
 REPLIES: list[core.Reply] = [

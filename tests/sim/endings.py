@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from node.core.lateness import LATE_MS
 from node.core.messages import Granted, Life
 
 from .checkers import Broken
@@ -57,10 +58,16 @@ class Endings(Trouble):
         return next(m for m in self.members() if m.group is not None and m.group.leads)
 
     def know_registry(self) -> None:
-        """Wait until nobody takes the registry for silent: who does leaves elections to others."""
+        """Wait until nobody takes the registry for silent: who does leaves elections to others.  So
+        does who was frozen a moment ago, and has patience still.
+        """
         groups = [m.group for m in self.members() if m.group is not None]
-        bound = 2 * self.world.timing.record_ms
-        self.world.run_until(bound, lambda: all(g.nds_up for g in groups), step=500)
+
+        def well() -> bool:
+            late = (g._s.lateness.now(g._s.now) for g in groups)
+            return all(g.nds_up for g in groups) and max(late, default=0) <= LATE_MS
+
+        self.world.run_until(2 * self.world.timing.record_ms, well, step=500)
 
     def follow(self, machines: list[Machine], lowest: int, bound_ms: int) -> int:
         """Run until these follow `lowest`, certified; answers how long that took."""

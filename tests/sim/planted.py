@@ -348,7 +348,7 @@ MUTANTS = [
     Mutant(
         "a full group admits",
         "node/core/joining.py",
-        "        if len(s.members.belonging) >= s.timing.members_max:\n",
-        "        if len(s.members.belonging) > s.timing.members_max:\n",
+        "        if ever or len(s.members.belonging) >= most:\n",
+        "        if ever or len(s.members.belonging) > most:\n",
     ),
 ]

@@ -26,7 +26,8 @@ class NodeStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     JoinNetwork: _aio.UnaryUnaryMultiCallable[_node_pb2.JoinNetworkRequest, _node_pb2.JoinNetworkResponse]
     """Lets a node into the network.  FAILED_PRECONDITION: NOT_LEADER (metadata: leader_id,
-    leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back);
+    leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back),
+    CLOCK_AHEAD (by decades);
     RESOURCE_EXHAUSTED: GROUP_FULL, TRY_LATER (too many wrong passwords; metadata: retry_ms);
     NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
     (also of an invitation that was revoked, has expired, or was for one, and of whatever does not
@@ -74,7 +75,8 @@ class NodeServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_node_pb2.JoinNetworkRequest, _abc.Awaitable[_node_pb2.JoinNetworkResponse]],
     ) -> _abc.Awaitable[_node_pb2.JoinNetworkResponse]:
         """Lets a node into the network.  FAILED_PRECONDITION: NOT_LEADER (metadata: leader_id,
-        leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back);
+        leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back),
+        CLOCK_AHEAD (by decades);
         RESOURCE_EXHAUSTED: GROUP_FULL, TRY_LATER (too many wrong passwords; metadata: retry_ms);
         NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
         (also of an invitation that was revoked, has expired, or was for one, and of whatever does not
