@@ -358,8 +358,8 @@ class NoSuchInvite(Complaint):
 
 
 class TooManyInvites(Complaint):
-    """#{chat} has {most} invitations that can be used. Revoke some first ('p2pchat invite --list',
-    --revoke ID).
+    """#{chat} has {most} invitations of yours that can be used. Revoke some first ('p2pchat invite
+    --list', --revoke ID).
     """
 
     exit = OTHER

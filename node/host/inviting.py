@@ -32,7 +32,7 @@ from .rights import check_invites
 
 DAY_S = 24 * 3_600
 EXPIRES_MAX_S = 3_650 * DAY_S
-USABLE_MAX = 64  # invitations of a chat at a time
+USABLE_MAX = 64  # invitations of one member at a time
 SHOWN_MS = 7 * DAY_S * 1000  # an expired one, in the list
 ID_BYTES = 8
 SERVICE_BYTES = 12  # of the SHA-256 of a discovery service's certificate
@@ -135,7 +135,8 @@ async def invite(
     if is_open(node, chat):
         return words.Invitation(f"{line}#{Mark(None, service)}".removesuffix("#"), through)
     now = wall_ms()
-    if sum(state(chat, one, now) == "good" for one in chat.group.invites) >= USABLE_MAX:
+    ours = [one for one in chat.group.invites if one.by == chat.group.me]
+    if sum(state(chat, one, now) == "good" for one in ours) >= USABLE_MAX:
         raise TooManyInvites(chat=chat.name, most=USABLE_MAX)
     secret, expires = draw(), now + expires_s * 1000 if expires_s is not None else 0
     await settled(chat, Invited(secret.id, check_of(secret.key), now, expires, once))

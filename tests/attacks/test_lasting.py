@@ -3,6 +3,7 @@
 Each has a site of its own: what is brought here stays in its roster.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,14 @@ import pytest
 from msgspec.structs import replace
 
 from node.core import messages as m
-from node.core.types import GENERATION
+from node.core.access import ClaimKey, Invite, statement
+from node.core.inviting import check_of
+from node.core.membership import INVITES_KEPT
+from node.core.types import GENERATION, Hlc, Stream
+from node.limits import HLC_MAX, NUMBER_MAX
 from tests.attacks.site import CHAT, HONEST, Site, build
 from tests.attacks.test_members import brings, ghost, let_in, told
+from tests.e2e.programs import Member
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("attacks")
@@ -32,16 +38,50 @@ def here(site: Site, name: str) -> list[str]:
     return sorted(one.nick for one in rows)
 
 
+def joins(site: Site, name: str, by: str) -> Member:
+    """A newcomer, with a line of that member's."""
+    line = site.cluster[by].row("invite", "-c", CHAT, "--once")["join"]
+    guest = site.cluster.add(name)
+    guest.run("join", line, "--no-ui", "--nick", name)
+    return guest
+
+
+def leads_confirmed(site: Site, name: str, by: str) -> bool:
+    chat = site.cluster[by].chat(CHAT)
+    return chat is not None and chat.leader_nick == name and not chat.provisional
+
+
+def ids_of(site: Site) -> m.Member:
+    """Somebody whom carol lets in while she leads: its record shows which ids she has to give."""
+    for name in ("alice", "bob"):
+        site.cluster[name].kill()
+    wait_for(lambda: leads_confirmed(site, "carol", "carol"), "carol leads")
+    guest = joins(site, "first", "carol")
+    for name in ("alice", "bob"):
+        site.cluster[name].up()
+    wait_for(lambda: all("first" in here(site, name) for name in HONEST), "all know the guest")
+    id = guest.id(CHAT)
+    return next(one for one in told(site).members if one.id == id)
+
+
 def test_the_owner_keeps_its_id_and_its_rights(yard: Site) -> None:
-    """Carol lets its identity in a second time, as she may let in whom she likes."""
-    alice = yard.record("alice")
-    made = ghost(yard, identity=alice.identity, card=alice.card, nick=alice.nick)
+    """Carol, who has led, lets its identity in a second time with an id that she has left."""
+    alice, guest = yard.record("alice"), ids_of(yard)
+    made = ghost(
+        yard,
+        identity=alice.identity,
+        card=alice.card,
+        nick=alice.nick,
+        id=guest.issued.ids[-1],
+        issued=guest.issued,
+        admitted=guest.admitted,
+    )
     brings(yard, m.Roster((let_in(yard, made),)))
 
     def is_as_before() -> bool:
         owners = [yard.cluster[name].run("rights", "-c", CHAT).stdout for name in HONEST]
         return all("owner: alice" in one for one in owners) and all(
-            here(yard, name) == sorted(HONEST) for name in HONEST
+            here(yard, name) == sorted((*HONEST, "first")) for name in HONEST
         )
 
     wait_for(is_as_before, "alice is who she was")
@@ -60,14 +100,8 @@ def test_numbers_that_are_used_up_stop_nobody_from_leading_or_coming_in(yard: Si
     assert leads(yard, "alice")
     yard.cluster["alice"].kill()
 
-    def is_confirmed() -> bool:
-        chat = yard.cluster["bob"].chat(CHAT)
-        return chat is not None and chat.leader_nick == "bob" and not chat.provisional
-
-    wait_for(is_confirmed, "bob leads")
-    line = yard.cluster["bob"].row("invite", "-c", CHAT, "--once")["join"]
-    guest = yard.cluster.add("guest")
-    guest.run("join", line, "--no-ui", "--nick", "guest")
+    wait_for(lambda: leads_confirmed(yard, "bob", "bob"), "bob leads")
+    joins(yard, "guest", "bob")
     wait_for(lambda: "guest" in here(yard, "carol"), "carol knows the guest")
     yard.cluster["alice"].up()
     wait_for(lambda: "guest" in here(yard, "alice"), "alice does, too")
@@ -76,3 +110,60 @@ def test_numbers_that_are_used_up_stop_nobody_from_leading_or_coming_in(yard: Si
 def leads(site: Site, name: str) -> bool:
     chat = site.cluster[name].chat(CHAT)
     return chat is not None and chat.leader_id == site.id[name]
+
+
+def test_who_has_led_lets_in_nobody_with_a_life_or_a_name_for_ever(yard: Site) -> None:
+    guest = ids_of(yard)
+    late = m.Fact("mud", Hlc(HLC_MAX, 0), 1)
+    for n, rest in enumerate(
+        ({"incarnation": NUMBER_MAX}, {"address_stamp": (NUMBER_MAX, 1)}, {"nick": late})
+    ):
+        id, fields = guest.issued.ids[-1 - n], {"issued": guest.issued, "admitted": guest.admitted}
+        brings(yard, m.Roster((let_in(yard, ghost(yard, id=id, **fields, **rest)),)))
+        assert id not in {one.id for one in told(yard).members}
+    id = guest.issued.ids[-4]
+    brings(yard, m.Roster((let_in(yard, ghost(yard, id=id, **fields)),)))
+    assert id in {one.id for one in told(yard).members}, "so it would be"
+
+
+def test_claim_keys_that_a_member_makes_up_do_not_cost_the_chat_its_leader(yard: Site) -> None:
+    """The registered one is no longer among those that are kept; then the leader dies."""
+    last = told(yard).claim_keys[-1]
+    keys = [ClaimKey(last.number + n, bytes([n]) * 32, last.gone) for n in range(1, 5)]
+    brings(yard, m.Roster(claim_keys=tuple(keys)))
+    assert last not in told(yard).claim_keys
+    yard.cluster["alice"].kill()
+    wait_for(lambda: leads_confirmed(yard, "bob", "bob"), "bob leads")
+    joins(yard, "guest", "carol")
+    wait_for(lambda: "guest" in here(yard, "bob"), "bob has let the guest in")
+
+
+def test_many_made_up_ends_of_streams_keep_nobody_out(yard: Site) -> None:
+    alice = yard.record("alice")
+    for n in (1, 2):
+        ends = tuple((Stream(n, k), 1) for k in range(4_000))
+        brings(yard, m.Roster((replace(alice, ends=ends),)))
+    joins(yard, "guest", "bob")
+    wait_for(lambda: all("guest" in here(yard, name) for name in HONEST), "all know the guest")
+    for name in HONEST:
+        yard.cluster[name].say(CHAT, f"{name} is here")
+
+
+def test_invitations_of_one_member_leave_room_for_those_of_others(yard: Site) -> None:
+    """Carol has made as many as are kept, twice, all of the latest instant that there is."""
+    line = yard.cluster["bob"].row("invite", "-c", CHAT, "--once")["join"]
+    now = time.time_ns() // 1_000_000
+    for n in range(2 * INVITES_KEPT // 128):
+        fresh = [invitation(yard, 128 * n + k, now + 10**11) for k in range(1, 129)]
+        brings(yard, m.Roster(invites=tuple(fresh)))
+    assert len(told(yard).invites) == INVITES_KEPT
+    guest = yard.cluster.add("guest")
+    guest.run("join", line, "--no-ui", "--nick", "guest")
+    joins(yard, "another", "bob")
+    wait_for(lambda: "another" in here(yard, "alice"), "both lines of bob's let in")
+
+
+def invitation(site: Site, id: int, made: int) -> Invite:
+    """One of carol's."""
+    one = Invite(id, check_of(id.to_bytes(16)), site.id["carol"], made)
+    return replace(one, signature=site.keys["carol"].signing.sign(statement(site.chat, one)))

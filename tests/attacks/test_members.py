@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from node.core import admission, vetting
 from node.core import messages as m
-from node.core.access import Invite
+from node.core.access import Invite, Password, Terms
 from node.core.conversation import ChatMessage
-from node.core.inviting import check_of
-from node.core.types import Hlc, Key, Stream
+from node.core.inviting import OPEN, check_of
+from node.core.types import NO_IDS, Hlc, Key, Stream
 from node.limits import HLC_MAX, NUMBER_MAX
 from tests.attacks.site import CALL_S, CHAT, HONEST, Refused, Site, call, channel, refused
 from tests.attacks.test_outsiders import DENIED, KINDS, UNKNOWN
@@ -134,13 +134,17 @@ def let_in(site: Site, record: m.Member) -> m.Member:
     return replace(record, admitted_by=site.id["carol"], admission=word)
 
 
-@pytest.mark.parametrize("who", ["unsigned", "noise", "in bob's name", "by itself"])
+@pytest.mark.parametrize(
+    "who", ["unsigned", "noise", "in bob's name", "by itself", "who never led", "alice's ids"]
+)
 def test_nobody_is_let_in_by_a_member_s_say_so(site: Site, who: str) -> None:
     made = {
         "unsigned": ghost(site),
         "noise": ghost(site, admitted_by=site.id["carol"], admission=b"x" * 64),
         "in bob's name": replace(let_in(site, ghost(site)), admitted_by=site.id["bob"]),
         "by itself": replace(let_in(site, ghost(site)), admitted_by=site.id["carol"] + 40),
+        "who never led": let_in(site, ghost(site, issued=NO_IDS)),
+        "alice's ids": let_in(site, ghost(site, id=site.record("carol").issued.ids[-1])),
     }[who]
     with site.unharmed():
         brings(site, m.Roster((made,)))
@@ -193,13 +197,18 @@ def brings(site: Site, roster: m.Roster) -> None:
     assert isinstance(answer, m.Updated), answer
 
 
-def test_a_topic_for_ever_is_not_taken(site: Site) -> None:
+@pytest.mark.parametrize("what", ["topic", "access", "password"])
+def test_nothing_is_for_ever_that_all_may_change(site: Site, what: str) -> None:
+    late, carol = Hlc(HLC_MAX, 0), site.id["carol"]
+    fact = {
+        "topic": m.Fact("mine", late, carol),
+        "access": m.Fact(OPEN, late, carol),
+        "password": Password(Terms(b"s" * 16), b"k" * 32, late, carol),
+    }[what]
     with site.unharmed():
-        topic = m.Fact("mine", Hlc(HLC_MAX, 0), site.id["bob"])
-        update = m.Update(site.caller("bob", site.id["carol"]), m.Roster((), topic))
-        answer = call(site.listen["carol"], site.keys["bob"].tls, update, site.seals("bob"))
-        assert isinstance(answer, m.Updated), answer
-        assert site.cluster["carol"].chat(CHAT).topic == ""  # type: ignore[union-attr]
+        before = getattr(told(site), what)
+        brings(site, replace(m.Roster(), **{what: fact}))
+        assert getattr(told(site), what) == before
 
 
 def test_a_stolen_connection_does_not_leave_for_its_member(site: Site) -> None:

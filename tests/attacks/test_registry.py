@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import ssl
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
@@ -11,6 +12,10 @@ import grpc
 import pytest
 from msgspec.structs import replace
 
+from nds.certificates import Tls as NdsTls
+from nds.record import Epoch as NdsEpoch
+from nds.record import IdBlock
+from nds.service.grants import Grants
 from node.archive import SqliteArchive
 from node.codec import NDS_METHODS
 from node.core import messages as m
@@ -24,6 +29,7 @@ from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
 from tests.attacks.site import CALL_S, CHAT, Refused, Site, channel, refused
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member
+from tests.nds.test_record import TEA
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("attacks")
@@ -439,6 +445,76 @@ def test_a_lying_service_makes_nobody_leader_whom_members_would_follow(
             cluster.settled(CHAT, "alice", "bob")
         finally:
             cluster.close()
+
+
+class Generous(nds_pb2_grpc.NodeDiscoveryServicer):
+    """Has the key of the true service, and grants whatever is claimed, with these ids."""
+
+    def __init__(self, tls: Tls, true: nds_pb2.NetworkInformation, ids: IdBlock) -> None:
+        self._grants = Grants(NdsTls(tls.key_pem, tls.certificate_pem))
+        self._true, self._ids = true, ids
+
+    def _told(self, leader: int, address: str, context: Any) -> dict[str, Any]:
+        known, shown = self._true, context.auth_context()["x509_pem_cert"][0]
+        known.leader_id, known.leader_address = leader, address
+        record = replace(
+            TEA,
+            chat=known.chat_id,
+            epoch=NdsEpoch(known.epoch.generation, known.epoch.n),
+            leader=leader,
+            certificate=ssl.PEM_cert_to_DER_cert(shown.decode()),
+            claim_key=known.claim_key,
+        )
+        known.grant.CopyFrom(self._grants.of(record))
+        return {"network": known, "ids": self._grants.ids(record, self._ids)}
+
+    def GetNetworkInformation(self, request, context):  # type: ignore[no-untyped-def]
+        return nds_pb2.GetNetworkInformationResponse(networks=[self._true])
+
+    def UpdateLeader(self, request, context):  # type: ignore[no-untyped-def]
+        self._true.epoch.n += 1
+        told = self._told(request.node_id, request.address, context)
+        return nds_pb2.UpdateLeaderResponse(**told)
+
+    def Renew(self, request, context):  # type: ignore[no-untyped-def]
+        return nds_pb2.RenewResponse(**self._told(request.node_id, request.address, context))
+
+
+def is_leader(member: Member) -> bool:
+    chat = member.chat(CHAT)
+    return chat is not None and chat.leader_nick == member.name and not chat.provisional
+
+
+def test_a_service_that_grants_ids_of_others_stops_newcomers_at_worst(tmp_path: Path) -> None:
+    """Those that members have, and those that come before the founder's."""
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.nds.start()
+        cluster.raise_nodes("alice")
+        cluster.gather(CHAT, "alice")
+        true, alice = cluster.nds.network(CHAT), cluster["alice"]
+        assert true is not None
+        ids = IdBlock(alice.id(CHAT) - 3, 4)
+        alice.kill()
+        cluster.nds.end()
+        key = renewed((tmp_path / "nds.pem").read_bytes())
+        liar = Generous(key, true, ids)
+        server, _ = listening(key, liar, cluster.nds.address)
+        try:
+            alice.up()
+            wait_for(lambda: is_leader(alice), "the liar made alice leader")
+            line = alice.row("invite", "-c", CHAT)["join"]
+            told = cluster.add("guest").run("join", line, "--no-ui", "--nick", "guest", code=None)
+            assert told.returncode != 0
+            assert "no member ids left" in str(told)
+            alice.run("send", "-c", CHAT, "I talk on")
+        finally:
+            server.stop(0)
+        cluster.nds.start()
+        wait_for(lambda: is_leader(alice), "alice leads")
+        cluster["guest"].run("join", line, "--no-ui", "--nick", "guest")
+    finally:
+        cluster.close()
 
 
 def test_a_dead_service_stops_newcomers_at_worst(tmp_path: Path) -> None:

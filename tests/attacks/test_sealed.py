@@ -3,6 +3,8 @@
 So it can connect as that member, as could whoever sees the inside of its connections.
 """
 
+import time
+
 import pytest
 from msgspec.structs import replace
 
@@ -12,6 +14,7 @@ from node.core import messages as m
 from node.core.access import Invite, Password, Terms
 from node.core.conversation import ChatMessage
 from node.core.types import Hlc
+from node.limits import NUMBER_MAX
 from node.trust import keys
 from p2pchat.v1 import node_pb2
 from tests.attacks.site import CHAT, Refused, Site, Way, call, over_link
@@ -121,6 +124,16 @@ def brought(site: Site, what: str) -> m.Roster:
         "nothing for alice to read": replace(alice, since=2**41),
         "another id of alice's": replace(ghost, identity=alice.identity, card=alice.card),
         "another name of alice's": replace(alice, nick=m.Fact("mallory", LATER, alice.id)),
+        "another name of carol's": replace(
+            site.record("carol"), card=m.NO_CARD, nick=m.Fact("mallory", LATER, carol)
+        ),
+        "the end of carol": replace(
+            site.record("carol"),
+            card=m.NO_CARD,
+            life=m.Life.DROPPED,
+            incarnation=NUMBER_MAX,
+            address_stamp=(NUMBER_MAX, 1),
+        ),
         "another address of carol's": replace(
             site.record("carol"), address="127.0.0.1:9", address_stamp=(2**41, 9)
         ),
@@ -142,6 +155,8 @@ BROUGHT = (
     "nothing for alice to read",
     "another id of alice's",
     "another name of alice's",
+    "another name of carol's",
+    "the end of carol",
     "another address of carol's",
     "an open door",
     "a topic",
@@ -178,6 +193,15 @@ def test_a_roster_of_the_thief_s_is_not_taken(
         assert roster.access.value == ""
         assert roster.password == m.NO_PASSWORD
         assert not {*brings.invites} & {*roster.invites}
+
+
+def test_a_call_in_a_life_without_end_does_not_shut_its_member_out(site: Site) -> None:
+    """Carol goes above whatever life of hers somebody else has drawn."""
+    for incarnation in (NUMBER_MAX, 2**42, time.time_ns() // 10**6 + 86_400_000):
+        with site.unharmed():
+            caller = replace(site.caller("carol", site.id["bob"]), incarnation=incarnation)
+            call(site.listen["bob"], site.keys["carol"].tls, m.Ping(caller, site.view))
+        site.cluster["carol"].say(CHAT, f"above {incarnation}")
 
 
 def test_what_was_sealed_for_one_chat_says_nothing_in_another(site: Site) -> None:

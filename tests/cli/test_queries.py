@@ -116,7 +116,7 @@ def test_a_chat_that_is_hosted_again_is_told_as_at_its_making(node: FakeNode) ->
     node.answers["invite"] = TooManyInvites(chat="lab", most=64)
     answer = asked(node, "hosted", chat="lab")
     assert (answer.exit, answer.lines, answer.rows[0]["join"]) == (0, (), None)
-    assert "has 64 invitations that can be used" in answer.notes[0]
+    assert "has 64 invitations of yours that can be used" in answer.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from nds.certificates import load
-from nds.record import Epoch, Facts
-from nds.service.grants import Grants, statement
+from nds.record import Epoch, Facts, IdBlock
+from nds.service.grants import Grants, ids_statement, statement
 from node.codec import NDS_METHODS
 from node.core import messages as core
 from node.core.granting import statement as as_nodes_say
+from node.core.issuing import statement as issued_as_nodes_say
 from node.core.types import Epoch as TheirEpoch
+from node.core.types import IdBlock as TheirBlock
 from node.limits import GRANT_MAX
 from node.rpc.transport import Transport
 from node.trust import certificates as theirs
@@ -43,6 +45,33 @@ def test_node_and_service_mean_the_same():
     assert said == as_nodes_say(7, TheirEpoch(*epoch), 8, core.Grant(HASH, b"", KEY))
     text = f"7|1700000000.3|8|{HASH.hex()}|{KEY.hex()}"
     assert said == b"p2pchat grant 1\0" + text.encode()
+    issued = ids_statement(7, epoch, 8, IdBlock(9, 4))
+    assert issued == issued_as_nodes_say(7, TheirEpoch(*epoch), 8, TheirBlock(9, 4))
+    assert issued == b"p2pchat ids 1\0" + b"7|1700000000.3|8|9|4"
+
+
+def test_ids_are_issued_to_one_leader_in_one_epoch(tls):
+    ids, own = IdBlock(LED.leader + 1, 8), certificate(tls)
+    block = Grants(tls).ids(LED, ids)
+    assert (block.first, block.count) == ids_of(ids)
+    parts = LED.chat, LED.epoch, LED.leader
+    assert len(block.signature) <= GRANT_MAX
+    assert is_signed(own, block.signature, ids_statement(*parts, ids))
+    later = Epoch(LED.epoch.generation, LED.epoch.n + 1)
+    for other in (
+        (LED.chat + 1, *parts[1:], ids),
+        (LED.chat, later, LED.leader, ids),
+        (*parts[:2], LED.leader + 1, ids),
+        (*parts, IdBlock(ids.first, 9)),
+        (*parts, IdBlock(ids.first + 1, 8)),
+    ):
+        assert not is_signed(own, block.signature, ids_statement(*other))
+    assert Grants(None).ids(LED, ids).signature == b"", "nothing is signed there"
+    assert Grants(tls).ids(LED, IdBlock(0, 0)).signature == b"", "nor is nothing"
+
+
+def ids_of(ids):
+    return ids.first, ids.count
 
 
 def test_a_grant_holds_for_its_leader_epoch_and_certificate_alone(tls):
@@ -112,13 +141,15 @@ async def test_a_running_service_grants_in_answers_about_one_network():
     async with running() as (process, _):
         channel = transport.channel(process.address)
         stub = nds_pb2_grpc.NodeDiscoveryStub(channel)
-        made = (await stub.CreateNetwork(creation("tea", "127.0.0.1:1024"))).network
+        created = await stub.CreateNetwork(creation("tea", "127.0.0.1:1024"))
+        made = created.network
         one = nds_pb2.GetNetworkInformationRequest(name="tea")
         (read,) = (await stub.GetNetworkInformation(one)).networks
         every = nds_pb2.GetNetworkInformationRequest()
         (listed,) = (await stub.GetNetworkInformation(every)).networks
         await channel.close()
     assert made.grant == read.grant
+    assert created.ids.signature
     assert made.grant.certificate_hash == hashlib.sha256(transport.shows).digest()
     assert not listed.HasField("grant")
     reply = nds_pb2.GetNetworkInformationResponse(networks=[read]).SerializeToString()
