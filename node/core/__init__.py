@@ -34,9 +34,9 @@ Who leads
 Who belongs
     The roster has one record per member id and merges as a join-semilattice: halves of a split and
     late messages cannot disagree for long.  Ids come in blocks from the registry, with each epoch,
-    and are never used twice.  Only the certified leader admits, whoever shows that it knows the
-    secret of an invitation or the password: it calls the joiner back, stores, answers, then tells
-    everyone.  Whoever leads pings members it has not heard, lets three others
+    which signs to whom, and are never used twice.  Only the certified leader admits, whoever shows
+    that it knows the secret of an invitation or the password: it calls the joiner back, stores,
+    answers, then tells everyone.  Whoever leads pings members it has not heard, lets three others
     try, then suspects, then drops.  Dropped says unreachable: the member itself refutes it with a
     higher incarnation, keeps its id and catches up.  Only left and kicked are for ever; and since
     what removed a member may turn out not to count, its node asks now and then whether it does.

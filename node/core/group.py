@@ -289,17 +289,18 @@ class Group(Readable):
                 s.outbox.recall(by_key[post.key], post)
 
     def _on_started(self, wall: int) -> None:
-        """A new life: a higher incarnation, stored before its first use."""
+        """A new life: a higher incarnation than we know of, stored before its first use."""
         s = self._s
         s.wall_ahead = wall - s.now
-        s.incarnation = max(s.incarnation + 1, wall)
+        mine = s.members.get(s.me)
+        known = mine.incarnation if mine is not None else 0  # Perhaps of a twin that stopped us.
+        s.incarnation = max(s.incarnation + 1, known + 1, wall)
         s.store_meta()
-        is_member = s.me and s.members.get(s.me) is not None
-        if not is_member or s.leaving:  # Said in a membership that is over, or all but.
+        if mine is None or s.leaving:  # Said in a membership that is over, or all but.
             for _, post in self._unsettled:
                 s.emit(StorePost(replace(post, settled=True)))
             self._unsettled.clear()
-        if not is_member:
+        if mine is None:
             return
         s.role = Role.FOLLOWER
         if s.leaving:

@@ -259,6 +259,16 @@ def test_each_start_draws_a_higher_incarnation_and_stores_it_before_its_first_us
         assert first.meta.incarnation == expected
 
 
+def test_a_start_draws_a_higher_one_than_that_of_a_twin_that_stopped_us() -> None:
+    """Their clocks are behind, and both count on from the life that was copied."""
+    twin = person(3, incarnation=101, address_stamp=(101, 1), address="twin:7000")
+    talk = returning(twin, 1, leader=1)
+    talk.hand(Started(50))
+    mine = talk.group.member(3)
+    assert mine is not None
+    assert (mine.incarnation, mine.address) == (102, address(3))
+
+
 @pytest.mark.parametrize(
     ("answer", "stops"),
     [("another process", True), ("ourselves", False), ("an older life", False), (None, False)],

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 NOTHING = Floor(0, Stream(0, 0), 0, 0)
 
 
+def _could_trim(machine: Machine) -> bool:
+    """Is there anything that waits for no line to name it?  The next one that is said does."""
+    assert machine.group is not None, machine.number
+    s = machine.group._s
+    heads = {key for key in s.causal.heads if not s.history.marks.covers(key)}
+    return any(True for _ in s.history.oldest(heads))
+
+
 class Seen:
     """What the people at one machine have been shown, over all lives of its disk."""
 
@@ -484,7 +492,7 @@ class Oracle(Bounds):
                 return f"{machine.number} lacks {len(lacks)} messages: {shown}"
             if machine.disk.holes != union.holes:
                 return f"{machine.number} does not know of all holes"
-            if machine.disk.lines > self.world.timing.log_max + 20:
+            if machine.disk.lines > self.world.timing.log_max + 20 and _could_trim(machine):
                 return f"{machine.number} has {len(machine.disk.messages)} messages"
         hashes = {m.number: m.group.history_hash for m in staying if m.group is not None}
         if len(set(hashes.values())) != 1:

@@ -18,7 +18,7 @@ from .planted import MUTANTS
 ROOT = Path(__file__).resolve().parents[2]
 # Lives that broke a promise once, or were wrongly said to.
 BROKE = (
-    *(202253, 300926, 303540, 303730, 403125, 621232, 701583, 2101975, 2411706),
+    *(202253, 300926, 303540, 303730, 403125, 621232, 701583, 2101975, 2411706, 2507176, 2507745),
     *(1303325, 1404225, 1410189, 1411779, 1515782, 1806304, 1810569, 1906006),
 )
 SEEDS = (*range(12), *BROKE)
