@@ -184,3 +184,17 @@ def test_a_choice_of_the_menu_and_what_follows_at_once() -> None:
         made._send("/na\t\rhello\r")
         assert said(made) == ["hello"]
         assert made.node.asked("members")
+
+
+def test_what_was_typed_before_it_could_be_read_is_entered_line_by_line() -> None:
+    """The terminal, which had the keys until then, has made newlines of Enter."""
+    with world() as made:
+        made.type_ahead("hello\n/topic tea\nhalf a line")
+        assert said(made) == ["hello"]
+        assert [call["topic"] for call in made.node.asked("set_topic")] == ["tea"]
+        assert typed(made) == "half a line"
+        made.type_ahead("\n")
+        assert said(made) == ["hello"], "from then on that key makes a new line"
+        made.type("and another")
+        made.press("Enter")
+        assert said(made) == ["hello", "half a line\nand another"]

@@ -81,6 +81,9 @@ def test_who_has_an_id_of_the_registry_keeps_its_admission() -> None:
     for other in (given(7, by=2), given(7, by=2, since=5), let_in(7, by=2), let_in(7)):
         brings(talk, other)
         assert talk.group.member(7) == given(7)
+    talk = den(FOUNDER, person(2), given(7, by=2, since=5))
+    brings(talk, given(7))
+    assert talk.group.member(7) == given(7, by=2, since=5)
 
 
 def test_nobody_gives_more_of_what_was_said_than_it_is_given() -> None:

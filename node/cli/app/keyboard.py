@@ -4,6 +4,9 @@ A terminal without bracketed paste (the Linux console) sends what is pasted as i
 each of its lines would be sent as a message unasked.  So a read with text behind a line's end is
 held until nothing more comes for a moment.  If it has more lines than are pasted unasked it is a
 paste from then on, without what no text has; else its keys are what they were, in the same order.
+
+What was typed before we began to read has passed the terminal's own editing, which has made Enter a
+newline; so in the first read that is what it means.
 """
 
 import asyncio
@@ -34,10 +37,15 @@ class Keyboard(KeyProcessor):
         self._held: list[KeyPress] = []
         self._timer: asyncio.TimerHandle | None = None
         self._pasted_at = -AGAIN_S
+        self._is_first = True
 
     def feed_multiple(self, key_presses: list[KeyPress], first: bool = False) -> None:
         """Takes the keys of a read, or with `first` some that were taken already."""
         key_presses = [one for one in key_presses if not _is_colour(one)]
+        if self._is_first and key_presses:
+            self._is_first = False
+            if all(one.key != Keys.ControlM for one in key_presses):
+                key_presses = list(map(_entered, key_presses))
         if first or not (self._held or self._is_burst(key_presses)):
             super().feed_multiple(key_presses, first)
             return
@@ -69,6 +77,11 @@ class Keyboard(KeyProcessor):
             else:
                 super().feed_multiple(keys)
         self.process_keys()
+
+
+def _entered(one: KeyPress) -> KeyPress:
+    """What stands for Enter, as Enter."""
+    return KeyPress(Keys.ControlM, "\r") if one.key == Keys.ControlJ else one
 
 
 def _is_plain(one: KeyPress) -> bool:
