@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.belonging import WHOLE_MAX
 from node.core.effects import Change
 from node.core.events import LinkBroken, Started
 from node.core.membership import Membership
@@ -81,6 +82,21 @@ def test_in_a_large_group_hashes_go_first() -> None:
     assert update.want_roster
     assert update.roster == roster(mine(talk)), "which 2 may not have"
     assert update.known == Membership(talk.group.roster).known
+
+
+def test_so_they_do_where_many_have_left() -> None:
+    """All of them would be more than one call brings."""
+    gone = [person(id, left=True) for id in range(10, 10 + WHOLE_MAX)]
+    talk = follower(3, 1, 2, *gone)
+    talk.hold(m.Update)
+    talk.hears(m.Ping(talk.caller(2), talk.view(2, roster_hash=7)))
+    (update,) = talk.sent(m.Update, to=2)
+    assert update.roster == roster(mine(talk))
+    assert update.known == Membership(talk.group.roster).known
+    every = tuple(one.id for one in talk.group.roster.members)
+    talk.answer(m.Update, m.Updated(roster(), talk.view(2), every), to=2)
+    (update,) = talk.sent(m.Update, to=2)
+    assert len(update.roster.members) == WHOLE_MAX < len(every), "of the others the next time"
 
 
 def test_what_the_other_wants_of_ours_follows_and_what_it_has_beyond_is_taken() -> None:

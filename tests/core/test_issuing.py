@@ -11,7 +11,7 @@ from node.core.reasons import Reason
 from node.core.types import NO_IDS, Epoch, IdBlock, MemberId
 from tests.sim.signing import REGISTRY, granted, is_signed, signer
 
-from .cast import CHAT, EPOCH, FIRST, identity, let_in, person
+from .cast import CHAT, EPOCH, FIRST, WALL, identity, let_in, person
 from .dialogue import Dialogue, follower, leading
 from .test_joining import admit
 
@@ -91,6 +91,17 @@ def test_nobody_gives_more_of_what_was_said_than_it_is_given() -> None:
     brings(talk, given(7, by=2, since=49), given(8, by=2, since=50))
     brings(talk, given(9, by=8, since=3))
     assert talk.group.belonging == (1, 2, 3, 8)
+
+
+def test_nobody_is_let_in_with_more_than_its_leader_is_given() -> None:
+    """Though that one's clock, or the founder's, is ahead."""
+    talk = leading(2, replace(FOUNDER, since=5), first=50, signs=SIGNS)
+    mine = talk.group.member(2)
+    assert mine is not None
+    talk.group._s.members.put(replace(mine, since=WALL + 10**9, admission=b"a"))
+    welcome = admit(talk, 9)
+    (record,) = [one for one in welcome.roster.members if one.id == 50]  # type: ignore[union-attr]
+    assert record.since == WALL + 10**9
 
 
 def test_who_was_let_in_before_that_is_vouched_for_by_founder_and_leader() -> None:
