@@ -5,8 +5,8 @@ let it in died before it told anybody; and nobody else can say of itself that it
 anybody of others that they were, or since when they are given what is said: nobody gives more than
 it is given.  The founder has signed its own admission.
 
-Those who were let in before ids were issued in writing are vouched for by the founder, and by
-whoever leads; their ids are below all of which the registry has said to whom it gave them.
+Of those who were let in before ids were issued in writing the word of any member counts; their ids
+are below all of which the registry has said to whom it gave them.
 
 Only the highest id of an identity belongs; but an id that its member has affirmed comes before all
 that it has not, so nobody is moved to an id that another made up.
@@ -20,12 +20,13 @@ from msgspec.structs import replace
 from .access import Invite
 from .access import statement as invitation
 from .issuing import is_issued
-from .messages import Member, Roster
+from .messages import Join, Member, Roster
 from .state import State
 from .types import NO_IDS, ChatId, Epoch, IdBlock, MemberId, WallMillis
 
 PURPOSE = b"p2pchat admission 1\0"  # no signature for anything else begins like this
 AFFIRMED = b"p2pchat member 1\0"  # likewise
+WISH = b"p2pchat wish 1\0"
 
 
 class Person(NamedTuple):
@@ -48,6 +49,21 @@ def statement(
     numbers = (chat, member, admitted.generation, admitted.n)
     said = PURPOSE + b"".join(number.to_bytes(8) for number in numbers) + identity
     return said + since.to_bytes(8) if since else said
+
+
+def wish(join: Join) -> bytes:
+    """What a joiner's identity signs: it wants in, in that life and process, and is called there.
+
+    Else whoever has stolen its certificate would come in as its next life.
+    """
+    caller = join.caller
+    numbers = b"".join(n.to_bytes(8) for n in (caller.chat, caller.incarnation, join.process))
+    return WISH + numbers + f"{join.address}|{join.name}".encode()
+
+
+def is_own_wish(s: State, join: Join) -> bool:
+    """Has the identity that it names signed it?"""
+    return s.setup.verify is None or s.setup.verify(join.identity, join.word, wish(join))
 
 
 def signed(s: State, member: Member) -> Member:
@@ -84,15 +100,9 @@ def _is_let_in(s: State, member: Member, persons: Persons) -> bool:
     said = statement(s.chat, member.id, member.identity, member.admitted, member.since)
     if not verify(by.identity, member.admission, said):
         return False
-    if member.issued == NO_IDS and _is_vouched_for(s, member):
+    if member.issued == NO_IDS and member.id < s.members.issued_from:
         return True
     return is_issued(s, member.id, member.admitted, member.admitted_by, member.issued)
-
-
-def _is_vouched_for(s: State, member: Member) -> bool:
-    """Was it let in before ids were issued in writing, as the founder or our leader says?"""
-    by = s.members.decisions.founder, s.leader, s.me
-    return member.admitted_by in by and member.id < s.members.issued_from
 
 
 def affirmation(chat: ChatId, member: MemberId) -> bytes:

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from .admission import affirmed, proved
 from .alarms import Alarm
+from .callers import kicked, unheard
 from .calls import Outcome, Outstanding, absent
 from .effects import Change, Joined, MemberChanged
 from .events import Changed
 from .liveness import Check
 from .membership import at, suspected, with_life
 from .messages import Life, Member, Ping, Pong, Refusal, Roster, Update, Updated, View
-from .reasons import Reason
 from .removing import Removing
 from .ruling import Ruling
 from .state import Role, State
@@ -74,6 +74,7 @@ class Belonging:
         changes = s.members.absorb(roster)
         if not changes and s.members.common == common:
             return False
+        s.parted &= s.members.claim_keys[-1:] == common.claim_keys[-1:]
         s.store_roster()
         for before, after in changes:
             s.saw_id(after.id)
@@ -84,8 +85,10 @@ class Belonging:
                 s.alarms.cancel(Alarm.DROP, after.id)
                 s.liveness.checks.pop(after.id, None)  # A later life is looked into anew.
                 self._gone(after.id)
-            if s.role is Role.LEADER and not after.belongs:
-                s.alarms.set_earlier(Alarm.RENEW, s.now + NEW_KEY_MS)
+            if not after.belongs:
+                s.parted = True
+                if s.role is Role.LEADER:
+                    s.alarms.set_earlier(Alarm.RENEW, s.now + NEW_KEY_MS)
         if (fresh := s.members.about) != about and not quiet:
             s.emit(MemberChanged(fresh.source or about.source, Change.TOPIC, fresh.value))
         self._ruling.tell(order, quiet=quiet)
@@ -200,9 +203,10 @@ class Belonging:
         mine = s.members.get(s.me)
         if mine is None:
             return
-        if max(above, mine.incarnation) > s.incarnation:
+        known = max(above, mine.incarnation, mine.address_stamp[0])
+        if known > s.incarnation:
             s.stream, s.stream_seq = None, 0  # Others may have trimmed one of that other life.
-        s.incarnation = max(s.incarnation, above, mine.incarnation, s.wall - 1) + 1
+        s.incarnation = max(s.incarnation, known, s.wall - 1) + 1
         s.store_meta()
         self.announce()
 
@@ -316,7 +320,8 @@ class Belonging:
             s = self._s
             self.absorb(outcome.roster, by=call.to)
             s.liveness.heard(s.now, call.to)
-            if outcome.wanted or outcome.wants_common:
+            is_first = isinstance(call.request, Update) and call.request.known is not None
+            if is_first and (outcome.wanted or outcome.wants_common):
                 wanted = outcome.wanted[:WHOLE_MAX]  # Of the others the next time.
                 part = s.members.asked_for(wanted, common=outcome.wants_common)
                 s.call(call.to, Update(s.caller(call.to), part), REFRESH_MS, self._updated)
@@ -331,7 +336,7 @@ class Belonging:
             news = [id for id, record in known.items() if s.members.get(id) != record]
             self.tell(*news, common=s.members.common != common)
         if s.members.is_kicked(by):  # As it has told us itself.
-            return self.removing.refuse(call, request, _kicked(by))
+            return self.removing.refuse(call, request, kicked(by))
         s.respond(call, self._exchanged(request))
 
     def _exchanged(self, request: Update) -> Updated:
@@ -481,20 +486,9 @@ class Belonging:
         """Why this caller may not be heard; None: it may."""
         s = self._s
         record = s.members.get(node)
-        if record is None:
-            return Refusal(Reason.UNKNOWN_MEMBER, f"no member {node} here")
-        if record.kicked:
-            return _kicked(node)
-        if not s.members.belongs(node):
-            return Refusal(Reason.LEFT, f"member {node} has left")
-        if incarnation < record.incarnation:
-            text = f"member {node} lives on as {record.incarnation}"
-            return Refusal(Reason.OLD_INCARNATION, text)
-        is_new = incarnation > record.incarnation and not is_ahead(s, incarnation)
-        if is_new and node != s.me:  # A twin brings its whole record.
+        refusal = unheard(s, record, node, incarnation)
+        if record is None or refusal is not None or node == s.me:
+            return refusal  # A twin brings its whole record.
+        if incarnation > record.incarnation and not is_ahead(s, incarnation):
             self.note_life(record, incarnation)
         return None
-
-
-def _kicked(node: MemberId) -> Refusal:
-    return Refusal(Reason.KICKED, f"member {node} was kicked")

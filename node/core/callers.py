@@ -8,7 +8,7 @@ from .admission import is_proved
 from .messages import Coordinator, Join, Member, Ping, Refusal, Request, Update
 from .reasons import Reason
 from .state import State
-from .types import MemberId
+from .types import Incarnation, MemberId
 
 
 def fault(s: State, request: Request, certificate: bytes | None) -> Refusal | None:
@@ -35,6 +35,27 @@ def fault(s: State, request: Request, certificate: bytes | None) -> Refusal | No
         if known != certificate and _renews(request, record, certificate):
             return None
     return None if known == certificate else _wrong(node)
+
+
+def unheard(
+    s: State, record: Member | None, node: MemberId, incarnation: Incarnation
+) -> Refusal | None:
+    """Why a member of which this record is known is not heard in that life; None: it is."""
+    if record is None:
+        return Refusal(Reason.UNKNOWN_MEMBER, f"no member {node} here")
+    if record.kicked:
+        return kicked(node)
+    if not s.members.belongs(node):
+        return Refusal(Reason.LEFT, f"member {node} has left")
+    if incarnation < record.incarnation:
+        text = f"member {node} lives on as {record.incarnation}"
+        return Refusal(Reason.OLD_INCARNATION, text)
+    return None
+
+
+def kicked(node: MemberId) -> Refusal:
+    """What is said to who was removed."""
+    return Refusal(Reason.KICKED, f"member {node} was kicked")
 
 
 def _renews(request: Request, known: Member, certificate: bytes) -> bool:
@@ -76,5 +97,5 @@ def _no_member() -> Refusal:
 
 
 def _gone(record: Member) -> Refusal:
-    how, reason = ("was kicked", Reason.KICKED) if record.kicked else ("has left", Reason.LEFT)
-    return Refusal(reason, f"member {record.id} {how}")
+    left = Refusal(Reason.LEFT, f"member {record.id} has left")
+    return kicked(record.id) if record.kicked else left

@@ -293,8 +293,10 @@ class Group(Readable):
         s = self._s
         s.wall_ahead = wall - s.now
         mine = s.members.get(s.me)
-        known = mine.incarnation if mine is not None else 0  # Perhaps of a twin that stopped us.
-        s.incarnation = max(s.incarnation + 1, known + 1, wall)
+        lives = (mine.incarnation, mine.address_stamp[0]) if mine is not None else ()
+        s.incarnation = max(
+            s.incarnation + 1, wall, *(life + 1 for life in lives)
+        )  # Also a twin's.
         s.store_meta()
         if mine is None or s.leaving:  # Said in a membership that is over, or all but.
             for _, post in self._unsettled:

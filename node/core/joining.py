@@ -9,7 +9,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from .access import Challenge
-from .admission import signed
+from .admission import is_own_wish, signed, wish
 from .alarms import Alarm
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
@@ -40,7 +40,7 @@ from .reasons import Reason
 from .reign import Reign
 from .state import Role, State
 from .types import NO_EPOCH, NO_HLC, Address, CallId, IdBlock, MemberId, Silence
-from .vetting import farewell, is_ahead, is_signed
+from .vetting import SEQ_MAX, farewell, is_ahead, is_signed
 
 REDIRECTS = 2
 NOBODY_ANSWERS = "NOBODY_ANSWERS"
@@ -144,7 +144,7 @@ class Joining:
 
     def _request(self) -> Join:
         s = self._s
-        return Join(
+        join = Join(
             caller=Caller(s.chat, 0, s.incarnation, NO_EPOCH),
             name=s.name,
             identity=s.setup.identity,
@@ -156,6 +156,7 @@ class Joining:
             mode=s.setup.mode,
             card=s.setup.card,
         )
+        return replace(join, word=s.setup.sign(wish(join))) if s.setup.sign is not None else join
 
     def _farewells(self) -> tuple[bytes, ...]:
         s = self._s
@@ -306,6 +307,9 @@ class Joining:
         answer, belongs = None, s.members.of_identity(request.identity)
         if request.knows is not None or not belongs:  # Who comes by a password is shown it, too.
             answer = self._inviting.verdict(request, certificate)
+        if answer is None and not is_own_wish(s, request):
+            text = "who wants in has not signed that"
+            answer = Refusal(Reason.WRONG_SIGNATURE, text)
         if answer is not None or belongs:
             return answer
         return self._no_room()
@@ -346,14 +350,13 @@ class Joining:
                 self._belonging.tell(id)
         if s.mode == TRANSIENT:
             self._bury(request)
-        member = s.members.of_identity(request.identity)
-        if member:
+        member = known = s.members.of_identity(request.identity)
+        if known:
             self._readmit(member, request)
         elif s.ids:
             member = next(iter(s.ids))
             record = self._new_member(member, s.ids.pop(member), request)
             self._belonging.absorb(Roster((record,)))
-            self._inviting.used(member, request)
         else:
             return s.respond(call, Refusal(Reason.NO_IDS, "no member ids left"))
         s.respond(
@@ -372,6 +375,8 @@ class Joining:
         )
         s.liveness.heard(s.now, member)
         self._belonging.tell(member)
+        if not known:
+            self._inviting.used(member, request)
 
     def _bury(self, request: Join) -> None:
         """Whoever was at the joiner's address has ended with its process, and its key with it."""
@@ -391,7 +396,9 @@ class Joining:
         alive = with_life(known, incarnation)
         card = known.card if request.card == NO_CARD else request.card
         if (request.address, card) != (known.address, known.card):
-            stamp = (incarnation, known.address_stamp[1] + 1)
+            since, seq = known.address_stamp
+            is_old = incarnation > since or seq >= SEQ_MAX
+            stamp = (max(incarnation, since + 1), 0) if is_old else (since, seq + 1)
             alive = at(alive, request.address, stamp, card)
         self._belonging.absorb(Roster((alive,)))
 

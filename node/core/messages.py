@@ -168,6 +168,7 @@ class Join(Struct, frozen=True):
     proof: bytes = b""
     knows: Knows | None = None  # who comes by a password; answered by `Challenge` in between
     farewells: tuple[bytes, ...] = ()  # of each of `left_ids`, or none
+    word: bytes = b""  # its identity's signature, see `admission`
 
 
 class Welcome(Struct, frozen=True):

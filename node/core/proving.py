@@ -167,5 +167,5 @@ class Proving:
         s, keys = self._s, self._s.members.claim_keys
         if s.setup.claims is None or s.registered is None:
             return False
-        has_parted = not keys or keys[-1].gone != gone_hash(s.members.gone)
+        has_parted = not keys or s.parted or keys[-1].gone != gone_hash(s.members.gone)
         return has_parted or self.newest != s.registered

@@ -148,6 +148,7 @@ class State:
         self.stalled_until: Millis = 0
         self.listed_as = self.name  # by the registry
         self.nds_up: bool | None = None  # None: not asked yet
+        self.parted = False  # has somebody gone since the newest claim key came?
         self.registered: bytes | None = None  # the claim key there; None: not asked yet
         self.in_use: tuple[bytes, bytes] = b"", b""  # both halves of it, the public one first
         self.partial = bool(meta and meta.partial)

@@ -8,7 +8,7 @@ could not be told any more.
 
 from msgspec.structs import replace
 
-from .access import Password
+from .access import Invite, Password
 from .membership import RECORDS_MAX
 from .messages import TRANSIENT, Fact, Member, Roster
 from .state import State
@@ -19,6 +19,7 @@ ROOM_MS: Millis = 366 * 24 * 3_600_000
 WRITTEN_MS: Millis = 1_767_225_600_000  # 2026: no clock is right that shows less
 AHEAD_MS: Millis = 40 * ROOM_MS
 ENDS_MAX = 4_096  # of streams of one member
+SEQ_MAX = 2**32  # addresses of one life
 
 
 def statement(chat: ChatId, member: MemberId) -> bytes:
@@ -59,11 +60,18 @@ def vetted(s: State, roster: Roster, by: MemberId) -> Roster:
     late = {what: had for what, (said, had) in common.items() if _is_ahead(s, said, had.hlc.ms)}
     for what in late:
         s.drop(f"{what} from a far future")
-    invites = tuple([one for one in roster.invites if one.made <= _most(s)])
-    same = not late and len(invites) == len(roster.invites)
+    ids = {one.id for one in records}
+    invites = tuple([_used_by(s, one, ids) for one in roster.invites if one.made <= _most(s)])
+    same = not late and invites == roster.invites
     if same and len(records) == len(roster.members) and all(map(_is, records, roster.members)):
         return roster
     return replace(roster, members=tuple(records), invites=invites, **late)
+
+
+def _used_by(s: State, brought: Invite, ids: set[MemberId]) -> Invite:
+    """Used by members alone, of which there are no more than can be told."""
+    used = tuple([id for id in brought.used if id in ids or s.members.get(id) is not None])
+    return brought if len(used) == len(brought.used) else replace(brought, used=used)
 
 
 def _is(one: Member, other: Member) -> bool:
@@ -75,27 +83,18 @@ def _vetted(s: State, brought: Member, by: MemberId) -> Member | None:
     known = s.members.get(brought.id)
     if brought == known:
         return brought
-    was_in = not known.left if known is not None else brought.issued != NO_IDS
-    if brought.left and was_in and not is_signed(s, brought.identity, brought.id, brought.farewell):
-        s.drop("a farewell that its member has not signed")
-        brought = replace(brought, left=False, farewell=b"")
+    if brought.left or brought.farewell or brought.ends:
+        brought = _as_left(s, brought, known)
     if known is None:
         return brought if _is_believable(s, brought) else None
-    if len({stream for stream, _ in (*brought.ends, *known.ends)}) > ENDS_MAX:
-        s.drop("more ends of streams than anybody has")
-        brought = replace(brought, ends=known.ends)
+    if brought.address_stamp[1] > SEQ_MAX:
+        s.drop("more addresses than anybody has")
+        brought = _as_there(brought, known)
     if by == brought.id:
         return brought  # It can only harm itself.
     if max(brought.incarnation, brought.address_stamp[0]) > max(known.incarnation, _most(s)):
         s.drop("a life that its member cannot have drawn")
-        brought = replace(
-            brought,
-            incarnation=known.incarnation,
-            life=known.life,
-            address=known.address,
-            address_stamp=known.address_stamp,
-            card=known.card,
-        )
+        brought = replace(_as_there(brought, known), incarnation=known.incarnation, life=known.life)
     for what in ("nick", "away"):
         fact, before = getattr(brought, what), getattr(known, what)
         if _is_ahead(s, fact, before.hlc.ms):
@@ -104,10 +103,31 @@ def _vetted(s: State, brought: Member, by: MemberId) -> Member | None:
     return brought
 
 
+def _as_left(s: State, brought: Member, known: Member | None) -> Member:
+    """Whether it has left, and what comes with that, is its own to say."""
+    word, ends = (known.farewell, known.ends) if known is not None else (b"", ())
+    was_gone = known.left if known is not None else brought.issued == NO_IDS
+    is_own = brought.left and is_signed(s, brought.identity, brought.id, brought.farewell)
+    if brought.left and not is_own and not was_gone:
+        s.drop("a farewell that its member has not signed")
+    if not (is_own or (brought.left and was_gone)):
+        return replace(brought, left=False, farewell=word, ends=ends)
+    if len({stream for stream, _ in (*brought.ends, *ends)}) > ENDS_MAX:
+        s.drop("more ends of streams than anybody has")
+        brought = replace(brought, ends=ends)
+    return brought if is_own else replace(brought, farewell=word)
+
+
+def _as_there(brought: Member, known: Member) -> Member:
+    """Where it is to be called as we know it."""
+    there = known.address, known.address_stamp, known.card
+    return replace(brought, address=there[0], address_stamp=there[1], card=there[2])
+
+
 def _is_believable(s: State, unknown: Member) -> bool:
     """Can all of that be so, of somebody of whom we have not heard?"""
-    stamps = unknown.incarnation, unknown.address_stamp[0], unknown.nick.hlc.ms, unknown.away.hlc.ms
-    if max(stamps) <= _most(s):
+    life, (since, seq) = unknown.incarnation, unknown.address_stamp
+    if max(life, since, unknown.nick.hlc.ms, unknown.away.hlc.ms) <= _most(s) and seq <= SEQ_MAX:
         return True
     s.drop("a record from a far future")
     return False

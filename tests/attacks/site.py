@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from node.codec import AskWriter, Seals, method_of
 from node.codec.frames import write_hello
+from node.core import admission
 from node.core import messages as m
 from node.core.conversation import ChatMessage, statement
 from node.core.types import Epoch, Hlc, Key, Stored, Stream
@@ -189,7 +190,8 @@ class Site:
     def join(self, own: keys.Keys, **rest: Any) -> m.Join:
         caller = m.Caller(self.chat, 0, 2**41, Epoch(0, 0))
         asked = m.Join(caller, CHAT, own.identity, "mallory", "127.0.0.1:9", 7, card=own.card)
-        return replace(asked, **rest)
+        asked = replace(asked, **rest)
+        return replace(asked, word=own.signing.sign(admission.wish(asked)))
 
     # ---- what must not change --------------------------------------------------------------------
 

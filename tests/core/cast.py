@@ -53,6 +53,12 @@ def let_in(member: MemberId, by: MemberId = 1, **rest: Any) -> m.Member:
     return replace(known, admitted_by=by, admission=signature)
 
 
+def wished(join: m.Join) -> m.Join:
+    """The same, signed by who wants in."""
+    signature = blake2b(admission.wish(join), key=join.identity, digest_size=64).digest()
+    return replace(join, word=signature)
+
+
 def removal(whom: MemberId, by: MemberId = 1, **rest: Any) -> Decision:
     """That one was removed by the founder; not signed."""
     return replace(Decision(by, Act.KICK, Hlc(1, 0), whom, identity(whom)), **rest)

@@ -111,8 +111,17 @@ def test_what_the_other_wants_of_ours_follows_and_what_it_has_beyond_is_taken() 
     assert update.roster == replace(Membership(talk.group.roster).common, members=(person(4),))
     assert update.roster.topic.value == "tea"
     assert (update.want_roster, update.known) == (False, None)
-    talk.answer(m.Update, m.Updated(m.Roster(), talk.view(2)), to=2)
-    assert talk.sent(m.Update, to=2) == [], "and that is all"
+    talk.answer(m.Update, m.Updated(m.Roster(), talk.view(2), (4,), wants_common=True), to=2)
+    assert talk.sent(m.Update, to=2) == [], "and that is all, whatever it wants"
+
+
+def test_nobody_wants_what_it_has_just_been_given() -> None:
+    """Else whoever says so would have us say it without end."""
+    talk = follower(3, 1, 2)
+    talk.hold(m.Update)
+    talk.hears(m.Ping(talk.caller(2), talk.view(2, roster_hash=7)))
+    talk.answer(m.Update, m.Updated(roster(), talk.view(2), (1, 3), wants_common=True), to=2)
+    assert talk.sent(m.Update) == []
 
 
 def test_who_brings_hashes_gets_what_differs_and_is_asked_for_the_rest() -> None:

@@ -21,7 +21,7 @@ from node.core.reasons import Reason
 from node.core.types import NO_EPOCH, Hlc
 from node.limits import NUMBER_MAX
 
-from .cast import CHAT, WALL, address, identity, person, removal
+from .cast import CHAT, WALL, address, identity, person, removal, wished
 from .dialogue import STRANGER, Dialogue, follower, leading
 from .laws import fixed
 from .test_vouching import is_signed, signer
@@ -48,7 +48,7 @@ def asks(talk: Dialogue, certificate: bytes | None = THEIRS, by: int = 9, **rest
     caller = m.Caller(CHAT, 0, 100, NO_EPOCH)
     shown = m.Card(certificate or b"")
     join = m.Join(caller, "den", identity(by), f"user{by}", address(by), by, card=shown)
-    talk.hand(Received(1_000_000 + by, replace(join, **rest), certificate))
+    talk.hand(Received(1_000_000 + by, wished(replace(join, **rest)), certificate))
     if (answer := talk.reply(1_000_000 + by)) is None:
         talk.answer(m.Ping, talk.pong(member=by), to=STRANGER)
         answer = talk.reply(1_000_000 + by)
@@ -305,9 +305,12 @@ def test_nobody_puts_another_secret_in_the_place_of_an_invitation_s() -> None:
     other = replace(other, signature=signer(1)(statement(CHAT, other)))
     talk.hears(m.Update(talk.caller(2), m.Roster(invites=(other,))))
     assert talk.group.invites == (of_2(),)
-    used = replace(of_2(), used=(7,), revoked=True)
+    used = replace(of_2(), used=(2,), revoked=True)
     talk.hears(m.Update(talk.caller(2), m.Roster(invites=(used,))))
     assert talk.group.invites == (used,)
+    strangers = replace(used, used=(1, 2, 7, 8))
+    talk.hears(m.Update(talk.caller(2), m.Roster(invites=(strangers,))))
+    assert talk.group.invites == (replace(used, used=(1, 2)),), "members alone have used it"
 
 
 def test_there_neither_an_open_door_nor_a_password_lets_in() -> None:

@@ -104,9 +104,9 @@ def test_nobody_is_let_in_with_more_than_its_leader_is_given() -> None:
     assert record.since == WALL + 10**9
 
 
-def test_who_was_let_in_before_that_is_vouched_for_by_founder_and_leader() -> None:
-    """To a member that was away all the while."""
-    for by, is_in in ((1, True), (2, False)):
+def test_who_was_let_in_before_that_is_vouched_for_by_any_member() -> None:
+    """To one that was away all the while."""
+    for by, is_in in ((1, True), (2, True), (9, False)):
         talk = den(person(1), person(2), person(4))
         brings(talk, let_in(7, by=by))
         assert (talk.group.member(7) is not None) is is_in

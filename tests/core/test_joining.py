@@ -5,13 +5,23 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.events import Answered, Closing, Leaving, LinkBroken, Started, Submitted
+from node.core.events import (
+    Answered,
+    Closing,
+    Leaving,
+    LinkBroken,
+    Received,
+    Started,
+    Submitted,
+)
 from node.core.joining import PATIENCE_MS
 from node.core.reasons import Reason
 from node.core.timing import LAN
 from node.core.types import NO_EPOCH, Epoch, Silence
+from node.core.vetting import SEQ_MAX
+from tests.sim.signing import is_signed, signer
 
-from .cast import CHAT, EPOCH, FIRST, NEXT, WALL, address, identity, person, record, removal
+from .cast import CHAT, EPOCH, FIRST, NEXT, WALL, address, identity, person, record, removal, wished
 from .dialogue import REGISTRY, STRANGER, Dialogue, follower, founding, leading, outsider, returning
 
 
@@ -19,7 +29,7 @@ def join(talk: Dialogue, by: int, **rest: object) -> m.Join:
     """A request to be let in; `by` stands for the person, who has no id yet."""
     caller = m.Caller(CHAT, 0, 100, NO_EPOCH)
     asked = m.Join(caller, "den", identity(by), f"user{by}", address(by), process=by)
-    return replace(asked, **rest)  # type: ignore[arg-type]
+    return wished(replace(asked, **rest))  # type: ignore[arg-type]
 
 
 def admit(talk: Dialogue, by: int, **rest: object) -> m.Welcome | m.Refusal:
@@ -468,3 +478,39 @@ def test_what_else_comes_late_lets_nobody_in(late: str) -> None:
         talk.hand(Leaving())
     talk.hand(Answered(call, reply))
     assert not talk.of(e.Joined)
+
+
+def test_who_wants_in_signs_that_itself() -> None:
+    """Else whoever has stolen the certificate of a member would come in as its next life."""
+    signs = {"verify": is_signed, "sign": signer(identity(1))}
+    for by, known in ((9, person(4)), (4, person(4))):
+        talk = leading(1, 2, known, first=50, signs=signs)
+        asked = replace(join(talk, by), caller=m.Caller(CHAT, 0, 200, NO_EPOCH))
+        before = talk.group.roster
+        for forged in (asked, replace(asked, word=b""), replace(wished(asked), address="m7:7000")):
+            talk.hand(Received(7, forged, None))
+            assert talk.reply(7).reason == Reason.WRONG_SIGNATURE
+            assert talk.group.roster == before
+        talk.hand(Received(8, wished(asked), None))
+        talk.answer(m.Ping, talk.pong(member=by), to=STRANGER)
+        assert isinstance(talk.reply(8), m.Welcome)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "lives", "then"),
+    [
+        ((100, 3), 100, (100, 4)),
+        ((100, 3), 200, (200, 0)),
+        ((300, 3), 200, (300, 4)),
+        ((100, SEQ_MAX), 100, (101, 0)),
+    ],
+)
+def test_who_comes_back_elsewhere_has_a_later_address(
+    stamp: tuple[int, int], lives: int, then: tuple[int, int]
+) -> None:
+    talk = leading(1, 2, person(4, address_stamp=stamp), first=50)
+    caller = m.Caller(CHAT, 0, lives, NO_EPOCH)
+    assert member_of(admit(talk, 4, address="m9:7000", caller=caller)) == 4
+    record = talk.group.member(4)
+    assert record is not None
+    assert (record.address, record.address_stamp) == ("m9:7000", then)

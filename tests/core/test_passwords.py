@@ -33,7 +33,7 @@ from node.core.membership import Membership
 from node.core.reasons import Reason
 from node.core.types import NO_EPOCH, Hlc
 
-from .cast import CHAT, WALL, address, identity
+from .cast import CHAT, WALL, address, identity, wished
 from .dialogue import STRANGER, Dialogue, follower, leading, returning
 from .laws import fixed
 
@@ -72,7 +72,7 @@ def request(by: int = 9, certificate: bytes = THEIRS, **rest: Any) -> m.Join:
     caller = m.Caller(CHAT, 0, 100, NO_EPOCH)
     card = m.Card(certificate)
     join = m.Join(caller, "den", identity(by), f"user{by}", address(by), by, card=card)
-    return replace(join, **rest)
+    return wished(replace(join, **rest))
 
 
 def asks(talk: Dialogue, join: m.Join, certificate: bytes | None = THEIRS) -> Any:

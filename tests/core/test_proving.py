@@ -216,6 +216,25 @@ def test_who_leads_next_registers_what_the_last_one_could_not() -> None:
     assert (renewals[-1].claim_key, keys_of(renewals[-1])) == (TWO, [ONE])
 
 
+@pytest.mark.parametrize("removed", [False, True])
+def test_who_goes_leaves_no_key_of_its_own_behind(removed: bool) -> None:
+    """One that says of itself that it was made when all had gone who have gone by now."""
+    talk = ruling(2, 3, keys=KEYS[:1], at=ONE)
+    own = replace(KEYS[1], gone=gone_hash((3,)))
+    talk.hears(m.Update(talk.caller(3), knows(own)))
+    registered(talk, TWO)
+    talk.wait(2 * LAN.renew_ms)
+    if removed:
+        talk.hand(Decided(Act.KICK, WALL + talk.now, 3, identity(3)))
+    else:
+        parts(talk, 3)
+    talk.wait(2 * LAN.renew_ms)
+    assert [key.number for key in talk.group.roster.claim_keys] == [1, 2, 3]
+    sent = [s.request for _, s in talk.log if isinstance(s, e.Ask)]
+    last = [r for r in sent if isinstance(r, m.Renew)][-1]
+    assert last.claim_key == public(talk.group.roster.claim_keys[2].secret)
+
+
 def test_keys_that_a_member_makes_up_do_not_cost_the_one_that_is_registered() -> None:
     talk = ruling(2, 3, keys=KEYS[:1], at=ONE)
     talk.hears(m.Update(talk.caller(2), knows(*KEYS[1:5])))

@@ -17,7 +17,7 @@ from node.core.events import Changed, Decided, Field, Invited
 from node.core.reasons import Reason
 from node.core.types import Hlc
 
-from .cast import CHAT, WALL, identity, line, person
+from .cast import CHAT, WALL, identity, line, person, wished
 from .dialogue import Dialogue, follower, leading
 from .test_vouching import is_signed, signer
 
@@ -234,7 +234,7 @@ def test_who_is_banned_after_it_had_left_takes_no_name_back() -> None:
 
 def asks(talk: Dialogue, by: int) -> Any:
     caller = m.Caller(CHAT, 0, 200, m.NO_EPOCH if hasattr(m, "NO_EPOCH") else talk.group.epoch)
-    return talk.hears(m.Join(caller, "den", identity(by), "back", f"m{by}:7000", by))
+    return talk.hears(wished(m.Join(caller, "den", identity(by), "back", f"m{by}:7000", by)))
 
 
 def test_who_was_removed_is_not_let_in_again_until_that_is_taken_back() -> None:

@@ -16,7 +16,7 @@ from node.core.events import Changed, Field, Leaving, Started
 from node.core.messages import TRANSIENT
 from node.core.reasons import Reason
 from node.core.types import NO_EPOCH, ChatId, Hlc, IdBlock, MemberId, Stream
-from node.core.vetting import AHEAD_MS, ENDS_MAX, PURPOSE, ROOM_MS, WRITTEN_MS, statement
+from node.core.vetting import AHEAD_MS, ENDS_MAX, PURPOSE, ROOM_MS, SEQ_MAX, WRITTEN_MS, statement
 from node.limits import NUMBER_MAX, ROSTER_MAX
 
 from .cast import CHAT, WALL, identity, line, person
@@ -275,10 +275,52 @@ def test_ends_of_streams_stay_as_many_as_can_be_told() -> None:
     talk = den()
     ends = tuple((Stream(1, n), 1) for n in range(2 * ENDS_MAX))
     brings(talk, person(4, ends=ends[:ENDS_MAX]))
-    brings(talk, person(4, ends=ends[ENDS_MAX:]))
+    assert known(talk, 4).ends == (), "it has not left"
+    gone = {"left": True, "farewell": word(4)}
+    brings(talk, person(4, ends=ends[:ENDS_MAX], **gone))
+    brings(talk, person(4, ends=ends[ENDS_MAX:], **gone))
     assert known(talk, 4).ends == ends[:ENDS_MAX]
-    brings(talk, person(4, ends=((ends[0][0], 2),)))
+    brings(talk, person(4, ends=((ends[0][0], 2),), **gone))
     assert known(talk, 4).ends[0] == (ends[0][0], 2)
+
+
+def test_a_word_that_is_not_its_own_does_not_stand_in_the_place_of_a_farewell() -> None:
+    talk = den()
+    for gone in (False, True):
+        brings(talk, person(4, left=gone, farewell=b"\xff" * 64))
+        assert (known(talk, 4).left, known(talk, 4).farewell) == (False, b"")
+    brings(talk, person(4, left=True, farewell=word(4)))
+    brings(talk, person(4, left=True, farewell=b"\xff" * 64))
+    assert (known(talk, 4).left, known(talk, 4).farewell) == (True, word(4))
+
+
+def test_a_farewell_that_was_not_signed_is_followed_by_one_that_is() -> None:
+    """As of a member that left before that was signed."""
+    talk = follower(3, 1, 2, person(4, left=True), leader=1, signs=SIGNS)
+    brings(talk, person(4, left=True, farewell=word(4)))
+    assert known(talk, 4).farewell == word(4)
+
+
+def test_numbers_of_addresses_leave_room_for_the_next() -> None:
+    talk = den()
+    for by in (2, 4):
+        brings(talk, person(4, address="9.9.9.9:9", address_stamp=(100, SEQ_MAX + 1)), by=by)
+        assert known(talk, 4).address == person(4).address
+    brings(talk, person(4, address="9.9.9.9:9", address_stamp=(100, SEQ_MAX)), by=4)
+    assert known(talk, 4).address == "9.9.9.9:9"
+    brings(talk, admitted(address_stamp=(100, SEQ_MAX + 1)))
+    assert talk.group.member(7) is None
+
+
+def test_we_are_called_where_we_are_whatever_is_said_of_it() -> None:
+    talk = den()
+    there = known(talk, 3).address
+    brings(talk, person(3, address="9.9.9.9:9", address_stamp=(MOST, 7)))
+    assert (known(talk, 3).address, known(talk, 3).address_stamp[0] > MOST) == (there, True)
+    talk = returning(person(3, address="9.9.9.9:9", address_stamp=(MOST, 7)), 1, 2, leader=1)
+    talk.hand(Started(WALL))
+    assert known(talk, 3).address == there
+    assert talk.group.incarnation > MOST
 
 
 def test_there_is_room_for_so_many_records_and_no_more() -> None:

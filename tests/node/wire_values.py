@@ -390,6 +390,7 @@ JOIN = core.Join(
     invite=9,
     proof=b"p" * 32,
     knows=access.Knows(b"e" * 33),
+    word=b"w" * 64,
 )
 RUN = Run(1_000_001, STREAM, 1, 9, 5)
 FLOOR = Floor(1_000_001, STREAM, 7, 2**64 - 1)

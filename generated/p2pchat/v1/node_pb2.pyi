@@ -406,6 +406,7 @@ class JoinNetworkRequest(_message.Message):
     PROOF_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     FAREWELLS_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The network's name, where caller.chat_id is 0."""
     identity: _builtins.bytes
@@ -426,6 +427,10 @@ class JoinNetworkRequest(_message.Message):
     proof: _builtins.bytes
     """BLAKE2b, 32 bytes, keyed with the invitation's check, of the hashes of "p2pchat join 1", the
     identity, the joiner's certificate and that of the node that is asked.
+    """
+    word: _builtins.bytes
+    """Its identity's signature, 64 bytes, of "p2pchat wish 1", a zero byte, caller.chat_id,
+    caller.incarnation and process (64 bits each, the highest first), address, "|" and name.
     """
     @_builtins.property
     def caller(self) -> _common_pb2.Caller:
@@ -465,10 +470,11 @@ class JoinNetworkRequest(_message.Message):
         proof: _builtins.bytes = ...,
         password: Global___PasswordStep | None = ...,
         farewells: _abc.Iterable[_builtins.bytes] | None = ...,
+        word: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "card", b"card", "password", b"password"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "card", b"card", "farewells", b"farewells", "identity", b"identity", "invite_id", b"invite_id", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "password", b"password", "process", b"process", "proof", b"proof"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "caller", b"caller", "card", b"card", "farewells", b"farewells", "identity", b"identity", "invite_id", b"invite_id", "left_ids", b"left_ids", "mode", b"mode", "name", b"name", "nick", b"nick", "password", b"password", "process", b"process", "proof", b"proof", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

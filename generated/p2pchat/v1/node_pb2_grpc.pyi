@@ -29,7 +29,8 @@ class NodeStub:
     leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back),
     CLOCK_AHEAD (by decades);
     RESOURCE_EXHAUSTED: GROUP_FULL, TRY_LATER (too many wrong passwords; metadata: retry_ms);
-    NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
+    NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: WRONG_SIGNATURE (the joiner's identity has not signed
+    it), KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
     (also of an invitation that was revoked, has expired, or was for one, and of whatever does not
     fit of what comes by a password).
     """
@@ -78,7 +79,8 @@ class NodeServicer(metaclass=_abc_1.ABCMeta):
         leader_address, epoch), LEAVING, NO_IDS, CANNOT_REACH (nobody can call the joiner back),
         CLOCK_AHEAD (by decades);
         RESOURCE_EXHAUSTED: GROUP_FULL, TRY_LATER (too many wrong passwords; metadata: retry_ms);
-        NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
+        NOT_FOUND: UNKNOWN_CHAT; PERMISSION_DENIED: WRONG_SIGNATURE (the joiner's identity has not signed
+        it), KICKED, NOT_INVITED, NEEDS_PASSWORD, WRONG_SECRET
         (also of an invitation that was revoked, has expired, or was for one, and of whatever does not
         fit of what comes by a password).
         """
