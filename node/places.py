@@ -75,6 +75,8 @@ class Places(Struct, frozen=True):
         """
         for directory in (self.data, self.state, self.runtime, self.socket.parent):
             try:
+                if directory.is_relative_to(short_directory()):  # Parents have no mode of ours.
+                    short_directory().mkdir(mode=0o700, exist_ok=True)
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise refusal(directory, error) from error
@@ -122,11 +124,13 @@ def places(
     # Where the platform has no place for sockets, one that is private all the same.
     sockets = sys.platform == "darwin" or environ.get("XDG_RUNTIME_DIR")
     runtime = Path(dirs.user_runtime_dir) if sockets else short_directory()
+    data = Path(dirs.user_data_dir) / name
+    tag = hashlib.sha256(os.fsencode(data)).hexdigest()[:8]  # One user may have several homes.
     return Places(
         profile=name,
         home=None,
         config=Path(dirs.user_config_dir) / "config.toml",
-        data=Path(dirs.user_data_dir) / name,
+        data=data,
         state=Path(dirs.user_state_dir) / name,
-        runtime=runtime / name,
+        runtime=runtime / f"{name}-{tag}",
     )

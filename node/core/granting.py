@@ -4,9 +4,9 @@ An epoch is made by the registry alone.  Who hears of it from a member is shown 
 signature; where that is missing, or is not its own, the epoch counts for nothing.
 """
 
-from .messages import Grant
+from .messages import Grant, View
 from .state import State
-from .types import ChatId, Epoch, MemberId
+from .types import Address, ChatId, Epoch, MemberId
 
 PURPOSE = b"p2pchat grant 1\0"  # no signature for anything else begins like this
 
@@ -25,3 +25,11 @@ def is_granted(s: State, epoch: Epoch, leader: MemberId, grant: Grant) -> bool:
         return True
     said = statement(s.chat, epoch, leader, grant)
     return verify(s.nds, said, grant.signature) is not False
+
+
+def is_disowned(s: State, nds: Address, chat: ChatId, view: View) -> bool:
+    """Is somebody said to lead by the word of another registry than the one that we know there?"""
+    verify, grant = s.setup.granted, view.grant
+    if verify is None or not grant.signature:
+        return False
+    return verify(nds, statement(chat, view.epoch, view.leader, grant), grant.signature) is False

@@ -293,10 +293,8 @@ class Group(Readable):
         s = self._s
         s.wall_ahead = wall - s.now
         mine = s.members.get(s.me)
-        lives = (mine.incarnation, mine.address_stamp[0]) if mine is not None else ()
-        s.incarnation = max(
-            s.incarnation + 1, wall, *(life + 1 for life in lives)
-        )  # Also a twin's.
+        lives = (mine.incarnation, mine.address_stamp[0]) if mine is not None else (0,)  # A twin's.
+        s.incarnation = max(s.incarnation + 1, max(lives) + 1, wall)
         s.store_meta()
         if mine is None or s.leaving:  # Said in a membership that is over, or all but.
             for _, post in self._unsettled:

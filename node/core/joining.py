@@ -16,6 +16,7 @@ from .calls import Outcome, Outstanding
 from .clock import tick
 from .effects import Joined, JoinFailed
 from .events import Founded
+from .granting import is_disowned
 from .guessing import SOON_MS
 from .inviting import Inviting
 from .membership import RECORDS_MAX, at, with_life
@@ -215,6 +216,14 @@ class Joining:
 
     def _enter(self, welcome: Welcome) -> None:
         s = self._s
+        nds, view = s.nds or welcome.nds, welcome.view
+        if is_disowned(s, nds, welcome.chat, view):
+            text = (
+                f"the NDS at {nds} is known here by another key than to its members; if a wrong one"
+                " was taken for it, remove its line from known_nds"
+            )
+            self._why = Refusal(Reason.WRONG_NDS, text)
+            return self._fail()
         self._under_way = False
         s.alarms.cancel(Alarm.JOIN)
         if s.me and s.me != welcome.member:
@@ -222,14 +231,13 @@ class Joining:
         s.me, s.chat, s.name = welcome.member, welcome.chat, welcome.name
         s.listed_as = s.listed_as or s.name
         s.mode, s.created = welcome.mode, welcome.created
-        s.nds = s.nds or welcome.nds
+        s.nds = nds
         s.stream, s.stream_seq, s.leaving = None, 0, False
         s.election.claim = None
         s.role, s.ready = Role.FOLLOWER, True
         self._belonging.absorb(welcome.roster, quiet=True)
         s.store_meta()
         s.emit(Joined(s.me))
-        view = welcome.view
         s.saw_n(view.highest_n)
         s.partial = not len(s.history)
         self._reign.adopt(view.epoch, view.leader, view.leader_address, sure=True, grant=view.grant)

@@ -142,8 +142,7 @@ class State:
         self.highest_n = meta.highest_n if meta else 0
         self.left_ids: tuple[MemberId, ...] = meta.left_ids if meta else ()
         self.leaving = bool(meta and meta.leaving)
-        self.closing = False  # on the way out, for good or not
-        self.ready = False  # has read the record, or asked everyone, since the start
+        self.closing = self.ready = False  # on the way out; has read the record, or asked everyone
         self.doubtful = False  # was frozen: acts as leader only after reading the record
         self.stalled_until: Millis = 0
         self.listed_as = self.name  # by the registry

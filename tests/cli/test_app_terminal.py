@@ -444,11 +444,15 @@ def test_the_screen_is_there_before_its_node(world: World, monkeypatch: pytest.M
     started(world, opening, monkeypatch)
     assert world.display.is_alternate
     world.enter("typed early")
-    world.enter("/status")
+    world.enter("/topic tea")
+    world.enter("and another")
     world.sees("the node is starting")
+    assert not world.node.asked("send")
     opening.gate.set()
     world.passes(100)
     world.sees("[#dev]")
+    assert [call["text"] for call in world.node.asked("send")] == ["typed early", "and another"]
+    assert [call["topic"] for call in world.node.asked("set_topic")] == ["tea"]
     world.press("Ctrl+D")
     assert world.ended() == 0
     assert opening.closed
@@ -467,12 +471,14 @@ def test_a_node_that_does_not_start_is_complained_of(
 
 
 def test_one_may_leave_before_the_node_is_there(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     opening = Opening(world)
     started(world, opening, monkeypatch)
+    world.enter("never said")
     world.press("Ctrl+D")
     assert world.ended() == 0
+    assert "1 line could not be stored any more" in capfd.readouterr().err
     assert not opening.closed
 
 

@@ -14,7 +14,8 @@ from node.core.types import Epoch
 from tests.sim.signing import REGISTRY, granted, signer
 
 from .cast import BEFORE, CHAT, EPOCH, NEXT, WALL, address, person, record
-from .dialogue import Dialogue, follower, leading, returning
+from .dialogue import Dialogue, follower, leading, outsider, returning
+from .test_joining import welcome
 
 GRANTS = {"signs": {"granted": granted}}
 AFTER = Epoch(NEXT.generation, NEXT.n + 1)
@@ -180,3 +181,14 @@ def test_an_outsiders_grant_for_a_members_id_leads_nobody_to_it() -> None:
     called = [s for _, s in talk.log if isinstance(s, e.Call) and s.address == "outside:1"]
     assert called
     assert {call.certificate for call in called} == {b"three"}
+
+
+@pytest.mark.parametrize("by", [REGISTRY, b"another"])
+def test_a_newcomer_follows_nobody_whom_its_own_registry_has_not_made_leader(by: bytes) -> None:
+    """It may have taken a wrong one for it, and would hear of no later leader."""
+    talk = outsider(at="m1:7000", granted=granted)
+    said = welcome(talk, 9, 1)
+    view = replace(said.view, grant=grant(1, said.view.epoch, by=by))
+    talk.answer(m.Join, replace(said, view=view))
+    failed = [one.reason for one in talk.of(e.JoinFailed)]
+    assert (failed, len(talk.of(e.Joined))) == (([], 1) if by == REGISTRY else (["WRONG_NDS"], 0))

@@ -1,6 +1,8 @@
 """Where files are, and that nobody else can open them."""
 
+import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,30 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unwritable, match="file"):
         places("bob", str(tmp_path / "file"), {}).make()
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_where_the_platform_has_no_place_for_sockets_there_is_a_private_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int
+) -> None:
+    """Each home of one user has its own: else one would speak as the other."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))
+    (tmp_path / "t").mkdir()
+    sockets = set()
+    before = os.umask(mask)
+    try:
+        for home in ("one", "other"):
+            monkeypatch.setenv("HOME", str(tmp_path / home))
+            for name in ("XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+                monkeypatch.delenv(name, raising=False)
+            found = places(None, None)
+            found.make()
+            found.make()
+            assert found.socket.is_relative_to(short_directory())
+            assert stat.S_IMODE(found.socket.parent.stat().st_mode) == 0o700
+            sockets.add(found.socket)
+            monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+            sockets.add(places(None, None).socket)
+    finally:
+        os.umask(before)
+    assert len(sockets) == 4

@@ -111,6 +111,8 @@ class _Run:
         self._searching = Searching(face, self._paging)
         self._typing = Typing(face, self._typed, self._entered)
         self._watching, self._sending, pages = Watching(face), Sending(face), Pages(face)
+        self._early: list[str] = []  # what was entered before the chats were there
+        self._watching.begun = self._catch_up
         self._saving, asking = Saving(face), Asking(face)
         face.asks = asking.secret
         self._telling = Telling(face, self._screen.ring)
@@ -217,6 +219,7 @@ class _Run:
         self._telling.finish()
         late = await face.finish(face.patience_s)
         lines, others = late.count(LINE), [name for name in late if name.startswith("/")]
+        lines += len(self._early)
         if lines:
             face.parting = f"{counted(lines, 'line')} could not be stored any more"
         elif others:
@@ -317,8 +320,19 @@ class _Run:
     # ---- what happens
 
     def _entered(self, text: str) -> None:
-        """A line was entered."""
-        self._performing.line(text)
+        """A line was entered: before it is known which chats there are, it waits for that."""
+        if self._watching.has_begun or text.strip() == "/quit":
+            self._performing.line(text)
+        else:
+            if not self._early:
+                self._face.tell("the node is starting; what is entered now waits for it")
+            self._early.append(text)
+
+    def _catch_up(self) -> None:
+        """The chats are there."""
+        early, self._early = self._early, []
+        for text in early:
+            self._performing.line(text)
 
     def _typed(self, text: str) -> None:
         """The line of the search or of the switcher has changed."""

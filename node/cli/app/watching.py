@@ -5,7 +5,7 @@ let us go because we were slow, is tried again until it is there; what was held 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from msgspec.structs import replace
@@ -34,7 +34,9 @@ STATUS_S = 5.0  # without a reason the status is read this often
 
 
 class Watching:
-    """Keeps the state true."""
+    """Keeps the state true.  To be set before it starts: `begun` hears that the chats are there."""
+
+    begun: Callable[[], None]
 
     def __init__(self, face: Face) -> None:
         self._face = face
@@ -82,6 +84,11 @@ class Watching:
         await asyncio.sleep(LACKING_S)
         self._later = None
         self._stale_members.set()
+
+    @property
+    def has_begun(self) -> bool:
+        """Are the chats there?"""
+        return not self._is_new
 
     def _greet(self) -> None:
         """What is told at first, below what was said before."""
@@ -164,6 +171,7 @@ class Watching:
             face.apply(Selected(front.chat.chat_id))
         else:
             self._greet()
+        self.begun()
 
     # ---- what is read again and again
 
