@@ -23,7 +23,11 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2  # noqa: F401  so that details can be read
 from grpc_status import rpc_status
 
+from node.codec.check import Check
+from node.codec.joining import get_join
 from node.codec.sealing import opened
+from node.core.admission import wish
+from node.limits import Limits
 from node.trust import keys
 from node.trust.certificates import Tls
 from p2pchat.v1 import node_pb2
@@ -263,7 +267,7 @@ class Calls:
 
     def join(self, name: str, record: Request) -> Request:
         """The request with which `name` got in, once more."""
-        return {
+        request = {
             "caller": {
                 "chat_id": self.network["chat_id"],
                 "incarnation": self.views[name]["incarnation"],
@@ -273,3 +277,6 @@ class Calls:
             "address": self.listen[name],
             "process": self.views[name]["process"],
         }
+        said = wish(get_join(ParseDict(request, node_pb2.JoinNetworkRequest()), Check(Limits())))
+        word = self.cluster[name].keys.signing.sign(said)
+        return {**request, "word": b64encode(word).decode()}

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from msgspec.structs import replace
 
+from node.codec import method_of
+from node.core.admission import wish
+from node.core.messages import Caller, Join
+from node.core.types import NO_EPOCH
+from node.trust import keys
+from node.trust.certificates import Tls
 from tests.fuzz.rpcs import Rpc
 
 CALL_S = 20.0
@@ -110,3 +117,11 @@ async def _read(channel: grpc.aio.Channel, case: Case, answers: list[bytes]) -> 
 async def _each(payloads: tuple[bytes, ...]) -> AsyncIterator[bytes]:
     for payload in payloads:
         yield payload
+
+
+def wants_in(chat: int, nick: str, address: str, tls: Tls) -> bytes:
+    """The request of somebody new, who has signed it."""
+    own = keys.make(tls)
+    join = Join(Caller(chat, 0, 1, NO_EPOCH), "", own.identity, nick, address, 0)
+    join = replace(join, word=own.signing.sign(wish(join)))
+    return method_of(join).write_request(join)

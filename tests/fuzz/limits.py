@@ -13,9 +13,10 @@ from typing import Any
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from node.trust import certificates
 from p2pchat.v1 import common_pb2, control_pb2, nds_pb2, node_pb2
 from tests.fuzz import messages, oracle
-from tests.fuzz.calling import Case, Ending, call
+from tests.fuzz.calling import Case, Ending, call, wants_in
 from tests.fuzz.campaign import Campaign, difference
 from tests.fuzz.town import EVERYONE, MEMBERS_MAX, NOWHERE, TALKERS
 
@@ -355,12 +356,8 @@ async def full(campaign: Campaign) -> None:
     town = campaign.town
     town.gather("full", *EVERYONE)
     chat = town.chat(TALKERS[0], "full").chat_id
-    request = node_pb2.JoinNetworkRequest(
-        caller=common_pb2.Caller(chat_id=chat), identity=b"f" * 32, nick="f", address=NOWHERE
-    )
-    case = Case(
-        campaign.rpcs["Node/JoinNetwork"], 0, TALKERS[0], (request.SerializeToString(),), "full"
-    )
+    request = wants_in(chat, "f", NOWHERE, certificates.make())
+    case = Case(campaign.rpcs["Node/JoinNetwork"], 0, TALKERS[0], (request,), "full")
     ending = await call(campaign.channel(TALKERS[0]), case)
     told = oracle.reason(ending), str(MEMBERS_MAX) in ending.text
     if told != ("GROUP_FULL", True):

@@ -8,9 +8,10 @@ from random import Random
 
 import grpc
 
+from node.trust import certificates
 from p2pchat.v1 import common_pb2, control_pb2, nds_pb2, node_pb2
 from tests.fuzz import http2
-from tests.fuzz.calling import OPTIONS, Case
+from tests.fuzz.calling import OPTIONS, Case, wants_in
 from tests.fuzz.campaign import Campaign, together
 from tests.fuzz.town import TALKERS
 from tests.waiting import WAIT_S
@@ -147,16 +148,13 @@ async def strangers(campaign: Campaign) -> None:
     chat, rpc = town.society("town").chat, campaign.rpcs["Node/JoinNetwork"]
     leader = next(name for name in TALKERS if town.chat(name, "town").leader_nick == name)
 
+    nobody = certificates.make()
+
     async def knock(first: int) -> None:
         for n in range(first, count, AT_ONCE):
-            request = node_pb2.JoinNetworkRequest(
-                caller=common_pb2.Caller(chat_id=chat), identity=n.to_bytes(32), nick=f"s{n}",
-                address=f"127.1.{n // 250}.{n % 250 + 1}:{1_025 + n}",
-            )  # fmt: skip
-            case = Case(
-                rpc, n, leader, (request.SerializeToString(),), "town", "stranger",
-                may_be_heard=False,
-            )  # fmt: skip
+            address = f"127.1.{n // 250}.{n % 250 + 1}:{1_025 + n}"
+            request = wants_in(chat, f"s{n}", address, nobody)
+            case = Case(rpc, n, leader, (request,), "town", "stranger", may_be_heard=False)
             await campaign.one(case)
 
     await together([knock(first) for first in range(AT_ONCE)])

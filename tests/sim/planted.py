@@ -52,8 +52,8 @@ MUTANTS = [
     Mutant(
         "an identity is admitted twice",
         "node/core/joining.py",
-        "        member = s.members.of_identity(request.identity)\n        if member:\n",
-        "        member = 0\n        if member:\n",
+        "        member = known = s.members.of_identity(request.identity)\n",
+        "        member = known = 0\n",
     ),
     Mutant(
         "highest id wins",
@@ -182,8 +182,8 @@ MUTANTS = [
     Mutant(
         "refuted in the same life",
         "node/core/belonging.py",
-        "        s.incarnation = max(s.incarnation, above, mine.incarnation, s.wall - 1) + 1\n",
-        "        s.incarnation = max(s.incarnation, above, mine.incarnation)\n",
+        "        s.incarnation = max(s.incarnation, known, s.wall - 1) + 1\n",
+        "        s.incarnation = max(s.incarnation, known)\n",
     ),
     Mutant(
         "dropped is expelled",
@@ -263,7 +263,7 @@ MUTANTS = [
     Mutant(
         "a new life with the old incarnation",
         "node/core/group.py",
-        "        s.incarnation = max(s.incarnation + 1, wall)\n",
+        "        s.incarnation = max(s.incarnation + 1, max(lives) + 1, wall)\n",
         "        s.incarnation = max(s.incarnation, 1)\n",
     ),
     Mutant(
