@@ -12,11 +12,14 @@ from msgspec.structs import replace
 
 from node.core import messages as m
 from node.core.access import ClaimKey, Invite, statement
+from node.core.admission import wish
 from node.core.inviting import check_of
 from node.core.membership import INVITES_KEPT
-from node.core.types import GENERATION, Hlc, Stream
+from node.core.proving import gone_hash
+from node.core.types import GENERATION, NO_EPOCH, Hlc, Stream
 from node.limits import HLC_MAX, NUMBER_MAX
-from tests.attacks.site import CHAT, HONEST, Site, build
+from node.trust import claims
+from tests.attacks.site import CHAT, HONEST, Site, build, call
 from tests.attacks.test_members import brings, ghost, let_in, told
 from tests.e2e.programs import Member
 from tests.waiting import wait_for
@@ -167,3 +170,93 @@ def invitation(site: Site, id: int, made: int) -> Invite:
     """One of carol's."""
     one = Invite(id, check_of(id.to_bytes(16)), site.id["carol"], made)
     return replace(one, signature=site.keys["carol"].signing.sign(statement(site.chat, one)))
+
+
+def full(site: Site, by: str) -> m.Roster:
+    """What that member tells carol of the chat: all of it could be read."""
+    asks = m.Update(site.caller("carol", site.id[by]), m.Roster(), want_roster=True)
+    answer = call(site.listen[by], site.keys["carol"].tls, asks, site.seals("carol"))
+    assert isinstance(answer, m.Updated), answer
+    return answer.roster
+
+
+def test_thousands_that_used_an_invitation_keep_nobody_out(yard: Site) -> None:
+    line = yard.cluster["bob"].row("invite", "-c", CHAT)["join"]
+    one = invitation(yard, 77, time.time_ns() // 1_000_000)
+    for first in (1, 10_000):
+        used = tuple(range(first, first + 4_096))
+        brings(yard, m.Roster(invites=(replace(one, used=used),)))
+    yard.cluster.add("guest").run("join", line, "--no-ui", "--nick", "guest")
+    wait_for(lambda: all("guest" in here(yard, name) for name in HONEST), "all know the guest")
+    assert max(len(known.used) for known in full(yard, "alice").invites) < 10
+
+
+def test_numbers_of_addresses_that_are_used_up_keep_nobody_out(yard: Site) -> None:
+    """Carol's own, and then she comes in once more from somewhere else."""
+    own, carol = yard.keys["carol"], yard.record("carol")
+    brings(yard, m.Roster((replace(carol, address_stamp=(carol.incarnation, NUMBER_MAX)),)))
+    anybody = m.Ping(m.Caller(yard.chat, 0, 0, NO_EPOCH), None)
+    seen = call(yard.listen["carol"], own.tls, anybody).view
+    listen = yard.listen["carol"].replace("127.0.0.1", "localhost")
+    caller = m.Caller(yard.chat, 0, seen.incarnation, NO_EPOCH)
+    join = m.Join(caller, CHAT, own.identity, "carol", listen, seen.process, card=own.card)
+    join = replace(join, word=own.signing.sign(wish(join)))
+    answer = call(yard.listen["alice"], own.tls, join, yard.seals("carol"))
+    assert isinstance(answer, m.Welcome), answer
+    joins(yard, "guest", "bob")
+    wait_for(lambda: all("guest" in here(yard, name) for name in HONEST), "all know the guest")
+
+
+def test_who_is_removed_has_left_no_claim_key_of_its_own(yard: Site) -> None:
+    """Carol has made one that looks as if it were made after she was gone."""
+    gone = gone_hash((yard.id["carol"],))
+    last = told(yard).claim_keys[-1]
+    own = ClaimKey(last.number + 1, b"c" * 32, gone)
+    brings(yard, m.Roster(claim_keys=(own,)))
+    public = claims.public(own.secret)
+
+    def registered() -> bytes:
+        network = yard.cluster.nds.network(CHAT)
+        return network.claim_key if network is not None else b""
+
+    wait_for(lambda: registered() == public, "hers is registered, as any newest one")
+    yard.cluster["alice"].run("kick", "carol", "-c", CHAT)
+    wait_for(lambda: registered() != public, "that is over with her")
+    yard.cluster["bob"].say(CHAT, "without carol")
+
+
+def test_who_left_is_no_member_whatever_is_said_of_its_farewell(yard: Site) -> None:
+    """Alice is away meanwhile, and carol brings noise in the place of the true word."""
+    dave = joins(yard, "dave", "bob")
+    wait_for(lambda: all("dave" in here(yard, name) for name in HONEST), "all know dave")
+    yard.cluster["alice"].kill()
+    wait_for(lambda: leads_confirmed(yard, "bob", "bob"), "bob leads")
+    id = dave.id(CHAT)
+    dave.run("leave", CHAT)
+    wait_for(lambda: "dave" not in here(yard, "bob"), "bob knows that dave left")
+    (record,) = [one for one in told(yard).members if one.id == id]
+    brings(yard, m.Roster((replace(record, farewell=b"\xff" * 64),)))
+    yard.cluster["alice"].up()
+    wait_for(lambda: "dave" not in here(yard, "alice"), "alice hears it, too")
+    assert [one.farewell for one in told(yard).members if one.id == id] == [record.farewell]
+
+
+def test_a_good_bye_is_heard_whatever_is_said_of_ends(yard: Site) -> None:
+    ends = tuple((Stream(1, k + 1), 1) for k in range(4_096))
+    brings(yard, m.Roster((replace(yard.record("bob"), ends=ends),)))
+    yard.cluster["bob"].say(CHAT, "I shall leave")
+    yard.cluster["bob"].run("leave", CHAT)
+    wait_for(lambda: "bob" not in here(yard, "alice") + here(yard, "carol"), "bob has left")
+
+
+def test_another_s_address_is_put_right_whenever_it_is_said_to_be_of(yard: Site) -> None:
+    alice = yard.record("alice")
+    late = time.time_ns() // 1_000_000 + 39 * 366 * 86_400_000
+    brings(yard, m.Roster((replace(alice, address="127.0.0.1:9", address_stamp=(late, 1)),)))
+
+    def is_right() -> bool:
+        (known,) = [one for one in told(yard).members if one.id == alice.id]
+        return known.address == alice.address and known.address_stamp[0] > late
+
+    wait_for(is_right, "alice says where she is")
+    yard.cluster["bob"].say(CHAT, "to alice, too")

@@ -12,8 +12,9 @@ from node.codec import Malformed
 from node.codec.sealing import about
 from node.core import messages as m
 from node.core.access import Invite, Password, Terms
+from node.core.admission import wish
 from node.core.conversation import ChatMessage
-from node.core.types import Hlc
+from node.core.types import Epoch, Hlc
 from node.limits import NUMBER_MAX
 from node.trust import keys
 from p2pchat.v1 import node_pb2
@@ -202,6 +203,19 @@ def test_a_call_in_a_life_without_end_does_not_shut_its_member_out(site: Site) -
             caller = replace(site.caller("carol", site.id["bob"]), incarnation=incarnation)
             call(site.listen["bob"], site.keys["carol"].tls, m.Ping(caller, site.view))
         site.cluster["carol"].say(CHAT, f"above {incarnation}")
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["not signed", "signed by the thief"])
+def test_nobody_comes_in_as_a_member_s_next_life(site: Site, signed: bool) -> None:
+    """Its node would take that for another process of its own, and stop."""
+    carol, own = site.record("carol"), site.keys["carol"]
+    caller = m.Caller(site.chat, 0, carol.incarnation + 10**9, Epoch(0, 0))
+    join = m.Join(caller, CHAT, carol.identity, "carol", "127.0.0.1:9", 42, card=carol.card)
+    if signed:
+        join = replace(join, word=keys.make(own.tls).signing.sign(wish(join)))
+    with site.unharmed():
+        told = call(site.listen["alice"], own.tls, join)
+        assert told == Refused("PERMISSION_DENIED", "WRONG_SIGNATURE")
 
 
 def test_what_was_sealed_for_one_chat_says_nothing_in_another(site: Site) -> None:
