@@ -8,8 +8,8 @@ it is given.  The founder has signed its own admission.
 Of those who were let in before ids were issued in writing the word of any member counts; their ids
 are below all of which the registry has said to whom it gave them.
 
-Only the highest id of an identity belongs; but an id that its member has affirmed comes before all
-that it has not, so nobody is moved to an id that another made up.
+Only the highest id of an identity belongs; but an id that its member has affirmed comes, as long as
+it is in, before all that it has not, so nobody is moved to an id that another made up.
 """
 
 from collections.abc import Iterable

@@ -108,8 +108,8 @@ def _hash(value: object) -> int:
 class Membership:
     """The roster, and what follows from it.
 
-    Only the highest id that an identity was ever given, of those that it has affirmed if there are
-    any, may belong; its others count as left.
+    Only the highest id that an identity was ever given may belong, or the highest that it has
+    affirmed and has not left; its others count as left.
     """
 
     def __init__(self, roster: Roster = NOBODY) -> None:
@@ -311,7 +311,7 @@ class Membership:
         if self._belonging is None:
             highest: dict[bytes, tuple[bool, MemberId]] = {}
             for member in self._records.values():
-                rank = member.affirmation != b"", member.id
+                rank = member.affirmation != b"" and member.belongs, member.id
                 highest[member.identity] = max(rank, highest.get(member.identity, (False, 0)))
             ids = sorted(id for _, id in highest.values())
             self._belonging = tuple(id for id in ids if self._records[id].belongs)

@@ -270,3 +270,12 @@ def test_an_id_that_our_own_node_has_affirmed_elsewhere_is_ours() -> None:
     talk = follower(3, 1, 2, leader=1, signs=SIGNS_3)
     says(talk, replace(let_in(50, by=2, identity=identity(3)), affirmation=own(50)))
     assert talk.group.me == 50
+
+
+@pytest.mark.parametrize("gone", [{"left": True}, {"kicked": True}])
+def test_who_comes_back_belongs_though_it_had_affirmed_an_id_of_before(gone: Any) -> None:
+    before = replace(person(5, **gone), affirmation=signature(identity(5), affirmation(CHAT, 5)))
+    talk = follower(3, 1, 2, before, leader=1, signs={"verify": verify})
+    says(talk, let_in(50, by=1, identity=identity(5)))
+    assert talk.group.belonging == (1, 2, 3, 50)
+    assert talk.changes == [(50, Change.JOINED)]

@@ -462,7 +462,7 @@ class Oracle(Bounds):
             if life.get(machine.me) is not Life.ALIVE:
                 return f"{machine.number} ({machine.me}) is {life.get(machine.me)} in the roster"
         ids = {machine.me for machine in staying}
-        said = {m.id: m.affirmation != b"" for m in rosters[0].members}
+        said = {m.id: m.affirmation != b"" and m.belongs for m in rosters[0].members}
         for member in staying[0].group.belonging if staying[0].group is not None else ():
             if member not in ids and life.get(member) is not Life.DROPPED:
                 return f"{small(member)} is not there, yet {life.get(member)} in the roster"
