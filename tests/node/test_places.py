@@ -1,6 +1,7 @@
 """Where files are, and that nobody else can open them."""
 
 import os
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -83,8 +84,8 @@ def test_where_the_platform_has_no_place_for_sockets_there_is_a_private_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int
 ) -> None:
     """Each home of one user has its own: else one would speak as the other."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))
-    (tmp_path / "t").mkdir()
+    short = tempfile.mkdtemp(dir="/tmp")
+    monkeypatch.setattr(tempfile, "tempdir", short)
     sockets = set()
     before = os.umask(mask)
     try:
@@ -102,4 +103,5 @@ def test_where_the_platform_has_no_place_for_sockets_there_is_a_private_one(
             sockets.add(places(None, None).socket)
     finally:
         os.umask(before)
+        shutil.rmtree(short)
     assert len(sockets) == 4
