@@ -54,6 +54,11 @@ def leads_confirmed(site: Site, name: str, by: str) -> bool:
     return chat is not None and chat.leader_nick == name and not chat.provisional
 
 
+def another_leads(site: Site) -> bool:
+    """After alice: carol where bob has not heard yet of the life that she has drawn just now."""
+    return any(leads_confirmed(site, name, name) for name in ("bob", "carol"))
+
+
 def ids_of(site: Site) -> m.Member:
     """Somebody whom carol lets in while she leads: its record shows which ids she has to give."""
     for name in ("alice", "bob"):
@@ -103,7 +108,7 @@ def test_numbers_that_are_used_up_stop_nobody_from_leading_or_coming_in(yard: Si
     assert leads(yard, "alice")
     yard.cluster["alice"].kill()
 
-    wait_for(lambda: leads_confirmed(yard, "bob", "bob"), "bob leads")
+    wait_for(lambda: another_leads(yard), "bob leads, or carol")
     joins(yard, "guest", "bob")
     wait_for(lambda: "guest" in here(yard, "carol"), "carol knows the guest")
     yard.cluster["alice"].up()
@@ -136,7 +141,7 @@ def test_claim_keys_that_a_member_makes_up_do_not_cost_the_chat_its_leader(yard:
     brings(yard, m.Roster(claim_keys=tuple(keys)))
     assert last not in told(yard).claim_keys
     yard.cluster["alice"].kill()
-    wait_for(lambda: leads_confirmed(yard, "bob", "bob"), "bob leads")
+    wait_for(lambda: another_leads(yard), "bob leads, or carol")
     joins(yard, "guest", "carol")
     wait_for(lambda: "guest" in here(yard, "bob"), "bob has let the guest in")
 
@@ -230,7 +235,7 @@ def test_who_left_is_no_member_whatever_is_said_of_its_farewell(yard: Site) -> N
     dave = joins(yard, "dave", "bob")
     wait_for(lambda: all("dave" in here(yard, name) for name in HONEST), "all know dave")
     yard.cluster["alice"].kill()
-    wait_for(lambda: leads_confirmed(yard, "bob", "bob"), "bob leads")
+    wait_for(lambda: another_leads(yard), "bob leads, or carol")
     id = dave.id(CHAT)
     dave.run("leave", CHAT)
     wait_for(lambda: "dave" not in here(yard, "bob"), "bob knows that dave left")
