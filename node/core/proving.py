@@ -7,8 +7,8 @@ the registry is told with each of them, since it knows no decisions.
 
 Whoever leads makes a new key when somebody has gone, tells the members, gives them time to hear of
 it, and then has the registry take it for the earlier one.  If it dies in between, the others have
-both.  A key that nobody else has been seen to have waits for one, or would be lost with us; not
-where somebody was removed, who must not wait for that.  Who is leaving makes none.  There is at
+both.  A key waits for all that answer to have it, a while later for one, or could be lost with us;
+not where somebody was removed, who must not wait for that.  Who is leaving makes none.  There is at
 most one that is not registered yet, so that the registered one is not among those that are
 forgotten; and where a member makes up others, each keeps the registered one for itself.
 
@@ -33,6 +33,7 @@ NO_CERTIFICATE = bytes(32)  # its hash, where connections prove nothing
 HAND_OVERS_MAX = 16  # that the registry looks at
 SIGNATURE_BYTES = 64
 SPREAD_MS: Millis = 2_000  # for members to hear of a new key
+PATIENCE_MS: Millis = 60_000  # for all that answer to have it; then one other is enough
 
 Provable = TypeVar("Provable", Claim, Renew, Delete)
 
@@ -157,9 +158,12 @@ class Proving:
 
     def _is_shared(self) -> bool:
         """May the latest key be registered though we should never be heard of again?"""
-        s, others, agreed_at = self._s, self._s.others, self._s.liveness.agreed_at
-        has_it = any(agreed_at.get(member, -1) >= self._since[1] for member in others)
-        return has_it or not others or any(map(s.members.is_kicked, s.members.gone))
+        s, since, agreed_at = self._s, self._since[1], self._s.liveness.agreed_at
+        have_it = [member for member in s.others if agreed_at.get(member, -1) >= since]
+        enough = s.active_others if s.now - since < PATIENCE_MS else have_it[:1]
+        if set(enough) <= set(have_it) and (have_it or not s.others):
+            return True
+        return any(map(s.members.is_kicked, s.members.gone))
 
     @property
     def pending(self) -> bool:

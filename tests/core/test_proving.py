@@ -14,7 +14,14 @@ from node.core.events import Decided, Founded, Leaving, Started
 from node.core.group import Group
 from node.core.membership import CLAIM_KEYS_UNHEARD, Membership
 from node.core.messages import Roster, Vote
-from node.core.proving import HAND_OVERS_MAX, SPREAD_MS, first_key, gone_hash, statement
+from node.core.proving import (
+    HAND_OVERS_MAX,
+    PATIENCE_MS,
+    SPREAD_MS,
+    first_key,
+    gone_hash,
+    statement,
+)
 from node.core.reasons import Reason
 from node.core.state import Pairs, Role
 from node.core.timing import LAN
@@ -172,6 +179,33 @@ def test_a_key_that_nobody_else_has_is_not_registered_but_where_somebody_was_rem
         assert talk.wait_for(m.Renew).claim_key == fresh
 
 
+@pytest.mark.parametrize(
+    ("have_it", "ms", "is_due"),
+    [
+        ({2, 3}, SPREAD_MS - 1, False),
+        ({2, 3}, SPREAD_MS, True),
+        ({2}, PATIENCE_MS - 1, False),
+        ({2}, PATIENCE_MS, True),
+        (set[int](), 2 * PATIENCE_MS, False),
+    ],
+)
+def test_a_key_is_registered_once_all_that_answer_have_it_and_later_once_one_has(
+    have_it: set[int], ms: int, is_due: bool
+) -> None:
+    """Else it could be lost with the few that have it."""
+    talk = ruling(2, 3, 4)
+    talk.hold(m.Renew, m.Update)
+    parts(talk, 4)
+    talk.wait_for(m.Renew)
+    s, proving = talk.group._s, talk.group._reign._proving
+    newest, since = public(talk.group.roster.claim_keys[-1].secret), s.now
+    assert proving.due() == ONE
+    s.now += ms
+    s.liveness.agreed_at.clear()
+    s.liveness.agreed_at.update(dict.fromkeys(have_it, since))
+    assert proving.due() == (newest if is_due else ONE)
+
+
 def test_who_is_leaving_makes_no_key() -> None:
     """It would know it."""
     talk = ruling(2, 3)
@@ -239,7 +273,7 @@ def test_keys_that_a_member_makes_up_do_not_cost_the_one_that_is_registered() ->
     talk = ruling(2, 3, keys=KEYS[:1], at=ONE)
     talk.hears(m.Update(talk.caller(2), knows(*KEYS[1:5])))
     assert KEYS[0] not in talk.group.roster.claim_keys
-    talk.wait(2 * LAN.renew_ms)
+    talk.wait(PATIENCE_MS + 2 * LAN.renew_ms)
     sent = [s.request for _, s in talk.log if isinstance(s, e.Ask)]
     last = [r for r in sent if isinstance(r, m.Renew)][-1]
     assert (keys_of(last), last.claim_key) == ([ONE], public(KEYS[4].secret))
