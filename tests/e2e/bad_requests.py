@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tests.e2e.grpcurl import Calls, Request, changed
+from node.trust import keys
+from tests.e2e.grpcurl import Calls, Request, changed, wished
 
 Row: TypeAlias = tuple[str, Any, str]
 
@@ -250,11 +251,11 @@ def of_node(calls: Calls, *, by: str, to: str) -> Iterator[Case]:
 
 
 def _of_join(join: Request) -> Iterator[Case]:
-    new = base64.b64encode(uuid.uuid4().bytes * 2).decode()
-    short = base64.b64encode(b"x" * 31).decode()
+    own, short = keys.make(), base64.b64encode(b"x" * 31).decode()
+    new = base64.b64encode(own.identity).decode()
     yield from cases(
         "Node/JoinNetwork",
-        {**join, "identity": new, "address": NOWHERE},
+        wished({**join, "identity": new, "address": NOWHERE}, own),
         [
             ("caller", None, "caller"),
             ("caller.chat_id", None, "name"),

@@ -277,6 +277,10 @@ class Calls:
             "address": self.listen[name],
             "process": self.views[name]["process"],
         }
-        said = wish(get_join(ParseDict(request, node_pb2.JoinNetworkRequest()), Check(Limits())))
-        word = self.cluster[name].keys.signing.sign(said)
-        return {**request, "word": b64encode(word).decode()}
+        return wished(request, self.cluster[name].keys)
+
+
+def wished(request: Request, own: keys.Keys) -> Request:
+    """The request to be let in, signed with these keys."""
+    said = wish(get_join(ParseDict(request, node_pb2.JoinNetworkRequest()), Check(Limits())))
+    return {**request, "word": b64encode(own.signing.sign(said)).decode()}
