@@ -20,6 +20,7 @@ WRITTEN_MS: Millis = 1_767_225_600_000  # 2026: no clock is right that shows les
 AHEAD_MS: Millis = 40 * ROOM_MS
 ENDS_MAX = 4_096  # of streams of one member
 SEQ_MAX = 2**32  # addresses of one life
+LIFE_MAX = 2**52  # that a member may have by itself: there is room for others above it
 
 
 def statement(chat: ChatId, member: MemberId) -> bytes:
@@ -87,12 +88,13 @@ def _vetted(s: State, brought: Member, by: MemberId) -> Member | None:
         brought = _as_left(s, brought, known)
     if known is None:
         return brought if _is_believable(s, brought) else None
+    life = max(brought.incarnation, brought.address_stamp[0])
     if brought.address_stamp[1] > SEQ_MAX:
         s.drop("more addresses than anybody has")
         brought = _as_there(brought, known)
-    if by == brought.id:
+    if by == brought.id and life <= LIFE_MAX:
         return brought  # It can only harm itself.
-    if max(brought.incarnation, brought.address_stamp[0]) > max(known.incarnation, _most(s)):
+    if life > max(known.incarnation, _most(s)):
         s.drop("a life that its member cannot have drawn")
         brought = replace(_as_there(brought, known), incarnation=known.incarnation, life=known.life)
     for what in ("nick", "away"):

@@ -16,7 +16,16 @@ from node.core.events import Changed, Field, Leaving, Started
 from node.core.messages import TRANSIENT
 from node.core.reasons import Reason
 from node.core.types import NO_EPOCH, ChatId, Hlc, IdBlock, MemberId, Stream
-from node.core.vetting import AHEAD_MS, ENDS_MAX, PURPOSE, ROOM_MS, SEQ_MAX, WRITTEN_MS, statement
+from node.core.vetting import (
+    AHEAD_MS,
+    ENDS_MAX,
+    LIFE_MAX,
+    PURPOSE,
+    ROOM_MS,
+    SEQ_MAX,
+    WRITTEN_MS,
+    statement,
+)
 from node.limits import NUMBER_MAX, ROSTER_MAX
 
 from .cast import CHAT, WALL, identity, line, person
@@ -205,6 +214,17 @@ def test_a_member_may_have_any_clock() -> None:
     assert known(talk, 4).incarnation == FAR, "of the next one it tells us itself"
     brings(talk, person(4, incarnation=FAR + 5), by=4)
     assert known(talk, 4).incarnation == FAR + 5
+
+
+@pytest.mark.parametrize("rest", [{}, {"address": "9.9.9.9:9"}])
+def test_but_none_that_leaves_no_room_for_the_next_life(rest: dict[str, str]) -> None:
+    """Else who lets it in once more could not say so to anybody."""
+    talk = den()
+    last = {"incarnation": LIFE_MAX + 1, "address_stamp": (LIFE_MAX + 1, 1), **rest}
+    brings(talk, person(4, **last), by=4)
+    assert known(talk, 4) == person(4)
+    brings(talk, person(4, incarnation=LIFE_MAX, address_stamp=(LIFE_MAX, 1), **rest), by=4)
+    assert known(talk, 4).address_stamp == (LIFE_MAX, 1)
 
 
 def test_a_clock_that_is_far_behind_here_keeps_nothing_away() -> None:
