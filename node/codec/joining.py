@@ -6,6 +6,7 @@ from node.codec.check import Check
 from node.core import messages as core
 from node.core.access import Challenge, Knows
 from node.limits import (
+    CERTIFICATE_MAX,
     CHAT_MAX,
     ELEMENT_BYTES,
     IDENTITY_BYTES,
@@ -123,6 +124,7 @@ def put_welcome(welcome: core.Welcome) -> pb.JoinNetworkResponse:
         created_ms=welcome.created,
         nds_address=welcome.nds,
         proof=welcome.proof,
+        service=welcome.service,
     )
 
 
@@ -138,7 +140,14 @@ def get_welcome(p: pb.JoinNetworkResponse, check: Check) -> core.Welcome:
         created=check.number(p.created_ms, "created_ms"),
         nds=check.address(p.nds_address, "nds_address"),
         proof=_get_proof(p.proof, check),
+        service=_get_service(p.service, check),
     )
+
+
+def _get_service(certificate: bytes, check: Check) -> bytes:
+    if len(certificate) > CERTIFICATE_MAX:
+        check.fail("service", f"must be at most {CERTIFICATE_MAX} bytes, not {len(certificate)}")
+    return certificate
 
 
 def _get_proof(proof: bytes, check: Check) -> bytes:

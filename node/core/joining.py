@@ -60,6 +60,7 @@ FINAL = frozenset(
         Reason.WRONG_MODE,
         Reason.NOT_INVITED,
         Reason.WRONG_SECRET,
+        Reason.WRONG_NDS,
         Reason.NEEDS_PASSWORD,
         Reason.TRY_LATER,
     }
@@ -379,6 +380,7 @@ class Joining:
                 created=s.created,
                 nds=s.nds,
                 proof=self._inviting.proof(request),
+                service=s.setup.pinned(s.nds),
             ),
         )
         s.liveness.heard(s.now, member)

@@ -183,6 +183,7 @@ class Welcome(Struct, frozen=True):
     created: WallMillis
     nds: Address
     proof: bytes = b""  # to who came by a secret or a password: that we know it, too
+    service: bytes = b""  # the certificate by which the leader knows that registry
 
 
 class Leave(Struct, frozen=True):

@@ -110,6 +110,9 @@ class Setup(Struct, frozen=True):
     granted: Callable[[Address, bytes, bytes], bool | None] | None = (
         None  # has that registry signed, by this signature, that this was said?  None: who knows
     )
+    pinned: Callable[[Address], bytes] = (
+        lambda _: b""  # the certificate by which that registry is known; empty: by none
+    )
     claims: Pairs | None = None  # how claim keys are made and used; None: there are none
 
 

@@ -44,6 +44,7 @@ from .chats import (
     VersionMismatch,
     WeakPassword,
     WrongMode,
+    WrongNds,
     WrongSecret,
     WrongService,
 )
@@ -169,6 +170,7 @@ __all__ = [
     "VersionMismatch",
     "WeakPassword",
     "WrongMode",
+    "WrongNds",
     "WrongSecret",
     "WrongService",
     "catalogue",

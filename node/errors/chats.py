@@ -214,6 +214,14 @@ class NotAdmitted(Complaint):
     status = "UNAVAILABLE"
 
 
+class WrongNds(NotAdmitted):
+    """#{chat} cannot be joined: {text}."""
+
+    exit = REFUSED
+    reason = "WRONG_NDS"
+    status = "PERMISSION_DENIED"
+
+
 class WrongMode(NotAdmitted):
     """#{chat} did not let you in: {text}."""
 

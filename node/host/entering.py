@@ -37,6 +37,7 @@ from ..errors import (
     TryLater,
     VersionMismatch,
     WrongMode,
+    WrongNds,
     WrongSecret,
 )
 from ..limits import name_fault, nick_fault, split_address
@@ -251,6 +252,8 @@ def _turned_away(name: str, notice: JoinFailed) -> Complaint:
             return WrongSecret(chat=name, text=notice.text)
         case Reason.NEEDS_PASSWORD if notice.terms is not None:
             return NeedsPassword(chat=name, **notice.terms.facts)
+        case Reason.WRONG_NDS:
+            return WrongNds(chat=name, text=notice.text)
         case Reason.TRY_LATER:
             return TryLater(chat=name, text=notice.text)
         case _:

@@ -51,6 +51,7 @@ from . import departing, guarding, reviving, views
 from .chats import Chat, Surroundings, Unasked, wall_ms
 from .finding import Finding
 from .hub import Hub
+from .introducing import Introduced
 from .keeping import Keeping, ended
 from .listening import Listening
 from .registries import Registries, Registry
@@ -304,7 +305,7 @@ class Node(Keeping, Finding):
         Raises:
             Complaint: the log cannot be opened.
         """
-        keys = keys or self.keys_for(mode)
+        keys, granted = keys or self.keys_for(mode), Granted(self.registries.known)
         if mode is Mode.TRANSIENT:
             logs.be_reticent(True)
             archive = MemoryArchive()
@@ -323,12 +324,13 @@ class Node(Keeping, Finding):
             draw=secrets.token_bytes,
             meet=meet,
             shows=self.transport.shows,
-            granted=Granted(self.registries.known) if self.transport.is_secured else None,
+            granted=granted if self.transport.is_secured else None,
+            pinned=granted.certificate if self.transport.is_secured else lambda _: b"",
             claims=claims.PAIRS,
         )
         world = Surroundings(
             timing=self.timing,
-            peers=knocks(self.links, keys.card),
+            peers=Introduced(knocks(self.links, keys.card), self.registries),
             nds=self._registry,
             tasks=self.tasks,
             tell=self.hub.tell,

@@ -144,6 +144,26 @@ class Registries:
         if not known:
             self.known.keep(address, seen)
 
+    async def introduce(self, address: Address, certificate: bytes) -> None:
+        """Takes the word of whoever lets us in that the service at `address` has this certificate,
+        unless another one shows itself there.  One that is known already is not looked at.
+
+        Raises:
+            Complaint: another one answers there, which was told nothing, and nothing is kept; or
+                what is known cannot be looked up, or kept.
+        """
+        if not self._transport.is_secured or self.known.certificate(address):
+            return
+        seen = await shown(address, SHOWN_S)
+        if not isinstance(seen, Silence) and seen != certificate:
+            key = f"sha256 {fingerprint(seen)}" if seen else "no key at all"
+            text = (
+                f"who answers at {address} is not the NDS of its members: it shows {key}, and they"
+                f" know it by sha256 {fingerprint(certificate)}"
+            )
+            raise Complaint(text=text)
+        self.known.keep(address, certificate)
+
     def has(self, certificate: bytes) -> bool:
         """Is this the certificate of one that is known?  No, where that cannot be looked up."""
         try:

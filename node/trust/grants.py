@@ -22,12 +22,16 @@ class Granted:
 
     def __call__(self, service: Address, said: bytes, signature: bytes) -> bool | None:
         """Has the service at that address signed what was said?  None: its key is not known."""
+        certificate = self.certificate(service)
+        return is_signed(certificate, signature, said) if certificate else None
+
+    def certificate(self, service: Address) -> bytes:
+        """By which it is known; empty where it is not, or where that cannot be looked up."""
         try:
-            certificate = self._known.certificate(service)
+            return self._known.certificate(service)
         except Complaint as error:
             _log.warning("%s", error)
-            return None
-        return is_signed(certificate, signature, said) if certificate else None
+            return b""
 
 
 def is_signed(certificate: bytes, signature: bytes, said: bytes) -> bool:

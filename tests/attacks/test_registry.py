@@ -125,7 +125,9 @@ def test_a_line_takes_no_other_service_at_its_address(site: Site, false_leader: 
 
 
 def test_another_service_at_the_same_address_is_not_spoken_to(tmp_path: Path) -> None:
-    """It has the same store, and another key; the chat goes on without it."""
+    """It has the same store, and another key; the chat goes on without it.  Who has never spoken to
+    the right one does not take it for that either.
+    """
     cluster = Cluster(tmp_path)
     try:
         cluster.nds.start()
@@ -137,14 +139,23 @@ def test_another_service_at_the_same_address_is_not_spoken_to(tmp_path: Path) ->
         cluster.nds.start()
         alice = cluster["alice"]
 
-        def said() -> str:
-            rows = alice.rows("doctor", code=None)
+        def said(to: str = "alice") -> str:
+            rows = cluster[to].rows("doctor", code=None)
             return next(str(row["text"]) for row in rows if str(row["check"]).startswith("NDS"))
 
         wait_for(lambda: "shows another key" in said(), "alice sees the other key")
         assert "remove its line from" in said()
         alice.run("send", "-c", CHAT, "we go on")
         assert "shows another key" in str(alice.run("create", "other", code=4))
+        line, vera = alice.row("invite", "-c", CHAT)["join"], cluster.add("vera")
+        assert not line.startswith(f"{cluster.nds.address}/")
+        told = vera.run("join", line, "--no-ui", code=7).stderr
+        assert f"who answers at {cluster.nds.address} is not the NDS of its members" in told
+        cluster.nds.end()
+        vera.run("join", line, "--no-ui")
+        cluster.nds.start()
+        vera.run("send", "-c", CHAT, "--wait=all", "and so do I")
+        wait_for(lambda: "shows another key" in said("vera"), "vera sees the other key")
         cluster.nds.end()
         key.unlink()
         shutil.move(key.with_name("kept"), key)

@@ -420,7 +420,7 @@ EXAMPLES: list[core.Request] = [
 NETWORK = core.Record(CHAT, "tea", EPOCH, 1_000_001, "127.0.0.1:5001")
 FACTS = core.Facts("tea", 1, 1_700_000_000_000, EPOCH, 1_000_001, "127.0.0.1:5001", 5, GRANT)
 REPLIES: list[core.Reply] = [
-    core.Welcome(1_000_002, ROSTER, VIEW, 7, "tea", 1, 5, NETWORK.address, b"p" * 32),
+    core.Welcome(1_000_002, ROSTER, VIEW, 7, "tea", 1, 5, NETWORK.address, b"p" * 32, b"der"),
     access.Challenge(9, b"e" * 33),
     core.LeaveNoted(VIEW),
     core.Updated(ROSTER, VIEW, (1_000_001, 1_000_002), wants_common=True),

@@ -536,6 +536,7 @@ class JoinNetworkResponse(_message.Message):
     ELEMENT_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
     member_id: _builtins.int
     """The joiner's own id."""
     chat_id: _builtins.int
@@ -557,6 +558,10 @@ class JoinNetworkResponse(_message.Message):
     """To PasswordStep.element: the answerer's, 33 bytes, side B ..."""
     session: _builtins.int
     """... and the session, which alone says that this is no welcome."""
+    service: _builtins.bytes
+    """The certificate by which the answerer knows that discovery service: X.509 in DER, at most 1,024
+    bytes.  Empty where connections prove nothing.
+    """
     @_builtins.property
     def roster(self) -> _common_pb2.Roster:
         """Everyone, the joiner included."""
@@ -586,10 +591,11 @@ class JoinNetworkResponse(_message.Message):
         element: _builtins.bytes = ...,
         session: _builtins.int = ...,
         sealed: Global___Sealed | None = ...,
+        service: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["roster", b"roster", "sealed", b"sealed", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "element", b"element", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "sealed", b"sealed", "session", b"session", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_ms", b"created_ms", "element", b"element", "member_id", b"member_id", "mode", b"mode", "name", b"name", "nds_address", b"nds_address", "proof", b"proof", "roster", b"roster", "sealed", b"sealed", "service", b"service", "session", b"session", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

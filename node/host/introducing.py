@@ -1,0 +1,49 @@
+"""The discovery service of a chat, as whoever lets us in knows it.
+
+Who comes in through a member has not spoken to that service yet.  Taking whoever answers at its
+address for it could be wrong for good: its grants would be no proof of who leads.
+"""
+
+from collections.abc import Callable
+
+from ..core.messages import Join, Refusal, Reply, Request, Welcome
+from ..core.reasons import Reason
+from ..core.types import Address, Millis
+from ..errors import Complaint
+from ..runner import Peers, Silenced
+from .registries import Registries
+
+
+class Introduced:
+    """Calls of a chat.  A welcome is heard once the service that it names is known here by the
+    certificate that the welcome names; where another one is, or answers there, it is a refusal.
+    """
+
+    def __init__(self, peers: Peers, registries: Registries) -> None:
+        self._peers, self._registries = peers, registries
+        self.prepare = peers.prepare
+
+    def begin(
+        self,
+        address: Address,
+        certificate: bytes,
+        request: Request,
+        deadline_ms: Millis,
+        then: Callable[[Reply | Refusal | Silenced], None],
+    ) -> bool:
+        """As the calls of others; a join needs time of its own."""
+        if isinstance(request, Join):
+            return False
+        return self._peers.begin(address, certificate, request, deadline_ms, then)
+
+    async def call(
+        self, address: Address, certificate: bytes, request: Request, deadline_ms: Millis
+    ) -> Reply | Refusal | Silenced:
+        """As the calls of others; after a welcome that one looks whom it names."""
+        outcome = await self._peers.call(address, certificate, request, deadline_ms)
+        if isinstance(outcome, Welcome) and outcome.nds and outcome.service:
+            try:
+                await self._registries.introduce(outcome.nds, outcome.service)
+            except Complaint as error:
+                return Refusal(Reason.WRONG_NDS, str(error))
+        return outcome

@@ -1,0 +1,73 @@
+"""Who comes in through a member takes its word for the service: node/host/introducing.py,
+node/host/registries.py.
+"""
+
+import pytest
+
+from node.core.types import Silence
+from node.errors import WrongNds
+from node.host import entering, registries
+from node.host.nodes import Node
+from node.trust.known import FILE
+from node.words import Mode
+from tests.node.holder import Holder
+from tests.node.town import Town
+
+
+@pytest.fixture
+async def alice(town: Town) -> Node:
+    """Who has made the chat."""
+    made = await town.start("alice")
+    await entering.create(made, town.chat, "", "", Mode.LOGGED, is_open=True)
+    return made
+
+
+@pytest.fixture
+def line(town: Town, alice: Node) -> str:
+    """To the chat, through her."""
+    return f"{alice.advertised(town.nds)}/{town.chat}"
+
+
+@pytest.mark.parametrize("shown", [Holder().certificate, None])
+async def test_another_service_at_that_address_is_not_taken_for_it(
+    town: Town, line: str, monkeypatch: pytest.MonkeyPatch, shown: bytes | None
+) -> None:
+    bob = await town.start("bob", nds=[])
+
+    async def another(address: str, within_s: float) -> bytes | None:
+        assert address == town.nds
+        return shown
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registries, "shown", another)
+        with pytest.raises(WrongNds, match=f"{town.nds} is not the NDS of its members: it show"):
+            await entering.join(bob, line, "", "")
+    assert not (bob.places.data / FILE).exists()
+    assert bob.chats == []
+    await entering.join(bob, line, "", "")  # nothing of the failed one stays
+    assert [chat.name for chat in bob.chats] == [town.chat]
+
+
+@pytest.mark.parametrize("silence", Silence)
+async def test_where_nobody_answers_there_it_is_known_all_the_same(
+    town: Town, alice: Node, line: str, monkeypatch: pytest.MonkeyPatch, silence: Silence
+) -> None:
+    """Whoever answers there later, once there is somebody, is then held against it."""
+    bob = await town.start("bob", nds=[])
+
+    async def nobody(address: str, within_s: float) -> Silence:
+        assert bob.registries.fingerprint(address) == b""
+        return silence
+
+    monkeypatch.setattr(registries, "shown", nobody)
+    await entering.join(bob, line, "", "")
+    assert bob.registries.fingerprint(town.nds) == alice.registries.fingerprint(town.nds)
+
+
+async def test_whom_we_know_already_we_keep(town: Town, line: str) -> None:
+    """And the group, whose leader another one has made leader, is none for us."""
+    bob, other = await town.start("bob", nds=[]), Holder().certificate
+    bob.registries.known.keep(town.nds, other)
+    with pytest.raises(WrongNds, match="is known here by another key than to its members"):
+        await entering.join(bob, line, "", "")
+    assert bob.registries.known.certificate(town.nds) == other
