@@ -4,9 +4,7 @@ Who comes in through a member has not spoken to that service yet.  Taking whoeve
 address for it could be wrong for good: its grants would be no proof of who leads.
 """
 
-from collections.abc import Callable
-
-from ..core.messages import Join, Refusal, Reply, Request, Welcome
+from ..core.messages import Refusal, Reply, Request, Welcome
 from ..core.reasons import Reason
 from ..core.types import Address, Millis
 from ..errors import Complaint
@@ -21,20 +19,7 @@ class Introduced:
 
     def __init__(self, peers: Peers, registries: Registries) -> None:
         self._peers, self._registries = peers, registries
-        self.prepare = peers.prepare
-
-    def begin(
-        self,
-        address: Address,
-        certificate: bytes,
-        request: Request,
-        deadline_ms: Millis,
-        then: Callable[[Reply | Refusal | Silenced], None],
-    ) -> bool:
-        """As the calls of others; a join needs time of its own."""
-        if isinstance(request, Join):
-            return False
-        return self._peers.begin(address, certificate, request, deadline_ms, then)
+        self.prepare, self.begin = peers.prepare, peers.begin  # joins do not go by links
 
     async def call(
         self, address: Address, certificate: bytes, request: Request, deadline_ms: Millis

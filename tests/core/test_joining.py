@@ -341,7 +341,13 @@ def test_a_lost_answer_is_asked_for_again() -> None:
 
 @pytest.mark.parametrize(
     "reason",
-    [Reason.CANNOT_REACH, Reason.KICKED, Reason.GROUP_FULL, Reason.VERSION_MISMATCH],
+    [
+        Reason.CANNOT_REACH,
+        Reason.KICKED,
+        Reason.GROUP_FULL,
+        Reason.VERSION_MISMATCH,
+        Reason.WRONG_NDS,
+    ],
 )
 def test_what_no_waiting_helps_ends_the_attempt_at_once(reason: str) -> None:
     talk = outsider(9, "m1:7000")

@@ -28,7 +28,7 @@ def line(town: Town, alice: Node) -> str:
     return f"{alice.advertised(town.nds)}/{town.chat}"
 
 
-@pytest.mark.parametrize("shown", [Holder().certificate, None])
+@pytest.mark.parametrize("shown", [Holder().certificate, None], ids=["other", "none"])
 async def test_another_service_at_that_address_is_not_taken_for_it(
     town: Town, line: str, monkeypatch: pytest.MonkeyPatch, shown: bytes | None
 ) -> None:
