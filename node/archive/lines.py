@@ -104,6 +104,7 @@ class Lines:
                 for gone in rows.to_messages(self._base.execute(rows.TRIMMED, bound)):
                     self._names.drop(gone)
         self._base.executemany(rows.TRIM, bounds)
+        self._base.executemany(rows.PUT_TRIMMED, bounds)
         if self._edited():
             self._base.executemany(rows.TRIM_EDITS, bounds)
             self._edits = None

@@ -37,6 +37,7 @@ class MemoryArchive:
         self._read: set[Key] = set()
         self._floors: dict[MemberId, Floor] = {}
         self._holes: set[Key] = set()
+        self._trimmed: dict[MemberId, Key] = {}
         self._notes: dict[str, str] = {}
         self._edits: dict[Spot, Key] = {}  # what stands in the place of a line
 
@@ -47,7 +48,8 @@ class MemoryArchive:
         posts = (*waiting, *lacking[-LACKING_MAX:])
         floors, holes = tuple(self._floors.values()), tuple(self._holes)
         messages = tuple(self._messages.values())
-        return Remembered(self._meta, self._roster, messages, posts, floors, holes)
+        trimmed = tuple(self._trimmed.values())
+        return Remembered(self._meta, self._roster, messages, posts, floors, holes, trimmed)
 
     def append(self, stores: Sequence[Store]) -> None:
         for store in stores:
@@ -91,6 +93,7 @@ class MemoryArchive:
             self._edits.pop(spot, None)
 
     def _trim(self, last: dict[MemberId, Key]) -> None:
+        self._trimmed |= {k.source: max(k, self._trimmed.get(k.source, k)) for k in last.values()}
         for key in [k for k in self._messages if k.source in last and k <= last[k.source]]:
             message = self._messages.pop(key)
             self._names.drop(message)

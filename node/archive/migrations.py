@@ -154,6 +154,13 @@ CHANGES = (  # A text can be erased, and another one stand in its place.
     ) STRICT, WITHOUT ROWID""",
 )
 
+WENT = (  # What others count as trimmed may never have come here.
+    """CREATE TABLE trimmed (
+        source INTEGER PRIMARY KEY,
+        incarnation INTEGER NOT NULL, random INTEGER NOT NULL, seq INTEGER NOT NULL
+    ) STRICT""",
+)
+
 STEPS: dict[int, tuple[Step, ...]] = {
     1: MARKS,
     2: WHO_LACKS,
@@ -162,6 +169,7 @@ STEPS: dict[int, tuple[Step, ...]] = {
     5: (),  # Members' records may hold a card, which a program of before cannot read.
     6: SEVERAL_LINES,
     7: (*HEADS, *CHANGES),
+    8: (*WENT, "INSERT INTO trimmed SELECT source, incarnation, random, seq FROM floor"),
 }  # statements, by the version that they start from
 
 

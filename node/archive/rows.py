@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from node.archive.migrations import CHANGES, HEADS, MARKS, MESSAGES
+from node.archive.migrations import CHANGES, HEADS, MARKS, MESSAGES, WENT
 from node.archive.ports import Wanted
 from node.archive.posts import POSTS
 from node.core.conversation import DIGEST_BYTES, ChatMessage, Kind, Spot
 from node.core.deciding import ID_BYTES
 from node.core.types import Epoch, Floor, Hlc, Key, Stream
 
-VERSION = 8  # of these tables; a higher one in a file was written by a later program
+VERSION = 9  # of these tables; a higher one in a file was written by a later program
 APPLICATION = 0x70327063  # "p2pc", in the header of every log
 
 TABLES = (
@@ -27,6 +27,7 @@ TABLES = (
     "CREATE TABLE member (id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT",
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     *MARKS,
+    *WENT,
 )
 
 _KEY = "source = ? AND incarnation = ? AND random = ? AND seq = ?"
@@ -53,6 +54,9 @@ DROP_EDIT = f"DELETE FROM edit WHERE {_KEY} AND line = ?"
 ALL_EDITS = "SELECT * FROM edit"
 PUT_FLOOR = "INSERT OR REPLACE INTO floor VALUES (?, ?, ?, ?, ?)"
 PUT_HOLE = "INSERT OR IGNORE INTO hole VALUES (?, ?, ?, ?)"
+PUT_TRIMMED = """INSERT INTO trimmed VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
+    SET (incarnation, random, seq) = (?2, ?3, ?4)
+    WHERE (incarnation, random, seq) < (?2, ?3, ?4)"""
 _TRIMMED = "WHERE source = ? AND (incarnation, random, seq) <= (?, ?, ?)"
 TRIM = f"DELETE FROM message {_TRIMMED}"
 TRIM_EDITS = f"DELETE FROM edit {_TRIMMED}"
@@ -78,6 +82,7 @@ LATER_TEXTS = f"SELECT texts FROM message WHERE arrival > ? AND source <> ? AND 
 LAST_READ = f"SELECT {_READ}"
 ALL_FLOORS = "SELECT * FROM floor"
 ALL_HOLES = "SELECT * FROM hole"
+ALL_TRIMMED = "SELECT * FROM trimmed"
 
 _DEP = struct.Struct("<QQIQ")
 _SPOT = struct.Struct("<QQIQI")

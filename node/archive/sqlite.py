@@ -248,6 +248,7 @@ class SqliteArchive:
                 messages = self._lines.load()
                 floors = tuple(map(rows.to_floor, self._base.execute(rows.ALL_FLOORS)))
                 holes = tuple(map(rows.to_key, self._base.execute(rows.ALL_HOLES)))
+                trimmed = tuple(map(rows.to_key, self._base.execute(rows.ALL_TRIMMED)))
             self._members = {member.id: member for member in members}
             common = {
                 name: values.read(kind, state[name])
@@ -259,7 +260,7 @@ class SqliteArchive:
         except ValueError as error:
             raise DamagedLog(file=self.path, text=error) from error
         roster = replace(self._common, members=tuple(members))
-        return Remembered(meta, roster, messages, tuple(posts), floors, holes)
+        return Remembered(meta, roster, messages, tuple(posts), floors, holes, trimmed)
 
     def read(self, keys: Sequence[Key]) -> list[ChatMessage]:
         with self._failing():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from node.codec import conversation, facts
 from node.codec.check import Check
 from node.core import messages as core
-from node.core.types import Floor, Key, Run, Stored
+from node.core.types import Floor, Key, Run, Stored, Stream
 from node.limits import (
     DIGESTS_MAX,
     HELD_MAX,
@@ -160,6 +160,8 @@ def put_synced(synced: core.Synced) -> pb.SyncResponse:
         floors=map(_put_floor, synced.floors),
         holes=map(facts.put_key, synced.holes),
         found=map(facts.put_key, synced.found),
+        said_stream=facts.put_stream(synced.said[0]) if synced.said is not None else None,
+        said_seq=synced.said[1] if synced.said is not None else 0,
     )
 
 
@@ -175,4 +177,10 @@ def get_synced(p: pb.SyncResponse, check: Check) -> core.Synced:
         floors=_get_floors(p, check),
         holes=_get_keys(p.holes, check, "holes"),
         found=_get_keys(p.found, check, "found"),
+        said=_get_said(p, check) if p.HasField("said_stream") else None,
     )
+
+
+def _get_said(p: pb.SyncResponse, check: Check) -> tuple[Stream, int]:
+    incarnation = check.number(p.said_stream.incarnation, "said_stream.incarnation")
+    return Stream(incarnation, p.said_stream.random), check.number(p.said_seq, "said_seq")

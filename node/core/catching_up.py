@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
 from .effects import Jumped, Merged, Serve, SplitHealed, StoreMarks
+from .history import NO_FLOOR
 from .messages import Life, Ping, Pong, Sync, Synced, View
 from .reasons import Reason
 from .seeking import Seeking
@@ -33,6 +34,8 @@ TALK_MS = 300  # a line was said so lately: what differs is on its way, as a rul
 CROWD_TALK_MS = 1_200  # likewise where lines are passed on
 SOON_MS = 30  # what is still under way may make the comparison needless
 SOON_KNOWN = (Reason.UNKNOWN_AUTHOR, Reason.UNKNOWN_DECISION)
+STREAMS_MAX = 64  # an author may begin in one life, each above what others count as trimmed
+SEQ_MAX = 2**32  # messages of one stream
 RUNS_MAX = 4_096  # told in one call; authors beyond it wait for the next comparison
 
 
@@ -58,6 +61,7 @@ class CatchingUp:
         self._session: Session | None = None
         self.seeking = Seeking(s, talking, self.want, self._note_sought)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
+        self._told: dict[MemberId, tuple[Stream, int]] = {}  # how much each says that it has said
         self._given: Counter[MemberId] = Counter()  # how often one has given all that it had
         self._doubt = Doubt()
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
@@ -147,6 +151,7 @@ class CatchingUp:
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if isinstance(outcome, Synced):
                 self._credit_all(session.peer, lacking, outcome.sources)
+                self._hear(session.peer, outcome)
             if self._session is not session:
                 return
             if not isinstance(outcome, Synced):
@@ -192,9 +197,10 @@ class CatchingUp:
                 return
             if not isinstance(outcome, Synced):
                 return self._end(session)
+            self._hear(session.peer, outcome)
             taken = self._take_page(outcome, backwards, session)
             session.merged += taken
-            self.seeking.learn(outcome.holes)
+            self.seeking.learn(outcome.holes, session.peer)
             self._note(outcome.floors)
             if outcome.more and taken:
                 return self._fetch(session, sources)
@@ -300,7 +306,7 @@ class CatchingUp:
         ever counted; once that was waited for long, and was `sought`, since it may be on its way.
         """
         s, risen = self._s, []
-        for floor in floors:
+        for floor in filter(self._is_believable, floors):
             if s.history.outranked(floor):
                 s.gaps.note(floor)
             elif sought and self._ends_a_wait(floor):
@@ -309,6 +315,27 @@ class CatchingUp:
         if risen:
             s.emit(StoreMarks(tuple(risen)))
             self._talking.show(s.causal.release(), Way.CATCH_UP)
+
+    def _hear(self, member: MemberId, synced: Synced) -> None:
+        if synced.said is not None:
+            self._told[member] = synced.said
+
+    def _is_believable(self, floor: Floor) -> bool:
+        """Can so much have been trimmed: has its author said it?  Of one that is away nobody knows,
+        except that nothing was said in a life that it has not had.
+        """
+        s, source = self._s, floor.source
+        author, top = s.members.get(source), s.history.top(source)
+        if author is None:
+            return s.setup.verify is None  # It will be, once its author is known.
+        if floor.stream.incarnation > max(author.incarnation, top[0].incarnation) + STREAMS_MAX:
+            s.drop("a floor above all lives of its author")
+            return False
+        told = self._told.get(source) if s.members.is_active(source) else None
+        if told is None or floor.at <= max(told, top):
+            return floor.seq <= SEQ_MAX
+        s.drop("a floor above all that its author has said")
+        return False
 
     def _note_sought(self, floors: tuple[Floor, ...]) -> None:
         self._note(floors, sought=True)
@@ -331,8 +358,8 @@ class CatchingUp:
         s, gaps = self._s, self._s.gaps
         gaps.asked(asked)
         for floor in list(gaps):
-            if not s.history.outranked(floor):
-                gaps.forget(floor.source)  # Others had what we lacked.
+            if not s.history.outranked(floor) or not self._is_believable(floor):
+                gaps.forget(floor.source)  # Others had what we lacked, or its author never said it.
         if gaps.unasked(s.active_others):
             return self._ask_about_gaps()
         floors = tuple(gaps)
@@ -385,9 +412,11 @@ class CatchingUp:
             differing = s.history.differing(request.digests)
             self._credit_all(peer, s.outbox.lacking(peer), differing)
             floors = marks.floors_of(differing)
-            reply = Synced(s.view(), sources=differing, partial=partial, floors=floors)
+            reply = Synced(
+                s.view(), sources=differing, partial=partial, floors=floors, said=self._said()
+            )
             return s.respond(call, reply)
-        self.seeking.learn(request.holes)
+        self.seeking.learn(request.holes, peer)
         keys, more = s.history.lacking(
             request.sources,
             request.held,
@@ -414,9 +443,16 @@ class CatchingUp:
             held=delivered,
             floors=marks.floors_of(request.sources),
             holes=marks.holes_of(request.sources)[:RUNS_MAX],
+            said=self._said(),
         )
         record = s.members.get(peer)
         s.emit(Serve(call, reply, keys, record.since if record is not None else 0))
+
+    def _said(self) -> tuple[Stream, int]:
+        """How far we have got with what we say, as far as we know."""
+        s = self._s
+        floor = s.history.marks.floors.get(s.me)
+        return max(s.history.top(s.me), floor.at if floor is not None else NO_FLOOR)
 
     def _is_partial(self) -> bool:
         """Is something lacking here that others may have?"""

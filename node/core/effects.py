@@ -118,6 +118,7 @@ class Remembered(Struct, frozen=True):
     posts: tuple[Post, ...] = ()  # those not settled, or settled and lacking somewhere
     floors: tuple[Floor, ...] = ()
     holes: tuple[Key, ...] = ()
+    trimmed: tuple[Key, ...] = ()  # the last one of each author that went
 
 
 class StoreMeta(Struct, frozen=True):
@@ -136,7 +137,7 @@ class StoreMarks(Struct, frozen=True):
 
 
 class Trim(Struct, frozen=True):
-    """Remove all messages, and their posts, of the sources of these keys up to them."""
+    """Remove all messages, and their posts, of the sources of these keys up to them; keep these."""
 
     last: tuple[Key, ...]
 

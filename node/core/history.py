@@ -11,7 +11,7 @@ from heapq import merge
 from msgspec import Struct
 
 from .conversation import ChatMessage
-from .marks import Marks, hole_hash, outranks
+from .marks import Marks, outranks
 from .runs import Runs
 from .types import NO_HLC, Floor, Hlc, Key, MemberId, Run, Stream
 
@@ -31,9 +31,14 @@ NO_FLOOR = Stream(0, 0), 0
 
 
 class History:
-    """`floors` and `holes` are what a log kept; its messages are then added."""
+    """`floors`, `holes` and `trimmed` are what a log kept; its messages are then added."""
 
-    def __init__(self, floors: Iterable[Floor] = (), holes: Iterable[Key] = ()) -> None:
+    def __init__(
+        self,
+        floors: Iterable[Floor] = (),
+        holes: Iterable[Key] = (),
+        trimmed: Iterable[Key] = (),
+    ) -> None:
         self.hash = 0  # over all that is held
         self.size = 0  # bytes of all that is held, about ...
         self.lines = 0  # ... and in how many lines
@@ -42,6 +47,7 @@ class History:
         self._streams: dict[MemberId, dict[Stream, Runs]] = {}
         self._hashes: dict[MemberId, int] = {}
         self._ids: dict[MemberId, dict[str, Key]] = {}
+        self._trimmed = {key.source: key for key in trimmed}  # the last that went here
         for floor in floors:
             self.marks.floors[floor.source] = floor
             self._mix(floor.source, floor.hash)
@@ -168,6 +174,19 @@ class History:
         """Is the message itself here, to be read and served?"""
         return key in self._index
 
+    def was_trimmed(self, key: Key) -> bool:
+        """Is it among what went here?  What others count as trimmed may never have come."""
+        last = self._trimmed.get(key.source)
+        return last is not None and key <= last
+
+    def top(self, source: MemberId) -> tuple[Stream, int]:
+        """The place of the newest message of this author that is held; none is below all."""
+        streams = self._streams.get(source)
+        if not streams:
+            return NO_FLOOR
+        newest = max(streams)
+        return newest, streams[newest].last
+
     def __len__(self) -> int:
         """How many messages are here."""
         return len(self._index)
@@ -219,6 +238,8 @@ class History:
         for key in going:
             self._drop(key)
             last[key.source] = key
+        for key in last.values():
+            self._trimmed[key.source] = max(key, self._trimmed.get(key.source, key))
         return tuple(last[source] for source in sorted(last))
 
     def _drop(self, key: Key) -> None:
@@ -291,7 +312,6 @@ class History:
         if key in holes:
             return False
         holes.add(key)
-        self._mix(key.source, hole_hash(key))
         return True
 
     def gap(self, key: Key, most: int) -> tuple[Key, ...]:

@@ -2,24 +2,16 @@
 lost.
 
 A source has one floor however often it restarted.  Floors of different logs merge as a chain: the
-higher one stands, of two at one place the lower hash; holes merge as a union.  A log is therefore a
-pair (floor, messages above it) for each source, and the join of two logs is (the higher floor, the
-union of what lies above it): commutative, associative and idempotent, so that nodes which exchange
-what they have, in any order and however often, end alike (Shapiro and others 2011).  Trimming moves
-a log upwards in the same order and changes no hash.
+higher one stands, of two at one place the lower hash.  A log is therefore a pair (floor, messages
+above it) for each source, and the join of two logs is (the higher floor, the union of what lies
+above it): commutative, associative and idempotent, so that nodes which exchange what they have, in
+any order and however often, end alike (Shapiro and others 2011).  Trimming moves a log upwards in
+the same order and changes no hash.  Holes are of what each log itself misses, and part of no hash.
 """
 
 from collections.abc import Iterable
-from hashlib import blake2b
 
 from .types import Floor, Key, MemberId
-
-
-def hole_hash(key: Key) -> int:
-    """64 bits that a hole adds to the digest of its source, for ever."""
-    source, (incarnation, random), seq = key
-    name = f"hole|{source}|{incarnation}|{random}|{seq}"
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
 
 
 def outranks(theirs: Floor, mine: Floor | None) -> bool:

@@ -362,6 +362,7 @@ class Synced(Struct, frozen=True):
     floors: tuple[Floor, ...] = ()  # the answerer's, of the authors that differ
     holes: tuple[Key, ...] = ()  # likewise
     found: tuple[Key, ...] = ()  # those of `wanted` that the answerer holds
+    said: tuple[Stream, int] | None = None  # the answerer's own newest message; None: not told
 
 
 class Refusal(Struct, frozen=True):

@@ -3,8 +3,9 @@
 Every node notes what its pending messages wait for.  What has been missing for longer than any
 message may be on its way, the certified leader asks everyone for, in one round: whoever may come
 back with it.  Only where all answer, none has it, and nobody came back meanwhile, is it declared
-lost.  Holes are facts: they spread with catch-up and merge as a union.  What follows them is shown;
-they stay wanted, and what turns up after all is shown at its place.
+lost.  Whoever misses it too takes that from the leader, and a newcomer of what it has not read yet
+from anybody.  What follows it is shown; it stays wanted, and what turns up after all is shown at
+its place.
 
     waited for --- hole_ms ---> due --- all said no ---> HOLE --- turns up ---> filled
                      ^           |
@@ -70,10 +71,14 @@ class Seeking:
             self._sought.update(keys)
             self.look()
 
-    def learn(self, keys: Iterable[Key]) -> None:
-        """Holes that others know of."""
+    def learn(self, keys: Iterable[Key], by: MemberId) -> None:
+        """Holes that a member knows of: those that are missing here, and of who does not lead only
+        what a newcomer is still to read.  There would be no end of others.
+        """
         s = self._s
-        new = [key for key in keys if s.history.open_hole(key)]
+        missing = self._wanted() if by in (s.me, s.following) else set()
+        missing |= s.causal.below
+        new = [key for key in keys if key in missing and s.history.open_hole(key)]
         if not new:
             return
         s.emit(StoreMarks(holes=tuple(new)))
@@ -84,6 +89,9 @@ class Seeking:
         self._talking.show(freed, Way.CATCH_UP)
 
     def _missing(self) -> tuple[Key, ...]:
+        return tuple(sorted(self._wanted())[:WANTED_MAX])
+
+    def _wanted(self) -> set[Key]:
         """What is waited for, with whatever is missing just before it."""
         history = self._s.history
         found = {
@@ -92,14 +100,14 @@ class Seeking:
         found -= self._s.causal.below
         is_hole = history.marks.is_hole
         self._sought = {key for key in self._sought if key not in history and not is_hole(key)}
-        return tuple(sorted(found | self._sought)[:WANTED_MAX])
+        return found | self._sought
 
     def _ask_leader(self, keys: tuple[Key, ...]) -> None:
         s, leader = self._s, self._s.following
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if isinstance(outcome, Synced):
-                self.learn(outcome.holes)
+                self.learn(outcome.holes, leader)
                 self._note(outcome.floors)
                 if outcome.found:
                     self._want(leader)
@@ -142,7 +150,7 @@ class Seeking:
             all_said_no = not silent and set(asked).issuperset(self._witnesses())
             if all_said_no and s.epoch == epoch and self._may_declare():
                 still = set(self._missing()) - found
-                self.learn(key for key in keys if key in still)
+                self.learn((key for key in keys if key in still), s.me)
 
         s.call_each(
             sorted(silent),

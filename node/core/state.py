@@ -161,7 +161,7 @@ class State:
         self.told_at: dict[MemberId, Millis] = {}  # when one of theirs was shown that they told us
         self.latest_place: Place = (NO_HLC, 0, Stream(0, 0), 0)  # of what has been shown
         self.members = Membership(log.roster)
-        self.history = History(log.floors, log.holes)
+        self.history = History(log.floors, log.holes, log.trimmed)
         self.causal = Causal(self.history)
         self.unproved = _unsigned(log) if setup.verify is not None else set[Key]()
         self.gaps, self.changes = Gaps(), Changes()

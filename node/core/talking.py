@@ -178,15 +178,16 @@ class Talking:
 
     def _take(self, message: ChatMessage, way: Way) -> Refusal | None:
         s, key = self._s, message.key
-        if key in s.history:
+        if s.history.has(key):
             if s.history.supersedes(message):
                 s.emit(StoreMessages((message,)))
                 self.changing.stored(message)
                 s.causal.replace(message)
             elif key in s.changes.doubted and s.history.same(message):
                 self.changing.restore(message)
-            elif not s.history.has(key):
-                s.drop("a message that was trimmed")
+            return None
+        if s.history.was_trimmed(key):
+            s.drop("a message that was trimmed")
             return None
         if not self._orderly(message):
             s.drop("a message that is not later than what it follows")

@@ -106,7 +106,7 @@ def setup(member: MemberId, **rest: Any) -> Setup:
 def remembered(me: m.Member, *others: m.Member, leader: MemberId, **rest: Any) -> e.Remembered:
     """What the log of a member kept: fields of `Remembered`, or of its `Meta`."""
     messages, posts = rest.pop("messages", ()), rest.pop("posts", ())
-    floors, holes = rest.pop("floors", ()), rest.pop("holes", ())
+    marks = {name: tuple(rest.pop(name, ())) for name in ("floors", "holes", "trimmed")}
     meta = e.Meta(
         member=me.id,
         incarnation=100,
@@ -125,4 +125,4 @@ def remembered(me: m.Member, *others: m.Member, leader: MemberId, **rest: Any) -
     )
     roster = m.Roster(tuple(sorted((me, *others), key=lambda member: member.id)))
     meta = replace(meta, **rest)
-    return e.Remembered(meta, roster, tuple(messages), tuple(posts), tuple(floors), tuple(holes))
+    return e.Remembered(meta, roster, tuple(messages), tuple(posts), **marks)

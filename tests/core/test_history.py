@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from node.core.conversation import ChatMessage, Kind
-from node.core.history import History
+from node.core.history import NO_FLOOR, History
 from node.core.types import Epoch, Floor, Hlc, Key
 
 from .cast import line, stream
@@ -260,20 +260,34 @@ def test_below_a_floor_another_content_changes_nothing() -> None:
         assert not history.supersedes(replace(first, texts=(text,)))
 
 
-def test_a_hole_is_part_of_the_digest_filled_or_not() -> None:
+def test_a_hole_is_no_part_of_the_digest_and_what_fills_it_is() -> None:
     hole = line(1, 2)
     one, other = holding(line(1, 1)), holding(line(1, 1))
     assert one.open_hole(hole.key)
     assert not one.open_hole(hole.key)
-    assert one.differing(other.digests()) == (1,)
-    other.open_hole(hole.key)
-    assert one.hash == other.hash
+    assert one.differing(other.digests()) == (), "who does not miss it need not know of it"
     assert one.lost() == {1: 1}
     one.add(hole)
-    assert one.hash != other.hash, "a filled hole adds its content"
+    assert one.differing(other.digests()) == (1,)
     other.add(hole)
     assert (one.hash, one.lost()) == (other.hash, {})
-    assert History(holes=(hole.key,)).digests() == History(holes=(hole.key,)).digests() != ()
+
+
+def test_what_went_here_is_known_and_what_others_trimmed_is_not_taken_for_it() -> None:
+    history = holding(*(line(1, n) for n in range(1, 5)))
+    assert history.top(1) == (stream(), 4)
+    assert history.top(2) == NO_FLOOR
+    assert not history.was_trimmed(line(1, 1).key)
+    history.trim(2, ())
+    assert [history.was_trimmed(line(1, n).key) for n in (1, 2, 3)] == [True, True, False]
+    history.adopt(Floor(1, stream(), 9, 5))
+    assert line(1, 7).key in history
+    assert not history.was_trimmed(line(1, 7).key)
+    hash = history.hash
+    assert history.add(line(1, 7)), "it counts by the floor"
+    assert history.hash == hash
+    again = History(trimmed=(line(1, 2).key,))
+    assert [again.was_trimmed(line(1, n).key) for n in (2, 3)] == [True, False]
 
 
 def test_a_gap_is_what_is_missing_up_to_a_message() -> None:

@@ -1,11 +1,13 @@
 """Dialogues about gaps, in node/core/catching_up.py: they are jumped when nobody can fill them."""
 
+import pytest
 from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.catching_up import SEQ_MAX, STREAMS_MAX
 from node.core.conversation import ChatMessage
-from node.core.history import History
+from node.core.history import NO_FLOOR, History
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
 from node.core.types import Floor, Stream, Way
@@ -182,6 +184,75 @@ def test_who_counts_our_line_as_trimmed_has_acknowledged_it() -> None:
     floor = Floor(3, said.key.stream, said.key.seq, 5)
     talk.hears(m.Sync(talk.caller(2), talk.view(2), sources=(3,), floors=(floor,)))
     assert talk.one(e.Acknowledged) == e.Acknowledged(said.key, 2, Way.CATCH_UP, 2, 2)
+
+
+def test_who_counts_what_its_author_never_said_is_not_believed() -> None:
+    """Else the author's next lines would be thrown away as trimmed."""
+    talk = behind_a_gap(2, *LINES[:3])
+    talk.answer(m.Sync, page(talk, floors=(floor_of(TEN),)), to=2)
+    talk.wait_for(m.Sync, to=1)
+    said = LINES[4].key
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1,), said=(said.stream, said.seq)), to=1)
+    talk.answer(m.Sync, page(talk, *LINES[3:5]), to=1)
+    assert (talk.of(e.StoreMarks), talk.of(e.Jumped)) == ([], [])
+    assert not talk.group._s.gaps
+    again = comparing(2, *LINES[:3])
+    again.group._catching_up._told[1] = said.stream, said.seq
+    again.answer(m.Sync, m.Synced(again.view(2), sources=(1,), floors=(floor_of(TEN),)), to=2)
+    assert not again.call(m.Sync).request.newest_first, "it is no gap"
+
+
+def test_a_floor_that_the_author_confirms_is_believed() -> None:
+    talk = behind_a_gap(2, *LINES[:3])
+    talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)), to=2)
+    talk.wait_for(m.Sync, to=1)
+    last = LINES[-1].key
+    talk.answer(m.Sync, m.Synced(talk.view(1), sources=(1,), said=(last.stream, last.seq)), to=1)
+    talk.answer(m.Sync, page(talk), to=1)
+    assert talk.one(e.StoreMarks).floors == (floor_of(TEN),)
+
+
+FLOOR = floor_of(TEN)
+MADE_UP = [
+    FLOOR._replace(stream=Stream(FLOOR.stream.incarnation + STREAMS_MAX + 1, 0)),
+    FLOOR._replace(seq=SEQ_MAX + 1),
+    FLOOR._replace(source=77),
+]
+
+
+@pytest.mark.parametrize("floor", MADE_UP, ids=["life", "number", "author"])
+def test_floors_that_nobody_can_have_are_no_gap(floor: Floor) -> None:
+    verified = {"verify": lambda *_: True}
+    talk = comparing(2, *LINES[:3], signs=verified)
+    mine = talk.group._s.members.get(1)
+    assert mine is not None
+    assert mine.incarnation <= FLOOR.stream.incarnation
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1,), floors=(floor,)), to=2)
+    assert (list(talk.group._s.gaps), talk.call(m.Sync).request.newest_first) == ([], False)
+
+
+def test_who_is_asked_says_how_much_it_has_said() -> None:
+    talk = follower(3, 1, 2)
+    digests = m.Sync(talk.caller(2), talk.view(2))
+    assert talk.hears(digests).said == NO_FLOOR
+    first = talk.says("one")
+    assert talk.hears(digests).said == (first.key.stream, 1)
+    other = m.Sync(talk.caller(2), talk.view(2), sources=(1,))
+    assert talk.hears(other).reply.said == (first.key.stream, 1)
+    later = Floor(3, Stream(2**42, 9), 4, 5)
+    assert follower(3, 1, 2, floors=(later,)).hears(digests).said == later.at
+
+
+def test_a_line_that_others_count_as_trimmed_is_taken_where_it_never_came() -> None:
+    """Told as stored it is stored; what went here is not taken in again."""
+    fifth = LINES[4]
+    talk = follower(3, 1, 2, floors=(FLOOR,), trimmed=(LINES[3].key,), messages=LINES[10:])
+    hash = talk.group.history_hash
+    assert talk.hears(m.Tell(talk.caller(1), 3, (fifth,))).receipt is Receipt.STORED
+    assert (talk.shown[-1], talk.one(e.StoreMessages).messages) == (fifth.texts[0], (fifth,))
+    assert talk.group.history_hash == hash, "it counts by the floor"
+    talk.hears(m.Tell(talk.caller(1), 3, (LINES[3],)))
+    assert talk.of(e.StoreMessages) == []
 
 
 def test_our_next_stream_lies_above_what_others_trimmed_of_ours() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from node.core.conversation import ChatMessage
 from node.core.history import History
-from node.core.marks import Marks, hole_hash, outranks
+from node.core.marks import Marks, outranks
 from node.core.types import Floor, Key, Stream
 
 from .cast import line, stream
@@ -30,11 +30,6 @@ def test_a_floor_covers_earlier_streams_as_a_whole_and_its_own_up_to_its_number(
     assert not marks.covers(Key(1, stream(2), 4))
     assert not marks.covers(Key(2, stream(1), 1))
     assert marks.floors_of((1, 2)) == (marks.floors[1],)
-
-
-def test_a_hole_has_a_hash_of_its_own() -> None:
-    keys = [Key(1, Stream(1, 1), 1), Key(2, Stream(1, 1), 1), Key(1, Stream(1, 2), 1)]
-    assert len({hole_hash(key) for key in keys}) == 3
 
 
 class Log:
@@ -130,4 +125,3 @@ def test_logs_that_lose_trim_and_exchange_in_any_order_end_alike(
         for log in logs
     ]
     assert all(keys == above[0] for keys in above), "the same above the higher of their floors"
-    assert len({log.history.marks.holes_of((1, 2, 3)) for log in logs}) == 1

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from node.archive import SqliteArchive, Unread
 from node.archive.checkup import examine
 from node.archive.files import open_database
-from node.archive.migrations import CHANGES, HEADS, MARKS, MESSAGES, NAMESAKES, STEPS, migrate
+from node.archive.migrations import CHANGES, HEADS, MARKS, MESSAGES, NAMESAKES, STEPS, WENT, migrate
 from node.archive.posts import POSTS
 from node.archive.rows import APPLICATION, TABLES, VERSION
 from node.core.conversation import ChatMessage
@@ -343,7 +343,7 @@ def test_older_tables_become_those_that_are_made_today(tmp_path: Path) -> None:
         open_database(tmp_path / name, KEY).close()
     assert schema(tmp_path / "first.db") == schema(tmp_path / "new.db")
     assert schema(tmp_path / "sixth.db") == schema(tmp_path / "new.db")
-    assert {*MESSAGES, *HEADS, *CHANGES, *POSTS, *FIRST[6:], *MARKS} == set(TABLES)
+    assert {*MESSAGES, *HEADS, *CHANGES, *POSTS, *FIRST[6:], *MARKS, *WENT} == set(TABLES)
     assert set(STEPS) == set(range(1, VERSION))
 
 

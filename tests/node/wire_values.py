@@ -440,5 +440,6 @@ REPLIES: list[core.Reply] = [
         (FLOOR,),
         (MESSAGE.key,),
         (MESSAGE.key,),
+        (STREAM, 9),
     ),
 ]

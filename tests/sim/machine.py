@@ -27,7 +27,7 @@ from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Post
 class Disk:
     """What `Store...` effects wrote.  Survives its node's processes."""
 
-    __slots__ = ("floors", "holes", "messages", "meta", "posts", "roster")
+    __slots__ = ("floors", "holes", "messages", "meta", "posts", "roster", "trimmed")
 
     def __init__(self) -> None:
         self.meta: Meta | None = None
@@ -36,6 +36,7 @@ class Disk:
         self.posts: dict[Key, Post] = {}
         self.floors: dict[MemberId, Floor] = {}
         self.holes: set[Key] = set()
+        self.trimmed: dict[MemberId, Key] = {}  # the last one of each author that went
 
     def write(self, store: Store) -> None:
         match store:
@@ -55,6 +56,7 @@ class Disk:
                 self.floors |= {floor.source: floor for floor in floors}
                 self.holes |= set(holes)
             case Trim(last):
+                self.trimmed |= {k.source: max(k, self.trimmed.get(k.source, k)) for k in last}
                 for key in self.up_to(last):
                     del self.messages[key]
                     self.posts.pop(key, None)
@@ -79,13 +81,15 @@ class Disk:
         rng.shuffle(messages)
         posts = tuple(p for p in self.posts.values() if not p.settled or p.acked != p.counted)
         floors, holes = tuple(self.floors.values()), tuple(sorted(self.holes))
-        return Remembered(self.meta, self.roster, tuple(messages), posts, floors, holes)
+        trimmed = tuple(self.trimmed.values())
+        return Remembered(self.meta, self.roster, tuple(messages), posts, floors, holes, trimmed)
 
     def copy(self) -> "Disk":
         other = Disk()
         other.meta, other.roster = self.meta, self.roster
         other.messages, other.posts = dict(self.messages), dict(self.posts)
         other.floors, other.holes = dict(self.floors), set(self.holes)
+        other.trimmed = dict(self.trimmed)
         return other
 
 

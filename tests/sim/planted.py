@@ -140,7 +140,7 @@ MUTANTS = [
     Mutant(
         "a repeat is taken for news",
         "node/core/talking.py",
-        "        if key in s.history:\n",
+        "        if s.history.has(key):\n",
         "        if key in s.causal.pending:\n",
     ),
     Mutant(
@@ -287,8 +287,8 @@ MUTANTS = [
     Mutant(
         "what was trimmed is taken in again",
         "node/core/history.py",
-        "bool(self.marks.floors) and self.marks.covers(key)\n",
-        "False\n",
+        "        return last is not None and key <= last\n",
+        "        return False\n",
     ),
     Mutant(
         "the lower floor stands",
@@ -323,9 +323,15 @@ MUTANTS = [
     Mutant(
         "holes are not told",
         "node/core/catching_up.py",
-        "            self.seeking.learn(outcome.holes)\n",
+        "            self.seeking.learn(outcome.holes, session.peer)\n",
         "",
-        also=(("        self.seeking.learn(request.holes)\n", ""),),
+        also=(("        self.seeking.learn(request.holes, peer)\n", ""),),
+    ),
+    Mutant(
+        "the leader does not say what is lost",
+        "node/core/seeking.py",
+        "                self.learn(outcome.holes, leader)\n",
+        "",
     ),
     Mutant(
         "registry learns nothing from its callers",

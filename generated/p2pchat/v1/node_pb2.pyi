@@ -1399,12 +1399,16 @@ class SyncResponse(_message.Message):
     HOLES_FIELD_NUMBER: _builtins.int
     FOUND_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
+    SAID_STREAM_FIELD_NUMBER: _builtins.int
+    SAID_SEQ_FIELD_NUMBER: _builtins.int
     more: _builtins.bool
     """Step two: true when there are more; ask again."""
     behind: _builtins.bool
     """Step two: true when the answerer itself lacks messages that the caller holds, and will ask."""
     partial: _builtins.bool
     """True while the answerer is a newcomer that has not yet got the oldest messages."""
+    said_seq: _builtins.int
+    """The number of that message."""
     @_builtins.property
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Step one: authors that differ."""
@@ -1439,6 +1443,12 @@ class SyncResponse(_message.Message):
     def sealed(self) -> Global___Sealed:
         """In place of `messages`, where connections are secured: a SyncResponse that has these alone."""
 
+    @_builtins.property
+    def said_stream(self) -> _common_pb2.Stream:
+        """The stream of the answerer's own newest message; 0 where it has none.  Nobody can have trimmed
+        more of what it said.
+        """
+
     def __init__(
         self,
         *,
@@ -1453,10 +1463,12 @@ class SyncResponse(_message.Message):
         holes: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
         found: _abc.Iterable[_common_pb2.MessageKey] | None = ...,
         sealed: Global___Sealed | None = ...,
+        said_stream: _common_pb2.Stream | None = ...,
+        said_seq: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed", b"sealed", "view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["said_stream", b"said_stream", "sealed", b"sealed", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["behind", b"behind", "floors", b"floors", "found", b"found", "held", b"held", "holes", b"holes", "messages", b"messages", "more", b"more", "partial", b"partial", "sealed", b"sealed", "sources", b"sources", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behind", b"behind", "floors", b"floors", "found", b"found", "held", b"held", "holes", b"holes", "messages", b"messages", "more", b"more", "partial", b"partial", "said_seq", b"said_seq", "said_stream", b"said_stream", "sealed", b"sealed", "sources", b"sources", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
