@@ -24,6 +24,7 @@ SECURED = (
     "connections to {} are secured, and this node's are not: it was started with --insecure. Leave"
     " that out"
 )
+PLAIN = "connections to {} would not be secured: it was started with --insecure, or is no NDS"
 DISTRUSTED = "UNAUTHENTICATED: "  # how the status begins of a call to who is not spoken to
 
 
@@ -127,10 +128,7 @@ class Way:
         try:
             known = self._known.certificate(self._address)
             if seen is None:
-                self.distrust = (
-                    f"connections to {self._address} would not be secured: it was started with"
-                    " --insecure, or is no NDS"
-                )
+                self.distrust = PLAIN.format(self._address)
             elif known and known != seen:
                 self.distrust = (
                     f"the NDS at {self._address} shows another key than it had: sha256"
@@ -155,6 +153,8 @@ class Way:
         elif not self._transport.is_secured:
             is_secured = isinstance(await shown(self._address, OPENING_S), bytes)
             self.distrust = SECURED.format(self._address) if is_secured else ""
+        elif await shown(self._address, OPENING_S) is None:
+            self.distrust = PLAIN.format(self._address)
 
     async def close(self) -> None:
         if self._opening is not None:

@@ -160,7 +160,7 @@ class Member(Struct, frozen=True):
     identity: str = ""
     certificate: str = ""  # SHA-256 in hex; empty for one who has left or has not said
     role: str = ""
-    removed_by: str = ""
+    removed_by: str = ""  # while it is kept out; of one who may be let in again nothing
 
 
 class Members(Struct, frozen=True):

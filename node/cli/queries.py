@@ -158,6 +158,12 @@ async def _whois(node: "Client", chat: str, member: str) -> Answer:
     return whois_of(found, member)
 
 
+def _removal(one: words.Member) -> tuple[str, ...]:
+    if one.removed_by:
+        return (f"removed by {clean_name(one.removed_by)}",)
+    return ("may be let in again",) if one.state == "kicked" else ()
+
+
 def whois_of(found: words.Members, member: str) -> Answer:
     """One member; one that left only where nobody is called so who is in.
 
@@ -174,7 +180,7 @@ def whois_of(found: words.Members, member: str) -> Answer:
         f"{clean_name(one.nick)} (id {small(one.member_id)}) in #{clean_name(found.chat)}",
         f"state {one.state}{', leads' if one.leader else ''}{', you' if one.self else ''}",
         *((f"role {one.role}",) if one.role else ()),
-        *((f"removed by {clean_name(one.removed_by)}",) if one.removed_by else ()),
+        *_removal(one),
         f"address {clean_line(one.address)}",
         f"identity {one.identity}",
         *((f"certificate {one.certificate[:16]}",) if one.certificate else ()),

@@ -42,13 +42,14 @@ async def redact(chat: Chat, id: str) -> words.Line:
 async def _change(chat: Chat, kind: Kind, id: str, text: str) -> words.Line:
     said = find(chat, id)
     known = chat.group.changed(said.spot)
-    if kind is Kind.EDIT or known is None or known.redacted is None:
+    is_done = kind is Kind.REDACT and known is not None and known.redacted is not None
+    fault = chat.group.change_fault(kind, said.spot)
+    if fault is Fault.NOT_HERE and not is_done:
+        raise NoSuchMessage(id=said.id[:4], chat=chat.name)
+    if fault not in (None, Fault.NOT_HERE):
+        raise NotAllowed(chat=chat.name, text=FAULTS[fault])
+    if not is_done:
         chat.check_writable()
-        fault = chat.group.change_fault(kind, said.spot)
-        if fault is Fault.NOT_HERE:
-            raise NoSuchMessage(id=said.id[:4], chat=chat.name)
-        if fault is not None:
-            raise NotAllowed(chat=chat.name, text=FAULTS[fault])
         try:
             await chat.change(kind, said.spot, text)
         except TimeoutError as error:

@@ -5,6 +5,7 @@ says the group.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from ..core.deciding import ADMINS, Act
 from ..core.events import Changed, Decided, Field
@@ -101,11 +102,12 @@ def find(chat: Chat, act: Act, wanted: str) -> tuple[Member, str]:
     """
     those = tuple(_those(chat, act))
     if act is Act.UNBAN:
-        out = [one for one in those if one.identity in chat.group.order.barred]
-        try:
-            return named(chat, out, wanted)
-        except NoSuchMember:
-            pass  # Nobody keeps it out, then, which is said of who belongs.
+        group = chat.group
+        out = [one for one in those if one.identity in group.order.barred]
+        here = [one for one in those if group.life(one.id) is not None]
+        for some in (out, here):  # Nobody keeps out who belongs, which is said.
+            with suppress(NoSuchMember):
+                return named(chat, some, wanted)
     return named(chat, those, wanted)
 
 
@@ -114,5 +116,5 @@ def _those(chat: Chat, act: Act) -> Iterator[Member]:
     for member in group.roster.members:
         is_out = member.identity in barred
         belongs = group.life(member.id) is not None
-        if (act is Act.UNBAN and is_out) or (act is Act.BAN and not is_out) or belongs:
+        if act is Act.UNBAN or (act is Act.BAN and not is_out) or belongs:
             yield member

@@ -140,7 +140,7 @@ def members(one: Chat, everyone: bool) -> words.Members:
             identity=identity_of(member.identity),
             certificate=fingerprint(member.card),
             role=role(one, member.id),
-            removed_by=group.nick(group.removed_by(member.id)),
+            removed_by=_removed_by(group, member),
         )
         for member in group.roster.members
         if everyone or member.id in belonging
@@ -155,6 +155,12 @@ def members(one: Chat, everyone: bool) -> words.Members:
         admins_invite=order.invites == ADMINS,
         admins_topic=order.topic == ADMINS,
     )
+
+
+def _removed_by(group: Group, member: Member) -> str:
+    """By whom, while that one is to stay out."""
+    by = group.removed_by(member.id)
+    return group.nick(by) if member.identity in group.order.barred else ""
 
 
 def _state_now(group: Group, member: Member, halt: str) -> str:

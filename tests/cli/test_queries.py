@@ -257,6 +257,8 @@ def test_whois_says_what_somebody_is_and_by_whom_it_was_removed(node: FakeNode) 
         True,
         False,
     )
+    node.set_member("dev", "bob", state="kicked", removed_by="")
+    assert "may be let in again" in asked(node, "whois", chat=DEV, member="bob").lines
 
 
 @pytest.mark.parametrize(

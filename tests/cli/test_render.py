@@ -772,6 +772,7 @@ def test_members_are_shown_with_their_rank_and_by_whom_they_were_removed() -> No
         w.Member(G + 2, "bob", "alive", "b:1", role="admin"),
         w.Member(G + 3, "carol", "alive", "c:1", role="member"),
         w.Member(G + 4, "dan", "kicked", "d:1", removed_by="bob"),
+        w.Member(G + 5, "eve", "kicked", "e:1"),
     )
     seen = w.Members("dev", listed, admins_topic=True)
     answer = tables.members(seen, AT)
@@ -780,12 +781,14 @@ def test_members_are_shown_with_their_rank_and_by_whom_they_were_removed() -> No
         " bob    id 2    alive, admin        b:1",
         " carol  id 3    alive               c:1",
         "xdan    id 4    kicked              d:1    removed by bob",
+        "xeve    id 5    kicked              e:1    may be let in again",
     )
     assert [(row["role"], row["removed_by"]) for row in answer.rows] == [
         ("owner", None),
         ("admin", None),
         ("member", None),
         (None, "bob"),
+        (None, None),
     ]
     answer = tables.rights(seen)
     assert answer.lines == (

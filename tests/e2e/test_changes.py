@@ -116,6 +116,9 @@ def test_what_changes_is_told_to_who_watches_and_over_a_restart(
         agree(trio, ["the other plan (edited)", "bob's own"])
         trio["alice"].run("redact", "-c", "dev", short(trio, "alice", "bob's own"))
         found = [json.loads(row) for row in _written(tmp_path / "out", 4)]
+        gone = found[2]["short"]
+        assert trio["carol"].run("redact", "-c", "dev", gone, code=7).stderr == refused.stderr
+        trio["alice"].run("redact", "-c", "dev", gone)
         watch.terminate()
         watch.communicate()
     assert [row["type"] for row in found] == ["message", "change", "message", "change"]

@@ -70,6 +70,7 @@ async def test_a_plain_nds_is_nothing_for_a_secured_node(village: Town) -> None:
     for entered in (
         entering.create(carol, village.chat, "", "", Mode.LOGGED, is_open=True),
         entering.join(carol, village.chat, "", ""),
+        entering.join(carol, f"{village.nds}/{village.chat}", "", ""),
     ):
         with pytest.raises(NdsDistrusted, match=f"{village.nds} would not be secured"):
             await entered

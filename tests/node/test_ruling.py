@@ -357,6 +357,9 @@ async def test_people_are_named_by_nick_id_or_identity_also_those_that_are_gone(
     assert await decide(chat, UNBAN, f"@carol#{chat.group.roster.members[2].id % 1_000_000}")
     assert await decide(chat, BAN, str(chat.group.roster.members[2].id)) == "carol"
     assert await decide(chat, UNBAN, person) == "carol"
+    assert [one.removed_by for one in views.members(chat, True).members][2] == "", "let in again"
+    with pytest.raises(NotAllowed, match="nobody keeps carol out"):
+        await decide(chat, UNBAN, person)
 
 
 async def test_nobody_takes_for_oneself_what_is_meant_for_another_by_a_nick(town: Town) -> None:

@@ -209,6 +209,8 @@ def _standing(one: words.Member) -> str:
 def _more(one: words.Member) -> str:
     if one.removed_by:
         return f"removed by {shown_nick(one.removed_by)}"
+    if one.state == "kicked":
+        return "may be let in again"
     return f"away: {clean_line(one.away)}" if one.away else ""
 
 
