@@ -170,7 +170,7 @@ SERVICES = {
     ),
     "Node": (
         "JoinNetwork LeaveNetwork UpdateMembers LivenessPing Election Coordinator Message"
-        " Acknowledge Sync"
+        " Acknowledge Sync Link"
     ),
     "NodeDiscovery": (
         "CreateNetwork GetNetworkInformation UpdateLeader Renew DeleteNetwork WatchNetworks"
