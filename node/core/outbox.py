@@ -46,6 +46,7 @@ class Entry(Struct, gc=False):
     waits_for: set[MemberId] = field(default_factory=set)
     acks: int = 0
     through: dict[MemberId, tuple[MemberId, ...]] = field(default_factory=dict)  # who tells whom
+    chosen: Mapping[MemberId, tuple[MemberId, ...]] = field(default_factory=dict)  # ... at first
 
     @property
     def acked(self) -> tuple[MemberId, ...]:
@@ -153,6 +154,7 @@ class Outbox:
         entry = Entry(message, now, to, tuple(sorted(to)), set(to))
         if through:
             entry.through.update(through)
+            entry.chosen = through
         self.entries[message.key] = entry
         self.lines += len(message.ids)
         told = entry.waits_for.difference(*entry.through.values()) if through else to
@@ -286,6 +288,13 @@ class Outbox:
         """To whom this member is to pass our message on."""
         entry = self.entries.get(key)
         return entry.through.get(by, ()) if entry is not None else ()
+
+    def counts(self, key: Key, member: MemberId, by: MemberId) -> bool:
+        """Does it count that `by` says `member` has our message?  Where it was chosen to pass it on
+        to that one, however late that comes.
+        """
+        entry = self.find(key)
+        return entry is not None and member in entry.chosen.get(by, ())
 
     def spread_ms(self, took_ms: Millis) -> Millis:
         """How long it may take until what is passed on is acknowledged, as `deadline_ms`; the first

@@ -248,12 +248,16 @@ class Sending:
             self._settled()
 
     def take_acks(self, call: CallId, request: Acks) -> None:
-        """Members have stored what the caller has passed on to them."""
+        """Members have stored what the caller has passed on to them.  Its word counts for what it
+        was to pass on to them alone.
+        """
+        s, by = self._s, request.caller.node
         for member, first, last in request.stored:
             for seq in range(first, last + 1):
                 key = Key(request.source, request.stream, seq)
-                self.acknowledged(key, member, Way.SPREAD)
-        self._s.respond(call, AcksNoted())
+                if s.outbox.counts(key, member, by):
+                    self.acknowledged(key, member, Way.SPREAD)
+        s.respond(call, AcksNoted())
 
 
 def _has_stored(outcome: Outcome, member: MemberId) -> TypeGuard[Told]:

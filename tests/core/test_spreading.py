@@ -15,7 +15,7 @@ from node.core.messages import Life, Receipt
 from node.core.reasons import Reason
 from node.core.spreading import grid
 from node.core.timing import LAN
-from node.core.types import MemberId, Silence, Stored, Way
+from node.core.types import MemberId, Run, Silence, Stored, Way
 
 from .cast import WALL, line, person
 from .dialogue import Dialogue, follower, leading
@@ -167,7 +167,10 @@ def test_who_has_it_from_elsewhere_passes_nothing_on() -> None:
     """Found by the simulator: it had got the line by catch-up, before it was told."""
     talk = author()
     said = talk.says("hello")
-    acks(talk, said, 8, Stored(4, 1, 1))
+    source, named, seq = said.key
+    log = (Run(source, named, seq, seq, said.hash),)
+    talk.hears(m.Sync(talk.caller(4), talk.view(4), sources=(source,), held=log))
+    assert talk.one(e.Acknowledged).way is Way.CATCH_UP
     assert tells(talk) == {7: (), 1: ()}
 
 
@@ -213,6 +216,61 @@ def test_acks_of_what_was_never_said_change_nothing() -> None:
     assert acks(talk, said, 4, Stored(7, 2, 900), Stored(77, 1, 1)) == m.AcksNoted()
     acks(talk, line(5), 4, Stored(7, 1, 1))
     assert not talk.of(e.Acknowledged)
+
+
+@pytest.mark.parametrize(
+    ("by", "of"), [(8, 4), (2, 7), (4, 9), (4, 6), (4, 2), (6, 7), (7, 1), (9, 3)]
+)
+def test_nobody_acknowledges_for_whom_it_was_not_to_tell(by: int, of: int) -> None:
+    talk = author()
+    said = talk.says("hello")
+    for member in (2, 8, 4, 6):
+        if member != of:
+            ack(talk, said, member)
+    assert acks(talk, said, by, Stored(of, 1, 1)) == m.AcksNoted()
+    assert not talk.of(e.Acknowledged)
+    assert not tells(talk)
+    trace = talk.group.trace(said.key)
+    assert trace is not None
+    assert [row.way for row in trace.rows if row.member == of] == [None]
+
+
+@pytest.mark.parametrize("by", [1, 3])
+def test_in_a_small_group_everyone_acknowledges_for_itself_alone(by: int) -> None:
+    talk = follower(5, 1, 2, 3)
+    said = talk.says("hello")
+    ack(talk, said, 1)
+    ack(talk, said, 3)
+    acks(talk, said, by, Stored(2, 1, 1))
+    assert not talk.of(e.Acknowledged)
+    assert not talk.of(e.Settled)
+    talk.wait(LAN.ack_ms)
+    ack(talk, said, 2)
+    assert talk.one(e.Settled) == e.Settled(said.key, ())
+
+
+def test_who_was_asked_to_pass_on_and_was_silent_may_say_later_who_has_it() -> None:
+    talk = author()
+    said = talk.says("hello")
+    for member in (2, 8, 6):
+        ack(talk, said, member)
+    talk.fail(m.Tell, to=4)
+    acks(talk, said, 4, Stored(7, 1, 1))
+    assert [(one.by, one.way) for one in talk.of(e.Acknowledged)] == [(7, Way.SPREAD)]
+
+
+def test_who_passes_on_may_say_so_after_all_was_settled() -> None:
+    """Who was dropped meanwhile is no longer waited for, and has it all the same."""
+    talk = author()
+    said = talk.says("hello")
+    for member in (2, 8, 4, 6):
+        ack(talk, said, member)
+    acks(talk, said, 6, Stored(9, 1, 1), Stored(3, 1, 1))
+    acks(talk, said, 4, Stored(1, 1, 1))
+    talk.hears(m.Update(talk.caller(1), m.Roster((person(7, Life.DROPPED),))))
+    assert talk.one(e.Settled) == e.Settled(said.key, (7,))
+    acks(talk, said, 4, Stored(7, 1, 1))
+    assert talk.one(e.Acknowledged).by == 7
 
 
 def test_by_way_of_another_nobody_is_asked_to_pass_on() -> None:
