@@ -6,6 +6,7 @@ a newer node and an older face understand each other.
 
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from msgspec import Struct
 
@@ -15,6 +16,13 @@ from ..happenings import KINDS, Happening
 from ..words import Epoch
 
 V = TypeVar("V")
+
+FITS_ANY = 2**31  # a number below it fits into any field
+RANGES = {
+    FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
+    FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
+    FieldDescriptor.CPPTYPE_ENUM: (-(2**31), 2**31 - 1),
+}
 
 
 class _Shape(Struct, frozen=True):
@@ -48,7 +56,11 @@ def _look(kind: Any) -> tuple[_Shape, ...]:
 
 
 def to_proto(value: Any, message: Message) -> Message:
-    """Fills `message` from `value` and returns it."""
+    """Fills `message` from `value` and returns it.
+
+    Some numbers follow from what others say: of one that its field has no room for, the nearest
+    that it has room for is told.
+    """
     for shape in _shapes(type(value)):
         held = getattr(value, shape.name)
         target = getattr(message, shape.name)
@@ -61,8 +73,15 @@ def to_proto(value: Any, message: Message) -> Message:
             target.SetInParent()
             to_proto(held, target)
         else:
+            if type(held) is int and not 0 <= held < FITS_ANY:
+                held = _fitting(held, message.DESCRIPTOR.fields_by_name[shape.name])
             setattr(message, shape.name, held)
     return message
+
+
+def _fitting(number: int, field: FieldDescriptor) -> int:
+    low, high = RANGES[field.cpp_type]
+    return max(low, min(number, high))
 
 
 def from_proto(kind: type[V], message: Message) -> V:

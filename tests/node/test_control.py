@@ -177,18 +177,20 @@ ANSWERS = [
 ]
 
 
-def full(kind: Any, depth: int = 0) -> Any:
-    """A value with something in every field, each another."""
+def full(kind: Any, most: int | None = None) -> Any:
+    """A value with something in every field, each another; that number in each that is one."""
     made: dict[str, Any] = {}
     for number, shape in enumerate(values._look(kind), 1):
         if shape.kind:
-            inner = full(shape.kind, depth + 1)
+            inner = full(shape.kind, most)
             made[shape.name] = (inner, inner) if shape.many else inner
         elif shape.many:
             made[shape.name] = (f"a{number}", f"b{number}")
         else:
             default = next(f.default for f in fields(kind) if f.name == shape.name)
-            one = {bool: True, int: min(number, 2), str: f"t{number}"}[type(default)]
+            one = {bool: True, int: min(number, 2) if most is None else most, str: f"t{number}"}[
+                type(default)
+            ]
             made[shape.name] = one
     return kind(**made)
 
@@ -201,6 +203,45 @@ def test_every_answer_has_the_fields_of_its_message_and_survives_the_way(
     assert {f.name for f in fields(kind)} == set(message.DESCRIPTOR.fields_by_name)
     sent = values.to_proto(value, message()).SerializeToString()
     assert values.from_proto(kind, message.FromString(sent)) == value
+
+
+def numbers(value: Any, message: Any) -> list[tuple[int, int]]:
+    """Of each number in a message: how many bits its field has, and what stands there."""
+    found = []
+    for shape in values._look(type(value)):
+        held, told = getattr(value, shape.name), getattr(message, shape.name)
+        if shape.kind:
+            pairs = zip(held, told, strict=True) if shape.many else [(held, told)]
+            found += [one for pair in pairs for one in numbers(*pair)]
+        elif type(held) is int:
+            field = message.DESCRIPTOR.fields_by_name[shape.name]
+            bits = {field.TYPE_UINT32: 32, field.TYPE_ENUM: 31}
+            found.append((bits.get(field.type, 64), told))
+    return found
+
+
+@pytest.mark.parametrize("most", [2**31, 2**32, 2**63, 2**64 - 1, 2**64, 10**30])
+@pytest.mark.parametrize(("kind", "message"), ANSWERS)
+def test_a_number_that_is_too_large_for_its_field_is_told_as_the_largest(
+    kind: Any, message: Any, most: int
+) -> None:
+    value = full(kind, most)
+    for bits, told in numbers(value, values.to_proto(value, message())):
+        assert told == min(most, 2**bits - 1)
+
+
+@pytest.mark.parametrize("most", [2**32, 2**64])
+@pytest.mark.parametrize("name", happenings.KINDS)
+def test_so_is_one_of_a_happening(name: str, most: int) -> None:
+    what = full(happenings.KINDS[name], most)
+    happening = happenings.Happening(what, "dev", 7, words.Epoch(5, 12), 99, "7c3e")
+    for bits, told in numbers(what, getattr(values.happening_to_proto(happening), name)):
+        assert told == min(most, 2**bits - 1)
+
+
+def test_a_count_below_zero_is_told_as_none() -> None:
+    told = values.to_proto(words.Chat(lost=-1, unread=-(2**40)), pb.Chat())
+    assert (told.lost, told.unread) == (0, 0)
 
 
 def test_every_answer_of_the_service_is_tried() -> None:
