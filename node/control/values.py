@@ -74,13 +74,13 @@ def to_proto(value: Any, message: Message) -> Message:
             to_proto(held, target)
         else:
             if type(held) is int and not 0 <= held < FITS_ANY:
-                held = _fitting(held, message.DESCRIPTOR.fields_by_name[shape.name])
+                held = _fitting(held, message, shape.name)
             setattr(message, shape.name, held)
     return message
 
 
-def _fitting(number: int, field: FieldDescriptor) -> int:
-    low, high = RANGES[field.cpp_type]
+def _fitting(number: int, message: Message, name: str) -> int:
+    low, high = RANGES[message.DESCRIPTOR.fields_by_name[name].cpp_type]
     return max(low, min(number, high))
 
 
