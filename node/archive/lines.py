@@ -168,7 +168,7 @@ class Lines:
         """With what stands in its place, if that is here."""
         if (edit := self._edited().get(line.spot)) is None:
             return line
-        return line._replace(edit=self.read((edit,)).get(edit))
+        return line.edited(self.read((edit,)).get(edit))
 
     def _place(self, key: Key) -> Place | None:
         row = self._base.execute(rows.PLACE_OF, rows.of_key(key)).fetchone()

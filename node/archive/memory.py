@@ -122,7 +122,7 @@ class MemoryArchive:
     def _as_it_is(self, line: Line) -> Line:
         """With what stands in its place, if that is here."""
         edit = self._edits.get(line.spot)
-        return line._replace(edit=self._messages.get(edit)) if edit is not None else line
+        return line.edited(self._messages.get(edit)) if edit is not None else line
 
     def _place(self, key: Key) -> Place | None:
         message = self._messages.get(key)

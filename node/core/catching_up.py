@@ -95,6 +95,8 @@ class CatchingUp:
             self.want(member)
         elif differs:
             self._differs(member)
+        elif member in self._unasked():
+            self.want(member)
         if not differs:
             s.outbox.all_elsewhere()
             self._credit_all(member, s.outbox.lacking(member))

@@ -67,11 +67,17 @@ class Causal:
         self._show(ready)
         return list(ready)
 
-    def replace(self, message: ChatMessage) -> None:
-        """Another content stands under this key; if it still waits, it is the one to be shown."""
-        if message.key in self.pending:
-            self._unload(self.pending[message.key])
-            self._load_one(message)
+    def replace(self, message: ChatMessage) -> list[ChatMessage]:
+        """Another content stands under this key; if it still waits, it is the one to be shown, and
+        waits for what it follows itself.  Gives what that sets free.
+        """
+        key, old = message.key, self.pending.get(message.key)
+        if old is None:
+            return []
+        self._unload(old)
+        self._load_one(message)
+        waits = (lost for lost, runs in self._waiting.items() if any(key in run for run in runs))
+        return self._release(next(waits))
 
     def assume(self, keys: Iterable[Key]) -> list[ChatMessage]:
         """Take these for delivered: they lie below a newcomer's cut, or are lost.  Gives what that

@@ -8,6 +8,10 @@ that follows from changes follows from the set of those that count, in whatever 
 
 So what was erased never comes back: each further change only erases more.  A change about a change
 is none, and its text is erased.
+
+Only where its author has said something else under the key of a change, and that stands, the change
+never was: all is counted without it, and what it alone had erased is doubted, until somebody who
+has those texts brings them.
 """
 
 from collections.abc import Iterable, Set
@@ -36,7 +40,8 @@ class Changes:
     def __init__(self) -> None:
         self._lines: dict[Spot, Changed] = {}
         self._gone: dict[Key, set[int]] = {}  # the numbers of lines that are erased
-        self._changes: set[Key] = set()  # messages that change others
+        self._changes: dict[Key, Key | None] = {}  # which message changes which; None: it may not
+        self._about: dict[Key, dict[Key, ChatMessage]] = {}  # the changes of each, without texts
         self.doubted: dict[Key, set[int]] = {}  # came erased, and no known change says why
 
     @property
@@ -70,6 +75,8 @@ class Changes:
         spot = change.about
         assert spot is not None, change
         orphan = self._is_no_line(change.key)
+        self._changes[change.key] = spot.key
+        self._about.setdefault(spot.key, {})[change.key] = change.without((0,))
         if spot.key in self._changes:
             return self._erase([*orphan, *_own_text(change)])
         line = self._lines.setdefault(spot, Changed())
@@ -91,11 +98,52 @@ class Changes:
 
     def refuse(self, change: ChatMessage) -> list[Erased]:
         """The same for one to which its author has no right: nobody needs its text."""
-        return self._erase([*self._is_no_line(change.key), *_own_text(change)])
+        orphan = self._is_no_line(change.key)
+        self._changes[change.key] = None
+        return self._erase([*orphan, *_own_text(change)])
+
+    def recant(self, key: Key) -> tuple[Spot | None, list[Erased], list[Spot]]:
+        """Another content stands under the key of this change: it never was one.
+
+        Gives the line that it had changed, what is erased now or has another text in its place, and
+        what is erased for no reason any more.
+        """
+        target = self._changes.pop(key)
+        self._gone.pop(key, None)
+        spot, erased, back = None, list[Erased](), list[Spot]()
+        if target is not None and target in self._about:
+            spot = self._about[target].pop(key).about
+            erased, back = self._anew(target)
+        more, others = self._anew(key)  # What changes it counts now.
+        return spot, erased + more, back + others
+
+    def _anew(self, target: Key) -> tuple[list[Erased], list[Spot]]:
+        """Count all changes of that message as if they had come just now."""
+        these, is_said = self._about.pop(target, {}), target not in self._changes
+        spots = [Spot(target, at) for at in self.gone(target)] if is_said else []
+        before = {Spot(key, at) for key in these for at in self.gone(key)}.union(spots)
+        for key, _ in before:
+            self._gone.pop(key, None)
+        lines = [line for spot in spots if (line := self._lines.pop(spot, None))]
+        stood = {line.edit.key: line.edit for line in lines if line.edit is not None}
+        for key, change in these.items():
+            self.count(stood.get(key, change))
+        keys = (target, *these) if is_said else tuple(these)
+        now = [one for key in keys for one in self.erased(key)]
+        erased = [one for one in now if one.spot not in before or one.spot.key == target]
+        return erased, sorted(before.difference(one.spot for one in now))
+
+    def stands(self, message: ChatMessage) -> bool:
+        """Is it the edit whose text stands?  From now on with the text that it has here."""
+        line = self._lines.get(message.about) if message.about is not None else None
+        if line is None or line.edit is None or line.edit.key != message.key:
+            return False
+        line.edit = message
+        return True
 
     def erase(self, message: ChatMessage) -> ChatMessage:
         """A message that has come, without what is erased of it by what is known."""
-        if not self._gone or not message.is_said:
+        if not self._gone or not message.is_said or message.key in self._changes:
             return message
         gone = self._gone.get(message.key)
         return message.without(gone) if gone else message
@@ -120,12 +168,12 @@ class Changes:
 
         self._lines = {spot: line for spot, line in self._lines.items() if not is_below(spot.key)}
         self._gone = {key: lines for key, lines in self._gone.items() if not is_below(key)}
-        self._changes = {key for key in self._changes if not is_below(key)}
+        self._changes = {key: of for key, of in self._changes.items() if not is_below(key)}
+        self._about = {key: these for key, these in self._about.items() if not is_below(key)}
         self.doubted = {key: lines for key, lines in self.doubted.items() if not is_below(key)}
 
     def _is_no_line(self, key: Key) -> list[Erased]:
         """What came about it, before it was known to be a change, counts for nothing."""
-        self._changes.add(key)
         spots = [spot for at in sorted(self.gone(key)) if (spot := Spot(key, at)) in self._lines]
         lines = [self._lines.pop(spot) for spot in spots]
         if lines:

@@ -62,9 +62,8 @@ class Changing:
 
     def stored(self, message: ChatMessage) -> None:
         """A message was stored that has erased lines: say what stands in their place."""
-        changes = self._s.changes
         self._doubt(message)
-        known = changes.erased(message.key)
+        known = self._s.changes.erased(message.key) if message.is_said else ()
         if here := tuple(one for one in known if one.spot.at < len(message.ids)):
             self._s.emit(Erase(here))
 
@@ -79,8 +78,26 @@ class Changing:
         s.changes.doubt(message)
         s.emit(StoreMessages((message,)))
         s.causal.replace(message)
+        if message.about is not None:
+            if s.changes.stands(message) and self._is_here(message.about):
+                s.emit(LineChanged(message.about, key.source, message.kind))
+            return
         for at in sorted(came):
             s.emit(LineChanged(Spot(key, at), key.source, Kind.TEXT))
+
+    def recant(self, key: Key) -> None:
+        """Another content stands under this key: if it was a change, it never was."""
+        s = self._s
+        if not s.changes.is_change(key):
+            return
+        spot, erased, back = s.changes.recant(key)
+        for one in back:
+            hlc = s.history.hlc(one.key)
+            if hlc is not None and hlc.ms >= s.since and self._is_here(one):
+                s.changes.doubted.setdefault(one.key, set()).add(one.at)
+        self._erase(erased)
+        if spot is not None and self._is_here(spot):
+            s.emit(LineChanged(spot, key.source, Kind.TEXT))
 
     # ---- from the log ----------------------------------------------------------------------------
 
@@ -127,14 +144,16 @@ class Changing:
             s.drop("a change of a change")
         erased = s.changes.count(change)
         self._erase(erased)
-        is_here = about.at < s.history.lines_of(about.key)
-        if is_here and any(one.spot == about for one in erased):
+        if self._is_here(about) and any(one.spot == about for one in erased):
             s.emit(LineChanged(about, change.key.source, change.kind))
+
+    def _is_here(self, spot: Spot) -> bool:
+        return spot.at < self._s.history.lines_of(spot.key)
 
     def _erase(self, erased: list[Erased]) -> None:
         """From the log, and from what is still to be sent or passed on."""
         s = self._s
-        here = [one for one in erased if one.spot.at < s.history.lines_of(one.spot.key)]
+        here = [one for one in erased if self._is_here(one.spot)]
         if not here:
             return
         s.emit(Erase(tuple(here)))

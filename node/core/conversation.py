@@ -160,6 +160,11 @@ class Line(NamedTuple):
         """Where it is displayed."""
         return *self.message.place, self.at
 
+    def edited(self, edit: ChatMessage | None) -> "Line":
+        """With that text in its place, if it is one for this line."""
+        is_for_it = edit is not None and edit.about == self.spot
+        return self._replace(edit=edit) if is_for_it else self
+
 
 def lines_of(message: ChatMessage) -> list[Line]:
     """All of a message's."""

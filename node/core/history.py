@@ -123,22 +123,24 @@ class History:
         return found
 
     def supersedes(self, message: ChatMessage) -> bool:
-        """Of two contents under one key the lower hash stands.  True: from now on this one.
+        """Of two contents under one key the lower hash stands: is it this one's?
 
         Nothing changes at or below a floor.
         """
         held = self._index.get(message.key)
         if held is None or self.marks.covers(message.key):
             return False
-        hash = message.hash
-        if hash >= held.hash:
-            return False
-        key = message.key
+        return message.hash < held.hash
+
+    def replace(self, message: ChatMessage) -> None:
+        """Take in one for which `supersedes` holds; nobody was shown a line with an old id."""
+        key, hash = message.key, message.hash
+        held = self._index[key]
         self._index[key] = Held(message.hlc, hash, held.size, message.ids)
         self.lines += len(message.ids) - len(held.ids)
+        self._forget_ids(key, held)
         self._streams[key.source][key.stream].rehash(key.seq, held.hash, hash)
         self._mix(key.source, held.hash ^ hash)
-        return True
 
     def same(self, message: ChatMessage) -> bool:
         """Is it held, with this content?"""
@@ -247,12 +249,7 @@ class History:
         held = self._index.pop(key)
         self.size -= held.size
         self.lines -= len(held.ids)
-        if (ids := self._ids.get(source)) is not None:
-            for id in held.ids:
-                if ids.get(id) == key:
-                    del ids[id]
-            if not ids:
-                del self._ids[source]
+        self._forget_ids(key, held)
         runs = self._streams[source][stream]
         dropped = runs.drop_first(held.hash)
         assert dropped == seq, f"{key} is trimmed before {dropped}"
@@ -264,6 +261,14 @@ class History:
         if floor is None or not floor.covers(key):
             hash = held.hash ^ (floor.hash if floor is not None else 0)
             self.marks.floors[source] = Floor(source, stream, seq, hash)
+
+    def _forget_ids(self, key: Key, held: Held) -> None:
+        if (ids := self._ids.get(key.source)) is not None:
+            for id in held.ids:
+                if ids.get(id) == key:
+                    del ids[id]
+            if not ids:
+                del self._ids[key.source]
 
     def outranked(self, theirs: Floor) -> bool:
         """Does that floor stand against ours, and count something else than what we hold?"""

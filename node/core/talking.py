@@ -180,20 +180,15 @@ class Talking:
         s, key = self._s, message.key
         if s.history.has(key):
             if s.history.supersedes(message):
-                s.emit(StoreMessages((message,)))
-                self.changing.stored(message)
-                s.causal.replace(message)
-            elif key in s.changes.doubted and s.history.same(message):
+                return self._replace(message, way)
+            if key in s.changes.doubted and s.history.same(message):
                 self.changing.restore(message)
             return None
         if s.history.was_trimmed(key):
             s.drop("a message that was trimmed")
             return None
-        if not self._orderly(message):
-            s.drop("a message that is not later than what it follows")
-            return Refusal(
-                Reason.BAD_FIELD, "header.hlc is not later than that of its predecessors"
-            )
+        if (refusal := self._disorder(message)) is not None:
+            return refusal
         if key.source == s.me and s.stream is not None and key.stream == s.stream:
             s.stream, s.stream_seq = None, 0  # Not ours, under our stream's name: begin another.
         if not self._has_room(message, GAP_ROOM if way is Way.CATCH_UP and s.gaps else 1):
@@ -205,6 +200,23 @@ class Talking:
         if s.history.marks.is_hole(key):
             self._filled[key.source] += 1
         self.show(s.causal.accept(message), way)
+        return None
+
+    def _replace(self, message: ChatMessage, way: Way) -> Refusal | None:
+        """Its author has said two things under one key: this one stands, the other never did."""
+        s, key = self._s, message.key
+        if (refusal := self._disorder(message)) is not None:
+            return refusal
+        s.history.replace(message)
+        self.changing.recant(key)
+        message = s.changes.erase(message)
+        s.emit(StoreMessages((message,)))
+        self.changing.stored(message)
+        if key in s.causal.pending:
+            self.show(s.causal.replace(message), way)
+            return None
+        s.latest_place = max(s.latest_place, message.place)
+        self._deliver(message, way, late=True)
         return None
 
     def tell_filled(self) -> None:
@@ -225,29 +237,36 @@ class Talking:
                 s.told_at[message.key.source] = s.now
             if message.key.source == s.me and not late:
                 s.last_own = message.key
-            if not message.is_said:
-                s.history.repeats(message)
+            if self._deliver(message, way, late=late):
                 s.latest_place = max(s.latest_place, place)
-                self._change(message, way, late)
-                continue
-            if hidden := s.history.repeats(message):
-                s.drop("a line that was shown under another key")
-                if len(hidden) == len(message.ids):
-                    continue
-            if not late:
-                s.latest_place = place
-            if message.erased and message.hlc.ms < s.since:
-                hidden = tuple(range(len(message.ids)))  # It was said before we came.
-            s.emit(Deliver(message, way, late, hidden))
+
+    def _deliver(self, message: ChatMessage, way: Way, *, late: bool) -> bool:
+        """False: all its lines were shown under another key."""
+        s = self._s
+        hidden = s.history.repeats(message)
+        if not message.is_said:
+            self._change(message, way, late)
+            return True
+        if hidden:
+            s.drop("a line that was shown under another key")
+            if len(hidden) == len(message.ids):
+                return False
+        if message.erased and message.hlc.ms < s.since:
+            hidden = tuple(range(len(message.ids)))  # It was said before we came.
+        s.emit(Deliver(message, way, late, hidden))
+        return True
 
     def _change(self, message: ChatMessage, way: Way, late: bool) -> None:
         """A change of a line is delivered: not shown itself, it counts from now on."""
         self._s.emit(Deliver(message, way, late, hidden=(0,)))
         self.changing.heard(message)
 
-    def _orderly(self, message: ChatMessage) -> bool:
-        """Later than every predecessor that is held?"""
-        return follows(message.hlc, self._s.history.latest(message.deps, message.key.before))
+    def _disorder(self, message: ChatMessage) -> Refusal | None:
+        """What is not later than every predecessor that is held is not taken."""
+        if follows(message.hlc, self._s.history.latest(message.deps, message.key.before)):
+            return None
+        self._s.drop("a message that is not later than what it follows")
+        return Refusal(Reason.BAD_FIELD, "header.hlc is not later than that of its predecessors")
 
     def _has_room(self, message: ChatMessage, times: int) -> bool:
         s = self._s

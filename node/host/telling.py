@@ -237,7 +237,8 @@ def changed(group: Group, archive: Archive, notice: LineChanged, log: _Log) -> l
     except DiskFailed as error:  # Whoever reads the history later sees what it is.
         log.warning("a line that was changed cannot be read: %s", error)
         return []
-    lines = [line(group, conversation.Line(message, at), backlog=True) for message in found]
+    these = [message for message in found if at < len(message.ids)]  # It may be another by now.
+    lines = [said for message in these for said in _lines(group, message, (at,), backlog=True)]
     return [ChangeEvent(said, notice.by, group.nick(notice.by)) for said in lines]
 
 

@@ -138,6 +138,33 @@ def test_what_came_erased_is_doubted_until_a_change_says_why() -> None:
     assert changes.doubted == {}
 
 
+def test_a_change_that_never_was_leaves_what_the_others_did() -> None:
+    changes = Changes()
+    old, new, second = edit(1, 1, "old"), edit(1, 2, "new"), Spot(SALTED.key, 1)
+    other = edit(1, 3, "other", second)
+    for change in (old, new, other):
+        changes.count(change)
+    left = [Erased(FIRST, old.key), Erased(second, other.key)]
+    assert changes.recant(new.key) == (FIRST, left, [Spot(old.key, 0)])
+    known, elsewhere = changes.of(FIRST), changes.of(second)
+    assert known is not None
+    assert known.edit == old.without((0,))
+    assert elsewhere is not None
+    assert elsewhere.edit is other, "with its text"
+    assert not changes.is_change(new.key)
+    assert changes.recant(old.key) == (FIRST, [Erased(second, other.key)], [FIRST])
+    assert changes.gone(SALTED.key) == {1}
+
+
+def test_one_without_the_right_that_never_was_leaves_nothing() -> None:
+    changes = Changes()
+    wrong = edit(2, 1, "wrong")
+    changes.refuse(wrong)
+    assert changes.recant(wrong.key) == (None, [], [])
+    assert changes.gone(wrong.key) == set()
+    assert changes.erase(wrong) is wrong
+
+
 def test_nothing_is_remembered_of_what_was_trimmed() -> None:
     changes = Changes()
     old = edit(1, 1, "old")
@@ -148,6 +175,7 @@ def test_nothing_is_remembered_of_what_was_trimmed() -> None:
     assert not changes.erase_any
     assert changes.doubted == {}
     assert not changes.is_change(old.key)
+    assert not changes._about
     changes.count(old)
     changes.trimmed((Key(2, stream(9), 9), Key(1, stream(0), 9)))
     assert changes.of(FIRST) is not None

@@ -141,6 +141,7 @@ def test_of_two_contents_under_one_key_the_lower_hash_stands_everywhere() -> Non
     assert lacks(one, other) == [low.key], "equal runs of other contents are sent"
     assert not one.supersedes(high)
     assert other.supersedes(low)
+    other.replace(low)
     assert (one.hash, one.held((1,))) == (other.hash, other.held((1,)))
     assert lacks(one, other) == []
 

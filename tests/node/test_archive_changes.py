@@ -135,6 +135,13 @@ def test_a_line_whose_edit_is_not_here_has_no_text(archive: Archive) -> None:
     assert texts(archive.page(count=9)) == ["before", "the weather", "after"]
 
 
+def test_a_line_is_never_shown_in_the_place_of_another(archive: Archive) -> None:
+    """Its author has said something else under the key of the edit."""
+    edited(archive)
+    keep(archive, line(2, text="hello"))
+    assert texts(archive.page(count=9)) == ["before", "", "after", "hello"]
+
+
 # ---- the file ------------------------------------------------------------------------------------
 
 

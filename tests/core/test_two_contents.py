@@ -1,0 +1,253 @@
+"""An author that says two things under one key: whichever comes first, the same stands everywhere.
+
+What is tried is node/core/talking.py, node/core/changing.py and node/core/changes.py with a log of
+node/archive/memory.py: what people see, what counts, and both once more after a restart.
+"""
+
+from itertools import permutations
+from typing import Any, get_args
+
+import pytest
+from msgspec.structs import replace
+
+from node.archive.memory import MemoryArchive
+from node.core import effects as e
+from node.core import messages as m
+from node.core.conversation import ChatMessage, Kind, Spot
+from node.core.events import Started
+from node.core.reasons import Reason
+from node.core.types import Key
+
+from .cast import WALL, line, person
+from .dialogue import Dialogue, follower, returning
+from .test_vouching import told
+
+SAID = replace(line(2, 1, "one", more=("two",)), salts=bytes(32))
+OTHER = replace(line(2, 2, "other"), salts=bytes(16))
+NOT_OURS = replace(line(1, 1, "not ours"), salts=bytes(16))
+FIRST, SECOND = Spot(SAID.key, 0), Spot(SAID.key, 1)
+OTHERS = Spot(OTHER.key, 0)
+
+
+def change(seq: int, kind: Kind, about: Spot, text: str = "", ms: int = 0) -> ChatMessage:
+    said = replace(line(2, seq, text, ms=ms or 2_000 + seq), salts=bytes(16))
+    return replace(said, kind=kind, about=about, texts=(text,))
+
+
+BEFORE = change(3, Kind.EDIT, FIRST, "uno")  # It was edited once.
+TWICE = 4  # the number under which two things are said
+SPOT = Spot(BEFORE.key._replace(seq=TWICE), 0)
+PLAIN = replace(line(2, TWICE, "plain", ms=3_000), salts=bytes(16))
+CONTENTS = {
+    "text": PLAIN,
+    "another text": replace(PLAIN, texts=("another",)),
+    "two lines": replace(line(2, TWICE, "a", more=("b",), ms=3_000), salts=bytes(32)),
+    "action": replace(PLAIN, kind=Kind.ACTION),
+    "edit": change(TWICE, Kind.EDIT, FIRST, "dos", ms=3_000),
+    "early edit": change(TWICE, Kind.EDIT, FIRST, "early", ms=2_003 + 1),
+    "edit of a second line": change(TWICE, Kind.EDIT, SECOND, "dos", ms=3_000),
+    "edit of another": change(TWICE, Kind.EDIT, OTHERS, "dos", ms=3_000),
+    "edit of an edit": change(TWICE, Kind.EDIT, Spot(BEFORE.key, 0), "dos", ms=3_000),
+    "edit of itself": change(TWICE, Kind.EDIT, SPOT, "dos", ms=3_000),
+    "edit without the right": change(TWICE, Kind.EDIT, Spot(NOT_OURS.key, 0), "x", ms=3_000),
+    "redaction": change(TWICE, Kind.REDACT, FIRST, ms=3_000),
+    "redaction of another": change(TWICE, Kind.REDACT, OTHERS, ms=3_000),
+    "redaction of an edit": change(TWICE, Kind.REDACT, Spot(BEFORE.key, 0), ms=3_000),
+}
+LATE = (
+    change(5, Kind.EDIT, SPOT, "edited", ms=4_000),  # Of that, if it is a line.
+    change(6, Kind.EDIT, SECOND, "zwei", ms=4_001),
+)
+
+
+def lower(one: ChatMessage, other: ChatMessage) -> ChatMessage:
+    """The first one, so salted that it is the one that stands."""
+    salts = (n.to_bytes(16) + one.salts[16:] for n in range(1, 1_000))
+    return next(found for salt in salts if (found := replace(one, salts=salt)).hash < other.hash)
+
+
+def logged(talk: Dialogue) -> MemoryArchive:
+    archive = MemoryArchive()
+    archive.append([effect for _, effect in talk.log if isinstance(effect, get_args(e.Store))])
+    return archive
+
+
+def heard(*messages: ChatMessage) -> Dialogue:
+    talk = follower(3, 1, 2)
+    for message in messages:
+        told(talk, message)
+    return talk
+
+
+def give(talk: Dialogue, *others: Dialogue) -> None:
+    """The texts that it asks for, as far as somebody has them."""
+    for other in others:
+        for message in logged(other).read(sorted(talk.group._s.changes.doubted)):
+            told(talk, message)
+
+
+def screen(archive: MemoryArchive) -> list[tuple[Spot, str, Kind]]:
+    return [(one.spot, one.text, one.message.kind) for one in archive.page(count=99)]
+
+
+def state(talk: Dialogue) -> dict[str, Any]:
+    s = talk.group._s
+    archive = logged(talk)
+    spots = [Spot(key, at) for key in archive._messages for at in range(2)]
+    known = {spot: one for spot in spots if (one := s.changes.of(spot)) is not None}
+    return {
+        "hash": s.history.hash,
+        "lines": {
+            spot: (one.edit and (one.edit.key, one.edit.texts), one.redacted)
+            for spot, one in known.items()
+        },
+        "gone": {key: sorted(gone) for key in archive._messages if (gone := s.changes.gone(key))},
+        "doubted": dict(s.changes.doubted),
+        "changes": {key for key in archive._messages if s.changes.is_change(key)},
+        "log": dict(archive._messages),
+    }
+
+
+def again(talk: Dialogue) -> Dialogue:
+    """The same member after a restart."""
+    archive = logged(talk)
+    new = returning(3, 1, 2, leader=1, messages=archive.load().messages)
+    new.log = [*talk.log]
+    new.hand(Started(WALL))
+    return new
+
+
+@pytest.mark.parametrize(("stands", "falls"), list(permutations(CONTENTS, 2)))
+def test_of_two_contents_the_same_one_counts_whichever_came_first(stands: str, falls: str) -> None:
+    other = CONTENTS[falls]
+    one = lower(CONTENTS[stands], other)
+    before = (NOT_OURS, SAID, OTHER, BEFORE)
+    alone = heard(*before, one, *LATE)
+    talks = {
+        "first": heard(*before, one, other, *LATE),
+        "last": heard(*before, other, one, *LATE),
+        "first of all": heard(*before, one, *LATE, other),
+        "last of all": heard(*before, other, *LATE, one),
+        "after a restart": again(heard(*before, other, *LATE)),
+    }
+    told(talks["after a restart"], one)
+    for talk in talks.values():
+        give(talk, alone)
+    wanted, seen = state(alone), screen(logged(alone))
+    for name, talk in talks.items():
+        assert state(talk) == wanted, name
+        assert screen(logged(talk)) == seen, name
+        new = again(talk)
+        assert state(new) == wanted, name
+        assert screen(logged(new)) == seen, name
+
+
+def test_a_line_that_turns_out_to_stand_is_told_and_so_is_what_never_was_changed() -> None:
+    edit = CONTENTS["edit of another"]
+    text = lower(PLAIN, edit)
+    talk = heard(SAID, OTHER, BEFORE, edit)
+    told(talk, text)
+    assert [line.text for line in talk.one(e.Deliver).lines] == ["plain"]
+    assert talk.one(e.LineChanged) == e.LineChanged(OTHERS, 2, Kind.TEXT)
+    assert talk.group._s.changes.doubted == {OTHER.key: {0}}
+    assert [text for spot, text, _ in screen(logged(talk)) if spot in (OTHERS, SPOT)] == [
+        "",
+        "plain",
+    ]
+    told(talk, OTHER, by=1)
+    assert talk.one(e.StoreMessages).messages == (OTHER,)
+    assert talk.one(e.LineChanged) == e.LineChanged(OTHERS, 2, Kind.TEXT)
+
+
+def test_the_text_of_a_change_that_does_nothing_is_not_that_of_the_line_in_its_place() -> None:
+    edit = CONTENTS["edit without the right"]
+    text = lower(PLAIN, edit)
+    talk = heard(NOT_OURS, SAID, OTHER, BEFORE, edit)
+    told(talk, text)
+    assert talk.one(e.StoreMessages).messages == (text,)
+
+
+def test_what_was_edited_meanwhile_is_never_seen_as_it_was() -> None:
+    edit = CONTENTS["edit"]
+    text = lower(PLAIN, edit)
+    talk = heard(SAID, OTHER, BEFORE, edit, *LATE)
+    told(talk, text)
+    assert talk.one(e.StoreMessages).messages == (text.without((0,)),)
+    assert [line.text for line in talk.one(e.Deliver).lines] == [""]
+
+
+def test_an_edit_whose_text_is_back_is_told_of_the_line_in_whose_place_it_stands() -> None:
+    edit = CONTENTS["edit"]
+    talk = heard(SAID, OTHER, BEFORE, edit, lower(PLAIN, edit))
+    assert talk.group._s.changes.doubted == {BEFORE.key: {0}}
+    told(talk, BEFORE, by=1)
+    assert talk.one(e.LineChanged) == e.LineChanged(FIRST, 2, Kind.EDIT)
+    known = talk.group.changed(FIRST)
+    assert known is not None
+    assert known.edit == BEFORE
+
+
+def test_texts_that_were_erased_for_nothing_are_asked_for_in_time() -> None:
+    edit = CONTENTS["edit of another"]
+    talk = heard(SAID, OTHER, BEFORE, edit)
+    talk.wait(20_000)
+    told(talk, lower(PLAIN, edit))
+    talk.hold(m.Sync)
+    talk.wait_for(m.Sync, ms=60_000)
+    to = talk.call(m.Sync).to
+    talk.answer(m.Sync, m.Synced(talk.view()), to)
+    assert talk.call(m.Sync, to).request.sources == (2,)
+    talk.answer(m.Sync, m.Synced(talk.view(), messages=(OTHER,)), to)
+    assert talk.one(e.StoreMessages).messages == (OTHER,)
+
+
+def test_what_was_said_before_we_came_is_not_asked_for() -> None:
+    edit = CONTENTS["edit of another"]
+    talk = follower(person(3, since=2_500), 1, 2)
+    for message in (SAID, OTHER.without((0,)), BEFORE, edit, lower(PLAIN, edit)):
+        told(talk, message)
+    assert talk.group._s.changes.doubted == {}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_one_that_stands_waits_for_what_it_follows_itself(first: int) -> None:
+    lost, found = line(1, 1), line(1, 2)
+    other = replace(PLAIN, deps=(Key(1, lost.key.stream, 9),))
+    one = lower(replace(CONTENTS["edit"], deps=(found.key,)), other)
+    talk = heard(SAID, OTHER, BEFORE, *((other, one), (one, other))[first], *LATE)
+    assert talk.group.waiting >= {one.key}
+    told(talk, lost, found)
+    assert talk.group.waiting == set()
+    known = talk.group.changed(FIRST)
+    assert known is not None
+    assert known.edit == one
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_is_earlier_than_what_it_follows_never_stands(first: int) -> None:
+    other = CONTENTS["edit"]
+    early = lower(replace(PLAIN, hlc=BEFORE.hlc), other)
+    talk = heard(SAID, OTHER, BEFORE, *((other, early), (early, other))[first])
+    refused = m.Refusal(Reason.BAD_FIELD, "header.hlc is not later than that of its predecessors")
+    assert told(talk, early) == refused
+    assert logged(talk).read([SPOT.key]) == [other]
+
+
+def test_an_id_of_what_does_not_stand_is_nobody_s() -> None:
+    other = replace(PLAIN, ids=("another",))
+    again = replace(line(2, 5, "again", ms=4_000), ids=("another",))
+    talk = heard(SAID, OTHER, BEFORE, other, lower(PLAIN, other), again)
+    assert [line.text for line in talk.one(e.Deliver).lines] == ["again"]
+
+
+def test_a_line_that_is_not_there_is_not_asked_for() -> None:
+    edit = change(TWICE, Kind.EDIT, Spot(OTHER.key, 7), "dos", ms=3_000)
+    talk = heard(SAID, OTHER, BEFORE, edit, lower(PLAIN, edit))
+    assert talk.group._s.changes.doubted == {}
+
+
+def test_what_comes_before_the_one_that_stands_is_late() -> None:
+    later = lower(replace(PLAIN, hlc=PLAIN.hlc._replace(ms=5_000)), PLAIN)
+    talk = heard(SAID, OTHER, BEFORE, PLAIN, later)
+    told(talk, line(1, 1, ms=4_000))
+    assert talk.one(e.Deliver).late
