@@ -1,28 +1,34 @@
 """What watchers hear of members and lines: node/host/telling.py over a group that is played."""
 
+import logging
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from node.archive import MemoryArchive
+from node.core.conversation import ChatMessage, Kind, Spot
 from node.core.effects import (
     Acknowledged,
     Change,
     Deliver,
     HolesDeclared,
     HolesFilled,
+    LineChanged,
     MemberChanged,
     Remembered,
+    StoreMessages,
 )
 from node.core.types import Floor, Key, Post, Stream, Way
-from node.happenings import GapEvent, MemberEvent, ReceiptEvent
+from node.happenings import ChangeEvent, GapEvent, MemberEvent, ReceiptEvent
 from node.host import telling, views
 from node.words import Line
 from tests.node.test_archive import META
 from tests.node.wire_values import MESSAGE
 
 NOW = 100_000
+LOG = logging.LoggerAdapter(logging.getLogger(__name__))
 
 
 def played(since: int | None = None, lacking: int = 0) -> Any:
@@ -160,3 +166,23 @@ def test_lines_that_come_later_are_named_by_the_first() -> None:
     event = telling.later(talking(5), SAID.key, (AUTHOR,))
     assert (event.msg_id, event.id, event.acked, event.of) == ("a234567", "a234", 2, 3)
     assert event.later == ("carol",)
+
+
+@pytest.mark.parametrize(
+    ("now", "at", "said"),
+    [
+        (SAID, 2, ["three"]),
+        (SAID, 3, []),
+        (replace(SAID, kind=Kind.EDIT, about=Spot(SAID.key, 0)), 0, []),
+        (None, 0, []),
+    ],
+)
+def test_a_line_that_was_changed_is_told_as_it_is_if_it_is_one_still(
+    now: ChatMessage | None, at: int, said: list[str]
+) -> None:
+    """Another content may stand under its key by now."""
+    archive = MemoryArchive()
+    archive.append([StoreMessages((now,) if now is not None else ())])
+    notice = LineChanged(Spot(SAID.key, at), AUTHOR, Kind.TEXT)
+    told = telling.changed(talking(5), archive, notice, LOG)
+    assert [one.line.text for one in told if isinstance(one, ChangeEvent)] == said
