@@ -29,6 +29,7 @@ RECORDS_MAX = 4_096  # of who ever belonged
 INVITES_KEPT = 256
 CLAIM_KEYS_KEPT = 4  # the registered one, one that is to be, and those of the other side of a split
 CLAIM_KEYS_UNHEARD = 1_000_000  # that may have been made unheard; else one could use all numbers up
+CLAIM_KEY_MAX = 2**52  # the number of the first that is heard of: there is room for others above it
 MADE_MAX = 2**53 - 1
 
 
@@ -177,8 +178,8 @@ class Membership:
     def _put_claim_keys(self, keys: Iterable[ClaimKey]) -> None:
         """The latest of all are kept: alike at all who know the same."""
         known = self.claim_keys
-        most = known[-1].number + CLAIM_KEYS_UNHEARD if known else None
-        news = {key for key in keys if key not in known and (most is None or key.number <= most)}
+        most = known[-1].number + CLAIM_KEYS_UNHEARD if known else CLAIM_KEY_MAX
+        news = {key for key in keys if key not in known and key.number <= most}
         if not news:
             return
         every = sorted(news.union(known), key=lambda key: key.rank)

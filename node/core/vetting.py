@@ -9,10 +9,11 @@ could not be told any more.
 from msgspec.structs import replace
 
 from .access import Invite, Password
+from .clock import MS_MAX
 from .membership import RECORDS_MAX
 from .messages import TRANSIENT, Fact, Member, Roster
 from .state import State
-from .types import NO_IDS, ChatId, Incarnation, MemberId, Millis
+from .types import NO_IDS, ChatId, Hlc, Incarnation, MemberId, Millis
 
 PURPOSE = b"p2pchat farewell 1\0"  # no signature for anything else begins like this
 ROOM_MS: Millis = 366 * 24 * 3_600_000
@@ -58,7 +59,7 @@ def vetted(s: State, roster: Roster, by: MemberId) -> Roster:
         "access": (roster.access, known.access),
         "password": (roster.password, known.password),
     }
-    late = {what: had for what, (said, had) in common.items() if _is_ahead(s, said, had.hlc.ms)}
+    late = {what: had for what, (said, had) in common.items() if _is_ahead(s, said, had.hlc)}
     for what in late:
         s.drop(f"{what} from a far future")
     ids = {one.id for one in records}
@@ -99,7 +100,7 @@ def _vetted(s: State, brought: Member, by: MemberId) -> Member | None:
         brought = replace(_as_there(brought, known), incarnation=known.incarnation, life=known.life)
     for what in ("nick", "away"):
         fact, before = getattr(brought, what), getattr(known, what)
-        if _is_ahead(s, fact, before.hlc.ms):
+        if _is_ahead(s, fact, before.hlc):
             s.drop(f"a {what} from a far future")
             brought = replace(brought, **{what: before})
     return brought
@@ -142,13 +143,13 @@ def is_ahead(s: State, incarnation: Incarnation) -> bool:
     return incarnation > _most(s) - ROOM_MS
 
 
-def _is_ahead(s: State, fact: Fact | Password, known: Millis) -> bool:
-    return fact.hlc.ms > max(known, _most(s))
+def _is_ahead(s: State, fact: Fact | Password, known: Hlc) -> bool:
+    """What comes just after what is known never is: that is how it is put right."""
+    return fact.hlc.ms > max(known.ms + 1, _most(s))
 
 
 def _most(s: State) -> Millis:
-    """No clock is that late.  It does not grow with what is brought, so that nobody gets there step
-    by step; what has been said here counts, as our own clock may be behind, and so does when this
-    was written.
+    """No clock is that late.  It grows with time, and with nothing that is brought or said: else
+    somebody could bring the last that is taken, and nobody what comes after it.
     """
-    return max(s.wall, s.latest_place[0].ms, WRITTEN_MS) + AHEAD_MS
+    return max(min(s.wall, MS_MAX), WRITTEN_MS) + AHEAD_MS

@@ -12,7 +12,7 @@ from node.core.access import ClaimKey
 from node.core.deciding import Act, Decision, hand_over_statement
 from node.core.events import Decided, Founded, Leaving, Started
 from node.core.group import Group
-from node.core.membership import CLAIM_KEYS_UNHEARD, Membership
+from node.core.membership import CLAIM_KEY_MAX, CLAIM_KEYS_UNHEARD, Membership
 from node.core.messages import Roster, Vote
 from node.core.proving import (
     HAND_OVERS_MAX,
@@ -26,6 +26,7 @@ from node.core.reasons import Reason
 from node.core.state import Pairs, Role
 from node.core.timing import LAN
 from node.core.types import Hlc, IdBlock
+from node.limits import NUMBER_MAX
 from tests.sim.signing import is_signed, public, sign, signer
 
 from .cast import BEFORE, FIRST, WALL, address, identity, person, record, setup
@@ -436,6 +437,12 @@ def test_nobody_can_use_all_numbers_up() -> None:
     assert members.claim_keys == KEYS[:1]
     members.absorb(knows(far))
     assert members.claim_keys == (KEYS[0], far)
+    members = Membership()
+    members.absorb(knows(replace(far, number=CLAIM_KEY_MAX + 1)))
+    assert members.claim_keys == (), "nor by the first that is heard of"
+    members.absorb(knows(last := replace(far, number=CLAIM_KEY_MAX)))
+    assert members.claim_keys == (last,)
+    assert CLAIM_KEY_MAX < NUMBER_MAX
 
 
 def test_a_newcomer_gets_the_keys() -> None:

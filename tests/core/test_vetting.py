@@ -11,6 +11,7 @@ from node.core import messages as m
 from node.core import vetting
 from node.core.access import Invite, Password, Terms
 from node.core.access import statement as invitation
+from node.core.clock import COUNTER_MAX, MS_MAX, tick
 from node.core.effects import Change
 from node.core.events import Changed, Field, Leaving, Started
 from node.core.messages import TRANSIENT
@@ -388,6 +389,72 @@ def test_a_topic_can_always_be_changed() -> None:
     assert talk.group.roster.topic == m.Fact()
     brings(talk, topic=m.Fact("tea", Hlc(WALL, 0), 2))
     assert talk.group.roster.topic.value == "tea"
+
+
+def common(what: str, hlc: Hlc, by: MemberId = 2) -> dict[str, m.Fact | Password]:
+    """One thing that is the group's, of that instant."""
+    is_password = what == "password"
+    fact = Password(Terms(b"s" * 16), b"seed", hlc, by) if is_password else m.Fact("x", hlc, by)
+    return {what: fact}
+
+
+@pytest.mark.parametrize("what", ["topic", "access", "password"])
+def test_what_comes_next_is_taken_wherever_what_was_before_was(what: str) -> None:
+    """Of the last instant that is taken, too."""
+    talk = den()
+    last, beyond = common(what, Hlc(MOST, COUNTER_MAX)), common(what, Hlc(MOST + 2, 0))
+    brings(talk, **last)
+    brings(talk, **beyond)
+    assert getattr(talk.group.roster, what) == last[what]
+    after = common(what, tick(WALL, last[what].hlc), by=4)
+    brings(talk, **after, by=4)
+    assert getattr(talk.group.roster, what) == after[what]
+
+
+@pytest.mark.parametrize("what", ["nick", "away"])
+def test_what_a_member_says_of_itself_next_is_taken_from_others(what: str) -> None:
+    talk = den()
+    last = m.Fact("mud", Hlc(MOST, COUNTER_MAX), 4)
+    after = m.Fact("dan", tick(WALL, last.hlc), 4)
+    for fact in (last, after):
+        brings(talk, person(4, **{what: fact}))
+        assert getattr(known(talk, 4), what) == fact
+
+
+def test_a_line_of_the_far_future_takes_nothing_else_with_it() -> None:
+    """Else the last instant would not pass, and who has missed what is of it took nothing more."""
+    talk = follower(3, 1, 2, 4, leader=1)
+    talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1, ms=MS_MAX - 1),)))
+    assert talk.shown == ["2.1"]
+    brings(talk, **common("topic", Hlc(MS_MAX - 1 + AHEAD_MS, COUNTER_MAX)))
+    brings(talk, person(4, nick=m.Fact("mud", Hlc(MS_MAX, 0), 4), incarnation=MS_MAX))
+    brings(talk, admitted(incarnation=MS_MAX))
+    assert talk.group.roster.topic == m.Fact()
+    assert (known(talk, 4), talk.group.member(7)) == (person(4), None)
+
+
+def test_what_one_takes_all_take_a_moment_later() -> None:
+    """Who has not heard of what was of the last instant takes what came after it."""
+    talk = returning(3, 1, 2, 4, leader=1, signs=SIGNS)
+    talk.hand(Started(WRITTEN_MS + ROOM_MS))
+    after = common("topic", Hlc(WRITTEN_MS + ROOM_MS + AHEAD_MS + 5, 0))
+    brings(talk, **after)
+    assert talk.group.roster.topic == m.Fact()
+    talk.wait(5)
+    brings(talk, **after)
+    assert talk.group.roster.topic == after["topic"]
+
+
+def test_whatever_our_clock_shows_there_is_room_above_what_is_taken() -> None:
+    talk = returning(3, 1, 2, 4, leader=1, signs=SIGNS)
+    talk.hand(Started(2 * limits.HLC_MAX))
+    for hlc in (Hlc(limits.HLC_MAX, COUNTER_MAX), Hlc(MS_MAX + AHEAD_MS + 1, 0)):
+        brings(talk, **common("topic", hlc))
+        assert talk.group.roster.topic == m.Fact()
+    brings(talk, **common("topic", Hlc(MS_MAX + AHEAD_MS, COUNTER_MAX)))
+    talk.hand(Changed(Field.TOPIC, "tea", WALL))
+    assert (told := talk.group.roster.topic).value == "tea"
+    assert told.hlc.ms < limits.HLC_MAX
 
 
 def test_what_else_is_in_such_a_roster_is_taken() -> None:
