@@ -5,7 +5,7 @@ lines make one.
 from collections import deque
 from collections.abc import Sequence
 
-from .clock import tick
+from .clock import follows, tick
 from .conversation import LINES_MAX, SALT_BYTES, ChatMessage, Spot, statement
 from .events import Submitted
 from .state import State
@@ -38,7 +38,7 @@ class Composing:
             lines = lines[:1]
         deps = tuple(sorted(heads))
         # Later than all that was shown, too: what was trimmed since is named by nobody.
-        past = max(s.history.latest(deps, before), s.latest_place[0])
+        past = self._since_newcomers(max(s.history.latest(deps, before), s.latest_place[0]))
         messages, todo = [], deque(lines)
         while todo:
             said = _together(todo, min(LINES_MAX, s.timing.batch_max))
@@ -62,6 +62,18 @@ class Composing:
             messages.append(message)
             deps = ()  # The next ones follow this one alone.
         return tuple(messages)
+
+    def _since_newcomers(self, past: Hlc) -> Hlc:
+        """Newcomers who are given nothing of before are given what is said by who knows of them:
+        it is of no sooner than they came, whatever our clock shows.
+
+        What others would not take after `past` was made up, and moves nothing.
+        """
+        members = self._s.members
+        if not members.hides_history:
+            return past
+        came = (Hlc(one.since, 0) for one in members.records)
+        return max((since for since in came if follows(since, past)), default=past)
 
     def _after(self, deps: tuple[Key, ...], about: Spot) -> tuple[Key, ...]:
         """What a change follows: also the line that it changes."""

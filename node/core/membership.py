@@ -304,7 +304,8 @@ class Membership:
     @property
     def hides_history(self) -> bool:
         """Are newcomers given no text of what was said before?  So the founder has laid down."""
-        return bool(self._records) and self._records[min(self._records)].since > 0
+        founder = self._records.get(self._decisions.founder)
+        return founder is not None and founder.since > 0
 
     @property
     def belonging(self) -> tuple[MemberId, ...]:

@@ -14,6 +14,7 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.admission import statement
 from node.core.changing import Fault
+from node.core.clock import MS_MAX
 from node.core.conversation import ChatMessage, Erased, Kind, Spot
 from node.core.deciding import Act, Decision
 from node.core.events import Burst, Founded, Started, Submitted
@@ -549,6 +550,43 @@ def test_since_when_a_newcomer_reads_is_what_its_founder_has_laid_down(hides: bo
     assert isinstance(welcome, m.Welcome)
     (me, new) = welcome.roster.members
     assert (me.since > 0, new.since) == (hides, last.hlc.ms + 1 if hides else 0)
+
+
+HOUR_MS = 3_600_000
+
+
+def test_a_newcomer_reads_what_is_said_after_it_came_though_a_clock_is_ahead() -> None:
+    """Else all that is said for that hour would be of before it, by its place in time."""
+    talk = founded(hides=True)
+    admit(talk, 8)
+    said = line(2, 1, "early", ms=WALL + HOUR_MS)
+    talk.hears(m.Tell(talk.caller(2), 1, (said,)))
+    welcome = admit(talk, 9)
+    assert isinstance(welcome, m.Welcome)
+    new = welcome.roster.members[-1]
+    assert new.since == said.hlc.ms + 1
+    after = talk.says("after")
+    assert (said.veiled(new.since).texts, after.veiled(new.since)) == (("",), after)
+    admit(talk, 10)
+    assert after.veiled(talk.group.roster.members[-1].since).texts == ("",)
+
+
+def test_so_it_does_by_whoever_has_heard_of_it_and_by_itself() -> None:
+    founder, new = person(1, since=5), person(4, since=WALL + HOUR_MS)
+    talk = follower(3, founder, 2)
+    assert talk.says("before").hlc.ms < new.since
+    talk.hears(m.Update(talk.caller(1), m.Roster((new,))))
+    assert talk.says("after").hlc.ms == new.since
+    assert follower(new, founder, 2).says("hello").hlc.ms == new.since
+    open_to_all = follower(3, 1, 2, new)
+    assert open_to_all.says("after").hlc.ms < new.since
+
+
+def test_no_clock_goes_to_its_end_by_when_somebody_is_said_to_have_come() -> None:
+    founder, new = person(1, since=5), person(5, since=WALL + HOUR_MS)
+    talk = follower(3, founder, 2, person(4, since=2**53 - 1), new)
+    assert talk.says("after").hlc.ms == new.since
+    assert follower(3, founder, 2, person(4, since=MS_MAX)).says("after").hlc.ms < MS_MAX
 
 
 def test_since_when_is_in_the_admission_s_signature_and_of_two_the_earlier_counts() -> None:
