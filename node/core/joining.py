@@ -19,7 +19,7 @@ from .events import Founded
 from .granting import is_disowned
 from .guessing import SOON_MS
 from .inviting import Inviting
-from .membership import RECORDS_MAX, at, with_life
+from .membership import RECORDS_MAX, Membership, at, with_life
 from .messages import (
     NO_CARD,
     TRANSIENT,
@@ -39,6 +39,7 @@ from .messages import (
 from .proving import first_key, note_registered
 from .reasons import Reason
 from .reign import Reign
+from .ruling import Ruling
 from .state import Role, State
 from .types import NO_EPOCH, NO_HLC, Address, CallId, IdBlock, MemberId, Silence
 from .vetting import SEQ_MAX, farewell, is_ahead, is_signed
@@ -218,12 +219,8 @@ class Joining:
     def _enter(self, welcome: Welcome) -> None:
         s = self._s
         nds, view = s.nds or welcome.nds, welcome.view
-        if is_disowned(s, nds, welcome.chat, view):
-            text = (
-                f"the NDS at {nds} is known here by another key than to its members; if a wrong one"
-                " was taken for it, remove its line from known_nds"
-            )
-            self._why = Refusal(Reason.WRONG_NDS, text)
+        if (lie := self._lie(welcome, nds)) is not None:
+            self._why = lie
             return self._fail()
         self._under_way = False
         s.alarms.cancel(Alarm.JOIN)
@@ -248,6 +245,29 @@ class Joining:
         for member in s.others:
             s.liveness.heard_at.setdefault(member, s.now)
         self._entered(view.leader)
+
+    def _lie(self, welcome: Welcome, nds: Address) -> Refusal | None:
+        """Why whoever says that we are in is not believed; None: nothing is wrong with it."""
+        s = self._s
+        if is_disowned(s, nds, welcome.chat, welcome.view):
+            text = (
+                f"the NDS at {nds} is known here by another key than to its members; if a wrong one"
+                " was taken for it, remove its line from known_nds"
+            )
+            return Refusal(Reason.WRONG_NDS, text)
+        if s.chat not in (0, welcome.chat):
+            return Refusal(Reason.BAD_FIELD, "who answers there lets us into another chat")
+        after = Membership(s.members.roster)
+        after.absorb(Ruling(s).looked_at(welcome.roster))
+        mine = after.get(welcome.member)
+        if (
+            mine is None
+            or mine.identity != s.setup.identity
+            or not after.of_identity(mine.identity)
+        ):
+            text = "who answers there says that we are in, and its list of members does not"
+            return Refusal(Reason.BAD_FIELD, text)
+        return None
 
     def _fail(self) -> None:
         self._under_way = False

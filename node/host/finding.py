@@ -41,6 +41,11 @@ class Finding(ABC):
         there = (one for one in self.every() if one.group.chat == chat and not one.broken)
         return next((one.runner for one in there), None)
 
+    def is_in(self, chat: int) -> bool:
+        """Is the node in the chat with this number, though its log could not be opened?"""
+        there = {one.group.chat for one in self.chats if not one.removed}
+        return chat in there or any(one.entry.chat_id == chat for one in self.unopened)
+
     def by_name(self, name: str) -> Runner | None:
         """The group of that name, unless it has stopped."""
         there = (one for one in self.chats if one.name == name and not one.broken)

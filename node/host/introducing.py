@@ -4,9 +4,11 @@ Who comes in through a member has not spoken to that service yet.  Taking whoeve
 address for it could be wrong for good: its grants would be no proof of who leads.
 """
 
+from collections.abc import Callable
+
 from ..core.messages import Refusal, Reply, Request, Welcome
 from ..core.reasons import Reason
-from ..core.types import Address, Millis
+from ..core.types import Address, ChatId, Millis
 from ..errors import Complaint
 from ..runner import Peers, Silenced
 from .registries import Registries
@@ -15,10 +17,14 @@ from .registries import Registries
 class Introduced:
     """Calls of a chat.  A welcome is heard once the service that it names is known here by the
     certificate that the welcome names; where another one is, or answers there, it is a refusal.
+    So it is where who did not ask for a chat by its number is let into one that it `is_in`: what
+    is signed in one would be so in the other.
     """
 
-    def __init__(self, peers: Peers, registries: Registries) -> None:
-        self._peers, self._registries = peers, registries
+    def __init__(
+        self, peers: Peers, registries: Registries, is_in: Callable[[ChatId], bool]
+    ) -> None:
+        self._peers, self._registries, self._is_in = peers, registries, is_in
         self.prepare, self.begin = peers.prepare, peers.begin  # joins do not go by links
 
     async def call(
@@ -26,7 +32,13 @@ class Introduced:
     ) -> Reply | Refusal | Silenced:
         """As the calls of others; after a welcome that one looks whom it names."""
         outcome = await self._peers.call(address, certificate, request, deadline_ms)
-        if isinstance(outcome, Welcome) and outcome.nds and outcome.service:
+        if not isinstance(outcome, Welcome):
+            return outcome
+        if not request.caller.chat and self._is_in(outcome.chat):
+            return Refusal(
+                Reason.BAD_FIELD, "who answers there names a chat that you are in already"
+            )
+        if outcome.nds and outcome.service:
             try:
                 await self._registries.introduce(outcome.nds, outcome.service)
             except Complaint as error:

@@ -330,7 +330,7 @@ class Node(Keeping, Finding):
         )
         world = Surroundings(
             timing=self.timing,
-            peers=Introduced(knocks(self.links, keys.card), self.registries),
+            peers=Introduced(knocks(self.links, keys.card), self.registries, self.is_in),
             nds=self._registry,
             tasks=self.tasks,
             tell=self.hub.tell,

@@ -1,5 +1,8 @@
 """Dialogues about node/core/joining.py: getting in, and letting others in."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -321,6 +324,67 @@ def test_the_welcomed_is_a_member_once_that_is_stored() -> None:
     assert stored[0] < talk.position(e.Joined)
     assert talk.of(e.StoreMeta)[0].meta.member == 50
     assert talk.sent(m.Sync, to=1), "it reads what was said"
+
+
+def without_us(roster: m.Roster, **rest: object) -> m.Roster:
+    """That list with our record otherwise, or with none of us."""
+    ours = [replace(one, **rest) for one in roster.members if one.id == 50 and rest]
+    return replace(roster, members=(*(one for one in roster.members if one.id != 50), *ours))
+
+
+@pytest.mark.parametrize(
+    ("lie", "text"),
+    [
+        (lambda said: replace(said, roster=without_us(said.roster)), "its list of members does no"),
+        (lambda said: replace(said, roster=m.NOBODY), "its list of members does not"),
+        (lambda said: replace(said, member=2), "its list of members does not"),
+        (
+            lambda said: replace(said, roster=without_us(said.roster, identity=identity(7))),
+            "its list of members does not",
+        ),
+        (
+            lambda said: replace(said, roster=without_us(said.roster, left=True)),
+            "its list of members does not",
+        ),
+        (
+            lambda said: replace(
+                said,
+                roster=replace(said.roster, decisions=(removal(50, person=identity(9)),)),
+            ),
+            "its list of members does not",
+        ),
+        (lambda said: replace(said, chat=CHAT + 1), "into another chat"),
+    ],
+    ids=("without us", "nobody", "as another", "another as us", "left", "removed", "chat"),
+)
+def test_who_is_let_in_by_a_lie_is_not_in(lie: Callable[[m.Welcome], m.Welcome], text: str) -> None:
+    """Else it would find out when it leaves, or be another one."""
+    talk = outsider(9)
+    talk.answer(m.Join, lie(welcome(talk, 50, 1, 2)))
+    assert text in talk.one(e.JoinFailed).text
+    assert (talk.of(e.Joined), talk.of(e.StoreMeta), talk.of(e.StoreRoster)) == ([], [], [])
+    assert (talk.group.me, talk.group.belonging) == (0, ())
+    talk.hand(Leaving())
+    assert talk.of(e.Departed)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [{"leader": 50}, {"leader": 77}, {"leader": 0}, {"provisional": 50}, {"epoch": NO_EPOCH}],
+)
+@pytest.mark.parametrize("then", [Leaving(), Closing()])
+def test_whatever_else_a_welcome_says_we_can_go(
+    view: dict[str, Any], then: Closing | Leaving
+) -> None:
+    talk = outsider(9)
+    said = welcome(talk, 50, 1, 2)
+    talk.answer(m.Join, replace(said, view=replace(said.view, **view)))
+    assert talk.group.me == 50
+    talk.says("hello")
+    talk.wait(5_000)
+    talk.hand(then)
+    talk.wait(10_000)
+    assert any(isinstance(one, e.Departed | e.Stopped) for _, one in talk.log)
 
 
 def test_a_record_newer_than_the_welcome_stands() -> None:

@@ -2,11 +2,15 @@
 node/host/registries.py.
 """
 
+from typing import Any
+
 import pytest
 
-from node.core.types import Silence
+from node.core.messages import Caller, Join, Refusal, View, Welcome
+from node.core.types import NO_EPOCH, Silence
 from node.errors import WrongNds
 from node.host import entering, registries
+from node.host.introducing import Introduced
 from node.host.nodes import Node
 from node.trust.known import FILE
 from node.words import Mode
@@ -71,3 +75,40 @@ async def test_whom_we_know_already_we_keep(town: Town, line: str) -> None:
     with pytest.raises(WrongNds, match="is known here by another key than to its members"):
         await entering.join(bob, line, "", "")
     assert bob.registries.known.certificate(town.nds) == other
+
+
+class Says:
+    """Whoever is called answers so."""
+
+    def __init__(self, welcome: Welcome) -> None:
+        self._welcome = welcome
+
+    def prepare(self, address: str, certificate: bytes) -> None: ...
+
+    begin: Any = None
+
+    async def call(self, *_: object) -> Welcome:
+        return self._welcome
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_nobody_is_let_into_another_chat_by_the_number_of_one_that_it_is_in(
+    town: Town, line: str, number: int
+) -> None:
+    """What it says there would be signed for both.  Who asks for it by its number was in it."""
+    bob = await town.start("bob", nds=[])
+    await entering.join(bob, line, "", "")
+    (chat,) = bob.chats
+    group = chat.group
+    view = View(NO_EPOCH, 0, "", 0, 0, 0, 0, 0, 0)
+    said = Welcome(group.me, group.roster, view, group.chat, "trap", 1, 1, "")
+    caller = Caller(group.chat * number, 0, 0, NO_EPOCH)
+    join = Join(caller, "trap", b"", "", "", 0)
+    calls = Introduced(Says(said), bob.registries, bob.is_in)
+    outcome = await calls.call("127.0.0.1:1", b"", join, 1_000)
+    if number:
+        assert outcome is said
+    else:
+        assert isinstance(outcome, Refusal)
+        assert "you are in already" in outcome.text
+    assert not bob.is_in(group.chat + 1)
