@@ -36,6 +36,7 @@ class Entry(Struct, frozen=True):
     nick: str = ""  # where it differs from the profile's
     number: int = 0  # in order of joining
     state: str = "in"  # "left", or "leaving" while nobody has acknowledged that
+    service: str = ""  # the certificate, in hex, that the NDS has by the word of who let us in
 
     def is_of(self, chat: int) -> bool:
         """Whether a log of that chat can be this one's; 0 says nothing on either side."""
@@ -131,7 +132,10 @@ def _entry(numbered: tuple[int, Any]) -> Entry:
     if not isinstance(table, dict):
         names = ", ".join(f.name for f in fields(Entry))
         raise ValueError(f"{where} must be an object of {names}, not {_shown(table)}")
-    return Entry(**{f.name: _typed(table, f.name, f.type, f"{where}: ") for f in fields(Entry)})
+    table = {"service": ""} | table
+    found = {f.name: _typed(table, f.name, f.type, f"{where}: ") for f in fields(Entry)}
+    bytes.fromhex(found["service"])  # Or it says why not.
+    return Entry(**found)
 
 
 def _shown(value: Any) -> str:

@@ -50,6 +50,7 @@ from .account import Account
 from .elections import Elections
 from .following import Followed, Following
 from .journal import write_down
+from .registries import Word
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -92,6 +93,7 @@ class Surroundings(Struct, frozen=True):
     timing: Timing
     peers: Peers
     nds: Callable[["Chat"], Nds]  # the discovery service of a chat, also where it is learnt later
+    word: Word  # of whoever lets us in, about that
     tasks: Tasks
     tell: Tell  # takes what watchers are to hear, in its order
     unasked: Callable[["Chat", Unasked], None]  # others ended, or renewed, a membership
@@ -139,7 +141,8 @@ class Chat:
             chance = Random(secrets.randbits(64))  # noqa: S311  delays and whom to ask, no secrets
             self.group = Group(setup, world.timing, chance, remembered)
         self.setup, self.seal_key = setup, world.seal_key
-        self._world = world
+        self._world, self.word = world, world.word
+        self.nds = world.nds(self)
         self.is_transient = setup.mode == TRANSIENT  # nothing of it may be written anywhere
         self.elections = Elections(archive.noted(LEADERS))
         jumped: dict[str, int] = json.loads(archive.noted(JUMPED) or "{}")
@@ -164,7 +167,7 @@ class Chat:
             self.group,
             archive,
             peers=world.peers,
-            nds=world.nds(self),
+            nds=self.nds,
             notify=self._notified,
             tasks=world.tasks,
             name="a transient chat" if self.is_transient else f"#{setup.name}",

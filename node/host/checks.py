@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from .. import faults, stores, words
 from ..codec import NetworkPage
-from ..core.messages import Life
+from ..core.messages import Life, Lookup
 from ..core.reasons import Reason
 from ..errors import NobodyReachesYou
 from ..limits import split_address
@@ -36,9 +36,9 @@ async def diagnose(node: Node) -> words.Diagnosis:
         text += f"; gone: {', '.join(gone)}" if gone else ""
         text += f"; silent: {', '.join(silent)}" if silent else ""
         rows.append(words.Finding(f"members of #{chat.name}", not silent, text))
-        rows += _at_the_nds(chat)
+        rows += await _at_the_nds(chat)
         rows += await _dial_back(node, chat)
-    if not node.registries.in_use():
+    if not node.registries.in_use() and not any(one.group.nds for one in node.chats):
         text = "none is in use; name one with --nds HOST:PORT, or let 'p2pchat host' start one"
         rows.append(words.Finding("NDS", False, text))
     data, key = node.places.data, node.keys.log_key
@@ -59,9 +59,14 @@ def _halted(chat: Chat) -> words.Finding | None:
     return words.Finding(f"#{chat.name}", False, f"{said}. {chat.broken or chat.stalled}")
 
 
-def _at_the_nds(chat: Chat) -> list[words.Finding]:
+async def _at_the_nds(chat: Chat) -> list[words.Finding]:
     """What says that the NDS answers and does not confirm who leads."""
     group, place = chat.group, f"#{chat.name} at the NDS"
+    if chat.word.of(group.nds):
+        await chat.nds.ask(Lookup(group.chat, ""), ASK_MS)
+    if chat.word.of(group.nds):
+        text = chat.word.distrust or f"nobody has answered at {group.nds} yet; chat works"
+        return [words.Finding(f"NDS of #{chat.name}", False, text)]
     if not group.nds_up or not (group.provisional or (group.leads and group.refused)):
         return []
     text = f"{group.shown_nick(group.provisional)} leads for now, and the NDS does not confirm it"

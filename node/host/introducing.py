@@ -1,7 +1,8 @@
 """The discovery service of a chat, as whoever lets us in knows it.
 
 Who comes in through a member has not spoken to that service yet.  Taking whoever answers at its
-address for it could be wrong for good: its grants would be no proof of who leads.
+address for it could be wrong for good: its grants would be no proof of who leads.  But where nobody
+answers there, that is the word of one who lets in, which counts in its chat alone.
 """
 
 from collections.abc import Callable
@@ -11,20 +12,20 @@ from ..core.reasons import Reason
 from ..core.types import Address, ChatId, Millis
 from ..errors import Complaint
 from ..runner import Peers, Silenced
-from .registries import Registries
+from .registries import Registries, Word
 
 
 class Introduced:
-    """Calls of a chat.  A welcome is heard once the service that it names is known here by the
+    """Calls of a chat.  A welcome is heard once the service that it names is known by the
     certificate that the welcome names; where another one is, or answers there, it is a refusal.
     So it is where who did not ask for a chat by its number is let into one that it `is_in`: what
     is signed in one would be so in the other.
     """
 
     def __init__(
-        self, peers: Peers, registries: Registries, is_in: Callable[[ChatId], bool]
+        self, peers: Peers, registries: Registries, word: Word, is_in: Callable[[ChatId], bool]
     ) -> None:
-        self._peers, self._registries, self._is_in = peers, registries, is_in
+        self._peers, self._registries, self._word, self._is_in = peers, registries, word, is_in
         self.prepare, self.begin = peers.prepare, peers.begin  # joins do not go by links
 
     async def call(
@@ -40,7 +41,8 @@ class Introduced:
             )
         if outcome.nds and outcome.service:
             try:
-                await self._registries.introduce(outcome.nds, outcome.service)
+                if not await self._registries.introduce(outcome.nds, outcome.service):
+                    self._word.take(outcome.nds, outcome.service)
             except Complaint as error:
                 return Refusal(Reason.WRONG_NDS, str(error))
         return outcome

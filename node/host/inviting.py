@@ -162,7 +162,7 @@ async def _place(node: Node, chat: Chat) -> tuple[str, str, bytes]:
     """
     group = chat.group
     if group.nds:
-        outcome = await node.discovery(group.nds).ask(Lookup(group.chat, ""), ASK_MS)
+        outcome = await chat.nds.ask(Lookup(group.chat, ""), ASK_MS)
         if isinstance(outcome, RecordRead):
             service = node.registries.fingerprint(group.nds)[:SERVICE_BYTES]
             return f"{group.nds}/{outcome.record.name}", "nds", service

@@ -54,7 +54,7 @@ from .hub import Hub
 from .introducing import Introduced
 from .keeping import Keeping, ended
 from .listening import Listening
-from .registries import Registries, Registry
+from .registries import Registries, Registry, Word
 from .reviving import Unopened
 from .sealing import ChatSeals
 
@@ -196,8 +196,9 @@ class Node(Keeping, Finding):
         return await build_server(address, [service], self.transport, self.desk.knows, self.gate)
 
     def _first_nds(self) -> list[Address]:
-        kept = [entry.nds for entry in self.profile.chats if entry.nds and entry.state != "left"]
-        return list(dict.fromkeys([*self.config.nds, *kept]))
+        """But for those of which there is only somebody's word."""
+        chats = [one for one in self.profile.chats if one.state != "left" and not one.service]
+        return list(dict.fromkeys([*self.config.nds, *(one.nds for one in chats if one.nds)]))
 
     def _reopen(self, entry: Entry) -> None:
         """Opens a chat again; one that cannot be read is named, and the others go on."""
@@ -305,7 +306,9 @@ class Node(Keeping, Finding):
         Raises:
             Complaint: the log cannot be opened.
         """
-        keys, granted = keys or self.keys_for(mode), Granted(self.registries.known)
+        keys = keys or self.keys_for(mode)
+        word = Word(self.registries.known, entry.nds, bytes.fromhex(entry.service))
+        granted = Granted(word)
         if mode is Mode.TRANSIENT:
             logs.be_reticent(True)
             archive = MemoryArchive()
@@ -330,8 +333,9 @@ class Node(Keeping, Finding):
         )
         world = Surroundings(
             timing=self.timing,
-            peers=Introduced(knocks(self.links, keys.card), self.registries, self.is_in),
+            peers=Introduced(knocks(self.links, keys.card), self.registries, word, self.is_in),
             nds=self._registry,
+            word=word,
             tasks=self.tasks,
             tell=self.hub.tell,
             unasked=self._unasked,
@@ -367,7 +371,13 @@ class Node(Keeping, Finding):
             self.tasks.spawn(reviving.revive(self, chat), f"reviving #{chat.name}")
 
     def _registry(self, chat: Chat) -> Nds:
-        return Registry(self.registries, chat)
+        return Registry(self.registries, chat, chat.word, partial(self._met, chat))
+
+    def _met(self, chat: Chat) -> None:
+        """Its discovery service is the one that was named to us."""
+        chat.entry = replace(chat.entry, service="")
+        if chat in self.chats and not chat.is_transient:
+            self.keep_entry_soon(chat.entry)
 
     def archive_path(self, entry: Entry) -> Path:
         """The file of a chat's log."""
@@ -385,8 +395,11 @@ class Node(Keeping, Finding):
     def admitted(self, chat: Chat) -> None:
         """A chat got in: into the profile, and told to the watchers."""
         group = chat.group
-        chat.entry = replace(chat.entry, chat_id=group.chat, nds=group.nds, state="in")
-        if group.nds:
+        told = chat.word.of(group.nds)
+        chat.entry = replace(
+            chat.entry, chat_id=group.chat, nds=group.nds, state="in", service=told.hex()
+        )
+        if group.nds and not told:
             self.discovery(group.nds)  # It is followed from now on: the chat may be renamed there.
         if not chat.is_transient:
             nick = chat.setup.nick if self._nick_later else self.nick

@@ -26,7 +26,7 @@ from ..rpc.transport import Transport, shown
 from ..runner import Silenced
 from ..tasks import Tasks
 from ..trust.known import Known, fingerprint
-from ..way import SHOWN_S, Way
+from ..way import DISTRUSTED, SHOWN_S, Way
 from ..words import DiscoveryService
 
 PAUSE_S = 0.5  # between attempts at a service that does not answer ...
@@ -144,18 +144,23 @@ class Registries:
         if not known:
             self.known.keep(address, seen)
 
-    async def introduce(self, address: Address, certificate: bytes) -> None:
-        """Takes the word of whoever lets us in that the service at `address` has this certificate,
-        unless another one shows itself there.  One that is known already is not looked at.
+    async def introduce(
+        self, address: Address, certificate: bytes, within_s: float = SHOWN_S
+    ) -> bool:
+        """Whether the service at `address` is known, from now on where it shows this certificate,
+        which whoever lets us in has named; nothing is kept of one where nobody answers.  One that
+        is known already is not looked at.
 
         Raises:
             Complaint: another one answers there, which was told nothing, and nothing is kept; or
                 what is known cannot be looked up, or kept.
         """
         if not self._transport.is_secured or self.known.certificate(address):
-            return
-        seen = await shown(address, SHOWN_S)
-        if not isinstance(seen, Silence) and seen != certificate:
+            return True
+        seen = await shown(address, within_s)
+        if isinstance(seen, Silence):
+            return False
+        if seen != certificate:
             key = f"sha256 {fingerprint(seen)}" if seen else "no key at all"
             text = (
                 f"who answers at {address} is not the NDS of its members: it shows {key}, and they"
@@ -163,6 +168,7 @@ class Registries:
             )
             raise Complaint(text=text)
         self.known.keep(address, certificate)
+        return True
 
     def has(self, certificate: bytes) -> bool:
         """Is this the certificate of one that is known?  No, where that cannot be looked up."""
@@ -249,18 +255,64 @@ class Watched:
             pause_s = min(PAUSE_MAX_S, pause_s * 1.5)
 
 
+class Word:
+    """By which certificate whoever let us into a chat knows its discovery service.  It counts in
+    that chat alone, until that service has shown itself.
+    """
+
+    def __init__(self, known: Known, address: Address, certificate: bytes) -> None:
+        self._known, self._address, self._told = known, address, certificate
+        self.distrust = ""  # why who shows itself there is not spoken to
+
+    def take(self, address: Address, certificate: bytes) -> None:
+        self._address, self._told, self.distrust = address, certificate, ""
+
+    def of(self, address: Address) -> bytes:
+        """What was said of the service there; empty where nothing was, or need be any more."""
+        return self._told if address == self._address else b""
+
+    def certificate(self, address: Address) -> bytes:
+        """Of a service, in that chat; empty where there is none.  Raises Complaint."""
+        return self.of(address) or self._known.certificate(address)
+
+
 class Registry:
     """The discovery service of one chat: whichever its group names, even if it learns it late."""
 
-    def __init__(self, registries: Registries, chat: InGroup) -> None:
-        self._registries, self._chat = registries, chat
+    def __init__(
+        self, registries: Registries, chat: InGroup, word: Word, met: Callable[[], None]
+    ) -> None:
+        """`met`: it is known, and the word of others about it needed no longer."""
+        self._registries, self._chat, self._word, self._met = registries, chat, word, met
 
     async def ask(self, request: NdsRequest, deadline_ms: Millis) -> NdsReply | Refusal | Silenced:
         """Asks it; a group without one hears that nobody listens."""
         address = self._chat.group.nds
         if not address:
             return Silenced(Silence.REFUSED, "this group has no discovery service")
+        told = self._word.of(address)
+        if told and (silence := await self._look(address, told, deadline_ms)) is not None:
+            return silence
         return await self._registries.at(address).ask(request, deadline_ms)
+
+    async def _look(self, address: Address, told: bytes, deadline_ms: Millis) -> Silenced | None:
+        """Is who answers there the one that was named to us?  None: it is."""
+        known, within_s = self._registries.known, min(SHOWN_S, deadline_ms / 1000)
+        try:
+            is_there = await self._registries.introduce(address, told, within_s)
+            if is_there and known.certificate(address) != told:
+                text = f"the NDS at {address} is known here by another key than to its members"
+                raise Complaint(text=f"{text}: see {known.file}")
+        except Complaint as error:
+            self._word.distrust = str(error)
+            return Silenced(Silence.SILENT, f"{DISTRUSTED}{error}")
+        if not is_there:
+            self._word.distrust = ""
+            return Silenced(Silence.SILENT, f"UNAVAILABLE: nobody answers at {address}")
+        if self._word.of(address):
+            self._word.take("", b"")
+            self._met()
+        return None
 
 
 def _state(discovery: Discovery) -> str:

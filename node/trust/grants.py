@@ -2,11 +2,10 @@
 
 import logging
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from node.core.types import Address
 from node.errors import Complaint
-from node.trust.known import Known
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -14,10 +13,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+class Certificates(Protocol):
+    """By which services are known."""
+
+    def certificate(self, address: Address) -> bytes: ...
+
+
 class Granted:
     """Looks at signatures of the services that are known."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Certificates) -> None:
         self._known = known
 
     def __call__(self, service: Address, said: bytes, signature: bytes) -> bool | None:

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
-from node.core.messages import Caller, Join, Refusal, View, Welcome
+from node import profile as profiles
+from node.core.messages import Caller, Join, Lookup, RecordRead, Refusal, View, Welcome
 from node.core.types import NO_EPOCH, Silence
 from node.errors import WrongNds
 from node.host import entering, registries
+from node.host.checks import diagnose
 from node.host.introducing import Introduced
 from node.host.nodes import Node
+from node.runner import Silenced
 from node.trust.known import FILE
 from node.words import Mode
 from tests.node.holder import Holder
@@ -53,19 +56,63 @@ async def test_another_service_at_that_address_is_not_taken_for_it(
 
 
 @pytest.mark.parametrize("silence", Silence)
-async def test_where_nobody_answers_there_it_is_known_all_the_same(
+async def test_where_nobody_answers_there_it_is_somebody_s_word_in_that_chat_alone(
     town: Town, alice: Node, line: str, monkeypatch: pytest.MonkeyPatch, silence: Silence
 ) -> None:
     """Whoever answers there later, once there is somebody, is then held against it."""
     bob = await town.start("bob", nds=[])
+    shows: Silence | bytes = silence
+
+    async def there(address: str, within_s: float) -> Silence | bytes:
+        return shows
+
+    real = registries.shown
+    monkeypatch.setattr(registries, "shown", there)
+    await entering.join(bob, line, "", "")
+    named = alice.registries.known.certificate(town.nds)
+
+    async def asks() -> object:
+        (chat,) = bob.chats
+        return await chat.nds.ask(Lookup(chat.group.chat, ""), 2_000)
+
+    for is_again in (False, True):
+        if is_again:  # It is kept.
+            await town.stop("bob")
+            bob = await town.start("bob", nds=[])
+        (chat,) = bob.chats
+        assert chat.word.certificate(town.nds) == named
+        shows = silence
+        assert isinstance(await asks(), Silenced)
+        shows = Holder().certificate
+        outcome = await asks()
+        assert isinstance(outcome, Silenced)
+        assert "is not the NDS of its members" in outcome.status
+        assert any(outcome.status.endswith(one.text) for one in (await diagnose(bob)).rows)
+        assert (bob.registries.addresses, bob.registries.fingerprint(town.nds)) == ((), b"")
+    monkeypatch.setattr(registries, "shown", real)
+    assert isinstance(await asks(), RecordRead)
+    assert bob.registries.known.certificate(town.nds) == named
+    await town.stop("bob")
+    (entry,) = profiles.load(bob.places.data).chats
+    assert entry.service == ""
+
+
+async def test_nor_is_one_spoken_to_there_that_was_taken_for_another_chat(
+    town: Town, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await town.start("bob", nds=[])
 
     async def nobody(address: str, within_s: float) -> Silence:
-        assert bob.registries.fingerprint(address) == b""
-        return silence
+        return Silence.REFUSED
 
     monkeypatch.setattr(registries, "shown", nobody)
     await entering.join(bob, line, "", "")
-    assert bob.registries.fingerprint(town.nds) == alice.registries.fingerprint(town.nds)
+    bob.registries.known.keep(town.nds, other := Holder().certificate)
+    (chat,) = bob.chats
+    outcome = await chat.nds.ask(Lookup(chat.group.chat, ""), 2_000)
+    assert isinstance(outcome, Silenced)
+    assert "by another key than to its members" in outcome.status
+    assert chat.word.certificate(town.nds) != other
 
 
 async def test_whom_we_know_already_we_keep(town: Town, line: str) -> None:
@@ -104,7 +151,7 @@ async def test_nobody_is_let_into_another_chat_by_the_number_of_one_that_it_is_i
     said = Welcome(group.me, group.roster, view, group.chat, "trap", 1, 1, "")
     caller = Caller(group.chat * number, 0, 0, NO_EPOCH)
     join = Join(caller, "trap", b"", "", "", 0)
-    calls = Introduced(Says(said), bob.registries, bob.is_in)
+    calls = Introduced(Says(said), bob.registries, chat.word, bob.is_in)
     outcome = await calls.call("127.0.0.1:1", b"", join, 1_000)
     if number:
         assert outcome is said

@@ -27,7 +27,7 @@ FULL = Profile(
     listen="127.0.0.1:4000",
     advertise="",
     nds=("127.0.0.1:50050",),
-    chats=(Entry(5, "dev", "127.0.0.1:50050", "a.db", "ali", 1, "left"),),
+    chats=(Entry(5, "dev", "127.0.0.1:50050", "a.db", "ali", 1, "left", "3082"),),
     preset="wan",
     durability="power",
     timing={"log_max": 20},
@@ -111,7 +111,7 @@ _ENTRY = {"chat_id": 5, "name": "dev", "nds": "", "archive": "a.db", "nick": "",
         (
             _changed(chats=[_ENTRY | {"state": "in"}, None]),
             "chat 2 of chats must be an object of chat_id, name, nds, archive, nick, number, state,"
-            " not null",
+            " service, not null",
         ),
         (_changed(chats=[_ENTRY]), "chat 1 of chats: state is missing; it must be a text"),
         (
