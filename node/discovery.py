@@ -8,6 +8,7 @@ group that is as good as no answer.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ from p2pchat.v1 import nds_pb2
 
 Reply = TypeVar("Reply")
 
+_log = logging.getLogger(__name__)
 WATCH = "/p2pchat.v1.NodeDiscovery/WatchNetworks"
 
 
@@ -63,6 +65,7 @@ class Discovery:
         self._log = log
         self._on_change = on_change
         self._way = way
+        self._warned = False  # that networks are left out
 
     async def ask(self, request: NdsRequest, deadline_ms: Millis) -> NdsReply | Refusal | Silenced:
         """What a group asks.  The end comes within `deadline_ms`."""
@@ -94,6 +97,8 @@ class Discovery:
         answer: NetworkPage | Refusal | Silenced = await self._call(
             Browse(page_size, page_token, include_hidden), deadline_ms
         )
+        if isinstance(answer, NetworkPage):
+            self._warn(answer.left_out)
         return answer
 
     async def check(self, deadline_ms: Millis) -> bool:
@@ -116,7 +121,9 @@ class Discovery:
                 check = Check(Limits())
                 change = get_change(_change(payload), check)
                 check.done()
-                yield change
+                self._warn(change.left_out)
+                if not change.left_out:
+                    yield change
         except grpc.aio.AioRpcError as error:
             self._heard(told(error))
             raise Gone(told(error)) from error
@@ -131,6 +138,13 @@ class Discovery:
         except Malformed as error:
             raise Gone(f"the answer is malformed: {error}") from error
         raise Gone("the NDS ended the stream")
+
+    def _warn(self, left_out: str) -> None:
+        """Say why a network cannot be told, once: it may be in every list."""
+        if left_out and not self._warned:
+            self._warned = True
+            text = "NDS %s: networks that cannot be read are left out: %s"
+            _log.warning(text, self.address, left_out[:300])
 
     async def _call(self, request: Any, deadline_ms: Millis) -> Any:
         outcome, in_time = await self._asked(request, deadline_ms)

@@ -10,10 +10,12 @@ atomic step; only a decision that has been kept may be answered.
     claim_finish(kept, claim, ask, answer, now_ms)     -> Granted | Refused      `kept` read anew
     renew(kept, renewal, now_ms)                       -> Renewed | Refused
     heard(kept, ask, answer, now_ms)                   -> Noted
-    remove(kept, removal, now_ms)                      -> Removed | Refused
+    remove_begin(kept, removal)                        -> Removed | Refused | Ask
+    remove_finish(kept, removal, ask, answer, now_ms)  -> Removed | Refused      likewise
 
     claim:  claim_begin --Ask--> put the question to the old leader --Answer--> claim_finish
             one at a time for each network; every other answer of claim_begin is final.
+            So it is with remove_begin and remove_finish.
     calls:  `Granted.ask` and `Renewed.ask` are questions to put in the background, whose answers
             go to `heard`: they tell whether this service can reach the leader at all.
 
@@ -22,7 +24,7 @@ atomic step; only a decision that has been kept may be answered.
 
 The rules: a record changes hands only by compare-and-set on its epoch; epochs and ids never repeat,
 since a service that forgot starts with a higher generation and takes over what its callers know
-(`_recall`); a leader that says that it leads stays; and a network that has a claim key is changed
+(`_recall`), where it has signed that; nothing else but its clock moves its generation; a leader that says that it leads stays; and a network that has a claim key is changed
 by nobody who has not proved that, or its owner's.  What a caller has proved is looked at before.
 """
 
@@ -36,7 +38,8 @@ from nds.record.decisions import (
     is_hidden,
     is_idle,
     known_by_leader,
-    remove,
+    remove_begin,
+    remove_finish,
     renew,
     serves_at,
     start_generation,
@@ -47,6 +50,7 @@ from nds.record.values import (
     GENERATION,
     HIDDEN_MS,
     IDLE_MS,
+    INTEGER_MAX,
     NAME_MAX,
     NO_EPOCH,
     NO_IDS,
@@ -60,6 +64,7 @@ from nds.record.values import (
     Claim,
     Create,
     Decision,
+    Ending,
     Epoch,
     Expelled,
     Facts,
@@ -86,6 +91,7 @@ __all__ = [
     "GENERATION",
     "HIDDEN_MS",
     "IDLE_MS",
+    "INTEGER_MAX",
     "NAME_MAX",
     "NOBODY",
     "NOBODY_EXPELLED",
@@ -99,6 +105,7 @@ __all__ = [
     "Claim",
     "Create",
     "Decision",
+    "Ending",
     "Epoch",
     "Expelled",
     "Facts",
@@ -126,7 +133,8 @@ __all__ = [
     "is_idle",
     "known_by_leader",
     "nobody",
-    "remove",
+    "remove_begin",
+    "remove_finish",
     "renew",
     "serves_at",
     "start_generation",

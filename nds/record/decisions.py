@@ -11,6 +11,7 @@ from nds.record.values import (
     GENERATION,
     HIDDEN_MS,
     IDLE_MS,
+    INTEGER_MAX,
     NAME_MAX,
     NO_EPOCH,
     NO_IDS,
@@ -21,6 +22,7 @@ from nds.record.values import (
     Claim,
     Create,
     Decision,
+    Ending,
     Epoch,
     Facts,
     Granted,
@@ -141,7 +143,7 @@ def claim_finish(
     record, generation = noted.record, noted.generation
     if record is None:
         return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
-    if _leads(answer, ask, now_ms) and answer.epoch == record.epoch and not record.deleted:
+    if _is_led(record, answer, ask, now_ms):
         return Decision(record, generation, Refused(Reason.LEADER_ALIVE, record))
     if record.epoch != claim.expected:
         return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
@@ -187,7 +189,10 @@ def renew(kept: Kept, renewal: Renewal, now_ms: int) -> Decision[Renewed | Refus
 
 
 def heard(kept: Kept, ask: Ask, answer: Answer, now_ms: int) -> Decision[Noted]:
-    """Take down what a leader said of itself; "I lead at a higher epoch" repairs the record."""
+    """Take down what a leader said of itself.
+
+    "I lead at a higher epoch" repairs the record where we have signed that.
+    """
     record, generation = kept.record, kept.generation
     if record is None or record.deleted or record.epoch != ask.epoch or record.leader != ask.leader:
         return Decision(record, generation, Noted())
@@ -196,7 +201,7 @@ def heard(kept: Kept, ask: Ask, answer: Answer, now_ms: int) -> Decision[Noted]:
     record = replace(record, answered=True)
     if _leads(answer, ask, now_ms):
         record = replace(record, seen_ms=now_ms)
-        if answer.epoch > record.epoch:
+        if answer.epoch > record.epoch and answer.is_sworn:
             leader = answer.leader or record.leader
             record = replace(record, epoch=answer.epoch, leader=leader, nonce=0, ids=NO_IDS)
             if leader != ask.leader:
@@ -205,8 +210,12 @@ def heard(kept: Kept, ask: Ask, answer: Answer, now_ms: int) -> Decision[Noted]:
     return Decision(record, generation, Noted())
 
 
-def remove(kept: Kept, removal: Removal, now_ms: int) -> Decision[Removed | Refused]:
-    """End a network.  The name is free at once; epoch and ids stay as a tombstone for ever."""
+def remove_begin(kept: Kept, removal: Removal) -> Decision[Ending]:
+    """End a network as far as that goes without its leader; `Ask` where it must be asked.
+
+    The leader, known by its certificate, is not asked about itself; nor is anybody where
+    connections prove none.
+    """
     record, generation = kept.record, kept.generation
     if record is None:
         return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
@@ -214,9 +223,37 @@ def remove(kept: Kept, removal: Removal, now_ms: int) -> Decision[Removed | Refu
         return refused
     if record.epoch > removal.epoch and not record.deleted:
         return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
-    if removal.epoch > record.epoch:
-        record = replace(record, epoch=removal.epoch)
-        generation = max(generation, removal.epoch.generation + 1)
+    if record.address and removal.by.certificate not in (b"", record.certificate):
+        return Decision(record, generation, _question(record))
+    return _ended(record, generation)
+
+
+def remove_finish(
+    kept: Kept, removal: Removal, ask: Ask, answer: Answer, now_ms: int
+) -> Decision[Removed | Refused]:
+    """End a network with its leader's answer to the `Ask` of `remove_begin`.
+
+    `kept` is read anew.  Who yields leads still, and hands over to another.
+    """
+    if (refused := _unproved(kept, removal.by)) is not None:
+        return refused
+    noted = heard(kept, ask, answer, now_ms)
+    record, generation = noted.record, noted.generation
+    if record is None:
+        return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
+    if record.deleted:
+        return Decision(record, generation, Removed(record))
+    if _is_led(record, answer, ask, now_ms):
+        return Decision(record, generation, Refused(Reason.LEADER_ALIVE, record))
+    if record.epoch != ask.epoch:
+        return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
+    if answer.word is Word.YIELD or (answer.word is Word.SILENT and _is_trusted(record, now_ms)):
+        return Decision(record, generation, Refused(Reason.LEADER_ALIVE, record))
+    return _ended(record, generation)
+
+
+def _ended(record: Record, generation: int) -> Decision[Removed]:
+    """The name is free at once; epoch and ids stay as a tombstone for ever."""
     record = replace(record, leader=0, address="", nonce=0, ids=NO_IDS, deleted=True)
     return Decision(record, generation, Removed(record))
 
@@ -254,11 +291,12 @@ def _recall(
 ) -> tuple[Record | None, int]:
     """The record and generation, repaired by what a caller knows that we forgot.
 
-    An epoch above the record's, or no record, proves that this service lost its disk or got an old
-    one back: the caller's epoch is taken over, and the next one will be of a higher generation.
+    An epoch that we have signed and that is above the record's, or of no record, proves that this
+    service lost its disk or got an old one back: the caller's epoch is taken over, and the next one
+    will be of a higher generation.
     """
     record, generation = kept.record, kept.generation
-    if facts.epoch > NO_EPOCH and believable(facts.epoch, now_ms):
+    if facts.is_sworn and facts.epoch > NO_EPOCH and believable(facts.epoch, now_ms):
         leader, address = (facts.leader, facts.address) if facts.leader else (0, "")
         if record is None or facts.epoch > record.epoch:
             if record is None or record.deleted:
@@ -331,6 +369,12 @@ def _leads(answer: Answer, ask: Ask, now_ms: int) -> bool:
     return leading and believable(answer.epoch, now_ms)
 
 
+def _is_led(record: Record, answer: Answer, ask: Ask, now_ms: int) -> bool:
+    """Whether the asked one leads this network, which may have gone to another meanwhile."""
+    is_of_it = record.epoch in (ask.epoch, answer.epoch) and not record.deleted
+    return is_of_it and _leads(answer, ask, now_ms)
+
+
 def _is_expelled(record: Record, claim: Claim) -> bool:
     """Was the leader removed, by one that had the right to it?  Who owns it now is by nobody."""
     member, person, by = claim.expelled
@@ -339,14 +383,18 @@ def _is_expelled(record: Record, claim: Claim) -> bool:
 
 
 def _believed(record: Record, claim: Claim, now_ms: int) -> bool:
-    """Whether a silent leader counts as leading, by its renewals.
+    """Whether a silent leader counts as leading: one that no majority of its members misses."""
+    is_missed = 2 * len(set(claim.votes)) > claim.electorate > 0
+    return not is_missed and _is_trusted(record, now_ms)
 
-    Only one that we never reached (it may stand behind a wall that its members see through), that
-    renewed a moment ago, and that no majority of its members misses.
+
+def _is_trusted(record: Record, now_ms: int) -> bool:
+    """Whether a silent leader is believed by its renewals.
+
+    Only one that we never reached (it may stand behind a wall that its members see through), and
+    that renewed a moment ago.
     """
-    if record.answered or 2 * len(set(claim.votes)) > claim.electorate > 0:
-        return False
-    return 0 <= now_ms - record.seen_ms < SILENCE_MS
+    return not record.answered and 0 <= now_ms - record.seen_ms < SILENCE_MS
 
 
 def _grant(kept: Kept, record: Record, claim: Claim, now_ms: int) -> Decision[Granted]:
@@ -354,6 +402,8 @@ def _grant(kept: Kept, record: Record, claim: Claim, now_ms: int) -> Decision[Gr
     if record.deleted:
         record = _revived(record, record.chat, claim.facts, kept.taken)
     epoch = Epoch(kept.generation, record.epoch.n + 1)
+    if epoch.n > INTEGER_MAX:
+        epoch = Epoch(kept.generation + 1, 1)
     assert epoch > record.epoch, f"{epoch} would not follow {record}"
     record = replace(
         record,
@@ -368,7 +418,7 @@ def _grant(kept: Kept, record: Record, claim: Claim, now_ms: int) -> Decision[Gr
         certificate=claim.by.certificate,
         host=claim.by.host,
     )
-    record, ids, generation = _block(record, kept.generation, claim.facts)
+    record, ids, generation = _block(record, epoch.generation, claim.facts)
     record = replace(record, ids=ids)
     return Decision(record, generation, Granted(record, ids, _question(record)))
 
@@ -387,8 +437,8 @@ def _block(record: Record, generation: int, facts: Facts) -> tuple[Record, IdBlo
 
 
 def _next_n(record: Record, facts: Facts) -> int:
-    """The next number that people see.  None is given twice that the caller knows of; of a million
-    of them nobody is believed.
+    """The next number that people see.  None is given twice that the caller knows of; of half a
+    million nobody is believed, or who used the others up at will would move our generation.
     """
-    seen = facts.highest_n + 1 if facts.highest_n < GENERATION - BLOCK else 0
+    seen = facts.highest_n + 1 if facts.highest_n < GENERATION // 2 else 0
     return max(record.next_n, seen)

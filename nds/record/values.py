@@ -10,6 +10,7 @@ from msgspec import Struct
 NAME_MAX = 64  # characters of a name
 GENERATION = 1_000_000  # a member id is generation * GENERATION + n
 BLOCK = 8  # ids in a block
+INTEGER_MAX = 2**53 - 1  # exact in JSON; nodes read no number above it
 RENEWAL_MS = 3_000  # how often a leader renews
 SILENCE_MS = 2 * RENEWAL_MS  # how long a leader that we never reached is believed by its renewals
 IDLE_MS = 60_000  # without renewal: listed as idle
@@ -212,6 +213,7 @@ class Answer(Struct, frozen=True):
     word: Word
     epoch: Epoch = NO_EPOCH
     leader: int = 0
+    is_sworn: bool = True  # false: this service would have signed it, and has not
 
 
 class Granted(Struct, frozen=True):
@@ -272,3 +274,4 @@ class Decision(Struct, Generic[Reply_co], frozen=True):
 
 
 Begun: TypeAlias = Granted | Refused | Ask  # what claim_begin says
+Ending: TypeAlias = Removed | Refused | Ask  # what remove_begin says

@@ -20,13 +20,16 @@ from nds.record import (
     Reason,
     Record,
     Refused,
+    Removal,
+    Removed,
     claim_begin,
     claim_finish,
     create,
     heard,
     is_hidden,
     known_by_leader,
-    remove,
+    remove_begin,
+    remove_finish,
     renew,
 )
 from nds.service import wire
@@ -130,13 +133,9 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
     async def DeleteNetwork(
         self, request: nds_pb2.DeleteNetworkRequest, caller: Caller
     ) -> nds_pb2.DeleteNetworkResponse:
-        now_ms = self._now()
-        removal = wire.removal(request, now_ms, caller)
-        decide = partial(remove, removal=removal, now_ms=now_ms)
-        changed = await self._ledger.change(removal.chat, decide)
-        removed = self._unrefused(changed.reply)
-        if changed.before is not None and not changed.before.deleted:
-            say("deleted", about=_about(removed.record))
+        removal = wire.removal(request, self._now(), caller)
+        async with self._claiming.setdefault(removal.chat, asyncio.Lock()):
+            self._unrefused(await self._remove(removal))
         return nds_pb2.DeleteNetworkResponse()
 
     @streaming
@@ -178,6 +177,25 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
             say("granted", about=_about(reply.record))
         elif reply.record is not None:
             say("refused", about=_about(reply.record), reason=reply.reason, asked_by=claim.node)
+        return reply
+
+    async def _remove(self, removal: Removal) -> Removed | Refused:
+        """Both halves of a removal, likewise."""
+        begin = partial(remove_begin, removal=removal)
+        begun = await self._ledger.change(removal.chat, begin)
+        before, reply = begun.before, begun.reply
+        if isinstance(reply, Ask):
+            answer = await self._questions.put(removal.chat, reply)
+            finish = partial(
+                remove_finish, removal=removal, ask=reply, answer=answer, now_ms=self._now()
+            )
+            finished = await self._ledger.change(removal.chat, finish)
+            before, reply = finished.before, finished.reply
+        if isinstance(reply, Refused):
+            if reply.record is not None:
+                say("refused", about=_about(reply.record), reason=reply.reason)
+        elif before is not None and not before.deleted:
+            say("deleted", about=_about(reply.record))
         return reply
 
     def _call_back(self, chat: int, ask: Ask | None) -> None:

@@ -17,7 +17,8 @@ from google.rpc import error_details_pb2, status_pb2
 
 from nds.certificates import HOST, Tls
 from nds.logs import say
-from nds.record import Answer, Ask, Epoch, Word
+from nds.record import INTEGER_MAX, Answer, Ask, Epoch, Facts, Word
+from nds.service.grants import Grants
 from nds.service.reach import Allowance, may_call
 from nds.service.statuses import DOMAIN
 from p2pchat.v1 import common_pb2, node_pb2, node_pb2_grpc
@@ -48,7 +49,7 @@ class Questions:
         """`tls` is what we show who is asked; None: connections are plain.  `allowance`: how many
         questions clients may cause.
         """
-        self._build, self._tls = build, tls
+        self._build, self._tls, self._grants = build, tls, Grants(tls)
         self._allowance = allowance or Allowance()
         self._claims: set[int] = set()  # chats with a claim's question on its way
         self._background: dict[int, asyncio.Task[None]] = {}
@@ -108,11 +109,13 @@ class Questions:
             return Answer(_word_of(error))
         # Bytes that are no message come as None, whatever the types say.
         pong = cast("node_pb2.LivenessPingResponse | None", said)
-        if pong is None:
+        if pong is None or max(pong.view.epoch.n, pong.view.leader_id) > INTEGER_MAX:
             return Answer(Word.SILENT)
         epoch = Epoch(pong.view.epoch.generation, pong.view.epoch.n)
         word = WORDS.get(pong.standing, Word.NOT_LEADING)
-        return Answer(word, epoch, pong.view.leader_id)
+        known = Facts(epoch=epoch, leader=pong.view.leader_id)
+        looked = self._grants.looked_at(chat, known, pong.view.grant)
+        return Answer(word, epoch, looked.leader, looked.is_sworn)
 
     async def _target(self, ask: Ask) -> str:
         """Where the leader is called; empty: nowhere."""

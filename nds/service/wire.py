@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from nds.record import (
     GENERATION,
+    INTEGER_MAX,
     NAME_MAX,
     NO_EPOCH,
     NOBODY_EXPELLED,
@@ -30,7 +31,6 @@ from nds.service.proofs import Caller, Changing, proved
 from p2pchat.v1 import common_pb2, nds_pb2
 
 CHAT_MAX = 2**63 - 1
-INTEGER_MAX = 2**53 - 1  # exact in JSON
 ADDRESS_MAX = 255
 KEY_BYTES, SIGNATURE_BYTES = 32, 64  # of Ed25519
 GRANT_MAX = 72  # bytes of a signature of our own
@@ -286,7 +286,7 @@ def removal(sent: nds_pb2.DeleteNetworkRequest, now_ms: int, caller: Caller) -> 
     removed = Removal(
         chat=check.integer("chat_id", sent.chat_id, 1, CHAT_MAX),
         epoch=check.epoch("epoch", sent),
-        by=Speaker(proved=check.proofs(sent, caller)),
+        by=Speaker(proved=check.proofs(sent, caller), certificate=caller.certificate),
     )
     check.done()
     return removed

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from node.codec import facts
 from node.codec.calls import parse
-from node.codec.check import Check
+from node.codec.check import Check, Malformed
 from node.codec.rosters import put_decision
 from node.core import messages as core
 from node.core.messages import NdsReply, NdsRequest
@@ -34,6 +34,7 @@ class NetworkPage(Struct, frozen=True):
     networks: tuple[Network, ...]
     next_page_token: str  # empty on the last page
     fault: str = ""  # the reason why the service can store nothing now
+    left_out: str = ""  # why some networks are left out: what is wrong with the first of them
 
 
 class NetworkChange(Struct, frozen=True):
@@ -45,6 +46,7 @@ class NetworkChange(Struct, frozen=True):
     network: Network | None
     deleted: bool = False
     caught_up: bool = False
+    left_out: str = ""  # why the network is left out: what is wrong with it
 
 
 class Create(Struct, frozen=True):
@@ -103,6 +105,17 @@ def get_network(p: pb.NetworkInformation, check: Check, at: str = "network") -> 
     )
     seen = check.number(p.seen_ms, f"{at}.seen_ms")
     return Network(record, seen, p.idle, check.number(p.created_ms, f"{at}.created_ms"))
+
+
+def get_listed(p: pb.NetworkInformation, check: Check, at: str) -> tuple[Network | None, str]:
+    """A network of many, or what is wrong with it: which must not keep us from the others."""
+    own = Check(check.limits)
+    network = get_network(p, own, at)
+    try:
+        own.done()
+    except Malformed as error:
+        return None, str(error)
+    return network, ""
 
 
 def get_claim_key(key: bytes, check: Check, at: str) -> bytes:
@@ -217,14 +230,18 @@ def put_browse(browse: Browse) -> pb.GetNetworkInformationRequest:
 
 
 def get_page(p: pb.GetNetworkInformationResponse, check: Check) -> NetworkPage:
-    networks = (get_network(one, check, f"networks[{i}]") for i, one in enumerate(p.networks))
+    listed = [get_listed(one, check, f"networks[{i}]") for i, one in enumerate(p.networks)]
+    networks = tuple(network for network, _ in listed if network is not None)
+    left_out = next((wrong for _, wrong in listed if wrong), "")
     fault = p.store_fault if re.fullmatch("[A-Z_]{1,40}", p.store_fault) else ""
-    return NetworkPage(tuple(networks), p.next_page_token, fault)
+    return NetworkPage(networks, p.next_page_token, fault, left_out)
 
 
 def get_change(p: pb.WatchNetworksResponse, check: Check) -> NetworkChange:
-    network = get_network(p.network, check) if p.HasField("network") else None
-    return NetworkChange(network, p.deleted, p.caught_up)
+    if not p.HasField("network"):
+        return NetworkChange(None, p.deleted, p.caught_up)
+    network, left_out = get_listed(p.network, check, "network")
+    return NetworkChange(network, p.deleted, p.caught_up, left_out)
 
 
 class NdsMethod(Struct, frozen=True):

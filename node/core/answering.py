@@ -28,7 +28,8 @@ class Answering:
     def ping(self, call: CallId, request: Ping) -> None:
         s = self._s
         if request.asks_leading is not None:
-            return s.respond(call, Pong(self._answer_registry(request), s.view()))
+            view = s.view(request.asks_leading)
+            return s.respond(call, Pong(self._answer_registry(request), view))
         if (refusal := self.refusal(request)) is not None:
             return s.respond(call, refusal)
         if request.on_behalf not in (0, s.me):

@@ -74,6 +74,16 @@ def test_who_was_granted_an_epoch_shows_that_to_all_and_keeps_it() -> None:
     assert all(call.request.view.grant == NO_GRANT for call in pings)
 
 
+def test_a_leader_shows_it_to_a_registry_that_went_back() -> None:
+    talk = returning(1, 2, 3, leader=1, epoch=BEFORE, **GRANTS)
+    talk.hand(Started(WALL))
+    won = talk.granted(EPOCH)
+    talk.answer(m.Claim, replace(won, record=replace(won.record, grant=grant(1, EPOCH))))
+    for asked, shown in ((BEFORE, grant(1, EPOCH)), (EPOCH, NO_GRANT), (NEXT, NO_GRANT)):
+        caller = m.Caller(CHAT, 0, 0, Epoch(0, 0))
+        assert talk.hears(m.Ping(caller, None, asks_leading=asked)).view.grant == shown
+
+
 def test_a_follower_shows_it_to_who_lags_behind() -> None:
     talk = follower(4, 1, 2, 3, **GRANTS, grant=grant(1, EPOCH))
     late = talk.caller(2, epoch=BEFORE)

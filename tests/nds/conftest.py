@@ -39,6 +39,7 @@ class Leader(node_pb2_grpc.NodeServicer):
         self.standing = node_pb2.STANDING_LEADING
         self.epoch: Epoch | None = None  # None: the one it is asked about
         self.leader = 0
+        self.grant: common_pb2.Grant | None = None  # that it shows
         self.status: grpc.StatusCode | None = None
         self.silent = False
         self.asked: list[node_pb2.LivenessPingRequest] = []
@@ -60,7 +61,7 @@ class Leader(node_pb2_grpc.NodeServicer):
             asked = Epoch(request.asks_leading.generation, request.asks_leading.n)
             generation, n = self.epoch or asked
             epoch = common_pb2.Epoch(generation=generation, n=n)
-            view = common_pb2.View(epoch=epoch, leader_id=self.leader)
+            view = common_pb2.View(epoch=epoch, leader_id=self.leader, grant=self.grant)
             return node_pb2.LivenessPingResponse(standing=self.standing, view=view)
         finally:
             self.at_once -= 1

@@ -25,11 +25,11 @@ from cryptography.hazmat.primitives.serialization import (
 import nds.certificates as own
 from nds.certificates import load
 from nds.errors import KeyUnusable
-from nds.record import Ask, Epoch, Word
+from nds.record import AHEAD_S, INTEGER_MAX, Ask, Epoch, Word
 from nds.service.questions import Questions
 from node.rpc.transport import PLAIN, Transport
 from node.trust import certificates as theirs
-from p2pchat.v1 import nds_pb2, nds_pb2_grpc, node_pb2, node_pb2_grpc
+from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc, node_pb2, node_pb2_grpc
 from tests.nds.conftest import LOCAL, Leader
 from tests.nds.programs import claim, client, creation, fails, running
 from tests.nds.wire_errors import refusal
@@ -396,6 +396,35 @@ async def test_a_claim_asks_the_old_leader_over_a_connection_that_shows_our_key(
         assert won.network.epoch.n == 2
         assert len(leader.asked) > before
         assert leader.callers == {process.key}
+
+
+async def test_who_ends_a_network_has_its_leader_asked_and_the_leader_ends_it_at_once():
+    transport = Transport(theirs.make())
+    async with running() as (process, stub), leading(transport) as leader:
+        channel = transport.channel(process.address)
+        by_leader = nds_pb2_grpc.NodeDiscoveryStub(channel)
+        network = (await by_leader.CreateNetwork(creation("tea", leader.address))).network
+        one = nds_pb2.GetNetworkInformationRequest(chat_id=network.chat_id)
+        generation = network.epoch.generation
+        for epoch in (
+            network.epoch,
+            common_pb2.Epoch(generation=generation, n=INTEGER_MAX),
+            common_pb2.Epoch(generation=generation + AHEAD_S - 60, n=1),
+        ):
+            end = nds_pb2.DeleteNetworkRequest(chat_id=network.chat_id, epoch=epoch)
+            said = await refusal(stub.DeleteNetwork(end))
+            assert (said.reason, said.network.epoch) == ("LEADER_ALIVE", network.epoch)
+            assert leader.asked[-1].asks_leading == network.epoch
+        (kept,) = (await stub.GetNetworkInformation(one)).networks
+        assert (kept.epoch, kept.leader_id) == (network.epoch, network.leader_id)
+        end = nds_pb2.DeleteNetworkRequest(chat_id=network.chat_id, epoch=network.epoch)
+        await by_leader.DeleteNetwork(end)
+        assert (await refusal(stub.GetNetworkInformation(one))).reason == "UNKNOWN_NETWORK"
+        network = (await by_leader.CreateNetwork(creation("tea", leader.address))).network
+        leader.standing = node_pb2.STANDING_NOT_LEADING
+        end = nds_pb2.DeleteNetworkRequest(chat_id=network.chat_id, epoch=network.epoch)
+        await stub.DeleteNetwork(end)
+        await channel.close()
 
 
 async def word_of(address, tls, certificate=b""):

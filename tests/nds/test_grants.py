@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from nds.certificates import load
-from nds.record import Epoch, Facts, IdBlock
+from nds.record import Answer, Ask, Epoch, Facts, IdBlock, Word
 from nds.service.grants import Grants, ids_statement, statement
+from nds.service.questions import Questions
 from node.codec import NDS_METHODS
 from node.core import messages as core
 from node.core.granting import statement as as_nodes_say
@@ -23,6 +24,7 @@ from node.trust.grants import Granted, is_signed
 from node.trust.known import Known
 from p2pchat.v1 import nds_pb2, nds_pb2_grpc
 from tests.nds.programs import creation, running
+from tests.nds.test_certificates import leading
 from tests.nds.test_record import TEA
 
 KEY = bytes(range(32))
@@ -116,6 +118,24 @@ def test_what_a_caller_knows_is_the_services_word_or_it_is_not(tls):
         assert (looked.is_sworn, looked.claim_key) == (False, b"")
     assert not Grants(load(None)).looked_at(LED.chat, known, grant).is_sworn
     assert Grants(None).looked_at(LED.chat, known, grant) == known, "nothing is proved there"
+
+
+async def test_a_later_epoch_of_a_leader_is_the_services_word_or_it_is_not(tls):
+    grant = Grants(tls).of(LED)
+    ask = Ask(LED.leader, "", Epoch(LED.epoch.generation, 1), host="127.0.0.1")
+    async with leading(Transport(theirs.make())) as leader:
+        leader.epoch, leader.leader = LED.epoch, LED.leader
+
+        async def said(shown, own=tls):
+            leader.grant = shown
+            return await Questions("test", own).put(LED.chat, replace(ask, address=leader.address))
+
+        assert await said(grant) == Answer(Word.LEADING, LED.epoch, LED.leader)
+        assert await said(None) == Answer(Word.LEADING, LED.epoch, LED.leader, is_sworn=False)
+        assert not (await said(Grants(load(None)).of(LED))).is_sworn
+        for nonsense in (replace(LED, epoch=Epoch(1, 2**53)), replace(LED, leader=2**53)):
+            leader.epoch, leader.leader = nonsense.epoch, nonsense.leader
+            assert (await said(Grants(tls).of(nonsense))).word is Word.SILENT
 
 
 def test_what_is_signed_once_is_not_signed_again(tls):

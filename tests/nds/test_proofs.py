@@ -130,7 +130,7 @@ def test_who_does_not_changes_nothing_whatever_it_knows(by):
             begin(record, by, facts=facts, only_fate=True),
             begin(record, by, nonce=OURS.nonce, node=OURS.leader),
             nds.renew(kept(record), renewal, NOW),
-            nds.remove(kept(record), removal, NOW),
+            nds.remove_begin(kept(record), removal),
             nds.claim_finish(
                 kept(record), replace(CLAIM, by=by), ASK, nds.Answer(nds.Word.REFUSED), NOW
             ),

@@ -144,6 +144,16 @@ def test_a_leader_of_a_higher_epoch_repairs_the_record():
     assert (decision.record.nonce, decision.generation) == (0, G + 51)
 
 
+def test_a_later_epoch_that_was_never_issued_repairs_nothing_though_its_leader_stays():
+    answer = Answer(Word.LEADING, Epoch(G + 50, 9), CARL, is_sworn=False)
+    decision = nds.claim_finish(kept(), CLAIM, ASK, answer, NOW)
+    assert decision.reply.reason is Reason.LEADER_ALIVE
+    assert (decision.record, decision.generation) == (replace(TEA, seen_ms=NOW), G)
+    elsewhere = replace(TEA, epoch=Epoch(G, 5), leader=BOB)
+    decision = nds.claim_finish(kept(elsewhere), CLAIM, ASK, answer, NOW)
+    assert (decision.record, decision.reply.reason) == (elsewhere, Reason.STALE_EPOCH)
+
+
 @pytest.mark.parametrize("epoch", [Epoch(G, 3), NO_EPOCH, Epoch(G + 100_000, 1)])
 def test_a_leader_of_a_lower_or_unbelievable_epoch_is_replaced(epoch):
     assert isinstance(finish(TEA, Answer(Word.LEADING, epoch, ANNE)), Granted)
@@ -246,6 +256,13 @@ def test_a_claim_on_a_network_that_nobody_knows_is_refused():
     assert (decision.record, decision.reply) == (None, Refused(Reason.UNKNOWN_NETWORK))
 
 
+def test_an_epoch_is_never_one_that_nodes_cannot_read():
+    last = replace(TEA, epoch=Epoch(G, nds.INTEGER_MAX), leader=0, address="")
+    claim = replace(CLAIM, expected=last.epoch)
+    decision = nds.claim_begin(kept(last), claim, NOW)
+    assert (decision.reply.record.epoch, decision.generation) == (Epoch(G + 1, 1), G + 1)
+
+
 # --- renewals --------------------------------------------------------------------------------
 
 RENEWAL = Renewal(TEA.chat, ANNE, TEA.epoch, TEA.address)
@@ -339,6 +356,7 @@ def test_silence_and_late_answers_change_nothing(record, answer):
 # --- what was forgotten ----------------------------------------------------------------------
 
 HIGHER = Epoch(G + 20, 6)
+TOMB = nds.remove_begin(kept(), Removal(TEA.chat, TEA.epoch)).record
 
 
 def test_a_leader_brings_back_a_network_that_was_forgotten():
@@ -423,6 +441,22 @@ def test_a_leader_whose_facts_know_of_a_later_epoch_does_not_become_its_leader()
     assert decision.reply == Renewed(decision.record)
 
 
+@pytest.mark.parametrize("epoch", [HIGHER, Epoch(G, nds.INTEGER_MAX), Epoch(G + 3_598, 1)])
+@pytest.mark.parametrize("record", [TEA, TOMB, replace(TEA, leader=0, address="")])
+def test_an_epoch_that_was_never_issued_repairs_nothing(record, epoch):
+    lie = replace(KNOWN, epoch=epoch, leader=CARL, address="10.6.6.6:6666", is_sworn=False)
+    for decision in (
+        nds.claim_begin(kept(record), replace(CLAIM, expected=epoch, facts=lie), NOW),
+        nds.renew(kept(record), replace(RENEWAL, node=CARL, epoch=epoch, facts=lie), NOW),
+    ):
+        assert (decision.record, decision.generation) == (record, G)
+        assert not isinstance(decision.reply, Granted | Ask)
+    same = replace(lie, epoch=record.epoch)
+    nobody = replace(TEA, leader=0, address="")
+    granted = nds.claim_begin(kept(nobody), replace(CLAIM, facts=same), NOW).reply
+    assert granted.record.leader == BOB, "nobody is sought at that address"
+
+
 def test_an_epoch_of_the_far_future_is_believed_of_nobody():
     far = Epoch(NOW // 1000 + nds.AHEAD_S + 1, 1)
     facts = replace(KNOWN, epoch=far)
@@ -474,8 +508,9 @@ def test_once_all_ids_were_given_those_of_the_next_generation_are():
     assert (won.record.epoch, won.record.ids) == (Epoch(G, 5), won.ids)
 
 
-@pytest.mark.parametrize("highest_n", [GENERATION - 8, GENERATION - 1])
-def test_nobody_is_believed_to_know_of_a_million_ids(highest_n):
+@pytest.mark.parametrize("highest_n", [GENERATION // 2, GENERATION - 8, GENERATION - 1])
+def test_nobody_is_believed_to_know_of_half_a_million_ids(highest_n):
+    """Else anybody could use up those of its own network, and the generation with them."""
     facts = replace(KNOWN, highest_n=highest_n)
     renewed = nds.renew(kept(), replace(RENEWAL, facts=facts, want_ids=True), NOW)
     assert renewed.reply.ids == IdBlock(G * GENERATION + 9, 8)
@@ -486,28 +521,108 @@ def test_nobody_is_believed_to_know_of_a_million_ids(highest_n):
 # --- the end ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("epoch", [TEA.epoch, HIGHER])
+@pytest.mark.parametrize("epoch", [TEA.epoch, HIGHER, Epoch(G, nds.INTEGER_MAX)])
 def test_a_removed_network_leaves_a_tombstone(epoch):
-    decision = nds.remove(kept(), Removal(TEA.chat, epoch), NOW)
+    """Of the epoch that was issued, whichever the caller names; nor does that move the next one."""
+    decision = nds.remove_begin(kept(), Removal(TEA.chat, epoch))
     record = decision.record
     assert decision.reply == Removed(record)
-    assert (record.deleted, record.epoch, record.next_n) == (True, epoch, 9)
+    assert (record.deleted, record.epoch, record.next_n) == (True, TEA.epoch, 9)
     assert (record.leader, record.address, record.nonce) == (0, "", 0)
-    assert decision.generation == max(G, epoch.generation + (epoch != TEA.epoch))
-    assert nds.remove(kept(record), Removal(TEA.chat, TEA.epoch), NOW).record == record
+    assert decision.generation == G
+    assert nds.remove_begin(kept(record), Removal(TEA.chat, TEA.epoch)).record == record
+
+
+def ending(record=SECURED, by=ANOTHER, epoch=TEA.epoch):
+    return nds.remove_begin(kept(record), Removal(TEA.chat, epoch, by))
+
+
+def ended(answer, record=SECURED, epoch=TEA.epoch):
+    ask = replace(ASK, votes=(), certificate=SECURED.certificate)
+    return nds.remove_finish(kept(record), Removal(TEA.chat, epoch, ANOTHER), ask, answer, NOW)
+
+
+def test_who_ends_what_another_leads_has_the_leader_asked_first():
+    ask = Ask(ANNE, TEA.address, TEA.epoch, certificate=SECURED.certificate)
+    for epoch in (TEA.epoch, HIGHER):
+        decision = ending(epoch=epoch)
+        assert (decision.record, decision.reply) == (SECURED, ask)
+    nameless = replace(SECURED, certificate=b"")
+    assert ending(nameless).reply == replace(ask, certificate=b"")
+
+
+@pytest.mark.parametrize(
+    ("record", "by"),
+    [
+        (SECURED, ITSELF),
+        (SECURED, replace(ANOTHER, certificate=b"")),  # nothing proves who calls
+        (replace(SECURED, leader=0, address=""), ANOTHER),
+    ],
+)
+def test_its_leader_ends_it_at_once(record, by):
+    assert isinstance(ending(record, by).reply, Removed)
+
+
+@pytest.mark.parametrize("epoch", [TEA.epoch, HIGHER])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(Word.LEADING, TEA.epoch, ANNE),
+        Answer(Word.LEADING, Epoch(G, 9), ANNE, is_sworn=False),
+        Answer(Word.YIELD, TEA.epoch, ANNE),
+    ],
+)
+def test_nobody_ends_what_a_leader_that_answers_leads(answer, epoch):
+    decision = ended(answer, epoch=epoch)
+    assert (decision.reply.reason, decision.generation) == (Reason.LEADER_ALIVE, G)
+    assert replace(decision.record, seen_ms=TEA.seen_ms) == SECURED
+
+
+@pytest.mark.parametrize(
+    ("record", "word", "ends"),
+    [
+        (SECURED, Word.SILENT, True),
+        (SECURED, Word.REFUSED, True),
+        (SECURED, Word.NOT_LEADING, True),
+        (replace(SECURED, answered=False), Word.REFUSED, True),
+        (replace(SECURED, answered=False), Word.SILENT, False),  # it renewed a moment ago
+        (replace(SECURED, answered=False, seen_ms=NOW - 6_000), Word.SILENT, True),
+    ],
+)
+def test_the_last_one_ends_what_a_dead_leader_led(record, word, ends):
+    decision = ended(Answer(word), record)
+    assert decision.record.deleted == ends
+    assert ends or decision.reply.reason is Reason.LEADER_ALIVE
+
+
+@pytest.mark.parametrize("epoch", [TEA.epoch, HIGHER])
+def test_what_has_gone_to_another_leader_meanwhile_is_not_ended(epoch):
+    after = replace(SECURED, epoch=Epoch(G, 5), leader=BOB)
+    for word in (Word.REFUSED, Word.LEADING):
+        decision = ended(Answer(word, TEA.epoch), after, epoch)
+        assert (decision.record, decision.reply) == (after, Refused(Reason.STALE_EPOCH, after))
+
+
+def test_what_was_ended_while_its_leader_was_asked_has_ended():
+    assert isinstance(ended(Answer(Word.LEADING, TEA.epoch), TOMB).reply, Removed)
+    missing = nds.remove_finish(kept(None), Removal(TEA.chat, TEA.epoch), ASK, NOT_THERE, NOW)
+    assert missing.reply == Refused(Reason.UNKNOWN_NETWORK)
+    stranger = Removal(TEA.chat, TEA.epoch, Speaker(certificate=b"of a stranger"))
+    refused = nds.remove_finish(kept(SECURED), stranger, ASK, NOT_THERE, NOW)
+    assert (refused.record, refused.reply.reason) == (SECURED, Reason.WRONG_CLAIM_KEY)
+
+
+NOT_THERE = Answer(Word.REFUSED)
 
 
 def test_a_caller_of_an_old_epoch_removes_nothing():
-    decision = nds.remove(kept(), Removal(TEA.chat, Epoch(G, 3)), NOW)
+    decision = nds.remove_begin(kept(), Removal(TEA.chat, Epoch(G, 3)))
     assert (decision.record, decision.reply) == (TEA, Refused(Reason.STALE_EPOCH, TEA))
 
 
 def test_what_is_unknown_cannot_be_removed():
-    decision = nds.remove(kept(None), Removal(TEA.chat, TEA.epoch), NOW)
+    decision = nds.remove_begin(kept(None), Removal(TEA.chat, TEA.epoch))
     assert (decision.record, decision.reply) == (None, Refused(Reason.UNKNOWN_NETWORK))
-
-
-TOMB = nds.remove(kept(), Removal(TEA.chat, TEA.epoch), NOW).record
 
 
 def test_a_renewal_does_not_revive_a_removed_network():
@@ -623,7 +738,7 @@ class World:
                 wanted = Renewal(1, self.facts.leader, self.facts.epoch, "a:5001", True, facts)
                 self.note(nds.renew(Kept(*start), wanted, self.now))
             case 5 if self.record is not None and self.random.random() < 0.2:
-                self.note(nds.remove(Kept(*start), Removal(1, self.facts.epoch), self.now))
+                self.note(nds.remove_begin(Kept(*start), Removal(1, self.facts.epoch)))
             case _:
                 self.claim(node, facts)
         if draw.random() < 0.7:

@@ -224,6 +224,49 @@ async def test_networks_come_in_pages(scene: Any) -> None:
     assert (sent.page_size, sent.page_token, sent.include_hidden) == (5, "p", True)
 
 
+def unreadable() -> nds_pb2.NetworkInformation:
+    made = nds_pb2.NetworkInformation()
+    made.CopyFrom(INFORMATION)
+    made.chat_id, made.epoch.n = 8, 2**53
+    return made
+
+
+async def test_one_network_that_cannot_be_read_is_left_out_of_a_list_and_told_once(
+    scene: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def listed(request: Any, context: Any) -> Any:
+        networks = [unreadable(), INFORMATION, unreadable()]
+        return nds_pb2.GetNetworkInformationResponse(networks=networks, next_page_token="x")
+
+    scene.fake.GetNetworkInformation = listed
+    await scene.server.stop(None)
+    await scene.serve()
+    for _ in range(2):
+        page = await scene.discovery.networks(deadline_ms=2_000)
+        assert [network.record for network in page.networks] == [RECORD]
+        assert page.next_page_token == "x"
+    assert await scene.discovery.check(2_000)
+    for change in (
+        nds_pb2.WatchNetworksResponse(network=unreadable()),
+        nds_pb2.WatchNetworksResponse(network=INFORMATION),
+        nds_pb2.WatchNetworksResponse(network=unreadable(), deleted=True),
+        nds_pb2.WatchNetworksResponse(caught_up=True),
+        None,
+    ):
+        scene.fake.changes.put_nowait(change)
+    seen = []
+    with pytest.raises(Gone, match="ended"):
+        async for change in scene.discovery.watch():
+            seen.append(change)
+    assert [(one.network and one.network.record, one.caught_up) for one in seen] == [
+        (RECORD, False),
+        (None, True),
+    ]
+    warned = [one.getMessage() for one in caplog.records if one.name == "node.discovery"]
+    assert len(warned) == 1
+    assert "networks[0].epoch.n must be" in warned[0]
+
+
 async def test_changes_are_watched_until_the_service_goes(scene: Any) -> None:
     for change in (
         nds_pb2.WatchNetworksResponse(network=INFORMATION),

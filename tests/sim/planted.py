@@ -336,7 +336,7 @@ MUTANTS = [
     Mutant(
         "registry learns nothing from its callers",
         "nds/record/decisions.py",
-        "    if facts.epoch > NO_EPOCH and believable(facts.epoch, now_ms):\n",
+        "    if facts.is_sworn and facts.epoch > NO_EPOCH and believable(facts.epoch, now_ms):\n",
         "    if record is None and facts.epoch > NO_EPOCH:\n",
     ),
     Mutant(

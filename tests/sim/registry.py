@@ -203,9 +203,10 @@ class Registry(Process):
                 self._renew(call, request)
             case Delete(chat, epoch):
                 removal = nds.Removal(chat, nds.Epoch(*epoch), nds.Speaker(proved=proved(request)))
-                decision = nds.remove(self._read(chat), removal, self.world.wall())
+                decision = nds.remove_begin(self._read(chat), removal)
                 self._keep(chat, decision.record, decision.generation)
                 done = decision.reply
+                assert not isinstance(done, nds.Ask), "connections prove nothing here"
                 self._answer(call, Deleted() if isinstance(done, nds.Removed) else _refusal(done))
 
     def _look(self, chat: int, name: str) -> RecordRead | Refusal:
@@ -300,7 +301,7 @@ class Registry(Process):
         if call not in self.asking:
             return
         ask, claim, chat = self.asking.pop(call)
-        answer = _answer(outcome)
+        answer = _answer(outcome, chat)
         kept, wall = self._read(chat), self.world.wall()
         if claim is None:
             noted = nds.heard(kept, ask, answer, wall)
@@ -329,11 +330,13 @@ class Registry(Process):
         self.world.network.respond(self, call, reply)
 
 
-def _answer(outcome: object) -> nds.Answer:
+def _answer(outcome: object, chat: int) -> nds.Answer:
     match outcome:
         case Pong(standing, view):
             word = WORDS.get(standing, nds.Word.NOT_LEADING)
-            return nds.Answer(word, nds.Epoch(*view.epoch), view.leader)
+            said = granting.statement(chat, view.epoch, view.leader, view.grant)
+            is_sworn = is_signed(REGISTRY, view.grant.signature, said)
+            return nds.Answer(word, nds.Epoch(*view.epoch), view.leader, is_sworn)
         case Silence.REFUSED:
             return nds.Answer(nds.Word.REFUSED)
         case Refusal(reason="UNKNOWN_CHAT"):

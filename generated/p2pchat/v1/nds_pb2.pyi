@@ -185,7 +185,8 @@ class Facts(_message.Message):
     @_builtins.property
     def grant(self) -> _common_pb2.Grant:
         """The service's grant of that epoch to that leader.  A service that has a key takes back a network
-        that it does not know on its own word alone, and from who has the claim key that it names.
+        that it does not know, or an epoch above its record's, on its own word alone, and from who has
+        the claim key that it names.
         """
 
     def __init__(

@@ -111,7 +111,9 @@ class NodeDiscoveryServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteNetwork(self, request, context):
-        """Ends a network whose last member leaves.  Frees the name, keeps a tombstone.
+        """Ends a network whose last member leaves.  Frees the name, keeps a tombstone.  Its leader does so
+        at once; for anybody else the leader is asked first, as for a claim: FAILED_PRECONDITION
+        (LEADER_ALIVE), with the record in the details, where it says that it leads.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -33,7 +33,10 @@ class NodeDiscoveryStub:
     Renew: _aio.UnaryUnaryMultiCallable[_nds_pb2.RenewRequest, _nds_pb2.RenewResponse]
     """The leader's sign of life; also asks for more ids and announces a new address."""
     DeleteNetwork: _aio.UnaryUnaryMultiCallable[_nds_pb2.DeleteNetworkRequest, _nds_pb2.DeleteNetworkResponse]
-    """Ends a network whose last member leaves.  Frees the name, keeps a tombstone."""
+    """Ends a network whose last member leaves.  Frees the name, keeps a tombstone.  Its leader does so
+    at once; for anybody else the leader is asked first, as for a claim: FAILED_PRECONDITION
+    (LEADER_ALIVE), with the record in the details, where it says that it leads.
+    """
     WatchNetworks: _aio.UnaryStreamMultiCallable[_nds_pb2.WatchNetworksRequest, _nds_pb2.WatchNetworksResponse]
     """Every network as it is now, then every change, until the caller ends the stream."""
 
@@ -86,7 +89,10 @@ class NodeDiscoveryServicer(metaclass=_abc_1.ABCMeta):
         request: _nds_pb2.DeleteNetworkRequest,
         context: _aio.ServicerContext[_nds_pb2.DeleteNetworkRequest, _abc.Awaitable[_nds_pb2.DeleteNetworkResponse]],
     ) -> _abc.Awaitable[_nds_pb2.DeleteNetworkResponse]:
-        """Ends a network whose last member leaves.  Frees the name, keeps a tombstone."""
+        """Ends a network whose last member leaves.  Frees the name, keeps a tombstone.  Its leader does so
+        at once; for anybody else the leader is asked first, as for a claim: FAILED_PRECONDITION
+        (LEADER_ALIVE), with the record in the details, where it says that it leads.
+        """
 
     @_abc_1.abstractmethod
     def WatchNetworks(
