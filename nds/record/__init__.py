@@ -24,8 +24,9 @@ atomic step; only a decision that has been kept may be answered.
 
 The rules: a record changes hands only by compare-and-set on its epoch; epochs and ids never repeat,
 since a service that forgot starts with a higher generation and takes over what its callers know
-(`_recall`), where it has signed that; nothing else but its clock moves its generation; a leader that says that it leads stays; and a network that has a claim key is changed
-by nobody who has not proved that, or its owner's.  What a caller has proved is looked at before.
+(`_recall`), where it has signed that; nothing else but its clock moves its generation; a leader
+that says that it leads stays; and a network that has a claim key is changed by nobody who has not
+proved that, or its owner's.  What a caller has proved is looked at before.
 """
 
 from nds.record.decisions import (

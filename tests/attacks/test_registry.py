@@ -3,6 +3,7 @@
 import shutil
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
@@ -17,12 +18,13 @@ from nds.record import Epoch as NdsEpoch
 from nds.record import IdBlock
 from nds.service.grants import Grants
 from node.archive import SqliteArchive
-from node.codec import NDS_METHODS
+from node.codec import NDS_METHODS, Create
 from node.core import messages as m
 from node.core.access import ClaimKey
 from node.core.proving import statement
 from node.core.reasons import Reason
 from node.core.types import Epoch
+from node.limits import NUMBER_MAX
 from node.trust import claims, keys
 from node.trust.certificates import Tls, authority, make, renewed
 from p2pchat.v1 import common_pb2, nds_pb2, nds_pb2_grpc
@@ -30,7 +32,7 @@ from tests.attacks.site import CALL_S, CHAT, Refused, Site, channel, refused
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member
 from tests.nds.test_record import TEA
-from tests.waiting import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 pytestmark = pytest.mark.xdist_group("attacks")
 
@@ -215,7 +217,7 @@ class Claimed:
         made = m.Claim(known.chat_id, node, "127.0.0.1:6666", self.epoch, 7, (), 0, False, facts)
         return replace(made, **rest)
 
-    def ask(self, request: m.NdsRequest, tls: Tls) -> Any:
+    def ask(self, request: m.NdsRequest | Create, tls: Tls) -> Any:
         """The reply, or how it was refused."""
         method = NDS_METHODS[type(request)]
         with channel(self.address, tls) as made:
@@ -317,15 +319,71 @@ def test_who_has_the_claim_key_takes_nothing_from_a_leader_that_answers(tmp_path
         leader = claimed.record.leader_id
         claim = claimed.claim(leader)
         renew = m.Renew(claim.chat, leader, claimed.epoch, claim.address, True, claim.facts)
+        lies = [
+            (request, reason)
+            for epoch in never_issued(claimed.epoch)
+            for facts in (replace(claim.facts, epoch=epoch, leader_address=claim.address),)
+            for request, reason in (
+                (replace(claim, expected=epoch, facts=facts), Reason.STALE_EPOCH),
+                (replace(claim, facts=facts), Reason.LEADER_ALIVE),
+                (replace(renew, facts=facts), Reason.NOT_LEADER),
+                (m.Delete(claim.chat, epoch), Reason.LEADER_ALIVE),
+            )
+        ]
         for request, reason in (
             (renew, Reason.NOT_LEADER),
             (claim, Reason.LEADER_ALIVE),
             (replace(claim, node=leader + 1), Reason.LEADER_ALIVE),
+            (m.Delete(claim.chat, claimed.epoch), Reason.LEADER_ALIVE),
+            *lies,
         ):
             refusal = claimed.ask(claimed.signed(request, key, bob), bob)
             assert (refusal.reason, claimed.read().epoch) == (reason, claimed.record.epoch)
             assert claimed.read().leader_address == claimed.record.leader_address
+        made = Create("00000000-0000-4000-8000-00000000000e", CHAT, "127.0.0.1:6666")
+        assert claimed.ask(made, bob).reason == "NAME_TAKEN"
         cluster["alice"].run("send", "-c", CHAT, "--wait", "none", "still here")
+        cluster["bob"].up()
+        assert not cluster.settled(CHAT, "alice", "bob").provisional
+    finally:
+        cluster.close()
+
+
+def never_issued(epoch: Epoch) -> tuple[Epoch, ...]:
+    """Epochs after this one: the last that nodes can read, and one of almost an hour ahead."""
+    return Epoch(epoch.generation, NUMBER_MAX), Epoch(epoch.generation + 3_500, 1)
+
+
+def test_what_an_outsider_makes_of_a_chat_of_its_own_harms_no_other(tmp_path: Path) -> None:
+    """Lists can be read, and a service that starts again has nothing to wait for."""
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.nds.start()
+        cluster.raise_nodes("alice")
+        cluster["alice"].run("create", CHAT)
+        claimed, own, mallory = Claimed(cluster), ClaimKey(1, b"m" * 32, 0), make()
+        for number, epoch in enumerate(never_issued(claimed.epoch)):
+            bait, key = f"00000000-0000-4000-8000-{number:012}", claims.public(own.secret)
+            made = Create(bait, f"bait{number}", "127.0.0.1:6666", claim_key=key)
+            record = claimed.ask(made, mallory).network.record
+            facts = m.Facts(record.name, 1, 0, epoch, record.leader, "127.0.0.1:6666", 999_991)
+            mine = m.Renew(record.chat, record.leader, epoch, record.address, True, facts)
+            for request in (
+                mine,
+                replace(mine, epoch=record.epoch, facts=replace(facts, epoch=record.epoch)),
+                m.Delete(record.chat, epoch),
+                m.Claim(record.chat, 666, "127.0.0.1:6666", epoch, 7, (), 0, False, facts),
+                m.Claim(record.chat, 666, "127.0.0.1:6666", record.epoch, 7, (), 0, False, facts),
+            ):
+                claimed.ask(claimed.signed(request, own, mallory), mallory)
+        cluster.nds.end()
+        started = time.monotonic()
+        cluster.nds.start()
+        assert time.monotonic() - started < WAIT_S / 2
+        listed = {str(row["chat"]) for row in cluster["alice"].rows("list")}
+        assert listed == {CHAT, "bait0", "bait1"}
+        found = cluster.nds.ask("GetNetworkInformation").networks
+        assert max(one.epoch.generation for one in found) <= time.time()
     finally:
         cluster.close()
 
