@@ -241,8 +241,6 @@ def remove_finish(
     record, generation = noted.record, noted.generation
     if record is None:
         return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
-    if record.deleted:
-        return Decision(record, generation, Removed(record))
     if _is_led(record, answer, ask, now_ms):
         return Decision(record, generation, Refused(Reason.LEADER_ALIVE, record))
     if record.epoch != ask.epoch:
