@@ -111,6 +111,9 @@ def create(kept: Kept, request: Create, now_ms: int) -> Decision[Granted | Refus
 def claim_begin(kept: Kept, claim: Claim, now_ms: int) -> Decision[Begun]:
     """Decide a claim as far as that goes without the old leader; `Ask` where it must be asked.
 
+    It may expect a later epoch than the record's that we never issued, as members do to whom
+    somebody in our place has lied: it counts as the record's.
+
     The record's own leader, claiming after a restart by its certificate, is not asked about itself;
     nor is one that is shown to be a member no longer: whatever it says, it leads nobody.
     """
@@ -121,7 +124,7 @@ def claim_begin(kept: Kept, claim: Claim, now_ms: int) -> Decision[Begun]:
         return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
     if record.nonce == claim.nonce != 0 and record.leader == claim.node:
         return Decision(record, generation, Granted(record, record.ids))
-    if record.epoch != claim.expected or claim.only_fate:
+    if record.epoch > claim.expected or claim.only_fate:
         return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
     is_itself = record.leader == claim.node and record.certificate == claim.by.certificate
     unasked = is_itself or _is_expelled(record, claim)
@@ -145,7 +148,7 @@ def claim_finish(
         return Decision(None, generation, Refused(Reason.UNKNOWN_NETWORK))
     if _is_led(record, answer, ask, now_ms):
         return Decision(record, generation, Refused(Reason.LEADER_ALIVE, record))
-    if record.epoch != claim.expected:
+    if record.epoch != ask.epoch:
         return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))
     if answer.word is Word.SILENT and _believed(record, claim, now_ms):
         return Decision(record, generation, Refused(Reason.LEADER_ALIVE, record))

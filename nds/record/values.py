@@ -144,7 +144,7 @@ class Claim(Struct, frozen=True):
     chat: int
     node: int
     address: str
-    expected: Epoch
+    expected: Epoch  # or later than the record's, where we never issued that
     nonce: int  # not 0; repeated with a repeated claim
     votes: tuple[int, ...] = ()  # members that found the leader unreachable
     electorate: int = 0  # members that could have voted

@@ -324,7 +324,7 @@ def test_who_has_the_claim_key_takes_nothing_from_a_leader_that_answers(tmp_path
             for epoch in never_issued(claimed.epoch)
             for facts in (replace(claim.facts, epoch=epoch, leader_address=claim.address),)
             for request, reason in (
-                (replace(claim, expected=epoch, facts=facts), Reason.STALE_EPOCH),
+                (replace(claim, expected=epoch, facts=facts), Reason.LEADER_ALIVE),
                 (replace(claim, facts=facts), Reason.LEADER_ALIVE),
                 (replace(renew, facts=facts), Reason.NOT_LEADER),
                 (m.Delete(claim.chat, epoch), Reason.LEADER_ALIVE),

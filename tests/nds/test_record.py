@@ -198,8 +198,8 @@ def test_a_record_without_a_leader_asks_nobody():
     )
 
 
-@pytest.mark.parametrize("expected", [Epoch(G, 3), Epoch(G, 5), Epoch(G - 1, 4), Epoch(G + 1, 4)])
-def test_a_claim_on_another_epoch_is_stale(expected):
+@pytest.mark.parametrize("expected", [Epoch(G, 3), Epoch(G - 1, 4), NO_EPOCH])
+def test_a_claim_on_an_epoch_of_before_is_stale(expected):
     decision = nds.claim_begin(kept(), replace(CLAIM, expected=expected), NOW)
     assert (decision.record, decision.reply) == (TEA, Refused(Reason.STALE_EPOCH, TEA))
 
@@ -209,6 +209,20 @@ def test_of_two_claims_between_question_and_answer_the_first_wins():
     second = replace(CLAIM, node=CARL, nonce=99)
     decision = nds.claim_finish(kept(first), second, ASK, Answer(Word.REFUSED), NOW)
     assert (decision.record, decision.reply) == (first, Refused(Reason.STALE_EPOCH, first))
+
+
+def test_of_two_claims_on_an_epoch_that_was_never_issued_the_first_wins():
+    """A service that starts again has a higher generation than whoever lied in its place."""
+    claim = replace(CLAIM, expected=Epoch(G, 5), facts=Facts(epoch=Epoch(G, 5), is_sworn=False))
+    begun = nds.claim_begin(kept(generation=G + 9), claim, NOW)
+    assert begun.reply == ASK
+    after = kept(begun.record, begun.generation)
+    won = nds.claim_finish(after, claim, ASK, Answer(Word.REFUSED), NOW).record
+    assert (won.epoch, won.leader) == (Epoch(G + 9, 5), BOB)
+    late = replace(claim, node=CARL, nonce=99)
+    stale = Refused(Reason.STALE_EPOCH, won)
+    assert nds.claim_begin(kept(won), late, NOW).reply == stale
+    assert nds.claim_finish(kept(won), late, ASK, Answer(Word.REFUSED), NOW).reply == stale
 
 
 def test_an_answer_about_an_epoch_that_has_passed_says_nothing_of_the_new_one():
@@ -445,12 +459,16 @@ def test_a_leader_whose_facts_know_of_a_later_epoch_does_not_become_its_leader()
 @pytest.mark.parametrize("record", [TEA, TOMB, replace(TEA, leader=0, address="")])
 def test_an_epoch_that_was_never_issued_repairs_nothing(record, epoch):
     lie = replace(KNOWN, epoch=epoch, leader=CARL, address="10.6.6.6:6666", is_sworn=False)
-    for decision in (
-        nds.claim_begin(kept(record), replace(CLAIM, expected=epoch, facts=lie), NOW),
-        nds.renew(kept(record), replace(RENEWAL, node=CARL, epoch=epoch, facts=lie), NOW),
-    ):
-        assert (decision.record, decision.generation) == (record, G)
-        assert not isinstance(decision.reply, Granted | Ask)
+    decision = nds.renew(kept(record), replace(RENEWAL, node=CARL, epoch=epoch, facts=lie), NOW)
+    assert (decision.record, decision.generation) == (record, G)
+    claim = replace(CLAIM, expected=epoch, facts=lie)
+    decision = nds.claim_begin(kept(record), claim, NOW)
+    assert decision.generation == G
+    if record.leader:
+        assert (decision.record, decision.reply) == (record, ASK)
+        decision = finish(record, Answer(Word.REFUSED), claim)
+    won = decision.record
+    assert (won.epoch, won.leader, won.address) == (Epoch(G, 5), BOB, CLAIM.address)
     same = replace(lie, epoch=record.epoch)
     nobody = replace(TEA, leader=0, address="")
     granted = nds.claim_begin(kept(nobody), replace(CLAIM, facts=same), NOW).reply

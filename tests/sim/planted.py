@@ -200,12 +200,13 @@ MUTANTS = [
     Mutant(
         "registry without compare-and-set",
         "nds/record/decisions.py",
-        "    if record.epoch != claim.expected or claim.only_fate:\n",
+        "    if record.epoch > claim.expected or claim.only_fate:\n",
         "    if claim.only_fate:\n",
         also=(
             (
-                "    if record.epoch != claim.expected:\n",
-                "    if record.epoch < claim.expected:\n",
+                "        return Decision(record, generation, Refused(Reason.STALE_EPOCH, record))\n"
+                "    if answer.word is Word.SILENT and _believed(",
+                "        pass\n    if answer.word is Word.SILENT and _believed(",
             ),
         ),
     ),

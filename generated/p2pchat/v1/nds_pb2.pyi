@@ -391,7 +391,7 @@ class UpdateLeaderRequest(_message.Message):
     """Becomes the owner of a network that has none; 32 bytes, or empty."""
     @_builtins.property
     def expected_epoch(self) -> _common_pb2.Epoch:
-        """The claim wins only if this is still the record's epoch.  Required."""
+        """The claim wins only if the record's epoch is not a later one.  Required."""
 
     @_builtins.property
     def votes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
