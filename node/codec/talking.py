@@ -21,7 +21,10 @@ from p2pchat.v1 import node_pb2 as pb
 
 def put_told(told: core.Told) -> pb.MessageResponse:
     return pb.MessageResponse(
-        receipt=pb.Receipt.ValueType(told.receipt), msg_id=told.id, node_id=told.node
+        receipt=pb.Receipt.ValueType(told.receipt),
+        msg_id=told.id,
+        node_id=told.node,
+        word=told.word,
     )
 
 
@@ -30,6 +33,7 @@ def get_told(p: pb.MessageResponse, check: Check) -> core.Told:
         receipt=check.option(core.Receipt, p.receipt, "receipt"),
         id=facts.get_id(p.msg_id, check, "msg_id"),
         node=check.number(p.node_id, "node_id", low=1),
+        word=facts.get_signature(p.word, check, "word"),
     )
 
 

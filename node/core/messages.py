@@ -310,13 +310,13 @@ class Receipt(IntEnum):
 class Told(Struct, frozen=True, gc=False):
     """The answer to `Tell`.  STORED is the ACK of `node`, which after a relay is the target.
 
-    Of several messages it is for the one with this id and those before it; there was no room for
-    what came after it.
+    Of several messages it is for the one with this id and those before it: no room for the rest.
     """
 
     receipt: Receipt
     id: str
     node: MemberId
+    word: bytes = b""  # after a relay: the target's signature, see `receipts`
 
 
 class Acks(Struct, frozen=True, gc=False):
@@ -362,7 +362,7 @@ class Synced(Struct, frozen=True):
     floors: tuple[Floor, ...] = ()  # the answerer's, of the authors that differ
     holes: tuple[Key, ...] = ()  # likewise
     found: tuple[Key, ...] = ()  # those of `wanted` that the answerer holds
-    said: tuple[Stream, int] | None = None  # the answerer's own newest message; None: not told
+    said: tuple[Stream, int] | None = None  # the answerer's own newest message
 
 
 class Refusal(Struct, frozen=True):

@@ -20,6 +20,7 @@ from .messages import Acks, AcksNoted, Life, Ping, Pong, Receipt, Refusal, Tell,
 from .outbox import Entry, Lane
 from .passing import Passing
 from .reasons import Reason
+from .receipts import is_own_word
 from .state import State
 from .types import CallId, Key, MemberId, Millis, Silence, Way, small
 
@@ -67,7 +68,8 @@ class Sending:
     ) -> None:
         """An answer that was given up: what it acknowledges need not be sent again."""
         s = self._s
-        if not _has_stored(outcome, member) or not s.members.is_active(member):
+        is_there = s.members.is_active(member)
+        if not is_there or not self._has_stored(outcome, messages, member, relay):
             return
         s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
         s.alarms.cancel(Alarm.LANE, member)
@@ -86,7 +88,7 @@ class Sending:
         s = self._s
         s.outbox.landed(member)
         status, full = call.status, False
-        if _has_stored(outcome, member):
+        if self._has_stored(outcome, messages, member, relay):
             s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
             stored, messages = _split(messages, outcome.id)
             self._stored(stored, member, Way.RELAY if relay else Way.DIRECT, s.now - call.sent_at)
@@ -131,6 +133,18 @@ class Sending:
             lane.relay_until = 0  # The relay is no help: try the direct way next.
         if not lane.blocked:
             s.alarms.set(Alarm.LANE, s.now + s.outbox.back_off(member), member)
+
+    def _has_stored(
+        self,
+        outcome: Outcome,
+        messages: tuple[ChatMessage, ...],
+        member: MemberId,
+        relay: MemberId,
+    ) -> TypeGuard[Told]:
+        """Is it that member's acknowledgement, and after a relay its own word?"""
+        if not isinstance(outcome, Told) or outcome.receipt is not Receipt.STORED:
+            return False
+        return outcome.node == member and (not relay or is_own_word(self._s, outcome, messages))
 
     def _stored(
         self, messages: tuple[ChatMessage, ...], member: MemberId, way: Way, took_ms: Millis
@@ -258,13 +272,6 @@ class Sending:
                 if s.outbox.counts(key, member, by):
                     self.acknowledged(key, member, Way.SPREAD)
         s.respond(call, AcksNoted())
-
-
-def _has_stored(outcome: Outcome, member: MemberId) -> TypeGuard[Told]:
-    """Is it that member's acknowledgement?"""
-    if not isinstance(outcome, Told):
-        return False
-    return outcome.receipt is Receipt.STORED and outcome.node == member
 
 
 def _split(

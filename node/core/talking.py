@@ -5,6 +5,7 @@ A line is stored before it is shown or sent, and acknowledged only once it is st
 
 from collections import Counter
 
+from . import receipts
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .changing import Changing, fault
@@ -113,7 +114,8 @@ class Talking:
         if refusal is not None and not messages:
             return s.respond(call, refusal)
         if request.to == s.me:
-            s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me))
+            word = b"" if is_author else receipts.word(s, messages[-1])
+            s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me, word))
             if is_author and request.pass_on:
                 self._passing.pass_on(messages, request.pass_on)
         elif is_author:
@@ -282,7 +284,7 @@ class Talking:
 
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if isinstance(outcome, Told) and outcome.receipt is Receipt.STORED:
-                return s.respond(call, Told(Receipt.STORED, outcome.id, outcome.node))
+                return s.respond(call, outcome)
             s.respond(call, Told(Receipt.RELAYING, messages[-1].id, s.me))
             if s.leads:
                 self._belonging.check(to)

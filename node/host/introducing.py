@@ -26,7 +26,18 @@ class Introduced:
         self, peers: Peers, registries: Registries, word: Word, is_in: Callable[[ChatId], bool]
     ) -> None:
         self._peers, self._registries, self._word, self._is_in = peers, registries, word, is_in
-        self.prepare, self.begin = peers.prepare, peers.begin  # joins do not go by links
+        self.prepare = peers.prepare
+
+    def begin(
+        self,
+        address: Address,
+        certificate: bytes,
+        request: Request,
+        deadline_ms: Millis,
+        then: Callable[[Reply | Refusal | Silenced], None],
+    ) -> bool:
+        """As the calls of others: joins do not go by links."""
+        return self._peers.begin(address, certificate, request, deadline_ms, then)
 
     async def call(
         self, address: Address, certificate: bytes, request: Request, deadline_ms: Millis

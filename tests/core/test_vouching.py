@@ -46,7 +46,8 @@ def den(*others: m.Member, **rest: Any) -> Dialogue:
 
 
 def told(talk: Dialogue, *messages: ChatMessage, by: int = 0, to: int = 3) -> Any:
-    return talk.hears(m.Tell(talk.caller(by or messages[0].key.source), to, messages))
+    answer = talk.hears(m.Tell(talk.caller(by or messages[0].key.source), to, messages))
+    return replace(answer, word=b"") if isinstance(answer, m.Told) else answer
 
 
 def test_what_its_author_has_signed_is_taken_from_anybody() -> None:

@@ -277,7 +277,13 @@ replies = st.one_of(
         st.booleans(),
     ),
     st.builds(core.Followed, st.booleans(), views),
-    st.builds(core.Told, st.sampled_from(core.Receipt), ids, members),
+    st.builds(
+        core.Told,
+        st.sampled_from(core.Receipt),
+        ids,
+        members,
+        st.binary(min_size=64, max_size=64) | st.just(b""),
+    ),
     st.just(core.AcksNoted()),
     st.builds(
         core.Synced,
@@ -427,7 +433,7 @@ REPLIES: list[core.Reply] = [
     core.Pong(core.Standing.LEADING, VIEW, reached=True, refused=True),
     core.Elected(True, True, core.Vote.ALIVE, VIEW, about_provisional=True),
     core.Followed(True, VIEW),
-    core.Told(core.Receipt.STORED, ID, 1_000_001),
+    core.Told(core.Receipt.STORED, ID, 1_000_001, b"s" * 64),
     core.AcksNoted(),
     core.Synced(
         VIEW,

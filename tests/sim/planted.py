@@ -82,9 +82,8 @@ MUTANTS = [
         "        s.talked_at = s.now\n        messages, refusal =",
         (
             (
-                "        if request.to == s.me:\n"
-                "            s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me))\n",
-                "        if request.to == s.me:\n            pass\n",
+                "            s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me, word))\n",
+                "",
             ),
         ),
     ),
@@ -92,7 +91,7 @@ MUTANTS = [
         "a relay acknowledges for its target",
         "node/core/talking.py",
         "            if isinstance(outcome, Told) and outcome.receipt is Receipt.STORED:\n"
-        "                return s.respond(call, Told(Receipt.STORED, outcome.id, outcome.node))\n",
+        "                return s.respond(call, outcome)\n",
         "            if outcome is not None:\n"
         "                return s.respond(call, Told(Receipt.STORED, messages[-1].id, to))\n",
     ),

@@ -1100,22 +1100,28 @@ class MessageResponse(_message.Message):
     RECEIPT_FIELD_NUMBER: _builtins.int
     MSG_ID_FIELD_NUMBER: _builtins.int
     NODE_ID_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
     receipt: Global___Receipt.ValueType
     """What became of the message."""
     msg_id: _builtins.str
     """Echo of the request."""
     node_id: _builtins.int
     """STORED: who stored it, which after a relay is its target.  RELAYING: who relays."""
+    word: _builtins.bytes
+    """STORED, to who is not the author: the identity's signature (Ed25519) of "p2pchat stored 1\\0" and
+    CHAT|NODE|SOURCE|INCARNATION|RANDOM|SEQ of that message, in decimals.
+    """
     def __init__(
         self,
         *,
         receipt: Global___Receipt.ValueType = ...,
         msg_id: _builtins.str = ...,
         node_id: _builtins.int = ...,
+        word: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["msg_id", b"msg_id", "node_id", b"node_id", "receipt", b"receipt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["msg_id", b"msg_id", "node_id", b"node_id", "receipt", b"receipt", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
