@@ -334,6 +334,8 @@ class CatchingUp:
             s.drop("a floor above all lives of its author")
             return False
         told = self._told.get(source) if s.members.is_active(source) else None
+        if source == s.me and s.stream == floor.stream:
+            told = s.stream, s.stream_seq
         if told is None or floor.at <= max(told, top):
             return floor.seq <= SEQ_MAX
         s.drop("a floor above all that its author has said")

@@ -202,6 +202,19 @@ def test_who_counts_what_its_author_never_said_is_not_believed() -> None:
     assert not again.call(m.Sync).request.newest_first, "it is no gap"
 
 
+def test_nobody_has_trimmed_more_of_our_stream_than_we_said_in_it() -> None:
+    talk = comparing()
+    said = talk.says("one").key
+    for seq, gaps in ((said.seq + 1, 0), (said.seq, 1)):
+        talk.group._s.gaps.forget(3)
+        floor = Floor(3, said.stream, seq, 5)
+        talk.answer(m.Sync, m.Synced(talk.view(2), sources=(3,), floors=(floor,)), to=2)
+        assert len(list(talk.group._s.gaps)) == gaps
+        talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+        ping(talk, 2, 78 + seq)
+        talk.wait_for(m.Sync, to=2)
+
+
 def test_a_floor_that_the_author_confirms_is_believed() -> None:
     talk = behind_a_gap(2, *LINES[:3])
     talk.answer(m.Sync, page(talk, *LINES[10:], floors=(floor_of(TEN),)), to=2)
