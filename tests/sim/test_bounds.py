@@ -72,6 +72,17 @@ def test_what_a_restarted_member_has_shown_for_long_is_not_to_be_jumped() -> Non
         jump(world, three, key)
 
 
+def test_what_a_member_could_not_show_yet_when_it_was_asked_may_be_jumped() -> None:
+    """The others answer long afterwards."""
+    world, two, three, key = told()
+    assert three.group is not None
+    shown = world.oracle.came[two.number][key]
+    for ago_ms, is_before in ((0, False), (world.now + LONG_MS - shown + 1, True)):
+        three.group._catching_up._last[two.me] = three.group._s.now - ago_ms
+        assert world.oracle._was_asked_before(three, two, shown) is is_before
+    jump(world, three, key)
+
+
 @pytest.mark.parametrize(("ago_ms", "counts"), [(64, True), (LONG_MS, False)])
 def test_what_a_member_has_for_whom_another_process_spoke_till_now_may_be_jumped(
     ago_ms: int, counts: bool
