@@ -62,6 +62,7 @@ class CatchingUp:
         self.seeking = Seeking(s, talking, self.want, self._note_sought)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
         self._told: dict[MemberId, tuple[Stream, int]] = {}  # how much each says that it has said
+        self._counted: dict[MemberId, dict[MemberId, tuple[Stream, int]]] = {}  # by each of them
         self._given: Counter[MemberId] = Counter()  # how often one has given all that it had
         self._doubt = Doubt()
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
@@ -158,7 +159,7 @@ class CatchingUp:
                 return
             if not isinstance(outcome, Synced):
                 return self._end(session)
-            self._note(outcome.floors)
+            self._note(outcome.floors, session.peer)
             if sources := self._silent_of(outcome.sources):
                 return self._fetch(session, sources)
             if session.peer in self._unasked():
@@ -203,7 +204,7 @@ class CatchingUp:
             taken = self._take_page(outcome, backwards, session)
             session.merged += taken
             self.seeking.learn(outcome.holes, session.peer)
-            self._note(outcome.floors)
+            self._note(outcome.floors, session.peer)
             if outcome.more and taken:
                 return self._fetch(session, sources)
             complete = not outcome.more
@@ -301,13 +302,16 @@ class CatchingUp:
 
     # ---- gaps ----------------------------------------------------------------------------------
 
-    def _note(self, floors: tuple[Floor, ...], *, sought: bool = False) -> None:
+    def _note(self, floors: tuple[Floor, ...], by: MemberId, *, sought: bool = False) -> None:
         """Somebody's floors: where one counts what is not here, we read backwards from now on.
 
         One that counts no more than we hold is taken over where it ends the wait for what nobody
         ever counted; once that was waited for long, and was `sought`, since it may be on its way.
         """
         s, risen = self._s, []
+        for floor in floors:
+            if floor.source not in (by, s.me) and s.history.is_below(floor):
+                self._counted.setdefault(floor.source, {})[by] = floor.at
         for floor in filter(self._is_believable, floors):
             if s.history.outranked(floor):
                 s.gaps.note(floor)
@@ -336,13 +340,17 @@ class CatchingUp:
         told = self._told.get(source) if s.members.is_active(source) else None
         if source == s.me and s.stream == floor.stream:
             told = s.stream, s.stream_seq
+        elif author.left and author.ends:
+            told = max(author.ends)
+        elif sum(at >= floor.at for at in self._counted.get(source, {}).values()) > 1:
+            told = None  # Several who are there count so much, whatever the author says.
         if told is None or floor.at <= max(told, top):
             return floor.seq <= SEQ_MAX
         s.drop("a floor above all that its author has said")
         return False
 
-    def _note_sought(self, floors: tuple[Floor, ...]) -> None:
-        self._note(floors, sought=True)
+    def _note_sought(self, floors: tuple[Floor, ...], by: MemberId) -> None:
+        self._note(floors, by, sought=True)
 
     def _ends_a_wait(self, floor: Floor) -> bool:
         s = self._s

@@ -257,8 +257,10 @@ class Joining:
             return Refusal(Reason.WRONG_NDS, text)
         if s.chat not in (0, welcome.chat):
             return Refusal(Reason.BAD_FIELD, "who answers there lets us into another chat")
-        after = Membership(s.members.roster)
+        after, before = Membership(s.members.roster), s.chat
+        s.chat = welcome.chat  # What was signed was signed for it.
         after.absorb(Ruling(s).looked_at(welcome.roster))
+        s.chat = before
         mine = after.get(welcome.member)
         if (
             mine is None

@@ -40,7 +40,7 @@ class Seeking:
         s: State,
         talking: Talking,
         want: Callable[[MemberId], None],
-        note: Callable[[tuple[Floor, ...]], None],
+        note: Callable[[tuple[Floor, ...], MemberId], None],
     ) -> None:
         self._s, self._talking, self._want, self._note = s, talking, want, note
         self._since: dict[Key, Millis] = {}  # what is missing, and since when it was seen to be
@@ -108,7 +108,7 @@ class Seeking:
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if isinstance(outcome, Synced):
                 self.learn(outcome.holes, leader)
-                self._note(outcome.floors)
+                self._note(outcome.floors, leader)
                 if outcome.found:
                     self._want(leader)
 

@@ -186,8 +186,8 @@ class Talking:
             if key in s.changes.doubted and s.history.same(message):
                 self.changing.restore(message)
             return None
-        if s.history.was_trimmed(key):
-            s.drop("a message that was trimmed")
+        if key in s.history and (way is not Way.DIRECT or s.history.was_trimmed(key)):
+            s.drop("a message that was trimmed")  # Others may bring what was redacted there.
             return None
         if (refusal := self._disorder(message)) is not None:
             return refusal

@@ -23,9 +23,16 @@ class Introduced:
     """
 
     def __init__(
-        self, peers: Peers, registries: Registries, word: Word, is_in: Callable[[ChatId], bool]
+        self,
+        peers: Peers,
+        registries: Registries,
+        word: Word,
+        is_in: Callable[[ChatId], bool],
+        nds: Address = "",
     ) -> None:
+        """`nds`: the one by which this chat goes, whatever others call theirs; empty: theirs."""
         self._peers, self._registries, self._word, self._is_in = peers, registries, word, is_in
+        self._nds = nds
         self.prepare = peers.prepare
 
     def begin(
@@ -50,7 +57,7 @@ class Introduced:
             return Refusal(
                 Reason.BAD_FIELD, "who answers there names a chat that you are in already"
             )
-        if outcome.nds and outcome.service:
+        if outcome.nds and outcome.service and self._nds in ("", outcome.nds):
             try:
                 if not await self._registries.introduce(outcome.nds, outcome.service):
                     self._word.take(outcome.nds, outcome.service)

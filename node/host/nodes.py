@@ -333,7 +333,9 @@ class Node(Keeping, Finding):
         )
         world = Surroundings(
             timing=self.timing,
-            peers=Introduced(knocks(self.links, keys.card), self.registries, word, self.is_in),
+            peers=Introduced(
+                knocks(self.links, keys.card), self.registries, word, self.is_in, entry.nds
+            ),
             nds=self._registry,
             word=word,
             tasks=self.tasks,

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core.deciding import statement as decided
 from node.core.events import (
     Answered,
     Closing,
@@ -366,6 +367,18 @@ def test_who_is_let_in_by_a_lie_is_not_in(lie: Callable[[m.Welcome], m.Welcome],
     assert (talk.group.me, talk.group.belonging) == (0, ())
     talk.hand(Leaving())
     assert talk.of(e.Departed)
+
+
+@pytest.mark.parametrize("at", ["", "m1:7000"], ids=["by the NDS", "by a member"])
+def test_who_is_let_in_as_one_that_the_founder_removed_is_not_in(at: str) -> None:
+    """Also where the number of the chat is known only by the welcome."""
+    talk = outsider(9, at, sign=signer(identity(9)), verify=is_signed)
+    said = removal(50, person=identity(9))
+    said = replace(said, signature=signer(identity(1))(decided(CHAT, said)))
+    lie = welcome(talk, 50, 1, 2)
+    talk.answer(m.Join, replace(lie, roster=replace(lie.roster, decisions=(said,))))
+    assert "its list of members does not" in talk.one(e.JoinFailed).text
+    assert (talk.group.me, talk.of(e.Joined), talk.group.belonging) == (0, [], ())
 
 
 @pytest.mark.parametrize(

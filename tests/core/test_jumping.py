@@ -225,6 +225,24 @@ def test_a_floor_that_the_author_confirms_is_believed() -> None:
     assert talk.one(e.StoreMarks).floors == (floor_of(TEN),)
 
 
+def test_what_several_count_is_believed_whatever_the_author_says() -> None:
+    """Else it could keep what others answered to it from who was away."""
+    talk = comparing(2, *LINES[:3])
+    talk.group._catching_up._told[1] = NO_FLOOR
+    floors = (floor_of(TEN),)
+    for by in (2, 2, 4):
+        talk.group._catching_up._note(floors, by)
+        assert list(talk.group._s.gaps) == (list(floors) if by == 4 else [])
+
+
+@pytest.mark.parametrize(("end", "gaps"), [(9, 0), (10, 1)])
+def test_of_who_has_left_no_more_was_trimmed_than_it_said(end: int, gaps: int) -> None:
+    gone = person(4, left=True, ends=((stream(), end),))
+    talk = follower(3, 1, 2, gone)
+    talk.group._catching_up._note((Floor(4, stream(), 10, 5),), 2)
+    assert len(list(talk.group._s.gaps)) == gaps
+
+
 FLOOR = floor_of(TEN)
 MADE_UP = [
     FLOOR._replace(stream=Stream(FLOOR.stream.incarnation + STREAMS_MAX + 1, 0)),
@@ -266,6 +284,8 @@ def test_a_line_that_others_count_as_trimmed_is_taken_where_it_never_came() -> N
     assert talk.group.history_hash == hash, "it counts by the floor"
     talk.hears(m.Tell(talk.caller(1), 3, (LINES[3],)))
     assert talk.of(e.StoreMessages) == []
+    talk.hears(m.Tell(talk.caller(2), 3, (LINES[5],)))
+    assert talk.of(e.StoreMessages) == [], "it may have been redacted since"
 
 
 def test_our_next_stream_lies_above_what_others_trimmed_of_ours() -> None:

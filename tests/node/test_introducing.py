@@ -55,6 +55,21 @@ async def test_another_service_at_that_address_is_not_taken_for_it(
     assert [chat.name for chat in bob.chats] == [town.chat]
 
 
+async def test_who_comes_by_another_name_of_the_service_goes_by_that(
+    town: Town, alice: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What answers at the name that the others have for it is nothing to who does not use that."""
+    bob, port = await town.start("bob", nds=[]), town.nds.rpartition(":")[2]
+
+    async def another(address: str, within_s: float) -> bytes:
+        return Holder().certificate
+
+    monkeypatch.setattr(registries, "shown", another)
+    admitted = await entering.join(bob, f"localhost:{port}/{town.chat}", "", "")
+    assert admitted.chat.nds == f"localhost:{port}"
+    assert bob.registries.known.certificate(town.nds) == b""
+
+
 @pytest.mark.parametrize("silence", Silence)
 async def test_where_nobody_answers_there_it_is_somebody_s_word_in_that_chat_alone(
     town: Town, alice: Node, line: str, monkeypatch: pytest.MonkeyPatch, silence: Silence

@@ -83,7 +83,7 @@ class Bounds:
                     )
 
     def _was_asked_before(self, machine: Machine, other: Machine, since: int) -> bool:
-        """Was it asked for the last time before that?  All are asked, and some a long time after."""
+        """Was it last asked before that?  All are asked, and some a long time after."""
         assert machine.group is not None
         state, asked = machine.group._s, machine.group._catching_up._last.get(other.me)
         return asked is not None and self.world.now - (state.now - asked) < since
