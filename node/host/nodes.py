@@ -54,7 +54,7 @@ from .hub import Hub
 from .introducing import Introduced
 from .keeping import Keeping, ended
 from .listening import Listening
-from .registries import Registries, Registry, Word
+from .registries import Registries, Registry, Word, awaited
 from .reviving import Unopened
 from .sealing import ChatSeals
 
@@ -485,7 +485,7 @@ class Node(Keeping, Finding):
             listen=self.listen,
             advertise=self.advertise,
             control=str(self.places.socket),
-            nds=self.registries.in_use(),
+            nds=(*self.registries.in_use(), *awaited(self.registries, self.chats)),
             chats=tuple(views.chat(one) for one in self.chats),
             nick=self.nick,
             identity=views.identity_of(self.keys.identity),

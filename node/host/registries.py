@@ -9,7 +9,7 @@ again with more time, until it answers.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Protocol
 
@@ -32,6 +32,7 @@ from ..words import DiscoveryService
 PAUSE_S = 0.5  # between attempts at a service that does not answer ...
 PAUSE_MAX_S = 3.0  # ... growing up to this
 FAULT_S = 2.0  # between questions to one that cannot store
+UNTRUSTED = "not trusted, 'p2pchat doctor' says why"
 CHECK_MS = 3_000  # for the answer of a service that may be late
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Registries:
             transport: how connections are made.
             known: the services by their certificates.
         """
-        self._tasks, self._calls, self._tell, self._listed = tasks, calls, tell, listed
+        self.tasks, self._calls, self._tell, self._listed = tasks, calls, tell, listed
         self._transport, self.known = transport, known
         self._known: dict[Address, Watched] = {}
 
@@ -78,13 +79,13 @@ class Registries:
         """The client of the service at `address`, watched from its first use on."""
         if address not in self._known:
             made = self._client(address, self._changed, self.known)
-            self._known[address] = Watched(made, self._tasks, self._listed)
+            self._known[address] = Watched(made, self.tasks, self._listed)
         return self._known[address].discovery
 
     def _client(
         self, address: Address, changed: Callable[[Discovery], None], known: Known | None
     ) -> Discovery:
-        way = Way(address, self._tasks, self._transport, known)
+        way = Way(address, self.tasks, self._transport, known)
         return Discovery(address, self._calls, changed, way)
 
     async def ask_once(
@@ -104,7 +105,7 @@ class Registries:
         """Lets go of a service."""
         if (gone := self._known.pop(address, None)) is not None:
             gone.stop()
-            self._tasks.spawn(gone.discovery.close(), f"closing {address}")
+            self.tasks.spawn(gone.discovery.close(), f"closing {address}")
 
     async def close(self) -> None:
         """Lets go of all."""
@@ -261,19 +262,32 @@ class Word:
     """
 
     def __init__(self, known: Known, address: Address, certificate: bytes) -> None:
-        self._known, self._address, self._told = known, address, certificate
-        self.distrust = ""  # why who shows itself there is not spoken to
+        self._known = known
+        self.take(address, certificate)
 
     def take(self, address: Address, certificate: bytes) -> None:
-        self._address, self._told, self.distrust = address, certificate, ""
+        self._address, self._told, self._since_ms = address, certificate, _wall_ms()
+        self.distrust = ""  # why who shows itself there is not spoken to
 
     def of(self, address: Address) -> bytes:
         """What was said of the service there; empty where nothing was, or need be any more."""
         return self._told if address == self._address else b""
 
+    def shown(self, address: Address) -> DiscoveryService:
+        """As faces see it."""
+        state = UNTRUSTED if self.distrust else _down(self._since_ms)
+        return DiscoveryService(address, state, self._since_ms)
+
     def certificate(self, address: Address) -> bytes:
         """Of a service, in that chat; empty where there is none.  Raises Complaint."""
         return self.of(address) or self._known.certificate(address)
+
+
+class Worded(InGroup, Protocol):
+    """Whatever has a group, and somebody's word about its service."""
+
+    @property
+    def word(self) -> Word: ...
 
 
 class Registry:
@@ -284,6 +298,7 @@ class Registry:
     ) -> None:
         """`met`: it is known, and the word of others about it needed no longer."""
         self._registries, self._chat, self._word, self._met = registries, chat, word, met
+        self._is_sought = False
 
     async def ask(self, request: NdsRequest, deadline_ms: Millis) -> NdsReply | Refusal | Silenced:
         """Asks it; a group without one hears that nobody listens."""
@@ -292,8 +307,21 @@ class Registry:
             return Silenced(Silence.REFUSED, "this group has no discovery service")
         told = self._word.of(address)
         if told and (silence := await self._look(address, told, deadline_ms)) is not None:
+            if not self._is_sought:
+                self._is_sought = True
+                self._registries.tasks.spawn(self._seek(address), f"search for NDS {address}")
             return silence
         return await self._registries.at(address).ask(request, deadline_ms)
+
+    async def _seek(self, address: Address) -> None:
+        """Looks until the one that was named to us is there; from then on it is followed."""
+        pause_s = PAUSE_S
+        while (told := self._word.of(address)) and self._chat.group.nds == address:
+            await asyncio.sleep(pause_s)
+            pause_s = min(PAUSE_MAX_S, pause_s * 1.5)
+            if await self._look(address, told, CHECK_MS) is None:
+                self._registries.at(address)
+        self._is_sought = False
 
     async def _look(self, address: Address, told: bytes, deadline_ms: Millis) -> Silenced | None:
         """Is who answers there the one that was named to us?  None: it is."""
@@ -315,13 +343,23 @@ class Registry:
         return None
 
 
+def awaited(registries: Registries, chats: Iterable[Worded]) -> Iterator[DiscoveryService]:
+    """Those of which there is only somebody's word."""
+    at = {one.group.nds: one.word for one in chats if one.word.of(one.group.nds)}
+    return (word.shown(nds) for nds, word in at.items() if nds not in registries.addresses)
+
+
 def _state(discovery: Discovery) -> str:
     if discovery.distrust:
-        return "not trusted, 'p2pchat doctor' says why"
+        return UNTRUSTED
     if discovery.fault:
         return f"cannot store, {nds_fault(discovery.fault)}"
     since = discovery.down_since_ms
-    return f"down {max(0, _wall_ms() - since) // 1000}s" if since else "ok"
+    return _down(since) if since else "ok"
+
+
+def _down(since_ms: int) -> str:
+    return f"down {max(0, _wall_ms() - since_ms) // 1000}s"
 
 
 def _wall_ms() -> int:

@@ -18,7 +18,7 @@ from node.runner import Silenced
 from node.trust.known import FILE
 from node.words import Mode
 from tests.node.holder import Holder
-from tests.node.town import Town
+from tests.node.town import Town, eventually
 
 
 @pytest.fixture
@@ -98,14 +98,19 @@ async def test_where_nobody_answers_there_it_is_somebody_s_word_in_that_chat_alo
         assert chat.word.certificate(town.nds) == named
         shows = silence
         assert isinstance(await asks(), Silenced)
+        (row,) = bob.status().nds
+        assert (row.address, row.state.split()[0]) == (town.nds, "down")
         shows = Holder().certificate
         outcome = await asks()
         assert isinstance(outcome, Silenced)
         assert "is not the NDS of its members" in outcome.status
+        assert [one.state.split()[:2] for one in bob.status().nds] == [["not", "trusted,"]]
         assert any(outcome.status.endswith(one.text) for one in (await diagnose(bob)).rows)
         assert (bob.registries.addresses, bob.registries.fingerprint(town.nds)) == ((), b"")
     monkeypatch.setattr(registries, "shown", real)
+    await eventually(lambda: bob.registries.addresses == (town.nds,))  # It is looked for.
     assert isinstance(await asks(), RecordRead)
+    assert [one.state for one in bob.status().nds] == ["ok"]
     assert bob.registries.known.certificate(town.nds) == named
     await town.stop("bob")
     (entry,) = profiles.load(bob.places.data).chats

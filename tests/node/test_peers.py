@@ -32,7 +32,7 @@ from tests.waiting import WAIT_S
 
 __all__ = ["silent_port", "tasks"]  # fixtures
 
-TOLD = Told(core.Receipt.STORED, ID, 1_000_001)
+TOLD = Told(core.Receipt.STORED, ID, 1_000_001, b"s" * 64)
 
 
 @asynccontextmanager
