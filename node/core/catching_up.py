@@ -14,13 +14,14 @@ for what it still has, backwards like a newcomer's pages; only then the floor is
 """
 
 from collections import Counter
+from collections.abc import Iterable
 
 from msgspec import Struct, field
 
 from .alarms import Alarm
 from .calls import Outcome, Outstanding
 from .effects import Jumped, Merged, Serve, SplitHealed, StoreMarks
-from .history import NO_FLOOR
+from .floors import Floors
 from .messages import Life, Ping, Pong, Sync, Synced, View
 from .reasons import Reason
 from .seeking import Seeking
@@ -34,8 +35,6 @@ TALK_MS = 300  # a line was said so lately: what differs is on its way, as a rul
 CROWD_TALK_MS = 1_200  # likewise where lines are passed on
 SOON_MS = 30  # what is still under way may make the comparison needless
 SOON_KNOWN = (Reason.UNKNOWN_AUTHOR, Reason.UNKNOWN_DECISION)
-STREAMS_MAX = 64  # an author may begin in one life, each above what others count as trimmed
-SEQ_MAX = 2**32  # messages of one stream
 RUNS_MAX = 4_096  # told in one call; authors beyond it wait for the next comparison
 
 
@@ -59,10 +58,10 @@ class CatchingUp:
     def __init__(self, s: State, talking: Talking, sending: Sending) -> None:
         self._s, self._talking, self._sending = s, talking, sending
         self._session: Session | None = None
-        self.seeking = Seeking(s, talking, self.want, self._note_sought)
+        self.seeking = Seeking(s, talking, self.fetch, self._note_sought)
         self._last: dict[MemberId, Millis] = {}  # when a comparison with each last ended
-        self._told: dict[MemberId, tuple[Stream, int]] = {}  # how much each says that it has said
-        self._counted: dict[MemberId, dict[MemberId, tuple[Stream, int]]] = {}  # by each of them
+        self.floors = Floors(s)
+        self._found: dict[MemberId, set[MemberId]] = {}  # who has what is missing, of whom
         self._given: Counter[MemberId] = Counter()  # how often one has given all that it had
         self._doubt = Doubt()
         self.rival: tuple[MemberId, Epoch] | None = None  # who led the other side of a split
@@ -79,6 +78,11 @@ class CatchingUp:
             return
         soonest = s.now if now else max(s.now + SOON_MS, self._last.get(member, -GAP_MS) + GAP_MS)
         s.alarms.set_earlier(Alarm.CATCH_UP, soonest, member)
+
+    def fetch(self, member: MemberId, keys: Iterable[Key]) -> None:
+        """Get these from this member soon, also where our logs count as equal by its floors."""
+        self._found.setdefault(member, set()).update(key.source for key in keys)
+        self.want(member)
 
     def _differs(self, member: MemberId) -> None:
         """One of us lacks something: compare; while lines are said, only as often as `sync_ms`."""
@@ -154,14 +158,15 @@ class CatchingUp:
         def ended(_: Outstanding, outcome: Outcome) -> None:
             if isinstance(outcome, Synced):
                 self._credit_all(session.peer, lacking, outcome.sources)
-                self._hear(session.peer, outcome)
+                self.floors.hear(session.peer, outcome)
             if self._session is not session:
                 return
             if not isinstance(outcome, Synced):
                 return self._end(session)
             self._note(outcome.floors, session.peer)
-            if sources := self._silent_of(outcome.sources):
-                return self._fetch(session, sources)
+            found = self._found.pop(session.peer, set())
+            if sources := sorted(found.union(self._silent_of(outcome.sources))):
+                return self._fetch(session, tuple(sources))
             if session.peer in self._unasked():
                 self._doubt.asked.add(session.peer)
                 return self._fetch(session, tuple(sorted({key.source for key in self._doubt.keys})))
@@ -200,7 +205,7 @@ class CatchingUp:
                 return
             if not isinstance(outcome, Synced):
                 return self._end(session)
-            self._hear(session.peer, outcome)
+            self.floors.hear(session.peer, outcome)
             taken = self._take_page(outcome, backwards, session)
             session.merged += taken
             self.seeking.learn(outcome.holes, session.peer)
@@ -309,10 +314,7 @@ class CatchingUp:
         ever counted; once that was waited for long, and was `sought`, since it may be on its way.
         """
         s, risen = self._s, []
-        for floor in floors:
-            if floor.source not in (by, s.me) and s.history.is_below(floor):
-                self._counted.setdefault(floor.source, {})[by] = floor.at
-        for floor in filter(self._is_believable, floors):
+        for floor in self.floors.believed(floors, by):
             if s.history.outranked(floor):
                 s.gaps.note(floor)
             elif sought and self._ends_a_wait(floor):
@@ -321,33 +323,6 @@ class CatchingUp:
         if risen:
             s.emit(StoreMarks(tuple(risen)))
             self._talking.show(s.causal.release(), Way.CATCH_UP)
-
-    def _hear(self, member: MemberId, synced: Synced) -> None:
-        if synced.said is not None:
-            self._told[member] = synced.said
-
-    def _is_believable(self, floor: Floor) -> bool:
-        """Can so much have been trimmed: has its author said it?  Of one that is away nobody knows,
-        except that nothing was said in a life that it has not had.
-        """
-        s, source = self._s, floor.source
-        author, top = s.members.get(source), s.history.top(source)
-        if author is None:
-            return s.setup.verify is None  # It will be, once its author is known.
-        if floor.stream.incarnation > max(author.incarnation, top[0].incarnation) + STREAMS_MAX:
-            s.drop("a floor above all lives of its author")
-            return False
-        told = self._told.get(source) if s.members.is_active(source) else None
-        if source == s.me and s.stream == floor.stream:
-            told = s.stream, s.stream_seq
-        elif author.left and author.ends:
-            told = max(author.ends)
-        elif sum(at >= floor.at for at in self._counted.get(source, {}).values()) > 1:
-            told = None  # Several who are there count so much, whatever the author says.
-        if told is None or floor.at <= max(told, top):
-            return floor.seq <= SEQ_MAX
-        s.drop("a floor above all that its author has said")
-        return False
 
     def _note_sought(self, floors: tuple[Floor, ...], by: MemberId) -> None:
         self._note(floors, by, sought=True)
@@ -370,7 +345,7 @@ class CatchingUp:
         s, gaps = self._s, self._s.gaps
         gaps.asked(asked)
         for floor in list(gaps):
-            if not s.history.outranked(floor) or not self._is_believable(floor):
+            if not s.history.outranked(floor) or not self.floors.is_believed(floor):
                 gaps.forget(floor.source)  # Others had what we lacked, or its author never said it.
         if gaps.unasked(s.active_others):
             return self._ask_about_gaps()
@@ -425,7 +400,7 @@ class CatchingUp:
             self._credit_all(peer, s.outbox.lacking(peer), differing)
             floors = marks.floors_of(differing)
             reply = Synced(
-                s.view(), sources=differing, partial=partial, floors=floors, said=self._said()
+                s.view(), sources=differing, partial=partial, floors=floors, said=self.floors.said()
             )
             return s.respond(call, reply)
         self.seeking.learn(request.holes, peer)
@@ -455,16 +430,10 @@ class CatchingUp:
             held=delivered,
             floors=marks.floors_of(request.sources),
             holes=marks.holes_of(request.sources)[:RUNS_MAX],
-            said=self._said(),
+            said=self.floors.said(),
         )
         record = s.members.get(peer)
         s.emit(Serve(call, reply, keys, record.since if record is not None else 0))
-
-    def _said(self) -> tuple[Stream, int]:
-        """How far we have got with what we say, as far as we know."""
-        s = self._s
-        floor = s.history.marks.floors.get(s.me)
-        return max(s.history.top(s.me), floor.at if floor is not None else NO_FLOOR)
 
     def _is_partial(self) -> bool:
         """Is something lacking here that others may have?"""

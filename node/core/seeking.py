@@ -31,7 +31,7 @@ BEFORE_MAX = 256  # of a gap in one stream
 
 
 class Seeking:
-    """`want`: compare logs with a member, since it has something that is missing here; `note`: what
+    """`fetch`: get from a member something that is missing here; `note`: what
     its floors count.
     """
 
@@ -39,10 +39,10 @@ class Seeking:
         self,
         s: State,
         talking: Talking,
-        want: Callable[[MemberId], None],
+        fetch: Callable[[MemberId, Iterable[Key]], None],
         note: Callable[[tuple[Floor, ...], MemberId], None],
     ) -> None:
-        self._s, self._talking, self._want, self._note = s, talking, want, note
+        self._s, self._talking, self._fetch, self._note = s, talking, fetch, note
         self._since: dict[Key, Millis] = {}  # what is missing, and since when it was seen to be
         self._sought: set[Key] = set()  # what others miss, and we do not have
         self._asking = False
@@ -110,7 +110,7 @@ class Seeking:
                 self.learn(outcome.holes, leader)
                 self._note(outcome.floors, leader)
                 if outcome.found:
-                    self._want(leader)
+                    self._fetch(leader, outcome.found)
 
         s.call(leader, Sync(s.caller(leader), s.view(), wanted=keys), s.timing.sync_call_ms, ended)
 
@@ -141,7 +141,7 @@ class Seeking:
                 silent.discard(member)
                 found.update(outcome.found)
                 if outcome.found:
-                    self._want(member)
+                    self._fetch(member, outcome.found)
 
         def done() -> None:
             self._asking = False

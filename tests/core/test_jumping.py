@@ -1,12 +1,14 @@
-"""Dialogues about gaps, in node/core/catching_up.py: they are jumped when nobody can fill them."""
+"""Dialogues about gaps, in node/core/catching_up.py: they are jumped when nobody can fill them; and
+which floors are believed: node/core/floors.py.
+"""
 
 import pytest
 from msgspec.structs import replace
 
 from node.core import effects as e
 from node.core import messages as m
-from node.core.catching_up import SEQ_MAX, STREAMS_MAX
 from node.core.conversation import ChatMessage
+from node.core.floors import SEQ_MAX, STREAMS_MAX
 from node.core.history import NO_FLOOR, History
 from node.core.messages import Life, Receipt
 from node.core.timing import LAN
@@ -197,7 +199,7 @@ def test_who_counts_what_its_author_never_said_is_not_believed() -> None:
     assert (talk.of(e.StoreMarks), talk.of(e.Jumped)) == ([], [])
     assert not talk.group._s.gaps
     again = comparing(2, *LINES[:3])
-    again.group._catching_up._told[1] = said.stream, said.seq
+    again.group._catching_up.floors.told[1] = said.stream, said.seq
     again.answer(m.Sync, m.Synced(again.view(2), sources=(1,), floors=(floor_of(TEN),)), to=2)
     assert not again.call(m.Sync).request.newest_first, "it is no gap"
 
@@ -228,7 +230,7 @@ def test_a_floor_that_the_author_confirms_is_believed() -> None:
 def test_what_several_count_is_believed_whatever_the_author_says() -> None:
     """Else it could keep what others answered to it from who was away."""
     talk = comparing(2, *LINES[:3])
-    talk.group._catching_up._told[1] = NO_FLOOR
+    talk.group._catching_up.floors.told[1] = NO_FLOOR
     floors = (floor_of(TEN),)
     for by in (2, 2, 4):
         talk.group._catching_up._note(floors, by)

@@ -152,6 +152,11 @@ def test_who_has_it_is_caught_up_with() -> None:
     talk.answer(m.Sync, m.Synced(talk.view(2), found=(A.key,)), to=2)
     assert declared(talk) == []
     assert not talk.wait_for(m.Sync, to=2, ms=2_000).wanted
+    talk.answer(m.Sync, m.Synced(talk.view(2)), to=2)
+    fetch = talk.call(m.Sync, 2).request
+    assert fetch.sources == (2,), "it counts there by a floor, and our logs as equal"
+    talk.answer(m.Sync, m.Synced(talk.view(2), messages=(A,)), to=2)
+    assert talk.shown == ["a", "r"]
 
 
 def test_the_dropped_are_waited_for_only_so_long() -> None:
