@@ -49,8 +49,6 @@ class Floors:
         told = self.told.get(source) if s.members.is_active(source) else None
         if source == s.me and s.stream == floor.stream:
             told = s.stream, s.stream_seq
-        elif author.left and author.ends:
-            told = max(author.ends)
         elif sum(at >= floor.at for at in self._counted.get(source, {}).values()) > 1:
             told = None  # Several who are there count so much, whatever the author says.
         if told is None or floor.at <= max(told, top):
