@@ -287,7 +287,12 @@ def _node_flags(parser: argparse.ArgumentParser) -> None:
     flag = group.add_argument
     flag("--nick", default=hide, metavar="NAME", help="your name in chats to come (/nick: in all)")
     flag("--nds", action="append", default=hide, metavar="HOST:PORT", help="an NDS; repeatable")
-    flag("--listen", default=hide, metavar="HOST[:PORT]", help="where to listen (127.0.0.1)")
+    flag(
+        "--listen",
+        default=hide,
+        metavar="HOST[:PORT]",
+        help="where to listen (127.0.0.1, and this machine's address on the way to the NDS)",
+    )
     flag("--advertise", default=hide, metavar="HOST:PORT", help="the address that others are told")
     flag("--preset", default=hide, choices=["lan", "wan"], help="timing (lan)")
     flag(
