@@ -318,6 +318,9 @@ class CatchingUp:
             if s.history.outranked(floor):
                 s.gaps.note(floor)
             elif sought and self._ends_a_wait(floor):
+                if not self.floors.is_known(floor):
+                    self.want(floor.source)  # It is there: let it say how much it has said.
+                    continue
                 s.history.adopt(floor)
                 risen.append(floor)
         if risen:
@@ -449,7 +452,8 @@ class CatchingUp:
         keys = (*s.outbox.entries, *s.outbox.lacking(peer))
         streams = {(key.source, key.stream) for key in keys}
         runs = [run for run in held if (run.source, run.stream) in streams]
-        below = {floor.source: floor for floor in floors}
+        said = self.floors.said()  # Of more nobody can have trimmed anything.
+        below = {floor.source: floor for floor in floors if floor.at <= said}
         for key in keys:
             if any(run[:2] == key[:2] and run.first <= key.seq <= run.last for run in runs) or (
                 key.source in below and below[key.source].covers(key)

@@ -30,7 +30,8 @@ class Floors:
         """Those of a member's floors that are."""
         s = self._s
         for floor in floors:
-            if floor.source not in (by, s.me) and s.history.is_below(floor):
+            others = floor.source not in (by, s.me) and s.members.get(floor.source) is not None
+            if others and s.history.is_below(floor):
                 self._counted.setdefault(floor.source, {})[by] = floor.at
             if self.is_believed(floor):
                 yield floor
@@ -43,18 +44,40 @@ class Floors:
         author, top = s.members.get(source), s.history.top(source)
         if author is None:
             return s.setup.verify is None  # It will be, once its author is known.
-        if floor.stream.incarnation > max(author.incarnation, top[0].incarnation) + STREAMS_MAX:
+        if floor.seq > SEQ_MAX:
+            return False
+        told = self._told(floor)
+        if floor.at <= max(told or NO_FLOOR, top):
+            return True
+        life = max(author.incarnation, top[0].incarnation) + STREAMS_MAX
+        if source == s.me:  # Lies must not drive us to where others would not believe the truth.
+            life = s.incarnation + STREAMS_MAX // 2
+        if floor.stream.incarnation > life:
             s.drop("a floor above all lives of its author")
             return False
-        told = self.told.get(source) if s.members.is_active(source) else None
-        if source == s.me and s.stream == floor.stream:
-            told = s.stream, s.stream_seq
-        elif sum(at >= floor.at for at in self._counted.get(source, {}).values()) > 1:
-            told = None  # Several who are there count so much, whatever the author says.
-        if told is None or floor.at <= max(told, top):
-            return floor.seq <= SEQ_MAX
+        if told is None or self._several_count(floor):
+            return True
         s.drop("a floor above all that its author has said")
         return False
+
+    def is_known(self, floor: Floor) -> bool:
+        """Is it believed because its author, or several, have said so, or its author is away: and
+        not only as nobody was asked yet?
+        """
+        is_away = not self._s.members.is_active(floor.source)
+        return is_away or self._told(floor) is not None or self._several_count(floor)
+
+    def _told(self, floor: Floor) -> tuple[Stream, int] | None:
+        """What its author, being there, says that it has said."""
+        s, source = self._s, floor.source
+        if source == s.me:
+            return (floor.stream, s.stream_seq) if s.stream == floor.stream else None
+        return self.told.get(source) if s.members.is_active(source) else None
+
+    def _several_count(self, floor: Floor) -> bool:
+        """Several who are there count so much, whatever the author says; but of what we say."""
+        s, counted = self._s, self._counted.get(floor.source, {})
+        return sum(at >= floor.at and s.members.is_active(by) for by, at in counted.items()) > 1
 
     def said(self) -> tuple[Stream, int]:
         """How far we have got with what we say, as far as we know."""

@@ -181,6 +181,10 @@ class History:
         last = self._trimmed.get(key.source)
         return last is not None and key <= last
 
+    def had(self, key: Key) -> bool:
+        """Was the message itself stored here, whether it is still to be read or not?"""
+        return key in self._index or self.was_trimmed(key)
+
     def top(self, source: MemberId) -> tuple[Stream, int]:
         """The place of the newest message of this author that is held; none is below all."""
         streams = self._streams.get(source)

@@ -20,7 +20,7 @@ from .messages import Acks, AcksNoted, Life, Ping, Pong, Receipt, Refusal, Tell,
 from .outbox import Entry, Lane
 from .passing import Passing
 from .reasons import Reason
-from .receipts import is_own_word
+from .receipts import is_own_word, upto
 from .state import State
 from .types import CallId, Key, MemberId, Millis, Silence, Way, small
 
@@ -73,7 +73,7 @@ class Sending:
             return
         s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
         s.alarms.cancel(Alarm.LANE, member)
-        for message in _split(messages, outcome.id)[0]:
+        for message in upto(messages, outcome.id):
             self.acknowledged(message.key, member, Way.RELAY if relay else Way.DIRECT)
         self.send(member)
 
@@ -90,7 +90,8 @@ class Sending:
         status, full = call.status, False
         if self._has_stored(outcome, messages, member, relay):
             s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
-            stored, messages = _split(messages, outcome.id)
+            stored = upto(messages, outcome.id)
+            messages = messages[len(stored) :]
             self._stored(stored, member, Way.RELAY if relay else Way.DIRECT, s.now - call.sent_at)
             if not messages:
                 return self.send(member)
@@ -272,13 +273,3 @@ class Sending:
                 if s.outbox.counts(key, member, by):
                     self.acknowledged(key, member, Way.SPREAD)
         s.respond(call, AcksNoted())
-
-
-def _split(
-    messages: tuple[ChatMessage, ...], id: str
-) -> tuple[tuple[ChatMessage, ...], tuple[ChatMessage, ...]]:
-    """Those up to the one with this id, and the others."""
-    if messages[-1].id == id:
-        return messages, ()
-    upto = next((n for n, message in enumerate(messages, 1) if message.id == id), 0)
-    return messages[:upto], messages[upto:]

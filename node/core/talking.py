@@ -114,7 +114,7 @@ class Talking:
         if refusal is not None and not messages:
             return s.respond(call, refusal)
         if request.to == s.me:
-            word = b"" if is_author else receipts.word(s, messages[-1])
+            word = b"" if is_author else receipts.word(s, messages)
             s.respond(call, Told(Receipt.STORED, messages[-1].id, s.me, word))
             if is_author and request.pass_on:
                 self._passing.pass_on(messages, request.pass_on)

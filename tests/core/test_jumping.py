@@ -56,10 +56,36 @@ def test_at_a_gap_one_reads_backwards_and_shows_the_newest_page_at_once() -> Non
     assert talk.position(e.StoreMeta) < talk.position(e.Deliver)
 
 
+def test_lies_drive_our_streams_only_so_far_that_others_believe_the_truth() -> None:
+    talk = comparing()
+    talk.hold(m.Sync)
+    life = talk.says("one").key.stream.incarnation
+    for n in range(2 * STREAMS_MAX):
+        floor = Floor(3, Stream(talk.says("more").key.stream.incarnation, 2**32 - 1), 4, n)
+        for _ in talk.group._s.gaps:
+            talk.group._s.gaps.forget(3)  # Its adopting is not what is looked at here.
+        talk.group._catching_up._note((floor,), 2)
+    last = talk.says("last").key
+    assert last.stream.incarnation == life + STREAMS_MAX // 2 + 1
+    other = follower(9, 1, 2, person(3, incarnation=life))
+    other.group._catching_up._note((floor := Floor(3, last.stream, 1, 5),), 2)
+    assert list(other.group._s.gaps) == [floor]
+
+
+def test_what_an_author_says_itself_is_believed_in_whatever_life() -> None:
+    made_up = MADE_UP[0]
+    talk = comparing(2, *LINES[:3])
+    talk.answer(m.Sync, m.Synced(talk.view(2), sources=(1,), floors=(made_up,)), to=2)
+    assert not talk.group._s.gaps
+    talk.group._catching_up.floors.told[1] = made_up.at
+    talk.group._catching_up._note((made_up,), 2)
+    assert list(talk.group._s.gaps) == [made_up]
+
+
 def test_what_is_said_at_a_gap_of_our_own_lies_above_it() -> None:
     talk = comparing()
     before = talk.says("one")
-    floor = Floor(3, Stream(before.key.stream.incarnation + 50, 1), 4, 5)
+    floor = Floor(3, Stream(before.key.stream.incarnation + STREAMS_MAX // 2, 1), 4, 5)
     talk.answer(m.Sync, m.Synced(talk.view(2), sources=(3,), floors=(floor,)), to=2)
     after = talk.says("two")
     assert after.key.stream > floor.stream, "else others would throw it away as trimmed"
@@ -188,6 +214,14 @@ def test_who_counts_our_line_as_trimmed_has_acknowledged_it() -> None:
     assert talk.one(e.Acknowledged) == e.Acknowledged(said.key, 2, Way.CATCH_UP, 2, 2)
 
 
+def test_who_counts_more_than_we_said_has_acknowledged_nothing() -> None:
+    talk = follower(3, 1, 2)
+    key = talk.says("hello").key
+    floor = Floor(3, key.stream, key.seq + 1, 5)
+    talk.hears(m.Sync(talk.caller(2), talk.view(2), sources=(3,), floors=(floor,)))
+    assert talk.of(e.Acknowledged) == []
+
+
 def test_who_counts_what_its_author_never_said_is_not_believed() -> None:
     """Else the author's next lines would be thrown away as trimmed."""
     talk = behind_a_gap(2, *LINES[:3])
@@ -229,12 +263,19 @@ def test_a_floor_that_the_author_confirms_is_believed() -> None:
 
 def test_what_several_count_is_believed_whatever_the_author_says() -> None:
     """Else it could keep what others answered to it from who was away."""
-    talk = comparing(2, *LINES[:3])
+    away = person(5, life=Life.DROPPED)
+    talk = follower(3, 1, 2, 4, away, messages=LINES[:3])
     talk.group._catching_up.floors.told[1] = NO_FLOOR
     floors = (floor_of(TEN),)
-    for by in (2, 2, 4):
+    for by in (2, 2, 5, 4):
         talk.group._catching_up._note(floors, by)
         assert list(talk.group._s.gaps) == (list(floors) if by == 4 else [])
+
+
+def test_counts_of_whom_nobody_knows_are_not_kept() -> None:
+    talk = follower(3, 1, 2, 4, signs={"verify": lambda *_: True})
+    talk.group._catching_up._note(tuple(FLOOR._replace(source=n) for n in range(70, 99)), 2)
+    assert not talk.group._catching_up.floors._counted
 
 
 def test_of_who_has_left_more_may_have_been_trimmed_than_it_knew_of() -> None:

@@ -77,11 +77,26 @@ def test_who_follows_asks_the_leader_for_what_is_missing_and_declares_nothing() 
 def test_what_the_leader_has_trimmed_and_nobody_ever_counted_is_waited_for_no_longer() -> None:
     """Its floor counts no more than what is here."""
     talk = waiting_follower()
+    talk.group._catching_up.floors.told[2] = stream(), 1
     floor = Floor(2, stream(), 1, 0)
     talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
     assert talk.one(e.StoreMarks) == e.StoreMarks((floor,))
     assert (talk.shown, talk.group.pending) == (["r"], 0)
     assert talk.position(e.StoreMarks) < talk.position(e.Deliver)
+
+
+def test_a_floor_of_who_is_there_ends_a_wait_only_by_its_own_word() -> None:
+    """Else whoever leads has members throw away what its author says next."""
+    talk = waiting_follower()
+    floor = Floor(2, stream(), 1_000, 0)
+    talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
+    assert talk.of(e.StoreMarks) == []
+    assert talk.wait_for(m.Sync, to=2).digests == talk.group._s.history.digests(), "it is asked"
+    talk.answer(m.Sync, m.Synced(talk.view(2), said=floor.at), to=2)
+    assert talk.of(e.StoreMarks) == []
+    assert talk.wait_for(m.Sync, to=1).wanted
+    talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
+    assert talk.one(e.StoreMarks) == e.StoreMarks((floor,))
 
 
 def test_a_floor_in_a_comparison_ends_no_wait() -> None:
@@ -102,6 +117,7 @@ def test_such_a_floor_counts_over_what_waits_for_nothing_but_what_it_counts(
 ) -> None:
     """Its author's next line waits, too: by way of another's, for what the floor counts."""
     talk = waiting_follower()
+    talk.group._catching_up.floors.told[2] = stream(), 2
     after = replace(line(2, 2, "b", ms=9_000, after=(R,)), deps=tuple(sorted((R.key, *also))))
     hear(talk, after)
     floor = Floor(2, stream(), 2, after.hash)

@@ -1108,8 +1108,9 @@ class MessageResponse(_message.Message):
     node_id: _builtins.int
     """STORED: who stored it, which after a relay is its target.  RELAYING: who relays."""
     word: _builtins.bytes
-    """STORED, to who is not the author: the identity's signature (Ed25519) of "p2pchat stored 1\\0" and
-    CHAT|NODE|SOURCE|INCARNATION|RANDOM|SEQ of that message, in decimals.
+    """STORED, to who is not the author: the identity's signature (Ed25519) of "p2pchat stored 2\\0",
+    CHAT|NODE and, of each message of the call up to that one, |SOURCE.INCARNATION.RANDOM.SEQ, all
+    numbers in decimals.
     """
     def __init__(
         self,
