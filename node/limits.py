@@ -44,7 +44,7 @@ DECISION_BYTES = 16  # of the id of one
 ACCESS_MAX = 20
 NUMBER_MAX = 2**53 - 1  # ids, sequence numbers, instants: exact in JSON, and in SQLite
 CHAT_MAX = 2**63 - 1
-HLC_MAX = 2**43 - 1  # from 2^42 on the core decides whether the dependencies excuse it
+HLC_MAX = 2**43 - 1  # from 2^42 on it moves no honest clock (core/clock.py)
 COUNTER_MAX = 65_535
 
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")

@@ -4,6 +4,9 @@ A message names its direct causal predecessors: the heads its author had seen.  
 all of them have been delivered.  A full vector clock would say the same in five times the space
 (Birman, Schiper, Stephenson 1991; direct dependencies: Prakash, Raynal, Singhal 1997).
 
+An author that lies may name as predecessors what answers it, or itself.  So nothing waits for what
+waits itself and is not earlier: nobody's lines wait in a circle, since each is later than the next.
+
             accept                 last predecessor delivered
     (new) ---------> PENDING -------------------------------> delivered
               \________________________________________________/
@@ -36,17 +39,23 @@ class Causal:
 
     def first_missing(self, message: ChatMessage) -> Key | None:
         """A predecessor that has not been delivered; None: it may be shown."""
-        return self._first_missing(message.key.before, message.deps)
+        return self._first_missing(message, message.key.before)
 
-    def _first_missing(self, before: Key | None, deps: tuple[Key, ...]) -> Key | None:
+    def _first_missing(self, message: ChatMessage, before: Key | None) -> Key | None:
+        """Likewise, where `before` is the one before it, if that is to be looked at."""
         # Where nothing is awaited, all that is held was delivered.
         is_there = self.delivered if self.pending or self.below else self._held.__contains__
-        if before is not None and not is_there(before):
+        if before is not None and not is_there(before) and not self._is_later(before, message):
             return before
-        for dep in deps:
-            if not is_there(dep):
+        for dep in message.deps:
+            if not is_there(dep) and not self._is_later(dep, message):
                 return dep
         return None
+
+    def _is_later(self, key: Key, message: ChatMessage) -> bool:
+        """Does that wait, and is it not earlier than this, which names it?"""
+        other = self.pending.get(key)
+        return other is not None and other.place >= message.place
 
     def load(self, source: MemberId) -> tuple[int, int]:
         """Messages and bytes of this author that wait here."""
@@ -60,10 +69,11 @@ class Causal:
         if len(ready) < len(messages):
             for message in messages[len(ready) :]:
                 self._load_one(message)
-            if not ready:
-                return []
         if self._waiting:
-            return self._deliver(ready)
+            shown = self._deliver(ready) if ready else []
+            for message in messages[len(ready) :]:  # What is earlier does not wait for them.
+                shown += self._release(message.key)
+            return shown
         self._show(ready)
         return list(ready)
 
@@ -76,8 +86,16 @@ class Causal:
             return []
         self._unload(old)
         self._load_one(message)
-        waits = (lost for lost, runs in self._waiting.items() if any(key in run for run in runs))
-        return self._release(next(waits))
+        waits = ((lost, run) for lost, runs in self._waiting.items() for run in runs if key in run)
+        lost, run = next(waits)
+        self._waiting[lost].remove(run)
+        if not self._waiting[lost]:
+            del self._waiting[lost]
+        shown = list[ChatMessage]()
+        for waiter in run:  # One by one from now on: it may be no later than the one before it.
+            if ready := self._ready([self.pending[waiter]]):
+                shown += self._deliver(ready)
+        return shown
 
     def assume(self, keys: Iterable[Key]) -> list[ChatMessage]:
         """Take these for delivered: they lie below a newcomer's cut, or are lost.  Gives what that
@@ -113,8 +131,9 @@ class Causal:
         """Would these pending messages be shown if all that `counts` were delivered?"""
         todo, seen = list(keys), set[Key]()
         while todo:
-            for key in self.pending[todo.pop()].predecessors:
-                if key in seen or self.delivered(key):
+            message = self.pending[todo.pop()]
+            for key in message.predecessors:
+                if key in seen or self.delivered(key) or self._is_later(key, message):
                     continue
                 seen.add(key)
                 if key in self.pending:
@@ -149,10 +168,10 @@ class Causal:
 
         They are pending until they are shown: others may wait for them.
         """
-        missing = self._first_missing(run[0].key.before, run[0].deps)
+        missing = self._first_missing(run[0], run[0].key.before)
         for n, message in enumerate(run):
             if n and message.deps:
-                missing = self._first_missing(None, message.deps)
+                missing = self._first_missing(message, None)
             if missing is not None:
                 keys = [message.key for message in run[n:]]
                 self._waiting.setdefault(missing, []).append(keys)

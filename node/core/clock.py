@@ -1,7 +1,7 @@
 """Hybrid logical clock: later than all that was seen, close to wall time where clocks agree.
 
-Kulkarni, Demirbas and others: Logical Physical Clocks (2014).  A receiver never compares with its
-own clock, only with a message's predecessors: a wrong clock degrades to a Lamport clock.
+Kulkarni, Demirbas and others: Logical Physical Clocks (2014).  A receiver takes a message of any
+instant, whatever its own clock shows: a wrong clock degrades to a Lamport clock.
 """
 
 from .types import Hlc, WallMillis
@@ -20,5 +20,14 @@ def tick(wall: WallMillis, past: Hlc) -> Hlc:
 
 
 def follows(hlc: Hlc, past: Hlc) -> bool:
-    """May a message of this instant name predecessors up to `past`?"""
+    """May an honest clock have shown this instant after `past`?"""
     return hlc > past and (hlc.ms < MS_MAX or hlc.ms <= past.ms + 1)
+
+
+def advance(past: Hlc, seen: Hlc) -> Hlc:
+    """Our clock, which had seen `past`, after an instant that somebody names: one that was made up
+    moves it by a millisecond, so that no clock is driven to its end.
+    """
+    if seen <= past or follows(seen, past):
+        return max(past, seen)
+    return Hlc(past.ms + 1, 0)

@@ -5,7 +5,7 @@ lines make one.
 from collections import deque
 from collections.abc import Sequence
 
-from .clock import follows, tick
+from .clock import advance, follows, tick
 from .conversation import LINES_MAX, SALT_BYTES, ChatMessage, Spot, statement
 from .events import Submitted
 from .state import State
@@ -38,7 +38,8 @@ class Composing:
             lines = lines[:1]
         deps = tuple(sorted(heads))
         # Later than all that was shown, too: what was trimmed since is named by nobody.
-        past = self._since_newcomers(max(s.history.latest(deps, before), s.latest_place[0]))
+        past = advance(s.latest_place[0], s.history.latest(deps, before))
+        past = self._since_newcomers(past)
         messages, todo = [], deque(lines)
         while todo:
             said = _together(todo, min(LINES_MAX, s.timing.batch_max))

@@ -99,7 +99,7 @@ class ChatMessage(Struct, frozen=True, gc=False):
 
     @property
     def place(self) -> Place:
-        """The display key: a strict total order that extends causality."""
+        """The display key: a strict total order that extends causality among who is honest."""
         return self.hlc, self.key.source, self.key.stream, self.key.seq
 
     @property

@@ -273,8 +273,8 @@ class Group(Readable):
         for message in sorted(log.messages, key=lambda m: m.place):
             s.history.add(message)
             for shown in s.causal.accept(message):
-                is_new = len(s.history.repeats(shown)) < len(shown.ids)
-                s.latest_place = max(s.latest_place, shown.place if is_new else s.latest_place)
+                if len(s.history.repeats(shown)) < len(shown.ids):
+                    s.shown_at(shown.place)
                 self._talking.changing.recall(shown)
             if message.key.source == s.me:
                 s.last_own = message.key

@@ -123,14 +123,15 @@ class History:
         return found
 
     def supersedes(self, message: ChatMessage) -> bool:
-        """Of two contents under one key the lower hash stands: is it this one's?
+        """Of two contents under one key the earlier one stands, of equal instants that of the lower
+        hash: is it this one?  So what answers either, in good faith, is later than what stands.
 
         Nothing changes at or below a floor.
         """
         held = self._index.get(message.key)
         if held is None or self.marks.covers(message.key):
             return False
-        return message.hash < held.hash
+        return (message.hlc, message.hash) < (held.hlc, held.hash)
 
     def replace(self, message: ChatMessage) -> None:
         """Take in one for which `supersedes` holds; nobody was shown a line with an old id."""
@@ -379,7 +380,8 @@ class History:
         display order, and whether there is more.
 
         `without` names messages to leave out.  Costs about the page, not the log: a stream's order
-        is its display order, so the streams are merged only as far as the page goes.
+        is its display order, so the streams are merged only as far as the page goes.  Of an author
+        whose instants do not ascend each line is given all the same, in the order of its stream.
         """
         known: dict[tuple[MemberId, Stream], list[tuple[int, int, int]]] = {}
         for run in theirs:

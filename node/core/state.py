@@ -16,6 +16,7 @@ from .alarms import Alarms
 from .calls import Calls, Outcome, Outstanding, Then
 from .causal import Causal
 from .changes import Changes
+from .clock import advance
 from .effects import (
     Ask,
     Call,
@@ -268,6 +269,13 @@ class State:
         """Throw a peer's nonsense away, and count it."""
         self.drops[reason] += 1
         self.emit(Dropped(reason))
+
+    def shown_at(self, place: Place) -> None:
+        """A message is displayed there: what we say comes after it, and what is before it is late,
+        unless its instant was made up.
+        """
+        if place > self.latest_place:
+            self.latest_place = (advance(self.latest_place[0], place[0]), *place[1:])
 
     def store_meta(self) -> None:
         self.emit(

@@ -9,7 +9,6 @@ from . import receipts
 from .belonging import Belonging
 from .calls import Outcome, Outstanding
 from .changing import Changing, fault
-from .clock import follows
 from .composing import Composing
 from .conversation import ChatMessage
 from .effects import Deliver, HolesFilled, Settled, StoreMessages, StorePost
@@ -154,17 +153,11 @@ class Talking:
         most = size + 4 * sum(message.chars for message in messages)
         if count + len(messages) > s.timing.pending_max or most > s.timing.pending_bytes_max:
             return False  # There may be no room for all of them to wait.
-        hlc_of, latest = s.history.hlc, NO_HLC
-        if (before := first.before) is not None:
-            latest = hlc_of(before) or latest
+        past = NO_HLC
         for message in messages:
-            for dep in message.deps:
-                if dep[:2] == first[:2]:
-                    return False
-                latest = max(latest, hlc_of(dep) or latest)
-            if not follows(message.hlc, latest):
+            if message.hlc <= past or any(dep[:2] == first[:2] for dep in message.deps):
                 return False
-            latest = message.hlc
+            past = message.hlc
         s.history.extend(messages)
         s.emit(StoreMessages(messages))
         for message in messages:
@@ -182,15 +175,13 @@ class Talking:
         s, key = self._s, message.key
         if s.history.has(key):
             if s.history.supersedes(message):
-                return self._replace(message, way)
-            if key in s.changes.doubted and s.history.same(message):
+                self._replace(message, way)
+            elif key in s.changes.doubted and s.history.same(message):
                 self.changing.restore(message)
             return None
         if key in s.history and (way is not Way.DIRECT or s.history.was_trimmed(key)):
             s.drop("a message that was trimmed")  # Others may bring what was redacted there.
             return None
-        if (refusal := self._disorder(message)) is not None:
-            return refusal
         if key.source == s.me and s.stream is not None and key.stream == s.stream:
             s.stream, s.stream_seq = None, 0  # Not ours, under our stream's name: begin another.
         if not self._has_room(message, GAP_ROOM if way is Way.CATCH_UP and s.gaps else 1):
@@ -204,22 +195,18 @@ class Talking:
         self.show(s.causal.accept(message), way)
         return None
 
-    def _replace(self, message: ChatMessage, way: Way) -> Refusal | None:
+    def _replace(self, message: ChatMessage, way: Way) -> None:
         """Its author has said two things under one key: this one stands, the other never did."""
         s, key = self._s, message.key
-        if (refusal := self._disorder(message)) is not None:
-            return refusal
         s.history.replace(message)
         self.changing.recant(key)
         message = s.changes.erase(message)
         s.emit(StoreMessages((message,)))
         self.changing.stored(message)
         if key in s.causal.pending:
-            self.show(s.causal.replace(message), way)
-            return None
-        s.latest_place = max(s.latest_place, message.place)
+            return self.show(s.causal.replace(message), way)
+        s.shown_at(message.place)
         self._deliver(message, way, late=True)
-        return None
 
     def tell_filled(self) -> None:
         """What was declared lost and has just come."""
@@ -228,7 +215,8 @@ class Talking:
         self._filled.clear()
 
     def show(self, messages: list[ChatMessage], way: Way) -> None:
-        """Deliver, in display order, which extends causality even where a part counts as delivered.
+        """Deliver, in display order, which extends causality even where a part counts as delivered,
+        but for lines of authors that lie about their instants.
 
         Of one (source, id) only the first is shown.
         """
@@ -240,7 +228,7 @@ class Talking:
             if message.key.source == s.me and not late:
                 s.last_own = message.key
             if self._deliver(message, way, late=late):
-                s.latest_place = max(s.latest_place, place)
+                s.shown_at(place)
 
     def _deliver(self, message: ChatMessage, way: Way, *, late: bool) -> bool:
         """False: all its lines were shown under another key."""
@@ -262,13 +250,6 @@ class Talking:
         """A change of a line is delivered: not shown itself, it counts from now on."""
         self._s.emit(Deliver(message, way, late, hidden=(0,)))
         self.changing.heard(message)
-
-    def _disorder(self, message: ChatMessage) -> Refusal | None:
-        """What is not later than every predecessor that is held is not taken."""
-        if follows(message.hlc, self._s.history.latest(message.deps, message.key.before)):
-            return None
-        self._s.drop("a message that is not later than what it follows")
-        return Refusal(Reason.BAD_FIELD, "header.hlc is not later than that of its predecessors")
 
     def _has_room(self, message: ChatMessage, times: int) -> bool:
         s = self._s

@@ -127,7 +127,7 @@ class Floor(NamedTuple):
 
 
 Place: TypeAlias = tuple[Hlc, MemberId, Stream, int]
-"""Where a message is displayed: a strict total order that extends causality."""
+"""Where a message is displayed: a strict total order; what honest members say extends causality."""
 
 LinePlace: TypeAlias = tuple[Hlc, MemberId, Stream, int, int]
 """Where a line is displayed: the place of its message, and its number in that."""

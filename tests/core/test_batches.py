@@ -101,21 +101,38 @@ def test_lines_with_marks_among_them_come_to_the_same_as_one_by_one(marks: Marks
     assert together == heard(said, calls, marks, one_by_one=True)
 
 
-def test_a_line_that_is_not_later_than_what_it_answers_ends_what_is_taken() -> None:
+LIES = {
+    "naming the next line": replace(line(2, 2), deps=(line(2, 3).key,)),
+    "naming itself": replace(line(2, 2), deps=(line(2, 2).key,)),
+    "earlier than the line before it": replace(line(2, 2), hlc=Hlc(500, 0)),
+    "earlier than what it answers": line(2, 2, after=(line(4, ms=2_000),), ms=1_500),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("calls", [[(1, 4)], [(1, 1), (2, 3)], [(3, 2), (2, 1), (1, 1)]])
+def test_a_line_that_lies_is_taken_in_the_order_of_its_stream(
+    lie: str, calls: list[tuple[int, int]]
+) -> None:
+    said = {n: line(2, n) for n in (1, 2, 3, 4)} | {2: LIES[lie]}
     talk = follower(3, 1, 2, 4)
-    other = line(4, ms=2_000)
-    talk.hears(m.Tell(talk.caller(4), 3, (other,)))
-    wrong = line(2, 2, after=(other,), ms=1_500)
-    reply = talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1), wrong)))
-    assert reply == m.Told(m.Receipt.STORED, line(2, 1).id, 3)
+    talk.hears(m.Tell(talk.caller(4), 3, (line(4, ms=2_000),)))
+    for first, count in calls:
+        messages = tuple(said[n] for n in range(first, first + count))
+        reply = talk.hears(m.Tell(talk.caller(2), 3, messages))
+        assert reply == m.Told(m.Receipt.STORED, messages[-1].id, 3)
+    assert sorted(talk.shown) == ["2.1", "2.2", "2.3", "2.4", "4.1"]
+    assert talk.group.waiting == set()
 
 
-def test_a_line_that_names_a_later_one_of_its_own_stream_waits_however_it_comes() -> None:
-    said = {line(2, n).key: line(2, n) for n in (1, 2, 3, 4)}
-    odd = replace(line(2, 2), deps=(line(2, 3).key,))
-    said[odd.key] = odd
-    together = heard(said, [(2, 1, 4)], (0, 0), one_by_one=False)
-    assert together == heard(said, [(2, 1, 4)], (0, 0), one_by_one=True)
+def test_lines_of_one_call_that_do_not_ascend_keep_nobody_waiting_in_a_circle() -> None:
+    talk = follower(3, 1, 2, 4)
+    answer = line(4, after=(line(2, 2),), ms=1_050)
+    lies = line(2, 1, after=(answer,), ms=1_100), line(2, 2, ms=1_000)
+    talk.hears(m.Tell(talk.caller(2), 3, lies))
+    talk.hears(m.Tell(talk.caller(4), 3, (answer,)))
+    assert talk.group.waiting == set()
+    assert talk.shown == ["2.2", "4.1", "2.1"]
 
 
 def test_lines_that_go_on_are_stored_together() -> None:
@@ -124,14 +141,6 @@ def test_lines_that_go_on_are_stored_together() -> None:
     talk.hears(m.Tell(talk.caller(2), 3, tuple(line(2, n) for n in (3, 4, 5))))
     assert [message.key.seq for message in talk.one(e.StoreMessages).messages] == [3, 4, 5]
     assert talk.group._s.causal.heads == {line(2, 5).key}
-
-
-def test_a_line_that_is_not_later_ends_what_is_taken_of_its_call() -> None:
-    talk = follower(3, 1, 2, 4)
-    wrong = replace(line(2, 2), hlc=Hlc(500, 0))
-    reply = talk.hears(m.Tell(talk.caller(2), 3, (line(2, 1), wrong, line(2, 3))))
-    assert reply == m.Told(m.Receipt.STORED, line(2, 1).id, 3)
-    assert [effect.message for effect in talk.of(e.Deliver)] == [line(2, 1)]
 
 
 # ---- our own -------------------------------------------------------------------------------------

@@ -1,7 +1,10 @@
 """Tries node/core/causal.py."""
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node.core.causal import Causal
 from node.core.conversation import ChatMessage
@@ -30,6 +33,62 @@ class Log:
 A1, A2, A3 = line(1, 1), line(1, 2), line(1, 3)
 B1 = line(2, 1, after=(A1,), ms=2_000)
 C1 = line(3, 1, after=(B1, A2), ms=3_000)
+
+
+def test_nothing_waits_for_what_waits_itself_and_is_not_earlier() -> None:
+    itself = line(1, 1, after=(A1,))
+    assert Log().take(itself) == ["1.1"]
+    circle = line(1, 1, after=(B1,))
+    assert Log().take(circle, B1) == ["1.1", "2.1"]
+    assert Log().take(B1, circle) == ["1.1", "2.1"]
+
+
+def test_what_waits_for_others_only_in_a_circle_waits_for_nobody_else() -> None:
+    log, lost, other = Log(), line(3, 1), line(3, 2)
+    answer = line(2, 1, after=(A1, other), ms=2_000)
+    log.take(answer, line(1, 1, after=(answer, lost)))
+    assert log.causal.waits_only_for([A1.key], lambda key: key == lost.key)
+    assert not log.causal.waits_only_for([answer.key], lambda key: key == lost.key)
+
+
+def test_a_run_that_is_no_run_any_more_waits_one_by_one() -> None:
+    log, missing = Log(), line(3, 1)
+    log.held |= {A1.key, A2.key}
+    assert log.causal.accept(line(1, 1, after=(missing,)), A2) == []
+    other = line(1, 1, after=(A2,), ms=2_000)
+    assert [m.texts[0] for m in log.causal.replace(other)] == ["1.2", "1.1"]
+    assert log.causal.pending == {}
+
+
+keys = st.builds(lambda source, seq: line(source, seq).key, st.integers(1, 3), st.integers(1, 3))
+lies = st.builds(
+    lambda key, deps, ms: replace(line(key.source, key.seq, ms=ms), deps=tuple(sorted(deps))),
+    keys,
+    st.frozensets(keys, max_size=3),
+    st.integers(1, 5),
+)
+
+
+@fixed
+@given(st.lists(lies, max_size=20), st.randoms(use_true_random=False))
+def test_whatever_authors_say_nothing_waits_once_all_is_there(
+    said: list[ChatMessage], rng: Random
+) -> None:
+    whole = [line(source, seq) for source in (1, 2, 3) for seq in (1, 2, 3)]
+    rng.shuffle(whole)
+    log, shown = Log(), list[Key]()
+    for message in (*said, *whole):
+        if message.key not in log.held:
+            log.held.add(message.key)
+            free = log.causal.accept(message)
+        elif (old := log.causal.pending.get(message.key)) and message.hlc < old.hlc:
+            free = log.causal.replace(message)
+        else:
+            continue
+        shown += [one.key for one in free]
+    assert log.causal.pending == {}
+    assert log.causal._waiting == {}
+    assert sorted(shown) == sorted(log.held)
 
 
 def test_a_message_is_shown_at_once_when_nothing_is_missing() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.core.clock import COUNTER_MAX, MS_MAX, follows, tick
+from node.core.clock import COUNTER_MAX, MS_MAX, advance, follows, tick
 from node.core.types import NO_HLC, Hlc
 
 from .laws import fixed
@@ -42,7 +42,7 @@ def test_the_clock_is_wall_time_unless_that_is_past(
         ((MS_MAX + 1, 0), (MS_MAX - 1, 0), False),
     ],
 )
-def test_a_message_is_later_than_its_predecessors_and_never_absurdly_late(
+def test_an_honest_instant_is_later_than_what_it_follows_and_never_absurdly_late(
     hlc: tuple[int, int], past: tuple[int, int], ok: bool
 ) -> None:
     assert follows(Hlc(*hlc), Hlc(*past)) is ok
@@ -52,3 +52,26 @@ def test_a_message_is_later_than_its_predecessors_and_never_absurdly_late(
 @given(st.integers(0, 2 * MS_MAX), hlcs)
 def test_every_tick_may_follow_what_it_was_made_from(wall: int, past: Hlc) -> None:
     assert follows(tick(wall, past), past)
+
+
+@pytest.mark.parametrize(
+    ("past", "seen", "now"),
+    [
+        ((5, 1), (4, 9), (5, 1)),
+        ((5, 1), (MS_MAX - 1, 7), (MS_MAX - 1, 7)),
+        ((5, 1), (MS_MAX, 0), (6, 0)),  # It was made up.
+        ((MS_MAX - 1, 0), (MS_MAX, 9), (MS_MAX, 9)),
+        ((MS_MAX, 9), (2 * MS_MAX, 0), (MS_MAX + 1, 0)),
+    ],
+)
+def test_a_clock_goes_on_from_what_it_has_seen_though_not_from_what_was_made_up(
+    past: tuple[int, int], seen: tuple[int, int], now: tuple[int, int]
+) -> None:
+    assert advance(Hlc(*past), Hlc(*seen)) == now
+
+
+@fixed
+@given(hlcs, hlcs)
+def test_a_clock_never_goes_back_nor_to_its_end(past: Hlc, seen: Hlc) -> None:
+    now = advance(past, seen)
+    assert now == past or follows(now, past)

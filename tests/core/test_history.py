@@ -134,8 +134,12 @@ def test_a_run_is_covered_when_each_of_it_is_held(first: int, last: int, covered
     assert not history.covers(run._replace(source=9))
 
 
-def test_of_two_contents_under_one_key_the_lower_hash_stands_everywhere() -> None:
+@pytest.mark.parametrize("by", ["instant", "hash"])
+def test_of_two_contents_the_earlier_one_stands_and_else_the_lower_hash(by: str) -> None:
     low, high = sorted((line(1, 1, "this"), line(1, 1, "that")), key=lambda one: one.hash)
+    if by == "instant":
+        low, high = high, replace(low, hlc=Hlc(high.hlc.ms, 1))
+        high = next(b for n in range(999) if (b := replace(high, sent=n)).hash < low.hash)
     one, other = holding(low), holding(high)
     assert one.differing(other.digests()) == (1,)
     assert lacks(one, other) == [low.key], "equal runs of other contents are sent"
@@ -249,6 +253,26 @@ def test_a_floor_that_counts_something_else_is_adopted_and_what_is_held_stays() 
     assert mine.trim(2, ())
     assert mine.marks.floors_of((1,))[0].at == (stream(), 4)
     assert mine.hash == theirs.hash
+
+
+def test_of_who_lies_about_instants_all_is_given_and_trimmed_in_the_order_of_the_stream() -> None:
+    instants = (900, 100, 500, 200, 700)
+    lies = [line(2, n, ms=ms) for n, ms in enumerate(instants, 1)]
+    honest = [line(1, n, ms=150 * n) for n in range(1, 6)]
+    history = holding(*lies, *honest)
+    for newest_first in (False, True):
+        got: list[Key] = []
+        more = True
+        while more:
+            here = holding(*(one for one in (*lies, *honest) if one.key in got))
+            page, more = history.lacking(
+                (1, 2), here.held((1, 2)), newest_first=newest_first, bytes_max=400
+            )
+            got += page
+        assert sorted(got) == sorted(one.key for one in (*lies, *honest))
+    trimmed = [key for _ in range(10) for key in history.trim(1, ())]
+    assert [key for key in trimmed if key.source == 2] == [one.key for one in lies]
+    assert len(history) == 0
 
 
 def test_below_a_floor_another_content_changes_nothing() -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from node.core import composing
 from node.core import effects as e
 from node.core import messages as m
+from node.core.clock import COUNTER_MAX, MS_MAX
 from node.core.conversation import ChatMessage
 from node.core.events import Answered, Started, Submitted
 from node.core.messages import Life, Receipt
@@ -243,19 +244,42 @@ def test_pending_bytes_are_bounded_too() -> None:
     assert told(talk, line(1, 4)).reason == Reason.PENDING_FULL  # type: ignore[attr-defined]
 
 
-def test_a_message_not_later_than_what_it_follows_is_refused_and_counted() -> None:
+def test_a_message_not_later_than_what_it_follows_is_taken_and_shown_at_its_place() -> None:
+    """Its author may have said something else to others, or lie: what answers it is not to wait."""
     talk = follower(3, 1, 2)
     told(talk, line(1, ms=5_000))
-    refusal = told(talk, line(2, ms=5_000, after=(line(1),)))
-    assert refusal.reason == Reason.BAD_FIELD  # type: ignore[attr-defined]
-    assert talk.group.drops.total() == 1
-    assert talk.of(e.StoreMessages) == []
+    assert isinstance(told(talk, line(2, ms=4_000, after=(line(1),))), m.Told)
+    assert talk.one(e.Deliver).late
+    assert isinstance(told(talk, line(1, 2, ms=4_500)), m.Told)
+    assert talk.one(e.Deliver).late
+    assert talk.group.drops.total() == 0
+    assert (said := talk.says("ours")).hlc > Hlc(5_000, 0)
+    assert said.deps == (line(1, 2).key, line(2).key)
 
 
-def test_a_message_not_later_than_the_one_before_it_is_refused_too() -> None:
+@pytest.mark.parametrize("ms", [MS_MAX, 2 * MS_MAX - 1])
+def test_an_instant_that_was_made_up_drives_no_clock_to_its_end(ms: int) -> None:
     talk = follower(3, 1, 2)
-    told(talk, line(1, 1, ms=5_000))
-    assert told(talk, line(1, 2, ms=5_000)).reason == Reason.BAD_FIELD  # type: ignore[attr-defined]
+    before = talk.says("before")
+    assert isinstance(told(talk, line(1, ms=ms)), m.Told)
+    assert WALL < talk.says("after").hlc.ms < WALL + 1_000
+    assert isinstance(told(talk, line(2, after=(before,), ms=WALL + 5_000)), m.Told)
+    assert not talk.one(e.Deliver).late
+
+
+def test_who_goes_on_after_the_last_honest_instant_is_taken_by_who_has_not_heard_of_it() -> None:
+    """What was of that instant may be said to one alone; what answers it goes to all."""
+    last = replace(line(1, ms=MS_MAX - 1), hlc=Hlc(MS_MAX - 1, COUNTER_MAX))
+    alice, carol = follower(3, 1, 2, 4), follower(4, 1, 2, 3)
+    told(alice, last)
+    told(carol, line(1, ms=WALL))
+    answer, more = alice.says("answer"), alice.says("more")
+    assert (answer.hlc, more.hlc) == (Hlc(MS_MAX, 0), Hlc(MS_MAX, 1))
+    told(carol, answer)
+    told(carol, more)
+    after = carol.says("after")
+    assert carol.shown == ["1.1", "answer", "more", "after"]
+    assert after.hlc.ms < MS_MAX
 
 
 def test_of_too_many_heads_the_latest_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,7 +398,7 @@ def test_of_two_keys_with_one_id_only_the_first_is_shown() -> None:
     assert talk.one(e.StoreMessages), "the other only fills its number"
 
 
-def test_of_two_contents_under_one_key_the_lower_hash_stands() -> None:
+def test_of_two_contents_of_one_instant_the_lower_hash_stands() -> None:
     low, high = sorted((line(1, 1, "this"), line(1, 1, "that")), key=lambda one: one.hash)
     talk = follower(3, 1, 2)
     told(talk, high)

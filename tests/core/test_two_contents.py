@@ -4,6 +4,7 @@ What is tried is node/core/talking.py, node/core/changing.py and node/core/chang
 node/archive/memory.py: what people see, what counts, and both once more after a restart.
 """
 
+from collections.abc import Callable, Iterator
 from itertools import permutations
 from typing import Any, get_args
 
@@ -13,10 +14,10 @@ from msgspec.structs import replace
 from node.archive.memory import MemoryArchive
 from node.core import effects as e
 from node.core import messages as m
+from node.core.clock import COUNTER_MAX, MS_MAX
 from node.core.conversation import ChatMessage, Kind, Spot
 from node.core.events import Started
-from node.core.reasons import Reason
-from node.core.types import Key
+from node.core.types import Hlc, Key
 
 from .cast import WALL, line, person
 from .dialogue import Dialogue, follower, returning
@@ -60,10 +61,20 @@ LATE = (
 )
 
 
+def salted(one: ChatMessage) -> Iterator[ChatMessage]:
+    return (replace(one, salts=n.to_bytes(16) + one.salts[16:]) for n in range(1, 1_000))
+
+
 def lower(one: ChatMessage, other: ChatMessage) -> ChatMessage:
-    """The first one, so salted that it is the one that stands."""
-    salts = (n.to_bytes(16) + one.salts[16:] for n in range(1, 1_000))
-    return next(found for salt in salts if (found := replace(one, salts=salt)).hash < other.hash)
+    """The first one, no later and so salted that it is the one that stands."""
+    one = replace(one, hlc=min(one.hlc, other.hlc))
+    return next(found for found in salted(one) if found.hash < other.hash)
+
+
+def earlier(one: ChatMessage, other: ChatMessage) -> ChatMessage:
+    """The first one, so that it stands by its instant alone."""
+    one = replace(one, hlc=Hlc(other.hlc.ms - 1, 9))
+    return next(found for found in salted(one) if found.hash > other.hash)
 
 
 def logged(talk: Dialogue) -> MemoryArchive:
@@ -117,10 +128,13 @@ def again(talk: Dialogue) -> Dialogue:
     return new
 
 
+@pytest.mark.parametrize("by", [lower, earlier])
 @pytest.mark.parametrize(("stands", "falls"), list(permutations(CONTENTS, 2)))
-def test_of_two_contents_the_same_one_counts_whichever_came_first(stands: str, falls: str) -> None:
+def test_of_two_contents_the_same_one_counts_whichever_came_first(
+    stands: str, falls: str, by: Callable[[ChatMessage, ChatMessage], ChatMessage]
+) -> None:
     other = CONTENTS[falls]
-    one = lower(CONTENTS[stands], other)
+    one = by(CONTENTS[stands], other)
     before = (NOT_OURS, SAID, OTHER, BEFORE)
     alone = heard(*before, one, *LATE)
     talks = {
@@ -224,13 +238,12 @@ def test_the_one_that_stands_waits_for_what_it_follows_itself(first: int) -> Non
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_what_is_earlier_than_what_it_follows_never_stands(first: int) -> None:
+def test_what_is_earlier_than_the_line_before_it_stands_too(first: int) -> None:
     other = CONTENTS["edit"]
-    early = lower(replace(PLAIN, hlc=BEFORE.hlc), other)
+    early = replace(PLAIN, hlc=BEFORE.hlc)
     talk = heard(SAID, OTHER, BEFORE, *((other, early), (early, other))[first])
-    refused = m.Refusal(Reason.BAD_FIELD, "header.hlc is not later than that of its predecessors")
-    assert told(talk, early) == refused
-    assert logged(talk).read([SPOT.key]) == [other]
+    assert logged(talk).read([SPOT.key]) == [early]
+    assert talk.group.waiting == set()
 
 
 def test_an_id_of_what_does_not_stand_is_nobody_s() -> None:
@@ -247,7 +260,90 @@ def test_a_line_that_is_not_there_is_not_asked_for() -> None:
 
 
 def test_what_comes_before_the_one_that_stands_is_late() -> None:
-    later = lower(replace(PLAIN, hlc=PLAIN.hlc._replace(ms=5_000)), PLAIN)
-    talk = heard(SAID, OTHER, BEFORE, PLAIN, later)
-    told(talk, line(1, 1, ms=4_000))
+    hidden = replace(PLAIN, ids=SAID.ids[:1], hlc=Hlc(6_000, 0))
+    talk = heard(SAID, OTHER, BEFORE, hidden, earlier(PLAIN, hidden))
+    told(talk, line(1, 1, ms=5_000))
     assert talk.one(e.Deliver).late
+
+
+# ---- what honest members answer ------------------------------------------------------------------
+
+HOUR_MS = 3_600_000
+NOW = replace(line(2, 1, "now", ms=WALL - 1_000), salts=bytes(16))
+AHEAD = replace(NOW, texts=("ahead",), hlc=Hlc(WALL + HOUR_MS, 0))
+OTHERS_OF_ALL = {3: (1, 2, 4), 4: (1, 2, 3), 5: (1, 2, 3, 4)}
+
+
+def member(me: int, *messages: ChatMessage) -> Dialogue:
+    """3 is alice, 4 is carol; 5 says nothing."""
+    talk = follower(me, *OTHERS_OF_ALL[me])
+    for message in messages:
+        takes(talk, message)
+    return talk
+
+
+def takes(talk: Dialogue, message: ChatMessage) -> None:
+    reply = talk.hears(m.Tell(talk.caller(message.key.source), talk.group.me, (message,)))
+    assert isinstance(reply, m.Told), (reply, message)
+
+
+def agree(*talks: Dialogue) -> None:
+    """All hold the same and show it at the same places; nobody's line waits."""
+    assert len({talk.group.history_hash for talk in talks}) == 1
+    assert len({tuple(screen(logged(talk))) for talk in talks}) == 1
+    assert all(talk.group.waiting == set() for talk in talks)
+
+
+def all_take(early: ChatMessage, late: ChatMessage) -> tuple[Dialogue, ...]:
+    """Alice hears one content and answers, carol the other; then all hear all, in any order."""
+    alice, carol = member(3, early), member(4, late)
+    answers = alice.says("to the early one"), carol.says("to the late one")
+    said = [early, late, *answers, alice.says("more")]
+    for message in (late, answers[1]):
+        takes(alice, message)
+    for message in (*said[2:3], early, said[4]):
+        takes(carol, message)
+    talks = alice, carol, *(member(5, *order) for order in permutations(said))
+    agree(*talks)
+    return talks
+
+
+def test_what_honest_members_answer_to_either_content_is_taken_by_all() -> None:
+    """The one of an hour ahead does not stand, though its hash is the lower one."""
+    late = next(b for b in salted(AHEAD) if b.hash < NOW.hash)
+    for talk in all_take(NOW, late):
+        seen = [text for _, text, _ in screen(logged(talk))]
+        assert seen == ["now", "to the early one", "more", "to the late one"]
+
+
+def test_a_content_that_names_the_answer_to_another_makes_nobody_wait() -> None:
+    answer = member(3, NOW).says("to the early one")
+    for ms in (-2_000, 0, HOUR_MS):
+        circle = replace(NOW, texts=("circle",), hlc=Hlc(WALL + ms, 0), deps=(answer.key,))
+        all_take(NOW, circle)
+
+
+def test_so_it_is_with_instants_that_no_honest_clock_shows() -> None:
+    all_take(NOW, replace(NOW, texts=("end",), hlc=Hlc(MS_MAX - 1, COUNTER_MAX)))
+    all_take(NOW, replace(NOW, texts=("end",), hlc=Hlc(2 * MS_MAX - 1, COUNTER_MAX)))
+
+
+def test_lines_whose_instants_do_not_ascend_are_taken_in_whatever_order_they_come() -> None:
+    first, second = line(2, 1, ms=WALL + 9), line(2, 2, ms=WALL + 5)
+    alice = member(3, second, first)
+    said = first, second, alice.says("answer")
+    agree(alice, *(member(5, *order) for order in permutations(said)))
+
+
+def test_of_two_contents_of_two_lines_the_answers_to_all_are_taken() -> None:
+    """Of the four pairs that there are one alone does not ascend."""
+    first = line(2, 1, "one", ms=WALL - 100), line(2, 1, "eins", ms=WALL - 50)
+    second = line(2, 2, "two", ms=WALL - 70), line(2, 2, "zwei", ms=WALL + HOUR_MS)
+    alice, carol = member(3, first[0], second[1]), member(4, first[1], second[0])
+    said = *first, *second, alice.says("to zwei"), carol.says("to two")
+    for talk in (alice, carol):
+        for message in said:
+            takes(talk, message)
+    for talk in (talks := [member(5, *order) for order in permutations(said)]):
+        assert [text for _, text, _ in screen(logged(talk))][:2] == ["one", "two"]
+    agree(alice, carol, *talks)

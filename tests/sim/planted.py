@@ -145,8 +145,8 @@ MUTANTS = [
     Mutant(
         "a dependency ignored",
         "node/core/causal.py",
-        "        for dep in deps:\n            if not is_there",
-        "        for dep in deps[1:]:\n            if not is_there",
+        "        for dep in message.deps:\n            if not is_there",
+        "        for dep in message.deps[1:]:\n            if not is_there",
     ),
     Mutant(
         "heads forgotten",
