@@ -47,12 +47,13 @@ What is said
     A message is named by (source, stream, seq); a stream is new with each process.  It names its
     direct causal predecessors and waits for them; it carries a hybrid clock greater than theirs,
     and is displayed in the order of (clock, source, stream, seq), which extends causality and is
-    the same everywhere.  Others take it whatever its instant is; of two contents under one name the
-    earlier stands, so an honest answer to either is later than what stands.  It is stored before it
-    is shown or sent, and acknowledged by a member only once that member has stored it.  Each member has a lane of its own: lines go to it at once while
-    it answers at once, and together with the next call where it does not; slow answers shrink what
-    may be under way.  Where a member does not acknowledge, the leader passes on, for a while if
-    a ping does not get through either.
+    the same everywhere.  Others take it whatever its instant is; of two contents under one name
+    the earlier stands, so an honest answer to either is later than what stands.  It is stored
+    before it is shown or sent, and acknowledged by a member only once that member has stored it.
+    Each member has a lane of its own: lines go to it at once while it answers at once, and together
+    with the next call where it does not; slow answers shrink what may be under way.  Where a
+    member does not acknowledge, the leader passes on, for a while if a ping does not get through
+    either.
 
 What was missed
     Anti-entropy is the guarantee: hashes of all that is held travel in pings; where two differ,
