@@ -394,9 +394,9 @@ class CatchingUp:
         if request.wanted:
             found = tuple(key for key in request.wanted if s.history.has(key))
             lacking = set(request.wanted).difference(found)
-            self.seeking.asked(lacking)
+            lost = self.seeking.asked(lacking, peer)
             floors = marks.floors_of(sorted({key.source for key in lacking}))
-            holes = tuple(key for key in request.wanted if marks.is_hole(key))
+            holes = tuple(k for k in request.wanted if marks.is_hole(k) or k in lost)
             return s.respond(call, Synced(s.view(), found=found, floors=floors, holes=holes))
         if not request.sources and not request.held:
             differing = s.history.differing(request.digests)
