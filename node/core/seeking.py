@@ -27,6 +27,7 @@ misses itself and of each asker's in turn, first those that were asked for the l
 node misses itself it takes in turn, too, of each author whose messages wait.
 """
 
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator
 
@@ -39,7 +40,7 @@ from .effects import HolesDeclared, StoreMarks
 from .messages import Life, Sync, Synced
 from .state import Role, State
 from .talking import Talking
-from .types import Floor, Key, MemberId, Millis, Way
+from .types import Floor, Key, MemberId, Millis, Stream, Way
 
 WANTED_MAX = 1_024  # asked for in one round, and kept of one member's question
 BEFORE_MAX = 256  # of a gap in one stream
@@ -233,13 +234,20 @@ class Seeking:
     def _missing_of(self, keys: Iterable[Key]) -> set[Key]:
         """Those of these that are waited for, or are missing just before what is."""
         s = self._s
-        awaited = s.causal.missing()
-        found = set[Key]()
+        awaited: dict[tuple[MemberId, Stream], list[int]] = {}
+        for source, stream, seq in sorted(s.causal.missing()):
+            awaited.setdefault((source, stream), []).append(seq)
+        found, gaps = set[Key](), dict[Key, frozenset[Key]]()
         for key in keys:
             source, stream, seq = key
-            places = (Key(source, stream, n) for n in range(seq, seq + BEFORE_MAX))
-            nearest = next((place for place in places if place in awaited), None)
-            if nearest is not None and key in s.history.gap(nearest, BEFORE_MAX):
+            numbers = awaited.get((source, stream), [])
+            at = bisect_left(numbers, seq)
+            if at == len(numbers):
+                continue
+            nearest = Key(source, stream, numbers[at])
+            if nearest not in gaps:
+                gaps[nearest] = frozenset(s.history.gap(nearest, BEFORE_MAX))
+            if key in gaps[nearest]:
                 found.add(key)
         return found
 
