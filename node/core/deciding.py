@@ -130,7 +130,8 @@ class Decisions:
         self._handed: list[int] = []  # hand-overs of ownership
         self._order: Order | None = None
         self._heads: tuple[bytes, ...] | None = ()
-        self._gone: dict[tuple[bytes, ...], frozenset[MemberId]] = {}  # see `gone_by`
+        self._named_gone: set[MemberId] = set()  # by a removal, whether it counts or not
+        self._gone: dict[tuple[bytes, ...], frozenset[MemberId]] = {}  # see `is_gone_by`
         self.counting = 0  # those that count
         self.absorb(decisions)
 
@@ -158,6 +159,8 @@ class Decisions:
         self._bit[id] = n
         if one.act is Act.OWNER:
             self._handed.append(n)
+        if one.act in REMOVALS:
+            self._named_gone.add(one.whom)
         for member in {one.by, one.whom}:
             self._about.setdefault(member, []).append(n)
         self._order = self._heads = None
@@ -228,11 +231,15 @@ class Decisions:
         ordered = sorted(self.heads, key=lambda id: (self._known[self._bit[id]].hlc, id))
         return tuple(sorted(ordered[-HEADS_MAX:]))
 
-    def gone_by(self, heads: tuple[bytes, ...]) -> frozenset[MemberId]:
-        """Who was removed, as far as somebody knew who knew these and what they follow.
+    def is_gone_by(self, member: MemberId, heads: tuple[bytes, ...]) -> bool:
+        """Was it removed, as far as somebody knew who knew these and what they follow?
 
-        They must be known here.  What is found stays so, whatever else becomes known.
+        They must be known here.  What is found stays so, whatever else becomes known.  Of whom
+        nobody ever decided to remove that costs nothing, whatever it names.
         """
+        return member in self._named_gone and member in self._gone_by(heads)
+
+    def _gone_by(self, heads: tuple[bytes, ...]) -> frozenset[MemberId]:
         if (gone := self._gone.get(heads)) is None:
             past = 0
             for id in heads:

@@ -41,7 +41,7 @@ class Vouching:
         if any(id not in decisions for id in message.heads):
             self._exchange(by)
             return Refusal(Reason.UNKNOWN_DECISION, "a decision before it is not known here yet")
-        if source not in decisions.gone_by(message.heads):
+        if not decisions.is_gone_by(source, message.heads):
             return None
         self._s.drop("a message by somebody who knew that it was removed")
         return Refusal(Reason.REMOVED_AUTHOR, f"member {small(source)} was removed before it")

@@ -272,24 +272,29 @@ def test_permutations_of_a_quarrel_come_to_the_same() -> None:
 def test_who_was_gone_by_what_somebody_knew_stays_gone_by_it() -> None:
     kick = decided(2, KICK, 4, OP2)
     known = Decisions(1, identity(1), [OP2, kick])
-    assert known.gone_by((OP2.id,)) == set()
-    assert known.gone_by((kick.id,)) == {4}
+    assert not known.is_gone_by(4, (OP2.id,))
+    assert known.is_gone_by(4, (kick.id,))
+    assert not known.is_gone_by(3, (kick.id,))
     deop = decided(1, DEOP, 2, OP2)
     known.absorb([deop])
     assert known.order.removed == {}
-    assert known.gone_by((kick.id,)) == {4}
-    assert known.gone_by(known.heads) == set()
+    assert known.is_gone_by(4, (kick.id,))
+    assert not known.is_gone_by(4, known.heads)
 
 
 def test_what_was_found_for_the_last_heads_is_kept_and_no_more() -> None:
     made = [OP2]
     for _ in range(2 * KEPT_MAX):
         made.append(decided(1, TITLE, 0, made[-1], value="x"))
-    known = Decisions(1, identity(1), made)
+    kick = decided(1, KICK, 4, made[0])
+    known = Decisions(1, identity(1), [*made, kick])
     for one in made:
-        known.gone_by((one.id,))
+        assert not known.is_gone_by(5, (one.id,)), "nobody ever removed it: nothing is looked up"
+    assert not known._gone
+    for one in made:
+        known.is_gone_by(4, (one.id,))
     assert len(known._gone) == KEPT_MAX
-    assert known.gone_by((made[0].id,)) == set()
+    assert not known.is_gone_by(4, (made[0].id,))
 
 
 def test_messages_name_the_latest_of_very_many() -> None:

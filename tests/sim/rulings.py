@@ -51,7 +51,7 @@ class Rulings(Hands):
         self.looked_at += 1
         known = self._decisions(machine)
         # A removal that does not count after all was none.
-        if heads and to in known.gone_by(heads) and to in known.order.removed:
+        if heads and known.is_gone_by(to, heads) and to in known.order.removed:
             raise Broken("roles", f"{machine.number} sends {to} what follows its removal")
 
     def _decisions(self, machine: Machine) -> Decisions:
