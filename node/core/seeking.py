@@ -14,7 +14,8 @@ its place.
                                               absent_ms after it was first due
 
 Nobody is waited for without end, as who was dropped is not: once something has been due for longer
-than `absent_ms`, who has it and never brings it, or does not answer, no longer counts.
+than `absent_ms`, and than some such rounds take, who has it and never brings it, or does not
+answer, no longer counts.
 
 Who does not lead asks the leader, which may not miss it at all: it has trimmed what follows it, or
 took it for delivered as a newcomer.  Then its floors say so, or it seeks it for the one who asked.
@@ -44,6 +45,7 @@ from .types import Floor, Key, MemberId, Millis, Stream, Way
 
 WANTED_MAX = 1_024  # asked for in one round, and kept of one member's question
 BEFORE_MAX = 256  # of a gap in one stream
+PATIENT = 8  # times `hole_ms`, at least, who has it or is silent is waited for
 
 
 class Wait(Struct):
@@ -316,7 +318,7 @@ class Seeking:
             return
         nobodys = set(keys).difference(found) if all_said else set[Key]()
         until = s.now - s.timing.hole_ms
-        long_ago = until - s.timing.absent_ms
+        long_ago = until - max(s.timing.absent_ms, PATIENT * s.timing.hole_ms)
         for want in self._others.values():
             want.lose(want.over(keys, nobodys, until, long_ago))
         self.learn(self._own.over(keys, nobodys, until, long_ago), s.me)
