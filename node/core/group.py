@@ -346,15 +346,15 @@ class Group(Readable):
     # ---- requests --------------------------------------------------------------------------------
 
     def _on_request(self, call: CallId, request: Request, certificate: bytes | None) -> None:
-        s = self._s
+        s, caller = self._s, request.caller
         if s.role is Role.OUTSIDE:
             return self._answer_outside(call, request)
-        caller = request.caller
-        if (turned_down := fault(s, request, certificate)) is not None:
+        called_back = isinstance(request, Ping) and self._joining.calls_back(request)
+        if not called_back and (turned_down := fault(s, request, certificate)) is not None:
             return self._belonging.removing.refuse(call, request, turned_down)
         if isinstance(request, Join):
             return self._joining.asked(call, request, certificate)
-        if isinstance(request, Ping) and (not caller.node or self._joining.calls_back(request)):
+        if isinstance(request, Ping) and (not caller.node or called_back):
             return self._answering.ping(call, request)
         if (refusal := self._belonging.refusal(caller.node, caller.incarnation)) is not None:
             return self._turn_away(call, request, refusal)

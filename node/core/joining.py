@@ -129,12 +129,14 @@ class Joining:
         self._s.alarms.cancel(Alarm.JOIN)
 
     def calls_back(self, ping: Ping) -> bool:
-        """Is this the leader that we ask to let us in, of whom our roster knows nothing?
+        """Is this the leader that we ask to let us in, of whom our roster knows nothing, or, being
+        of before there were certificates, not which it has?
 
         Who lost touch asks for that as a member still; a newcomer answers any ping.
         """
-        caller = ping.caller
-        return self._under_way and not caller.callee and self._s.members.get(caller.node) is None
+        known = self._s.members.get(ping.caller.node)
+        is_strange = known is None or not known.card.certificate
+        return self._under_way and not ping.caller.callee and is_strange
 
     def _ask(self, address: Address) -> None:
         s = self._s

@@ -84,6 +84,24 @@ def assert_unheard(talk: Dialogue, reply: Any, reason: str) -> None:
     assert [type(effect) for effect in talk.said] == [e.Respond]
 
 
+def test_a_leader_of_before_there_were_cards_calls_back_whoever_asks_it_to_be_let_in(
+    den: Dialogue,
+) -> None:
+    """Each would know the other's certificate by its card, if they could speak to each other."""
+
+    def back(by: int) -> m.Ping:
+        return m.Ping(den.caller(by, callee=0), den.view(by))
+
+    assert_unheard(den, ask(den, back(6), STRANGE), Reason.WRONG_CERTIFICATE)
+    den.hold(m.Join)
+    den.group._joining.begin("m6:7000")
+    heard = dict(den.group._s.liveness.heard_at)
+    assert isinstance(ask(den, back(6), STRANGE), m.Pong)
+    assert den.group._s.liveness.heard_at == heard, "that is all that comes of it"
+    assert_unheard(den, ask(den, SAID["Ping"](den, 6), STRANGE), Reason.WRONG_CERTIFICATE)
+    assert_unheard(den, ask(den, back(2), STRANGE), Reason.WRONG_CERTIFICATE)
+
+
 # ---- members -------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,12 @@ from subprocess import PIPE
 
 import pytest
 
+from msgspec.structs import replace
+
 from node.archive.rows import VERSION
+from node.archive.sqlite import SqliteArchive
+from node.core.effects import StoreRoster
+from node.core.messages import NO_CARD
 from node.errors import NO_PEER, OTHER
 from tests.e2e.cluster import Cluster
 from tests.e2e.programs import Member
@@ -53,6 +58,19 @@ def keys(member: Member) -> list[tuple[int, int, int, int, str]]:
         return list(base.execute(query))
     finally:
         base.close()
+
+
+def make_older(member: Member) -> None:
+    """Its profile becomes one of before there were certificates."""
+    home = member.home / member.profile
+    (log,) = (home / "chats").glob("*.db")
+    archive = SqliteArchive(log, key_of(home))
+    roster = archive.load().roster
+    plain = tuple(replace(one, card=NO_CARD) for one in roster.members)
+    archive.append([StoreRoster(replace(roster, members=plain))])
+    archive.close()
+    for name in ("tls.pem", "seal.key"):
+        (home / name).unlink()
 
 
 def check_numbers(*members: Member) -> None:
@@ -226,3 +244,22 @@ def test_a_log_that_cannot_be_gone_on_with_is_said_everywhere_and_left_alone(
     carol.up()
     two.agree("dev", "alice", "carol", texts=["before"])
     assert carol.id("dev") == id
+
+
+def test_profiles_of_before_there_were_certificates_find_each_other(three: Cluster) -> None:
+    """Each knows the others by their identities alone, and nobody whose certificate is whose."""
+    before = {name: three[name].id("dev") for name in NAMES}
+    for name in NAMES:
+        three[name].say("dev", f"of {name}, before")
+    three.settled("dev", *NAMES)
+    for name in NAMES:
+        three[name].kill()
+        make_older(three[name])
+    three.raise_nodes(*NAMES)
+    three.settled("dev", *NAMES)
+    assert {name: three[name].id("dev") for name in NAMES} == before
+    three["carol"].say("dev", "together again")
+    texts = three["alice"].texts("dev")
+    three.agree("dev", *NAMES, texts=texts)
+    assert texts[-1] == "together again"
+    assert {f"of {name}, before" for name in NAMES} <= set(texts)
