@@ -61,7 +61,8 @@ class Want(Struct):
 
     waits: dict[Key, Wait] = field(default_factory=dict)
     told_at: Millis = 0  # when it last said so
-    lost: set[Key] = field(default_factory=set)  # of an asker's: what nobody has
+    lost: set[Key] = field(default_factory=set)  # of an asker's: what nobody has ...
+    said_so: frozenset[MemberId] = frozenset()  # ... of these
 
     def update(self, keys: Iterable[Key], now: Millis) -> None:
         """It misses these now, and nothing else."""
@@ -99,11 +100,12 @@ class Want(Struct):
             if wait.since <= until and (key in nobodys or wait.first <= long_ago)
         ]
 
-    def lose(self, keys: Iterable[Key]) -> None:
-        """Nobody will bring these."""
+    def lose(self, keys: Iterable[Key], asked: frozenset[MemberId]) -> None:
+        """None of those who were asked will bring these."""
         for key in keys:
             del self.waits[key]
             self.lost.add(key)
+        self.said_so = asked
 
 
 def _in_turn(rows: Iterable[Iterable[Key]]) -> list[Key]:
@@ -165,6 +167,8 @@ class Seeking:
             self._others.pop(by, None)
             return frozenset()
         want = self._others.setdefault(by, Want())
+        if not want.said_so.issuperset(self._witnesses()):
+            want.lost.clear()  # Who has come back since may have it.
         want.update(sought[:WANTED_MAX], s.now)
         self.look()
         return frozenset(want.lost)
@@ -282,7 +286,7 @@ class Seeking:
 
     def _ask(self, keys: tuple[Key, ...]) -> None:
         s = self._s
-        asked = self._witnesses()
+        asked = frozenset(self._witnesses())
         silent, wanted = set(asked), set(keys)
         found: set[Key] = set()
         epoch, self._asking = s.epoch, True
@@ -298,8 +302,8 @@ class Seeking:
 
         def done() -> None:
             self._asking = False
-            if set(asked).issuperset(self._witnesses()) and s.epoch == epoch:
-                self._conclude(keys, found, all_said=not silent)
+            if asked.issuperset(self._witnesses()) and s.epoch == epoch:
+                self._conclude(keys, found, asked, all_said=not silent)
             for want in (self._own, *self._others.values()):
                 want.found(found, s.now)
 
@@ -311,7 +315,14 @@ class Seeking:
             done,
         )
 
-    def _conclude(self, keys: tuple[Key, ...], found: set[Key], *, all_said: bool) -> None:
+    def _conclude(
+        self,
+        keys: tuple[Key, ...],
+        found: set[Key],
+        asked: frozenset[MemberId],
+        *,
+        all_said: bool,
+    ) -> None:
         """Everyone was asked for these, and nobody came back meanwhile."""
         s = self._s
         if not self._may_declare():
@@ -320,5 +331,5 @@ class Seeking:
         until = s.now - s.timing.hole_ms
         long_ago = until - max(s.timing.absent_ms, PATIENT * s.timing.hole_ms)
         for want in self._others.values():
-            want.lose(want.over(keys, nobodys, until, long_ago))
+            want.lose(want.over(keys, nobodys, until, long_ago), asked)
         self.learn(self._own.over(keys, nobodys, until, long_ago), s.me)

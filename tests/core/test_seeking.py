@@ -191,6 +191,24 @@ def test_what_is_lost_for_another_is_not_asked_for_again_while_it_asks_for_it() 
     assert asks(talk) == [(2, (B.key,)), (3, (B.key,))]
 
 
+def test_what_is_lost_for_another_is_sought_anew_where_somebody_has_come_back_since() -> None:
+    """It may have it."""
+    back = person(4, life=Life.DROPPED, incarnation=99)
+    talk = leading(1, 2, 3, back)
+    talk.group._s.liveness.dropped_at[4] = talk.now - LAN.absent_ms
+    for _ in range(4):
+        wants(talk, 3, B.key)
+        talk.wait(LAN.hole_ms // 4)
+    assert wants(talk, 3, B.key).holes == (B.key,)
+    talk.hears(m.Update(talk.caller(4, incarnation=200), m.Roster((person(4, incarnation=200),))))
+    assert talk.group.life(4) is Life.ALIVE
+    for _ in range(4):
+        assert wants(talk, 3, B.key).holes == ()
+        talk.wait(LAN.hole_ms // 4)
+    assert (4, (B.key,)) in asks(talk)
+    assert wants(talk, 3, B.key).holes == (B.key,)
+
+
 def test_what_comes_meanwhile_is_not_sought_for_another() -> None:
     talk = leading(1, 2, 3)
     wants(talk, 3, B.key)

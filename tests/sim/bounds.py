@@ -132,7 +132,9 @@ class Bounds:
         self.world.count["messages trimmed"] += len(gone)
 
     def storing_hole(self, machine: Machine, hole: Key) -> None:
-        """The certified leader declares it, and nobody who can be reached has the message."""
+        """The certified leader declares it, or tells who asked, and nobody who can be reached has
+        the message.
+        """
         if hole in self.holes:
             return
         group = machine.group

@@ -11,7 +11,7 @@ from nds import record as nds
 from node.core import effects as e
 from node.core.conversation import ChatMessage
 from node.core.group import Group
-from node.core.messages import Join, Life, Member, Receipt, Roster, Tell, Told
+from node.core.messages import Join, Life, Member, Receipt, Roster, Synced, Tell, Told
 from node.core.types import NO_EPOCH, Epoch, Floor, Key, MemberId, Stream, small
 
 from .bounds import Bounds, Broken
@@ -174,6 +174,9 @@ class Oracle(Bounds):
                     if message.id == reply.id:
                         break
             return
+        if type(reply) is Synced:
+            for hole in reply.holes:
+                self.storing_hole(machine, hole)
         view = getattr(reply, "view", None)
         if view is None:
             return
