@@ -7,7 +7,6 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-
 from msgspec.structs import replace
 
 from node.archive.rows import VERSION
