@@ -1,6 +1,6 @@
 """Collects what is wrong with a message while it is decoded, so that one answer names all of it."""
 
-from collections.abc import Sized
+from collections.abc import Callable, Iterable, Sized
 from enum import IntEnum
 from typing import TypeVar
 
@@ -8,6 +8,8 @@ from node.codec.sealing import Seals
 from node.limits import NUMBER_MAX, Limits, address_fault
 
 Option = TypeVar("Option", bound=IntEnum)
+Part = TypeVar("Part")
+Value = TypeVar("Value")
 
 VIOLATIONS_MAX = 16
 
@@ -65,6 +67,24 @@ class Check:
         if value or required:
             self.note(field, address_fault(value))
         return value
+
+    def each(
+        self, get: Callable[[Part, "Check", str], Value], parts: Iterable[Part], field: str
+    ) -> tuple[Value, ...]:
+        """The values of some parts.  Once enough of them are wrong, the others are not looked at:
+        what is wrong costs more than what is right.
+        """
+        found = list[Value]()
+        for i, part in enumerate(parts):
+            if self.is_full:
+                break
+            found.append(get(part, self, f"{field}[{i}]"))
+        return tuple(found)
+
+    @property
+    def is_full(self) -> bool:
+        """Are no more violations taken down?"""
+        return len(self.violations) >= VIOLATIONS_MAX
 
     def option(self, kind: type[Option], value: int, field: str) -> Option:
         """A value of an enumeration that has no meaning for 0."""

@@ -263,12 +263,16 @@ def get_messages(
     these: Sequence[common.ChatMessage], check: Check, at: str
 ) -> tuple[ChatMessage, ...]:
     """Several.  Only where one is wrong their numbers are needed, to name it."""
-    quick = Check(check.limits)
-    found = tuple([get_message(p, quick, f"{at}.") for p in these])
-    if quick.violations:
-        for i, p in enumerate(these):
-            get_message(p, check, f"{at}[{i}].")
-    return found
+    quick, one, found = Check(check.limits), f"{at}.", list[ChatMessage]()
+    for p in these:
+        found.append(get_message(p, quick, one))
+        if quick.violations:
+            return check.each(_get_numbered, these, at)
+    return tuple(found)
+
+
+def _get_numbered(p: common.ChatMessage, check: Check, at: str) -> ChatMessage:
+    return get_message(p, check, f"{at}.")
 
 
 # ---- what carries them -------------------------------------------------------------------------

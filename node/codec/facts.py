@@ -6,7 +6,7 @@
 # ruff: noqa: D103  put_ and get_ of a value named in the core need no sentence of their own
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -19,6 +19,7 @@ from node.core.messages import (
     Card,
     Fact,
     Grant,
+    Join,
     Life,
     Member,
     View,
@@ -110,15 +111,19 @@ def get_key(p: pb.MessageKey, check: Check, at: str) -> Key:
 
 
 def get_members(
-    values: Iterable[int], check: Check, at: str, most: int = ROSTER_MAX
+    values: Sequence[int], check: Check, at: str, most: int = ROSTER_MAX
 ) -> tuple[int, ...]:
     """Member ids, at most as many as a roster has."""
+    if not values or not check.size(values, at, most):
+        return ()
     members = tuple(values)
-    if members and check.size(members, at, most):
-        for i, member in enumerate(members):
-            if not 0 < member <= NUMBER_MAX:
-                check.number(member, f"{at}[{i}]", low=1)
+    if not 0 < min(members) <= max(members) <= NUMBER_MAX:
+        check.each(_get_number, members, at)
     return members
+
+
+def _get_number(value: int, check: Check, at: str) -> int:
+    return check.number(value, at, low=1)
 
 
 def check_decisions(ids: tuple[bytes, ...], check: Check, at: str) -> None:
@@ -264,14 +269,19 @@ def put_card(card: Card) -> pb.KeyCard | None:
     )
 
 
-def get_card(p: pb.MemberRecord | node_pb2.JoinNetworkRequest, check: Check, at: str = "") -> Card:
-    """The card in a record or request that names its identity too, which must have signed it."""
+def get_card(p: pb.MemberRecord | node_pb2.JoinNetworkRequest) -> Card:
+    """The card in a record or request; `check_card` comes after all else."""
     if not p.HasField("card"):
         return NO_CARD
-    card = Card(p.card.certificate, p.card.seal_key, p.card.signature)
-    if len(p.identity) == IDENTITY_BYTES:
-        check.note(f"{at}card", card_fault(p.identity, card))
-    return card
+    return Card(p.card.certificate, p.card.seal_key, p.card.signature)
+
+
+def check_card(said: Member | Join, check: Check, at: str = "") -> None:
+    """Its identity must have signed it.  A signature costs as much as a call, so none is looked at
+    where something is wrong.
+    """
+    if said.card != NO_CARD and not check.violations:
+        check.note(f"{at}card", card_fault(said.identity, said.card))
 
 
 def put_member(member: Member) -> pb.MemberRecord:
@@ -325,7 +335,7 @@ def get_member(p: pb.MemberRecord, check: Check, at: str) -> Member:
         ends=_get_ends(p, check, f"{at}.ends"),
         nick=nick,
         away=away,
-        card=get_card(p, check, f"{at}."),
+        card=get_card(p),
         admitted_by=check.number(p.admitted_by_id, f"{at}.admitted_by_id"),
         admission=get_signature(p.admission, check, f"{at}.admission"),
         farewell=get_signature(p.farewell, check, f"{at}.farewell") if p.left else b"",
@@ -345,13 +355,11 @@ def get_signature(signature: bytes, check: Check, at: str) -> bytes:
 def _get_ends(p: pb.MemberRecord, check: Check, at: str) -> tuple[tuple[Stream, int], ...]:
     if not check.size(p.ends, at, ENDS_MAX):
         return ()
-    return tuple(
-        (
-            get_stream(end.stream, check, f"{at}[{i}].stream"),
-            check.number(end.seq, f"{at}[{i}].seq", low=1),
-        )
-        for i, end in enumerate(p.ends)
-    )
+    return check.each(_get_end, p.ends, at)
+
+
+def _get_end(p: pb.StreamEnd, check: Check, at: str) -> tuple[Stream, int]:
+    return get_stream(p.stream, check, f"{at}.stream"), check.number(p.seq, f"{at}.seq", low=1)
 
 
 def get_id(value: str, check: Check, at: str) -> str:

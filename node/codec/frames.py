@@ -25,6 +25,9 @@ from node.limits import Limits
 from p2pchat.v1 import node_pb2 as pb
 
 ADDRESSES_MAX = 16
+# What takes as long as a line (rpc/budget.py): so much of what is no line, so many ends of deps.
+BYTES_OF_LINE = 32
+DEPS_OF_LINE = 16
 BODIES = 64  # calls' messages that are kept for the next member
 
 # Which calls go over links: the fields of Ask and Answer that carry them.
@@ -61,6 +64,7 @@ class Asked(Struct, frozen=True, gc=False):
     id: int
     field: str  # of Ask; names how it is to be answered
     request: Request | Malformed
+    lines: int = 1  # for so many chat messages of no length it counts
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -200,6 +204,7 @@ def _asked(p: pb.Ask, limits: Limits, seals: Seals | None) -> Asked:
     if check.violations:
         return Asked(p.id, field, Malformed(tuple(check.violations)))
     part: Any = getattr(p, field)
+    lines = _lines(part) if field == "update" else 1
     if seals is not None and type(part) in SEALED and field != "messages":
         unseal(part, seals, part.caller.chat_id, part.caller.node_id)
     get: Callable[[Any, Check], Request] = _BY_ASK[field].get_request
@@ -207,8 +212,16 @@ def _asked(p: pb.Ask, limits: Limits, seals: Seals | None) -> Asked:
         get = conversation.get_several
     request = get(part, check)
     if check.violations:
-        return Asked(p.id, field, Malformed(tuple(check.violations)))
-    return Asked(p.id, field, request)
+        return Asked(p.id, field, Malformed(tuple(check.violations)), _lines(part))
+    if isinstance(request, core.Tell):
+        deps = sum([len(message.deps) for message in request.messages])
+        lines = max(1, len(request.messages)) + deps // DEPS_OF_LINE
+    return Asked(p.id, field, request, lines)
+
+
+def _lines(part: Message) -> int:
+    """For how many it counts by its size: records cost what lines do, and are signed, too."""
+    return 1 + part.ByteSize() // BYTES_OF_LINE
 
 
 def _answer(

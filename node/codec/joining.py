@@ -53,22 +53,31 @@ def get_join(p: pb.JoinNetworkRequest, check: Check) -> core.Join:
         check.fail("identity", f"must be {IDENTITY_BYTES} bytes, not {len(p.identity)}")
     check.note("nick", nick_fault(p.nick))
     chat = check.number(p.caller.chat_id, "caller.chat_id", high=CHAT_MAX)
-    return core.Join(
+    join = core.Join(
         caller=facts.get_caller(p.caller, check, member=False, chat=chat),
         name=p.name,
         identity=p.identity,
         nick=p.nick,
         address=check.address(p.address, "address", required=True),
         process=p.process,
-        left_ids=facts.get_members(p.left_ids, check, "left_ids"),
+        left_ids=_get_left(p, check),
         farewells=_get_farewells(p, check),
         mode=facts.get_mode(p.mode, check, "mode"),
-        card=facts.get_card(p, check),
+        card=facts.get_card(p),
         word=facts.get_signature(p.word, check, "word"),
         invite=p.invite_id,
         proof=_get_proof(p.proof, check),
         knows=_get_knows(p.password, check) if p.HasField("password") else None,
     )
+    facts.check_card(join, check)
+    return join
+
+
+def _get_left(p: pb.JoinNetworkRequest, check: Check) -> tuple[int, ...]:
+    left = facts.get_members(p.left_ids, check, "left_ids")
+    if len(set(left)) != len(left):  # Each costs whoever lets in a signature.
+        check.fail("left_ids", "must be different ones")
+    return left
 
 
 def _get_farewells(p: pb.JoinNetworkRequest, check: Check) -> tuple[bytes, ...]:
@@ -76,10 +85,15 @@ def _get_farewells(p: pb.JoinNetworkRequest, check: Check) -> tuple[bytes, ...]:
         return ()
     if len(p.farewells) != len(p.left_ids):
         check.fail("farewells", f"must have {len(p.left_ids)} entries, as left_ids has, or none")
-    for i, word in enumerate(p.farewells[:ROSTER_MAX]):
-        if len(word) != SIGNATURE_BYTES:
-            check.fail(f"farewells[{i}]", f"must be {SIGNATURE_BYTES} bytes, not {len(word)}")
-    return tuple(p.farewells)
+    if not check.size(p.farewells, "farewells", ROSTER_MAX):
+        return ()
+    return check.each(_get_farewell, p.farewells, "farewells")
+
+
+def _get_farewell(word: bytes, check: Check, at: str) -> bytes:
+    if len(word) != SIGNATURE_BYTES:
+        check.fail(at, f"must be {SIGNATURE_BYTES} bytes, not {len(word)}")
+    return word
 
 
 def _get_knows(p: pb.PasswordStep, check: Check) -> Knows:
@@ -166,7 +180,9 @@ def get_leave(p: pb.LeaveNetworkRequest, check: Check) -> core.Leave:
     caller = facts.get_required_caller(p, check)
     if not check.required(p.HasField("record"), "record"):
         check.done()
-    return core.Leave(caller, facts.get_member(p.record, check, "record"))
+    record = facts.get_member(p.record, check, "record")
+    facts.check_card(record, check, "record.")
+    return core.Leave(caller, record)
 
 
 def put_leave_noted(noted: core.LeaveNoted) -> pb.LeaveNetworkResponse:
@@ -201,9 +217,10 @@ def get_update(p: pb.UpdateMembersRequest, check: Check) -> core.Update:
 
 
 def _get_known(p: pb.KnownRoster, check: Check) -> core.Known:
-    ids, hashes = list(p.member_ids), list(p.hashes)
-    if check.size(ids, "known.member_ids", ROSTER_MAX):
-        rosters.check_order(ids, check, "known.member_ids[%d]")
+    if not check.size(p.member_ids, "known.member_ids", ROSTER_MAX):
+        return core.Known((), 0)
+    ids, hashes = p.member_ids, p.hashes
+    rosters.check_order(list(ids), check, "known.member_ids[%d]")
     if len(hashes) != len(ids):
         check.fail("known.hashes", f"must be as many as member_ids, {len(ids)}, not {len(hashes)}")
         return core.Known((), 0)

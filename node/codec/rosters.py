@@ -6,6 +6,7 @@
 
 from node.codec.check import Check
 from node.codec.facts import (
+    check_card,
     check_decisions,
     get_fact,
     get_hlc,
@@ -160,38 +161,34 @@ def get_roster(p: pb.Roster, check: Check) -> Roster:
     if p.HasField("access"):
         access = get_fact(p.access, check, "roster.access")
         check.note("roster.access.value", line_fault(access.value, ACCESS_MAX))
-    if not check.size(p.invites, "roster.invites", INVITES_MAX):
-        return Roster()
-    invites = tuple(
-        get_invite(invite, check, f"roster.invites[{i}]") for i, invite in enumerate(p.invites)
+    sizes = (
+        check.size(p.invites, "roster.invites", INVITES_MAX),
+        check.size(p.members, "roster.members", ROSTER_MAX),
+        check.size(p.decisions, "roster.decisions", DECISIONS_MAX),
+        check.size(p.claim_keys, "roster.claim_keys", CLAIM_KEYS_MAX),
     )
+    if not all(sizes):
+        return Roster()
+    invites = check.each(get_invite, p.invites, "roster.invites")
     check_order([one.id for one in invites], check, "roster.invites[%d].id")
-    if not check.size(p.members, "roster.members", ROSTER_MAX):
-        return Roster()
-    members = tuple(
-        get_member(member, check, f"roster.members[{i}]") for i, member in enumerate(p.members)
-    )
+    members = check.each(get_member, p.members, "roster.members")
     check_order([one.id for one in members], check, "roster.members[%d].member_id")
     password = NO_PASSWORD
     if p.HasField("password"):
         password = get_password(p.password, check, "roster.password")
-    if not check.size(p.decisions, "roster.decisions", DECISIONS_MAX):
-        return Roster()
-    decisions = tuple(
-        get_decision(one, check, f"roster.decisions[{i}]") for i, one in enumerate(p.decisions)
-    )
-    if not check.size(p.claim_keys, "roster.claim_keys", CLAIM_KEYS_MAX):
-        return Roster()
-    keys = tuple(
-        get_claim_key(one, check, f"roster.claim_keys[{i}]") for i, one in enumerate(p.claim_keys)
-    )
+    decisions = check.each(get_decision, p.decisions, "roster.decisions")
+    keys = check.each(get_claim_key, p.claim_keys, "roster.claim_keys")
     if [key.number for key in keys] != sorted(key.number for key in keys):
         check.fail("roster.claim_keys", "must ascend")
+    for i, member in enumerate(members):
+        check_card(member, check, f"roster.members[{i}].")
     return Roster(members, topic, access, invites, password, decisions, keys)
 
 
 def check_order(ids: list[int], check: Check, at: str) -> None:
     """Takes down which of them does not ascend; `at` has a place for its index."""
     for i in range(1, len(ids)):
+        if check.is_full:
+            break
         if ids[i - 1] >= ids[i]:
             check.fail(at % i, "must be above the one before it")

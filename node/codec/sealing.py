@@ -8,11 +8,13 @@ that it is sealed with: a newcomer's own, or the leader's that lets one in.  It 
 of whom the key is known already nothing is believed that it has not sealed.
 """
 
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
 from node.core.types import ChatId, MemberId
+from node.limits import ROSTER_MAX
 from p2pchat.v1 import common_pb2 as cm
 from p2pchat.v1 import node_pb2 as pb
 
@@ -89,15 +91,16 @@ def unseal(message: Message, seals: Seals, chat: ChatId, member: MemberId) -> bo
     for us, and nothing is said.  What stood there in the clear was not sealed, and goes.
     """
     inner, fields = opened(message, seals, chat, member), SEALED[type(message)]
-    clear = list(message.roster.members) if fields == _ROSTER else []  # type: ignore[attr-defined]
+    own = None  # One record and no more: whoever calls may have sent thousands.
+    if inner is None and isinstance(message, pb.UpdateMembersRequest):
+        clear = islice(message.roster.members, ROSTER_MAX)
+        own = next((one for one in clear if one.member_id == member), None)
     for field in fields:
         message.ClearField(field)
     if inner is not None:
         message.MergeFrom(inner)
-    elif isinstance(message, pb.UpdateMembersRequest):
-        known = seals.key_of(chat, member)
-        own = [one for one in clear if one.member_id == member]
-        message.roster.members.extend(one for one in own if _introduces(one, known))
+    elif own is not None and _introduces(own, seals.key_of(chat, member)):
+        message.roster.members.append(own)  # type: ignore[attr-defined]
     is_welcome = isinstance(message, pb.JoinNetworkResponse) and message.member_id > 0
     return inner is not None or (fields == _ROSTER and not is_welcome)
 

@@ -49,7 +49,7 @@ def put_acks(acks: core.Acks) -> pb.AcknowledgeRequest:
 def get_acks(p: pb.AcknowledgeRequest, check: Check) -> core.Acks:
     stored: tuple[Stored, ...] = ()
     if check.required(bool(p.stored), "stored") and check.size(p.stored, "stored", STORED_MAX):
-        stored = tuple(_get_stored(one, check, f"stored[{i}]") for i, one in enumerate(p.stored))
+        stored = check.each(_get_stored, p.stored, "stored")
     return core.Acks(
         caller=facts.get_required_caller(p, check),
         source=check.number(p.source_id, "source_id", low=1),
@@ -89,10 +89,7 @@ def put_sync(sync: core.Sync) -> pb.SyncRequest:
 def get_sync(p: pb.SyncRequest, check: Check) -> core.Sync:
     digests: tuple[tuple[int, int], ...] = ()
     if check.size(p.digests, "digests", DIGESTS_MAX):
-        digests = tuple(
-            (check.number(digest.source_id, f"digests[{i}].source_id", low=1), digest.hash)
-            for i, digest in enumerate(p.digests)
-        )
+        digests = check.each(_get_digest, p.digests, "digests")
     return core.Sync(
         caller=facts.get_required_caller(p, check),
         view=facts.get_required_view(p, check),
@@ -106,6 +103,10 @@ def get_sync(p: pb.SyncRequest, check: Check) -> core.Sync:
     )
 
 
+def _get_digest(p: pb.SourceDigest, check: Check, at: str) -> tuple[int, int]:
+    return check.number(p.source_id, f"{at}.source_id", low=1), p.hash
+
+
 def _put_floor(floor: Floor) -> pb.Floor:
     stream = facts.put_stream(floor.stream)
     return pb.Floor(source_id=floor.source, stream=stream, seq=floor.seq, hash=floor.hash)
@@ -114,7 +115,7 @@ def _put_floor(floor: Floor) -> pb.Floor:
 def _get_floors(p: pb.SyncRequest | pb.SyncResponse, check: Check) -> tuple[Floor, ...]:
     if not check.size(p.floors, "floors", MARKS_MAX):
         return ()
-    return tuple(_get_floor(floor, check, f"floors[{i}]") for i, floor in enumerate(p.floors))
+    return check.each(_get_floor, p.floors, "floors")
 
 
 def _get_floor(p: pb.Floor, check: Check, at: str) -> Floor:
@@ -126,7 +127,7 @@ def _get_floor(p: pb.Floor, check: Check, at: str) -> Floor:
 def _get_keys(keys: Sequence[common.MessageKey], check: Check, at: str) -> tuple[Key, ...]:
     if not check.size(keys, at, MARKS_MAX):
         return ()
-    return tuple(facts.get_key(key, check, f"{at}[{i}]") for i, key in enumerate(keys))
+    return check.each(facts.get_key, keys, at)
 
 
 def _put_run(run: Run) -> pb.Range:
@@ -142,7 +143,7 @@ def _put_run(run: Run) -> pb.Range:
 def _get_runs(p: pb.SyncRequest | pb.SyncResponse, check: Check) -> tuple[Run, ...]:
     if not check.size(p.held, "held", HELD_MAX):
         return ()
-    return tuple(_get_run(run, check, f"held[{i}]") for i, run in enumerate(p.held))
+    return check.each(_get_run, p.held, "held")
 
 
 def _get_run(p: pb.Range, check: Check, at: str) -> Run:

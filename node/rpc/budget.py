@@ -8,9 +8,13 @@ one that was forgotten begins with a full bucket, which that shared one bounds.
 
 How each figure was chosen (2 cores of 2026; a call alone costs 0.4 ms, a line in a frame 0.05 ms):
 
+- `CALL_BYTES`: the 0.4 ms are of a call of no length, and one is read before anybody knows whose it
+  is.  Of what takes longest, entries of a few bytes each, 4 KiB take a millisecond.  So they count
+  as one call more, in any case: who has a token may say what is long, and then waits for longer.
 - `LINES`: a node that does nothing else takes in some 20,000 lines a second of catch-up and 7,000
   of a swarm, in which ten members each say 3,000; so this is met by no node that waits for
   acknowledgements, and one that does not is read as slowly as the rest of the swarm is heard.
+  Rosters, and what is malformed, count as so many as take as long (`codec/frames.py`).
 - `BYTES`: pages of catch-up have 256 KiB and follow each other; a node reads and stores 100 a
   second (25 MiB) of the longest lines.
 - `NOISE`: what is malformed or about a chat that is none is asked by honest nodes for as long as
@@ -20,7 +24,7 @@ How each figure was chosen (2 cores of 2026; a call alone costs 0.4 ms, a line i
   come again, and does.
 - `ADDRESS_CALLS`, `STRANGER_CALLS`: who joins makes three calls as a stranger, two hundred of one
   machine (the largest swarm that was measured) come at ten a second.  100 calls a second are 4 %
-  of the processor.
+  of the processor, of the longest that there are 10 %.
 - `JOINS`, of an address and of all: the same people; each costs a signature and a call back.
 - `REFUSALS`: so many strangers are told that they ask too much; the others are told nothing, at
   half the cost.
@@ -33,6 +37,7 @@ from msgspec import Struct
 
 K = TypeVar("K")
 
+CALL_BYTES = 4_096  # that count as one call more
 KEYS_MAX = 4_096  # keys of each limit, of 200 bytes
 
 
@@ -122,11 +127,13 @@ class Budget:
         self._stranger_joins: Buckets[None] = Buckets(STRANGER_JOINS, 1)
         self._refusals: Buckets[None] = Buckets(REFUSALS, 1)
 
-    def member(self, certificate: bytes, now: float) -> Excess | None:
-        """Why a call of this member, or registry, is not taken."""
+    def member(self, certificate: bytes, now: float, size: int = 0) -> Excess | None:
+        """Why a call of this member, or registry, of so many bytes is not taken."""
         if wait_s := self._noise.wait_s(certificate, now):
             return Excess(f"{NOISE.a_second} calls a second that make no sense here", wait_s)
         wait_s = self._members.take(certificate, now)
+        if not wait_s:
+            self._members.owe(certificate, now, size // CALL_BYTES)
         text = f"{MEMBER_CALLS.a_second} calls a second of a member"
         return Excess(text, wait_s) if wait_s else None
 
@@ -134,9 +141,13 @@ class Budget:
         """A call of this member was malformed, or about a chat that is none."""
         self._noise.owe(certificate, now, 1)
 
-    def stranger(self, address: str, now: float) -> Excess | None:
-        """Why a call of a stranger at this address is not taken."""
-        return _both(self._addresses, self._strangers, address, now, "calls")
+    def stranger(self, address: str, now: float, size: int = 0) -> Excess | None:
+        """Why a call of so many bytes, of a stranger at this address, is not taken."""
+        excess = _both(self._addresses, self._strangers, address, now, "calls")
+        if excess is None:
+            self._addresses.owe(address, now, size // CALL_BYTES)
+            self._strangers.owe(None, now, size // CALL_BYTES)
+        return excess
 
     def joiner(self, address: str, now: float) -> Excess | None:
         """Why a stranger at this address may not ask to be let in."""

@@ -61,8 +61,10 @@ class Gate:
             self.door.begun(peer, now)
         return True
 
-    async def enter(self, context: Context, method: str) -> None:
-        """A call's message has come, or its stream begins.  Aborts it where that is too much."""
+    async def enter(self, context: Context, method: str, size: int = 0) -> None:
+        """A call's message of so many bytes has come, or its stream begins.  Aborts it where that
+        is too much.
+        """
         certificate = self._transport.caller(context)
         if certificate is None:
             return
@@ -71,10 +73,10 @@ class Gate:
             self.door.told(peer, now)
         if self._knows(certificate):
             self.door.proved(peer, certificate)
-            excess = self.budget.member(certificate, now)
+            excess = self.budget.member(certificate, now, size)
         else:
             self.door.disproved(peer)
-            excess = self.budget.stranger(host_of(peer), now)
+            excess = self.budget.stranger(host_of(peer), now, size)
             if excess is None and method == JOIN:
                 excess = self.budget.joiner(host_of(peer), now)
         if excess is not None:

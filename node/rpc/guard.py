@@ -101,7 +101,7 @@ def _behind(gate: Gate, method: str, handler: Any) -> Any:
     codec = handler.request_deserializer, handler.response_serializer
 
     async def one(request: Any, context: Context) -> Any:
-        await gate.enter(context, method)
+        await gate.enter(context, method, len(request) if isinstance(request, bytes) else 0)
         return await serve(request, context)
 
     async def many(request: Any, context: Context) -> None:

@@ -219,8 +219,8 @@ class Link:
             await asyncio.sleep(wait_s)
 
     def _take(self, frame: Frame) -> int:
-        """How many calls and lines were in it."""
-        self.doubtful, self._taken = False, self._taken + 1
+        """For how many lines it counts."""
+        self.doubtful, self._taken, unasked = False, self._taken + 1, 0
         if frame.hello is not None:
             self.peer = frame.hello
             self._on_hello(self, frame.hello)
@@ -231,7 +231,9 @@ class Link:
                 self._close(answer.id, _outcome(answer.reply))
             elif (since := self._expired.pop(answer.id, None)) is not None:
                 self._on_late(self, round((self._loop.time() - since) * 1000))
-        return sum(map(_lines, frame.asked))
+            else:
+                unasked += 1
+        return sum([asked.lines for asked in frame.asked]) + unasked
 
     def _serve(self, asked: Asked) -> None:
         request = asked.request
@@ -358,11 +360,6 @@ class Link:
         for queue in (self._urgent, self._bulk, self._held):
             queue.clear()
         self._queued = 0
-
-
-def _lines(asked: Asked) -> int:
-    request = asked.request
-    return len(request.messages) if isinstance(request, Tell) else 1
 
 
 def _nothing_of(_: Link) -> None:

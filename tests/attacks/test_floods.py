@@ -6,6 +6,7 @@ for here is not forgotten at once.
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -13,10 +14,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 import pytest
 
+from node.codec import PROTOCOL
 from node.codec.frames import write_hello
 from node.rpc import budget
 from node.rpc.options import REQUEST_BYTES_MAX
@@ -148,6 +151,66 @@ def test_a_stranger_that_asks_too_much_is_told_once_what_and_when(yard: Site) ->
     assert ends["CANCELLED"] > 0
     assert "calls a second of an address that is no member's; come again in" in told
     talk(yard, 1)
+
+
+def test_a_stranger_s_calls_full_of_signatures_depose_nobody(yard: Site) -> None:
+    """Thousands of records under an id of its own making, each to be looked at, ten times a second
+    at the leader.
+    """
+    before = yard.calm()
+    leader = next(name for name in HONEST if yard.id[name] == _led(before)["bob"][0])
+    over, ends = threading.Event(), Counter[str]()
+
+    def told(future: Any) -> None:
+        end = refused(future.exception())
+        ends[f"{end.code} {end.reason}".strip()] += 1
+
+    def flood() -> None:
+        with channel(yard.listen[leader], yard.stranger.tls) as made:
+            update, calls = made.unary_unary("/p2pchat.v1.Node/UpdateMembers"), list[Any]()
+            while not over.wait(0.05):
+                calls.append(update.future(_unsigned(yard, 3_000), timeout=CALL_S))
+                calls[-1].add_done_callback(told)
+            for one in calls:
+                one.exception()
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    try:
+        time.sleep(8)
+        talk(yard, 3)
+    finally:
+        over.set()
+        flooding.join()
+    assert _led(yard.calm()) == _led(before)
+    assert set(ends) == {"INVALID_ARGUMENT BAD_FIELD", "RESOURCE_EXHAUSTED TOO_MANY_CALLS"}, ends
+    assert sum(ends.values()) > 50
+
+
+def _led(state: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """By whom, and in which epoch, as each member has it."""
+    return {name: state[name][1] for name in HONEST}
+
+
+def _unsigned(site: Site, count: int) -> bytes:
+    """So many records of nobody, in the clear, and no signature of a card twice."""
+    caller = common_pb2.Caller(
+        chat_id=site.chat, node_id=2**53 - 5, incarnation=1, protocol=PROTOCOL
+    )
+    request = node_pb2.UpdateMembersRequest(caller=caller)
+    one = common_pb2.MemberRecord(
+        member_id=caller.node_id,
+        identity=site.stranger.identity,
+        address="a:1",
+        life=common_pb2.LIFE_ALIVE,
+        card=common_pb2.KeyCard(certificate=b"c", seal_key=b"s" * 32),
+    )
+    for _ in range(count):
+        one.card.signature = site.stranger.identity + os.urandom(31) + b"\0"
+        request.roster.members.append(one)
+    data = request.SerializeToString()
+    assert len(data) < REQUEST_BYTES_MAX
+    return data
 
 
 # ---- a member ------------------------------------------------------------------------------------

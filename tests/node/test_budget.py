@@ -107,6 +107,36 @@ def test_a_refused_stranger_takes_nothing_from_the_others() -> None:
     assert taken(made, [f"ipv4:10.1.0.{n}" for n in range(256)]) == min(256, left)
 
 
+def test_what_is_long_counts_as_several_calls() -> None:
+    """Whoever has a token left may say it, a member of a large group that comes back, too."""
+    made, size = Budget(), 512 * 1024
+    more = size // budget.CALL_BYTES
+    assert made.stranger(A, 0.0, size) is None
+    left = budget.ADDRESS_CALLS.burst - 1 - more
+    assert taken(made, [A] * 1_000) == left > 0
+    assert made.stranger(A, 1.0, size) is None
+    assert made.stranger(A, 1.0 + more / budget.ADDRESS_CALLS.a_second - 2, 0) is not None
+    assert made.stranger(A, 1.0 + more / budget.ADDRESS_CALLS.a_second, 0) is None
+
+
+def test_of_all_strangers_no_more_is_read_however_long_it_is() -> None:
+    made, size = Budget(), 512 * 1024
+    addresses = [f"ipv4:10.0.0.{n}" for n in range(256)]
+    calls = sum(
+        made.stranger(address, now, size) is None for now in range(60) for address in addresses
+    )
+    most = budget.STRANGER_CALLS.burst + 60 * budget.STRANGER_CALLS.a_second
+    assert calls <= 1 + most / (size // budget.CALL_BYTES)
+
+
+def test_what_is_long_counts_for_members_too() -> None:
+    made, size, calls = Budget(), 512 * 1024, 0
+    while made.member(MEMBER, 0.0, size) is None:
+        calls += 1
+    assert calls == 1 + int(budget.MEMBER_CALLS.burst / (1 + size // budget.CALL_BYTES))
+    assert made.member(MEMBER, 0.2, 0) is None
+
+
 def test_members_are_not_held_up_by_strangers() -> None:
     made = Budget()
     taken(made, [A] * 100_000)

@@ -6,17 +6,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from node.codec import METHODS, NDS_METHODS, Create, Malformed, Method, method_of
+from node.codec import METHODS, NDS_METHODS, Create, Malformed, Method, facts, method_of
 from node.codec.check import Check
 from node.codec.rosters import get_decision
 from node.core import messages as core
 from node.core.reasons import Reason
 from node.core.types import Epoch
 from node.limits import Limits
+from node.trust.cards import fault as card_fault
 from p2pchat.v1 import common_pb2, nds_pb2, node_pb2
 from tests.node import wire_values as values
-from tests.node.wire_values import EXAMPLES, REPLIES, TELL
+from tests.node.wire_values import CALLER, EXAMPLES, REPLIES, TELL
 
 LIMITS = Limits()
 
@@ -280,6 +282,13 @@ BOUNDS: list[tuple[type, str, Any, str, str]] = [
         "farewells",
         "must have 1 entries",
     ),
+    (
+        core.Join,
+        "twice",
+        lambda m: (m.left_ids.append(m.left_ids[0]), m.farewells.append(m.farewells[0])),
+        "left_ids",
+        "must be different ones",
+    ),
     (core.Join, "short", lambda m: m.farewells.__setitem__(0, b"f"), "farewells[0]", "not 1"),
     *(
         (
@@ -414,6 +423,76 @@ def test_a_few_violations_are_enough() -> None:
 
     sync = next(example for example in EXAMPLES if isinstance(example, core.Sync))
     assert len(faults(sync, spoil)) == 16
+
+
+@pytest.mark.parametrize("field", ["held", "floors", "digests", "wanted"])
+def test_once_that_many_are_wrong_the_others_are_not_read(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To say what is wrong costs many times what it costs to read it."""
+    said = list[str]()
+    fail = Check.fail
+    monkeypatch.setattr(Check, "fail", lambda *args: (said.append(args[1]), fail(*args)))
+    sync = next(example for example in EXAMPLES if isinstance(example, core.Sync))
+    faults(sync, lambda message: [getattr(message, field).add() for _ in range(4_000)])
+    assert len(said) < 40
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[core.Card]:
+    """Of which cards the signature was looked at."""
+    cards = list[core.Card]()
+
+    def fault(identity: bytes, card: core.Card) -> str:
+        cards.append(card)
+        return card_fault(identity, card)
+
+    monkeypatch.setattr(facts, "card_fault", fault)
+    return cards
+
+
+@pytest.mark.parametrize(
+    ("spoil", "field"),
+    [
+        (lambda records: setattr(records[7], "address", ""), "roster.members[7].address"),
+        (lambda records: setattr(records[9], "member_id", 1), "roster.members[9].member_id"),
+        (lambda records: [records.add() for _ in range(4_096)], "roster.members"),
+        (lambda records: setattr(records[5], "identity", b""), "roster.members[5].identity"),
+    ],
+    ids=["field", "order", "size", "identity"],
+)
+def test_no_signature_is_looked_at_where_the_form_is_wrong(
+    spoil: Any, field: str, looked_at: list[core.Card]
+) -> None:
+    found = faults(core.Update(CALLER, core.Roster()), lambda message: spoil(_crowd(message)))
+    assert field in found
+    assert not looked_at
+
+
+def test_after_the_first_bad_signature_no_other_is_looked_at(looked_at: list[core.Card]) -> None:
+    found = faults(core.Update(CALLER, core.Roster()), _crowd)
+    assert found == {"roster.members[0].card": "it is not signed by the identity"}
+    assert len(looked_at) == 1
+
+
+def _crowd(message: Any) -> Any:
+    """Ten, none of whose cards is signed."""
+    for number in range(1, 11):
+        record = facts.put_member(replace(values.RECORD, id=number))
+        record.card.signature = number.to_bytes(64)
+        message.roster.members.append(record)
+    return message.roster.members
+
+
+@pytest.mark.parametrize("kind", [core.Join, core.Leave])
+def test_nor_is_it_in_other_calls(kind: type, looked_at: list[core.Card]) -> None:
+    def spoil(message: Any) -> None:
+        said = message.record if kind is core.Leave else message
+        said.identity, said.address = values.RECORD.identity, ""
+        said.card.CopyFrom(facts.put_card(values.RECORD.card))
+
+    faults(next(one for one in EXAMPLES if isinstance(one, kind)), spoil)
+    assert not looked_at
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)

@@ -12,6 +12,8 @@ from node.codec import CARRIED, AskWriter, Malformed, call_of, conversation
 from node.codec.frames import (
     ADDRESSES_MAX,
     BODIES,
+    BYTES_OF_LINE,
+    DEPS_OF_LINE,
     Asked,
     read_frame,
     write_answer,
@@ -195,6 +197,32 @@ def test_of_two_messages_that_are_wrong_both_are_named() -> None:
         told.messages[0].msg = told.messages[2].msg_id = ""
 
     assert set(spoilt(spoil)) == {"messages.messages[0].msg", "messages.messages[2].msg_id"}
+
+
+def lines(ask: bytes) -> int:
+    (one,) = read_frame(ask, LIMITS).asked
+    return one.lines
+
+
+def test_what_is_told_counts_by_its_lines_and_by_what_it_answers() -> None:
+    assert lines(AskWriter().write(1, SEVERAL)) == 3
+    assert lines(AskWriter().write(1, replace(SEVERAL, messages=SEVERAL.messages[:1]))) == 1
+    deps = tuple(MESSAGE.key._replace(seq=n) for n in range(1, 513))
+    tell = core.Tell(CALLER, 1, (said(7, deps=deps), said(8)))
+    assert lines(AskWriter().write(1, tell)) == 2 + 512 // DEPS_OF_LINE
+
+
+def test_rosters_and_what_is_malformed_count_by_their_size() -> None:
+    """Each record costs more than a line; and what is wrong is found at the end."""
+    records = tuple(replace(values.RECORD, id=id) for id in range(1, 101))
+    update = AskWriter().write(1, core.Update(CALLER, core.Roster(records)))
+    assert lines(update) == pytest.approx(len(update) / BYTES_OF_LINE, abs=2)
+    frame = pb.Frame.FromString(AskWriter().write(1, core.Tell(CALLER, 1, (said(1), said(2)))))
+    frame.asks[0].messages.messages[1].msg = ""
+    frame.asks[0].messages.messages[0].msg = "x" * 9_000
+    bad = frame.SerializeToString()
+    assert isinstance(read_frame(bad, LIMITS).asked[0].request, Malformed)
+    assert lines(bad) == pytest.approx(len(bad) / BYTES_OF_LINE, abs=2)
 
 
 def test_as_many_messages_as_a_call_may_have_are_read() -> None:

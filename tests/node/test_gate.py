@@ -118,6 +118,15 @@ async def test_a_stranger_is_taken_then_refused_then_dropped(house: House) -> No
         assert await end(channel) == "OK"
 
 
+async def test_what_is_long_is_taken_as_several_calls(house: House) -> None:
+    stranger, _ = person()
+    size = 100 * budget.CALL_BYTES
+    async with house.channel(stranger) as channel:
+        ends = [await end(channel, payload=bytes(size)) for _ in range(3)]
+    assert ends == ["OK", "OK", REFUSED]
+    assert house.echo.seen == 2
+
+
 async def test_a_member_at_the_same_address_is_taken_all_the_while(house: House) -> None:
     """Also over a new connection, of which nothing is known yet."""
     stranger, _ = person()

@@ -347,6 +347,17 @@ def test_who_is_not_known_yet_is_by_its_own_record_alone(known: str) -> None:
     assert clear.roster == core.Roster(said)
 
 
+def test_one_record_and_no_more_is_taken_of_what_nobody_has_sealed() -> None:
+    """Each has a signature, and thousands fit into a call of who is nobody."""
+    ours = ChatSeals(lambda: [chat(CALLER.chat, ALICE, {})])
+    message = pb.UpdateMembersRequest.FromString(method(core.Update).write_request(INTRODUCED))
+    own = next(one for one in message.roster.members if one.member_id == BOB)
+    message.roster.members.extend([own] * 1_000)
+    request = method(core.Update).read_request(message.SerializeToString(), LIMITS, ours)
+    assert isinstance(request, core.Update)
+    assert request.roster == core.Roster((OWN,))
+
+
 @pytest.mark.parametrize("card", [NO_CARD, CARDS[BOB]], ids=["none", "the known one"])
 def test_who_has_no_other_key_says_nothing_in_the_clear(card: core.Card) -> None:
     """Whoever has stolen the certificate of a node, and none of its other keys."""

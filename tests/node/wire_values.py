@@ -226,7 +226,7 @@ requests = st.one_of(
         words,
         addresses,
         hashes,
-        member_lists,
+        member_lists.map(lambda ids: tuple(sorted(set(ids)))),
         st.sampled_from([core.LOGGED, core.TRANSIENT]),
         farewells=st.just(()),
         invite=hashes,

@@ -438,7 +438,7 @@ class JoinNetworkRequest(_message.Message):
 
     @_builtins.property
     def left_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Member ids in this network that this identity has left; at most 4,096."""
+        """Member ids in this network that this identity has left, each once; at most 4,096."""
 
     @_builtins.property
     def card(self) -> _common_pb2.KeyCard:
