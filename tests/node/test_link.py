@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from node.codec import AskWriter, Hello, Malformed
-from node.codec.frames import read_frame
+from node.codec.frames import Answer, Asked, Frame, read_frame
 from node.codec.sealing import Seals
 from node.core import messages as core
 from node.core.messages import Ping, Refusal, Reply, Request
@@ -424,6 +424,14 @@ async def test_a_flood_is_read_slowly_and_said_once(
     assert two.link.pace.held_s > 0.35
     assert floods == [two.link]
     assert one.link.pace.held_s == 0, "answers are nobody's flood"
+
+
+async def test_answers_to_what_nobody_has_asked_are_counted(ends: tuple[End, End]) -> None:
+    one, _ = ends
+    answers = [Answer(id, REPLIES[core.Told]) for id in range(1_000, 1_100)]
+    assert one.link._take(Frame(None, [], answers)) == 100
+    ping, told = Asked(1, "ping", PING), Asked(2, "messages", tell(1), 7)
+    assert one.link._take(Frame(None, [ping, told], [])) == 8
 
 
 async def test_calls_that_make_no_sense_are_counted_against_who_makes_them(
