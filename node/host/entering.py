@@ -467,8 +467,7 @@ async def _unknown(
 ) -> NoSuchChat:
     """With the nearest names that there are, and who could not be asked."""
     names: list[str] = []
-    for address in addresses:
-        rows = await networks_of(node, address)
+    for rows in await asyncio.gather(*(networks_of(node, one) for one in addresses)):
         names += [row.name for row in rows or ()]
     unasked = "".join(f"; no NDS answers at {address}" for address in silent)
     return NoSuchChat(name, f" at {' or '.join(addresses)}{unasked}", names)

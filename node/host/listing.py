@@ -1,6 +1,7 @@
 """Discovery services as one asks for chats there: which are meant, and what they list."""
 
 import asyncio
+import math
 
 from .. import words
 from ..codec import NetworkPage
@@ -12,6 +13,8 @@ from .nodes import Node
 
 ASK_MS = 2_000  # for one question to a discovery service
 LISTED_MAX = 10_000  # networks of one list
+PAGES_MAX = 100  # of one list; ours have a thousand networks each
+LIST_MS = 6_000  # for all pages of one list
 
 
 def addresses_in(nds: str) -> tuple[Address, ...]:
@@ -29,30 +32,44 @@ def addresses_in(nds: str) -> tuple[Address, ...]:
 async def networks(node: Node, nds: str) -> words.Networks:
     """All networks of these discovery services, or of all in use.  Raises BadField."""
     addresses = [*addresses_in(nds)] or [*node.nds_candidates()]
-    lists = await asyncio.gather(*(networks_of(node, one) for one in addresses))
-    silent = [at for at, rows in zip(addresses, lists, strict=True) if rows is None]
-    why = {at: node.discovery(at).distrust for at in silent}
-    for address in silent:
+    lists = await asyncio.gather(*(_listed(node, one) for one in addresses))
+    why = {at: one for at, one in zip(addresses, lists, strict=True) if isinstance(one, str)}
+    for address in why:
         node.forget_discovery(address)
-    every = [row for rows in lists for row in rows or ()]
+    every = [row for rows in lists if not isinstance(rows, str) for row in rows]
     return words.Networks(
         tuple(sorted(every, key=lambda row: (row.name, row.nds))),
-        unreachable=tuple(at for at in silent if not why[at]),
-        distrusted=tuple(why[at] for at in silent if why[at]),
+        unreachable=tuple(at for at, text in why.items() if not text),
+        distrusted=tuple(text for text in why.values() if text),
     )
 
 
 async def networks_of(node: Node, address: Address) -> list[words.Network] | None:
-    """All pages of one discovery service; None where it does not answer."""
+    """All pages of one discovery service; None where it does not answer, or does not end."""
+    rows = await _listed(node, address)
+    return None if isinstance(rows, str) else rows
+
+
+async def _listed(node: Node, address: Address) -> list[words.Network] | str:
+    """The same; or why it is not trusted, empty where it does not answer.
+
+    A page that says that there are more brings some, and the next one is another: a service that
+    goes on for ever is not heard to the end of our patience.
+    """
     mine = {one.group.chat for one in node.chats}
     rows: list[words.Network] = []
-    token = ""
+    token, tokens = "", {""}
+    now = asyncio.get_running_loop().time
+    ends_at = now() + LIST_MS / 1000
     while len(rows) < LISTED_MAX:
+        left_ms = math.ceil(1000 * (ends_at - now()))
+        if left_ms <= 0 or len(tokens) > PAGES_MAX:
+            return f"the list of the NDS at {address} does not end"
         page = await node.discovery(address).networks(
-            page_size=1_000, page_token=token, deadline_ms=ASK_MS
+            page_size=1_000, page_token=token, deadline_ms=min(ASK_MS, left_ms)
         )
         if not isinstance(page, NetworkPage):
-            return None
+            return node.discovery(address).distrust
         for one in page.networks:
             record = one.record
             state = "member" if record.chat in mine else "idle" if one.idle else "live"
@@ -72,4 +89,7 @@ async def networks_of(node: Node, address: Address) -> list[words.Network] | Non
         token = page.next_page_token
         if not token:
             break
+        if token in tokens or not (page.networks or page.left_out):
+            return f"the list of the NDS at {address} does not end"
+        tokens.add(token)
     return rows
