@@ -6,7 +6,10 @@ are known; what all together may ask is bounded too, so that it does not help to
 
 How each figure was chosen: a node asks three times when it starts and once every three seconds for
 each chat that it leads, else every ten; the largest swarm that was measured had 200 nodes on one
-machine, which began within a minute: 100 calls a second.  A call costs about half a millisecond.
+machine, which began within a minute: 100 calls a second.  A call costs about a millisecond, half of
+it before it is looked at, or two where it changes a record.  What costs more takes further tokens,
+each before it is done: a signature after the second that a call depends on (0.2 ms; a removal has
+two at most, a chain of hand-overs 16), and 100 networks after the first that are listed (1 ms).
 A network is made once, by hand, and stays for good: 50 at once is somebody who moves house.
 A node watches once; one that lost its connection is noticed within 40 s, and counts till then.
 """
@@ -15,6 +18,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import AddressValueError, IPv6Address, IPv6Network
+from threading import Lock
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -44,6 +48,14 @@ class Excess(Struct, frozen=True):
     wait_s: float
 
 
+class Exceeded(Exception):
+    """Raised in the middle of a call, of which nothing has happened."""
+
+    def __init__(self, excess: Excess) -> None:
+        super().__init__(excess.limit)
+        self.excess = excess
+
+
 class Buckets:
     """A bucket for each address; those seen least recently are forgotten."""
 
@@ -69,9 +81,10 @@ class Buckets:
 
 
 class Budget:
-    """Whether a call is taken."""
+    """Whether a call is taken.  Asked by several threads."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._calls = Buckets(CALLS), Buckets(ALL_CALLS)
         self._creates = Buckets(CREATES), Buckets(ALL_CREATES)
         self._watches: Counter[str] = Counter()
@@ -84,13 +97,14 @@ class Budget:
         address = address_of(peer)
         pairs = [self._calls, self._creates] if creates else [self._calls]
         keys = [(one, key) for each, all_ in pairs for one, key in ((each, address), (all_, ""))]
-        for buckets, key in keys:
-            if wait_s := buckets.wait_s(key, now):
-                whose = "an address" if key else "all together"
-                limit = f"{buckets.rate.a_second:g} {buckets.rate.what} a second of {whose}"
-                return Excess(limit, wait_s)
-        for buckets, key in keys:
-            buckets.take(key, now)
+        with self._lock:
+            for buckets, key in keys:
+                if wait_s := buckets.wait_s(key, now):
+                    whose = "an address" if key else "all together"
+                    limit = f"{buckets.rate.a_second:g} {buckets.rate.what} a second of {whose}"
+                    return Excess(limit, wait_s)
+            for buckets, key in keys:
+                buckets.take(key, now)
         return None
 
     @contextmanager

@@ -71,7 +71,7 @@ class Server:
         budget = Budget() if tls is not None else None
         self._grpc = make_server([Noise(budget)], OPTIONS, RPCS_MAX)
         service = NodeDiscovery(
-            self._ledger, self._watchers, self._questions, self._now, Grants(tls)
+            self._ledger, self._watchers, self._questions, self._now, Grants(tls), budget=budget
         )
         nds_pb2_grpc.add_NodeDiscoveryServicer_to_server(service, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)

@@ -26,7 +26,8 @@ The rules: a record changes hands only by compare-and-set on its epoch; epochs a
 since a service that forgot starts with a higher generation and takes over what its callers know
 (`_recall`), where it has signed that; nothing else but its clock moves its generation; a leader
 that says that it leads stays; and a network that has a claim key is changed by nobody who has not
-proved that, or its owner's.  What a caller has proved is looked at before.
+proved that, or its owner's.  Of what a caller shows, only the signatures are looked at that such a
+decision depends on, in the order of these rules: a stranger has few looked at.
 """
 
 from nds.record.decisions import (

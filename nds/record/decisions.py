@@ -281,7 +281,7 @@ def _unproved(kept: Kept, by: Speaker, facts: Facts = NO_FACTS) -> Decision[Refu
         return None
     if record is None:
         return Decision(None, kept.generation, Refused(Reason.WRONG_CLAIM_KEY))
-    if record.is_spoken_for(by) or (key in by.proved and facts.epoch > record.epoch):
+    if record.is_spoken_for(by) or (facts.epoch > record.epoch and key in by.proved):
         return None
     shown = None if record.deleted else record
     return Decision(record, kept.generation, Refused(Reason.WRONG_CLAIM_KEY, shown))
@@ -379,8 +379,9 @@ def _is_led(record: Record, answer: Answer, ask: Ask, now_ms: int) -> bool:
 def _is_expelled(record: Record, claim: Claim) -> bool:
     """Was the leader removed, by one that had the right to it?  Who owns it now is by nobody."""
     member, person, by = claim.expelled
-    known = by != b"" and by in record.owners()
-    return known and member == record.leader and person != record.owner
+    if member != record.leader or person == record.owner:
+        return False
+    return any(owner in by for owner in reversed(record.owners()) if owner)
 
 
 def _believed(record: Record, claim: Claim, now_ms: int) -> bool:

@@ -1,6 +1,6 @@
 """What the decisions are made of: the record, requests, replies, and the limits between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from enum import Enum, StrEnum, auto
 from itertools import pairwise
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
@@ -44,6 +44,7 @@ class HandOver(NamedTuple):
 
     by: bytes
     owner: bytes  # from then on
+    signature: bytes = b""
 
 
 class Expelled(NamedTuple):
@@ -51,21 +52,30 @@ class Expelled(NamedTuple):
 
     member: int
     person: bytes  # its identity
-    by: bytes  # the owner's
+    by: Container[bytes]  # the owners on whose word; a signature is looked at when it is asked
 
 
-NOBODY_EXPELLED = Expelled(0, b"", b"")
+NOBODY_EXPELLED = Expelled(0, b"", ())
+
+
+def holds(step: HandOver) -> bool:
+    """Of a world where every hand-over is signed by who hands on."""
+    return True
 
 
 class Speaker(Struct, frozen=True):
-    """For what a caller speaks, and what it has proved."""
+    """For what a caller speaks, and what it has proved.
+
+    A signature costs time: it is looked at when a decision asks for it, and not before.
+    """
 
     claim_key: bytes = b""  # to be registered; empty: as it is
     owner: bytes = b""  # of the network, to be registered where none is
-    proved: frozenset[bytes] = frozenset()  # the public keys by which the request is signed
+    proved: Container[bytes] = frozenset()  # the public keys by which the request is signed
     certificate: bytes = b""  # of its connection, in DER; empty: that proves none
     host: str = ""  # the IP address that it comes from
-    handovers: tuple[HandOver, ...] = ()  # that it has shown, in their order
+    handovers: tuple[HandOver, ...] = ()  # that it shows, in their order
+    holds: Callable[[HandOver], bool] = holds  # whether one of these is signed by who hands on
 
 
 NOBODY = Speaker()
@@ -108,7 +118,8 @@ class Record(Struct, frozen=True):
         """
         owners = [*self.former, self.owner]
         for step in by.handovers:
-            if step.by == owners[-1] and step not in pairwise(owners):
+            is_next = step.by == owners[-1] and (step.by, step.owner) not in pairwise(owners)
+            if is_next and by.holds(step):
                 owners.append(step.owner)
         return tuple(owners[-OWNERS_MAX:])
 

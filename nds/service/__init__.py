@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
+from nds.budget import Budget
 from nds.ledger import Ledger
 from nds.logs import say
 from nds.record import (
@@ -41,13 +42,15 @@ from nds.store import Changed
 from nds.watchers import Watchers
 from p2pchat.v1 import nds_pb2, nds_pb2_grpc
 
-LISTING_PAGE = 500
+LISTING_PAGE = 100  # networks that are in the price of a call
 
 T = TypeVar("T")
 
 
 class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
-    """The service.  `now` gives unix milliseconds, `draw` a number for a new network."""
+    """The service.  `now` gives unix milliseconds, `draw` a number for a new network; `budget` is
+    what each address may ask, None: as much as it likes.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,9 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
         now: Callable[[], int],
         grants: Grants,
         draw: Callable[[], int] = lambda: secrets.randbelow(wire.CHAT_MAX) + 1,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget
         self._ledger = ledger
         self._watchers = watchers
         self._questions = questions
@@ -84,12 +89,14 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
 
     @unary
     async def GetNetworkInformation(
-        self, request: nds_pb2.GetNetworkInformationRequest, _: Caller
+        self, request: nds_pb2.GetNetworkInformationRequest, caller: Caller
     ) -> nds_pb2.GetNetworkInformationResponse:
         after, size = wire.reading(request, self._now())
         if request.chat_id or request.name:
             record = await self._read(request.chat_id, request.name)
             return nds_pb2.GetNetworkInformationResponse(networks=[self._told(record)])
+        for _ in range(LISTING_PAGE, size, LISTING_PAGE):
+            caller.spend()
         page = await self._ledger.page(after, size + 1, self._seen_from(request.include_hidden))
         fault = await self._ledger.fault()
         return nds_pb2.GetNetworkInformationResponse(
@@ -140,11 +147,11 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
 
     @streaming
     async def WatchNetworks(
-        self, request: nds_pb2.WatchNetworksRequest
+        self, request: nds_pb2.WatchNetworksRequest, caller: Caller
     ) -> AsyncGenerator[nds_pb2.WatchNetworksResponse, None]:
         watcher = self._watchers.add()
         try:
-            async for record in self._listing(self._seen_from(request.include_hidden)):
+            async for record in self._listing(self._seen_from(request.include_hidden), caller):
                 yield nds_pb2.WatchNetworksResponse(network=self._network(record))
             yield nds_pb2.WatchNetworksResponse(caught_up=True)
             # What is owed was published after the watcher was added, and is at least as new
@@ -215,12 +222,13 @@ class NodeDiscovery(nds_pb2_grpc.NodeDiscoveryServicer):
             raise Refusal(Refused(Reason.UNKNOWN_NETWORK), self._now())
         return record
 
-    async def _listing(self, seen_from_ms: int) -> AsyncIterator[Record]:
+    async def _listing(self, seen_from_ms: int, caller: Caller) -> AsyncIterator[Record]:
         after = ""
         while page := await self._ledger.page(after, LISTING_PAGE, seen_from_ms):
             for record in page:
                 yield record
             after = page[-1].name
+            caller.spend()
 
     def _seen_from(self, include_hidden: bool) -> int:
         """Since when the leaders of a listing must have been heard."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import wraps
 from math import ceil
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf import any_pb2
@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from nds.budget import Budget, Exceeded
 from nds.errors import NdsError, StoreFull
 from nds.logs import say
 from nds.record import Reason, Refused
@@ -123,20 +124,28 @@ def store_fault(error: NdsError) -> str:
 
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-Self = TypeVar("Self")
+
+
+class Budgeted(Protocol):
+    """A service with a budget; None: everybody asks as much as it likes."""
+
+    budget: Budget | None
+
+
+Bounded = TypeVar("Bounded", bound=Budgeted)
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 
 def unary(
-    method: Callable[[Self, Q, Caller], Awaitable[A]],
-) -> Callable[[Self, Q, Context], Awaitable[A]]:
+    method: Callable[[Bounded, Q, Caller], Awaitable[A]],
+) -> Callable[[Bounded, Q, Context], Awaitable[A]]:
     """A handler whose exceptions become the status that the caller gets."""
 
     @wraps(method)
-    async def handler(self: Self, request: Q, context: Context) -> A:
+    async def handler(self: Bounded, request: Q, context: Context) -> A:
         try:
-            return await method(self, request, caller_of(context))
+            return await method(self, request, caller_of(context, self.budget))
         except Exception as error:
             await _abort(context, error)
 
@@ -144,14 +153,15 @@ def unary(
 
 
 def streaming(
-    method: Callable[[Self, Q], AsyncGenerator[A, None]],
-) -> Callable[[Self, Q, Context], AsyncIterator[A]]:
+    method: Callable[[Bounded, Q, Caller], AsyncGenerator[A, None]],
+) -> Callable[[Bounded, Q, Context], AsyncIterator[A]]:
     """The same for a handler that answers with a stream."""
 
     @wraps(method)
-    async def handler(self: Self, request: Q, context: Context) -> AsyncIterator[A]:
+    async def handler(self: Bounded, request: Q, context: Context) -> AsyncIterator[A]:
         try:
-            async with aclosing(method(self, request)) as answers:
+            caller = caller_of(context, self.budget)
+            async with aclosing(method(self, request, caller)) as answers:
                 async for answer in answers:
                     yield answer
         except Exception as error:
@@ -167,6 +177,8 @@ async def _abort(context: Context, error: Exception) -> NoReturn:
             await refuse(context, _bad_input(error))
         case Refusal():
             await refuse(context, _refused(error))
+        case Exceeded():
+            await refuse(context, too_many(error.excess.limit, error.excess.wait_s))
         case TooSlow():
             text = "this watcher reads too slowly; start again"
             await refuse(context, status(code_pb2.RESOURCE_EXHAUSTED, text, "SLOW_WATCHER"))

@@ -1,4 +1,7 @@
-"""Messages to values and back.  Every field of every request is checked here, and nowhere else."""
+"""Messages to values and back.  Every field of every request is checked here, and nowhere else.
+
+No signature is: whether one holds is found out when something depends on it.
+"""
 
 import base64
 import re
@@ -12,7 +15,6 @@ from nds.record import (
     INTEGER_MAX,
     NAME_MAX,
     NO_EPOCH,
-    NOBODY_EXPELLED,
     Claim,
     Create,
     Epoch,
@@ -26,8 +28,8 @@ from nds.record import (
     believable,
     is_idle,
 )
-from nds.service.owning import expelled, handed_over
-from nds.service.proofs import Caller, Changing, proved
+from nds.service.owning import expelled, is_handed_over
+from nds.service.proofs import Caller, Changing, Proved
 from p2pchat.v1 import common_pb2, nds_pb2
 
 CHAT_MAX = 2**63 - 1
@@ -122,6 +124,7 @@ class Check:
     def speaker(
         self, request: nds_pb2.UpdateLeaderRequest | nds_pb2.RenewRequest, caller: Caller
     ) -> Speaker:
+        chat, signatures = request.chat_id, caller.signatures
         return Speaker(
             self.key("claim_key", request.claim_key),
             self.key("owner", request.owner),
@@ -129,12 +132,12 @@ class Check:
             caller.certificate,
             caller.host,
             self.handovers(request),
+            lambda step: is_handed_over(chat, step, signatures),
         )
 
     def handovers(
         self, request: nds_pb2.UpdateLeaderRequest | nds_pb2.RenewRequest
     ) -> tuple[HandOver, ...]:
-        """Those that hold."""
         limit = (
             f"at most {HAND_OVERS_MAX}, each with two identities of {KEY_BYTES} bytes"
             f" and a signature of {SIGNATURE_BYTES}"
@@ -143,10 +146,11 @@ class Check:
         fits = sizes <= {(KEY_BYTES, KEY_BYTES, SIGNATURE_BYTES)}
         fits = fits and len(request.handovers) <= HAND_OVERS_MAX
         self.require("handovers", limit, holds=fits)
-        is_one = fits and 0 < request.chat_id <= CHAT_MAX
-        return handed_over(request.chat_id, request.handovers) if is_one else ()
+        return tuple(HandOver(one.by, one.owner, one.signature) for one in request.handovers)
 
-    def removals(self, request: nds_pb2.UpdateLeaderRequest, by: Speaker) -> Expelled:
+    def removals(
+        self, request: nds_pb2.UpdateLeaderRequest, by: Speaker, caller: Caller
+    ) -> Expelled:
         """Whom they show to be removed, on the word of the owner that is named or one before."""
         limit = (
             f"at most {REMOVALS_MAX} decisions, each with a person of {KEY_BYTES} bytes or none, a"
@@ -155,12 +159,10 @@ class Check:
         )
         fits = len(request.removals) <= REMOVALS_MAX and all(map(_is_decision, request.removals))
         self.require("removals", limit, holds=fits)
-        if not fits or not 0 < request.chat_id <= CHAT_MAX:
-            return NOBODY_EXPELLED
-        owners = dict.fromkeys((by.owner, *(step.by for step in by.handovers)))
-        return expelled(request.chat_id, list(request.removals), owners)
+        owners = {by.owner, *(step.by for step in by.handovers)}
+        return expelled(request.chat_id, list(request.removals), owners, caller.signatures)
 
-    def proofs(self, request: Changing, caller: Caller) -> frozenset[bytes]:
+    def proofs(self, request: Changing, caller: Caller) -> Proved:
         """The keys by which the request is signed; what is not by the key that it names is none."""
         limit = (
             f"at most {PROOFS_MAX} proofs, each with a key of {KEY_BYTES} bytes"
@@ -169,7 +171,7 @@ class Check:
         sizes = {(len(one.key), len(one.signature)) for one in request.proofs}
         fits = len(request.proofs) <= PROOFS_MAX and sizes <= {(KEY_BYTES, SIGNATURE_BYTES)}
         self.require("proofs", limit, holds=fits)
-        return proved(request, caller.certificate) if fits else frozenset()
+        return Proved(request, caller)
 
     def facts(self, sent: nds_pb2.Facts) -> Facts:
         if sent.name:
@@ -255,7 +257,7 @@ def claim(sent: nds_pb2.UpdateLeaderRequest, now_ms: int, caller: Caller) -> Cla
         only_fate=sent.only_fate,
         facts=check.facts(sent.facts),
         by=by,
-        expelled=check.removals(sent, by),
+        expelled=check.removals(sent, by, caller),
     )
     members = all(1 <= vote <= INTEGER_MAX for vote in sent.votes)
     limit = f"at most {VOTES_MAX} member ids of 1 to {INTEGER_MAX}"

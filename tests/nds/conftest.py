@@ -79,6 +79,7 @@ class Running:
     ledger: Ledger
     watchers: Watchers
     exits: AsyncExitStack
+    service: NodeDiscovery
     draws: list[int] = field(default_factory=list)
 
     async def create(self, name="tea", address="127.0.0.1:1024", number=1):
@@ -132,4 +133,4 @@ async def nds():
         channel = grpc.aio.insecure_channel(address, options=LOCAL)
         exits.push_async_callback(channel.close)
         stub = nds_pb2_grpc.NodeDiscoveryStub(channel)
-        yield Running(stub, channel, address, clock, store, ledger, watchers, exits)
+        yield Running(stub, channel, address, clock, store, ledger, watchers, exits, service)

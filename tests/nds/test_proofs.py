@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from nds import record as nds
 from nds.record import Create, Epoch, Facts, Granted, Reason, Removal, Renewal, Speaker
-from nds.service.proofs import proved, statement
+from nds.service.proofs import Caller, Proved, Signatures, statement
 from node.codec import NDS_METHODS
 from node.core import messages as core
 from node.core.proving import statement as as_nodes_say
@@ -45,6 +45,12 @@ def sent(request):
 def signed(request, secret=b"\1" * 32, shows=b"certificate"):
     signature = claims.sign(secret, as_nodes_say(request, shows))
     return replace(request, proofs=(core.Proof(claims.public(secret), signature),))
+
+
+def proved(request, certificate):
+    """Of all keys that it names, those that it proves."""
+    by = Proved(request, Caller("", certificate, Signatures()))
+    return {one.key for one in request.proofs if one.key in by}
 
 
 # --- what is signed ------------------------------------------------------------------------------

@@ -307,6 +307,18 @@ def test_the_service_takes_the_files_that_it_may_have():
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+async def test_a_call_that_costs_more_than_others_takes_more_of_what_an_address_has():
+    async with running() as (_, stub):
+        request = nds_pb2.GetNetworkInformationRequest(page_size=1_000)
+        done = []
+        for _ in range(8):
+            calls = [stub.GetNetworkInformation(request) for _ in range(50)]
+            done += await asyncio.gather(*calls, return_exceptions=True)
+        refused = [taken_apart(one) for one in done if isinstance(one, grpc.aio.AioRpcError)]
+        assert 0 < len(refused) < 400
+        assert {one.reason for one in refused} == {"TOO_MANY_CALLS"}
+
+
 # --- under load ------------------------------------------------------------------------------
 
 

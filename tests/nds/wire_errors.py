@@ -25,7 +25,7 @@ def taken_apart(error: grpc.aio.AioRpcError) -> Refusal:
     for detail in status_pb2.Status.FromString(raw).details:
         if detail.Unpack(info):
             assert info.domain == "p2pchat.v1"
-        elif not detail.Unpack(bad):
+        elif not detail.Unpack(bad) and not detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             network = nds_pb2.NetworkInformation()
             assert detail.Unpack(network), detail
     fields: dict[str, list[str]] = {}

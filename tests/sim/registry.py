@@ -107,7 +107,7 @@ def expelled(claim: Claim) -> nds.Expelled:
             if not is_signed(author, one.signature, said):
                 break
             if one in last and one.act in REMOVALS:
-                return nds.Expelled(one.whom, one.person, owner)
+                return nds.Expelled(one.whom, one.person, {owner})
             if one.act is Act.OP and one.whom == last[0].by:
                 author = one.person
     return nds.NOBODY_EXPELLED
