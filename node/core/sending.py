@@ -88,6 +88,7 @@ class Sending:
         s = self._s
         s.outbox.landed(member)
         status, full = call.status, False
+        unproved = isinstance(outcome, Told) and outcome.receipt is Receipt.STORED
         if self._has_stored(outcome, messages, member, relay):
             s.outbox.healthy(member, s.now - call.sent_at, direct=not relay)
             stored = upto(messages, outcome.id)
@@ -95,7 +96,7 @@ class Sending:
             self._stored(stored, member, Way.RELAY if relay else Way.DIRECT, s.now - call.sent_at)
             if not messages:
                 return self.send(member)
-            status, full = Reason.PENDING_FULL, True
+            status, full, unproved = Reason.PENDING_FULL, True, False
         elif isinstance(outcome, Refusal):
             status, full = outcome.reason, outcome.reason == Reason.PENDING_FULL
         elif isinstance(outcome, Told):
@@ -117,11 +118,11 @@ class Sending:
             member,
             relay,
             by_relay=not relay and not full and self._has(self.relay_for(member), messages[0].key),
-            silent=isinstance(outcome, Silence),
+            in_vain=unproved or isinstance(outcome, Silence),
         )
 
     def _try_otherwise(
-        self, member: MemberId, relay: MemberId, *, by_relay: bool, silent: bool
+        self, member: MemberId, relay: MemberId, *, by_relay: bool, in_vain: bool
     ) -> None:
         """After a failure, on the way by `relay` if that is not 0: by one at once, or later."""
         s, lane = self._s, self._s.outbox.lane(member)
@@ -130,7 +131,7 @@ class Sending:
             self._look_direct(lane, member)
             if not lane.blocked:
                 return self.send(member)
-        elif relay and silent:
+        elif relay and in_vain:
             lane.relay_until = 0  # The relay is no help: try the direct way next.
         if not lane.blocked:
             s.alarms.set(Alarm.LANE, s.now + s.outbox.back_off(member), member)

@@ -46,6 +46,19 @@ def test_a_relay_s_word_is_no_acknowledgement_of_another(word: str) -> None:
     assert talk.of(e.Acknowledged) == []
 
 
+def test_what_a_target_does_not_sign_for_is_told_it_directly_next() -> None:
+    """It may count it as trimmed, and takes it from its author alone."""
+    talk = follower(3, 1, 2, signs=SIGNS)
+    talk.hold(m.Ping)
+    said = talk.says("hello")
+    talk.answer(m.Tell, Told(Receipt.STORED, said.id, 1), to=1)
+    talk.fail(m.Tell, to=2)
+    talk.answer(m.Tell, Told(Receipt.STORED, said.id, 2), to=1)
+    talk.wait_for(m.Tell)
+    assert talk.callees(m.Tell)[-1:] == [2]
+    assert talk.now < LAN.relay_ms
+
+
 def test_the_target_s_own_word_is_one() -> None:
     talk, tell = told_past()
     right = signer(2)(statement(CHAT, 2, [tell.messages[0].key]))
