@@ -16,6 +16,7 @@ from nds.record.values import (
     NO_EPOCH,
     NO_IDS,
     SILENCE_MS,
+    STALL_MS,
     Answer,
     Ask,
     Begun,
@@ -385,13 +386,20 @@ def _is_expelled(record: Record, claim: Claim) -> bool:
 
 
 def _believed(record: Record, claim: Claim, now_ms: int) -> bool:
-    """Whether a silent leader counts as leading: one that no majority of its members misses."""
-    is_missed = 2 * len(set(claim.votes)) > claim.electorate > 0
-    return not is_missed and _is_trusted(record, now_ms)
+    """Whether a silent leader counts as leading: one that its members do not miss.
+
+    One that we never reached is missed by a majority.  One that we did reach may have stalled for
+    a moment: it is not missed by one member of three or more that nobody seconds, as one does that
+    is cut off from all the others and claims again and again.
+    """
+    voters = len(set(claim.votes))
+    if record.answered:
+        return voters < 2 < claim.electorate and 0 <= now_ms - record.seen_ms < STALL_MS
+    return not 2 * voters > claim.electorate > 0 and _is_trusted(record, now_ms)
 
 
 def _is_trusted(record: Record, now_ms: int) -> bool:
-    """Whether a silent leader is believed by its renewals.
+    """Whether a silent leader is believed by its renewals, whoever misses it.
 
     Only one that we never reached (it may stand behind a wall that its members see through), and
     that renewed a moment ago.

@@ -13,6 +13,7 @@ BLOCK = 8  # ids in a block
 INTEGER_MAX = 2**53 - 1  # exact in JSON; nodes read no number above it
 RENEWAL_MS = 3_000  # how often a leader renews
 SILENCE_MS = 2 * RENEWAL_MS  # how long a leader that we never reached is believed by its renewals
+STALL_MS = RENEWAL_MS + 1_000  # how long one that we reached is, against a vote that nobody seconds
 IDLE_MS = 60_000  # without renewal: listed as idle
 HIDDEN_MS = 24 * 3_600_000  # without renewal: listed no more
 OWNERS_MAX = 16  # that are remembered, the present one among them

@@ -4,6 +4,8 @@ Every node and the service stand behind gates that know their callers.  Whatever
 on, and the number of epochs tells how often somebody was made leader.
 """
 
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -21,6 +23,7 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.xdist_group("processes")
 
 SECONDS = 5  # lines of each who talks: as long as a quarrel would need to be seen twice
+STALL_S = 0.7  # longer than the service waits for an answer
 
 
 class Walled(NamedTuple):
@@ -224,7 +227,13 @@ def test_a_leader_that_only_the_nds_reaches_is_replaced_once(walled: Walled) -> 
         after = followed(walled, rest, before)
         assert after.member != before.member
         wait_for(lambda: walled.cluster[leader].leading("dev") == after, "it follows, too")
-        talk.goes_on(5 * SECONDS * len(SQUARE))
+        talk.goes_on(2 * SECONDS * len(SQUARE))
+        stalled = next(name for name in rest if walled.cluster[name].id("dev") == after.member)
+        for _ in range(4):  # While the old one claims again and again.
+            walled.cluster[stalled].kill(signal.SIGSTOP)
+            time.sleep(STALL_S)
+            walled.cluster[stalled].kill(signal.SIGCONT)
+            talk.goes_on(SECONDS * len(SQUARE))
     assert walled.epochs(before) == 1
     walled.open()
     assert walled.cluster.agree("dev", *SQUARE) == after

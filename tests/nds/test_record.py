@@ -181,9 +181,24 @@ def test_silence_of_a_leader_never_reached_counts_as_leading(word, age_ms, votes
     assert wins or said.reason is Reason.LEADER_ALIVE
 
 
-def test_silence_of_a_leader_once_reached_counts_for_nothing():
-    claim = replace(CLAIM, votes=())
-    assert isinstance(finish(replace(TEA, seen_ms=NOW), Answer(Word.SILENT), claim), Granted)
+@pytest.mark.parametrize(
+    ("age_ms", "votes", "electorate", "wins"),
+    [
+        (0, 1, 4, False),  # one that is cut off from all the others, while the leader stalls
+        (3_999, 1, 3, False),
+        (4_000, 1, 4, True),
+        (0, 0, 4, False),
+        (0, 2, 50, True),
+        (0, 1, 2, True),
+        (0, 0, 0, True),  # of nobody knows how many
+        (-1, 1, 4, True),
+    ],
+)
+def test_silence_of_a_leader_once_reached_counts_against_one_alone(age_ms, votes, electorate, wins):
+    claim = replace(CLAIM, votes=tuple(range(1, votes + 1)) * 2, electorate=electorate)
+    said = finish(replace(TEA, seen_ms=NOW - age_ms), Answer(Word.SILENT), claim)
+    assert isinstance(said, Granted) == wins
+    assert wins or said.reason is Reason.LEADER_ALIVE
 
 
 def test_the_records_own_leader_is_not_asked_about_itself():
