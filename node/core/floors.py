@@ -64,6 +64,8 @@ class Floors:
         """Is it believed because its author, or several, have said so, or its author is away: and
         not only as nobody was asked yet?
         """
+        if floor.source == self._s.me:
+            return floor.at <= self.said()
         is_away = not self._s.members.is_active(floor.source)
         return is_away or self._told(floor) is not None or self._several_count(floor)
 

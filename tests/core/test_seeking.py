@@ -128,6 +128,21 @@ def test_a_floor_of_who_is_there_ends_a_wait_only_by_its_own_word() -> None:
     assert talk.one(e.StoreMarks) == e.StoreMarks((floor,))
 
 
+def test_a_floor_of_our_own_lines_ends_a_wait_where_we_have_said_as_much() -> None:
+    """Of a life of before, whose log is gone: others have trimmed it."""
+    talk = follower(4, 1, 2, 3, messages=(line(4, 1, "now", k=2),))
+    hear(talk, line(3, 1, "r", after=(line(4, 1),)))
+    floors = talk.group._catching_up.floors
+    assert not floors.is_known(Floor(4, stream(3), 1, 0))
+    talk.hold(m.Sync)
+    while not any(request.wanted for request in talk.sent(m.Sync)):
+        talk.fail(m.Sync) if talk.waits(m.Sync) else talk.wait_for(m.Sync)
+    floor = Floor(4, stream(), 1, 0)
+    talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
+    assert talk.one(e.StoreMarks) == e.StoreMarks((floor,))
+    assert (talk.shown, talk.group.pending) == (["r"], 0)
+
+
 def test_a_floor_in_a_comparison_ends_no_wait() -> None:
     """What it counts over may be on its way still."""
     talk = follower(4, 1, 2, 3)
