@@ -109,7 +109,7 @@ PURE_LIBRARY = names(
 )
 WIRE = names("google grpc grpc_health grpc_reflection grpc_status p2pchat")
 CORE_FACTS = names(
-    "types access clock conversation deciding messages reasons timing runs marks", "node.core."
+    "types access clock conversation deciding messages reasons timing sums runs marks", "node.core."
 )
 CORE_WORDS = CORE_FACTS | names("events effects errors", "node.core.")
 CORE_PARTS = names(

@@ -10,21 +10,28 @@ from typing import Any, TypeAlias
 
 from node.archive.cipher import sqlite3
 from node.archive.posts import POSTS
+from node.core.sums import SUM_BYTES
 
 Step: TypeAlias = str | Callable[[sqlite3.Connection], None]
 
+HOLE = """CREATE TABLE hole (
+        source INTEGER NOT NULL, incarnation INTEGER NOT NULL, random INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (source, incarnation, random, seq)
+    ) STRICT, WITHOUT ROWID"""
 MARKS = (
     """CREATE TABLE floor (
         source INTEGER PRIMARY KEY,
         incarnation INTEGER NOT NULL, random INTEGER NOT NULL, seq INTEGER NOT NULL,
         hash INTEGER NOT NULL
     ) STRICT""",
-    """CREATE TABLE hole (
-        source INTEGER NOT NULL, incarnation INTEGER NOT NULL, random INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        PRIMARY KEY (source, incarnation, random, seq)
-    ) STRICT, WITHOUT ROWID""",
+    HOLE,
 )
+FLOOR = """CREATE TABLE floor (
+        source INTEGER PRIMARY KEY,
+        incarnation INTEGER NOT NULL, random INTEGER NOT NULL, seq INTEGER NOT NULL,
+        sum BLOB NOT NULL
+    ) STRICT"""
 
 ONE_BY_ONE = (
     """CREATE TABLE post (
@@ -161,6 +168,21 @@ WENT = (  # What others count as trimmed may never have come here.
     ) STRICT""",
 )
 
+
+def widen_floors(base: sqlite3.Connection) -> None:
+    """What was trimmed is gone: the hash of before stands for its sum."""
+    for *mark, hash in base.execute("SELECT * FROM floor_before").fetchall():
+        total = (hash % 2**64).to_bytes(SUM_BYTES)
+        base.execute("INSERT INTO floor VALUES (?, ?, ?, ?, ?)", [*mark, total])
+
+
+SUMS: tuple[Step, ...] = (  # A floor is not over an exclusive or any more.
+    "ALTER TABLE floor RENAME TO floor_before",
+    FLOOR,
+    widen_floors,
+    "DROP TABLE floor_before",
+)
+
 STEPS: dict[int, tuple[Step, ...]] = {
     1: MARKS,
     2: WHO_LACKS,
@@ -170,6 +192,7 @@ STEPS: dict[int, tuple[Step, ...]] = {
     6: SEVERAL_LINES,
     7: (*HEADS, *CHANGES),
     8: (*WENT, "INSERT INTO trimmed SELECT source, incarnation, random, seq FROM floor"),
+    9: SUMS,
 }  # statements, by the version that they start from
 
 

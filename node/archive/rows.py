@@ -9,14 +9,15 @@ from typing import Any
 
 import msgspec
 
-from node.archive.migrations import CHANGES, HEADS, MARKS, MESSAGES, WENT
+from node.archive.migrations import CHANGES, FLOOR, HEADS, HOLE, MESSAGES, WENT
 from node.archive.ports import Wanted
 from node.archive.posts import POSTS
 from node.core.conversation import DIGEST_BYTES, ChatMessage, Kind, Spot
 from node.core.deciding import ID_BYTES
+from node.core.sums import SUM_BYTES
 from node.core.types import Epoch, Floor, Hlc, Key, Stream
 
-VERSION = 9  # of these tables; a higher one in a file was written by a later program
+VERSION = 10  # of these tables; a higher one in a file was written by a later program
 APPLICATION = 0x70327063  # "p2pc", in the header of every log
 
 TABLES = (
@@ -26,7 +27,8 @@ TABLES = (
     *POSTS,
     "CREATE TABLE member (id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT",
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    *MARKS,
+    FLOOR,
+    HOLE,
     *WENT,
 )
 
@@ -216,16 +218,15 @@ def _heads(packed: bytes) -> tuple[bytes, ...]:
     return tuple(packed[at : at + ID_BYTES] for at in range(0, len(packed), ID_BYTES))
 
 
-def of_floor(floor: Floor) -> tuple[int, ...]:
-    """The parameters of `PUT_FLOOR`.  A column holds 64 bits with a sign."""
-    signed = floor.hash - 2**64 if floor.hash >= 2**63 else floor.hash
-    return floor.source, *floor.stream, floor.seq, signed
+def of_floor(floor: Floor) -> tuple[int | bytes, ...]:
+    """The parameters of `PUT_FLOOR`."""
+    return floor.source, *floor.stream, floor.seq, floor.sum.to_bytes(SUM_BYTES)
 
 
-def to_floor(row: tuple[int, ...]) -> Floor:
+def to_floor(row: tuple[int, int, int, int, bytes]) -> Floor:
     """A floor from a row of its table."""
-    source, incarnation, random, seq, hash = row
-    return Floor(source, Stream(incarnation, random), seq, hash % 2**64)
+    source, incarnation, random, seq, total = row
+    return Floor(source, Stream(incarnation, random), seq, int.from_bytes(total))
 
 
 def to_key(row: Iterable[int]) -> Key:

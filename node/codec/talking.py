@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from node.codec import conversation, facts
 from node.codec.check import Check
 from node.core import messages as core
+from node.core.sums import SHORT_BYTES, SUM_BYTES
 from node.core.types import Floor, Key, Run, Stored, Stream
 from node.limits import (
     DIGESTS_MAX,
@@ -76,7 +77,7 @@ def put_sync(sync: core.Sync) -> pb.SyncRequest:
     return pb.SyncRequest(
         caller=facts.put_caller(sync.caller),
         view=facts.put_view(sync.view),
-        digests=[pb.SourceDigest(source_id=source, hash=hash) for source, hash in sync.digests],
+        digests=[_put_digest(source, hash) for source, hash in sync.digests],
         held=map(_put_run, sync.held),
         sources=sync.sources,
         newest_first=sync.newest_first,
@@ -103,13 +104,31 @@ def get_sync(p: pb.SyncRequest, check: Check) -> core.Sync:
     )
 
 
+def _put_digest(source: int, hash: int) -> pb.SourceDigest:
+    return pb.SourceDigest(source_id=source, hash=_put_wide(hash, SHORT_BYTES))
+
+
 def _get_digest(p: pb.SourceDigest, check: Check, at: str) -> tuple[int, int]:
-    return check.number(p.source_id, f"{at}.source_id", low=1), p.hash
+    source = check.number(p.source_id, f"{at}.source_id", low=1)
+    return source, _get_wide(p.hash, SHORT_BYTES, check, f"{at}.hash")
+
+
+def _put_wide(value: int, size: int) -> bytes:
+    """A number of so many bytes; empty for 0."""
+    return value.to_bytes(size) if value else b""
+
+
+def _get_wide(sent: bytes, size: int, check: Check, at: str) -> int:
+    if len(sent) not in (0, size):
+        check.fail(at, f"must have {size} bytes, or none, not {len(sent)}")
+        return 0
+    return int.from_bytes(sent)
 
 
 def _put_floor(floor: Floor) -> pb.Floor:
     stream = facts.put_stream(floor.stream)
-    return pb.Floor(source_id=floor.source, stream=stream, seq=floor.seq, hash=floor.hash)
+    total = _put_wide(floor.sum, SUM_BYTES)
+    return pb.Floor(source_id=floor.source, stream=stream, seq=floor.seq, sum=total)
 
 
 def _get_floors(p: pb.SyncRequest | pb.SyncResponse, check: Check) -> tuple[Floor, ...]:
@@ -121,7 +140,8 @@ def _get_floors(p: pb.SyncRequest | pb.SyncResponse, check: Check) -> tuple[Floo
 def _get_floor(p: pb.Floor, check: Check, at: str) -> Floor:
     source = check.number(p.source_id, f"{at}.source_id", low=1)
     stream = facts.get_stream(p.stream, check, f"{at}.stream")
-    return Floor(source, stream, check.number(p.seq, f"{at}.seq", low=1), p.hash)
+    seq = check.number(p.seq, f"{at}.seq", low=1)
+    return Floor(source, stream, seq, _get_wide(p.sum, SUM_BYTES, check, f"{at}.sum"))
 
 
 def _get_keys(keys: Sequence[common.MessageKey], check: Check, at: str) -> tuple[Key, ...]:
@@ -136,7 +156,7 @@ def _put_run(run: Run) -> pb.Range:
         stream=facts.put_stream(run.stream),
         first=run.first,
         last=run.last,
-        hash=run.hash,
+        hash=_put_wide(run.hash, SHORT_BYTES),
     )
 
 
@@ -150,7 +170,8 @@ def _get_run(p: pb.Range, check: Check, at: str) -> Run:
     source = check.number(p.source_id, f"{at}.source_id", low=1)
     stream = facts.get_stream(p.stream, check, f"{at}.stream")
     first = check.number(p.first, f"{at}.first", low=1)
-    return Run(source, stream, first, check.number(p.last, f"{at}.last", low=first), p.hash)
+    last = check.number(p.last, f"{at}.last", low=first)
+    return Run(source, stream, first, last, _get_wide(p.hash, SHORT_BYTES, check, f"{at}.hash"))
 
 
 def put_synced(synced: core.Synced) -> pb.SyncResponse:

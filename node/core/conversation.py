@@ -7,7 +7,6 @@ So a text can be erased: its digest stands in its place, and with it the digest 
 its author's signature, hold as before.  What changes a line is a message, too (`changes`).
 """
 
-import struct
 from collections.abc import Iterable
 from enum import IntEnum
 from functools import lru_cache
@@ -22,9 +21,9 @@ from .types import ChatId, Epoch, Hlc, Key, LinePlace, Place, WallMillis
 LINES_MAX = 64  # of a message
 SALT_BYTES = 16
 DIGEST_BYTES = 32
+HASH_BYTES = 16
 _MESSAGE, _LINE = b"p2pchat message", b"p2pchat line"  # whose digests they are
 _SIGNED = b"p2pchat message 1\0"  # no signature for anything else begins like this
-_number = struct.Struct(">Q").unpack_from
 
 
 class Kind(IntEnum):
@@ -81,11 +80,9 @@ class ChatMessage(Struct, frozen=True, gc=False):
         return self.ids[0]
 
     @property
-    def hash(self) -> int:
-        """64 bits of the digest."""
-        (number,) = _number(self.digest)
-        hash: int = number
-        return hash
+    def hash(self) -> bytes:
+        """The first half of the digest."""
+        return self.digest[:HASH_BYTES]
 
     @property
     def chars(self) -> int:

@@ -2,7 +2,8 @@
 
 Two logs are equal when their hashes are.  Where they differ, one hash per author finds the authors,
 and the runs held of those find the messages (Demers and others 1987; Merkle 1987 with two levels).
-The hashes are cumulative: what was trimmed stays in them, by way of its author's floor.
+All of them are of sums (`sums`), which are cumulative: what was trimmed stays in them, by way of
+its author's floor.
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from msgspec import Struct
 from .conversation import ChatMessage
 from .marks import Marks, outranks
 from .runs import Runs
+from .sums import minus, plus, short, term
 from .types import NO_HLC, Floor, Hlc, Key, MemberId, Run, Stream
 
 
@@ -20,7 +22,7 @@ class Held(Struct, frozen=True, gc=False):
     """What the index keeps of a message."""
 
     hlc: Hlc
-    hash: int
+    hash: bytes
     size: int  # bytes, about
     ids: tuple[str, ...]
 
@@ -39,18 +41,19 @@ class History:
         holes: Iterable[Key] = (),
         trimmed: Iterable[Key] = (),
     ) -> None:
-        self.hash = 0  # over all that is held
         self.size = 0  # bytes of all that is held, about ...
         self.lines = 0  # ... and in how many lines
         self.marks = Marks()
         self._index: dict[Key, Held] = {}
         self._streams: dict[MemberId, dict[Stream, Runs]] = {}
-        self._hashes: dict[MemberId, int] = {}
+        self._total = 0  # over all that counts ...
+        self._sums: dict[MemberId, int] = {}  # ... of each author ...
+        self._digests: dict[MemberId, int] = {}  # ... and its hash, where that was asked for
         self._ids: dict[MemberId, dict[str, Key]] = {}
         self._trimmed = {key.source: key for key in trimmed}  # the last that went here
         for floor in floors:
             self.marks.floors[floor.source] = floor
-            self._mix(floor.source, floor.hash)
+            self._mix(floor.source, floor.sum)
         for key in holes:
             self.open_hole(key)
 
@@ -62,10 +65,10 @@ class History:
         key = message.key
         if key in self._index:
             return False
-        hash = self._keep(message)
-        self._runs_of(key[0], key[1]).add(key[2], hash)
+        more = self._keep(message)
+        self._runs_of(key[0], key[1]).add(key[2], more)
         if not self.marks.floors or not self.marks.covers(key):
-            self._mix(key[0], hash)
+            self._mix(key[0], more)
         return True
 
     def is_next(self, messages: Sequence[ChatMessage]) -> bool:
@@ -81,14 +84,12 @@ class History:
     def extend(self, messages: Sequence[ChatMessage]) -> None:
         """Take in messages for which `is_next` holds."""
         source, stream, _ = messages[0].key
-        hash = 0
-        for message in messages:
-            hash ^= self._keep(message)
-        self._runs_of(source, stream).extend(messages[0].key[2], messages[-1].key[2], hash)
-        self._mix(source, hash)
+        more = plus(0, sum([self._keep(message) for message in messages]))
+        self._runs_of(source, stream).extend(messages[0].key[2], messages[-1].key[2], more)
+        self._mix(source, more)
 
     def _keep(self, message: ChatMessage) -> int:
-        """Into the index; gives its hash."""
+        """Into the index; gives its term."""
         hash, count = message.hash, len(message.ids)
         size = OVERHEAD + LINE * count + message.size
         if message.deps:
@@ -96,7 +97,7 @@ class History:
         self._index[message.key] = Held(message.hlc, hash, size, message.ids)
         self.size += size
         self.lines += count
-        return hash
+        return term(hash)
 
     def _runs_of(self, source: MemberId, stream: Stream) -> Runs:
         if (streams := self._streams.get(source)) is None:
@@ -137,11 +138,12 @@ class History:
         """Take in one for which `supersedes` holds; nobody was shown a line with an old id."""
         key, hash = message.key, message.hash
         held = self._index[key]
+        before, after = term(held.hash), term(hash)
         self._index[key] = Held(message.hlc, hash, held.size, message.ids)
         self.lines += len(message.ids) - len(held.ids)
         self._forget_ids(key, held)
-        self._streams[key.source][key.stream].rehash(key.seq, held.hash, hash)
-        self._mix(key.source, held.hash ^ hash)
+        self._streams[key.source][key.stream].replace(key.seq, before, after)
+        self._mix(key.source, minus(after, before))
 
     def same(self, message: ChatMessage) -> bool:
         """Is it held, with this content?"""
@@ -205,7 +207,7 @@ class History:
         if floor is not None and stream <= floor.stream:
             first = last + 1 if stream < floor.stream else max(first, floor.seq + 1)
         runs = self._streams.get(source, {}).get(stream, ())
-        return first > last or any(f <= first and last <= end for f, end, _ in runs)
+        return first > last or any(f <= first and last <= end for f, end in runs)
 
     # ---- floors and holes ----------------------------------------------------------------------
 
@@ -223,7 +225,7 @@ class History:
         self, source: MemberId, stop: Key | None
     ) -> Iterator[tuple[tuple[Hlc, Key], Key]]:
         for stream, runs in sorted(self._streams[source].items()):
-            for first, last, _ in runs:
+            for first, last in runs:
                 for seq in range(first, last + 1):
                     key = Key(source, stream, seq)
                     if stop is not None and key >= stop:
@@ -233,7 +235,7 @@ class History:
     def trim(self, lines: int, keep: Iterable[Key]) -> tuple[Key, ...]:
         """Give the oldest messages up, of so many lines; gives the last one of each author.
 
-        Their authors' floors rise to them and no hash changes.
+        Their authors' floors rise to them and no sum changes.
         """
         going: list[Key] = []
         for key in self.oldest(keep):
@@ -255,8 +257,8 @@ class History:
         self.size -= held.size
         self.lines -= len(held.ids)
         self._forget_ids(key, held)
-        runs = self._streams[source][stream]
-        dropped = runs.drop_first(held.hash)
+        runs, gone = self._streams[source][stream], term(held.hash)
+        dropped = runs.drop_first(gone)
         assert dropped == seq, f"{key} is trimmed before {dropped}"
         if not runs:
             del self._streams[source][stream]
@@ -264,8 +266,8 @@ class History:
                 del self._streams[source]
         floor = self.marks.floors.get(source)
         if floor is None or not floor.covers(key):
-            hash = held.hash ^ (floor.hash if floor is not None else 0)
-            self.marks.floors[source] = Floor(source, stream, seq, hash)
+            total = plus(gone, floor.sum if floor is not None else 0)
+            self.marks.floors[source] = Floor(source, stream, seq, total)
 
     def _forget_ids(self, key: Key, held: Held) -> None:
         if (ids := self._ids.get(key.source)) is not None:
@@ -278,7 +280,7 @@ class History:
     def outranked(self, theirs: Floor) -> bool:
         """Does that floor stand against ours, and count something else than what we hold?"""
         mine = self.marks.floors.get(theirs.source)
-        return outranks(theirs, mine) and self._prefix(theirs) != theirs.hash
+        return outranks(theirs, mine) and self._prefix(theirs) != theirs.sum
 
     def beyond_reach(self, theirs: Floor) -> int:
         """How many messages of that floor's stream, up to its number, never came here."""
@@ -286,7 +288,7 @@ class History:
         mine = self.marks.floors.get(source)
         low = mine.seq if mine is not None and mine.stream == stream else 0
         runs = self._streams.get(source, {}).get(stream, ())
-        here = sum(max(0, min(last, seq) - max(first, low + 1) + 1) for first, last, _ in runs)
+        here = sum(max(0, min(last, seq) - max(first, low + 1) + 1) for first, last in runs)
         return max(0, seq - low - here)
 
     def is_below(self, theirs: Floor) -> bool:
@@ -296,7 +298,7 @@ class History:
     def adopt(self, theirs: Floor) -> None:
         """Go by a floor that stands against ours.  What is held below stays, and counts by it."""
         assert outranks(theirs, self.marks.floors.get(theirs.source)), theirs
-        self._mix(theirs.source, self._prefix(theirs) ^ theirs.hash)
+        self._mix(theirs.source, minus(theirs.sum, self._prefix(theirs)))
         self.marks.floors[theirs.source] = theirs
 
     def _prefix(self, floor: Floor) -> int:
@@ -304,16 +306,16 @@ class History:
         source, top, last, _ = floor
         mine = self.marks.floors.get(source)
         below, held = mine.at if mine is not None else NO_FLOOR, self._index
-        total = mine.hash if mine is not None else 0
+        total = mine.sum if mine is not None else 0
         for stream, runs in self._streams.get(source, {}).items():
             if below[0] <= stream <= top:
                 low = below[1] + 1 if stream == below[0] else 1
                 high = last if stream == top else runs.last
 
-                def hash_of(seq: int, stream: Stream = stream) -> int:
-                    return held[Key(source, stream, seq)].hash
+                def term_of(seq: int, stream: Stream = stream) -> int:
+                    return term(held[Key(source, stream, seq)].hash)
 
-                total ^= runs.hash_between(low, high, hash_of)
+                total = plus(total, runs.sum_between(low, high, term_of))
         return total
 
     def open_hole(self, key: Key) -> bool:
@@ -329,7 +331,7 @@ class History:
         source, stream, seq = key
         floor = self.marks.floors.get(source)
         runs = self._streams.get(source, {}).get(stream, ())
-        low = max((last for first, last, _ in runs if first <= seq), default=0)
+        low = max((last for first, last in runs if first <= seq), default=0)
         if floor is not None and floor.stream == stream:
             low = max(low, floor.seq)
         return tuple(Key(source, stream, n) for n in range(max(low + 1, seq - most + 1), seq + 1))
@@ -344,15 +346,21 @@ class History:
 
     # ---- comparing -----------------------------------------------------------------------------
 
+    @property
+    def hash(self) -> int:
+        """Over all that counts: 64 bits."""
+        return short(self._total, 8)
+
     def digests(self) -> tuple[tuple[MemberId, int], ...]:
         """One hash per author, in order of author."""
-        return tuple(sorted(self._hashes.items()))
+        self._digests |= {a: short(s) for a, s in self._sums.items() if a not in self._digests}
+        return tuple(sorted(self._digests.items()))
 
     def differing(self, digests: Iterable[tuple[MemberId, int]]) -> tuple[MemberId, ...]:
         """Authors of whom somebody with these digests holds something else."""
-        theirs = dict(digests)
-        authors = theirs.keys() | self._hashes.keys()
-        return tuple(sorted(a for a in authors if theirs.get(a) != self._hashes.get(a)))
+        theirs, ours = dict(digests), dict(self.digests())
+        authors = theirs.keys() | ours.keys()
+        return tuple(sorted(a for a in authors if theirs.get(a) != ours.get(a)))
 
     def held(self, sources: Iterable[MemberId], without: Iterable[Key] = ()) -> tuple[Run, ...]:
         """The runs held of these authors; `without` names messages that are left out of them."""
@@ -420,6 +428,7 @@ class History:
             key = Key(source, stream, seq)
             yield (self._index[key].hlc, key), key
 
-    def _mix(self, source: MemberId, hash: int) -> None:
-        self._hashes[source] = self._hashes.get(source, 0) ^ hash
-        self.hash ^= hash
+    def _mix(self, source: MemberId, more: int) -> None:
+        self._sums[source] = plus(self._sums.get(source, 0), more)
+        self._total = plus(self._total, more)
+        self._digests.pop(source, None)

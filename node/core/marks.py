@@ -2,7 +2,7 @@
 lost.
 
 A source has one floor however often it restarted.  Floors of different logs merge as a chain: the
-higher one stands, of two at one place the lower hash.  A log is therefore a pair (floor, messages
+higher one stands, of two at one place the lower sum.  A log is therefore a pair (floor, messages
 above it) for each source, and the join of two logs is (the higher floor, the union of what lies
 above it): commutative, associative and idempotent, so that nodes which exchange what they have, in
 any order and however often, end alike (Shapiro and others 2011).  Trimming moves a log upwards in
@@ -18,7 +18,7 @@ def outranks(theirs: Floor, mine: Floor | None) -> bool:
     """Of two floors of a source: does the other one stand?"""
     if mine is None or theirs.at != mine.at:
         return mine is None or theirs.at > mine.at
-    return theirs.hash < mine.hash
+    return theirs.sum < mine.sum
 
 
 class Marks:

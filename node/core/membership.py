@@ -12,10 +12,8 @@ takes a suspicion back (SWIM, Das and others 2002).
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from functools import reduce
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from operator import xor
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -23,6 +21,7 @@ from msgspec.structs import replace
 from .access import NO_PASSWORD, ClaimKey, Invite, Password
 from .deciding import ADMINS, Decision, Decisions
 from .messages import NO_CARD, NOBODY, Card, Fact, Known, Life, Member, Roster
+from .sums import minus, plus, short, term
 from .types import NO_IDS, Address, Epoch, Hlc, IdBlock, MemberId, WallMillis, small
 
 RECORDS_MAX = 4_096  # of who ever belonged
@@ -31,6 +30,7 @@ CLAIM_KEYS_KEPT = 4  # the registered one, one that is to be, and those of the o
 CLAIM_KEYS_UNHEARD = 1_000_000  # that may have been made unheard; else one could use all numbers up
 CLAIM_KEY_MAX = 2**52  # the number of the first that is heard of: there is room for others above it
 MADE_MAX = 2**53 - 1
+HASH_BYTES = 8  # of what others compare
 
 
 def merge(a: Member, b: Member) -> Member:
@@ -102,8 +102,8 @@ def _ranked(invites: Iterable[Invite]) -> list[Invite]:
     return [one for _, _, one in sorted(ranked, key=lambda entry: entry[:2])]
 
 
-def _hash(value: object) -> int:
-    return int.from_bytes(blake2b(repr(value).encode(), digest_size=8).digest())
+def _digest(value: object) -> bytes:
+    return blake2b(repr(value).encode(), digest_size=32).digest()
 
 
 class Membership:
@@ -119,10 +119,11 @@ class Membership:
         self.claim_keys: tuple[ClaimKey, ...] = ()
         self._decisions = Decisions(0, b"")
         self.invites: dict[int, Invite] = {}
-        self.hash = 0
+        self._shared = 0  # the sum over all that is nobody's alone ...
+        self._own = 0  # ... and over all records
         self.highest_n = 0  # among all who were ever admitted
         self._records: dict[MemberId, Member] = {}
-        self._hashes: dict[MemberId, int] = {}
+        self._digests: dict[MemberId, bytes] = {}  # of records
         self._belonging: tuple[MemberId, ...] | None = None
         self._lives: dict[MemberId, Life] = {}  # of those that belong
         self._active: tuple[MemberId, ...] | None = None
@@ -155,14 +156,18 @@ class Membership:
         return changed
 
     def _rehash(self, what: str, before: Fact | Password, after: Fact | Password) -> None:
-        for fact in (before, after):
+        for fact, count in ((before, minus), (after, plus)):
             if fact not in (Fact(), NO_PASSWORD):
-                self.hash ^= _hash(fact if what == "topic" else (what, fact))
+                self._count(count, fact if what == "topic" else (what, fact))
+
+    def _count(self, count: Callable[[int, int], int], fact: object) -> None:
+        """Something that is nobody's alone comes (`plus`) or goes (`minus`)."""
+        self._shared = count(self._shared, term(_digest(fact)))
 
     def _decide(self, decisions: Iterable[Decision]) -> list[tuple[Member | None, Member]]:
         """Take decisions in, and note who is removed by all of them."""
         for decision in self._decisions.absorb(decisions):
-            self.hash ^= _hash(decision.id)
+            self._count(plus, decision.id)
         if not len(self._decisions):
             return []
         order, self._nicks = self._decisions.order, None
@@ -184,14 +189,18 @@ class Membership:
             return
         every = sorted(news.union(known), key=lambda key: key.rank)
         self.claim_keys = tuple(every[-CLAIM_KEYS_KEPT:])
-        for changed in {*known} ^ {*self.claim_keys}:
-            self.hash ^= _hash(changed)
+        for gone in {*known}.difference(self.claim_keys):
+            self._count(minus, gone)
+        for new in {*self.claim_keys}.difference(known):
+            self._count(plus, new)
 
     def _put_invite(self, invite: Invite) -> None:
         before = self.invites.get(invite.id)
         after = merge_invites(before or invite, invite)
         if after != before:
-            self.hash ^= _hash(after) ^ (_hash(before) if before is not None else 0)
+            if before is not None:
+                self._count(minus, before)
+            self._count(plus, after)
             self.invites[invite.id] = after
 
     def _forget_old_invites(self) -> None:
@@ -199,7 +208,7 @@ class Membership:
         that one was made by may be wrong.
         """
         for invite in _ranked(self.invites.values())[INVITES_KEPT:]:
-            self.hash ^= _hash(self.invites.pop(invite.id))
+            self._count(minus, self.invites.pop(invite.id))
 
     def kept_from(self, made: int, id: int, by: MemberId) -> int:
         """As of when an invitation made then by that member is kept: where others leave it no room,
@@ -228,9 +237,11 @@ class Membership:
             self._decisions = Decisions(member.id, member.identity)
         self._records[member.id] = member
         self.highest_n = max(self.highest_n, small(member.id))
-        hash = _hash(member)
-        self.hash ^= self._hashes.get(member.id, 0) ^ hash
-        self._hashes[member.id] = hash
+        digest = _digest(member)
+        if (before := self._digests.get(member.id)) is not None:
+            self._own = minus(self._own, term(before))
+        self._own = plus(self._own, term(digest))
+        self._digests[member.id] = digest
         self._belonging = self._active = self._nicks = None
 
     # ---- reading -------------------------------------------------------------------------------
@@ -243,24 +254,29 @@ class Membership:
     @property
     def known(self) -> Known:
         """By which another finds where its roster differs from ours."""
-        return Known(tuple(sorted(self._hashes.items())), self._common_hash)
+        return Known(tuple(sorted(self._hashes().items())), short(self._shared, HASH_BYTES))
 
     @property
-    def _common_hash(self) -> int:
-        return reduce(xor, self._hashes.values(), self.hash)
+    def hash(self) -> int:
+        """Over all that is known: 64 bits."""
+        return short(plus(self._shared, self._own), HASH_BYTES)
+
+    def _hashes(self) -> dict[MemberId, int]:
+        """Of each record."""
+        return {id: int.from_bytes(one[:HASH_BYTES]) for id, one in self._digests.items()}
 
     def beyond(self, known: Known) -> Roster:
         """What is here, and not there or otherwise."""
         there = dict(known.records)
-        hashes = self._hashes
+        hashes = self._hashes()
         part = self.part(*(id for id, hash in hashes.items() if there.get(id) != hash))
-        if known.common == self._common_hash:
+        if known.common == short(self._shared, HASH_BYTES):
             return part
         return replace(self.common, members=part.members)
 
     def lacking(self, known: Known) -> tuple[MemberId, ...]:
         """Whose records are there, and not here or otherwise."""
-        hashes = self._hashes
+        hashes = self._hashes()
         return tuple(id for id, hash in known.records if hashes.get(id) != hash)
 
     def asked_for(self, wanted: Iterable[MemberId], *, common: bool) -> Roster:

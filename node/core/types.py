@@ -108,14 +108,14 @@ class Stored(NamedTuple):
 class Floor(NamedTuple):
     """A mark: all of `source` up to number `seq` of `stream` counts as held and delivered.
 
-    Streams are in the order of their lives.  `hash` is over everything that counts below the mark,
-    so that logs compare equal whatever each of them has trimmed.
+    Streams are in the order of their lives.  `sum` is over everything that counts below the mark
+    (`sums`), so that logs compare equal whatever each of them has trimmed.
     """
 
     source: MemberId
     stream: Stream
     seq: int
-    hash: int
+    sum: int
 
     @property
     def at(self) -> tuple[Stream, int]:

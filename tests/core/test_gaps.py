@@ -29,8 +29,8 @@ def test_of_the_floors_of_one_author_the_one_that_stands_is_kept_with_who_was_as
     gaps.note(ONE)
     gaps.asked(7)
     gaps.note(ONE._replace(seq=2))
-    gaps.note(ONE._replace(hash=3))
-    assert list(gaps) == [ONE._replace(hash=3)]
+    gaps.note(ONE._replace(sum=3))
+    assert list(gaps) == [ONE._replace(sum=3)]
     assert gaps.unasked((7,)) == ()
     gaps.forget(1)
     assert not gaps

@@ -193,7 +193,7 @@ def test_the_asked_one_tells_its_floors_and_serves_what_lies_above_the_askers() 
     assert [key.seq for key in second.keys] == [8, 9, 10, 11, 12]
     assert second.reply.floors == (mine,)
     assert not second.reply.behind, "their floor counts what is here"
-    other = theirs._replace(hash=1)
+    other = theirs._replace(sum=1)
     third = talk.hears(m.Sync(talk.caller(2), talk.view(2), sources=(1,), floors=(other,)))
     assert third.reply.behind
 

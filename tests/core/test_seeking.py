@@ -10,6 +10,7 @@ from node.core import messages as m
 from node.core.conversation import ChatMessage
 from node.core.messages import Life
 from node.core.seeking import WANTED_MAX
+from node.core.sums import term
 from node.core.timing import LAN
 from node.core.types import Floor, Key, Silence, Stream
 
@@ -164,7 +165,7 @@ def test_such_a_floor_counts_over_what_waits_for_nothing_but_what_it_counts(
     talk.group._catching_up.floors.told[2] = stream(), 2
     after = replace(line(2, 2, "b", ms=9_000, after=(R,)), deps=tuple(sorted((R.key, *also))))
     hear(talk, after)
-    floor = Floor(2, stream(), 2, after.hash)
+    floor = Floor(2, stream(), 2, term(after.hash))
     talk.answer(m.Sync, m.Synced(talk.view(1), floors=(floor,)), to=1)
     assert talk.shown == ([] if also else ["r", "b"])
 

@@ -14,6 +14,7 @@ from node.core.events import AnsweredLate, Changed, Field
 from node.core.messages import Life, Receipt
 from node.core.reasons import Reason
 from node.core.spreading import grid
+from node.core.sums import short, term
 from node.core.timing import LAN
 from node.core.types import MemberId, Run, Silence, Stored, Way
 
@@ -168,7 +169,7 @@ def test_who_has_it_from_elsewhere_passes_nothing_on() -> None:
     talk = author()
     said = talk.says("hello")
     source, named, seq = said.key
-    log = (Run(source, named, seq, seq, said.hash),)
+    log = (Run(source, named, seq, seq, short(term(said.hash))),)
     talk.hears(m.Sync(talk.caller(4), talk.view(4), sources=(source,), held=log))
     assert talk.one(e.Acknowledged).way is Way.CATCH_UP
     assert tells(talk) == {7: (), 1: ()}

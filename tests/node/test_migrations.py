@@ -14,7 +14,18 @@ from msgspec.structs import replace
 from node.archive import SqliteArchive, Unread
 from node.archive.checkup import examine
 from node.archive.files import open_database
-from node.archive.migrations import CHANGES, HEADS, MARKS, MESSAGES, NAMESAKES, STEPS, WENT, migrate
+from node.archive.migrations import (
+    CHANGES,
+    FLOOR,
+    HEADS,
+    HOLE,
+    MARKS,
+    MESSAGES,
+    NAMESAKES,
+    STEPS,
+    WENT,
+    migrate,
+)
 from node.archive.posts import POSTS
 from node.archive.rows import APPLICATION, TABLES, VERSION
 from node.core.conversation import ChatMessage
@@ -27,6 +38,7 @@ from node.core.effects import (
     Trim,
 )
 from node.core.history import History
+from node.core.sums import plus, short, term
 from node.core.types import Floor, Key, Post, Stream
 from node.disk import is_plain
 from tests.logs import KEY, looked_into
@@ -92,6 +104,9 @@ def old_log(
     }
     archive.close()
     path.unlink()
+    if "floor" in found:  # 64 bits with a sign.
+        signed = struct.Struct(">q").unpack_from
+        found["floor"] = [(*mark, *signed(total, 120)) for *mark, total in found["floor"]]
     found["message"] = [old_row(n, one) for n, one in enumerate(messages, 1)]
     with closing(sqlite3.connect(path, isolation_level=None)) as base:
         for table in tables:
@@ -261,10 +276,10 @@ def test_what_was_said_before_counts_as_it_counted_and_is_not_exchanged(tmp_path
     history = History(remembered.floors)
     for one in came:
         history.add(one)
-    digests = {floor.source: floor.hash for floor in FLOORS}
+    sums = {floor.source: floor.sum for floor in FLOORS}
     for one in MINE[3:]:
-        digests[ME] ^= one.hash
-    assert dict(history.digests()) == digests
+        sums[ME] = plus(sums[ME], term(one.hash))
+    assert dict(history.digests()) == {source: short(total) for source, total in sums.items()}
     above = [one.key for one in came if not history.marks.covers(one.key)]
     assert above == [one.key for one in MINE[3:]]
 
@@ -343,7 +358,7 @@ def test_older_tables_become_those_that_are_made_today(tmp_path: Path) -> None:
         open_database(tmp_path / name, KEY).close()
     assert schema(tmp_path / "first.db") == schema(tmp_path / "new.db")
     assert schema(tmp_path / "sixth.db") == schema(tmp_path / "new.db")
-    assert {*MESSAGES, *HEADS, *CHANGES, *POSTS, *FIRST[6:], *MARKS, *WENT} == set(TABLES)
+    assert {*MESSAGES, *HEADS, *CHANGES, *POSTS, *FIRST[6:], FLOOR, HOLE, *WENT} == set(TABLES)
     assert set(STEPS) == set(range(1, VERSION))
 
 

@@ -7,6 +7,7 @@ from node.core import access
 from node.core import messages as core
 from node.core.conversation import LINES_MAX, SALT_BYTES, ChatMessage, Kind, Spot
 from node.core.deciding import ID_BYTES, Act, Decision
+from node.core.sums import SHORT_BYTES, SUM_BYTES
 from node.core.types import NO_IDS, Epoch, Floor, Hlc, IdBlock, Key, Run, Stored, Stream
 from node.limits import (
     CHAT_MAX,
@@ -23,6 +24,7 @@ OWN = make_keys()
 numbers = st.integers(0, NUMBER_MAX)
 members = st.integers(1, NUMBER_MAX)
 hashes = st.integers(0, 2**64 - 1)
+shorts = st.integers(0, 2 ** (8 * SHORT_BYTES) - 1)  # of sums
 chats = st.integers(1, CHAT_MAX)
 epochs = st.builds(Epoch, numbers, numbers)
 hlcs = st.builds(Hlc, st.integers(0, HLC_MAX), st.integers(0, COUNTER_MAX))
@@ -208,7 +210,7 @@ runs = st.builds(
     streams,
     members,
     numbers,
-    hashes,
+    shorts,
 )
 stored = st.builds(
     lambda member, first, more: Stored(member, first, first + more),
@@ -246,7 +248,7 @@ requests = st.one_of(
         core.Sync,
         callers,
         views,
-        st.lists(st.tuples(members, hashes), max_size=3).map(tuple),
+        st.lists(st.tuples(members, shorts), max_size=3).map(tuple),
         st.lists(runs, max_size=3).map(tuple),
         member_lists,
         st.booleans(),
@@ -399,7 +401,7 @@ JOIN = core.Join(
     word=b"w" * 64,
 )
 RUN = Run(1_000_001, STREAM, 1, 9, 5)
-FLOOR = Floor(1_000_001, STREAM, 7, 2**64 - 1)
+FLOOR = Floor(1_000_001, STREAM, 7, 2 ** (8 * SUM_BYTES) - 1)
 EXAMPLES: list[core.Request] = [
     JOIN,
     core.Leave(CALLER, RECORD),

@@ -47,7 +47,7 @@ class Bounds:
         """A floor rises by trimming a log that is too large, or is taken from another node."""
         disk = machine.disk
         old = disk.floors.get(floor.source)
-        if old is not None and (old.at, -old.hash) >= (floor.at, -floor.hash):
+        if old is not None and (old.at, -old.sum) >= (floor.at, -floor.sum):
             raise Broken("S8", f"{machine.number} goes from floor {old} to {floor}")
         top = Key(floor.source, floor.stream, floor.seq)
         if top in disk.messages and disk.lines > self.world.timing.log_max:

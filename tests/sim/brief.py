@@ -212,7 +212,7 @@ def effect(value: e.Effect) -> str:  # noqa: PLR0911  one return a kind
         case e.StoreRoster(value):
             return f"stores roster {roster(value)}"
         case e.StoreMarks(floors, holes):
-            marks = [f"floor {key(Key(*floor[:3]))} {floor.hash:016x}"[:-12] for floor in floors]
+            marks = [f"floor {key(Key(*floor[:3]))} {floor.sum % 2**16:04x}" for floor in floors]
             return f"stores {', '.join([*marks, *(f'hole {key(hole)}' for hole in holes)])}"
         case e.Trim(last):
             return f"trims up to {' '.join(map(key, last))}"

@@ -281,8 +281,8 @@ MUTANTS = [
     Mutant(
         "a floor counts only the last that went",
         "node/core/history.py",
-        "            hash = held.hash ^ (floor.hash if floor is not None else 0)\n",
-        "            hash = held.hash\n",
+        "            total = plus(gone, floor.sum if floor is not None else 0)\n",
+        "            total = gone\n",
     ),
     Mutant(
         "what was trimmed is taken in again",

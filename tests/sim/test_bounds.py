@@ -32,7 +32,7 @@ def told() -> tuple[World, Machine, Machine, Key]:
 
 def jump(world: World, machine: Machine, key: Key) -> None:
     """This machine adopts a floor upon the line, long afterwards."""
-    floor = Floor(*key, hash=5)
+    floor = Floor(*key, sum=5)
     world.oracle.floors.add(floor)
     world.now += LONG_MS
     world.oracle.storing_floor(machine, floor)
@@ -99,7 +99,7 @@ def test_a_log_that_is_too_large_may_be_trimmed_to_a_floor_that_another_has() ->
     world, two, _, key = told()
     two.disk.messages[key._replace(seq=2)] = two.disk.messages[key]
     world.timing = replace(world.timing, log_max=1)
-    floor = Floor(key.source, key.stream, 2, hash=5)
+    floor = Floor(key.source, key.stream, 2, sum=5)
     for _ in range(2):  # The second of them finds it known.
         two.disk.floors.clear()
         world.oracle.storing_floor(two, floor)

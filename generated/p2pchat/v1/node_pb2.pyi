@@ -1225,13 +1225,13 @@ class SourceDigest(_message.Message):
     HASH_FIELD_NUMBER: _builtins.int
     source_id: _builtins.int
     """The author."""
-    hash: _builtins.int
-    """Over the keys and contents of its messages."""
+    hash: _builtins.bytes
+    """Over the keys and contents of its messages: BLAKE2b of their sum, 16 bytes; empty for no message."""
     def __init__(
         self,
         *,
         source_id: _builtins.int = ...,
-        hash: _builtins.int = ...,
+        hash: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -1258,8 +1258,10 @@ class Range(_message.Message):
     """First sequence number held, from 1."""
     last: _builtins.int
     """Last sequence number held, not below first."""
-    hash: _builtins.int
-    """Over the keys and contents of the run: tells two contents under one key."""
+    hash: _builtins.bytes
+    """Over the keys and contents of the run: tells two contents under one key.  BLAKE2b of their sum,
+    16 bytes; empty where nothing is said of them.
+    """
     @_builtins.property
     def stream(self) -> _common_pb2.Stream:
         """The stream."""
@@ -1271,7 +1273,7 @@ class Range(_message.Message):
         stream: _common_pb2.Stream | None = ...,
         first: _builtins.int = ...,
         last: _builtins.int = ...,
-        hash: _builtins.int = ...,
+        hash: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stream", b"stream"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -1290,13 +1292,16 @@ class Floor(_message.Message):
     SOURCE_ID_FIELD_NUMBER: _builtins.int
     STREAM_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
-    HASH_FIELD_NUMBER: _builtins.int
+    SUM_FIELD_NUMBER: _builtins.int
     source_id: _builtins.int
     """The author."""
     seq: _builtins.int
     """The sequence number in it, from 1."""
-    hash: _builtins.int
-    """Over the keys and contents of all that counts: cumulative, whatever was trimmed."""
+    sum: _builtins.bytes
+    """Over the keys and contents of all that counts: cumulative, whatever was trimmed.  The sum, modulo
+    2^1024, of what SHAKE128 spreads the first 16 bytes of each one's digest over; 128 bytes, or
+    empty for 0.
+    """
     @_builtins.property
     def stream(self) -> _common_pb2.Stream:
         """The stream; the author's streams before it count as a whole."""
@@ -1307,11 +1312,11 @@ class Floor(_message.Message):
         source_id: _builtins.int = ...,
         stream: _common_pb2.Stream | None = ...,
         seq: _builtins.int = ...,
-        hash: _builtins.int = ...,
+        sum: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stream", b"stream"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hash", b"hash", "seq", b"seq", "source_id", b"source_id", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seq", b"seq", "source_id", b"source_id", "stream", b"stream", "sum", b"sum"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
