@@ -151,6 +151,7 @@ class Answering:
             self._reign.handed_over = NO_HAND_OVER
             if (caller.epoch, caller.node) == (s.epoch, s.leader):
                 s.leader_address = address
+                s.liveness.leading(s.now, s.epoch)
             if caller.epoch == s.epoch and s.leader == caller.node and s.provisional:
                 self._provisional.end()
         elif not stale:

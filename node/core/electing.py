@@ -216,6 +216,8 @@ class Electing:
             )
             if ours:  # We led in an earlier life: claim anew, there is nobody to elect against.
                 self._claim_for(look, (), heard_lower=False)
+            elif s.liveness.fresh(s.now, s.epoch) and not s.members.is_kicked(s.following):
+                self._end(look)  # It has told us meanwhile: it did not know itself when we asked.
             else:
                 self._hold_round(look)
 

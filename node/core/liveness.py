@@ -33,7 +33,7 @@ class Liveness:
     # ---- the leader ----
 
     def leading(self, now: Millis, epoch: Epoch) -> None:
-        """Our ping was answered LEADING."""
+        """Our ping was answered LEADING, or the leader has told that it leads."""
         self._leading_at, self._leading_epoch, self.silent_since = now, epoch, None
         self.heard_leader_at = now
 
@@ -44,7 +44,7 @@ class Liveness:
             self.silent_since = now
 
     def fresh(self, now: Millis, epoch: Epoch) -> bool:
-        """Was our own ping answered LEADING, at this epoch or above, a moment ago?"""
+        """Did the leader tell us itself that it leads, at this epoch or above, a moment ago?"""
         at, heard = self._leading_at, self._leading_epoch
         return (
             at is not None

@@ -341,6 +341,16 @@ def test_coordinator_draws_the_timer_afresh() -> None:
     assert len(talk.sent(m.Ping, to=2)) >= 1
 
 
+def test_who_has_just_told_that_it_leads_has_been_heard() -> None:
+    talk = follower(3, 1, 2, 4)
+    talk.hold(m.Ping)
+    view = talk.view(2, epoch=NEXT, leader=2)
+    talk.hears(m.Coordinator(talk.caller(2, epoch=NEXT), view, False))
+    answer = talk.hears(m.Elect(talk.caller(4, epoch=NEXT), talk.view(4, epoch=NEXT, leader=2)))
+    assert isinstance(answer, m.Elected)
+    assert answer.vote is Vote.ALIVE
+
+
 def test_coordinator_of_the_certified_leader_ends_following_a_provisional_one() -> None:
     talk = follower(3, 1, 2)
     talk.mute(1)

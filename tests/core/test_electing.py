@@ -360,6 +360,24 @@ def test_coordinator_of_the_lower_one_ends_the_wait() -> None:
     assert talk.sent(m.Claim) == []
 
 
+def test_who_told_meanwhile_that_it_leads_is_not_elected_against() -> None:
+    """We had it from the record before itself knew."""
+    talk = follower(4, 1, 2, 3)
+    talk.hold(m.Ping, m.Lookup)
+    talk.wait_for(m.Ping, to=1)
+    talk.fail(m.Ping, to=1, how=Silence.REFUSED)
+    talk.answer(m.Lookup, m.RecordRead(record(2, NEXT)))
+    assert talk.group.leader == 2
+    talk.wait_for(m.Ping, to=2)
+    talk.answer(m.Ping, m.Pong(NOT_LEADING, talk.view(2), True), to=2)
+    assert talk.waits(m.Lookup), "does it lead no more?"
+    view = talk.view(2, epoch=NEXT, leader=2)
+    talk.hears(m.Coordinator(talk.caller(2, epoch=NEXT), view, False))
+    talk.answer(m.Lookup, m.RecordRead(record(2, NEXT)))
+    assert not talk.waits(m.Elect)
+    assert talk.wait_for(m.Ping, to=2), "it is looked at again later"
+
+
 def test_a_lower_id_that_cannot_reach_the_registry_does_not_suppress_the_others() -> None:
     talk = electing()
     talk.answer(m.Elect, talk.vote(UNREACHABLE, ok=True, nds=False), to=2)
