@@ -234,7 +234,8 @@ class Town:
             "process": [views[0].process ^ 1],
             "roster_hash": [views[0].roster_hash, 1],
             "history_hash": [views[0].history_hash, 1],
-            "hash": [0, 1],
+            "hash": [b"", bytes(16)],
+            "sum": [b"", bytes(128)],
             "protocol": ["", "1.0"],
             "highest_n": [views[0].highest_n, views[0].highest_n + 1],
         }
