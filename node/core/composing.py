@@ -5,7 +5,7 @@ lines make one.
 from collections import deque
 from collections.abc import Sequence
 
-from .clock import advance, follows, tick
+from .clock import advance, tick
 from .conversation import LINES_MAX, SALT_BYTES, ChatMessage, Spot, statement
 from .events import Submitted
 from .state import State
@@ -38,7 +38,7 @@ class Composing:
             lines = lines[:1]
         deps = tuple(sorted(heads))
         # Later than all that was shown, too: what was trimmed since is named by nobody.
-        past = advance(s.latest_place[0], s.history.latest(deps, before))
+        past = advance(s.latest_place[0], s.history.latest(deps, before), s.wall)
         past = self._since_newcomers(past)
         messages, todo = [], deque(lines)
         while todo:
@@ -67,14 +67,13 @@ class Composing:
     def _since_newcomers(self, past: Hlc) -> Hlc:
         """Newcomers who are given nothing of before are given what is said by who knows of them:
         it is of no sooner than they came, whatever our clock shows.
-
-        What others would not take after `past` was made up, and moves nothing.
         """
-        members = self._s.members
-        if not members.hides_history:
-            return past
-        came = (Hlc(one.since, 0) for one in members.records)
-        return max((since for since in came if follows(since, past)), default=past)
+        members, wall = self._s.members, self._s.wall
+        if members.hides_history:
+            for one in members.records:
+                if one.since > past.ms:
+                    past = advance(past, Hlc(one.since, 0), wall)
+        return past
 
     def _after(self, deps: tuple[Key, ...], about: Spot) -> tuple[Key, ...]:
         """What a change follows: also the line that it changes."""

@@ -291,7 +291,7 @@ class Group(Readable):
     def _on_started(self, wall: int) -> None:
         """A new life: a higher incarnation than we know of, stored before its first use."""
         s = self._s
-        s.wall_ahead = wall - s.now
+        s.wall = wall
         mine = s.members.get(s.me)
         lives = (mine.incarnation, mine.address_stamp[0]) if mine is not None else (0,)  # A twin's.
         s.incarnation = max(s.incarnation + 1, max(lives) + 1, wall)

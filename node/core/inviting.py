@@ -65,7 +65,7 @@ class Inviting:
         s, members = self._s, self._s.members
         if not members.belongs(s.me) or s.role is Role.OUTSIDE:
             return s.drop("an invitation by somebody who is no member")
-        s.wall_ahead = event.wall - s.now
+        s.wall = event.wall
         if isinstance(event, Decided):
             return self._governing.decide(event)
         if not isinstance(event, Revoked) and not members.may_invite(s.me):

@@ -442,6 +442,7 @@ class Joining:
         s, incarnation = self._s, request.caller.incarnation
         hides = hides or s.members.hides_history
         mine = s.members.get(s.me)
+        s.look_beyond()
         since = max(s.wall, s.latest_place[0].ms + 1, mine.since if mine is not None else 0)
         member = Member(
             id=id,

@@ -76,7 +76,7 @@ class Ruling:
         if mine is None or s.role is Role.OUTSIDE:
             s.drop("a change by somebody who is no member")
             return None
-        s.wall_ahead = event.wall - s.now
+        s.wall = event.wall
         if event.field is Field.TOPIC and order.topic == ADMINS:
             title = self.decision(Decided(Act.TITLE, event.wall, value=event.value))
             if title is None:

@@ -7,6 +7,7 @@ anything.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
+from heapq import heappop, heappush, nsmallest
 from random import Random
 
 from msgspec import Struct
@@ -16,7 +17,7 @@ from .alarms import Alarms
 from .calls import Calls, Outcome, Outstanding, Then
 from .causal import Causal
 from .changes import Changes
-from .clock import advance
+from .clock import horizon, is_made_up
 from .effects import (
     Ask,
     Call,
@@ -69,6 +70,8 @@ from .types import (
     WallMillis,
     small,
 )
+
+BEYOND_MAX = 16_384  # places beyond the horizon that are noted: the nearest ones
 
 
 class Role(Enum):
@@ -160,16 +163,16 @@ class State:
         self.last_own: Key | None = None
         self.talked_at: Millis | None = None  # when a line was said, or came from its author
         self.told_at: dict[MemberId, Millis] = {}  # when one of theirs was shown that they told us
-        self.latest_place: Place = (NO_HLC, 0, Stream(0, 0), 0)  # of what has been shown
+        self.latest_place: Place = (NO_HLC, 0, Stream(0, 0), 0)  # of what has been shown ...
+        self._beyond: list[Place] = []  # ... but for this: a heap
         self.members = Membership(log.roster)
         self.history = History(log.floors, log.holes, log.trimmed)
         self.causal = Causal(self.history)
         self.unproved = _unsigned(log) if setup.verify is not None else set[Key]()
         self.gaps, self.changes = Gaps(), Changes()
-        self.outbox = Outbox(timing)
         self.liveness, self.lateness = Liveness(timing), Lateness()
         self.election = Election(timing, rng)
-        self.calls, self.alarms = Calls(), Alarms()
+        self.calls, self.alarms, self.outbox = Calls(), Alarms(), Outbox(timing)
         self.drops: Counter[str] = Counter()
         self.out: list[Effect] = []
         self._grid: tuple[tuple[MemberId, ...], Grid] | None = None  # of whom; as last drawn
@@ -271,11 +274,22 @@ class State:
         self.emit(Dropped(reason))
 
     def shown_at(self, place: Place) -> None:
-        """A message is displayed there: what we say comes after it, and what is before it is late,
-        unless its instant was made up.
+        """A message is displayed there: what we say comes after it, and what is before it is late;
+        of an instant beyond the horizon only once that has passed it.
         """
-        if place > self.latest_place:
-            self.latest_place = (advance(self.latest_place[0], place[0]), *place[1:])
+        if place <= self.latest_place:
+            return
+        if not is_made_up(place[0], self.wall):
+            self.latest_place = place
+            return
+        heappush(self._beyond, place)
+        if len(self._beyond) > BEYOND_MAX:
+            self._beyond = nsmallest(BEYOND_MAX // 2, self._beyond)
+
+    def look_beyond(self) -> None:
+        """Time has passed: is what was shown of a later instant no longer beyond the horizon?"""
+        while self._beyond and not is_made_up(self._beyond[0][0], self.wall):
+            self.shown_at(heappop(self._beyond))
 
     def store_meta(self) -> None:
         self.emit(
@@ -309,6 +323,16 @@ class State:
     def wall(self) -> WallMillis:
         """Unix time, as far as it is known."""
         return self.now + self.wall_ahead
+
+    @wall.setter
+    def wall(self, wall: WallMillis) -> None:
+        self.wall_ahead = wall - self.now
+        self.look_beyond()
+
+    @property
+    def horizon(self) -> WallMillis:
+        """No clock is later than that."""
+        return horizon(self.wall)
 
     @property
     def leads(self) -> bool:

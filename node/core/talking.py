@@ -38,7 +38,7 @@ class Talking:
     def submit(self, *lines: Submitted) -> None:
         """Store, show, send; several as one after the other."""
         s = self._s
-        s.wall_ahead = lines[-1].wall - s.now
+        s.wall = lines[-1].wall
         fresh: dict[str, Submitted] = {}
         for line in lines:
             if s.role is Role.OUTSIDE or s.leaving:

@@ -9,7 +9,6 @@ could not be told any more.
 from msgspec.structs import replace
 
 from .access import Invite, Password
-from .clock import MS_MAX
 from .membership import RECORDS_MAX
 from .messages import TRANSIENT, Fact, Member, Roster
 from .state import State
@@ -17,8 +16,6 @@ from .types import NO_IDS, ChatId, Hlc, Incarnation, MemberId, Millis
 
 PURPOSE = b"p2pchat farewell 1\0"  # no signature for anything else begins like this
 ROOM_MS: Millis = 366 * 24 * 3_600_000
-WRITTEN_MS: Millis = 1_767_225_600_000  # 2026: no clock is right that shows less
-AHEAD_MS: Millis = 40 * ROOM_MS
 ENDS_MAX = 4_096  # of streams of one member
 SEQ_MAX = 2**32  # addresses of one life
 LIFE_MAX = 2**52  # that a member may have by itself: there is room for others above it
@@ -63,7 +60,7 @@ def vetted(s: State, roster: Roster, by: MemberId) -> Roster:
     for what in late:
         s.drop(f"{what} from a far future")
     ids = {one.id for one in records}
-    invites = tuple([_used_by(s, one, ids) for one in roster.invites if one.made <= _most(s)])
+    invites = tuple([_used_by(s, one, ids) for one in roster.invites if one.made <= s.horizon])
     same = not late and invites == roster.invites
     if same and len(records) == len(roster.members) and all(map(_is, records, roster.members)):
         return roster
@@ -95,7 +92,7 @@ def _vetted(s: State, brought: Member, by: MemberId) -> Member | None:
         brought = _as_there(brought, known)
     if by == brought.id and life <= LIFE_MAX:
         return brought  # It can only harm itself.
-    if life > max(known.incarnation, _most(s)):
+    if life > max(known.incarnation, s.horizon):
         s.drop("a life that its member cannot have drawn")
         brought = replace(_as_there(brought, known), incarnation=known.incarnation, life=known.life)
     for what in ("nick", "away"):
@@ -130,7 +127,7 @@ def _as_there(brought: Member, known: Member) -> Member:
 def _is_believable(s: State, unknown: Member) -> bool:
     """Can all of that be so, of somebody of whom we have not heard?"""
     life, (since, seq) = unknown.incarnation, unknown.address_stamp
-    if max(life, since, unknown.nick.hlc.ms, unknown.away.hlc.ms) <= _most(s) and seq <= SEQ_MAX:
+    if max(life, since, unknown.nick.hlc.ms, unknown.away.hlc.ms) <= s.horizon and seq <= SEQ_MAX:
         return True
     s.drop("a record from a far future")
     return False
@@ -140,16 +137,9 @@ def is_ahead(s: State, incarnation: Incarnation) -> bool:
     """Is that a life that no clock has drawn?  So it is where a call alone tells of it, and no
     record, and leaves its member no room: whoever has stolen a certificate can make calls.
     """
-    return incarnation > _most(s) - ROOM_MS
+    return incarnation > s.horizon - ROOM_MS
 
 
 def _is_ahead(s: State, fact: Fact | Password, known: Hlc) -> bool:
     """What comes just after what is known never is: that is how it is put right."""
-    return fact.hlc.ms > max(known.ms + 1, _most(s))
-
-
-def _most(s: State) -> Millis:
-    """No clock is that late.  It grows with time, and with nothing that is brought or said: else
-    somebody could bring the last that is taken, and nobody what comes after it.
-    """
-    return max(min(s.wall, MS_MAX), WRITTEN_MS) + AHEAD_MS
+    return fact.hlc.ms > max(known.ms + 1, s.horizon)

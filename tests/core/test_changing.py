@@ -14,7 +14,7 @@ from node.core import effects as e
 from node.core import messages as m
 from node.core.admission import statement
 from node.core.changing import Fault
-from node.core.clock import MS_MAX
+from node.core.clock import MS_MAX, WRITTEN_MS, horizon
 from node.core.conversation import ChatMessage, Erased, Kind, Spot
 from node.core.deciding import Act, Decision
 from node.core.events import Burst, Founded, Started, Submitted
@@ -534,9 +534,12 @@ def test_a_newcomer_is_shown_nothing_of_it_and_does_not_wonder() -> None:
     assert not talk.waits(m.Sync)
 
 
-def founded(hides: bool) -> Dialogue:
+TODAY = WRITTEN_MS + 24 * 3_600_000
+
+
+def founded(hides: bool, wall: int = WALL) -> Dialogue:
     talk = Dialogue(Group(setup(1, name="den"), LAN, Random(1)), 1)
-    talk.hand(Started(WALL))
+    talk.hand(Started(wall))
     talk.record = record(1, FIRST)
     talk.hand(Founded(talk.record, IdBlock(1, 8), hides_history=hides))
     return talk
@@ -587,6 +590,33 @@ def test_no_clock_goes_to_its_end_by_when_somebody_is_said_to_have_come() -> Non
     talk = follower(3, founder, 2, person(4, since=2**53 - 1), new)
     assert talk.says("after").hlc.ms == new.since
     assert follower(3, founder, 2, person(4, since=MS_MAX)).says("after").hlc.ms < MS_MAX
+
+
+@pytest.mark.parametrize("ms", [horizon(TODAY) - 1, horizon(TODAY), MS_MAX - 1, MS_MAX])
+def test_a_newcomer_reads_what_others_say_whatever_instant_its_leader_alone_was_told(
+    ms: int,
+) -> None:
+    talk = founded(hides=True, wall=TODAY)
+    admit(talk, 8)
+    talk.hears(m.Tell(talk.caller(2), 1, (line(2, 1, ms=ms),)))
+    welcome = admit(talk, 9)
+    assert isinstance(welcome, m.Welcome)
+    founder, _, new = welcome.roster.members
+    assert new.since in (TODAY, TODAY + 1, horizon(TODAY))
+    other = follower(7, founder, 2, new)
+    said = other.says("welcome", wall=TODAY + 1)
+    assert said.veiled(new.since) is said
+
+
+def test_whose_clock_was_behind_lets_in_after_all_that_was_shown_meanwhile() -> None:
+    talk = founded(hides=True, wall=TODAY)
+    admit(talk, 8)
+    said = line(2, 1, ms=horizon(TODAY) + 5)
+    talk.hears(m.Tell(talk.caller(2), 1, (said,)))
+    talk.wait(6)
+    welcome = admit(talk, 9)
+    assert isinstance(welcome, m.Welcome)
+    assert welcome.roster.members[-1].since == said.hlc.ms + 1
 
 
 def test_since_when_is_in_the_admission_s_signature_and_of_two_the_earlier_counts() -> None:

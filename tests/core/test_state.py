@@ -7,7 +7,9 @@ import pytest
 
 from node.core import effects as e
 from node.core import messages as m
+from node.core import state as core_state
 from node.core.calls import Outcome, Outstanding
+from node.core.clock import MS_MAX, WRITTEN_MS, horizon
 from node.core.state import Role, State
 from node.core.timing import LAN
 from node.core.types import Epoch, Silence
@@ -114,6 +116,25 @@ def test_nonsense_is_counted() -> None:
     s.drop("why")
     assert s.drops == {"why": 2}
     assert s.out == [e.Dropped("why")] * 2
+
+
+def test_of_what_lies_beyond_the_horizon_the_nearest_is_noted_until_that_passes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(core_state, "BEYOND_MAX", 4)
+    s = state(1, 2)
+    s.wall = WRITTEN_MS
+    end = horizon(s.wall)
+    places = [line(2, ms=ms).place for ms in (MS_MAX, end + 9, end + 3, 2 * MS_MAX, end + 5)]
+    for place in (line(1).place, *places):
+        s.shown_at(place)
+    assert s.latest_place == line(1).place
+    s.wall += 4
+    assert s.latest_place == line(2, ms=end + 3).place
+    s.wall += 2
+    assert s.latest_place == line(2, ms=end + 5).place
+    s.wall = 2 * MS_MAX
+    assert s.latest_place == line(2, ms=end + 5).place, "this was one of too many"
 
 
 def test_what_is_remembered_is_all_that_a_start_reads_back() -> None:

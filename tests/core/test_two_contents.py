@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from node.archive.memory import MemoryArchive
 from node.core import effects as e
 from node.core import messages as m
-from node.core.clock import COUNTER_MAX, MS_MAX
+from node.core.clock import COUNTER_MAX, MS_MAX, WRITTEN_MS, horizon
 from node.core.conversation import ChatMessage, Kind, Spot
 from node.core.events import Started
 from node.core.types import Hlc, Key
@@ -326,6 +326,86 @@ def test_a_content_that_names_the_answer_to_another_makes_nobody_wait() -> None:
 def test_so_it_is_with_instants_that_no_honest_clock_shows() -> None:
     all_take(NOW, replace(NOW, texts=("end",), hlc=Hlc(MS_MAX - 1, COUNTER_MAX)))
     all_take(NOW, replace(NOW, texts=("end",), hlc=Hlc(2 * MS_MAX - 1, COUNTER_MAX)))
+
+
+TODAY = WRITTEN_MS + 24 * HOUR_MS
+
+
+def today(me: int, *messages: ChatMessage, behind_ms: int = 0, now: int = 0) -> Dialogue:
+    """The same after 2026 has begun, with a wall clock that is so much behind."""
+    talk = returning(me, *OTHERS_OF_ALL[me], leader=1, messages=messages)
+    talk.now = now
+    talk.hand(Started(TODAY + now - behind_ms))
+    return talk
+
+
+def says(talk: Dialogue, text: str, behind_ms: int = 0) -> ChatMessage:
+    return talk.says(text, wall=TODAY + talk.now - behind_ms)
+
+
+EDGE = replace(NOW, texts=("edge",), hlc=Hlc(horizon(TODAY) - 1, COUNTER_MAX))  # followed by all
+
+
+def test_an_answer_is_placed_after_what_it_answers_whatever_instant_one_alone_was_told() -> None:
+    """Alice is told the last instant that her clock follows, so what she says lies beyond it."""
+    alice, carol, dan = (today(me) for me in (3, 4, 5))
+    takes(alice, EDGE)
+    question = says(alice, "question")
+    assert question.hlc == (horizon(TODAY), 0)
+    for talk in (carol, dan):
+        takes(talk, NOW)
+        talk.wait(1)
+        takes(talk, question)
+    answer = says(carol, "answer")
+    takes(dan, answer)
+    again = says(alice, "again")
+    assert question.place < answer.place
+    for talk in (alice, carol, dan):
+        for message in (NOW, answer, again):
+            takes(talk, message)
+    agree(alice, carol, dan)
+    assert [text for _, text, _ in screen(logged(dan))][1:] == ["question", "again", "answer"]
+
+
+def test_an_answer_waits_for_what_it_answers_whatever_instant_one_alone_was_told() -> None:
+    alice, carol, dan = (today(me) for me in (3, 4, 5))
+    takes(alice, EDGE)
+    before, question = says(alice, "before"), says(alice, "question")
+    for message in (NOW, before, question):
+        carol.wait(1)
+        takes(carol, message)
+    answer = says(carol, "answer")
+    for message in (NOW, question, answer):
+        takes(dan, message)
+    assert dan.group.waiting == {question.key, answer.key}
+    takes(dan, before)
+    assert dan.shown == ["now", "before", "question", "answer"]
+
+
+def test_whose_clock_is_behind_follows_once_it_has_got_there() -> None:
+    """Also where it has answered meanwhile, so that it names that answer alone."""
+    alice, carol = today(3, EDGE), today(4, NOW, behind_ms=5_000)
+    question = says(alice, "question")
+    takes(carol, question)
+    early = says(carol, "early", 5_000)
+    assert early.place < question.place
+    carol.wait(5_001)
+    answer = says(carol, "answer", 5_000)
+    assert answer.deps == ()
+    assert early.place < question.place < answer.place
+
+
+def test_what_one_says_after_a_restart_comes_after_what_it_has_said() -> None:
+    alice = today(3, EDGE)
+    said = [says(alice, "one"), says(alice, "two")]
+    late = line(2, 2, "from the end", ms=MS_MAX - 1)
+    for shown in ((NOW, *said), (NOW, *said, late)):
+        again = today(3, *shown, now=9)
+        again._inbound = alice._inbound
+        assert again.group._s.latest_place == said[-1].place
+        more = says(again, "three")
+        assert said[-1].place < more.place
+        assert more.hlc.ms < MS_MAX - 1
 
 
 def test_lines_whose_instants_do_not_ascend_are_taken_in_whatever_order_they_come() -> None:

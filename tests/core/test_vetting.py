@@ -11,20 +11,18 @@ from node.core import messages as m
 from node.core import vetting
 from node.core.access import Invite, Password, Terms
 from node.core.access import statement as invitation
-from node.core.clock import COUNTER_MAX, MS_MAX, tick
+from node.core.clock import AHEAD_MS, COUNTER_MAX, MS_MAX, WRITTEN_MS, tick
 from node.core.effects import Change
 from node.core.events import Changed, Field, Leaving, Started
 from node.core.messages import TRANSIENT
 from node.core.reasons import Reason
 from node.core.types import NO_EPOCH, ChatId, Hlc, IdBlock, MemberId, Stream
 from node.core.vetting import (
-    AHEAD_MS,
     ENDS_MAX,
     LIFE_MAX,
     PURPOSE,
     ROOM_MS,
     SEQ_MAX,
-    WRITTEN_MS,
     statement,
 )
 from node.limits import NUMBER_MAX, ROSTER_MAX
