@@ -28,6 +28,7 @@ ADDRESSES_MAX = 16
 # What takes as long as a line (rpc/budget.py): so much of what is no line, so many ends of deps.
 BYTES_OF_LINE = 32
 DEPS_OF_LINE = 16
+ANSWER_BYTES = 1_024  # of an answer are free: it was asked for, and has rarely more
 BODIES = 64  # calls' messages that are kept for the next member
 
 # Which calls go over links: the fields of Ask and Answer that carry them.
@@ -72,6 +73,7 @@ class Answer(Struct, frozen=True, gc=False):
 
     id: int
     reply: Reply | bytes | Malformed
+    lines: int = 0  # likewise, where it is long
 
 
 class Frame(Struct, frozen=True, gc=False):
@@ -231,19 +233,20 @@ def _answer(
     caller_of: Callable[[int], core.Caller | None],
 ) -> Answer:
     field = p.WhichOneof("reply") or ""
+    lines = max(0, p.ByteSize() - ANSWER_BYTES) // BYTES_OF_LINE
     if field == "status":
-        return Answer(p.id, p.status)
+        return Answer(p.id, p.status, lines)
     check = Check(limits)
     if not check.required(bool(field), "reply"):
-        return Answer(p.id, Malformed(tuple(check.violations)))
+        return Answer(p.id, Malformed(tuple(check.violations)), lines)
     part = getattr(p, field)
     if seals is not None and type(part) in SEALED:
         asked = caller_of(p.id) or core.Caller(0, 0, 0, NO_EPOCH)
         unseal(part, seals, asked.chat, asked.callee)
     reply = _BY_ANSWER[field].get_reply(part, check)
     if check.violations:
-        return Answer(p.id, Malformed(tuple(check.violations)))
-    return Answer(p.id, reply)
+        return Answer(p.id, Malformed(tuple(check.violations)), lines)
+    return Answer(p.id, reply, lines)
 
 
 def _delimited(field: int, payload: bytes) -> bytes:

@@ -14,7 +14,8 @@ How each figure was chosen (2 cores of 2026; a call alone costs 0.4 ms, a line i
 - `LINES`: a node that does nothing else takes in some 20,000 lines a second of catch-up and 7,000
   of a swarm, in which ten members each say 3,000; so this is met by no node that waits for
   acknowledgements, and one that does not is read as slowly as the rest of the swarm is heard.
-  Rosters, and what is malformed, count as so many as take as long (`codec/frames.py`).
+  Rosters, also those asked for, and what is malformed count as so many as take as long
+  (`codec/frames.py`).
 - `BYTES`: pages of catch-up have 256 KiB and follow each other; a node reads and stores 100 a
   second (25 MiB) of the longest lines.
 - `NOISE`: what is malformed or about a chat that is none is asked by honest nodes for as long as

@@ -233,7 +233,8 @@ class Link:
                 self._on_late(self, round((self._loop.time() - since) * 1000))
             else:
                 unasked += 1
-        return sum([asked.lines for asked in frame.asked]) + unasked
+        lines = sum([asked.lines for asked in frame.asked])
+        return lines + sum([answer.lines for answer in frame.answers]) + unasked
 
     def _serve(self, asked: Asked) -> None:
         request = asked.request

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from node.codec import CARRIED, AskWriter, Malformed, call_of, conversation
 from node.codec.frames import (
     ADDRESSES_MAX,
+    ANSWER_BYTES,
     BODIES,
     BYTES_OF_LINE,
     DEPS_OF_LINE,
@@ -26,7 +27,8 @@ from node.limits import MESSAGES_MAX, NUMBER_MAX, PASS_ON_MAX, Limits
 from p2pchat.v1 import common_pb2
 from p2pchat.v1 import node_pb2 as pb
 from tests.node import wire_values as values
-from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, TELL, TWO_LINES
+from tests.node.village import REPLIES
+from tests.node.wire_values import CALLER, EXAMPLES, MESSAGE, REPLY_OF, TELL, TWO_LINES
 
 LIMITS = Limits()
 ID = "0f8fad5b-d9cb-469f-a165-7086772895{:02x}"
@@ -223,6 +225,24 @@ def test_rosters_and_what_is_malformed_count_by_their_size() -> None:
     bad = frame.SerializeToString()
     assert isinstance(read_frame(bad, LIMITS).asked[0].request, Malformed)
     assert lines(bad) == pytest.approx(len(bad) / BYTES_OF_LINE, abs=2)
+
+
+def test_a_long_answer_counts_by_its_size_and_an_ordinary_one_for_nothing() -> None:
+    def count(asked: Asked, reply: core.Reply | bytes) -> int:
+        (answer,) = read_frame(write_answer(asked, reply), LIMITS).answers
+        return answer.lines
+
+    records = tuple(replace(values.RECORD, id=id) for id in range(1, 101))
+    update = core.Update(CALLER, core.Roster())
+    asked = Asked(1, "update", update)
+    long = core.Updated(core.Roster(records), values.VIEW)
+    more = len(write_answer(asked, long)) - ANSWER_BYTES
+    assert count(asked, long) == pytest.approx(more / BYTES_OF_LINE, abs=2)
+    assert count(asked, bytes(ANSWER_BYTES + 3_200)) == pytest.approx(100, abs=2)
+    for request in EXAMPLES:
+        if type(request) in CARRIED and not isinstance(request, core.Update):
+            field, _ = CARRIED[type(request)]
+            assert count(Asked(1, field, request), REPLIES[REPLY_OF[type(request)]]) == 0
 
 
 def test_as_many_messages_as_a_call_may_have_are_read() -> None:

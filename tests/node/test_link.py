@@ -426,6 +426,24 @@ async def test_a_flood_is_read_slowly_and_said_once(
     assert one.link.pace.held_s == 0, "answers are nobody's flood"
 
 
+async def test_a_flood_of_long_answers_is_read_slowly_too(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were asked for, as a roster is of whoever names another hash, again and again."""
+    one, two = ends
+    monkeypatch.setattr(budget, "FLOOD_S", 0.2)
+    one.link.pace._lines = budget.Buckets(budget.Rate(1_000, 100), 1)
+    floods: list[link.Link] = []
+    one.link.on_flood = floods.append
+    records = tuple(replace(ROSTER.members[0], id=id) for id in range(1, 101))
+    two.desk.script = lambda _: core.Updated(core.Roster(records), VIEW)
+    update = next(one for one in EXAMPLES if isinstance(one, core.Update))
+    for _ in range(3):
+        await one.link.ask(update, 10_000)
+    assert one.link.pace.held_s > 0.2
+    assert floods == [one.link]
+
+
 async def test_answers_to_what_nobody_has_asked_are_counted(ends: tuple[End, End]) -> None:
     one, _ = ends
     answers = [Answer(id, REPLIES[core.Told]) for id in range(1_000, 1_100)]
