@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from msgspec import Struct
 
@@ -15,6 +15,14 @@ Subparsers = argparse._SubParsersAction  # the only name that argparse has for i
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that complains in our way."""
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """As ever, but that `--flag=--` is a text: argparse would drop it, and give a list."""
+        if not action.option_strings or arg_strings != ["--"]:
+            return super()._get_values(action, arg_strings)
+        value = self._get_value(action, "--")
+        self._check_value(action, value)
+        return value
 
     def error(self, message: str) -> NoReturn:
         if wrong := re.match(

@@ -10,7 +10,7 @@ import pytest
 
 from node import words as w
 from node.cli import verbs
-from node.cli.parser import VERBS, build, parse
+from node.cli.parser import VERBS, Parser, build, parse
 from node.cli.render import tables
 from node.errors import Usage
 
@@ -44,6 +44,20 @@ def test_the_help_shows_every_verb_and_hides_the_node_itself() -> None:
     assert "\n    _node" not in told
 
 
+def _verbs() -> dict[str, Parser]:
+    """The parser of each verb."""
+    (found,) = (one for one in build()._actions if one.dest == "verb")
+    assert isinstance(found.choices, dict)
+    return found.choices
+
+
+def _needed(verb: str) -> list[str]:
+    """Words without which a verb is refused."""
+    positional = (one for one in _verbs()[verb]._actions if not one.option_strings)
+    needed = (one for one in positional if one.nargs in (None, "+"))
+    return [str(next(iter(one.choices))) if one.choices else "x" for one in needed]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -71,6 +85,30 @@ def test_nonsense_is_refused_in_one_line(line: list[str], said: str) -> None:
         parse(line)
     assert said in str(told.value)
     assert "\n" not in str(told.value)
+
+
+VALUED = [
+    (verb, flag)
+    for verb, one in (("", build()), *_verbs().items())
+    for action in one._actions
+    if action.option_strings and action.nargs is None
+    for flag in action.option_strings
+]
+
+
+@pytest.mark.parametrize(("verb", "flag"), VALUED)
+def test_two_dashes_as_a_value_are_a_text_like_any_other(verb: str, flag: str) -> None:
+    """What a script's variable holds is neither ignored nor taken for something else."""
+    given = f"{flag}=--" if flag.startswith("--") else f"{flag}--"
+    line = [verb, given, *_needed(verb)] if verb else [given]
+    try:
+        found = vars(parse(line))
+    except Usage as told:
+        assert re.match(rf"argument (\S+/)?{flag}(/\S+)?: .*'--'", str(told))
+    else:
+        actions = _verbs().get(verb, build())._actions
+        (dest,) = (one.dest for one in actions if flag in one.option_strings)
+        assert found[dest] in ("--", ["--"])
 
 
 def test_what_is_left_out_is_empty() -> None:
