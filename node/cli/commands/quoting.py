@@ -112,10 +112,11 @@ def edit(state: State, values: Values) -> Action:
     """Another text for a line of one's own: that which is named, else the last one."""
     chat = number(front(state))
     first, text = _parted(values[REST])
-    if text and _answered(front(state), first) is not None:
-        return Query("edit", {"chat": chat, "id": first, "text": text})
-    if not values[REST].strip():
+    named = _names_message(front(state), first)
+    if not first or (named and not text):
         raise Mistyped("it is /edit [id] text..., for example: /edit 4f2a fixed, see the log")
+    if named:  # Whether it is in the window or not: the node knows all lines.
+        return Query("edit", {"chat": chat, "id": first, "text": text})
     return Query("edit", {"chat": chat, "text": values[REST].strip()})
 
 
@@ -126,15 +127,23 @@ def _parted(rest: str) -> tuple[str, str]:
 
 
 def _answered(view: View, word: str) -> Line | None:
-    """The message that a first word names; None where it is a word of the answer ("dead", "2026").
+    """The message that a first word names; None where it is a word of the answer ("added").
 
     Raises:
-        Mistyped: several are named, or it cannot be meant as a word, and names none.
+        Mistyped: it names none, or several.
+    """
+    return message(view, word) if _names_message(view, word) else None
+
+
+def _names_message(view: View, word: str) -> bool:
+    """Whether a first word is an id, and no word of the text.
+
+    Four hex digits, as messages are shown, are one, also where nothing is called so; and so are
+    more of them that are not letters alone, as "added" and "facade" are.
     """
     if not ID.fullmatch(word):
-        return None
-    mixed = any(map(str.isdigit, word)) and any(map(str.isalpha, word))
-    return message(view, word) if mixed or _named(view, word) else None
+        return False
+    return len(word) == 4 or any(map(str.isdigit, word)) or bool(_named(view, word))
 
 
 def start(line: Line) -> str:
