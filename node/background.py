@@ -85,7 +85,10 @@ def spawn(command: Sequence[str], output: Path) -> Spawned:
 
 
 def last_words(output: Path, name: str, log: Path) -> Complaint:
-    """Why a process ended at its start: the complaint that it left, or its last line."""
+    """Why a process ended at its start: the complaint that it left, or its last line.
+
+    What it printed is named where it printed anything, or never came to write its `log`.
+    """
     try:
         lines = output.read_text("utf-8", "replace").strip().splitlines()
     except OSError:
@@ -96,7 +99,8 @@ def last_words(output: Path, name: str, log: Path) -> Complaint:
             return retell(told["reason"], told["text"], told["facts"])
     why = ": the disk is full" if not lines and room(output) < ROOM_MIN else ""
     text = lines[-1] if lines else f"{name} ended without a word{why}."
-    return NotStarted(text=text.removeprefix(f"{name}: "), log=log)
+    told_in = output if lines or not log.exists() else log
+    return NotStarted(text=text.removeprefix(f"{name}: "), log=told_in)
 
 
 # ---- the NDS of `host` -------------------------------------------------------------------------
@@ -111,7 +115,7 @@ def start_nds(places: Places, listen: str, *, insecure: bool, wait_s: float = 10
         NdsNotStarted: it ended, or did not serve in time; its last line says why.
     """
     flags = ["--insecure"] if insecure else []
-    command = python("nds", "--listen", listen, "--store", f"sqlite:{places.nds_store}", *flags)
+    command = python("nds", f"--listen={listen}", f"--store=sqlite:{places.nds_store}", *flags)
     process = spawn(command, places.nds_log)
     until = time.monotonic() + wait_s
     while time.monotonic() < until:

@@ -77,17 +77,16 @@ def news(status: Status, already: bool) -> tuple[str, ...]:
 
 
 def _flags(run: Run, nick_later: bool) -> list[str]:
-    """The command line of the node itself."""
-    flags = ["_node", "--profile", run.places.profile]
+    """The command line of the node itself; a value may begin with a dash."""
+    flags = ["_node", f"--profile={run.places.profile}"]
     flags += ["--nick-later"] if nick_later else []
     flags += ["--insecure"] if run.flag("insecure") else []
-    flags += ["--home", str(run.places.home)] if run.places.home else []
+    flags += [f"--home={run.places.home}"] if run.places.home else []
     for name in NODE_FLAGS:
         if run.flag(name):
-            flags += [f"--{name.replace('_', '-')}", run.flag(name)]
+            flags.append(f"--{name.replace('_', '-')}={run.flag(name)}")
     for name in ("nds", "timing"):
-        for one in run.flag(name) or ():
-            flags += [f"--{name}", one]
+        flags += [f"--{name}={one}" for one in run.flag(name) or ()]
     return flags
 
 

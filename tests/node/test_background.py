@@ -87,9 +87,27 @@ def test_who_could_not_even_say_why_on_a_full_disk_had_no_room(
 ) -> None:
     output, log = tmp_path / "node.out", tmp_path / "node.log"
     output.touch()
+    log.touch()
     monkeypatch.setattr(background, "room", lambda _: room)
     said = str(background.last_words(output, "p2pchat", log))
     assert said == f"The node did not start: p2pchat ended without a word{why}. Its log: {log}"
+
+
+def test_what_a_node_printed_before_it_had_a_log_is_named(tmp_path: Path) -> None:
+    output, log = tmp_path / "node.out", tmp_path / "node.log"
+    for printed, text in (("", "p2pchat ended without a word."), ("p2pchat: no such key\n", "no")):
+        output.write_text(printed)
+        said = str(background.last_words(output, "p2pchat", log))
+        assert said.startswith(f"The node did not start: {text}")
+        assert said.endswith(f" Its log: {output}")
+
+
+def test_a_value_that_begins_with_a_dash_is_handed_on(tmp_path: Path) -> None:
+    flags = ["--nick=-bot", "--listen=-host:5", "--nds=-a:1", "--nds=-b:2", "--log-level=debug"]
+    run = Run(parse(["up", *flags]), places("-work", str(tmp_path), {}), Output())
+    handed = parse(verbs_node._flags(run, nick_later=False))
+    assert (handed.nick, handed.listen, handed.nds) == ("-bot", "-host:5", ["-a:1", "-b:2"])
+    assert (handed.log_level, handed.profile, handed.home) == ("debug", "-work", str(tmp_path))
 
 
 def test_a_node_in_the_background_that_cannot_start_has_sent_nothing(
