@@ -1,16 +1,26 @@
 """Names that people type: addresses, nicks, chats, and the line that others run to join.
 
 `HOST:PORT/name[#mark]` is a join line; `name@HOST:PORT` says which discovery service is meant;
-`#name` and `name` are one chat.  Pure but for `route_to`, which asks the kernel.
+`#name` and `name` are one chat.  Pure but for `route_to` and `own_hosts`, which ask the kernel.
 """
 
+import fcntl
 import ipaddress
 import re
 import socket
+import sys
+from contextlib import suppress
 
 from msgspec import Struct
 
 from .limits import NICK_MAX, name_fault, nick_fault, split_address
+
+ELSEWHERE = "192.0.2.1:9"  # in no network that there is (RFC 5737)
+IFF_UP, IFF_LOOPBACK = 0x1, 0x8
+SIOCGIF = {  # what asks for an interface's address, and for its flags
+    "linux": (0x8915, 0x8913),
+    "darwin": (0xC0206921, 0xC0206911),
+}
 
 
 def nick_from_login(login: str) -> str:
@@ -104,6 +114,35 @@ def route_to(address: str) -> str:
             return str(probe.getsockname()[0])
     except (OSError, UnicodeError):  # The latter of a name that no resolver would take.
         return "127.0.0.1"
+
+
+def own_hosts() -> tuple[str, ...]:
+    """The own IPv4 addresses that other machines may call, the likeliest first; nothing is sent.
+
+    That on the way out of the house, where there is one; else those of the interfaces that are up,
+    as in a lab without a way out: in the kernel's order, those that no network gave it last.
+    """
+    if not is_loopback(join_address(out := route_to(ELSEWHERE), 1)):
+        return (out,)
+    try:
+        names = [name for _, name in sorted(socket.if_nameindex())]
+    except OSError:
+        return ()
+    found = dict.fromkeys(filter(None, map(_host_of, names)))
+    return tuple(sorted(found, key=lambda host: ipaddress.ip_address(host).is_link_local))
+
+
+def _host_of(interface: str) -> str:
+    """The address of an interface; empty where it has none, is not up, or is the loopback's."""
+    if sys.platform not in SIOCGIF:
+        return ""
+    address_of, flags_of = SIOCGIF[sys.platform]
+    asked = interface.encode().ljust(40, b"\0")  # struct ifreq: the name, and at 16 what it is
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        flags = int.from_bytes(fcntl.ioctl(probe, flags_of, asked)[16:18], sys.byteorder)
+        if flags & IFF_UP and not flags & IFF_LOOPBACK:
+            return socket.inet_ntoa(fcntl.ioctl(probe, address_of, asked)[20:24])
+    return ""
 
 
 # ---- chats -------------------------------------------------------------------------------------

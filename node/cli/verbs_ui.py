@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .. import background
 from ..errors import DONE, Complaint, NameTaken, NdsUnreachable, NoNds, Usage
 from ..limits import split_address
-from ..names import is_everywhere, join_address, route_to
+from ..names import is_everywhere, is_loopback, join_address, own_hosts, route_to
 from ..words import PasswordKey
 from . import passwords, verbs_node
 from .output import Output, wants_color
@@ -56,10 +56,19 @@ async def _make(run: Run, node: "Client", name: str, key: PasswordKey) -> "Answe
         return await _made(run, node, name, key, nds)
     except (NoNds, NdsUnreachable) as silent:
         pid, own = background.own_nds(run.places)
-        if isinstance(silent, NdsUnreachable) and (pid or silent.facts.get("address") != own):
+        silent_at = silent.facts["address"]
+        if isinstance(silent, NdsUnreachable) and (pid or not _is_at(silent_at, own)):
             raise
         plain = not (await node.calls(1)).keys
         return await _made(run, node, name, key, _start_nds(run, own, insecure=plain))
+
+
+def _is_at(address: str, own: str) -> bool:
+    """Whether who calls `address` gets to what listens on this machine at `own`; "" is nowhere."""
+    if not own or address == own:
+        return address == own
+    (host, port), (bound, own_port) = split_address(address), split_address(own)
+    return is_everywhere(bound) and port == own_port and route_to(address) == host
 
 
 async def _made(run: Run, node: "Client", name: str, key: PasswordKey, nds: str) -> "Answer":
@@ -109,10 +118,10 @@ def _start_nds(run: Run, before: str, *, insecure: bool) -> str:
     `insecure`: its connections are plain, as the node's are.
     """
     host, port = split_address(before or run.config.nds_listen)
+    is_said = run.config.sources["listen"] not in ("default", "profile")
+    said = split_address(run.config.listen)[0] if is_said else "0.0.0.0"  # noqa: S104  it is told
     if not before and run.config.sources["nds_listen"] == "default" and not insecure:
-        is_said = run.config.sources["listen"] not in ("default", "profile")
-        everywhere = "0.0.0.0"  # noqa: S104  others are to come, and it is said
-        host = split_address(run.config.listen)[0] if is_said else everywhere
+        host = said
     run.places.make()
     address = background.start_nds(run.places, join_address(host, port), insecure=insecure)
     run.output.note(
@@ -120,8 +129,25 @@ def _start_nds(run: Run, before: str, *, insecure: bool) -> str:
         " 'p2pchat down --all' ends it"
     )
     bound, port = split_address(address)
-    own = route_to("192.0.2.1:9") if is_everywhere(bound) else bound
-    return join_address(own, port)
+    if not is_everywhere(bound):
+        return address
+    return join_address(said if not is_everywhere(said) else _own_host(run), port)
+
+
+def _own_host(run: Run) -> str:
+    """The address by which others are to call this machine; says where that is not plain."""
+    first, *others = own_hosts() or ("127.0.0.1",)
+    if is_loopback(join_address(first, 1)):
+        run.output.note(
+            "no address of this machine but 127.0.0.1 was found: only this machine can join by"
+            " that line; 'p2pchat down --all' and --listen HOST take another address"
+        )
+    elif others:
+        run.output.note(
+            f"others are to call {first}; this machine has {', '.join(others)}, too:"
+            " 'p2pchat down --all' and --listen HOST take another address"
+        )
+    return first
 
 
 def _create(run: Run) -> int:

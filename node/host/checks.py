@@ -106,7 +106,10 @@ def _address(node: Node) -> words.Finding:
     else:
         why = "the address on the route towards the NDS"
     if is_loopback(advertised):
-        why += "; only this machine can call it, until a chat is with others elsewhere"
+        why += (
+            "; only this machine can call it, until a chat is at an NDS elsewhere, or the node is"
+        )
+        why += " started with --listen HOST"
     return words.Finding("address", True, f"others call {advertised}: {why}")
 
 

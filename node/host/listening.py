@@ -110,7 +110,7 @@ class Listening:
         """What others are told to call: as set, else the address on the route towards the NDS."""
         if self._config.advertise:
             return self._config.advertise
-        if is_loopback(nds or self.dialled):
+        if not nds or is_loopback(nds):
             return self.dialled
         host = route_to(nds)
         if is_everywhere(self.host):

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from node import background
+from node.cli import verbs_ui
 from node.cli.output import Output
 from node.cli.parser import parse
 from node.cli.run import Run
-from node.cli.verbs_ui import _start_nds
-from node.names import route_to
+from node.cli.verbs_ui import _is_at, _start_nds
+from node.names import own_hosts
 from node.places import places
 
-OWN = route_to("192.0.2.1:9")
+OWN = next(iter(own_hosts()), "127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ OWN = route_to("192.0.2.1:9")
         ([], {"INSECURE": "on"}, "", ("127.0.0.1:50050", True), "127.0.0.1:50050"),
         (["--listen", "127.0.0.1"], {}, "", ("127.0.0.1:50050", False), "127.0.0.1:50050"),
         (["--listen", "10.0.0.7:9"], {}, "", ("10.0.0.7:50050", False), "10.0.0.7:50050"),
+        (["--listen", "10.0.0.7"], {}, "0.0.0.0:9", ("0.0.0.0:9", False), "10.0.0.7:9"),
     ],
 )
 def test_an_nds_of_ones_own_is_there_for_others_unless_its_connections_are_plain(
@@ -55,3 +57,51 @@ def test_an_nds_of_ones_own_is_there_for_others_unless_its_connections_are_plain
     assert _start_nds(run, before, insecure=run.config.insecure == "on") == told
     assert started == [asked]
     assert f"one was started at {asked[0]} (log" in capsys.readouterr().err
+
+
+LAB, BRIDGE = "192.168.77.6", "10.7.0.1"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "told", "said"),
+    [
+        ((LAB,), LAB, ""),
+        ((LAB, BRIDGE), LAB, f"others are to call {LAB}; this machine has {BRIDGE}, too:"),
+        ((), "127.0.0.1", "only this machine can join by that line"),
+    ],
+)
+def test_an_address_that_others_may_not_reach_is_said_with_what_takes_another(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    hosts: tuple[str, ...],
+    told: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(background, "start_nds", lambda _, at, **__: at)
+    monkeypatch.setattr(verbs_ui, "own_hosts", lambda: hosts)
+    spot = places("default", str(tmp_path), {})
+    run = Run(parse(["host", "dev", "--home", str(tmp_path)]), spot, Output())
+    assert _start_nds(run, "", insecure=False) == f"{told}:50050"
+    notes = capsys.readouterr().err.splitlines()
+    assert len(notes) == 1 + bool(said)
+    assert said in notes[-1]
+    assert ("--listen HOST" in notes[-1]) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "is_own"),
+    [
+        (f"{OWN}:50050", "0.0.0.0:50050", True),
+        ("127.0.0.1:50050", "0.0.0.0:50050", True),
+        ("10.0.0.5:50050", "10.0.0.5:50050", True),
+        (f"{OWN}:50051", "0.0.0.0:50050", False),
+        ("198.51.100.1:50050", "0.0.0.0:50050", False),
+        ("127.0.0.1:50050", "10.0.0.5:50050", False),
+        ("127.0.0.1:50050", "", False),
+    ],
+)
+def test_an_nds_of_ones_own_that_has_ended_is_known_by_what_others_call(
+    address: str, own: str, is_own: bool
+) -> None:
+    assert _is_at(address, own) is is_own

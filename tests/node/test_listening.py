@@ -17,6 +17,7 @@ from node.host import checks, entering
 from node.host import listening as module
 from node.host.listening import Listening
 from node.limits import split_address
+from node.names import route_to
 from node.places import places
 from node.rpc.options import grpc
 from node.rpc.transport import PLAIN, Transport, shown
@@ -195,6 +196,14 @@ async def test_who_said_an_address_of_others_is_called_there(house: House, abroa
     assert listening.advertised(abroad) == listening.dialled == f"127.0.0.2:{listening.port}"
 
 
+async def test_who_said_an_address_of_others_tells_it_before_any_service_is_known(
+    house: House, abroad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "route_to", route_to)
+    listening = await house.started(listen="127.0.0.2:0")
+    assert listening.advertised("") == f"127.0.0.2:{listening.port}"
+
+
 async def test_who_said_what_others_are_to_call_is_believed(house: House, abroad: str) -> None:
     listening = await house.started(listen="127.0.0.1:0", advertise="example.org:5000")
     await listening.reach(abroad)
@@ -273,6 +282,8 @@ async def test_who_makes_a_chat_elsewhere_can_be_called_from_there(
 ) -> None:
     alice = await town.start("alice")
     assert split_address(alice.advertise)[0] == "127.0.0.1"
+    (told,) = (row for row in (await checks.diagnose(alice)).rows if row.check == "address")
+    assert told.text.endswith("or the node is started with --listen HOST")
     is_here = module.is_loopback
     monkeypatch.setattr(module, "is_loopback", lambda one: one != town.nds and is_here(one))
     created = await entering.create(alice, town.chat, "", "", Mode.LOGGED, is_open=True)

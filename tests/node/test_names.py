@@ -1,5 +1,7 @@
 """What people type: addresses, chats, join lines."""
 
+import socket
+
 import pytest
 
 from node import names
@@ -124,6 +126,29 @@ def test_the_route_to_this_machine_is_loopback() -> None:
 
 def test_without_a_route_there_is_still_an_address() -> None:
     assert names.route_to("no-such-host.invalid:1") == "127.0.0.1"
+
+
+def test_the_way_out_of_the_house_is_what_others_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "route_to", lambda _: "10.0.0.5")
+    assert names.own_hosts() == ("10.0.0.5",)
+
+
+def test_without_a_way_out_others_call_the_interfaces_that_are_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(names, "route_to", lambda _: "127.0.0.1")
+    found = {"lo": "", "none": "", "self": "169.254.3.4", "lab": "192.168.77.6", "br": "10.7.0.1"}
+    listed = list(enumerate(found, 1))[::-1]
+    monkeypatch.setattr(names.socket, "if_nameindex", lambda: listed)
+    monkeypatch.setattr(names, "_host_of", found.__getitem__)
+    assert names.own_hosts() == ("192.168.77.6", "10.7.0.1", "169.254.3.4")
+
+
+def test_the_address_of_an_interface_is_that_which_packets_from_it_carry() -> None:
+    assert names._host_of("lo") == names._host_of("no-such-one") == ""
+    found = {names._host_of(name) for _, name in socket.if_nameindex()}
+    out = names.route_to(names.ELSEWHERE)
+    assert out in found or names.is_loopback(f"{out}:1")
 
 
 @pytest.mark.parametrize(("text", "number"), [("18a8701f5a291dce", True), ("dev", False)])
