@@ -146,7 +146,9 @@ def _span(text: str) -> int:
     """Milliseconds of 30s, 5m, 1h, 2d."""
     units = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
     number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
-    if not number.isdecimal() or not number.strip("0"):
+    if number.isdecimal() and not number.strip("0"):
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text!r}")
+    if not number.isdecimal():
         raise argparse.ArgumentTypeError(f"must be a span like 30s, 5m, 1h or 2d, not {text!r}")
     if len(number) > SPAN_DIGITS or int(number) * units[unit] > SPAN_MAX_D * units["d"]:
         raise argparse.ArgumentTypeError(f"must be at most {SPAN_MAX_D}d, not {text}")
@@ -241,11 +243,12 @@ def _log(one: argparse.ArgumentParser) -> None:
 
 
 def _config(one: argparse.ArgumentParser) -> None:
-    one.add_argument("what", choices=["path", "show"], help="of config.toml, or every setting")
+    help = "of config.toml, or every setting"
+    one.add_argument("what", choices=["path", "show"], metavar="path|show", help=help)
 
 
 def _completion(one: argparse.ArgumentParser) -> None:
-    one.add_argument("shell", choices=["bash", "zsh", "fish"])
+    one.add_argument("shell", choices=["bash", "zsh", "fish"], metavar="bash|zsh|fish")
 
 
 def _errors(one: argparse.ArgumentParser) -> None:

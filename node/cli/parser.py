@@ -212,7 +212,7 @@ VERBS: tuple[Verb, ...] = (
         '"at","method","address","request_json","status","took_ms"',
     ),
     Verb("log", "the logs of several nodes, merged in order of time"),
-    Verb("config", "where the settings come from", '"key","value","source"'),
+    Verb("config", "where the settings come from", '"key","value","source"; with path "path"'),
     Verb("completion", "a script that completes verbs and flags in your shell"),
     Verb("errors", "the exit codes, or all that may be said with one", '"exit","reason","text"'),
     Verb("demo", "an NDS and three peers on this machine, and you; --auto plays by itself"),

@@ -44,7 +44,7 @@ class Measured(Struct, frozen=True):
     took_ms: tuple[float, ...]  # of each line that all who were there acknowledged, shortest first
     whole_ms: float  # from the first call to the last acknowledgement
     late: int  # lines that had to wait until fewer were under way
-    later: Mapping[str, int] = {}  # by nick: lines that who was not there gets when he is back
+    later: Mapping[str, int] = {}  # by nick: lines that who was not there gets when they are back
 
     @property
     def lacking(self) -> int:

@@ -9,7 +9,7 @@ from .. import errors as complaints
 from ..errors import DONE, Usage
 from .keys import spelled
 from .personal import Personal, personal
-from .render import records
+from .render import records, tables
 from .run import Run
 
 
@@ -36,8 +36,8 @@ def _errors(run: Run) -> int:
 def _config(run: Run) -> int:
     """Where the file is; or every setting, its value and its source."""
     if run.args.what == "path":
-        run.output.lines([str(run.places.config)])
-        return DONE
+        path = str(run.places.config)
+        return run.output.answer(tables.said(path, path=path))
     found = run.config
     timing = found.build_timing()
     rows = [

@@ -1,5 +1,6 @@
 """What is said of commands, chats, members and services (tests/node/test_errors.py)."""
 
+import re
 from collections.abc import Iterable
 
 from .complaints import NO_NDS, NO_PEER, NOT_FOUND, OTHER, REFUSED, USAGE, Complaint, nearest
@@ -130,16 +131,18 @@ class NameTaken(Complaint):
 
 
 class NdsUnreachable(Complaint):
-    """No NDS answers at {places}. Start one there with 'nds-server --listen {address}', or name
-    another with --nds HOST:PORT.
-    """
+    """No NDS answers at {places}. {advice}, or name another with --nds HOST:PORT."""
 
     exit = NO_NDS
     reason = "NDS_UNREACHABLE"
     status = "UNAVAILABLE"
 
     def __init__(self, address: str, *others: str) -> None:
-        super().__init__(address=address, places=" or ".join((address, *others)))
+        advice = f"Start one there with 'nds-server --listen {address}'"
+        if not re.match(r"localhost:|[0-9.]+:|\[", address):  # a name, of whatever machine
+            advice = "See that the name is right and nds-server runs there"
+        places = " or ".join((address, *others))
+        super().__init__(address=address, places=places, advice=advice)
 
 
 class NdsDistrusted(Complaint):
@@ -281,6 +284,14 @@ class NotAllowed(Complaint):
     exit = REFUSED
     reason = "NOT_ALLOWED"
     status = "PERMISSION_DENIED"
+
+
+class Redacted(Complaint):
+    """That line of #{chat} was redacted."""
+
+    exit = REFUSED
+    reason = "REDACTED"
+    status = "FAILED_PRECONDITION"
 
 
 class Removed(Complaint):

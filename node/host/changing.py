@@ -4,7 +4,7 @@ from .. import words
 from ..archive import Archive
 from ..core.changing import Fault
 from ..core.conversation import Kind, Line
-from ..errors import AmbiguousMessage, BadField, NoSuchMessage, NotAllowed
+from ..errors import AmbiguousMessage, BadField, NoSuchMessage, NotAllowed, Redacted
 from ..limits import text_fault
 from . import telling
 from .chats import Chat
@@ -13,7 +13,6 @@ RECENT = 500  # lines among which the last own one is looked for
 FAULTS = {
     Fault.NOT_OURS: "you can edit your own lines alone",
     Fault.NO_RIGHT: "you can redact your own lines; those of others its owner and admins can",
-    Fault.GONE: "that line was redacted",
 }
 
 
@@ -23,7 +22,8 @@ async def edit(chat: Chat, id: str, text: str) -> words.Line:
     Raises:
         BadField: the text is none.
         NoSuchMessage, AmbiguousMessage: which line is not to be said.
-        NotAllowed: it is somebody else's, or was redacted.
+        NotAllowed: it is somebody else's.
+        Redacted: it is gone.
         Complaint: it cannot be stored.
     """
     if fault := text_fault(text):
@@ -46,6 +46,8 @@ async def _change(chat: Chat, kind: Kind, id: str, text: str) -> words.Line:
     fault = chat.group.change_fault(kind, said.spot)
     if fault is Fault.NOT_HERE and not is_done:
         raise NoSuchMessage(id=said.id[:4], chat=chat.name)
+    if fault is Fault.GONE:
+        raise Redacted(chat=chat.name)
     if fault not in (None, Fault.NOT_HERE):
         raise NotAllowed(chat=chat.name, text=FAULTS[fault])
     if not is_done:

@@ -285,7 +285,7 @@ async def join(
     except ValueError as error:
         raise BadField(field="line", text=str(error)) from error
     _check_nick(nick)
-    mark = inviting.parse(target.secret, target.name)
+    mark = inviting.parse(target.secret)
     given = (target.hinted,) if target.hinted else addresses_in(nds)
     async with node.door(target.name):
         if mark.service:

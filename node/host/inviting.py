@@ -21,7 +21,7 @@ from ..core.inviting import SECRET_BYTES, check_of, joiner_proof, leader_proof
 from ..core.messages import Card, Join, Lookup, RecordRead, Refusal, Reply, Request, Welcome
 from ..core.reasons import Reason
 from ..core.types import Address, Millis, Silence
-from ..errors import BadField, Complaint, NoSuchInvite, TooManyInvites, WrongSecret
+from ..errors import BadField, Complaint, NoSuchInvite, TooManyInvites
 from ..rpc.transport import shown
 from ..runner import Peers, Silenced
 from .asking import settled
@@ -65,8 +65,8 @@ def draw() -> Secret:
     return Secret(secrets.randbits(8 * ID_BYTES) or 1, secrets.token_bytes(SECRET_BYTES))
 
 
-def parse(text: str, chat: str) -> Mark:
-    """What stands after the #, if anything does.  Raises WrongSecret where that is malformed."""
+def parse(text: str) -> Mark:
+    """What stands after the #, if anything does.  Raises BadField where that is malformed."""
     try:
         said = base64.b64decode(text, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -75,9 +75,10 @@ def parse(text: str, chat: str) -> Mark:
     if said is None or len(said) not in (0, SERVICE_BYTES, both, both + SERVICE_BYTES):
         fault = (
             f"what stands after the # has {len(text)} characters, and must have 32 or 48 (an"
-            " invitation) or 16 (where none is needed), all of them letters, digits, - and _"
+            " invitation) or 16 (where none is needed), all of them letters, digits, - and _;"
+            " ask for a new line ('p2pchat invite', or /invite)"
         )
-        raise WrongSecret(chat=chat, text=fault)
+        raise BadField(field="line", text=fault)
     if len(said) < both:
         return Mark(None, said)
     return Mark(Secret(int.from_bytes(said[:ID_BYTES]), said[ID_BYTES:both]), said[both:])

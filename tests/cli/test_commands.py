@@ -328,6 +328,12 @@ def test_without_a_chat_there_is_nothing_to_say_to(line: str) -> None:
         parse(State(), line)
 
 
+def test_where_nobody_is_ignored_that_is_said_and_nobody_is_listed() -> None:
+    with pytest.raises(Mistyped) as told:
+        parse(replace(STATE, ignored=()), "/unignore bob")
+    assert str(told.value) == "nobody is ignored"
+
+
 def test_with_every_chat_closed_one_is_told_how_to_come_back() -> None:
     with pytest.raises(Mistyped, match="no chat is in front; /chat brings one back, for example:"):
         parse(replace(STATE, current=0), "hello")

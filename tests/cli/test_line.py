@@ -208,7 +208,7 @@ def test_who_gets_a_line_later_is_told_once(
     talk.node.tell(ReceiptEvent(id, id[:4], acked=acked, of=2, later=("dan",)), "dev")
     said += talk.shown()
     expected = "sent to 1 of 2" if acked == 1 else "sent to 2 of 3"
-    assert said == f"#dev -- {expected}; dan gets it when he is back\n"
+    assert said == f"#dev -- {expected}; dan gets it when they are back\n"
     assert talk.end() == 0
 
 

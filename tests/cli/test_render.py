@@ -138,7 +138,7 @@ NOTICES: list[tuple[h.What, str]] = [
     (member("dropped", "dan", 9, "no answer for 6 s"), "dan (id 9) is gone (no answer for 6 s)"),
     (
         member("dropped", "dan", 9, "no answer for 6 s; unsent 2"),
-        "dan (id 9) is gone (no answer for 6 s). Unsent to him: 2, kept.",
+        "dan (id 9) is gone (no answer for 6 s). Unsent to them: 2, kept.",
     ),
     (member("dropped", "dan", 9), "dan (id 9) is gone"),
     (member("returned", "dan", 9), "dan (id 9) is back"),
@@ -218,11 +218,11 @@ NOTICES: list[tuple[h.What, str]] = [
     (h.ReceiptEvent(), ""),
     (
         h.ReceiptEvent("m", "m4", acked=2, of=3, later=("dan",)),
-        "sent to 2 of 3; dan gets it when he is back",
+        "sent to 2 of 3; dan gets it when they are back",
     ),
     (  # who was gone before is not among those counted, and yet among those that it is for
         h.ReceiptEvent("m", "m4", acked=2, of=2, later=("dan",)),
-        "sent to 2 of 3; dan gets it when he is back",
+        "sent to 2 of 3; dan gets it when they are back",
     ),
     (h.MemberEvent(G + 4, "carol", "left", quiet=True), ""),
     (decided("kicked"), "alice removed dan"),
@@ -327,7 +327,7 @@ def test_a_burst_is_one_line() -> None:
     ("later", "missing", "said"),
     [
         ((), (), ""),
-        (("dan",), (), "sent to 2 of 3; dan gets it when he is back"),
+        (("dan",), (), "sent to 2 of 3; dan gets it when they are back"),
         (("dan", "eve"), (), "sent to 2 of 3; dan and eve get it when they are back"),
         ((), ("dan",), "sent to 2 of 3; dan does not answer yet"),
     ],
@@ -568,7 +568,7 @@ def test_members_carry_marks() -> None:
             w.Progress("4f2a", "m", 2, 3, later=("dan",), complete=True),
             "4f2a 2/3",
             0,
-            ("sent to 2 of 3; dan gets it when he is back",),
+            ("sent to 2 of 3; dan gets it when they are back",),
         ),
         (
             w.Progress("4f2a", "m", 2, 3, missing=("dan",)),
@@ -694,7 +694,7 @@ def test_a_trace_says_who_lacks_a_line_and_why() -> None:
     assert "epoch 12, leader bob" in told
     assert "bob (id 2)    has it after 12 ms, direct" in told
     assert "waiting, 3 tries, last: UNAVAILABLE: gone, next in 0.4 s" in told
-    assert "dan (id 9)    gone; gets it when he is back" in told
+    assert "dan (id 9)    gone; gets it when they are back" in told
 
 
 def test_links_say_who_watches_whom() -> None:

@@ -252,7 +252,7 @@ def test_a_trace_says_who_has_a_line_and_why_others_lack_it() -> None:
         " carol (id 4)  has it    45 ms  relay\n"
         " dan (id 9)    lacks it                 3 tries; last UNAVAILABLE: connection refused;"
         " next in 0.4 s\n"
-        " alice (id 1)  gone                     gets it when he is back"
+        " alice (id 1)  gone                     gets it when they are back"
     )
     assert found(drawn, "dan")[0][0] == "page.bad"
     assert found(drawn, "carol")[0][0] == "page.good"

@@ -135,7 +135,7 @@ def test_who_stood_still_gets_what_was_said_when_he_is_back(square: Cluster) -> 
         try:
             for text in ("first of a burst", "second of a burst"):
                 app.enter(text)
-            app.until(row_with("-- | ", f"sent to 2 of 3; {still} gets it when he is back"))
+            app.until(row_with("-- | ", f"sent to 2 of 3; {still} gets it when they are back"))
             app.enter("he is known to be gone")
             app.until(row_with("you | he is known to be gone", "2/2"))
         finally:
@@ -143,7 +143,7 @@ def test_who_stood_still_gets_what_was_said_when_he_is_back(square: Cluster) -> 
         app.until(row_with(f"{still} (id", "is back"))
         for text in ("first of a burst", "second of a burst"):
             app.until(row_with(f"you | {text}", "3/3"))
-        assert app.text.count("gets it when he is back") == 1, app.text
+        assert app.text.count("gets it when they are back") == 1, app.text
         app.enter("/quit")
         assert app.ended() == 0
     square.settled("dev", *SQUARE)

@@ -65,7 +65,10 @@ def test_what_is_edited_and_redacted_is_gone_at_all_members_and_from_their_files
     agree(trio, ["the rough draft", "my password is hunter2", "good morning"])
     done = trio["alice"].run("edit", "-c", "dev", short(trio, "alice", "the rough draft"), "done")
     assert done.stdout.endswith(" is edited\n")
-    trio["bob"].run("redact", "-c", "dev", short(trio, "bob", "my password is hunter2"))
+    spilt = short(trio, "bob", "my password is hunter2")
+    trio["bob"].run("redact", "-c", "dev", spilt)
+    told = trio["bob"].run("edit", "-c", "dev", spilt, "nothing", code=7).stderr
+    assert told == "p2pchat: That line of #dev was redacted.\n"
     agree(trio, ["done (edited)", "[redacted by bob]", "good morning"])
     for name in NAMES:
         kept = everything(trio, name)

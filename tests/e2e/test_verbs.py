@@ -562,7 +562,9 @@ def test_completion_errors_config_and_rpc(town: Processes) -> None:
         assert "_node" not in script.replace("p2pchat_node", "")
     assert "NDS_UNREACHABLE" in town.run("alice", "errors", "4").stdout
     assert town.lines("alice", "errors")[0].strip().startswith("0  done")
-    assert town.lines("alice", "config", "path") == [str(town.home("alice") / "config.toml")]
+    path = str(town.home("alice") / "config.toml")
+    assert town.lines("alice", "config", "path") == [path]
+    assert town.json("alice", "config", "path") == {"path": path}
     line = town.run("alice", "rpc", "GetStatus").stdout
     assert line.startswith("grpcurl -plaintext -unix ")
     assert line.endswith("p2pchat.v1.Control/GetStatus\n")

@@ -265,7 +265,7 @@ def test_anybody_elses_leave_is_told_at_once(chat: Chat) -> None:
 
 # ---- own lines that reach somebody later ---------------------------------------------------------
 
-BACK = "; dan gets it when he is back"
+BACK = "; dan gets it when they are back"
 
 
 def test_who_goes_while_a_line_is_on_its_way_gets_it_later(chat: Chat) -> None:

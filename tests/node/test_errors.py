@@ -30,6 +30,12 @@ def test_no_two_complaints_share_a_reason() -> None:
             4,
         ),
         (
+            errors.NdsUnreachable("no.such.host:5", "10.0.0.5:50050"),
+            "No NDS answers at no.such.host:5 or 10.0.0.5:50050. See that the name is right and"
+            " nds-server runs there, or name another with --nds HOST:PORT.",
+            4,
+        ),
+        (
             errors.NoSuchChat("dve", known=["dev", "ops"]),
             "There is no chat #dve. Did you mean #dev?",
             3,

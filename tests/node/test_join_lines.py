@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from node.errors import Complaint, NobodyAnswers, NoSuchInvite, WrongSecret, WrongService
+from node.errors import USAGE, BadField, Complaint, NobodyAnswers, NoSuchInvite, WrongService
 from node.host import entering, inviting
 from node.host.inviting import Mark, Secret, parse
 from node.rpc.transport import PLAIN
@@ -34,19 +34,21 @@ SERVICE = b"s" * 12
 )
 def test_what_stands_after_the_mark_is_read_as_it_was_written(mark: Mark, length: int) -> None:
     assert len(str(mark)) == length
-    assert parse(str(mark), "dev") == mark
+    assert parse(str(mark)) == mark
 
 
 @pytest.mark.parametrize("text", ["x", "x" * 15, "x" * 20, "x" * 44, "x" * 64, "!" * 32, "é" * 16])
 def test_what_is_malformed_is_told_with_what_is_allowed(text: str) -> None:
-    with pytest.raises(WrongSecret, match=rf"has {len(text)} characters, and must have 32 or 48"):
-        parse(text, "dev")
+    said = rf"has {len(text)} characters, and must have 32 or 48"
+    with pytest.raises(BadField, match=said) as told:
+        parse(text)
+    assert told.value.exit == USAGE
 
 
 async def test_a_line_carries_the_key_of_the_service_that_it_leads_to(town: Town) -> None:
     alice, bob = await town.start("alice"), await town.start("bob")
     made = await entering.create(alice, town.chat, "", "", Mode.LOGGED)
-    mark = parse(made.join_line.rpartition("#")[2], town.chat)
+    mark = parse(made.join_line.rpartition("#")[2])
     assert mark.service == alice.registries.fingerprint(town.nds)[:12]
     assert mark.secret is not None
     known = Path(bob.places.data) / FILE

@@ -183,7 +183,7 @@ class Bindings:
             self._leave()
 
     def _leave(self) -> None:
-        """Quits, but asks once where somebody still lacks something that was said here."""
+        """Quits, but asks once where somebody there still lacks something that was said here."""
         state = self._face.state
         waiting = [view for view in state.views if view.chat.outbox]
         if not waiting:
@@ -192,7 +192,7 @@ class Bindings:
         lines = sum(view.chat.outbox for view in waiting)
         chats = ", ".join(f"#{state.shown_name(view)}" for view in waiting)
         have = "has" if lines == 1 else "have"
-        text = f"{lines} of your lines in {chats} {have} not reached everyone yet. Quit?"
+        text = f"{lines} of your lines in {chats} {have} not reached everyone there yet. Quit?"
         self._face.apply(Showing(Question("quit", text), Question))
 
     def _paste(self, event: KeyPressEvent) -> None:

@@ -159,7 +159,13 @@ def ignore(state: State, values: Values) -> Action:
     """`/ignore`: hides the lines of a nick, or lists whose are hidden."""
     if not values["nick"]:
         nicks = ", ".join(map(clean_name, state.ignored))
-        return Show((f"ignored: {nicks}" if nicks else "nobody is ignored; /ignore bob hides him",))
+        return Show(
+            (
+                f"ignored: {nicks}"
+                if nicks
+                else "nobody is ignored; /ignore bob hides what bob says",
+            )
+        )
     nick = _nick(values["nick"])
     if nick.casefold() == state.own_nick.casefold():
         raise Mistyped("you cannot ignore yourself")
@@ -171,8 +177,9 @@ def unignore(state: State, values: Values) -> Action:
     """`/unignore`: shows them again."""
     nick = _nick(values["nick"])
     if nick.casefold() not in state.ignored:
-        ignored = ", ".join(map(clean_name, state.ignored)) or "nobody"
-        raise Mistyped(f"{nick} is not ignored; ignored: {ignored}")
+        ignored = ", ".join(map(clean_name, state.ignored))
+        others = f"{nick} is not ignored; ignored: {ignored}"
+        raise Mistyped(others if ignored else "nobody is ignored")
     return Apply(_ignored(nick, False), f"lines of {nick} are shown again")
 
 

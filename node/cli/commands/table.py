@@ -346,7 +346,9 @@ WATCHING: tuple[Command, ...] = (
         "system",
         example="/trace 4f2a",
     ),
-    Command("queue", "own lines that somebody lacks", open_page("queue"), group="system"),
+    Command(
+        "queue", "own lines that somebody who is there lacks", open_page("queue"), group="system"
+    ),
     Command(
         "ping",
         "round trip to one member, or all",

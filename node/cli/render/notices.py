@@ -175,7 +175,7 @@ def _fact(change: str, nick: str, detail: str) -> str:
 def _gone(name: str, detail: str) -> str:
     """`detail` is "no answer for 6 s", and "; unsent 2" where the member lacks own lines."""
     why, _, unsent = detail.partition("; unsent ")
-    kept = f". Unsent to him: {unsent}, kept." if unsent else ""
+    kept = f". Unsent to them: {unsent}, kept." if unsent else ""
     return f"{name} is gone ({why}){kept}" if why else f"{name} is gone{kept}"
 
 
@@ -384,7 +384,7 @@ def delivered(acked: int, of: int, later: Sequence[str], missing: Sequence[str])
         return ""
     said = f"sent to {acked} of {of}"
     if later:
-        verb = "gets it when he is back" if len(later) == 1 else "get it when they are back"
+        verb = "gets it when they are back" if len(later) == 1 else "get it when they are back"
         said += f"; {several(map(shown_nick, later))} {verb}"
     if missing:
         waits = "does not answer" if len(missing) == 1 else "do not answer"

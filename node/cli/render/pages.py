@@ -262,7 +262,7 @@ def _step(row: words.TraceRow) -> Cells:
     if row.state == "acked":
         return "page.good", (name, "has it", took, clean_line(row.way), "")
     if row.state == "later":
-        return "page.dim", (name, "gone", "", "", "gets it when he is back")
+        return "page.dim", (name, "gone", "", "", "gets it when they are back")
     if row.state == "behind":
         return "page.dim", (name, "is back", "", "", "not seen to have it yet")
     if row.state == "gone":

@@ -355,7 +355,7 @@ def _step(row: words.TraceRow) -> str:
         took = f" after {row.took_ms} ms" if row.took_ms else ""
         return f"has it{took}, {row.way}" if row.way else f"has it{took}"
     if row.state == "later":
-        return "gone; gets it when he is back"
+        return "gone; gets it when they are back"
     if row.state == "behind":
         return "is back; not seen to have it yet"
     if row.state == "gone":
@@ -461,7 +461,7 @@ def calls(value: words.Calls, now_ms: int) -> Answer:
 
 
 def queue(value: words.Queue, now_ms: int) -> Answer:
-    """Own lines that somebody lacks."""
+    """Own lines that somebody who is there lacks."""
     lines: list[str] = []
     for row in value.rows:
         lines += message_lines(row.line, row.chat, now_ms=now_ms)

@@ -103,7 +103,7 @@ def _trace_nothing(world: World) -> None:
 
 @scene("110x16 60x16")
 def _queue(world: World) -> None:
-    """/queue: own lines that somebody lacks."""
+    """/queue: own lines that somebody who is there lacks."""
     dev = told(world)
     world.node.acknowledges = False
     world.enter("deploying now")
