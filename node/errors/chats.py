@@ -296,7 +296,7 @@ class Redacted(Complaint):
 
 class Removed(Complaint):
     """You are no member of #{chat} any more: {text}. What was said until then can be read here, and
-    'p2pchat leave' lets go of it.
+    'p2pchat leave' lets go of it. Once the removal is taken back, an invitation lets you in again.
     """
 
     exit = REFUSED

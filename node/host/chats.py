@@ -295,7 +295,8 @@ class Chat:
         self.removed, self.broken_reason = True, Removed.reason
         self.broken = telling.expelled(self.group, self.name)
         if self.opened:
-            text = f"#{self.name}: {self.broken}; what was said until now can still be read"
+            text = f"#{self.name}: {self.broken}; what was said until now can still be read, and an"
+            text += " invitation lets you in again once the removal is taken back"
             self._tell(self.happening(ErrorEvent(Removed.reason, text)))
             self._world.halted(self)
             self._world.parted()

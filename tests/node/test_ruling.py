@@ -86,10 +86,14 @@ async def test_who_is_removed_is_out_may_read_and_says_by_whom(town: Town) -> No
     told = [one.what async for one in until(watchers[0], h.ChatEvent, "stopped")]
     (error,) = [what for what in told if isinstance(what, h.ErrorEvent)]
     assert (error.reason, "you were removed by bob" in error.text) == ("REMOVED", True)
+    assert error.text.endswith("an invitation lets you in again once the removal is taken back")
     assert lines(carol) == ["mine"]
     with pytest.raises(Removed, match="you were removed by bob") as refused:
         await say(carol, "still there?")
     assert refused.value.exit == 7
+    assert str(refused.value).endswith(
+        "Once the removal is taken back, an invitation lets you in again."
+    )
     with pytest.raises(Removed):
         await asking.set_topic(carol.chat(""), "mine")
     shown = views.chat(carol.chat(""))
