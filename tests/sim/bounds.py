@@ -170,7 +170,10 @@ class Bounds:
         return top
 
     def forgotten(self, machine: Machine, line: tuple[MemberId, str], key: Key) -> bool:
-        """Was the line shown under another key only, which has been trimmed here?"""
-        others = [other for other in self.said[line] if other != key]
+        """Was the line shown under another key only, which has been trimmed here?  It may have been
+        said again since: under one that has not come here yet.
+        """
         disk = machine.disk
-        return bool(others) and all(o not in disk.messages and disk.below(o) for o in others)
+        others = [other for other in self.said[line] if other != key]
+        is_here = any(other in disk.messages for other in others)
+        return not is_here and any(map(disk.below, others))

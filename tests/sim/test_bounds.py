@@ -44,6 +44,20 @@ def test_what_a_member_has_shown_for_long_is_not_to_be_jumped() -> None:
         jump(world, three, key)
 
 
+def test_a_line_said_again_may_be_shown_again_where_what_it_was_shown_with_was_trimmed() -> None:
+    world, two, _, first = told()
+    again, later = first._replace(seq=2), first._replace(seq=3)
+    line = first.source, two.disk.messages[first].id
+    world.oracle.said[line] = [first, again]
+    assert not world.oracle.forgotten(two, line, again), "it is here"
+    del two.disk.messages[first]
+    assert not world.oracle.forgotten(two, line, again), "nor was it trimmed"
+    two.disk.floors[first.source] = Floor(*first, sum=5)
+    assert world.oracle.forgotten(two, line, again)
+    world.oracle.said[line].append(later)
+    assert world.oracle.forgotten(two, line, again), "that has not come here"
+
+
 def test_what_a_member_showed_before_it_lost_its_disk_and_holds_waiting_now_may_be_jumped() -> None:
     """A page that is read backwards leaves out what the answerer cannot show itself."""
     world, two, three, key = told()
