@@ -165,7 +165,7 @@ def test_a_proof_that_is_not_ones_own_is_wrong(site: Site, how: str) -> None:
 def _secret(line: str) -> bytes:
     from node.host.inviting import parse
 
-    secret = parse(line.rpartition("#")[2], CHAT).secret
+    secret = parse(line.rpartition("#")[2]).secret
     assert secret is not None, line
     return secret.key
 

@@ -20,6 +20,9 @@ CHAT = 2**63
 NOWHERE = "127.0.0.1:1024"  # a port that is allowed, and where nobody listens
 ODD_ADDRESSES = ("nowhere", "127.0.0.1:0", "127.0.0.1:99999", "a b:5000", "x" * 260 + ":5000")
 ODD_NAMES = ("x" * 65, "two words", "esc\x1b[2J", "bidi\u202e", "line\nbreak")
+_STREAM = {"source_id": "1", "stream": {"incarnation": "1", "random": 1}}
+_FLOOR = {**_STREAM, "seq": "1"}
+_RUN = {**_STREAM, "first": "1", "last": "1"}
 
 
 @dataclass(frozen=True)
@@ -207,15 +210,14 @@ def of_node(calls: Calls, *, by: str, to: str) -> Iterator[Case]:
     yield from cases("Node/Coordinator", ping, [*led, *_views()])
     sync: list[Row] = [
         ("digests", [{"source_id": "1"}] * 4_097, "digests"),
-        ("digests", [{"hash": "1"}], "digests[0].source_id"),
+        ("digests", [{}], "digests[0].source_id"),
+        ("digests", [{"source_id": "1", "hash": "AAAA"}], "digests[0].hash"),
+        ("floors", [{**_FLOOR, "sum": "AAAA"}], "floors[0].sum"),
+        ("held", [{**_RUN, "hash": "AAAA"}], "held[0].hash"),
         ("sources", ["1"] * 4_097, "sources"),
         ("held", [{}] * 16_385, "held"),
         ("held", [{"source_id": "1", "first": "1"}], "held[0].stream.incarnation"),
-        (
-            "held",
-            [{"source_id": "1", "stream": {"incarnation": "1"}, "first": "5", "last": "4"}],
-            "held[0].last",
-        ),
+        ("held", [{**_RUN, "first": "5", "last": "4"}], "held[0].last"),
     ]
     yield from cases("Node/Sync", ping, [*_callers(stranger), *_views(), *sync])
     update = {"caller": calls.caller(by), "roster": {"members": [record]}}
