@@ -78,7 +78,16 @@ def _wal(path: Path) -> int:
 def _reading(path: Path, key: bytes) -> sqlite3.Connection:
     # With nothing beside it the file is all there is, and nothing has to be made there to read it.
     alone = not _wal(path) and not path.with_name(f"{path.name}-shm").exists()
-    return connect(path, key, "ro&immutable=1" if alone else "ro")
+    mode = "ro&immutable=1" if alone else "ro"
+    base = connect(path, key, mode)
+    try:
+        base.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_NOTADB:
+            return base
+        base.close()
+        return connect(path, None, mode)  # as before logs were encrypted
+    return base
 
 
 def _read(base: sqlite3.Connection, path: Path) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from node.disk import is_plain, refusal, sync_directory
+from node.disk import refusal, sync_directory
 from node.errors import DamagedLog
 
 if TYPE_CHECKING:
@@ -23,17 +23,19 @@ BUSY_S = 5.0
 KEY_BYTES = 32
 
 
-def connect(path: Path, key: bytes, mode: str = "rw") -> sqlite3.Connection:
-    """A connection to the file at `path`, which must be there.  Raises `Unwritable`.
+def connect(path: Path, key: bytes | None, mode: str = "rw") -> sqlite3.Connection:
+    """A connection to the file at `path`, which must be there; None: it is not encrypted.
 
-    With a wrong key the first statement fails, as for a file that is no database.
+    Raises `Unwritable`.  With a wrong key the first statement fails, as for a file that is no
+    database.  The file is opened by SQLite alone: whoever else closes it in this process gives up
+    the locks that the process has on it, and with them what keeps others from a log in use.
     """
     try:
         base = sqlite3.connect(
             f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_S
         )
         base.execute("PRAGMA cipher_log_level = NONE")  # It writes to the terminal otherwise.
-        if not is_plain(path):
+        if key is not None:
             base.execute(f"PRAGMA key = {_raw(key)}")
     except sqlite3.Error as error:
         raise refusal(path, error) from error
@@ -48,7 +50,7 @@ def encrypt(path: Path, key: bytes) -> None:
     fresh = path.with_name(f"{path.name}.fresh")
     fresh.unlink(missing_ok=True)
     try:
-        base = connect(path, key)
+        base = connect(path, None)
         try:
             _export(base, fresh, key)
         finally:

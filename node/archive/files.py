@@ -72,7 +72,7 @@ def open_database(path: Path, key: bytes, *, power: bool = False) -> sqlite3.Con
         with path.open("r+b"):
             pass  # may it be written?
         if is_plain(path):
-            with closing(connect(path, key)) as plain:
+            with closing(connect(path, None)) as plain:
                 _check_ours(plain, path, check=True)
             encrypt(path, key)
         return prepared(connect(path, key), path, power=power, check=True)

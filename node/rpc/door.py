@@ -166,20 +166,20 @@ class Door:
 
 @contextmanager
 def _opened(descriptor: int) -> Iterator[socket.socket | None]:
-    """What this number stands for just now, held by a number of our own; None for no socket."""
+    """What this number stands for just now; None for no socket.
+
+    Nothing is closed by that, nor copied: whoever closes a number of a file gives up all locks that
+    this process has on it, and without those SQLite's other readers take a log for nobody's.
+    """
     try:
-        own = os.dup(descriptor)
-    except OSError:  # It was closed meanwhile.
+        opened = socket.socket(fileno=descriptor)
+    except OSError:  # It is a file, or was closed meanwhile.
         yield None
         return
     try:
-        opened = socket.socket(fileno=own)
-    except OSError:
-        os.close(own)
-        yield None
-        return
-    with opened:
         yield opened
+    finally:
+        opened.detach()
 
 
 def _peer(ours: socket.socket, ports: Collection[int]) -> str:
@@ -199,7 +199,10 @@ def _peer(ours: socket.socket, ports: Collection[int]) -> str:
 
 
 def _shut(descriptor: int, peer: str) -> None:
-    """Both ways, if it is still that peer's."""
+    """Both ways, if it is still that peer's.
+
+    Should it go and its number be taken in between, somebody connects again.
+    """
     with _opened(descriptor) as ours, suppress(OSError):
         if ours is not None and _is_to(ours, peer):
             ours.shutdown(socket.SHUT_RDWR)

@@ -1,13 +1,16 @@
 """Lines that are edited and redacted among real processes: content is gone at all members."""
 
 import json
-from contextlib import closing
+import socket
+import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from node.rpc.door import FEW
 from tests.e2e.cluster import Cluster
-from tests.logs import key_of, looked_into
+from tests.logs import key_of, looked_into, unguarded
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("members")
@@ -99,6 +102,33 @@ def test_who_was_away_never_has_what_was_redacted_meanwhile(trio: Cluster) -> No
     agree(trio, ["[redacted by bob]"] * 2, "dan")
     for text in ("early secret", "late secret"):
         assert text not in everything(trio, "dan")
+
+
+def test_who_looks_into_a_log_in_use_does_it_no_harm(trio: Cluster) -> None:
+    """Strangers keep the node looking at its connections; others see the log as one in use, and
+    what it moves into its file when a line is redacted is all there.
+    """
+    alice = trio["alice"]
+    (log,) = (alice.home / "default" / "chats").glob("*.db")
+    host, _, port = str(alice.ask("GetStatus").listen).rpartition(":")
+    with ExitStack() as stack:
+        for _ in range(2 * FEW):
+            stack.enter_context(socket.create_connection((host, int(port))))
+        texts = []
+        for number in range(6):
+            trio["bob"].say("dev", f"line {number}")
+            alice.say("dev", f"secret {number}")
+            alice.run("redact", "-c", "dev", short(trio, "alice", f"secret {number}"))
+            texts += [f"line {number}", "[redacted by alice]"]
+            assert f"line {number}" in everything(trio, "alice")
+            assert not unguarded(log)
+            time.sleep(0.5)
+    assert "sound: 12 lines" in alice.run("doctor", code=None).stdout
+    assert not unguarded(log)
+    agree(trio, texts)
+    alice.kill()
+    alice.up()
+    agree(trio, texts)
 
 
 def test_what_changes_is_told_to_who_watches_and_over_a_restart(

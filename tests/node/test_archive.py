@@ -27,6 +27,7 @@ from node.archive import (
     uncollected,
 )
 from node.archive import sqlite as sqlite_module
+from node.archive.checkup import examine
 from node.archive.cipher import BUSY_S
 from node.archive.ports import FOUND_MAX, LACKING_MAX
 from node.archive.rows import VERSION
@@ -46,7 +47,7 @@ from node.core.messages import Fact, Roster
 from node.core.types import Epoch, Hlc, Key, Post, Stream
 from node.disk import ROOM_MIN
 from node.errors import DamagedFile, DiskFailed, DiskFull, NewerFile, Unwritable
-from tests.logs import KEY, looked_into
+from tests.logs import KEY, looked_into, unguarded
 from tests.node.wire_values import MESSAGE, RECORD, ROSTER
 
 ME, ANNA, BOB = 1_000_001, 1_000_002, 1_000_003
@@ -668,6 +669,25 @@ def test_the_write_ahead_log_of_a_node_that_is_always_killed_does_not_grow_eithe
         archive.close()
         path = left
     assert sizes[-1] < sizes[0] * 1.5, "each life left its part"
+
+
+def test_other_processes_see_at_any_time_that_a_log_is_in_use(tmp_path: Path) -> None:
+    """A reader that took it for nobody's would begin the index of its write-ahead log anew."""
+    archive, path = SqliteArchive(tmp_path / "a.db", KEY), tmp_path / "a.db"
+    keep(archive, line(1))
+    assert not unguarded(path)
+    archive._move()
+    archive._checkpoint.join()  # type: ignore[union-attr]
+    assert not unguarded(path), "it was moved by a connection of its own"
+    archive.reopen(check=True)
+    assert not unguarded(path), "the disk failed, and works"
+    assert examine(path, KEY).lines == 1
+    assert not unguarded(path), "looked at beside it"
+    keep(archive, line(2))
+    archive._cut_off()
+    assert archive.load().messages == (line(1), line(2))
+    assert not unguarded(path)
+    archive.close()
 
 
 def _as_killed(path: Path, directory: Path) -> Path:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from node.archive import SqliteArchive, cipher
+from node.archive import SqliteArchive
 from node.archive.checkup import examine
 from node.core.effects import StoreMessages, StoreMeta, StoreRoster
+from node.disk import is_plain
 from node.errors import DamagedLog
 from node.trust import keys
 from tests.core.cast import line, person, remembered
@@ -40,7 +41,7 @@ def plain(path: Path, key: bytes = KEY) -> None:
             (number,) = base.execute(f"PRAGMA {name}").fetchone()
             base.execute(f"PRAGMA clear.{name} = {number}")
     clear.replace(path)
-    assert cipher.is_plain(path)
+    assert is_plain(path)
 
 
 def texts(path: Path, key: bytes = KEY) -> list[str]:
@@ -108,7 +109,7 @@ def test_a_log_of_before_is_encrypted_when_it_is_opened(tmp_path: Path) -> None:
     plain(tmp_path / "a.db")
     assert SAID.encode() in told(tmp_path / "a.db")
     assert examine(tmp_path / "a.db", KEY).lines == 3, "who only looks changes nothing"
-    assert cipher.is_plain(tmp_path / "a.db")
+    assert is_plain(tmp_path / "a.db")
     archive = SqliteArchive(tmp_path / "a.db", KEY)
     found = archive.load()
     assert (found.meta, found.roster) == (KEPT.meta, KEPT.roster)
@@ -145,7 +146,7 @@ def test_a_log_of_before_that_cannot_be_replaced_stays_as_it_is(
         broken.setattr(Path, "replace", fails)
         with pytest.raises(Exception, match="as the disk says it"):
             SqliteArchive(tmp_path / "a.db", KEY)
-    assert cipher.is_plain(tmp_path / "a.db")
+    assert is_plain(tmp_path / "a.db")
     assert not (tmp_path / "a.db.fresh").exists()
     assert texts(tmp_path / "a.db") == [SAID] * 3
 
@@ -162,7 +163,7 @@ def test_the_file_of_another_program_is_not_encrypted(tmp_path: Path) -> None:
         base.execute("CREATE TABLE cookies (name)")
     with pytest.raises(DamagedLog, match="another program"):
         SqliteArchive(tmp_path / "a.db", KEY)
-    assert cipher.is_plain(tmp_path / "a.db")
+    assert is_plain(tmp_path / "a.db")
 
 
 # ---- whose key -----------------------------------------------------------------------------------

@@ -3,11 +3,14 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from node.archive import SqliteArchive
 from node.rpc import door
 from node.rpc.door import Connection, Door, excess, host_of
+from tests.logs import KEY, unguarded
 
 NOW = 1_000.0
 
@@ -155,6 +158,26 @@ def test_what_this_process_has_connected_elsewhere_is_not_looked_at(
     assert made.look(10.0) == 0
     assert not is_shut(theirs)
     assert not is_shut(ours)
+
+
+def test_looking_gives_up_no_lock_of_this_process(
+    tmp_path: Path, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that others took for nobody's lost what was said last."""
+    monkeypatch.setattr(door, "EACH_MAX", 0)
+    monkeypatch.setattr(door, "FEW", 0)
+    archive = SqliteArchive(tmp_path / "a.db", KEY)
+    made = Door(lambda: [entrance.port])
+    theirs, ours, _ = entrance.connect()
+    assert not unguarded(archive.path)
+    made.look(0.0)
+    assert not unguarded(archive.path)
+    assert made.look(10.0) == 1
+    assert is_shut(theirs)
+    assert ours.fileno() > 0
+    assert ours.getsockname()[1] == entrance.port, "who has it closes it"
+    assert not unguarded(archive.path)
+    archive.close()
 
 
 def test_what_is_known_of_connections_goes_with_them(
