@@ -9,6 +9,11 @@ def unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def elapsed_ms() -> int:
+    """Milliseconds since some instant, whoever sets the clock."""
+    return time.monotonic_ns() // 1_000_000
+
+
 async def until_ms(instant_ms: int) -> None:
     """Wait until the clock shows at least this instant, in unix milliseconds."""
     while (left_ms := instant_ms - unix_ms()) > 0:  # noqa: ASYNC110 - a clock has no event

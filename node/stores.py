@@ -35,7 +35,7 @@ def everything(data: Path) -> list[Finding]:
         chats = profile.load(data).chats
     except Complaint as error:
         wrong.append(Finding("profile", False, str(error)))
-    key, unsound = own_keys(data)
+    key, unsound = _log_key(data), wrong_keys(data)
     lone = [] if wrong else lone_logs(data, key, chats)
     return [*wrong, *unsound, *lone, *findings(data, key, chats)]
 
@@ -63,18 +63,24 @@ def of_lone_logs(data: Path, key: bytes | None, entries: Iterable[Entry]) -> str
     )
 
 
-def own_keys(data: Path) -> tuple[bytes | None, list[Finding]]:
-    """The key of the logs, if there is one, and what is wrong with the keys; nothing where they are
-    sound, or not made yet.
+def wrong_keys(data: Path, *, running: bool = False) -> list[Finding]:
+    """What is wrong with the keys; nothing where they are sound, or not made yet.
+
+    `running`: in the process of the node whose keys they are.
     """
-    wrong = [Finding("keys", False, str(fault)) for fault in keys.faults(data)]
+    wrong = [Finding("keys", False, str(fault)) for fault in keys.faults(data, running=running)]
     if certificates.is_no_authority(shown := data / certificates.AUTHORITY):
         text = f"{shown} is damaged: the next start of the node makes it anew"
         wrong.append(Finding("keys", False, text))
+    return wrong
+
+
+def _log_key(data: Path) -> bytes | None:
+    """None where there is none, or what is wrong with it is told elsewhere."""
     try:
-        return keys.check(data), wrong
-    except Complaint:  # It is among them.
-        return None, wrong
+        return keys.check(data)
+    except Complaint:
+        return None
 
 
 def _log(data: Path, key: bytes | None, entry: Entry) -> Finding:

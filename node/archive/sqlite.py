@@ -62,6 +62,7 @@ WAL_STEP = 4 * 2**20  # ... more, as long as nobody pauses: only then it begins 
 WAL_SHARE = 8  # or this part of the room that is left, where that is less
 ROOM_LOW = 64 * 2**20  # bytes: with less room it is moved at once and cut off
 CUT_OFF_MS = 50  # for who reads just then: the loop waits for this
+CUT_AGAIN_S = 0.5  # then a thread tries
 
 
 class _Counted(Struct, frozen=True):
@@ -97,13 +98,17 @@ class SqliteArchive:
         self._members: dict[MemberId, Member] = {}
         self._common = NOBODY
         self._checkpoint: threading.Thread | None = None
+        self._guard, self._ending = threading.Lock(), threading.Event()  # of the thread: its state
+        self._is_moving = False
+        self._cuts = self._cuts_done = 0  # of the write-ahead log: asked of the thread, and done
+        self._told = ""  # why it stays for now
         self._unmoved = 0  # stores in the write-ahead log ...
         self._looked = 0  # ... and when it was looked at last
         self._moved_size = 0  # of the write-ahead log, when it was moved last
         self._counted: _Counted | None = None
         self._closed = False
-        if left:  # A process that was killed left it, and perhaps many before.
-            self._move()
+        if left:  # A process that was killed left it, and perhaps what it was to erase.
+            self._cut_soon()
 
     # ---- writing ------------------------------------------------------------------------------
 
@@ -136,7 +141,9 @@ class SqliteArchive:
             self._common = replace(roster, members=())
         self._unmoved += len(stores)
         if erased:  # SQLCipher overwrites what goes; older pages are in the write-ahead log.
-            return self._cut_off()
+            if not self._cut_off():
+                self._cut_soon()
+            return
         if self._unmoved >= self._looked + CHECKPOINT_LEAST:
             self._looked = self._unmoved
             if self._unmoved >= CHECKPOINT_STORES or self._is_large():
@@ -202,37 +209,69 @@ class SqliteArchive:
     def _move(self) -> None:
         """Begin to move the write-ahead log into the file, unless that is still going on."""
         if room(self.path) < ROOM_LOW:
-            return self._cut_off()
-        if self._checkpoint is not None and self._checkpoint.is_alive():
-            return
+            self._cut_off()
+        else:
+            self._begin()
+
+    def _begin(self, cuts: int = 0) -> None:
+        with self._guard:
+            self._cuts += cuts
+            if self._is_moving:
+                return
+            self._is_moving = True
         self._unmoved = self._looked = 0
         self._moved_size = self._wal_size()
-        self._checkpoint = threading.Thread(target=self._move_now, name="checkpoint", daemon=True)
+        self._checkpoint = threading.Thread(target=self._moving, name="checkpoint", daemon=True)
         self._checkpoint.start()
 
-    def _move_now(self) -> None:
+    def _moving(self) -> None:
+        """Move it, and cut it off if that is asked: again and again while somebody reads it."""
+        while True:
+            asked = self._cuts
+            if self._move_now(cut=asked > self._cuts_done):
+                self._cuts_done = asked
+            with self._guard:
+                if self._cuts_done == self._cuts or self._ending.is_set():
+                    self._is_moving = False
+                    return
+            self._ending.wait(CUT_AGAIN_S)
+
+    def _move_now(self, *, cut: bool) -> bool:
         try:
             base = connect(self.path, self._key)
             try:
+                base.execute("PRAGMA busy_timeout = 0")  # who waits for readers keeps writers off
                 base.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                return not cut or _is_cut(base)
             finally:
                 base.close()
         except (sqlite3.Error, Unwritable) as error:
             self._stays(error)
+            return not cut
 
-    def _cut_off(self) -> None:
-        """Move it at once, and take its room back: on a disk that runs low no thread may lag."""
+    def _cut_off(self) -> bool:
+        """Move it at once, and take its room back: on a disk that runs low no thread may lag.
+
+        False where somebody reads it just now.
+        """
         self._unmoved = self._looked = 0
         self._base.execute(f"PRAGMA busy_timeout = {CUT_OFF_MS}")
         try:
-            self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return _is_cut(self._base)
         except sqlite3.Error as error:
             self._stays(error)
+            return False
         finally:
             self._base.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
 
+    def _cut_soon(self) -> None:
+        """The same as soon as nobody reads it, on a thread."""
+        self._begin(cuts=1)
+
     def _stays(self, error: sqlite3.Error | Unwritable) -> None:
-        _log.warning("the write-ahead log of %s stays for now: %s", self.path, error)
+        if str(error) != self._told:
+            self._told = str(error)
+            _log.warning("the write-ahead log of %s stays for now: %s", self.path, error)
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -349,7 +388,17 @@ class SqliteArchive:
         if self._closed:
             return
         self._closed = True
+        self._ending.set()
         if self._checkpoint is not None:
             self._checkpoint.join()
         self._base.close()
         self._lock.release()
+
+
+def _is_cut(base: sqlite3.Connection) -> bool:
+    """Moves all of the write-ahead log and cuts it off; not, or in part, while somebody reads it.
+
+    Raises sqlite3.Error.
+    """
+    (busy, *_) = base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy

@@ -27,6 +27,9 @@ from p2pchat.v1 import node_pb2 as pb
 ADDRESSES_MAX = 16
 # What takes as long as a line (rpc/budget.py): so much of what is no line, so many ends of deps.
 BYTES_OF_LINE = 32
+BYTES_OF_RECORD = (
+    256  # likewise, of a roster that was asked for: a record has some 800, and few are known
+)
 DEPS_OF_LINE = 16
 ANSWER_BYTES = 1_024  # of an answer are free: it was asked for, and has rarely more
 BODIES = 64  # calls' messages that are kept for the next member
@@ -233,7 +236,8 @@ def _answer(
     caller_of: Callable[[int], core.Caller | None],
 ) -> Answer:
     field = p.WhichOneof("reply") or ""
-    lines = max(0, p.ByteSize() - ANSWER_BYTES) // BYTES_OF_LINE
+    each = BYTES_OF_RECORD if field == "update" else BYTES_OF_LINE
+    lines = max(0, p.ByteSize() - ANSWER_BYTES) // each
     if field == "status":
         return Answer(p.id, p.status, lines)
     check = Check(limits)

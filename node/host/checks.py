@@ -1,6 +1,7 @@
 """The doctor: port, address, discovery services, members, logs, versions; what to do about each."""
 
 import asyncio
+from functools import partial
 from importlib.metadata import version
 
 from .. import faults, stores, words
@@ -42,7 +43,7 @@ async def diagnose(node: Node) -> words.Diagnosis:
         text = "none is in use; name one with --nds HOST:PORT, or let 'p2pchat host' start one"
         rows.append(words.Finding("NDS", False, text))
     data, key = node.places.data, node.keys.log_key
-    rows += (await asyncio.to_thread(stores.own_keys, data))[1]
+    rows += await asyncio.to_thread(partial(stores.wrong_keys, data, running=True))
     mine = (*node.profile.chats, *(chat.entry for chat in node.entering))
     rows += await asyncio.to_thread(stores.lone_logs, data, key, mine)
     rows += await asyncio.to_thread(stores.findings, data, key, node.profile.chats)

@@ -78,20 +78,26 @@ def load(directory: Path) -> Keys:
     return Keys(signing, tls, seal)
 
 
-def check(directory: Path) -> bytes | None:
+def check(directory: Path, *, running: bool = False) -> bytes | None:
     """Raises what `load` would of the identity, but makes nothing.  Gives the key of logs where
     there is one.
+
+    `running`: in the process of the node.  It has encrypted the logs, and they are not opened here:
+    closing them again would give up its locks on them.
     """
     signing = _read(directory / IDENTITY, _signing)
     if signing is None:
-        _refuse_to_lose(directory)
+        _refuse_to_lose(directory, running=running)
     return _log_key(signing) if signing is not None else None
 
 
-def faults(directory: Path) -> list[Complaint]:
-    """What is wrong with each of the keys: what `load` would raise, one after the other."""
+def faults(directory: Path, *, running: bool = False) -> list[Complaint]:
+    """What is wrong with each of the keys: what `load` would raise, one after the other.
+
+    `running`: see `check`.
+    """
     looks: tuple[Callable[[], object], ...] = (
-        lambda: check(directory),
+        lambda: check(directory, running=running),
         lambda: _read(directory / TLS, certificates.renewed),
         lambda: _read(directory / SEAL, _seal),
     )
@@ -104,10 +110,11 @@ def faults(directory: Path) -> list[Complaint]:
     return found
 
 
-def _refuse_to_lose(directory: Path) -> None:
+def _refuse_to_lose(directory: Path, *, running: bool = False) -> None:
     """Raises LostIdentity where a new identity would not open the logs that there are."""
     logs = directory / LOGS
-    if any(one.stat().st_size and not is_plain(one) for one in logs.glob("*.db")):
+    filled = (one for one in logs.glob("*.db") if one.stat().st_size)
+    if any(running or not is_plain(one) for one in filled):
         raise LostIdentity(file=directory / IDENTITY, logs=logs)
 
 

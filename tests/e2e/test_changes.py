@@ -125,6 +125,11 @@ def test_who_looks_into_a_log_in_use_does_it_no_harm(trio: Cluster) -> None:
             time.sleep(0.5)
     assert "sound: 12 lines" in alice.run("doctor", code=None).stdout
     assert not unguarded(log)
+    key = alice.home / "default" / "identity.key"
+    key.rename(key.with_name("elsewhere"))
+    assert "identity.key" in alice.run("doctor", code=None).stdout
+    key.with_name("elsewhere").rename(key)
+    assert not unguarded(log)
     agree(trio, texts)
     alice.kill()
     alice.up()

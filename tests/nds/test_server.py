@@ -103,6 +103,17 @@ async def test_the_clock_of_a_service_never_shows_an_instant_before_its_start(mo
     assert not believable(Epoch(ahead + 10_000, 1), server._now())
 
 
+async def test_a_clock_that_is_set_back_to_before_the_start_does_not_stand_still(monkeypatch):
+    """A leader that was heard just now would be believed for as long."""
+    elapsed = [5_000]
+    monkeypatch.setattr(nds_server, "elapsed_ms", lambda: elapsed[0])
+    ahead = nds_server.unix_ms() // 1000 + 10_000
+    server = nds_server.Server(Config(port=0), MemoryStore(), ahead, "test", None)
+    before = server._now()
+    elapsed[0] += 4_321
+    assert server._now() - before == 4_321
+
+
 async def test_silent_leaders_are_looked_for_even_after_a_failure(monkeypatch, caplog):
     monkeypatch.setattr(nds_server, "SWEEP_S", 0)
     server = nds_server.Server(Config(port=0), MemoryStore(), 1, "test", None)

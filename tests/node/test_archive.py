@@ -665,7 +665,7 @@ def test_the_write_ahead_log_of_a_node_that_is_always_killed_does_not_grow_eithe
         for seq in range(1, 101):
             keep(archive, line(life * 100 + seq, text="x" * 200))
         sizes.append(path.with_name("a.db-wal").stat().st_size)
-        left = _as_killed(path, tmp_path / f"{life}")
+        left = as_killed(path, tmp_path / f"{life}")
         archive.close()
         path = left
     assert sizes[-1] < sizes[0] * 1.5, "each life left its part"
@@ -690,7 +690,7 @@ def test_other_processes_see_at_any_time_that_a_log_is_in_use(tmp_path: Path) ->
     archive.close()
 
 
-def _as_killed(path: Path, directory: Path) -> Path:
+def as_killed(path: Path, directory: Path) -> Path:
     """The files as the death of their process leaves them: nothing is closed."""
     directory.mkdir()
     for suffix in ("", "-wal"):

@@ -1,5 +1,6 @@
 """Tries node/archive: lines that were edited or redacted; of what is erased nothing is left."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ from msgspec.structs import replace
 
 from node.archive import Archive, SqliteArchive, Unread
 from node.archive.checkup import examine
+from node.archive.files import size_of
 from node.core.conversation import ChatMessage, Erased, Kind, Line, Spot
 from node.core.effects import Erase, StoreMessages, Trim
 from node.core.types import Key
-from tests.logs import KEY
-from tests.node.test_archive import ANNA, BOB, ME, keep, line, texts
+from tests.logs import KEY, looked_into
+from tests.node.test_archive import ANNA, BOB, ME, as_killed, keep, line, texts
+from tests.waiting import wait_for
 
 PAGE, RESERVED = 4_096, 80  # bytes of a page, and those of them for vector and code
 SECRET = "the quarterly figures"
@@ -184,10 +187,51 @@ def test_nothing_of_an_erased_text_is_left_in_the_file_or_beside_it(tmp_path: Pa
     assert b"padding 11" in plain(path)
 
 
+def test_an_erased_text_that_somebody_reads_just_then_is_gone_once_nobody_does(
+    tmp_path: Path,
+) -> None:
+    """Also where nothing is said any more."""
+    path = tmp_path / "a.db"
+    archive = SqliteArchive(path, KEY)
+    keep(archive, TOLD)
+    with closing(looked_into(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM message").fetchall()
+        archive.append([Erase((Erased(SPOT),))])
+        assert size_of(beside(path)), "it was read"
+    wait_for(lambda: not size_of(beside(path)), "the write-ahead log is cut off")
+    assert SECRET.encode() not in plain(path)
+    keep(archive, line(50))
+    assert texts(archive.page(count=9)) == ["before", "", "after", "line 50"]
+    archive.close()
+
+
+def test_an_erased_text_is_gone_after_a_death_before_it_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    archive = SqliteArchive(path, KEY)
+    keep(archive, TOLD)
+    with monkeypatch.context() as dying:
+        dying.setattr(archive, "_cut_off", lambda: True)
+        archive.append([Erase((Erased(SPOT),))])
+        left = as_killed(path, tmp_path / "left")
+    archive.close()
+    assert size_of(beside(left))
+    again = SqliteArchive(left, KEY)
+    wait_for(lambda: not size_of(beside(left)), "the write-ahead log is cut off")
+    assert SECRET.encode() not in plain(left)
+    again.close()
+
+
+def beside(path: Path) -> Path:
+    """The write-ahead log."""
+    return path.with_name(f"{path.name}-wal")
+
+
 def plain(path: Path) -> bytes:
     """All pages of a log, decrypted as SQLCipher 4 encrypts them; the write-ahead log is empty."""
-    wal = path.with_name(f"{path.name}-wal")
-    assert not wal.exists() or not wal.stat().st_size, "pages of before are still in the log"
+    assert not size_of(beside(path)), "pages of before are still in the log"
     whole, pages = path.read_bytes(), []
     for at in range(0, len(whole), PAGE):
         body = whole[at : at + PAGE - RESERVED]

@@ -221,7 +221,7 @@ def test_an_authority_that_is_damaged_is_made_anew(tmp_path: Path, damage: str) 
     file.write_bytes(spoilt)
     assert certificates.is_no_authority(file) == (not is_sound)
     keys.load(tmp_path)
-    told = [one.text for one in stores.own_keys(tmp_path)[1]]
+    told = [one.text for one in stores.wrong_keys(tmp_path)]
     assert told == ([] if is_sound else [f"{file} is damaged: the next start of the node makes it"
                                          " anew"])  # fmt: skip
     certificates.show_authority(tmp_path)

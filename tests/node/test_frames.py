@@ -14,6 +14,7 @@ from node.codec.frames import (
     ANSWER_BYTES,
     BODIES,
     BYTES_OF_LINE,
+    BYTES_OF_RECORD,
     DEPS_OF_LINE,
     Asked,
     read_frame,
@@ -23,7 +24,8 @@ from node.codec.frames import (
 from node.core import messages as core
 from node.core.conversation import ChatMessage, Kind
 from node.core.types import Key
-from node.limits import MESSAGES_MAX, NUMBER_MAX, PASS_ON_MAX, Limits
+from node.limits import MESSAGES_MAX, NUMBER_MAX, PASS_ON_MAX, ROSTER_MAX, Limits
+from node.rpc.budget import LINES
 from p2pchat.v1 import common_pb2
 from p2pchat.v1 import node_pb2 as pb
 from tests.node import wire_values as values
@@ -237,7 +239,9 @@ def test_a_long_answer_counts_by_its_size_and_an_ordinary_one_for_nothing() -> N
     asked = Asked(1, "update", update)
     long = core.Updated(core.Roster(records), values.VIEW)
     more = len(write_answer(asked, long)) - ANSWER_BYTES
-    assert count(asked, long) == pytest.approx(more / BYTES_OF_LINE, abs=2)
+    assert count(asked, long) == pytest.approx(more / BYTES_OF_RECORD, abs=2)
+    each = (len(write_answer(asked, long)) // len(records)) + 500  # with a card, which is 460
+    assert ROSTER_MAX * each / BYTES_OF_RECORD < LINES.burst / 2, "all of a large group is welcome"
     assert count(asked, bytes(ANSWER_BYTES + 3_200)) == pytest.approx(100, abs=2)
     for request in EXAMPLES:
         if type(request) in CARRIED and not isinstance(request, core.Update):
