@@ -104,7 +104,7 @@ async def _compare(node: Node, chat: Chat) -> words.Comparison:
         fingerprint = f"{pong.view.history_hash:016x}"[:4] if pong else ""
         equal = pong is not None and pong.view.history_hash == mine
         rows.append(words.Compared(member.id, group.shown_nick(member.id), fingerprint, equal))
-        if member.life is Life.ALIVE or pong is not None:
+        if member.life is not Life.DROPPED or pong is not None:
             same = same and equal
     rows.sort(key=lambda row: row.member_id)
     lost = tuple(words.Lost(who, group.nick(who), n) for who, n in sorted(chat.lost.items()))

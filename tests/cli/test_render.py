@@ -634,7 +634,20 @@ OTHER, ALONE = w.Compared(G + 2, "bob", "0000"), "nobody else answers: there is 
         (True, (ALICE, BOB), "same history on every member", False, []),
         (True, (ALICE, BOB, CAROL), "same history on the 2 members that answer", False, [3]),
         (True, (ALICE, CAROL), f"{ALONE} with", False, [3]),
-        (False, (ALICE, CAROL), f"{ALONE} with", False, [3]),
+        (
+            False,
+            (ALICE, CAROL),
+            "carol (id 3) does not answer: there is nothing to compare with",
+            False,
+            [3],
+        ),
+        (
+            False,
+            (ALICE, CAROL, w.Compared(G + 4, "dan")),
+            "carol (id 3) and dan (id 4) do not answer: there is nothing to compare with",
+            False,
+            [3, 4],
+        ),
         (
             False,
             (ALICE, BOB, CAROL),

@@ -248,6 +248,25 @@ def test_a_frozen_member_costs_the_wait_and_exit_6(dev: Processes) -> None:
     assert len(wait_for(lambda: dev.lines("bob", "tail"))) == 3
 
 
+def test_check_takes_nobody_for_gone_who_is_suspect(town: Processes) -> None:
+    town.start_nds()
+    flags = ("--open", "--nds", town.nds, "--nick", "alice", "--timing", "suspect_ms=600000")
+    line = town.lines("alice", "create", "dev", *flags)[-1].split()[-1]
+    town.run("bob", "join", line, "--no-ui", "--nick", "bob")
+    bob = town.pid("bob")
+    os.kill(bob, signal.SIGSTOP)
+    try:
+        wait_for(lambda: "suspect" in town.run("alice", "members").stdout, "bob is suspect")
+        told = town.run("alice", "check", code=6).stdout.splitlines()
+        assert told[-1] == "bob (id 2) does not answer: there is nothing to compare with"
+        found = town.json("alice", "check", code=6)
+        assert (found["same"], found["differ"], found["unanswered"]) == (False, False, [2])
+        assert "no answer" in town.run("alice", "ping", code=5).stdout
+    finally:
+        os.kill(bob, signal.SIGCONT)
+    wait_for(lambda: town.json("alice", "check", code=None)["same"])
+
+
 def test_after_the_leaders_death_the_lowest_id_leads(dev: Processes) -> None:
     dev.run("carol", "join", f"{dev.nds}/dev", "--no-ui", "--nick", "carol")
     os.kill(dev.pid("alice"), signal.SIGKILL)

@@ -11,15 +11,13 @@ def sameness(value: words.Comparison) -> str:
         return "histories differ"
     if not silent:
         return "same history on every member"
-    if answering < 2:
-        known = "nobody else answers: there is nothing to compare with"
-    else:
-        known = f"same history on the {answering} members that answer"
-    if value.same:  # Those that do not answer are gone.
-        return known
     names = several(who(row.nick, row.member_id) for row in silent)
-    verb = "does" if len(silent) == 1 else "do"
-    return f"{known}; {names} {verb} not" if answering > 1 else known
+    do_not = f"{names} {'does' if len(silent) == 1 else 'do'} not"
+    if answering < 2:
+        known = "nobody else answers" if value.same else f"{do_not} answer"
+        return f"{known}: there is nothing to compare with"
+    known = f"same history on the {answering} members that answer"
+    return known if value.same else f"{known}; {do_not}"  # same: those that are silent are gone
 
 
 def compared(value: words.Comparison, row: words.Compared) -> str:
