@@ -4,6 +4,7 @@ What is malformed is refused with the field and its limit before the node sees i
 """
 
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ PAGE_MAX = 1_000
 CALLS_MAX = 200
 WAIT_MAX_MS = 3_600_000
 WAIT_MS = 10_000
+BACK_S = 1.0  # of what a caller's deadline leaves, or half of it: for the answer's way back
 WORD_MAX = NAME_MAX + 1 + ADDRESS_MAX  # name@HOST:PORT
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -198,7 +200,8 @@ class ControlService(stubs.ControlServicer):
 
     async def PingMembers(self, request: pb.PingMembersRequest, context: Context) -> Any:
         async def work() -> words.Pings:
-            return await asking.ping(self._node, self._chat(request.chat), request.member)
+            chat, wait_s = self._chat(request.chat), _wait_s(context.time_remaining())
+            return await asking.ping(self._node, chat, request.member, wait_s)
 
         return await self._answer(context, work(), pb.PingMembersResponse())
 
@@ -263,7 +266,9 @@ class ControlService(stubs.ControlServicer):
 
     async def CheckHistory(self, request: pb.CheckHistoryRequest, context: Context) -> Any:
         async def work() -> words.Comparison:
-            return await asking.check(self._node, self._chat(request.chat))
+            return await asking.check(
+                self._node, self._chat(request.chat), _wait_s(context.time_remaining())
+            )
 
         return await self._answer(context, work(), pb.CheckHistoryResponse())
 
@@ -376,6 +381,11 @@ def _one_of(kind: type[_Choice], value: int, field: str, default: _Choice | None
         choices = ", ".join(str(int(one)) for one in kind)
         raise BadField(field=field, text=f"must be one of {choices}, not {value}")
     return kind(value)
+
+
+def _wait_s(left_s: float | None) -> float:
+    """So long members may take whom a caller with `left_s` wants asked: it hears who is silent."""
+    return math.inf if left_s is None else left_s - min(BACK_S, left_s / 2)
 
 
 def _id(text: str) -> str:

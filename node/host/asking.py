@@ -1,6 +1,7 @@
 """What a node finds out by asking the other members: pings, histories, elections, names."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 
@@ -24,13 +25,14 @@ SAID = {
     Standing.YIELD: "leading, giving way",
     Standing.PROVISIONAL: "provisional",
 }
-SETTLE_S = 2.0  # lines under way are waited for before histories are said to differ
+SETTLE_S = 2.0  # lines under way are waited for before histories are said to differ ...
+AGAIN_S = 0.1  # ... which are compared again so often
 TURNS = 3  # of the loop, in which a change that was handed in is made
 PATIENCE = 4  # times the protocol's own deadline: people want to see slow answers too
 
 
-async def ping(node: Node, chat: Chat, member: str) -> words.Pings:
-    """Calls one member, or every other one, and measures the round trip.
+async def ping(node: Node, chat: Chat, member: str, wait_s: float = math.inf) -> words.Pings:
+    """Calls one member, or every other one, and measures the round trip; within `wait_s`.
 
     Raises:
         NoSuchMember, AmbiguousMember: nobody is called so, or several are.
@@ -41,11 +43,13 @@ async def ping(node: Node, chat: Chat, member: str) -> words.Pings:
     else:
         others = (group.member(id) for id in group.active if id != group.me)
         wanted = [one for one in others if one is not None]
-    rows = await asyncio.gather(*(_ping(node, chat, one) for one in wanted))
+    rows = await asyncio.gather(*(_ping(node, chat, one, wait_s) for one in wanted))
     return words.Pings(chat.name, tuple(row for row, _ in rows))
 
 
-async def _ping(node: Node, chat: Chat, member: Member) -> tuple[words.PingRow, Pong | None]:
+async def _ping(
+    node: Node, chat: Chat, member: Member, wait_s: float = math.inf
+) -> tuple[words.PingRow, Pong | None]:
     group = chat.group
     caller = Caller(group.chat, group.me, group.incarnation, group.epoch, member.id)
     began = time.perf_counter_ns()
@@ -53,7 +57,7 @@ async def _ping(node: Node, chat: Chat, member: Member) -> tuple[words.PingRow, 
         member.address,
         member.card.certificate,
         Ping(caller, None),
-        node.timing.ping_ms * PATIENCE,
+        round(min(node.timing.ping_ms * PATIENCE, wait_s * 1000)),
     )
     took_us = (time.perf_counter_ns() - began) // 1_000
     nick = group.shown_nick(member.id)
@@ -82,20 +86,23 @@ async def call_back(node: Node, chat: Chat, member: Member) -> bool | None:
     return outcome.reached if isinstance(outcome, Pong) else None
 
 
-async def check(node: Node, chat: Chat) -> words.Comparison:
-    """Compares the history with every member's; what is under way is waited for."""
-    until = time.monotonic() + SETTLE_S
+async def check(node: Node, chat: Chat, wait_s: float = math.inf) -> words.Comparison:
+    """Compares the history with every member's; what is under way is waited for.
+
+    Of `wait_s` one half at most is for that, and the other for the answers to the last question.
+    """
+    until = time.monotonic() + min(SETTLE_S, wait_s / 2)
     while True:
-        found = await _compare(node, chat)
-        if found.same or found.halt or time.monotonic() > until:
+        found = await _compare(node, chat, wait_s / 2)
+        if found.same or found.halt or time.monotonic() + AGAIN_S > until:
             return found
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(AGAIN_S)
 
 
-async def _compare(node: Node, chat: Chat) -> words.Comparison:
+async def _compare(node: Node, chat: Chat, wait_s: float) -> words.Comparison:
     group = chat.group
     others = [one for one in group.roster.members if one.belongs and one.id != group.me]
-    answers = await asyncio.gather(*(_ping(node, chat, one) for one in others))
+    answers = await asyncio.gather(*(_ping(node, chat, one, wait_s) for one in others))
     halt, reason = chat.halt
     mine = _of_most([pong for _, pong in answers]) if halt else group.history_hash
     rows = [words.Compared(group.me, group.nick(group.me), group.fingerprint, not halt, True)]

@@ -267,6 +267,18 @@ def test_check_takes_nobody_for_gone_who_is_suspect(town: Processes) -> None:
     wait_for(lambda: town.json("alice", "check", code=None)["same"])
 
 
+def test_a_frozen_member_is_named_within_a_short_timeout(dev: Processes) -> None:
+    bob = dev.pid("bob")
+    os.kill(bob, signal.SIGSTOP)
+    try:
+        for verb, code in (("check", 6), ("ping", 5)):
+            done = dev.run("alice", verb, "--timeout", "1", code=code)
+            assert re.search(r"^bob \(id 2\) +no answer", done.stdout, re.MULTILINE), done
+            assert not done.stderr, "the own node is well"
+    finally:
+        os.kill(bob, signal.SIGCONT)
+
+
 def test_after_the_leaders_death_the_lowest_id_leads(dev: Processes) -> None:
     dev.run("carol", "join", f"{dev.nds}/dev", "--no-ui", "--nick", "carol")
     os.kill(dev.pid("alice"), signal.SIGKILL)

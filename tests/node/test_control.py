@@ -4,6 +4,7 @@ Tries node/cli/client.py, node/cli/queries.py and node/cli/run.py too.
 """
 
 import asyncio
+import math
 import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -22,7 +23,7 @@ from node import errors, happenings, words
 from node.cli.client import Client
 from node.cli.queries import QUERIES, ask, read, whois_of
 from node.config import load
-from node.control import complaints, values
+from node.control import complaints, service, values
 from node.control.running import running
 from node.host.nodes import Node
 from node.places import SOCKET_PATH_MAX, Places, places
@@ -53,6 +54,15 @@ def test_the_longest_complaint_fits_into_the_headers() -> None:
     # As base64 and percent-encoded: clients may drop trailers above 8 KiB.
     assert status.ByteSize() * 4 / 3 + len(status.message.encode()) * 3 < 7 * 1024
     assert status.message.endswith("...")
+
+
+@pytest.mark.parametrize(
+    ("left_s", "wait_s"), [(None, math.inf), (10.0, 9.0), (1.0, 0.5), (0.0, 0.0)]
+)
+def test_members_are_waited_for_so_long_that_the_answer_gets_back_in_time(
+    left_s: float | None, wait_s: float
+) -> None:
+    assert service._wait_s(left_s) == wait_s
 
 
 def client_of(spot: Places) -> Client:
