@@ -2,6 +2,8 @@
 
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -23,12 +25,26 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]
     made.close()
 
 
+TESTS_EACH = 15  # with one service, which lets an address make 50 networks at once
+
+
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    processes = Processes(tmp_path_factory.mktemp("nds"))
-    processes.start_nds()
-    yield processes
-    processes.close()
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Processes]]:
+    with ExitStack() as stack:
+
+        def endless() -> Iterator[Processes]:
+            while True:
+                processes = Processes(tmp_path_factory.mktemp("nds"))
+                processes.start_nds()
+                stack.callback(processes.close)
+                yield from repeat(processes, TESTS_EACH)
+
+        yield endless()
+
+
+@pytest.fixture
+def registry(services: Iterator[Processes]) -> Processes:
+    return next(services)
 
 
 @pytest.fixture

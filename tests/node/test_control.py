@@ -7,7 +7,7 @@ import asyncio
 import math
 import socket
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,6 @@ from p2pchat.v1 import control_pb2 as pb
 from p2pchat.v1 import control_pb2_grpc
 from tests.processes import Processes
 from tests.waiting import CALL_S, WAIT_S
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    processes = Processes(tmp_path_factory.mktemp("nds"))
-    processes.start_nds()
-    yield processes
-    processes.close()
 
 
 @pytest.fixture
