@@ -351,6 +351,7 @@ class Invites(Struct, frozen=True):
     open: bool = False  # whoever asks is let in
     invites: tuple[InviteRow, ...] = ()
     password: bool = False  # who knows the chat's password is let in, too
+    hides_history: bool = False  # who comes is given no text of what was said before
 
 
 class ElectionStep(Struct, frozen=True):

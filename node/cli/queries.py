@@ -127,7 +127,12 @@ async def _password(node: "Client", chat: str, password: words.PasswordKey) -> A
 
 
 async def _hosted(
-    node: "Client", chat: str, transient: bool = False, is_open: bool = False
+    node: "Client",
+    chat: str,
+    nick: str = "",
+    transient: bool = False,
+    is_open: bool = False,
+    hides_history: bool = False,
 ) -> Answer:
     """The invitation to a chat that was to be made and is there already, told as at its making.
 
@@ -140,10 +145,17 @@ async def _hosted(
         raise errors.Usage(text=f"--transient is for a new chat: {there} is kept on disk.")
     if is_open and not (await node.invites(chat)).open:
         raise errors.Usage(text=f"--open is for a new chat: {there} lets in who is invited.")
+    if hides_history and not (await node.invites(chat)).hides_history:
+        text = f"--history none is for a new chat: {there} shows newcomers all that was said."
+        raise errors.Usage(text=text)
     try:
-        return tables.hosted(about, (await node.invite(chat)).join_line)
+        answer = tables.hosted(about, (await node.invite(chat)).join_line)
     except errors.TooManyInvites as full:
-        return tables.hosted(about, "", str(full))
+        answer = tables.hosted(about, "", str(full))
+    if nick in ("", about.nick):
+        return answer
+    late = f"you are {clean_name(about.nick)} there; --nick counts at its making: /nick changes it"
+    return replace(answer, notes=(*answer.notes, late))
 
 
 # ---- a chat ------------------------------------------------------------------------------------

@@ -74,18 +74,14 @@ def _is_at(address: str, own: str) -> bool:
 async def _made(run: Run, node: "Client", name: str, key: PasswordKey, nds: str) -> "Answer":
     from .queries import ask
 
+    wanted = {
+        "nick": run.flag("nick", ""),
+        "transient": run.flag("transient", False),
+        "is_open": run.flag("open", False),
+        "hides_history": run.flag("history", "all") == "none",
+    }
     try:
-        made = await ask(
-            node,
-            "create",
-            name=name,
-            nds=nds,
-            nick=run.flag("nick", ""),
-            transient=run.flag("transient", False),
-            is_open=run.flag("open", False),
-            hides_history=run.flag("history", "all") == "none",
-            password=key,
-        )
+        made = await ask(node, "create", name=name, nds=nds, password=key, **wanted)
         run.output.note(*_passed_over(run.settings.nds, made))
         return made
     except NameTaken as taken:
@@ -93,13 +89,7 @@ async def _made(run: Run, node: "Client", name: str, key: PasswordKey, nds: str)
         for chat in (await node.status()).chats:
             if chat.name == name and chat.nds == at:
                 same = "; 'p2pchat password' changes its password" if key != PasswordKey() else ""
-                answer = await ask(
-                    node,
-                    "hosted",
-                    chat=f"{chat.chat_id:016x}",
-                    transient=run.flag("transient", False),
-                    is_open=run.flag("open", False),
-                )
+                answer = await ask(node, "hosted", chat=f"{chat.chat_id:016x}", **wanted)
                 run.output.note(f"you are in #{name} already{same}")
                 return answer
         raise

@@ -189,7 +189,8 @@ def listed(node: Node, chat: Chat) -> words.Invites:
         )
         for one in ordered
     )
-    return words.Invites(chat.name, is_open(node, chat), rows, group.has_password)
+    hides = group.since > 0  # as with every member of such a chat, its founder included
+    return words.Invites(chat.name, is_open(node, chat), rows, group.has_password, hides)
 
 
 def _recent(chat: Chat, now: int) -> list[Invite]:

@@ -120,26 +120,41 @@ def test_a_chat_that_is_hosted_again_is_told_as_at_its_making(node: FakeNode) ->
 
 
 @pytest.mark.parametrize(
-    ("flags", "mode", "is_open", "said"),
+    ("flags", "mode", "invites", "said"),
     [
-        ({"transient": True}, w.Mode.LOGGED, False, "it is kept on disk"),
-        ({"transient": True}, w.Mode.TRANSIENT, False, ""),
-        ({"is_open": True}, w.Mode.LOGGED, False, "it lets in who is invited"),
-        ({"is_open": True}, w.Mode.LOGGED, True, ""),
-        ({}, w.Mode.TRANSIENT, True, ""),
+        ({"transient": True}, w.Mode.LOGGED, {}, "it is kept on disk"),
+        ({"transient": True}, w.Mode.TRANSIENT, {}, ""),
+        ({"is_open": True}, w.Mode.LOGGED, {}, "it lets in who is invited"),
+        ({"is_open": True}, w.Mode.LOGGED, {"open": True}, ""),
+        ({"hides_history": True}, w.Mode.LOGGED, {}, "it shows newcomers all that was said"),
+        ({"hides_history": True}, w.Mode.LOGGED, {"hides_history": True}, ""),
+        ({}, w.Mode.TRANSIENT, {"open": True, "hides_history": True}, ""),
     ],
 )
 def test_a_chat_is_not_made_otherwise_by_hosting_it_again(
-    node: FakeNode, flags: dict[str, bool], mode: w.Mode, is_open: bool, said: str
+    node: FakeNode, flags: dict[str, bool], mode: w.Mode, invites: dict[str, bool], said: str
 ) -> None:
     node.set_chat(DEV, mode=mode)
-    node.answers["invites"] = w.Invites("dev", is_open)
+    node.answers["invites"] = w.Invites("dev", **invites)
     if not said:
         assert asked(node, "hosted", chat=DEV, **flags).rows[0]["join"]
         return
     with pytest.raises(Usage, match=f"is for a new chat: you are in #dev already, and {said}"):
         asked(node, "hosted", chat=DEV, **flags)
     assert not node.asked("invite"), "none is spent"
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_nick_for_a_chat_that_one_is_in_is_said_to_come_too_late(
+    node: FakeNode, full: bool
+) -> None:
+    node.set_chat(DEV, nick="you")
+    if full:
+        node.answers["invite"] = TooManyInvites(chat="dev", most=64)
+    told = "you are you there; --nick counts at its making: /nick changes it"
+    assert asked(node, "hosted", chat=DEV, nick="eve").notes[-1] == told
+    for same in ("you", ""):
+        assert told not in asked(node, "hosted", chat=DEV, nick=same).notes
 
 
 def test_invitations_are_listed_without_their_secrets(node: FakeNode) -> None:

@@ -1,5 +1,6 @@
-"""The NDS that `host` starts: where it listens, and where others are told to call it."""
+"""What `host` makes, and the NDS that it starts: where that listens, where others call it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from node.cli import verbs_ui
 from node.cli.output import Output
 from node.cli.parser import parse
 from node.cli.run import Run
-from node.cli.verbs_ui import _is_at, _start_nds
+from node.cli.verbs_ui import _is_at, _made, _start_nds
+from node.errors import NameTaken, Usage
 from node.names import own_hosts
 from node.places import places
+from node.words import PasswordKey
+from tests.cli.fake_node import NDS, NOON_MS, FakeNode
 
 OWN = next(iter(own_hosts()), "127.0.0.1")
 
@@ -105,3 +109,28 @@ def test_an_nds_of_ones_own_that_has_ended_is_known_by_what_others_call(
     address: str, own: str, is_own: bool
 ) -> None:
     assert _is_at(address, own) is is_own
+
+
+@pytest.mark.parametrize("verb", ["host", "create"])
+@pytest.mark.parametrize("flag", ["--transient", "--open", "--history none"])
+def test_what_a_chat_is_to_be_is_refused_where_it_is_otherwise_already(
+    tmp_path: Path, verb: str, flag: str
+) -> None:
+    node = FakeNode(lambda: NOON_MS)
+    node.add_chat("dev", "you")
+    node.answers["create"] = NameTaken(name="dev", nds=NDS)
+    spot = places("default", str(tmp_path), {})
+    run = Run(parse([verb, "dev", "--home", str(tmp_path), *flag.split()]), spot, Output())
+    with pytest.raises(Usage, match=f"{flag} is for a new chat: you are in #dev already, and it"):
+        asyncio.run(_made(run, node, "dev", PasswordKey(), ""))  # type: ignore[arg-type]
+    assert not node.asked("invite"), "none is spent"
+
+
+def test_a_nick_that_comes_too_late_is_said_to_whoever_hosts_again(tmp_path: Path) -> None:
+    node = FakeNode(lambda: NOON_MS)
+    node.set_chat(node.add_chat("dev", "you"), nick="you")
+    node.answers["create"] = NameTaken(name="dev", nds=NDS)
+    spot = places("default", str(tmp_path), {})
+    run = Run(parse(["host", "dev", "--home", str(tmp_path), "--nick", "eve"]), spot, Output())
+    answer = asyncio.run(_made(run, node, "dev", PasswordKey(), ""))  # type: ignore[arg-type]
+    assert answer.notes == ("you are you there; --nick counts at its making: /nick changes it",)

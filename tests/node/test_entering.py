@@ -71,6 +71,19 @@ async def test_a_name_that_any_of_the_services_knows_is_joined(town: Town, dead:
         await entering.join(bob, "another", f"{dead},{town.nds}", "")
 
 
+@pytest.mark.parametrize("hides", [False, True])
+async def test_every_member_is_told_whether_newcomers_read_what_was_said(
+    town: Town, hides: bool
+) -> None:
+    alice, bob = await town.start("alice"), await town.start("bob")
+    made = await entering.create(
+        alice, town.chat, "", "", Mode.LOGGED, is_open=True, hides_history=hides
+    )
+    await entering.join(bob, made.join_line, "", "")
+    for node in (alice, bob):
+        assert inviting.listed(node, node.chat("")).hides_history is hides
+
+
 async def test_a_service_with_another_key_is_named_and_not_passed_over(town: Town) -> None:
     alice = await town.start("alice")
     async with serving(Holder().transport) as (address, service):

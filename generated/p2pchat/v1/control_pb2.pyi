@@ -2485,12 +2485,15 @@ class ListInvitesResponse(_message.Message):
     OPEN_FIELD_NUMBER: _builtins.int
     INVITES_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
+    HIDES_HISTORY_FIELD_NUMBER: _builtins.int
     chat: _builtins.str
     """The chat."""
     open: _builtins.bool
     """Whoever asks is let in."""
     password: _builtins.bool
     """Who knows the chat's password is let in, too."""
+    hides_history: _builtins.bool
+    """Who comes is given no text of what was said before."""
     @_builtins.property
     def invites(self) -> _containers.RepeatedCompositeFieldContainer[Global___InviteRow]:
         """All but those that ended a week before the newest was made."""
@@ -2502,10 +2505,11 @@ class ListInvitesResponse(_message.Message):
         open: _builtins.bool = ...,
         invites: _abc.Iterable[Global___InviteRow] | None = ...,
         password: _builtins.bool = ...,
+        hides_history: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "invites", b"invites", "open", b"open", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "hides_history", b"hides_history", "invites", b"invites", "open", b"open", "password", b"password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
