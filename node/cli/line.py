@@ -25,7 +25,7 @@ from .commands import (
     Apply,
     Copy,
     Find,
-    Latest,
+    LookUp,
     Mistyped,
     Open,
     Query,
@@ -42,7 +42,7 @@ from .commands import (
 from .model import Chose, Cleared, Selected, State, Told, reduce
 from .output import Output
 from .passwords import unseen
-from .queries import ask, entered, latest, now_ms
+from .queries import ask, entered, look_up, now_ms
 from .render import notices
 from .render.text import clean_line
 from .settings import Keeper
@@ -321,8 +321,8 @@ class LineMode:
                 await self._ask(Query("search", {"text": text, "chat": here}))
             case Copy():
                 self._out.note("-- only the full screen can copy")
-            case Latest(chat=chat):
-                line = await latest(self._node, chat, partial(of_another, self._state))
+            case LookUp(chat=chat, id=id):
+                line = await look_up(self._node, chat, id, partial(of_another, self._state))
                 await self._do(about(action, line))
             case Save():
                 self._save()

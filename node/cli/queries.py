@@ -289,10 +289,17 @@ async def _redact(node: "Client", chat: str, id: str) -> Answer:
     return tables.changed(await node.redact(chat, id), await chat_name(node, chat))
 
 
-async def latest(
-    node: "Client", chat: str, wanted: Callable[[words.Line], bool]
+async def look_up(
+    node: "Client", chat: str, id: str, wanted: Callable[[words.Line], bool]
 ) -> words.Line | None:
-    """The newest line that is wanted; None where the chat has none.  Raises Complaint."""
+    """The line whose id begins so; without an id the newest that is wanted, None where the chat
+    has none.
+
+    Raises:
+        Complaint: no id begins so, or several do; or the node is not there.
+    """
+    if id:
+        return (await node.trace(chat, id)).line
     cursor, count = "", FEW
     while True:
         page = await node.history(chat, count=count, before=cursor)

@@ -397,8 +397,12 @@ class FakeNode:
         return self._called("redact", line, chat=chat, id=id)  # type: ignore[no-any-return]
 
     async def trace(self, chat: str, id: str = "") -> words.Tracing:
-        none = errors.NoSuchMessage(id=id or "of your own", chat=self.town(chat).chat.name)
-        return self._called("trace", none, chat=chat, id=id)  # type: ignore[no-any-return]
+        town = self.town(chat)
+        found = [one for one in town.log if id and one.msg_id.startswith(id)]
+        none = errors.NoSuchMessage(id=id or "of your own", chat=town.chat.name)
+        several = errors.AmbiguousMessage(id=id)
+        answer = several if found[1:] else words.Tracing(found[0]) if found else none
+        return self._called("trace", answer, chat=chat, id=id)  # type: ignore[no-any-return]
 
     async def unread(self, chat: str = "") -> words.Unread:
         return self._called("unread", words.Unread(), chat=chat)  # type: ignore[no-any-return]

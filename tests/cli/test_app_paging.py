@@ -484,3 +484,44 @@ def test_lines_of_ones_own_and_of_the_ignored_are_gone_past_to_the_newest_of_ano
     world.enter("/reply no")
     world.press("Alt+End")
     world.sees("there is nothing to answer here")
+
+
+def test_a_line_that_one_has_not_scrolled_to_is_answered_and_copied_by_its_id(
+    world: World,
+) -> None:
+    first = world.node.town(DEV).log[0]
+    assert 1 not in held(world)
+    world.enter(f"/copy {first.msg_id[:8]}")
+    world.sees("copied the line of alice: line 0001")
+    world.enter(f"/reply {first.msg_id[:8]} yes")
+    world.enter("and more")
+    world.passes(100)
+    assert [sent["text"] for sent in world.node.asked("send")] == [
+        "> alice: line 0001\nyes",
+        "and more",
+    ]
+    world.enter("/reply ffff0 yes")
+    world.sees("There is no message ffff0 in #dev.")
+
+
+def test_an_answer_is_said_before_what_is_entered_after_it_and_before_the_end(
+    world: World,
+) -> None:
+    first = world.node.town(DEV).log[0]
+    trace, gate = world.node.trace, asyncio.Event()
+
+    async def slow(chat: str, id: str = "") -> Any:
+        await gate.wait()
+        return await trace(chat, id)
+
+    world.node.trace = slow  # type: ignore[method-assign]
+    world.enter(f"/reply {first.msg_id[:8]} yes")
+    world.enter("and more")
+    world.enter("/quit")
+    gate.set()
+    world.passes(100)
+    assert [sent["text"] for sent in world.node.asked("send")] == [
+        "> alice: line 0001\nyes",
+        "and more",
+    ]
+    assert world.ended() == 0

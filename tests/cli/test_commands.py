@@ -19,7 +19,7 @@ from node.cli.commands import (
     Command,
     Copy,
     Find,
-    Latest,
+    LookUp,
     Mistyped,
     Open,
     Query,
@@ -347,12 +347,9 @@ def test_with_every_chat_closed_one_is_told_how_to_come_back() -> None:
     ("line", "action"),
     [
         ("/copy", Copy("waves", "copied the line of carol: * waves")),
-        ("/copy 4F2A-1", Copy("who broke\nthe build?", "copied the line of bob: who broke")),
-        (
-            "/copy 4f2a2",
-            Copy("> you: hm\nI did[2J, sorry", "copied the line of bob: I did[2J, sorry"),
-        ),
-        ("/copy 7777", Copy("mine", "copied your own line: mine")),
+        ("/copy 4F2A-1", LookUp(DEV, "4F2A-1")),
+        ("/copy 7777", LookUp(DEV, "7777")),
+        ("/copy 4f2b", LookUp(DEV, "4f2b")),
         ("/edit so it is", Query("edit", {"chat": DEV, "text": "so it is"})),
         ("/edit 4f2a2 so  it is", Query("edit", {"chat": DEV, "id": "4f2a2", "text": "so  it is"})),
         ("/edit 1234 fixed typo", Query("edit", {"chat": DEV, "id": "1234", "text": "fixed typo"})),
@@ -360,10 +357,14 @@ def test_with_every_chat_closed_one_is_told_how_to_come_back() -> None:
         ("/edit zzzz hi", Query("edit", {"chat": DEV, "text": "zzzz hi"})),
         ("/edit added it", Query("edit", {"chat": DEV, "text": "added it"})),
         ("/reply yes, do  that", Say(DEV, "> carol: * waves\nyes, do  that")),
-        ("/reply 4f2a2 no\nmatter", Say(DEV, "> bob: I did[2J, sorry\nno\nmatter")),
-        ("/reply dead right", Say(DEV, f"{QUOTED}\nright")),
+        ("/reply 4f2a2 no\nmatter", LookUp(DEV, "4f2a2", "no\nmatter")),
+        ("/reply dead right", LookUp(DEV, "dead", "right")),
+        ("/reply deadb right", Say(DEV, "> carol: * waves\ndeadb right")),
+        ("/reply dead0 right", LookUp(DEV, "dead0", "right")),
         ("/reply added it", Say(DEV, "> carol: * waves\nadded it")),
-        ("/reply 2026 was good", Say(DEV, "> carol: * waves\nwas good")),
+        ("/reply 2026 was good", LookUp(DEV, "2026", "was good")),
+        ("/reply 4f2b yes", LookUp(DEV, "4f2b", "yes")),
+        ("/reply 1234 yes", LookUp(DEV, "1234", "yes")),
     ],
 )
 def test_a_message_is_named_by_its_digits_and_is_the_last_of_another_otherwise(
@@ -375,26 +376,45 @@ def test_a_message_is_named_by_its_digits_and_is_the_last_of_another_otherwise(
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("/copy 4f2b", "no message here begins with 4f2b; scroll to it first, or /trace 4f2b"),
         ("/copy 4f2", "'4f2' names no message; 4 or more hex digits do"),
         ("/copy bob", "'bob' names no message"),
-        ("/copy 4f2a", "several messages begin with 4f2a: 4f2a1111-0000, 4f2a2222-0000"),
         ("/reply", "it is /reply [id] text..., for example: /reply 4f2a yes, do that"),
         ("/reply 4f2a1", "it is /reply [id] text..."),
         ("/edit", "it is /edit [id] text..., for example: /edit 4f2a fixed, see the log"),
         ("/edit 4f2a", "it is /edit [id] text..."),
         ("/edit 1234", "it is /edit [id] text..."),
         ("/redact", "it is /redact id, for example: /redact 4f2a"),
-        ("/reply 4f2b yes", "no message here begins with 4f2b"),
-        ("/reply 1234 yes", "no message here begins with 1234"),
-        ("/reply 1234", "no message here begins with 1234"),
-        ("/reply 4f2a yes", "several messages begin with 4f2a"),
+        ("/reply 1234", "it is /reply [id] text..."),
     ],
 )
 def test_a_message_that_is_not_clear_is_not_guessed(line: str, said: str) -> None:
     with pytest.raises(Mistyped) as told:
         parse(STATE, line)
     assert str(told.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("line", "copied", "answered"),
+    [
+        (
+            LINES[0],
+            Copy("who broke\nthe build?", "copied the line of bob: who broke"),
+            "> bob: who broke\nyes",
+        ),
+        (
+            LINES[1],
+            Copy("> you: hm\nI did[2J, sorry", "copied the line of bob: I did[2J, sorry"),
+            "> bob: I did[2J, sorry\nyes",
+        ),
+        (LINES[2], None, f"{QUOTED}\nyes"),
+        (LINES[4], Copy("mine", "copied your own line: mine"), "> alice: mine\nyes"),
+    ],
+)
+def test_a_line_that_was_looked_up_is_copied_or_answered(
+    line: w.Line, copied: Copy | None, answered: str
+) -> None:
+    assert copied in (None, about(LookUp(DEV, line.id), line))
+    assert about(LookUp(DEV, line.id, "yes"), line) == Say(DEV, answered)
 
 
 @pytest.mark.parametrize("line", ["/copy", "/reply yes"])
@@ -416,13 +436,13 @@ def test_the_newest_line_of_another_is_asked_for_where_the_window_does_not_hold_
     lacking: View,
 ) -> None:
     state = replace(STATE, views=(lacking,))
-    assert parse(state, "/copy") == Latest(DEV)
-    assert parse(state, "/reply yes") == Latest(DEV, "yes")
+    assert parse(state, "/copy") == LookUp(DEV)
+    assert parse(state, "/reply yes") == LookUp(DEV, text="yes")
     with pytest.raises(Mistyped, match="it is /reply"):
         parse(state, "/reply")
-    assert about(Latest(DEV), LINES[3]) == parse(STATE, "/copy")
-    assert about(Latest(DEV, "yes"), LINES[3]) == parse(STATE, "/reply yes")
-    for wanted in (Latest(DEV), Latest(DEV, "yes")):
+    assert about(LookUp(DEV), LINES[3]) == parse(STATE, "/copy")
+    assert about(LookUp(DEV, text="yes"), LINES[3]) == parse(STATE, "/reply yes")
+    for wanted in (LookUp(DEV), LookUp(DEV, text="yes")):
         with pytest.raises(Mistyped, match=r"nobody else has said|there is nothing to answer"):
             about(wanted, None)
 
@@ -440,7 +460,7 @@ def test_who_is_ignored_said_nothing_last() -> None:
     state = replace(STATE, views=(view,))
     assert parse(state, "/copy") == parse(STATE, "/copy")
     assert parse(state, "/reply yes") == parse(STATE, "/reply yes")
-    assert parse(state, "/copy aaaa").text == "not on the screen"  # type: ignore[union-attr]
+    assert parse(state, "/copy aaaa") == LookUp(DEV, "aaaa")
 
 
 # ---- aliases -----------------------------------------------------------------------------------

@@ -441,6 +441,40 @@ def test_a_reply_quotes_what_it_answers(talk: Talk) -> None:
     assert talk.node.asked("send")[-1]["text"] == "> bob: who broke the build?\nI did"
 
 
+@pytest.mark.parametrize("shown", ["", "/history", "/search broke", "/trace {id}"])
+def test_a_line_of_before_the_view_is_answered_by_its_id(talk: Talk, shown: str) -> None:
+    line = talk.node.past("dev", "bob", "who broke the build?", 90_000_000)
+    for number in range(30):
+        talk.node.past("dev", "bob", f"later {number}", 1_000)
+    talk.begin()
+    if shown:
+        talk.type(shown.format(id=line.id))
+    assert talk.type("/copy " + line.id) == "-- only the full screen can copy\n"
+    talk.type(f"/reply {line.id} I did")
+    assert talk.node.asked("send")[-1]["text"] == "> bob: who broke the build?\nI did"
+
+
+@pytest.mark.parametrize("line", ["/reply {id} x", "/copy {id}", "/edit {id} x", "/trace {id}"])
+def test_an_id_that_no_line_has_is_told_in_the_same_words_by_every_command(
+    pipe: Talk, line: str
+) -> None:
+    pipe.begin()
+    assert pipe.type(line.format(id="ffff")) == "-- There is no message ffff in #dev.\n"
+    assert pipe.end() == 3
+    assert not pipe.node.asked("send")
+
+
+@pytest.mark.parametrize("line", ["/reply 4f2a x", "/copy 4f2a"])
+def test_an_id_that_more_than_one_line_has_is_not_guessed(pipe: Talk, line: str) -> None:
+    pipe.node.past("dev", "bob", "of long ago", 90_000_000, msg_id="4f2a1", id="4f2a1")
+    pipe.begin()
+    pipe.node.says("dev", "bob", "of now", msg_id="4f2a2", id="4f2a2")
+    pipe.shown()
+    assert pipe.type(line) == "-- Several messages begin with 4f2a. Give more digits.\n"
+    assert pipe.end() == 2
+    assert not pipe.node.asked("send")
+
+
 def test_without_commands_every_line_is_text(talk: Talk) -> None:
     assert "/help" not in talk.begin(commands=False)
     talk.type("/quit")

@@ -13,7 +13,7 @@ from ..commands import (
     Apply,
     Copy,
     Find,
-    Latest,
+    LookUp,
     Mistyped,
     Open,
     Query,
@@ -27,7 +27,7 @@ from ..commands import (
     parse,
 )
 from ..model import Hinted, Selected, Told
-from ..queries import ask, entered, latest
+from ..queries import ask, entered, look_up
 from .face import Face
 from .pages import Pages
 from .saving import Saving
@@ -94,11 +94,10 @@ class Performing:
                 self._pages.open(action)
             case Find(text=text):
                 self._searching.begin(text)
-            case Copy(text=text, said=said):
-                self._screen.copy(text)
-                face.tell(*([said] if said else ()))
-            case Latest():
-                face.spawn(self._latest(action), "the newest line", lasting=True)
+            case Copy():
+                self._copy(action)
+            case LookUp():
+                face.spawn(self._look_up(action), "the message", lasting=True)
             case Save():
                 face.spawn(self._save(), "/save", lasting=True)
             case Reload():
@@ -133,14 +132,28 @@ class Performing:
                 lines = (*lines, self._where(chat_id))
         self._face.tell(*lines, chat_id=front)
 
-    async def _latest(self, wanted: Latest) -> None:
-        """Does what is to be done with a line that the window does not hold."""
+    def _copy(self, copy: Copy) -> None:
+        self._screen.copy(copy.text)
+        self._face.tell(*([copy.said] if copy.said else ()))
+
+    async def _look_up(self, wanted: LookUp) -> None:
+        """Does what is to be done with a line that the node knows; nothing that was entered later
+        is said before the answer to it.
+        """
         face, front = self._face, self._face.state.current
-        try:
-            line = await latest(face.node, wanted.chat, partial(of_another, face.state))
-            self.do(about(wanted, line))
-        except (Complaint, Mistyped) as fault:
-            face.tell(str(fault), tone="error", chat_id=front)
+        async with face.turn(wanted.chat):
+            try:
+                wants = partial(of_another, face.state)
+                line = await look_up(face.node, wanted.chat, wanted.id, wants)
+                action = about(wanted, line)
+            except (Complaint, Mistyped) as fault:
+                face.tell(str(fault), tone="error", chat_id=front)
+                return
+            match action:
+                case Say():
+                    await self._sending.say(action, nullcontext())
+                case Copy():
+                    self._copy(action)
 
     def _where(self, chat_id: int) -> str:
         """How one comes to a chat that is not in front."""

@@ -5,6 +5,7 @@ node refuses stays in the transcript, with the reason.
 """
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 
 from ...errors import Complaint
 from ...words import Wait
@@ -29,14 +30,15 @@ class Sending:
 
     def send(self, say: Say) -> None:
         """Queues a line."""
-        self._face.spawn(self._send(say), LINE, lasting=True)
+        self._face.spawn(self.say(say, self._face.turn(say.chat)), LINE, lasting=True)
 
-    async def _send(self, say: Say) -> None:
+    async def say(self, say: Say, turn: AbstractAsyncContextManager[None]) -> None:
+        """Sends a line as soon as it is its turn."""
         chat_id = int(say.chat, 16)
         loop = asyncio.get_running_loop()
         waiting = loop.call_later(SHOWN_S, self._show, chat_id, say.text)
         try:
-            async with self._face.turn(say.chat):
+            async with turn:
                 await self._started.wait()
                 async for _ in self._face.node.send(
                     say.chat, say.text, kind=say.kind, wait=Wait.NONE

@@ -67,12 +67,11 @@ class Copy(Struct, frozen=True):
     said: str = ""  # whose it is
 
 
-class Latest(Struct, frozen=True):
-    """Ask the node for the newest line of another, which is not at hand: to copy it, or to answer
-    it with a text.
-    """
+class LookUp(Struct, frozen=True):
+    """Ask the node for a line: to copy it, or to answer it with a text."""
 
     chat: str
+    id: str = ""  # how its id begins; empty: the newest line of another
     text: str = ""  # empty: it is to be copied
 
 
@@ -88,4 +87,4 @@ class Quit(Struct, frozen=True):
     """End the face."""
 
 
-Action: TypeAlias = Say | Query | Apply | Show | Open | Find | Copy | Latest | Save | Reload | Quit
+Action: TypeAlias = Say | Query | Apply | Show | Open | Find | Copy | LookUp | Save | Reload | Quit

@@ -1,42 +1,19 @@
-"""Commands about one message of the window: its text for the clipboard, and an answer to it."""
+"""Commands about one message: its text for the clipboard, an answer to it, another text for it.
+
+Which one an id names is the node's to say, who knows all lines.
+"""
 
 import re
 
 from ...words import Kind, Line
 from ..model.values import State, View
 from ..render.text import clean, clean_line, clean_name, shown_text
-from .actions import Action, Copy, Latest, Query, Say
+from .actions import Action, Copy, LookUp, Query, Say
 from .chats import front, number
 from .shape import REST, Mistyped, Values, typed
 
 ID = re.compile(r"[0-9a-f][0-9a-f-]{3,35}", re.IGNORECASE)
 START_MAX = 60  # characters of a message that an answer repeats
-
-
-def message(view: View, id: str) -> Line:
-    """The message of the window that `id` names, by 4 or more of its hex digits.
-
-    Raises:
-        Mistyped: there is none, or several.
-    """
-    if not ID.fullmatch(id):
-        raise Mistyped(f"{typed(id)!r} names no message; 4 or more hex digits do")
-    named = _named(view, id)
-    if not named:
-        raise Mistyped(f"no message here begins with {id}; scroll to it first, or /trace {id}")
-    if len(named) > 1:
-        ids = ", ".join(line.msg_id for line in named)
-        raise Mistyped(f"several messages begin with {id}: {ids}")
-    return named[0]
-
-
-def _named(view: View, id: str) -> list[Line]:
-    digits = id.casefold().replace("-", "")
-    return [
-        line
-        for line in view.lines
-        if digits and line.msg_id.replace("-", "").casefold().startswith(digits)
-    ]
 
 
 def last_of_another(state: State, view: View) -> Line | None:
@@ -60,13 +37,12 @@ def _is_all(view: View) -> bool:
 
 def copy(state: State, values: Values) -> Action:
     """The text of a message, without anything that could do harm where it is pasted."""
-    view = front(state)
-    if values["id"]:
-        line: Line | None = message(view, values["id"])
-    else:
-        line = last_of_another(state, view)
-    if line is None and not _is_all(view):
-        return Latest(number(view))
+    view, id = front(state), values["id"]
+    if id and not ID.fullmatch(id):
+        raise Mistyped(f"{typed(id)!r} names no message; 4 or more hex digits do")
+    line = None if id else last_of_another(state, view)
+    if id or (line is None and not _is_all(view)):
+        return LookUp(number(view), id)
     return _copied(line)
 
 
@@ -82,14 +58,14 @@ def _copied(line: Line | None) -> Copy:
 def reply(state: State, values: Values) -> Action:
     """A text below the start of what it answers."""
     view = front(state)
-    first, text = _parted(values[REST])
-    line = _answered(view, first)
-    if line is None:
-        line, text = last_of_another(state, view), values[REST]
+    id, text = _parted(values[REST])
+    if not _names_message(view, id):
+        id, text = "", values[REST]
     if not text.strip():
         raise Mistyped("it is /reply [id] text..., for example: /reply 4f2a yes, do that")
-    if line is None and not _is_all(view):
-        return Latest(number(view), text)
+    line = None if id else last_of_another(state, view)
+    if id or (line is None and not _is_all(view)):
+        return LookUp(number(view), id, text)
     return _answer(number(view), line, text)
 
 
@@ -99,8 +75,8 @@ def _answer(chat: str, line: Line | None, text: str) -> Say:
     return Say(chat, f"> {clean_name(line.nick)}: {start(line)}\n{text}")
 
 
-def about(wanted: Latest, line: Line | None) -> Action:
-    """What is done with the newest line of another, now that it is known; None: there is none.
+def about(wanted: LookUp, line: Line | None) -> Say | Copy:
+    """What is done with the line that was looked up; None: there is none.
 
     Raises:
         Mistyped: there is none.
@@ -115,7 +91,7 @@ def edit(state: State, values: Values) -> Action:
     named = _names_message(front(state), first)
     if not first or (named and not text):
         raise Mistyped("it is /edit [id] text..., for example: /edit 4f2a fixed, see the log")
-    if named:  # Whether it is in the window or not: the node knows all lines.
+    if named:
         return Query("edit", {"chat": chat, "id": first, "text": text})
     return Query("edit", {"chat": chat, "text": values[REST].strip()})
 
@@ -126,15 +102,6 @@ def _parted(rest: str) -> tuple[str, str]:
     return first[0], rest[first.end() :].strip()
 
 
-def _answered(view: View, word: str) -> Line | None:
-    """The message that a first word names; None where it is a word of the answer ("added").
-
-    Raises:
-        Mistyped: it names none, or several.
-    """
-    return message(view, word) if _names_message(view, word) else None
-
-
 def _names_message(view: View, word: str) -> bool:
     """Whether a first word is an id, and no word of the text.
 
@@ -143,7 +110,13 @@ def _names_message(view: View, word: str) -> bool:
     """
     if not ID.fullmatch(word):
         return False
-    return len(word) == 4 or any(map(str.isdigit, word)) or bool(_named(view, word))
+    return len(word) == 4 or any(map(str.isdigit, word)) or _is_shown(view, word)
+
+
+def _is_shown(view: View, word: str) -> bool:
+    """Whether a message of the window begins so."""
+    digits = word.casefold().replace("-", "")
+    return any(line.msg_id.replace("-", "").casefold().startswith(digits) for line in view.lines)
 
 
 def start(line: Line) -> str:
