@@ -11,12 +11,15 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
 from .errors import BadTiming, Usage, nearest
+from .limits import split_address
+from .names import is_known
 from .options import BY_KEY, NDS_DEFAULT, OPTIONS, Option
 from .places import Places
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["NDS_DEFAULT", "OPTIONS", "TABLES", "Config", "Option", "load", "warn"]
 
 TABLES = ("keys", "alias")  # what the faces take apart by themselves
+LISTENED = ("listen", "nds_listen")  # hosts of this machine
 
 
 class Config(Struct, frozen=True):
@@ -154,7 +158,8 @@ class _File(Struct):
 
     def complain(self, key: str, text: str, kept: object, table: str = "") -> None:
         line = self.line_of(key, table)
-        self.complaints.append(f"{self.path} line {line}: key '{key}': {text}; {kept!r} is used")
+        used = (", ".join(kept) or "none") if isinstance(kept, tuple) else repr(kept)
+        self.complaints.append(f"{self.path} line {line}: key '{key}': {text}; {used} is used")
 
     def drop(self, key: str, text: str, table: str = "") -> None:
         """The entry counts for nothing."""
@@ -230,11 +235,24 @@ def _pick(
         return _strict(option, environ[option.variable], option.variable), option.variable
     for source, name in zip(lower, ("profile", "file, [profile]", "file"), strict=True):
         if source.get(option.key) not in (None, "", [], ()):
+            read = option.read if name == "profile" else partial(_read, option)
             try:
-                return option.read(source[option.key]), name
+                return read(source[option.key]), name
             except ValueError:
                 continue  # `_check` names it, with its line
     return option.default, "default"
+
+
+def _read(option: Option, value: object) -> Any:
+    """A value of the file.
+
+    Raises:
+        ValueError: it is none, or the name of a host that this machine does not know.
+    """
+    found = option.read(value)
+    if option.key in LISTENED and not is_known(host := split_address(found)[0]):
+        raise ValueError(f"this machine knows no host {host!r}")
+    return found
 
 
 def _strict(option: Option, value: object, name: str) -> Any:
@@ -249,7 +267,7 @@ def _check(
 ) -> None:
     if option.key in source:
         try:
-            option.read(source[option.key])
+            _read(option, source[option.key])
         except ValueError as error:
             file.complain(option.key, str(error), kept, table)
 

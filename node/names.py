@@ -1,7 +1,8 @@
 """Names that people type: addresses, nicks, chats, and the line that others run to join.
 
 `HOST:PORT/name[#mark]` is a join line; `name@HOST:PORT` says which discovery service is meant;
-`#name` and `name` are one chat.  Pure but for `route_to` and `own_hosts`, which ask the kernel.
+`#name` and `name` are one chat.  Pure but for `is_known`, which asks the resolver,
+and `route_to` and `own_hosts`, which ask the kernel.
 """
 
 import fcntl
@@ -99,6 +100,17 @@ def is_everywhere(host: str) -> bool:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
+
+
+def is_known(host: str) -> bool:
+    """Whether a host has an address; a name of which that cannot be found out just now counts."""
+    try:
+        socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        return error.errno == socket.EAI_AGAIN
+    except UnicodeError:  # Of a name that no resolver would take.
+        return False
+    return True
 
 
 def route_to(address: str) -> str:

@@ -196,8 +196,8 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "watch",
         "everything that happens, as JSON, until Ctrl+C",
-        '"v","type","chat" and what the type has: message receipt member suspect election '
-        "leader nds queue split merge gap error chat",
+        '"v","type","chat" and what the type has: message change receipt member suspect '
+        "election leader nds queue split merge gap error chat",
         "chat",
     ),
     Verb(

@@ -51,6 +51,8 @@ async def _send_all(run: Run) -> int:
     many = not run.args.text or run.args.text == ["-"]
     number = stored = 0
     async with run.client() as node:
+        if many:
+            await node.leader(run.args.chat)  # before stdin is read, which may have nothing to say
         async for number, raw in _texts(run):
             if not raw.strip():
                 raise Usage(text="There is nothing to say: the text is blank.")
@@ -75,7 +77,6 @@ async def _send_all(run: Run) -> int:
             stored += 1
             worst = max(worst, run.output.answer(progress(sent[-1])))
         if not number:
-            await node.status()  # Without a node it is as with any line.
             run.output.note("nothing to send: stdin has no line")
     return worst
 

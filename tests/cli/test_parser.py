@@ -13,6 +13,7 @@ from node.cli import verbs
 from node.cli.parser import VERBS, Parser, build, parse
 from node.cli.render import tables
 from node.errors import Usage
+from node.happenings import KINDS
 
 
 def test_flags_for_every_verb_stand_before_or_after_it() -> None:
@@ -171,3 +172,9 @@ def test_the_help_names_every_field_of_what_is_printed_and_no_other(verb: str) -
     (json,) = (one.json for one in VERBS if one.name == verb)
     said = fields(SAID[verb].rows)
     assert said == set(re.findall(r'"(\w+)"', json))
+
+
+def test_the_help_of_watch_names_every_type_and_no_other() -> None:
+    (json,) = (verb.json for verb in VERBS if verb.name == "watch")
+    kinds = {"chat" if kind == "chat_changed" else kind for kind in KINDS}
+    assert set(json.partition(": ")[2].split()) == kinds

@@ -431,6 +431,9 @@ def test_what_makes_no_sense_is_refused_in_one_line(dev: Processes) -> None:
 def test_nothing_to_send_is_said_and_without_a_node_is_no_success(dev: Processes) -> None:
     sent = dev.run("bob", "send", stdin="\n\n")
     assert (sent.stdout, sent.stderr) == ("", "nothing to send: stdin has no line\n")
+    for text in ((), ("-",), ("--whole",)):
+        sent = dev.run("bob", "send", "-c", "nochat", *text, stdin="", code=3)
+        assert sent.stderr == "p2pchat: There is no chat #nochat that you are in.\n"
     dev.run("bob", "down")
     for stdin in ("", "a line"):
         sent = dev.run("bob", "send", stdin=stdin, code=5)

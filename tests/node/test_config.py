@@ -62,21 +62,41 @@ def test_no_file_is_no_complaint(spot: Places) -> None:
         ('nick = "a b"', 1, "nick", "''"),
         ('preset = "moon"', 1, "preset", "'lan'"),
         ('# first\nlisten = "host:99999"', 2, "listen", "'127.0.0.1:0'"),
-        ("nds = [5]", 1, "nds", "()"),
+        ("nds = [5]", 1, "nds", "; none is used"),
+        ('nds = ["x"]', 1, "nds", "; none is used"),
+        ('listen = "foo"', 1, "listen", "this machine knows no host 'foo'; '127.0.0.1:0' is used"),
+        ('nds_listen = "foo:9"', 1, "nds_listen", "knows no host 'foo'; '127.0.0.1:50050' is used"),
+        ('[profile.alice]\nlisten = "foo:9"', 2, "listen", "'foo'; '127.0.0.1:0' is used"),
         ('x = 1\n[profile.alice]\nnick = ""\ntimeout = -1', 4, "timeout", "10.0"),
         ("[timing]\nt1_ms = 0", 2, "t1_ms", "preset"),
         ("[timing]\nt9_ms = 5", 2, "t9_ms", "t1_ms"),
     ],
 )
 def test_a_bad_value_is_named_with_file_line_and_key_and_the_default_kept(
-    spot: Places, text: str, line: int, key: str, kept: str
+    spot: Places, monkeypatch: pytest.MonkeyPatch, text: str, line: int, key: str, kept: str
 ) -> None:
+    monkeypatch.setattr(config, "is_known", lambda host: host != "foo")
     write(spot, text)
     found = load(spot, {}, {}, {})
     said = next(one for one in found.complaints if f"'{key}'" in one)
     assert said.startswith(f"{spot.config} line {line}: key '{key}':")
     assert kept in said
     assert (found.timeout, found.preset, found.build_timing()) == (10.0, "lan", LAN)
+    assert (found.listen, found.nds_listen, found.nds) == ("127.0.0.1:0", "127.0.0.1:50050", ())
+
+
+def test_what_is_used_in_the_place_of_a_bad_list_is_said_as_it_is_written(spot: Places) -> None:
+    write(spot, 'nds = "x"')
+    for nds in (["127.0.0.1:50050"], ["a:1", "b:2"]):
+        (said,) = load(spot, {"nds": nds}, {}, {}).complaints
+        assert said.endswith(f"must be HOST:PORT, not 'x'; {', '.join(nds)} is used")
+
+
+def test_a_host_to_listen_on_that_is_known_here_is_taken_from_the_file(spot: Places) -> None:
+    write(spot, 'listen = "localhost:4711"\nnds_listen = "::"')
+    found = load(spot, {}, {}, {})
+    assert (found.listen, found.nds_listen) == ("localhost:4711", "[::]:0")
+    assert found.complaints == ()
 
 
 def test_a_file_that_is_no_toml_is_named_with_line_and_key(spot: Places) -> None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from node import names
-from node.names import Target, parse_address, parse_listen, parse_target
+from node.names import Target, is_known, parse_address, parse_listen, parse_target
 
 
 @pytest.mark.parametrize(
@@ -154,3 +154,24 @@ def test_the_address_of_an_interface_is_that_which_packets_from_it_carry() -> No
 @pytest.mark.parametrize(("text", "number"), [("18a8701f5a291dce", True), ("dev", False)])
 def test_sixteen_hex_digits_are_a_chats_number(text: str, number: bool) -> None:
     assert names.is_number(text) is number
+
+
+@pytest.mark.parametrize(
+    ("error", "known"),
+    [
+        (None, True),
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), False),
+        (socket.gaierror(socket.EAI_AGAIN, "later"), True),
+        (UnicodeError("too long"), False),
+    ],
+)
+def test_a_host_is_unknown_only_where_that_is_sure(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None, known: bool
+) -> None:
+    def resolve(*_: object, **__: object) -> list[object]:
+        if error is not None:
+            raise error
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert is_known("foo") is known
