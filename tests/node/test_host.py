@@ -1023,7 +1023,10 @@ async def test_an_nds_that_cannot_store_is_told_from_a_silent_one(tmp_path: Path
             assert (event.up, event.fault, event.down_ms > 0) == (True, "", True)
             await eventually(lambda: not views.leader(carol.chat("")).provisional)
         assert [one.state for one in carol.status().nds] == ["ok"]
-        assert views.leader(carol.chat("")).nick == "bob"
+        # alice handed over to one after the other, as the service kept neither claim: whichever
+        # comes first once it can is granted.
+        assert views.leader(carol.chat("")).nick in ("bob", "carol")
+        await eventually(lambda: bob.chat("").epoch == carol.chat("").epoch)
         assert bob.chat("").epoch.n > 1
     finally:
         await town.close()
